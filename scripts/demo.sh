@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Builds and runs the exporter against a simulated cluster until it is interrupted.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+nomad_port=${NOMAD_PORT:-4646}
+port=${PORT:-9441}
+
+cargo build --release --workspace --locked
+simulator= exporter=
+stop() {
+    trap - EXIT INT TERM
+    for process in $exporter $simulator; do kill "$process" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+}
+trap stop EXIT
+trap 'exit 0' INT TERM
+
+target/release/nomad-simulator --listen "127.0.0.1:$nomad_port" --speed 5 &
+simulator=$!
+# Short intervals, so that a watcher sees things move.
+target/release/nomad-exporter --nomad.address "http://127.0.0.1:$nomad_port" --web.listen-address "127.0.0.1:$port" \
+    --collect.interval 2s --collect.history-interval 10s &
+exporter=$!
+
+ready() {
+    for _ in $(seq 100); do
+        if curl -sf "http://127.0.0.1:$port/-/ready" >/dev/null; then return 0; fi
+        kill -0 "$simulator" "$exporter" 2>/dev/null || return 1
+        sleep 0.1
+    done
+    return 1
+}
+if ! ready; then
+    echo "The demo did not come up. Is one of the ports $nomad_port and $port taken? Set NOMAD_PORT and PORT." >&2
+    exit 1
+fi
+cat <<EOF
+
+  Nomad's API (simulated)   http://127.0.0.1:$nomad_port/v1/jobs?namespace=*
+  the exporter              http://127.0.0.1:$port/
+  its metrics               http://127.0.0.1:$port/metrics
+
+Watch jobs, nodes and utilization move (a simulated second takes a fifth of one):
+
+  watch -n 2 "curl -s http://127.0.0.1:$port/metrics | grep -E '^nomad_(jobs|nodes|queued_allocations|node_allocated_cpu_hertz)\{' | grep -v ' 0$'"
+
+Press ctrl-C to end the demo.
+EOF
+wait -n "$simulator" "$exporter"
+echo "One of the two ended by itself." >&2
+exit 1

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Makes the programs that the tests use available, in target/tools, and prints the folder that holds them.
+# Nothing is installed into the system: Debian's packages are only unpacked, and Python's go into a venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools="$PWD/target/tools"
+mkdir -p "$tools/bin" "$tools/deb"
+
+say() { echo "$*" >&2; }
+
+# unpack PACKAGE PROGRAM…: links programs of a Debian package unless they are on the PATH already.
+unpack() {
+    local package=$1 program missing=()
+    shift
+    for program in "$@"; do
+        if [ ! -x "$tools/bin/$program" ] && ! command -v "$program" >/dev/null; then missing+=("$program"); fi
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        say "The tests need ${missing[*]}: install Prometheus so that they are on the PATH."
+        exit 1
+    fi
+    say "unpacking ${missing[*]} of Debian's package $package into target/tools"
+    if ! (cd "$tools/deb" && apt-get download -qq "$package" >/dev/null 2>&1); then
+        # The lists of packages may never have been fetched.
+        apt-get update -qq >/dev/null 2>&1 || sudo -n apt-get update -qq >/dev/null 2>&1 || true
+        if ! (cd "$tools/deb" && apt-get download -qq "$package" >&2); then
+            say "The tests need ${missing[*]}: run 'sudo apt-get update && sudo apt-get install $package'."
+            exit 1
+        fi
+    fi
+    dpkg-deb -x "$tools/deb/${package}"_*.deb "$tools/deb/$package"
+    for program in "${missing[@]}"; do ln -sf "../deb/$package/usr/bin/$program" "$tools/bin/$program"; done
+}
+
+unpack prometheus prometheus promtool
+
+# An OpenMetrics parser of someone else's making.
+if [ ! -x "$tools/bin/openmetrics-python" ]; then
+    if command -v python3 >/dev/null && python3 -m venv "$tools/venv" >/dev/null 2>&1 &&
+        "$tools/venv/bin/pip" install --quiet --disable-pip-version-check prometheus_client==0.22.1 >&2; then
+        ln -sf ../venv/bin/python "$tools/bin/openmetrics-python"
+    else
+        say "no Python with venv and pip here: the test with the Python OpenMetrics parser will be skipped"
+    fi
+fi
+echo "$tools/bin"

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Installs what the tests need where it is missing, then runs every check.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=$(scripts/test-tools.sh)
+export PATH="$tools:$PATH"
+# A missing tool then fails its test instead of skipping it.
+export NOMAD_EXPORTER_TEST_TOOLS=required
+
+scripts/lint.sh
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+cargo test --workspace --locked

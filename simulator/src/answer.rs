@@ -1,0 +1,83 @@
+//! What a backend answers, before faults and compression.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde_json::Value;
+
+const INDEX: HeaderName = HeaderName::from_static("x-nomad-index");
+const KNOWN_LEADER: HeaderName = HeaderName::from_static("x-nomad-knownleader");
+const LAST_CONTACT: HeaderName = HeaderName::from_static("x-nomad-lastcontact");
+const NEXT_TOKEN: HeaderName = HeaderName::from_static("x-nomad-nexttoken");
+
+/// Status, headers and body of an answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn new(status: StatusCode, content_type: Option<&'static str>, body: impl Into<Bytes>) -> Answer {
+        let mut headers = HeaderMap::new();
+        if let Some(content_type) = content_type {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        Answer { status, headers, body: body.into() }
+    }
+
+    /// 200 with this value.
+    pub(crate) fn json(value: &Value) -> Answer {
+        Answer::new(StatusCode::OK, Some("application/json"), value.to_string())
+    }
+
+    /// An error in Nomad's manner: plain text, no newline.
+    pub(crate) fn error(code: StatusCode, message: impl Into<String>) -> Answer {
+        Answer::new(code, Some("text/plain; charset=utf-8"), message.into())
+    }
+
+    /// 404 as Nomad's router gives it for a path it does not have: nothing at all.
+    pub(crate) fn no_such_path() -> Answer {
+        Answer::new(StatusCode::NOT_FOUND, None, Bytes::new())
+    }
+
+    pub(crate) fn forbidden() -> Answer {
+        Answer::error(StatusCode::FORBIDDEN, "Permission denied")
+    }
+
+    /// Adds the headers of a read from the servers' state.
+    pub(crate) fn meta(mut self, index: u64, known_leader: bool, last_contact: Duration) -> Answer {
+        self.headers.insert(INDEX, HeaderValue::from(index));
+        self.headers.insert(KNOWN_LEADER, HeaderValue::from_static(if known_leader { "true" } else { "false" }));
+        self.headers.insert(LAST_CONTACT, milliseconds(last_contact));
+        self
+    }
+
+    /// Says where the next page begins.
+    pub(crate) fn next_token(mut self, token: Option<String>) -> Answer {
+        if let Some(value) = token.and_then(|token| HeaderValue::from_str(&token).ok()) {
+            self.headers.insert(NEXT_TOKEN, value);
+        }
+        self
+    }
+
+    /// Claims another age of the data, if the answer says one at all.
+    pub(crate) fn set_last_contact(&mut self, age: Duration) {
+        if self.headers.contains_key(LAST_CONTACT) {
+            self.headers.insert(LAST_CONTACT, milliseconds(age));
+        }
+    }
+
+    /// Claims that no leader is known, if the answer says anything about it.
+    pub(crate) fn set_no_leader(&mut self) {
+        if self.headers.contains_key(KNOWN_LEADER) {
+            self.headers.insert(KNOWN_LEADER, HeaderValue::from_static("false"));
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> HeaderValue {
+    HeaderValue::from(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,58 @@
+//! What can stand behind the server.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::answer::Answer;
+use crate::api;
+use crate::cluster::Cluster;
+use crate::replay::Recording;
+use crate::request::Request;
+use crate::version::Version;
+
+/// A cluster that a server and others look at. The lock is held for one operation at a time, never across an await.
+pub type SharedCluster = Arc<Mutex<Cluster>>;
+
+/// Where the answers come from.
+#[derive(Debug)]
+pub enum Backend {
+    /// Answers recorded from real agents.
+    Replay(Recording),
+    /// A living model of a cluster.
+    Cluster(SharedCluster),
+}
+
+impl From<Recording> for Backend {
+    fn from(recording: Recording) -> Backend {
+        Backend::Replay(recording)
+    }
+}
+
+impl From<SharedCluster> for Backend {
+    fn from(cluster: SharedCluster) -> Backend {
+        Backend::Cluster(cluster)
+    }
+}
+
+impl From<Cluster> for Backend {
+    fn from(cluster: Cluster) -> Backend {
+        Backend::Cluster(Arc::new(Mutex::new(cluster)))
+    }
+}
+
+impl Backend {
+    pub(crate) fn version(&self) -> Version {
+        match self {
+            Backend::Replay(recording) => recording.version(),
+            Backend::Cluster(cluster) => cluster.lock().unwrap_or_else(PoisonError::into_inner).version(),
+        }
+    }
+
+    pub(crate) fn answer(&self, request: &Request) -> Answer {
+        match self {
+            Backend::Replay(recording) => recording.answer(request),
+            Backend::Cluster(cluster) => {
+                api::answer(&cluster.lock().unwrap_or_else(PoisonError::into_inner), request)
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Deployments: the rollout of a job's version.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use super::id::DeploymentId;
+use super::job::JobKey;
+
+/// Where a deployment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeploymentStatus {
+    /// Allocations are placed and get healthy.
+    Running,
+    /// All are healthy.
+    Successful,
+    /// It took too long.
+    Failed,
+    /// Something newer took its place.
+    Cancelled,
+}
+
+impl DeploymentStatus {
+    /// Nomad's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeploymentStatus::Running => "running",
+            DeploymentStatus::Successful => "successful",
+            DeploymentStatus::Failed => "failed",
+            DeploymentStatus::Cancelled => "cancelled",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupState {
+    pub(crate) desired: u32,
+    pub(crate) placed: u32,
+    pub(crate) healthy: u32,
+    pub(crate) unhealthy: u32,
+    pub(crate) progress_deadline: Duration,
+    pub(crate) require_progress_by: Option<SystemTime>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Deployment {
+    pub(crate) id: DeploymentId,
+    pub(crate) job: JobKey,
+    pub(crate) job_version: u64,
+    pub(crate) job_modify_index: u64,
+    pub(crate) job_create_index: u64,
+    pub(crate) priority: u32,
+    pub(crate) status: DeploymentStatus,
+    pub(crate) description: &'static str,
+    pub(crate) groups: BTreeMap<String, GroupState>,
+    pub(crate) created: SystemTime,
+    pub(crate) modified: SystemTime,
+    pub(crate) create_index: u64,
+    pub(crate) modify_index: u64,
+}
+
+impl Deployment {
+    pub(crate) fn is_active(&self) -> bool {
+        self.status == DeploymentStatus::Running
+    }
+}

@@ -1,0 +1,121 @@
+//! How evaluations come and go.
+
+use std::collections::BTreeMap;
+
+use crate::list::Table;
+
+use super::Cluster;
+use super::agenda::Event;
+use super::evaluation::{Evaluation, EvaluationStatus};
+use super::id::EvaluationId;
+use super::job::JobKey;
+
+impl Cluster {
+    /// Orders a job to be looked at; `adjust` fills in what this order has beyond the usual.
+    pub(super) fn create_evaluation(
+        &mut self,
+        key: &JobKey,
+        triggered_by: &'static str,
+        adjust: impl FnOnce(&mut Evaluation),
+    ) -> Option<EvaluationId> {
+        let job = self.jobs.get(key)?;
+        let (job_type, priority) = (job.spec.job_type, job.spec.priority);
+        // Only what changes a job says which change it was.
+        let job_modify_index = if triggered_by.starts_with("job-") { job.job_modify_index } else { 0 };
+        let id = self.rng.id();
+        let index = self.write(Table::Evaluations);
+        let mut evaluation = Evaluation {
+            id,
+            job: key.clone(),
+            job_type,
+            priority,
+            triggered_by,
+            job_modify_index,
+            node: None,
+            deployment: None,
+            status: EvaluationStatus::Pending,
+            description: String::new(),
+            wait_until: None,
+            previous: None,
+            next: None,
+            blocked: None,
+            failed: BTreeMap::new(),
+            class_eligibility: BTreeMap::new(),
+            queued: None,
+            updates: BTreeMap::new(),
+            snapshot_index: 0,
+            create_index: index,
+            modify_index: index,
+            created: self.now,
+            modified: self.now,
+        };
+        adjust(&mut evaluation);
+        match evaluation.status {
+            EvaluationStatus::Blocked => {
+                self.blocked.insert(id);
+            }
+            _ => self.agenda.enter(
+                evaluation.wait_until.unwrap_or(self.now + self.settings.scheduling),
+                Event::Evaluate(id),
+            ),
+        }
+        self.evaluations.insert(id, evaluation);
+        if let Some(job) = self.jobs.get_mut(key) {
+            job.evaluations.insert(id);
+            job.evaluated = true;
+        }
+        self.refresh_status(key);
+        Some(id)
+    }
+
+    /// The evaluation is over.
+    pub(super) fn end_evaluation(&mut self, id: EvaluationId, status: EvaluationStatus, description: &str) {
+        let index = self.write(Table::Evaluations);
+        let now = self.now;
+        let Some(evaluation) = self.evaluations.get_mut(&id) else { return };
+        // A blocked evaluation that is completed keeps saying what it was created for.
+        if !description.is_empty() || evaluation.status == EvaluationStatus::Blocked {
+            evaluation.description = description.to_owned();
+        }
+        evaluation.status = status;
+        evaluation.modify_index = index;
+        evaluation.modified = now;
+        let job = evaluation.job.clone();
+        self.blocked.remove(&id);
+        self.refresh_status(&job);
+    }
+
+    /// The blocked evaluations of a job.
+    pub(super) fn blocked_of(&self, key: &JobKey) -> Vec<EvaluationId> {
+        let Some(job) = self.jobs.get(key) else { return Vec::new() };
+        job.evaluations.iter().filter(|id| self.blocked.contains(id)).copied().collect()
+    }
+
+    /// Somewhere is more room than before: what waits for room is tried again soon.
+    pub(super) fn capacity_freed(&mut self) {
+        if !self.unblocking && !self.blocked.is_empty() {
+            self.unblocking = true;
+            self.enter_in(self.settings.scheduling, Event::Unblock);
+        }
+    }
+
+    /// Tries the blocked evaluations again, the most important first, then the oldest.
+    pub(super) fn retry_blocked(&mut self) {
+        self.unblocking = false;
+        let waiting = self.blocked.iter().filter_map(|id| self.evaluations.get(id));
+        let mut waiting: Vec<_> = waiting
+            .filter(|evaluation| self.may_fit_now(evaluation))
+            .map(|evaluation| (std::cmp::Reverse(evaluation.priority), evaluation.create_index, evaluation.id))
+            .collect();
+        waiting.sort();
+        for (_, _, id) in waiting {
+            self.evaluate(id);
+        }
+    }
+
+    /// Whether there is a node that is not already known to be of the wrong class.
+    fn may_fit_now(&self, evaluation: &Evaluation) -> bool {
+        let unfit = |class: &String| evaluation.class_eligibility.get(class) == Some(&false);
+        self.nodes.values().any(|node| node.is_schedulable() && !unfit(&node.class))
+    }
+}

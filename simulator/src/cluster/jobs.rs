@@ -1,0 +1,156 @@
+//! What operators do with jobs: submit, dispatch, stop.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::list::Table;
+use crate::time::seconds;
+
+use super::agenda::Event;
+use super::job::{ChildrenSummary, GroupSummary, Job, JobKey, JobStatus};
+use super::spec::JobSpec;
+use super::Cluster;
+
+impl Cluster {
+    /// Registers a job or a new version of it; what runs of an old version is replaced. Its namespace comes to be
+    /// with it. Returns its ID.
+    pub fn submit(&mut self, spec: JobSpec) -> String {
+        let id = spec.id.clone();
+        self.register(spec, None, false);
+        id
+    }
+
+    /// Dispatches a parameterized job. Returns the child's ID, or `None` if there is no such job to dispatch.
+    pub fn dispatch(&mut self, parent: &JobKey) -> Option<String> {
+        let job = self.jobs.get(parent).filter(|job| job.spec.parameterized && !job.stop)?;
+        let mut spec = JobSpec::clone(&job.spec);
+        spec.parameterized = false;
+        let random = self.rng.next() as u32;
+        spec.id = format!("{}/dispatch-{}-{random:08x}", parent.id, seconds(self.now));
+        let id = spec.id.clone();
+        self.register(spec, Some(&parent.id), true);
+        Some(id)
+    }
+
+    /// Stops a job. Purged, it is gone from the lists at once, even before its allocations have stopped.
+    pub fn stop_job(&mut self, namespace: &str, id: &str, purge: bool) {
+        let key = JobKey::new(namespace, id);
+        let index = self.write(Table::Jobs);
+        let now = self.now;
+        let Some(job) = self.jobs.get_mut(&key) else { return };
+        job.stop = true;
+        job.version += 1;
+        job.job_modify_index = index;
+        job.modify_index = index;
+        job.modified = now;
+        self.cancel_deployment(&key, "Cancelled because job is stopped");
+        self.create_evaluation(&key, "job-deregister", |_| {});
+        self.refresh_status(&key);
+        if purge {
+            self.forget_job(&key);
+        }
+    }
+
+    /// Lets the next allocations of a job fail, whatever its failure probability.
+    pub fn fail_next_allocations(&mut self, namespace: &str, id: &str, count: u32) {
+        if let Some(job) = self.jobs.get_mut(&JobKey::new(namespace, id)) {
+            job.failures_ordered += count;
+        }
+    }
+
+    /// Removes a job; what it was to its parent becomes a dead child.
+    pub(super) fn forget_job(&mut self, key: &JobKey) {
+        let index = self.write(Table::Jobs);
+        let Some(job) = self.jobs.remove(key) else { return };
+        self.history.purged(job.record);
+        let Some(parent) = job.parent else { return };
+        if let Some(parent) = self.jobs.get_mut(&JobKey { namespace: key.namespace.clone(), id: parent })
+            && job.status != JobStatus::Dead
+        {
+            let left = parent.children.of(job.status);
+            *left = left.saturating_sub(1);
+            parent.children.dead += 1;
+            parent.summary_index = index;
+        }
+    }
+
+    /// Launches a child of a periodic job and enters the next launch.
+    pub(super) fn launch_periodic(&mut self, key: &JobKey) {
+        let Some(job) = self.jobs.get(key).filter(|job| !job.stop) else { return };
+        let Some(interval) = job.spec.periodic else { return };
+        let mut spec = JobSpec::clone(&job.spec);
+        spec.periodic = None;
+        spec.id = format!("{}/periodic-{}", key.id, seconds(self.now));
+        self.register(spec, Some(&key.id), false);
+        self.enter_launch(key.clone(), interval);
+    }
+
+    /// Launches are at multiples of the interval, as a cron expression would have them.
+    fn enter_launch(&mut self, key: JobKey, interval: Duration) {
+        let step = interval.as_secs().max(1);
+        let next = (seconds(self.now) / step + 1) * step;
+        self.agenda.enter(UNIX_EPOCH + Duration::from_secs(next), Event::Launch(key));
+    }
+
+    fn register(&mut self, spec: JobSpec, parent: Option<&str>, dispatched: bool) {
+        self.create_namespace(&spec.namespace);
+        let key = JobKey::new(&spec.namespace, &spec.id);
+        self.cancel_deployment(&key, "Cancelled due to newer version of job");
+        let index = self.write(Table::Jobs);
+        let record = self.history.submitted(&key, spec.job_type, parent, spec.is_template(), self.now);
+        let periodic = spec.periodic;
+        let summary: BTreeMap<_, _> =
+            spec.groups.iter().map(|group| (group.name.clone(), GroupSummary::default())).collect();
+        let old = self.jobs.remove(&key);
+        let mut job = old.unwrap_or_else(|| Job {
+            key: key.clone(),
+            spec: Arc::new(spec.clone()),
+            parent: parent.map(str::to_owned),
+            dispatched,
+            version: 0,
+            stop: false,
+            stable: false,
+            status: JobStatus::Pending,
+            submitted: self.now,
+            modified: self.now,
+            create_index: index,
+            modify_index: index,
+            job_modify_index: index,
+            summary,
+            children: ChildrenSummary::default(),
+            summary_index: index,
+            allocations: Vec::new(),
+            evaluations: BTreeSet::new(),
+            deployment: None,
+            evaluated: false,
+            failures_ordered: 0,
+            record,
+        });
+        if job.create_index < index {
+            job.version += 1;
+            job.spec = Arc::new(spec);
+            job.stop = false;
+            job.submitted = self.now;
+            job.modify_index = index;
+            job.job_modify_index = index;
+            job.deployment = None;
+            job.record = record;
+        }
+        let template = job.is_template();
+        self.jobs.insert(key.clone(), job);
+        if let Some(parent) = parent
+            && let Some(parent) = self.jobs.get_mut(&JobKey::new(&key.namespace, parent))
+        {
+            parent.children.pending += 1;
+            parent.summary_index = index;
+        }
+        if !template {
+            self.create_evaluation(&key, "job-register", |_| {});
+        }
+        if let Some(interval) = periodic {
+            self.enter_launch(key.clone(), interval);
+        }
+        self.refresh_status(&key);
+    }
+}

@@ -1,0 +1,205 @@
+//! A small living model of a Nomad cluster.
+//!
+//! A [`Cluster`] has servers, nodes and jobs. Operations change it as an operator would; [`Cluster::advance`] moves its
+//! clock, and only then do evaluations get scheduled, allocations start and end, drains progress, periodic jobs launch
+//! and old objects get forgotten, in one order that the seed alone decides. [`Cluster::ledger`] tells the truth that
+//! an observer of the API should arrive at.
+
+mod agenda;
+mod allocation;
+mod clients;
+mod deployment;
+mod drain;
+mod evaluation;
+mod evaluations;
+mod gc;
+mod id;
+mod job;
+mod jobs;
+mod ledger;
+mod node;
+mod nodes;
+mod resources;
+mod rollout;
+mod scheduler;
+mod servers;
+mod settings;
+mod spec;
+mod status;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+
+use crate::list::Table;
+use crate::version::Version;
+
+use agenda::{Agenda, Event};
+use id::Rng;
+use ledger::JobHistory;
+use servers::Servers;
+
+pub(crate) use allocation::Allocation;
+pub use allocation::ClientStatus;
+pub use deployment::DeploymentStatus;
+pub(crate) use deployment::{Deployment, GroupState};
+pub use evaluation::EvaluationStatus;
+pub(crate) use evaluation::{AllocMetric, DesiredUpdates, Evaluation};
+pub use id::{AllocationId, DeploymentId, EvaluationId, Id, InvalidId, NodeId};
+pub(crate) use id::Rng as SeededNumbers;
+pub(crate) use job::{ChildrenSummary, GroupSummary, Job};
+pub use job::{JobKey, JobStatus};
+pub use ledger::{Completion, JobRecord, Ledger, NodeLoad, NodeState, Outcome};
+pub(crate) use node::{DrainStrategy, LastDrain, Node, NodeEvent};
+pub use node::{NodeSpec, NodeStatus};
+pub use resources::Resources;
+pub(crate) use servers::Server;
+pub use settings::{Acl, GcSettings, Policy, Scope, Settings};
+pub use spec::{Constraint, JobSpec, JobType, Lifecycle, Reschedule, Span, Task, TaskGroup};
+
+/// The model.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(crate) settings: Settings,
+    pub(crate) now: SystemTime,
+    pub(crate) namespaces: BTreeMap<String, Registered>,
+    pub(crate) pools: BTreeMap<String, Registered>,
+    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    pub(crate) jobs: BTreeMap<JobKey, Job>,
+    pub(crate) allocations: BTreeMap<AllocationId, Allocation>,
+    pub(crate) evaluations: BTreeMap<EvaluationId, Evaluation>,
+    pub(crate) deployments: BTreeMap<DeploymentId, Deployment>,
+    pub(crate) servers: Servers,
+    /// The Raft index of the last write.
+    pub(crate) index: u64,
+    /// The same by table.
+    indexes: BTreeMap<Table, u64>,
+    draining: BTreeSet<NodeId>,
+    blocked: BTreeSet<EvaluationId>,
+    /// Whether the blocked evaluations are already to be tried again.
+    unblocking: bool,
+    agenda: Agenda,
+    rng: Rng,
+    history: JobHistory,
+}
+
+/// A namespace or a node pool.
+#[derive(Clone, Debug)]
+pub(crate) struct Registered {
+    pub(crate) description: String,
+    pub(crate) index: u64,
+}
+
+impl Cluster {
+    /// An empty cluster with its servers.
+    pub fn new(settings: Settings) -> Cluster {
+        let mut rng = Rng::new(settings.seed);
+        let servers = Servers::new(settings.servers, settings.start, &mut rng);
+        let mut cluster = Cluster {
+            now: settings.start,
+            namespaces: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            allocations: BTreeMap::new(),
+            evaluations: BTreeMap::new(),
+            deployments: BTreeMap::new(),
+            servers,
+            index: 1,
+            indexes: BTreeMap::new(),
+            draining: BTreeSet::new(),
+            blocked: BTreeSet::new(),
+            unblocking: false,
+            agenda: Agenda::default(),
+            rng,
+            history: JobHistory::default(),
+            settings,
+        };
+        for (name, description) in
+            [("all", "Node pool with all nodes in the cluster."), ("default", "Default node pool.")]
+        {
+            cluster.pools.insert(name.to_owned(), Registered { description: description.to_owned(), index: 1 });
+        }
+        let default = Registered { description: "Default shared namespace".to_owned(), index: 1 };
+        cluster.namespaces.insert("default".to_owned(), default);
+        cluster.agenda.enter(cluster.now + cluster.settings.gc.interval, Event::CollectGarbage);
+        cluster
+    }
+
+    /// The Nomad version played.
+    pub fn version(&self) -> Version {
+        self.settings.version
+    }
+
+    /// The cluster's clock.
+    pub fn now(&self) -> SystemTime {
+        self.now
+    }
+
+    /// Moves the clock, and with it everything that happens by itself. Without a leader only the clock moves.
+    pub fn advance(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        if self.servers.leader.is_some() {
+            self.drive_drains();
+        }
+        while self.servers.leader.is_some()
+            && let Some((at, event)) = self.agenda.next_by(end)
+        {
+            // After a time without a leader, what was due happens late.
+            self.now = self.now.max(at);
+            self.happen(event);
+            self.drive_drains();
+        }
+        self.now = end;
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Evaluate(evaluation) => self.evaluate(evaluation),
+            Event::Unblock => self.retry_blocked(),
+            Event::Started(allocation) => self.allocation_started(allocation),
+            Event::Ended(allocation) => self.allocation_ended(allocation),
+            Event::Stopped(allocation) => self.allocation_stopped(allocation),
+            Event::Healthy(allocation) => self.allocation_healthy(allocation),
+            Event::ProgressDeadline(deployment) => self.check_progress(deployment),
+            Event::DrainDeadline(node, started) => self.drain_deadline(node, started),
+            Event::Launch(job) => self.launch_periodic(&job),
+            Event::CollectGarbage => {
+                self.collect_garbage(self.settings.gc);
+                self.agenda.enter(self.now + self.settings.gc.interval, Event::CollectGarbage);
+            }
+        }
+    }
+
+    fn enter_in(&mut self, delay: Duration, event: Event) {
+        self.agenda.enter(self.now + delay, event);
+    }
+
+    /// Makes the namespace known, if it is not.
+    pub fn create_namespace(&mut self, name: &str) {
+        if !self.namespaces.contains_key(name) {
+            self.index += 1;
+            let description = format!("{name} jobs");
+            self.namespaces.insert(name.to_owned(), Registered { description, index: self.index });
+        }
+    }
+
+    /// Makes the node pool known, if it is not.
+    pub fn create_node_pool(&mut self, name: &str) {
+        if !self.pools.contains_key(name) {
+            let index = self.write(Table::NodePools);
+            self.pools.insert(name.to_owned(), Registered { description: String::new(), index });
+        }
+    }
+
+    /// The index of a new write to a table.
+    fn write(&mut self, table: Table) -> u64 {
+        self.index += 1;
+        self.indexes.insert(table, self.index);
+        self.index
+    }
+
+    /// The index of the last write to a table.
+    pub(crate) fn table_index(&self, table: Table) -> u64 {
+        self.indexes.get(&table).copied().unwrap_or(1)
+    }
+}

@@ -1,0 +1,199 @@
+//! What happens to nodes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::list::Table;
+use crate::version::since;
+
+use super::agenda::Event;
+use super::allocation::ClientStatus;
+use super::id::{AllocationId, NodeId};
+use super::job::JobKey;
+use super::node::{Node, NodeEvent, NodeSpec, NodeStatus};
+use super::resources::Resources;
+use super::spec::JobType;
+use super::{Allocation, Cluster};
+
+/// Clients listen on consecutive ports from here.
+const FIRST_HTTP_PORT: u16 = 5646;
+
+impl Cluster {
+    /// A node joins. Its pool comes to be with it.
+    pub fn register_node(&mut self, spec: NodeSpec) -> NodeId {
+        self.create_node_pool(&spec.node_pool);
+        let id = self.rng.id();
+        let index = self.write(Table::Nodes);
+        let mut node = Node {
+            id,
+            class: spec.computed_class(),
+            http_port: FIRST_HTTP_PORT.saturating_add(u16::try_from(self.nodes.len()).unwrap_or_default()),
+            spec,
+            status: NodeStatus::Ready,
+            eligible: true,
+            drain: None,
+            last_drain: None,
+            events: Vec::new(),
+            live: BTreeSet::new(),
+            allocated: Resources::default(),
+            registered: self.now,
+            status_updated: self.now,
+            create_index: index,
+            modify_index: index,
+            last_allocation_index: 0,
+            last_missed_heartbeat_index: 0,
+        };
+        node.push_event(NodeEvent {
+            message: "Node registered",
+            subsystem: "Cluster",
+            time: self.now,
+            create_index: 0,
+            deadline_reached: false,
+        });
+        self.nodes.insert(id, node);
+        self.node_changed(id);
+        id
+    }
+
+    /// A node stops answering: its allocations are lost.
+    pub fn node_down(&mut self, id: NodeId) {
+        self.lose_sight(id, NodeStatus::Down);
+    }
+
+    /// A node is out of sight: its allocations whose group tolerates that become unknown, the others are lost. If
+    /// there are none, or the version does not know the difference, the node is down.
+    pub fn disconnect(&mut self, id: NodeId) {
+        let live = self.nodes.get(&id).iter().flat_map(|node| &node.live).filter_map(|id| self.allocations.get(id));
+        let tolerant = |it: &Allocation| it.task_group().is_some_and(|group| group.max_client_disconnect.is_some());
+        let waits = self.version() >= since::DISCONNECTED && live.filter(|it| !it.stop).any(tolerant);
+        self.lose_sight(id, if waits { NodeStatus::Disconnected } else { NodeStatus::Down });
+    }
+
+    /// A node that was waited for is down once nothing waits for it any more.
+    pub(super) fn give_up(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.get(&id).filter(|node| node.status == NodeStatus::Disconnected) else { return };
+        let mut live = node.live.iter().filter_map(|id| self.allocations.get(id));
+        if !live.any(|allocation| !allocation.stop) {
+            self.lose_sight(id, NodeStatus::Down);
+        }
+    }
+
+    fn lose_sight(&mut self, id: NodeId, status: NodeStatus) {
+        let index = self.write(Table::Nodes);
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.last_missed_heartbeat_index = index;
+        node.status = status;
+        node.status_updated = now;
+        let live: Vec<_> = node.live.iter().copied().collect();
+        self.node_event(id, index, "Node heartbeat missed", "Cluster");
+        // What was stopping is lost with it; what should run is for the scheduler to decide.
+        for allocation in live {
+            if self.allocations.get(&allocation).is_some_and(|allocation| allocation.stop) {
+                self.lose_allocation(allocation);
+            }
+        }
+        self.node_changed(id);
+    }
+
+    /// A node answers again: what was unknown runs on.
+    pub fn node_up(&mut self, id: NodeId) {
+        let index = self.write(Table::Nodes);
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.status = NodeStatus::Ready;
+        node.status_updated = now;
+        let live: Vec<_> = node.live.iter().copied().collect();
+        self.node_event(id, index, "Node reregistered by heartbeat", "Cluster");
+        for allocation in live {
+            self.reconnect(allocation);
+        }
+        self.node_changed(id);
+    }
+
+    /// Allows or forbids placements on a node. A draining node stays ineligible.
+    pub fn set_eligibility(&mut self, id: NodeId, eligible: bool) {
+        let index = self.write(Table::Nodes);
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.eligible = eligible && node.drain.is_none();
+        let message =
+            if eligible { "Node marked as eligible for scheduling" } else { "Node marked as ineligible for scheduling" };
+        self.node_event(id, index, message, "Cluster");
+        self.node_changed(id);
+    }
+
+    /// A node is purged: it is gone from the lists and its allocations are lost.
+    pub fn remove_node(&mut self, id: NodeId) {
+        self.write(Table::Nodes);
+        self.draining.remove(&id);
+        let Some(node) = self.nodes.remove(&id) else { return };
+        let allocations = node.live.iter().filter_map(|allocation| self.allocations.get(allocation));
+        let affected: BTreeSet<_> = allocations.map(|allocation| allocation.job.clone()).collect();
+        for allocation in node.live {
+            self.lose_allocation(allocation);
+        }
+        for job in affected {
+            self.create_evaluation(&job, "node-update", |evaluation| evaluation.node = Some((id, 0)));
+        }
+    }
+
+    /// The node of this name.
+    pub fn node_named(&self, name: &str) -> Option<NodeId> {
+        self.nodes.values().find(|node| node.spec.name == name).map(|node| node.id)
+    }
+
+    /// Looks again at all jobs that a change of this node may touch.
+    pub(super) fn node_changed(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.get(&id) else { return };
+        let modify_index = node.modify_index;
+        let on_node = node.live.iter().filter_map(|allocation| self.allocations.get(allocation));
+        let mut affected: BTreeSet<JobKey> = on_node.map(|allocation| allocation.job.clone()).collect();
+        if node.is_schedulable() {
+            let per_node = self.jobs.values().filter(|job| job.spec.job_type == JobType::System && !job.stop);
+            affected.extend(per_node.map(|job| job.key.clone()));
+            self.capacity_freed();
+        }
+        for job in affected {
+            self.create_evaluation(&job, "node-update", |evaluation| evaluation.node = Some((id, modify_index)));
+        }
+    }
+
+    pub(super) fn node_event(&mut self, id: NodeId, index: u64, message: &'static str, subsystem: &'static str) {
+        let time = self.now;
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.modify_index = index;
+            node.push_event(NodeEvent { message, subsystem, time, create_index: index, deadline_reached: false });
+        }
+    }
+
+    /// Whether a node answers.
+    pub(super) fn is_reachable(&self, id: NodeId) -> bool {
+        self.nodes.get(&id).is_some_and(|node| node.status == NodeStatus::Ready)
+    }
+
+    /// What lives on a node, by its status.
+    pub(super) fn live_on(&self, node: &Node) -> BTreeMap<ClientStatus, usize> {
+        let mut counts = BTreeMap::new();
+        for allocation in node.live.iter().filter_map(|id| self.allocations.get(id)) {
+            *counts.entry(allocation.client).or_default() += 1;
+        }
+        counts
+    }
+
+    /// An allocation whose node answers again: it ran all the time, and may have ended meanwhile.
+    fn reconnect(&mut self, id: AllocationId) {
+        let Some(Allocation { client: ClientStatus::Unknown, started, stop, .. }) = self.allocations.get(&id) else {
+            return;
+        };
+        let (started, stop) = (started.is_some(), *stop);
+        if started {
+            self.set_client_status(id, ClientStatus::Running, "Tasks are running");
+            self.enter_end(id);
+        } else {
+            self.set_client_status(id, ClientStatus::Pending, "");
+            self.enter_in(self.settings.startup.0, Event::Started(id));
+        }
+        if stop {
+            self.enter_in(self.settings.stopping, Event::Stopped(id));
+        }
+    }
+}

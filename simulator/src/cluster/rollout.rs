@@ -1,0 +1,158 @@
+//! Deployments: how a job's version gets healthy.
+
+use std::collections::BTreeMap;
+
+use crate::list::Table;
+
+use super::Cluster;
+use super::agenda::Event;
+use super::allocation::{ClientStatus, Health};
+use super::deployment::{Deployment, DeploymentStatus, GroupState};
+use super::id::{AllocationId, DeploymentId};
+use super::job::JobKey;
+
+impl Cluster {
+    /// The deployment of a job's present version, created when its first allocations are placed.
+    pub(super) fn start_deployment(&mut self, key: &JobKey, desired: &BTreeMap<String, u32>) -> Option<DeploymentId> {
+        let job = self.jobs.get(key)?;
+        if job.deployment.is_some() {
+            return job.deployment;
+        }
+        let id = self.rng.id();
+        let index = self.write(Table::Deployments);
+        let job = self.jobs.get_mut(key)?;
+        job.deployment = Some(id);
+        let state = |desired: &u32| GroupState {
+            desired: *desired,
+            placed: 0,
+            healthy: 0,
+            unhealthy: 0,
+            progress_deadline: self.settings.progress_deadline,
+            require_progress_by: None,
+        };
+        let deployment = Deployment {
+            id,
+            job: key.clone(),
+            job_version: job.version,
+            job_modify_index: job.job_modify_index,
+            job_create_index: job.create_index,
+            priority: job.spec.priority,
+            status: DeploymentStatus::Running,
+            description: "Deployment is running",
+            groups: desired.iter().map(|(group, desired)| (group.clone(), state(desired))).collect(),
+            created: self.now,
+            modified: self.now,
+            create_index: index,
+            modify_index: index,
+        };
+        self.deployments.insert(id, deployment);
+        self.enter_in(self.settings.progress_deadline, Event::ProgressDeadline(id));
+        Some(id)
+    }
+
+    /// Counts a placement.
+    pub(super) fn deployment_placed(&mut self, id: DeploymentId, group: &str) {
+        let deadline = self.now + self.settings.progress_deadline;
+        self.change_group(id, group, |group| {
+            group.placed += 1;
+            group.require_progress_by.get_or_insert(deadline);
+        });
+    }
+
+    /// An allocation has run for as long as it takes.
+    pub(super) fn allocation_healthy(&mut self, id: AllocationId) {
+        let Some(allocation) = self.allocations.get(&id) else { return };
+        if allocation.client != ClientStatus::Running || allocation.stop || allocation.health.is_some() {
+            return;
+        }
+        let (job, group) = (allocation.job.clone(), allocation.group.clone());
+        let Some(deployment) = self.judge(id, true) else { return };
+        let deadline = self.now + self.settings.progress_deadline;
+        self.change_group(deployment, &group, |group| {
+            group.healthy += 1;
+            group.require_progress_by = Some(deadline);
+        });
+        let done = self.deployments.get(&deployment).is_some_and(|deployment| {
+            deployment.is_active() && deployment.groups.values().all(|group| group.healthy >= group.desired)
+        });
+        if done {
+            self.end_deployment(deployment, DeploymentStatus::Successful, "Deployment completed successfully");
+            if let Some(job) = self.jobs.get_mut(&job) {
+                job.stable = true;
+            }
+            self.watched(&job, deployment);
+        }
+    }
+
+    /// An allocation of a deployment has failed.
+    pub(super) fn unhealthy(&mut self, id: AllocationId) {
+        let Some(group) = self.allocations.get(&id).map(|allocation| allocation.group.clone()) else { return };
+        if let Some(deployment) = self.judge(id, false) {
+            self.change_group(deployment, &group, |group| group.unhealthy += 1);
+        }
+    }
+
+    /// Sets the health of an allocation whose deployment is active.
+    fn judge(&mut self, id: AllocationId, healthy: bool) -> Option<DeploymentId> {
+        let deployment = self.allocations.get(&id)?.deployment?;
+        if !self.deployments.get(&deployment)?.is_active() {
+            return None;
+        }
+        let index = self.write(Table::Allocations);
+        let time = self.now;
+        let allocation = self.allocations.get_mut(&id)?;
+        allocation.health = Some(Health { healthy, time, index });
+        allocation.modify_index = index;
+        Some(deployment)
+    }
+
+    /// Fails a deployment that has made no progress in time; one that has nothing placed yet gets more time.
+    pub(super) fn check_progress(&mut self, id: DeploymentId) {
+        let Some(deployment) = self.deployments.get(&id).filter(|deployment| deployment.is_active()) else { return };
+        let job = deployment.job.clone();
+        let deadline = deployment.groups.values().filter_map(|group| group.require_progress_by).min();
+        if deadline.is_some_and(|deadline| deadline <= self.now) {
+            self.end_deployment(id, DeploymentStatus::Failed, "Failed due to progress deadline");
+            self.watched(&job, id);
+        } else {
+            let next = deadline.unwrap_or(self.now + self.settings.progress_deadline);
+            self.agenda.enter(next, Event::ProgressDeadline(id));
+        }
+    }
+
+    /// Ends the active deployment of a job, if there is one.
+    pub(super) fn cancel_deployment(&mut self, key: &JobKey, description: &'static str) {
+        let deployment = self.jobs.get(key).and_then(|job| job.deployment);
+        if let Some(active) = deployment.and_then(|id| self.deployments.get(&id)).filter(|active| active.is_active()) {
+            self.end_deployment(active.id, DeploymentStatus::Cancelled, description);
+        }
+    }
+
+    fn end_deployment(&mut self, id: DeploymentId, status: DeploymentStatus, description: &'static str) {
+        let index = self.write(Table::Deployments);
+        let now = self.now;
+        let Some(deployment) = self.deployments.get_mut(&id) else { return };
+        deployment.status = status;
+        deployment.description = description;
+        deployment.modify_index = index;
+        deployment.modified = now;
+        let job = deployment.job.clone();
+        self.refresh_status(&job);
+    }
+
+    fn change_group(&mut self, id: DeploymentId, group: &str, change: impl FnOnce(&mut GroupState)) {
+        let index = self.write(Table::Deployments);
+        let now = self.now;
+        let Some(deployment) = self.deployments.get_mut(&id) else { return };
+        deployment.modify_index = index;
+        deployment.modified = now;
+        if let Some(state) = deployment.groups.get_mut(group) {
+            change(state);
+        }
+    }
+
+    /// The deployment watcher has the job looked at.
+    fn watched(&mut self, job: &JobKey, deployment: DeploymentId) {
+        self.create_evaluation(job, "deployment-watcher", |evaluation| evaluation.deployment = Some(deployment));
+    }
+}

@@ -1,0 +1,210 @@
+//! Service and batch jobs: each group wants its count of instances, wherever they fit.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use crate::cluster::allocation::{Allocation, ClientStatus, RescheduleEvent};
+use crate::cluster::id::{AllocationId, EvaluationId};
+use crate::cluster::job::{Job, JobKey};
+use crate::cluster::spec::JobType;
+use crate::cluster::{Cluster, DesiredUpdates};
+use crate::version::since;
+
+use super::Outcome;
+use super::placement::NewAllocation;
+
+/// The longest delay before a service is tried again.
+const LONGEST_DELAY: Duration = Duration::from_secs(3600);
+
+/// What to do about the latest allocation of a slot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verdict {
+    /// It runs as it should, or has ended for good.
+    Keep,
+    /// It has ended or ends, and another one takes its place.
+    Replace,
+    /// It stops for a drain, and another one takes its place.
+    Migrate,
+    /// It stops for a drain for good.
+    Drain,
+    /// It stops for a new version.
+    Update,
+    /// It failed, and another one takes its place now.
+    Reschedule(Duration),
+    /// It failed, and another one takes its place then.
+    RescheduleLater(SystemTime),
+}
+
+impl Cluster {
+    pub(super) fn reconcile_groups(&mut self, key: &JobKey, evaluation: EvaluationId) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut placements = Vec::new();
+        let Some(job) = self.jobs.get(key) else { return outcome };
+        let spec = job.spec.clone();
+        for group in &spec.groups {
+            let latest = self.latest(key, &group.name);
+            let mut updates = DesiredUpdates::default();
+            for slot in 0..group.count {
+                let placement = |previous| NewAllocation::new(&group.name, slot, previous);
+                match latest.get(&slot) {
+                    None => {
+                        updates.place += 1;
+                        placements.push(placement(None));
+                    }
+                    Some(id) => {
+                        let replacement = self.act_on(*id, evaluation, &mut updates);
+                        placements.extend(replacement.map(|event| placement(Some(*id)).rescheduled(event)));
+                    }
+                }
+            }
+            let surplus = latest.range(group.count..).map(|(_, id)| *id);
+            for id in surplus.filter(|id| self.allocations.get(id).is_some_and(|it| !it.is_terminal())).collect::<Vec<_>>()
+            {
+                updates.stop += 1;
+                self.stop_allocation(id, "alloc not needed due to job update");
+            }
+            outcome.queued.insert(group.name.clone(), 0);
+            outcome.updates.insert(group.name.clone(), updates);
+        }
+        self.stop_dropped_groups(key);
+        if spec.job_type == JobType::Service && !placements.is_empty() {
+            let desired = spec.groups.iter().map(|group| (group.name.clone(), group.count)).collect();
+            self.start_deployment(key, &desired);
+        }
+        if let Some(job) = self.jobs.get(key)
+            && let Some(evaluation) = self.evaluations.get_mut(&evaluation)
+        {
+            evaluation.deployment = job.deployment;
+        }
+        for placement in placements {
+            self.place_anywhere(key, evaluation, placement, &mut outcome);
+        }
+        outcome
+    }
+
+    /// The newest allocation of each slot of a group.
+    fn latest(&self, key: &JobKey, group: &str) -> BTreeMap<u32, AllocationId> {
+        let Some(job) = self.jobs.get(key) else { return BTreeMap::new() };
+        let allocations = job.allocations.iter().filter_map(|id| self.allocations.get(id));
+        allocations.filter(|it| it.group == group).map(|allocation| (allocation.slot, allocation.id)).collect()
+    }
+
+    /// Stops what runs of groups that the job no longer has.
+    fn stop_dropped_groups(&mut self, key: &JobKey) {
+        let Some(job) = self.jobs.get(key) else { return };
+        let allocations = job.allocations.iter().filter_map(|id| self.allocations.get(id));
+        let dropped = allocations.filter(|it| !it.is_terminal() && job.spec.group(&it.group).is_none());
+        for id in dropped.map(|allocation| allocation.id).collect::<Vec<_>>() {
+            self.stop_allocation(id, "alloc not needed due to job update");
+        }
+    }
+
+    /// Does what is to be done about the latest allocation of a slot. Returns whether another one takes its place, and
+    /// if so what it answers to.
+    fn act_on(
+        &mut self,
+        id: AllocationId,
+        evaluation: EvaluationId,
+        updates: &mut DesiredUpdates,
+    ) -> Option<Option<RescheduleEvent>> {
+        let allocation = self.allocations.get(&id)?;
+        let job = self.jobs.get(&allocation.job)?;
+        match verdict(job, allocation, self.now) {
+            Verdict::Keep => {
+                updates.ignore += 1;
+                None
+            }
+            Verdict::Replace => {
+                updates.place += 1;
+                Some(None)
+            }
+            Verdict::Migrate => {
+                updates.migrate += 1;
+                self.stop_allocation(id, "alloc is being migrated");
+                Some(None)
+            }
+            Verdict::Drain => {
+                updates.migrate += 1;
+                self.stop_allocation(id, "alloc is being migrated");
+                None
+            }
+            Verdict::Update => {
+                updates.destructive_update += 1;
+                self.stop_allocation(id, "alloc is being updated due to job update");
+                Some(None)
+            }
+            Verdict::Reschedule(delay) => {
+                updates.reschedule_now += 1;
+                let event =
+                    RescheduleEvent { time: self.now, previous: id, previous_node: allocation.node, delay };
+                let old = self.version() < since::ALLOC_RESCHEDULE;
+                self.stop_allocation(id, if old { "alloc was rescheduled because it failed" } else { "" });
+                Some(Some(event))
+            }
+            Verdict::RescheduleLater(at) => {
+                updates.reschedule_later += 1;
+                self.reschedule_later(id, evaluation, at);
+                None
+            }
+        }
+    }
+
+    fn reschedule_later(&mut self, id: AllocationId, evaluation: EvaluationId, at: SystemTime) {
+        let Some(allocation) = self.allocations.get(&id) else { return };
+        let waits = |followup| self.evaluations.get(&followup).is_some_and(|it| !it.status.is_terminal());
+        if allocation.followup.is_some_and(waits) {
+            return;
+        }
+        let key = allocation.job.clone();
+        let job_modify_index = self.jobs.get(&key).map_or(0, |job| job.job_modify_index);
+        let followup = self.create_evaluation(&key, self.reschedule_trigger(), |it| {
+            it.wait_until = Some(at);
+            it.previous = Some(evaluation);
+            it.job_modify_index = job_modify_index;
+            it.description = "created for delayed rescheduling".to_owned();
+        });
+        if let Some(allocation) = self.allocations.get_mut(&id) {
+            allocation.followup = followup;
+        }
+        if let Some(evaluation) = self.evaluations.get_mut(&evaluation) {
+            evaluation.next = followup;
+        }
+    }
+}
+
+fn verdict(job: &Job, allocation: &Allocation, now: SystemTime) -> Verdict {
+    if allocation.stop {
+        let for_good = allocation.no_replacement && allocation.client != ClientStatus::Lost;
+        return if for_good { Verdict::Keep } else { Verdict::Replace };
+    }
+    let current = allocation.version == job.version;
+    match allocation.client {
+        ClientStatus::Complete if current && job.spec.job_type.completes() => Verdict::Keep,
+        ClientStatus::Failed if current => after_failure(job, allocation, now),
+        ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost => Verdict::Replace,
+        ClientStatus::Unknown => Verdict::Keep,
+        ClientStatus::Pending | ClientStatus::Running => {
+            if !current {
+                Verdict::Update
+            } else if allocation.migrate && allocation.no_replacement {
+                Verdict::Drain
+            } else if allocation.migrate {
+                Verdict::Migrate
+            } else {
+                Verdict::Keep
+            }
+        }
+    }
+}
+
+fn after_failure(job: &Job, allocation: &Allocation, now: SystemTime) -> Verdict {
+    let policy = job.spec.reschedule;
+    let tried = u32::try_from(allocation.reschedules.len()).unwrap_or(u32::MAX);
+    let delay = match policy.attempts {
+        Some(attempts) if tried >= attempts => return Verdict::Keep,
+        Some(_) => policy.delay,
+        None => policy.delay.saturating_mul(2_u32.saturating_pow(tried)).min(LONGEST_DELAY),
+    };
+    let at = allocation.finished.unwrap_or(now) + delay;
+    if at <= now { Verdict::Reschedule(delay) } else { Verdict::RescheduleLater(at) }
+}

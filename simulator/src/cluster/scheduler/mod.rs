@@ -1,0 +1,227 @@
+//! The scheduler: from an evaluation to placements, or to what blocks them.
+
+mod groups;
+mod per_node;
+mod placement;
+
+use std::collections::BTreeMap;
+
+use crate::list::Table;
+use crate::version::since;
+
+use super::allocation::ClientStatus;
+use super::evaluation::{AllocMetric, DesiredUpdates, EvaluationStatus};
+use super::id::{AllocationId, EvaluationId, NodeId};
+use super::job::JobKey;
+use super::node::NodeStatus;
+use super::Cluster;
+
+/// What processing an evaluation led to.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// Why instances of a group could not be placed.
+    failed: BTreeMap<String, AllocMetric>,
+    /// How many of each group are left to place.
+    queued: BTreeMap<String, u32>,
+    updates: BTreeMap<String, DesiredUpdates>,
+    /// The nodes that have no room for a job that wants to be on each.
+    full_nodes: Vec<NodeId>,
+}
+
+impl Outcome {
+    /// Counts an instance that found no place. The first of a group says why.
+    fn fail(&mut self, group: &str, metric: AllocMetric) {
+        *self.queued.entry(group.to_owned()).or_default() += 1;
+        self.failed.insert(group.to_owned(), metric);
+    }
+}
+
+impl Cluster {
+    /// Processes an evaluation.
+    pub(super) fn evaluate(&mut self, id: EvaluationId) {
+        let Some(evaluation) = self.evaluations.get(&id).filter(|it| !it.status.is_terminal()) else { return };
+        let key = evaluation.job.clone();
+        let snapshot = self.index;
+        if let Some(evaluation) = self.evaluations.get_mut(&id) {
+            evaluation.snapshot_index = snapshot;
+        }
+        self.lose_allocations(&key, id);
+        let outcome = match self.jobs.get(&key) {
+            Some(job) if !job.stop && !job.is_template() => {
+                if job.spec.job_type.is_per_node() {
+                    self.reconcile_nodes(&key, id)
+                } else {
+                    self.reconcile_groups(&key, id)
+                }
+            }
+            _ => self.stop_everything(&key),
+        };
+        self.conclude(id, outcome);
+    }
+
+    /// Stops all allocations of a job that is stopped or gone.
+    fn stop_everything(&mut self, key: &JobKey) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut stopping = Vec::new();
+        for group in self.jobs.get(key).iter().flat_map(|job| &job.spec.groups) {
+            outcome.queued.insert(group.name.clone(), 0);
+        }
+        for allocation in self.allocations.values().filter(|it| it.job == *key && !it.is_terminal()) {
+            outcome.updates.entry(allocation.group.clone()).or_default().stop += 1;
+            stopping.push(allocation.id);
+        }
+        for id in stopping {
+            self.stop_allocation(id, "alloc not needed due to job update");
+        }
+        outcome
+    }
+
+    /// Gives up allocations whose node does not answer, or waits for them where their group allows it.
+    fn lose_allocations(&mut self, key: &JobKey, evaluation: EvaluationId) {
+        let away = self.nodes.values().filter(|node| node.status != NodeStatus::Ready);
+        let away = away.flat_map(|node| &node.live).filter_map(|id| self.allocations.get(id));
+        let away: Vec<(AllocationId, NodeId)> = away.filter(|it| it.job == *key).map(|it| (it.id, it.node)).collect();
+        for (id, node) in away {
+            match self.patience(id) {
+                Some(until) if until > self.now => self.wait_for(id, evaluation, until),
+                _ => {
+                    self.lose_allocation(id);
+                    self.give_up(node);
+                }
+            }
+        }
+    }
+
+    /// Until when to wait for an allocation whose node is out of sight.
+    fn patience(&self, id: AllocationId) -> Option<std::time::SystemTime> {
+        let allocation = self.allocations.get(&id).filter(|allocation| !allocation.stop)?;
+        let node = self.nodes.get(&allocation.node).filter(|node| node.status == NodeStatus::Disconnected)?;
+        Some(node.status_updated + allocation.task_group()?.max_client_disconnect?)
+    }
+
+    fn wait_for(&mut self, id: AllocationId, evaluation: EvaluationId, until: std::time::SystemTime) {
+        let Some(allocation) = self.allocations.get(&id) else { return };
+        if allocation.client == ClientStatus::Unknown {
+            return;
+        }
+        let key = allocation.job.clone();
+        let followup = self.create_evaluation(&key, "max-disconnect-timeout", |it| {
+            it.wait_until = Some(until);
+            it.previous = Some(evaluation);
+            it.description = "created for delayed disconnect timeout".to_owned();
+        });
+        if let Some(allocation) = self.allocations.get_mut(&id) {
+            allocation.followup = followup;
+        }
+        self.set_client_status(id, ClientStatus::Unknown, "alloc is unknown since its node is disconnected");
+    }
+
+    /// Writes down what came of an evaluation, and blocks another one for what is left to place.
+    fn conclude(&mut self, id: EvaluationId, outcome: Outcome) {
+        let Some(evaluation) = self.evaluations.get(&id) else { return };
+        let (key, blocked) = (evaluation.job.clone(), evaluation.status == EvaluationStatus::Blocked);
+        let per_node = evaluation.job_type.is_per_node();
+        let still_full = |node: Option<(NodeId, u64)>| node.is_some_and(|(node, _)| outcome.full_nodes.contains(&node));
+        if blocked && !outcome.failed.is_empty() && (!per_node || still_full(evaluation.node)) {
+            self.reblock(id, &outcome);
+            return;
+        }
+        let followup = if per_node {
+            self.block_nodes(id, &outcome)
+        } else if outcome.failed.is_empty() {
+            self.unblock(&key, id);
+            None
+        } else {
+            self.block(id, &outcome, None)
+        };
+        if let Some(evaluation) = self.evaluations.get_mut(&id) {
+            evaluation.blocked = followup;
+            evaluation.queued = Some(outcome.queued.clone());
+            evaluation.class_eligibility = BTreeMap::new();
+            evaluation.failed = outcome.failed;
+            evaluation.updates = outcome.updates;
+        }
+        self.end_evaluation(id, EvaluationStatus::Complete, "");
+        for (group, queued) in &outcome.queued {
+            self.count_queued(&key, group, *queued);
+        }
+    }
+
+    /// A blocked evaluation was tried in vain: it keeps saying what failed first.
+    fn reblock(&mut self, id: EvaluationId, outcome: &Outcome) {
+        let index = self.write(Table::Evaluations);
+        let now = self.now;
+        if let Some(evaluation) = self.evaluations.get_mut(&id) {
+            let classes = outcome.failed.values().flat_map(|metric| metric.class_eligibility.clone());
+            evaluation.class_eligibility.extend(classes);
+            evaluation.modify_index = index;
+            evaluation.modified = now;
+        }
+    }
+
+    /// Creates the evaluation that waits for room; an older one of the same job, and node, is superseded.
+    fn block(&mut self, previous: EvaluationId, outcome: &Outcome, node: Option<NodeId>) -> Option<EvaluationId> {
+        let evaluation = self.evaluations.get(&previous)?;
+        let (key, snapshot) = (evaluation.job.clone(), evaluation.snapshot_index);
+        let job_modify_index = evaluation.job_modify_index;
+        let node = node.map(|node| (node, self.nodes.get(&node).map_or(0, |node| node.modify_index)));
+        let same_node = |id: &EvaluationId| {
+            let other = self.evaluations.get(id).and_then(|it| it.node);
+            other.map(|(node, _)| node) == node.map(|(node, _)| node)
+        };
+        let superseded: Vec<_> = self.blocked_of(&key).into_iter().filter(same_node).collect();
+        let failed = outcome.failed.clone();
+        let created = self.create_evaluation(&key, "queued-allocs", |it| {
+            it.status = EvaluationStatus::Blocked;
+            it.description = "created to place remaining allocations".to_owned();
+            it.previous = Some(previous);
+            it.job_modify_index = job_modify_index;
+            it.node = node;
+            it.snapshot_index = snapshot;
+            it.class_eligibility = failed.values().flat_map(|metric| metric.class_eligibility.clone()).collect();
+            it.failed = failed;
+        });
+        let description = format!("existing blocked evaluation exists for job {:?}", key.id);
+        for id in superseded {
+            self.end_evaluation(id, EvaluationStatus::Canceled, &description);
+        }
+        created
+    }
+
+    /// One blocked evaluation for each node without room.
+    fn block_nodes(&mut self, id: EvaluationId, outcome: &Outcome) -> Option<EvaluationId> {
+        let key = self.evaluations.get(&id)?.job.clone();
+        let mut covered = Vec::new();
+        for blocked in self.blocked_of(&key) {
+            let node = self.evaluations.get(&blocked).and_then(|it| it.node).map(|(node, _)| node);
+            match node.filter(|node| outcome.full_nodes.contains(node)) {
+                Some(node) => covered.push(node),
+                None if blocked != id => self.end_evaluation(blocked, EvaluationStatus::Canceled, &successful(id)),
+                None => {}
+            }
+        }
+        let mut last = None;
+        for node in outcome.full_nodes.iter().filter(|node| !covered.contains(node)) {
+            last = self.block(id, outcome, Some(*node)).or(last);
+        }
+        last
+    }
+
+    /// Everything is placed: blocked evaluations of the job are not needed any more.
+    fn unblock(&mut self, key: &JobKey, by: EvaluationId) {
+        for id in self.blocked_of(key) {
+            if id != by {
+                self.end_evaluation(id, EvaluationStatus::Canceled, &successful(by));
+            }
+        }
+    }
+
+    /// What a follow-up evaluation of a failed allocation says it was triggered by.
+    fn reschedule_trigger(&self) -> &'static str {
+        if self.version() >= since::ALLOC_RESCHEDULE { "alloc-reschedule" } else { "alloc-failure" }
+    }
+}
+
+fn successful(by: EvaluationId) -> String {
+    format!("evaluation {:?} successful", by.to_string())
+}

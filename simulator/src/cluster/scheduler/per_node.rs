@@ -1,0 +1,81 @@
+//! System and sysbatch jobs: each group wants one instance on every node it fits to.
+
+use std::collections::BTreeMap;
+
+use crate::cluster::allocation::ClientStatus;
+use crate::cluster::id::{AllocationId, EvaluationId, NodeId};
+use crate::cluster::job::JobKey;
+use crate::cluster::{Cluster, DesiredUpdates};
+use crate::version::since;
+
+use super::Outcome;
+use super::placement::NewAllocation;
+
+impl Cluster {
+    pub(super) fn reconcile_nodes(&mut self, key: &JobKey, evaluation: EvaluationId) -> Outcome {
+        let mut outcome = Outcome::default();
+        let Some(job) = self.jobs.get(key) else { return outcome };
+        let spec = job.spec.clone();
+        self.stop_tainted(key, &mut outcome);
+        let nodes: Vec<NodeId> = self.candidates(&spec).filter(|node| spec.allows(node)).map(|node| node.id).collect();
+        let mut missing = Vec::new();
+        for group in &spec.groups {
+            outcome.queued.entry(group.name.clone()).or_default();
+            outcome.updates.entry(group.name.clone()).or_default();
+            let latest = self.latest_by_node(key, &group.name);
+            for node in &nodes {
+                match latest.get(node) {
+                    Some(id) if self.serves(*id) => count(&mut outcome, &group.name).ignore += 1,
+                    previous => missing.push((*node, group.name.clone(), previous.copied())),
+                }
+            }
+        }
+        let deployed = !spec.job_type.completes() && self.version() >= since::ELEVEN;
+        if deployed && !missing.is_empty() {
+            let wanted = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+            let desired = spec.groups.iter().map(|group| (group.name.clone(), wanted)).collect();
+            let deployment = self.start_deployment(key, &desired);
+            if let Some(evaluation) = self.evaluations.get_mut(&evaluation) {
+                evaluation.deployment = deployment;
+            }
+        }
+        for (node, group, previous) in missing {
+            count(&mut outcome, &group).place += 1;
+            self.place_on(key, evaluation, node, NewAllocation::new(&group, 0, previous), &mut outcome);
+        }
+        outcome
+    }
+
+    /// Stops what a drain wants gone.
+    fn stop_tainted(&mut self, key: &JobKey, outcome: &mut Outcome) {
+        let allocations = self.allocations.values().filter(|it| it.job == *key && it.migrate && !it.is_terminal());
+        for (id, group) in allocations.map(|it| (it.id, it.group.clone())).collect::<Vec<_>>() {
+            count(outcome, &group).migrate += 1;
+            self.stop_allocation(id, "alloc not needed as node is tainted");
+        }
+    }
+
+    fn latest_by_node(&self, key: &JobKey, group: &str) -> BTreeMap<NodeId, AllocationId> {
+        let Some(job) = self.jobs.get(key) else { return BTreeMap::new() };
+        let allocations = job.allocations.iter().filter_map(|id| self.allocations.get(id));
+        allocations.filter(|it| it.group == group).map(|allocation| (allocation.node, allocation.id)).collect()
+    }
+
+    /// Whether an allocation is what its node should have: it lives, or it has run to its end.
+    fn serves(&mut self, id: AllocationId) -> bool {
+        let Some(allocation) = self.allocations.get(&id) else { return false };
+        let Some(job) = self.jobs.get(&allocation.job) else { return false };
+        let current = allocation.version == job.version;
+        let ended = allocation.client.is_terminal();
+        if !current && !allocation.is_terminal() {
+            self.stop_allocation(id, "alloc is being updated due to job update");
+            return false;
+        }
+        let done = ended && job.spec.job_type.completes() && allocation.client != ClientStatus::Lost;
+        current && ((!ended && !allocation.stop) || done)
+    }
+}
+
+fn count<'a>(outcome: &'a mut Outcome, group: &str) -> &'a mut DesiredUpdates {
+    outcome.updates.entry(group.to_owned()).or_default()
+}

@@ -1,0 +1,275 @@
+//! Where an instance fits, and why not.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::cluster::agenda::Event;
+use crate::cluster::allocation::{Allocation, ClientStatus, Fate, RescheduleEvent};
+use crate::cluster::evaluation::AllocMetric;
+use crate::cluster::id::{AllocationId, EvaluationId, NodeId};
+use crate::cluster::job::JobKey;
+use crate::cluster::node::Node;
+use crate::cluster::spec::{JobSpec, TaskGroup};
+use crate::cluster::Cluster;
+use crate::list::Table;
+
+use super::Outcome;
+
+/// An instance to be placed.
+#[derive(Clone, Debug)]
+pub(super) struct NewAllocation {
+    group: String,
+    slot: u32,
+    previous: Option<AllocationId>,
+    rescheduled: Option<RescheduleEvent>,
+}
+
+impl NewAllocation {
+    pub(super) fn new(group: &str, slot: u32, previous: Option<AllocationId>) -> NewAllocation {
+        NewAllocation { group: group.to_owned(), slot, previous, rescheduled: None }
+    }
+
+    pub(super) fn rescheduled(self, event: Option<RescheduleEvent>) -> NewAllocation {
+        NewAllocation { rescheduled: event, ..self }
+    }
+}
+
+impl JobSpec {
+    /// Whether a node meets the constraint.
+    pub(super) fn allows(&self, node: &Node) -> bool {
+        let constraint = self.constraint.as_ref();
+        constraint.is_none_or(|it| node.spec.attribute(&it.attribute) == Some(it.value.as_str()))
+    }
+}
+
+impl AllocMetric {
+    fn filtered(&mut self, node: &Node, spec: &JobSpec) {
+        self.nodes_filtered += 1;
+        *self.class_filtered.entry(node.spec.node_class.clone()).or_default() += 1;
+        if let Some(constraint) = &spec.constraint {
+            let reason = format!("{} = {}", constraint.attribute, constraint.value);
+            *self.constraint_filtered.entry(reason).or_default() += 1;
+        }
+    }
+
+    fn exhausted(&mut self, node: &Node, dimension: &'static str) {
+        self.nodes_exhausted += 1;
+        *self.class_exhausted.entry(node.spec.node_class.clone()).or_default() += 1;
+        *self.dimension_exhausted.entry(dimension).or_default() += 1;
+    }
+
+    /// Adds what an instance wanted of the dimensions that were exhausted.
+    fn wanted(&mut self, group: &TaskGroup) {
+        if self.dimension_exhausted.is_empty() {
+            return;
+        }
+        let lacks = |dimension| u64::from(self.dimension_exhausted.contains_key(dimension));
+        let (cpu, memory) = (lacks("cpu"), lacks("memory"));
+        for task in &group.tasks {
+            let sums = self.resources_exhausted.entry(task.name.clone()).or_default();
+            sums.0 += cpu * task.cpu;
+            sums.1 += memory * task.memory_mb;
+        }
+    }
+}
+
+impl Cluster {
+    /// The schedulable nodes of a job's pool and datacenters.
+    pub(super) fn candidates<'a>(&'a self, spec: &'a JobSpec) -> impl Iterator<Item = &'a Node> {
+        let in_pool = |node: &&Node| spec.node_pool == "all" || node.spec.node_pool == spec.node_pool;
+        let in_datacenter = |node: &&Node| spec.datacenters.iter().any(|dc| dc == "*" || *dc == node.spec.datacenter);
+        self.nodes.values().filter(|node| node.is_schedulable()).filter(in_pool).filter(in_datacenter)
+    }
+
+    /// Places an instance on the fullest node it fits to.
+    pub(super) fn place_anywhere(
+        &mut self,
+        key: &JobKey,
+        evaluation: EvaluationId,
+        new: NewAllocation,
+        outcome: &mut Outcome,
+    ) {
+        let Some(spec) = self.jobs.get(key).map(|job| Arc::clone(&job.spec)) else { return };
+        let Some(group) = spec.group(&new.group) else { return };
+        // One failure speaks for all further instances of its group.
+        if let Some(metric) = outcome.failed.get_mut(&new.group) {
+            metric.coalesced_failures += 1;
+            metric.wanted(group);
+            *outcome.queued.entry(new.group).or_default() += 1;
+            return;
+        }
+        match self.find_node(&spec, group) {
+            Ok(node) => self.create_allocation(key, evaluation, node, new),
+            Err(metric) => outcome.fail(&new.group, metric),
+        }
+    }
+
+    /// Places an instance on one node, if it fits.
+    pub(super) fn place_on(
+        &mut self,
+        key: &JobKey,
+        evaluation: EvaluationId,
+        node: NodeId,
+        new: NewAllocation,
+        outcome: &mut Outcome,
+    ) {
+        let Some(spec) = self.jobs.get(key).map(|job| Arc::clone(&job.spec)) else { return };
+        let (Some(group), Some(there)) = (spec.group(&new.group), self.nodes.get(&node)) else { return };
+        let left = there.spec.allocatable() - there.allocated;
+        let Some(dimension) = left.lacks(group.total(there.spec.core_mhz())) else {
+            self.create_allocation(key, evaluation, node, new);
+            return;
+        };
+        if !outcome.full_nodes.contains(&node) {
+            outcome.full_nodes.push(node);
+        }
+        let mut metric = match outcome.failed.remove(&new.group) {
+            Some(metric) => AllocMetric { coalesced_failures: metric.coalesced_failures + 1, ..metric },
+            None => self.new_metric(&spec),
+        };
+        metric.nodes_evaluated += 1;
+        metric.exhausted(there, dimension);
+        metric.wanted(group);
+        metric.class_eligibility.insert(there.class.clone(), true);
+        outcome.fail(&new.group, metric);
+    }
+
+    fn new_metric(&self, spec: &JobSpec) -> AllocMetric {
+        let mut metric = AllocMetric { node_pool: spec.node_pool.clone(), ..AllocMetric::default() };
+        for node in self.candidates(spec) {
+            metric.nodes_in_pool += 1;
+            *metric.nodes_available.entry(node.spec.datacenter.clone()).or_default() += 1;
+        }
+        metric
+    }
+
+    fn find_node(&self, spec: &JobSpec, group: &TaskGroup) -> Result<NodeId, AllocMetric> {
+        let mut metric = self.new_metric(spec);
+        let mut best: Option<(f64, NodeId)> = None;
+        for node in self.candidates(spec) {
+            metric.nodes_evaluated += 1;
+            let allowed = spec.allows(node);
+            metric.class_eligibility.insert(node.class.clone(), allowed);
+            if !allowed {
+                metric.filtered(node, spec);
+                continue;
+            }
+            let left = node.spec.allocatable() - node.allocated;
+            match left.lacks(group.total(node.spec.core_mhz())) {
+                Some(dimension) => metric.exhausted(node, dimension),
+                None => {
+                    let fullness = fullness(node);
+                    if best.is_none_or(|(best, _)| fullness > best) {
+                        best = Some((fullness, node.id));
+                    }
+                }
+            }
+        }
+        best.map(|(_, node)| node).ok_or_else(|| {
+            metric.wanted(group);
+            metric
+        })
+    }
+
+    fn create_allocation(&mut self, key: &JobKey, evaluation: EvaluationId, node: NodeId, new: NewAllocation) {
+        let id = self.rng.id();
+        let index = self.write(Table::Allocations);
+        let startup = self.rng.between(self.settings.startup.0, self.settings.startup.1);
+        let fate = self.fate(key);
+        let reserved_cores = self.free_cores(node);
+        let (Some(job), Some(there)) = (self.jobs.get_mut(key), self.nodes.get_mut(&node)) else { return };
+        let spec = Arc::clone(&job.spec);
+        let Some(group) = spec.group(&new.group) else { return };
+        let total = group.total(there.spec.core_mhz());
+        let deployment = job.deployment.filter(|id| self.deployments.get(id).is_some_and(|it| it.is_active()));
+        let previous = new.previous.and_then(|id| self.allocations.get_mut(&id));
+        let mut reschedules = Vec::new();
+        if let (Some(previous), Some(event)) = (&previous, new.rescheduled) {
+            reschedules.clone_from(&previous.reschedules);
+            reschedules.push(event);
+        }
+        if let Some(previous) = previous {
+            previous.next = Some(id);
+        }
+        let allocation = Allocation {
+            id,
+            job: key.clone(),
+            version: job.version,
+            group: new.group.clone(),
+            slot: new.slot,
+            evaluation,
+            node,
+            node_name: there.spec.name.clone(),
+            core_mhz: there.spec.core_mhz(),
+            reserved_cores: reserved_cores.into_iter().take(usize::try_from(total.cores).unwrap_or(0)).collect(),
+            total,
+            stop: false,
+            desired_description: "",
+            client: ClientStatus::Pending,
+            client_description: "",
+            migrate: false,
+            no_replacement: false,
+            deployment,
+            health: None,
+            followup: None,
+            previous: new.previous,
+            next: None,
+            reschedules,
+            fate,
+            created: self.now,
+            modified: self.now,
+            started: None,
+            finished: None,
+            create_index: index,
+            modify_index: index,
+            spec,
+        };
+        there.live.insert(id);
+        there.allocated = there.allocated + total;
+        job.allocations.push(id);
+        let summary = job.summary.entry(new.group.clone()).or_default();
+        summary.queued = summary.queued.saturating_sub(1);
+        self.history.placed(job.record, self.now);
+        self.allocations.insert(id, allocation);
+        self.count_in_summary(key, &new.group, None, ClientStatus::Pending);
+        if let Some(deployment) = deployment {
+            self.deployment_placed(deployment, &new.group);
+        }
+        self.refresh_status(key);
+        self.enter_in(startup, Event::Started(id));
+    }
+
+    /// How the next allocation of a job will end.
+    fn fate(&mut self, key: &JobKey) -> Fate {
+        let Some(job) = self.jobs.get_mut(key) else { return Fate::RunsOn };
+        let spec = &job.spec;
+        let run_time = self.rng.between(spec.run_time.min, spec.run_time.max);
+        let unlucky = self.rng.chance(spec.failure_probability);
+        if job.failures_ordered > 0 {
+            job.failures_ordered -= 1;
+            Fate::Fails(run_time)
+        } else if unlucky {
+            Fate::Fails(run_time)
+        } else if spec.job_type.completes() {
+            Fate::Completes(run_time)
+        } else {
+            Fate::RunsOn
+        }
+    }
+
+    /// The cores of a node that no live allocation has reserved.
+    fn free_cores(&self, node: NodeId) -> Vec<u16> {
+        let Some(node) = self.nodes.get(&node) else { return Vec::new() };
+        let live = node.live.iter().filter_map(|id| self.allocations.get(id));
+        let taken: BTreeSet<u16> = live.flat_map(|allocation| allocation.reserved_cores.clone()).collect();
+        let cores = u16::try_from(node.spec.cores).unwrap_or(u16::MAX);
+        (0..cores).filter(|core| !taken.contains(core)).collect()
+    }
+}
+
+/// How much of a node is taken, as binpacking sees it.
+fn fullness(node: &Node) -> f64 {
+    let all = node.spec.allocatable();
+    let part = |taken: u64, all: u64| taken as f64 / all.max(1) as f64;
+    part(node.allocated.cpu, all.cpu) + part(node.allocated.memory_mb, all.memory_mb)
+}

@@ -1,0 +1,160 @@
+//! How a cluster is set up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::version::Version;
+
+/// How a cluster is set up. `Settings { seed: 7, ..Settings::default() }`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// From which all chance comes: the same seed and the same operations give the same cluster.
+    pub seed: u64,
+    /// The Nomad version played.
+    pub version: Version,
+    /// The first moment of the cluster's clock.
+    pub start: SystemTime,
+    /// The region.
+    pub region: String,
+    /// How many servers.
+    pub servers: usize,
+    /// Who may read what.
+    pub acl: Acl,
+    /// How long an evaluation waits for a scheduler.
+    pub scheduling: Duration,
+    /// How long a client takes to start an allocation, at least and at most.
+    pub startup: (Duration, Duration),
+    /// How long a client takes to stop an allocation.
+    pub stopping: Duration,
+    /// How long an allocation of a deployment must run to count as healthy.
+    pub min_healthy: Duration,
+    /// How long a deployment may go without progress.
+    pub progress_deadline: Duration,
+    /// Whether tasks may exceed their memory.
+    pub memory_oversubscription: bool,
+    /// When old objects are forgotten.
+    pub gc: GcSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            seed: 1,
+            version: Version::LATEST,
+            // A round moment, the same in every run.
+            start: UNIX_EPOCH + Duration::from_secs(1_767_225_600),
+            region: "global".to_owned(),
+            servers: 1,
+            acl: Acl::Off,
+            scheduling: Duration::from_millis(100),
+            startup: (Duration::from_millis(500), Duration::from_secs(3)),
+            stopping: Duration::from_secs(5),
+            min_healthy: Duration::from_secs(10),
+            progress_deadline: Duration::from_secs(600),
+            memory_oversubscription: false,
+            gc: GcSettings::default(),
+        }
+    }
+}
+
+/// When old objects are forgotten; the defaults are Nomad's.
+#[derive(Clone, Copy, Debug)]
+pub struct GcSettings {
+    /// How often to look.
+    pub interval: Duration,
+    /// Age of ended evaluations and their allocations.
+    pub evaluation: Duration,
+    /// The same of batch jobs, where the version knows the difference.
+    pub batch_evaluation: Duration,
+    /// Age of dead jobs.
+    pub job: Duration,
+    /// Age of ended deployments.
+    pub deployment: Duration,
+    /// Age of down nodes.
+    pub node: Duration,
+}
+
+impl Default for GcSettings {
+    fn default() -> GcSettings {
+        const HOUR: Duration = Duration::from_secs(3600);
+        GcSettings {
+            interval: Duration::from_secs(300),
+            evaluation: HOUR,
+            batch_evaluation: 24 * HOUR,
+            job: 4 * HOUR,
+            deployment: HOUR,
+            node: 24 * HOUR,
+        }
+    }
+}
+
+/// Who may read what.
+#[derive(Clone, Debug, Default)]
+pub enum Acl {
+    /// Everybody everything.
+    #[default]
+    Off,
+    /// What the policy behind a token's secret allows, and nothing without a token.
+    On(BTreeMap<String, Policy>),
+}
+
+/// In which namespaces a capability holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// In none.
+    #[default]
+    Nowhere,
+    /// In these.
+    Namespaces(BTreeSet<String>),
+    /// In all.
+    Everywhere,
+}
+
+impl Scope {
+    pub(crate) fn covers(&self, namespace: &str) -> bool {
+        match self {
+            Scope::Nowhere => false,
+            Scope::Namespaces(names) => names.contains(namespace),
+            Scope::Everywhere => true,
+        }
+    }
+}
+
+/// What a token allows.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// `list-jobs`: the list of jobs.
+    pub list_jobs: Scope,
+    /// `read-job`: jobs, allocations, evaluations and deployments.
+    pub read_job: Scope,
+    /// `node { policy = "read" }`.
+    pub node: bool,
+    /// `agent { policy = "read" }`.
+    pub agent: bool,
+    /// `operator { policy = "read" }`.
+    pub operator: bool,
+    /// `node_pool "*" { policy = "read" }`.
+    pub node_pool: bool,
+    /// A management token, which may do everything.
+    pub management: bool,
+}
+
+impl Policy {
+    /// What a read-only exporter needs.
+    pub fn exporter() -> Policy {
+        Policy {
+            list_jobs: Scope::Everywhere,
+            read_job: Scope::Everywhere,
+            node: true,
+            agent: true,
+            operator: true,
+            node_pool: true,
+            management: false,
+        }
+    }
+
+    /// Everything.
+    pub fn management() -> Policy {
+        Policy { management: true, ..Policy::exporter() }
+    }
+}

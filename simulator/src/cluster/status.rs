@@ -1,0 +1,112 @@
+//! The status of jobs and the counts of their summaries.
+
+use crate::list::Table;
+use crate::version::since;
+
+use super::allocation::ClientStatus;
+use super::job::{GroupSummary, Job, JobKey, JobStatus};
+use super::spec::JobType;
+use super::Cluster;
+
+impl Cluster {
+    /// Computes a job's status anew, as Nomad does whenever something of the job is written.
+    pub(super) fn refresh_status(&mut self, key: &JobKey) {
+        let Some(job) = self.jobs.get(key) else { return };
+        let (old, new) = (job.status, self.status_of(job));
+        self.count_outcomes(key);
+        if old == new {
+            return;
+        }
+        let index = self.index;
+        let now = self.now;
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        job.status = new;
+        job.modify_index = index;
+        job.modified = now;
+        let (parent, record, stopped) = (job.parent.clone(), job.record, job.stop);
+        self.indexes.insert(Table::Jobs, index);
+        self.history.status_changed(record, new, stopped, now);
+        if let Some(parent) = parent.and_then(|id| self.jobs.get_mut(&JobKey { namespace: key.namespace.clone(), id })) {
+            let left = parent.children.of(old);
+            *left = left.saturating_sub(1);
+            *parent.children.of(new) += 1;
+            parent.summary_index = index;
+        }
+    }
+
+    fn status_of(&self, job: &Job) -> JobStatus {
+        if job.is_template() || job.spec.job_type == JobType::System {
+            return if job.stop { JobStatus::Dead } else { JobStatus::Running };
+        }
+        let deployment = job.deployment.and_then(|id| self.deployments.get(&id));
+        if self.version() >= since::DEPLOYMENT_KEEPS_RUNNING && deployment.is_some_and(|active| active.is_active()) {
+            return JobStatus::Running;
+        }
+        let mut allocations = job.allocations.iter().filter_map(|id| self.allocations.get(id));
+        if allocations.any(|allocation| !allocation.is_terminal()) {
+            return JobStatus::Running;
+        }
+        let mut evaluations = job.evaluations.iter().filter_map(|id| self.evaluations.get(id));
+        if evaluations.any(|evaluation| !evaluation.status.is_terminal()) {
+            return JobStatus::Pending;
+        }
+        if job.evaluated { JobStatus::Dead } else { JobStatus::Pending }
+    }
+
+    /// Counts an allocation's new status. Complete, failed and lost only grow.
+    pub(super) fn count_in_summary(
+        &mut self,
+        key: &JobKey,
+        group: &str,
+        old: Option<ClientStatus>,
+        new: ClientStatus,
+    ) {
+        let index = self.index;
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        job.summary_index = index;
+        let summary = job.summary.entry(group.to_owned()).or_default();
+        if let Some(gauge) = old.and_then(|old| gauge(summary, old)) {
+            *gauge = gauge.saturating_sub(1);
+        }
+        match new {
+            ClientStatus::Complete => summary.complete += 1,
+            ClientStatus::Failed => summary.failed += 1,
+            ClientStatus::Lost => summary.lost += 1,
+            live => {
+                if let Some(gauge) = gauge(summary, live) {
+                    *gauge += 1;
+                }
+            }
+        }
+        self.indexes.insert(Table::Jobs, index);
+    }
+
+    /// What is left to place, as the scheduler has found.
+    pub(super) fn count_queued(&mut self, key: &JobKey, group: &str, queued: u32) {
+        let index = self.index;
+        if let Some(job) = self.jobs.get_mut(key) {
+            job.summary.entry(group.to_owned()).or_default().queued = queued;
+            job.summary_index = index;
+            self.indexes.insert(Table::Jobs, index);
+        }
+    }
+
+    /// Keeps how a job's allocations have ended where the job's garbage collection cannot reach it.
+    fn count_outcomes(&mut self, key: &JobKey) {
+        if let Some(job) = self.jobs.get(key) {
+            let failed = job.summary.values().map(|summary| summary.failed).sum();
+            let lost = job.summary.values().map(|summary| summary.lost).sum();
+            self.history.count(job.record, failed, lost);
+        }
+    }
+}
+
+/// The count that goes down again when an allocation leaves this status.
+fn gauge(summary: &mut GroupSummary, status: ClientStatus) -> Option<&mut u32> {
+    match status {
+        ClientStatus::Pending => Some(&mut summary.starting),
+        ClientStatus::Running => Some(&mut summary.running),
+        ClientStatus::Unknown => Some(&mut summary.unknown),
+        ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost => None,
+    }
+}

@@ -1,0 +1,71 @@
+//! What the list endpoints do with their rows: namespace, prefix, status, filter, order and pages, each as the
+//! version played does it. The living cluster and the recordings share it.
+
+mod filter;
+mod lexer;
+mod page;
+mod table;
+
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::request::Query;
+use crate::version::{Version, since};
+
+use filter::Filter;
+pub(crate) use table::Table;
+
+/// The rows of one answer.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) rows: Vec<Value>,
+    /// Where the next page begins, if there is one.
+    pub(crate) next_token: Option<String>,
+}
+
+/// Picks and orders the rows that a request asks for.
+///
+/// # Errors
+/// The answer with which Nomad refuses the parameters.
+pub(crate) fn select(table: Table, version: Version, query: &Query, rows: Vec<Value>) -> Result<Page, Answer> {
+    let filter = parse_filter(table, version, query)?;
+    let per_page = page::per_page(table, version, query)?;
+
+    let mut rows = rows;
+    if table.is_namespaced() {
+        rows.retain(|row| in_namespace(table, version, query.namespace(), row));
+    }
+    if let Some(prefix) = query.get("prefix") {
+        rows.retain(|row| table.id(row).starts_with(prefix));
+    }
+    if table == Table::Evaluations && version >= since::EVALUATION_PARAMETERS {
+        let is = |row: &Value, key: &str, field: &str| query.get(key).is_none_or(|value| row[field] == value);
+        rows.retain(|row| is(row, "status", "Status") && is(row, "job", "JobID"));
+    }
+    table.sort(version, &mut rows);
+    if version >= since::FILTER && query.is_true("reverse") && table.can_reverse(version) {
+        rows.reverse();
+    }
+    page::cut(table, version, query, per_page, filter.as_ref(), rows)
+}
+
+fn parse_filter(table: Table, version: Version, query: &Query) -> Result<Option<Filter>, Answer> {
+    let Some(text) = query.get("filter").filter(|_| version >= since::FILTER) else { return Ok(None) };
+    let refuse = |message: String| Answer::error(StatusCode::BAD_REQUEST, message);
+    if table == Table::Evaluations && (query.get("status").is_some() || query.get("job").is_some()) {
+        return Err(refuse("Filter expression cannot be used with other filter parameters".to_owned()));
+    }
+    Filter::parse(text).map(Some).map_err(|error| {
+        refuse(format!("failed to create result paginator: failed to read filter expression: {error}"))
+    })
+}
+
+fn in_namespace(table: Table, version: Version, asked: &str, row: &Value) -> bool {
+    // Where the wildcard is not known, it is the name of a namespace that does not exist.
+    let wildcard = asked == "*" && version >= table.wildcard_since();
+    wildcard || row["Namespace"] == asked
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Filtering and cutting into pages, in one walk over the rows as Nomad's paginator does it.
+
+use std::cmp::Ordering;
+
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::request::Query;
+use crate::version::{Version, since};
+
+use super::filter::Filter;
+use super::{Page, Table};
+
+/// How many rows the request wants at most.
+pub(super) fn per_page(table: Table, version: Version, query: &Query) -> Result<Option<usize>, Answer> {
+    let Some(text) = query.get("per_page").filter(|_| version >= table.pages_since()) else { return Ok(None) };
+    match text.parse() {
+        Ok(0) => Ok(None),
+        Ok(rows) => Ok(Some(rows)),
+        Err(_) if version < since::STRICT_PER_PAGE => Ok(None),
+        Err(_) => Err(Answer::error(StatusCode::BAD_REQUEST, format!("invalid value for per_page: {text:?}"))),
+    }
+}
+
+/// The rows of the page that the request's token names.
+pub(super) fn cut(
+    table: Table,
+    version: Version,
+    query: &Query,
+    per_page: Option<usize>,
+    filter: Option<&Filter>,
+    rows: Vec<Value>,
+) -> Result<Page, Answer> {
+    let reverse = query.is_true("reverse") && table.can_reverse(version);
+    let wanted = query.get("next_token").filter(|_| version >= table.pages_since());
+    let passed = if reverse { Ordering::Greater } else { Ordering::Less };
+    let mut found = wanted.is_none();
+    let mut page = Page { rows: Vec::new(), next_token: None };
+    for row in rows {
+        let token = table.token(version, &row);
+        found = found || wanted.is_none_or(|wanted| compare(table, version, &token, wanted) != passed);
+        if !found || !keep(table, filter, &row)? {
+            continue;
+        }
+        if per_page == Some(page.rows.len()) {
+            page.next_token = Some(token);
+            break;
+        }
+        page.rows.push(row);
+    }
+    Ok(page)
+}
+
+fn keep(table: Table, filter: Option<&Filter>, row: &Value) -> Result<bool, Answer> {
+    let Some(filter) = filter else { return Ok(true) };
+    filter.matches(row, table.fields()).map_err(|error| {
+        Answer::error(StatusCode::BAD_REQUEST, format!("failed to read result page: {error}"))
+    })
+}
+
+/// From 1.3.0 to 1.10.1 Nomad compared tokens as text although the rows are in numeric order: from index 99 to 100
+/// a page comes again and again.
+fn compare(table: Table, version: Version, token: &str, wanted: &str) -> Ordering {
+    if table.has_numeric_tokens(version)
+        && let (Some((left, left_id)), Some((right, right_id))) = (token.split_once('.'), wanted.split_once('.'))
+        && let (Ok(left), Ok(right)) = (left.parse::<u64>(), right.parse::<u64>())
+    {
+        return (left, left_id).cmp(&(right, right_id));
+    }
+    token.cmp(wanted)
+}

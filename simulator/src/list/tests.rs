@@ -1,0 +1,131 @@
+use serde_json::{Value, json};
+
+use super::filter::{Fields, Filter, UnknownField};
+use super::{Table, select};
+use crate::request::Query;
+use crate::version::Version;
+
+#[test]
+fn filters_select_what_go_bexpr_selects() {
+    let row = json!({
+        "ID": "build-1", "Status": "running", "ParentID": "", "Priority": 50, "Stop": false, "Periodic": false,
+        "Datacenters": ["dc1", "dc2"], "Meta": {"team": "ci"}, "LastDrain": null,
+    });
+    let table = [
+        (r#"Status == "running""#, true),
+        (r#"Status != "dead""#, true),
+        ("Status == `running`", true),
+        ("Status == running", true),
+        (r#"ParentID == """#, true),
+        ("Priority == 50", true),
+        ("Stop == false", true),
+        ("Stop == true", false),
+        (r#""dc1" in Datacenters"#, true),
+        (r#""dc3" in Datacenters"#, false),
+        (r#""dc3" not in Datacenters"#, true),
+        (r#"Datacenters contains "dc2""#, true),
+        (r#"Datacenters not contains "dc2""#, false),
+        (r#""run" in Status"#, true),
+        (r#"Meta.team == "ci""#, true),
+        (r#"Meta.other == "ci""#, false),
+        (r#"Meta.other != "ci""#, true),
+        ("Meta is empty", false),
+        ("Meta is not empty", true),
+        ("LastDrain is empty", true),
+        ("Periodic is empty", true),
+        ("ParentID is empty and Status == running", true),
+        (r#"Status == "dead" or Status == "running""#, true),
+        (r#"Status == "dead" or ID == "build-1" and Priority == 40"#, false),
+        (r#"not (Status == "dead" or Priority == 40)"#, true),
+        (r#"not Status == "running""#, false),
+        ("NodeID == \"\"", true),
+        ("NodeID != \"\"", false),
+    ];
+    let fields = Fields { hidden: &["NodeID"], unreal: &[] };
+    for (text, expected) in table {
+        let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(filter.matches(&row, fields), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn broken_filters_are_refused() {
+    for text in ["Status", "Status =", "Status == ", "== x", "(Status == x", "Status == x)", "Status == \"x", "a is"] {
+        assert!(Filter::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn unknown_fields_are_refused() {
+    let filter = Filter::parse("Bogus == 1").expect("a valid expression");
+    let fields = Fields { hidden: &[], unreal: &["Drain"] };
+    assert_eq!(filter.matches(&json!({}), fields), Err(UnknownField("Bogus".to_owned())));
+    let filter = Filter::parse("Drain == true").expect("a valid expression");
+    assert_eq!(filter.matches(&json!({"Drain": true}), fields), Err(UnknownField("Drain".to_owned())));
+}
+
+fn evaluations(indexes: &[u64]) -> Vec<Value> {
+    let row = |index: &u64| json!({"ID": format!("e{index}"), "Namespace": "ci", "CreateIndex": index});
+    indexes.iter().map(row).collect()
+}
+
+/// All pages' IDs, and whether the last page was reached within `limit` requests.
+fn walk(table: Table, version: &str, rows: &[Value], per_page: usize, limit: usize) -> (Vec<String>, bool) {
+    let version: Version = version.parse().expect("a version");
+    let mut query = Query::parse(&format!("namespace=*&per_page={per_page}"));
+    let mut ids = Vec::new();
+    for _ in 0..limit {
+        let page = select(table, version, &query, rows.to_vec()).expect("valid parameters");
+        ids.extend(page.rows.iter().map(|row| row["ID"].as_str().unwrap_or_default().to_owned()));
+        match page.next_token {
+            Some(token) => query = query.with("next_token", &token),
+            None => return (ids, true),
+        }
+    }
+    (ids, false)
+}
+
+#[test]
+fn pages_cover_the_list_once() {
+    let rows = evaluations(&[97, 98, 99, 100, 101, 102, 103]);
+    for (version, per_page) in [("2.0.5", 1), ("2.0.5", 3), ("1.10.2", 2), ("1.2.4", 3), ("1.1.18", 3)] {
+        let (mut ids, ended) = walk(Table::Evaluations, version, &rows, per_page, 10);
+        ids.sort();
+        let expected: Vec<_> = if version == "1.1.18" { Vec::new() } else { evaluations_ids(&rows) };
+        assert_eq!((ids, ended), (expected, true), "{version}");
+    }
+}
+
+fn evaluations_ids(rows: &[Value]) -> Vec<String> {
+    let mut ids: Vec<_> = rows.iter().map(|row| row["ID"].as_str().unwrap_or_default().to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+#[test]
+fn pages_loop_where_nomad_compared_numbers_as_text() {
+    let rows = evaluations(&[98, 99, 100, 101]);
+    let (ids, ended) = walk(Table::Evaluations, "1.4.14", &rows, 2, 6);
+    assert!(!ended, "{ids:?}");
+}
+
+#[test]
+fn reverse_lists_the_newest_first() {
+    let query = Query::parse("namespace=*&reverse=true&per_page=2");
+    let rows = evaluations(&[8, 9, 10]);
+    let page = select(Table::Evaluations, Version::LATEST, &query, rows.clone()).expect("valid parameters");
+    assert_eq!(page.rows, [rows[2].clone(), rows[1].clone()]);
+    assert_eq!(page.next_token.as_deref(), Some("8.e8"));
+    let query = query.with("next_token", "8.e8");
+    let page = select(Table::Evaluations, Version::LATEST, &query, rows.clone()).expect("valid parameters");
+    assert_eq!(page.rows, [rows[0].clone()]);
+}
+
+#[test]
+fn a_filter_does_not_go_with_other_parameters_of_evaluations() {
+    let query = Query::parse("namespace=*&status=blocked&filter=Type==batch");
+    let refused = select(Table::Evaluations, Version::LATEST, &query, Vec::new()).expect_err("refused");
+    assert_eq!(refused.body, "Filter expression cannot be used with other filter parameters");
+    let old = Version::new(1, 1, 18);
+    assert!(select(Table::Evaluations, old, &query, Vec::new()).is_ok(), "old versions ignore both");
+}

@@ -1,0 +1,55 @@
+//! Answers that were not recorded but follow from a recorded list.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::list::{Page, Table, select};
+use crate::request::Query;
+use crate::version::since;
+
+use super::{Key, Recording};
+
+/// Parameters that pick from a list.
+const PICKING: &[&str] = &["filter", "status", "job", "prefix", "per_page", "next_token", "reverse"];
+
+impl Recording {
+    /// Applies the request's parameters to the recorded list without them, as the recorded version would.
+    pub(super) fn derive(&self, path: &str, query: &Query) -> Option<Answer> {
+        let table = Table::ALL.into_iter().find(|table| table.path() == path)?;
+        let base = query.without(PICKING);
+        let wildcard = base.with("namespace", "*");
+        let recorded = self.find(path, &base).or_else(|| self.find(path, &wildcard))?;
+        if recorded.status != StatusCode::OK {
+            return Some(recorded.clone());
+        }
+        let rows = self.scattered(table, query).or_else(|| serde_json::from_slice(&recorded.body).ok())?;
+        Some(match select(table, self.version, query, rows) {
+            Ok(Page { rows, next_token }) => {
+                let body = Value::Array(rows).to_string().into();
+                Answer { body, ..recorded.clone() }.next_token(next_token)
+            }
+            Err(refused) => refused,
+        })
+    }
+
+    /// Before 1.2.4 there is no list over all namespaces of evaluations and deployments. The rows of one namespace
+    /// are those that were recorded job by job.
+    fn scattered(&self, table: Table, query: &Query) -> Option<Vec<Value>> {
+        let list = match table {
+            Table::Evaluations => "/evaluations",
+            Table::Deployments => "/deployments",
+            Table::Jobs | Table::Nodes | Table::NodePools | Table::Allocations => return None,
+        };
+        if self.version >= since::EVALUATION_PARAMETERS || query.namespace() == "*" {
+            return None;
+        }
+        let of_a_job = |key: &&Key| key.path.starts_with("/v1/job/") && key.path.ends_with(list);
+        let bodies = self.answers.iter().filter(|(key, _)| of_a_job(key)).map(|(_, answer)| &answer.body);
+        let rows = bodies.filter_map(|body| serde_json::from_slice::<Vec<Value>>(body).ok()).flatten();
+        let by_id: BTreeMap<String, Value> = rows.map(|row| (row["ID"].to_string(), row)).collect();
+        Some(by_id.into_values().collect())
+    }
+}

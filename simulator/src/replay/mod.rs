@@ -1,0 +1,120 @@
+//! Recorded answers of real agents, played back.
+
+mod derive;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::request::{Query, Request, decode};
+use crate::version::Version;
+
+/// Parameters that do not change what a recording would answer.
+const IGNORED: &[&str] = &["stale", "region", "wait", "index", "pretty"];
+
+/// The recorded answers of one cluster.
+///
+/// A folder holds them: `index.json` maps each request to the file of its body, its status and its headers.
+#[derive(Debug)]
+pub struct Recording {
+    version: Version,
+    answers: BTreeMap<Key, Answer>,
+}
+
+/// A request up to the order and encoding of its parameters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    path: String,
+    query: String,
+}
+
+impl Key {
+    fn new(path: &str, query: &Query) -> Key {
+        Key { path: decode(path), query: format!("{:?}", query.without(IGNORED)) }
+    }
+}
+
+/// A row of `index.json`.
+#[derive(Deserialize)]
+struct Entry {
+    request: String,
+    file: String,
+    status: u16,
+    headers: BTreeMap<String, String>,
+}
+
+impl Recording {
+    /// Reads a folder of recorded answers.
+    ///
+    /// # Errors
+    /// A file is missing or is not what the index says.
+    pub fn load(dir: &Path) -> io::Result<Recording> {
+        let entries: Vec<Entry> = serde_json::from_slice(&fs::read(dir.join("index.json"))?)?;
+        let mut answers = BTreeMap::new();
+        for entry in entries {
+            let (path, query) = entry.request.split_once('?').unwrap_or((&entry.request, ""));
+            let key = Key::new(path, &Query::parse(query));
+            answers.insert(key, entry.read(dir)?);
+        }
+        let version = version(dir, &answers).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("no Nomad version recorded in {}", dir.display()))
+        })?;
+        Ok(Recording { version, answers })
+    }
+
+    /// The version of the recorded cluster.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(crate) fn answer(&self, request: &Request) -> Answer {
+        if request.method != Method::GET {
+            return Answer::error(StatusCode::METHOD_NOT_ALLOWED, "Invalid method");
+        }
+        self.find(&request.path, &request.query)
+            .cloned()
+            .or_else(|| self.derive(&request.path, &request.query))
+            .unwrap_or_else(|| Answer::error(StatusCode::NOT_FOUND, "not recorded"))
+    }
+
+    fn find(&self, path: &str, query: &Query) -> Option<&Answer> {
+        self.answers.get(&Key::new(path, query))
+    }
+}
+
+impl Entry {
+    fn read(&self, dir: &Path) -> io::Result<Answer> {
+        let invalid = |error: &dyn std::fmt::Display| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", self.request))
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let name: HeaderName = name.parse().map_err(|error| invalid(&error))?;
+            headers.insert(name, HeaderValue::from_str(value).map_err(|error| invalid(&error))?);
+        }
+        Ok(Answer {
+            status: StatusCode::from_u16(self.status).map_err(|error| invalid(&error))?,
+            headers,
+            body: fs::read(dir.join(&self.file))?.into(),
+        })
+    }
+}
+
+/// The version that the servers say they are; that of the folder's name where nobody was allowed to ask.
+fn version(dir: &Path, answers: &BTreeMap<Key, Answer>) -> Option<Version> {
+    let recorded = |path: &str, pointer: &str| {
+        let answer = answers.get(&Key::new(path, &Query::default())).filter(|answer| answer.status.is_success())?;
+        let body: Value = serde_json::from_slice(&answer.body).ok()?;
+        body.pointer(pointer)?.as_str()?.parse().ok()
+    };
+    let folder = || dir.file_name()?.to_str()?.parse().ok();
+    recorded("/v1/agent/members", "/Members/0/Tags/build")
+        .or_else(|| recorded("/v1/agent/self", "/config/Version/Version"))
+        .or_else(folder)
+}

@@ -1,0 +1,111 @@
+//! What a request asks for: its path in decoded segments, its parameters, its token.
+
+use http::Method;
+use http::request::Parts;
+
+/// A request as the backends see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// The path as sent, still encoded.
+    pub(crate) path: String,
+    /// The query as sent, without the question mark.
+    pub(crate) raw_query: String,
+    pub(crate) query: Query,
+    pub(crate) token: Option<String>,
+    pub(crate) accept_encoding: Option<String>,
+}
+
+impl Request {
+    pub(crate) fn new(parts: &Parts) -> Request {
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let bearer = || header("authorization").and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
+        let raw_query = parts.uri.query().unwrap_or_default().to_owned();
+        Request {
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            query: Query::parse(&raw_query),
+            raw_query,
+            token: header("x-nomad-token").or_else(bearer),
+            accept_encoding: header("accept-encoding"),
+        }
+    }
+
+    /// Path and query as sent.
+    pub(crate) fn target(&self) -> String {
+        if self.raw_query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.raw_query) }
+    }
+}
+
+/// The parameters of a request, decoded, in the order sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(crate) fn parse(raw: &str) -> Query {
+        let pairs = raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")))
+        });
+        Query(pairs.collect())
+    }
+
+    /// The first value of a parameter; an empty one counts as absent, as it does to Nomad.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Whether the parameter was sent at all, with or without a value.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+
+    /// Whether the parameter is one of the words Go takes for true.
+    pub(crate) fn is_true(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
+    }
+
+    /// The namespace asked for; Nomad's default without one.
+    pub(crate) fn namespace(&self) -> &str {
+        self.get("namespace").unwrap_or("default")
+    }
+
+    /// The same parameters without the named ones, sorted: two requests that ask for the same are equal.
+    pub(crate) fn without(&self, names: &[&str]) -> Query {
+        let mut pairs: Vec<_> = self.0.iter().filter(|(key, _)| !names.contains(&key.as_str())).cloned().collect();
+        pairs.sort();
+        Query(pairs)
+    }
+
+    /// The same parameters with one set to another value, sorted.
+    pub(crate) fn with(&self, name: &str, value: &str) -> Query {
+        let mut query = self.without(&[name]);
+        query.0.push((name.to_owned(), value.to_owned()));
+        query.0.sort();
+        query
+    }
+}
+
+/// Decodes percent escapes; a broken one stays as it is.
+pub(crate) fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escaped = (bytes[at] == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match escaped {
+            Some(byte) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}

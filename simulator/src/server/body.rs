@@ -1,0 +1,84 @@
+//! Bodies on the wire: whole, compressed, or cut short.
+
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::body::{Frame, SizeHint};
+
+use crate::version::{Version, since};
+
+/// A body that ends with its data, or breaks the connection after it.
+pub(super) struct Body {
+    data: Option<Bytes>,
+    ending: Ending,
+}
+
+#[derive(PartialEq)]
+enum Ending {
+    Whole,
+    /// Broken off, once the data had a chance to leave.
+    Cut { flushed: bool },
+}
+
+impl Body {
+    pub(super) fn whole(data: Bytes) -> Body {
+        Body { data: Some(data).filter(|data| !data.is_empty()), ending: Ending::Whole }
+    }
+
+    pub(super) fn cut(data: Bytes) -> Body {
+        Body { data: Some(data), ending: Ending::Cut { flushed: false } }
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Some(data) = self.data.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        match &mut self.ending {
+            Ending::Whole => Poll::Ready(None),
+            // hyper drops what it has not yet written when a body fails, so the failure waits for one flush.
+            Ending::Cut { flushed } if !*flushed => {
+                *flushed = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Ending::Cut { .. } => Poll::Ready(Some(Err(io::Error::other("cut short on purpose")))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_none() && self.ending == Ending::Whole
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.ending {
+            Ending::Whole => SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)),
+            Ending::Cut { .. } => SizeHint::default(),
+        }
+    }
+}
+
+/// Whether this version compresses for a client that accepts this.
+pub(super) fn wants_gzip(version: Version, accept_encoding: Option<&str>) -> bool {
+    let mut tokens = accept_encoding.unwrap_or_default().split(',').map(str::trim);
+    // Older versions understand weights; none of the clients of interest refuses gzip by weight zero.
+    tokens.any(|token| token == "gzip" || (version < since::EXACT_GZIP && token.starts_with("gzip;")))
+}
+
+/// The bytes compressed.
+///
+/// # Errors
+/// Never, as writing to memory does not fail; the encoder's signature says otherwise.
+pub(super) fn gzip(bytes: &[u8]) -> io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes)?;
+    encoder.finish().map(Bytes::from)
+}

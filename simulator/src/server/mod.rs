@@ -1,0 +1,138 @@
+//! The HTTP server in front of a backend.
+
+mod body;
+mod faults;
+mod log;
+mod respond;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::backend::Backend;
+
+pub use faults::{Fault, Faults};
+pub use log::LoggedRequest;
+use log::RequestLog;
+
+/// How long to wait before accepting again after it failed, as it does when file descriptors run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A running server. Dropping it ends it.
+#[derive(Debug)]
+pub struct Simulator {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<Infallible>>,
+    task: JoinHandle<()>,
+}
+
+/// What the connections share.
+#[derive(Debug)]
+struct Shared {
+    backend: Backend,
+    faults: Faults,
+    log: RequestLog,
+}
+
+impl Simulator {
+    /// Serves the backend on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// The port cannot be opened.
+    pub async fn start(backend: Backend) -> io::Result<Simulator> {
+        Simulator::start_on(SocketAddr::from(([127, 0, 0, 1], 0)), backend).await
+    }
+
+    /// Serves the backend on this address.
+    ///
+    /// # Errors
+    /// The address cannot be opened.
+    pub async fn start_on(addr: SocketAddr, backend: Backend) -> io::Result<Simulator> {
+        let listener = TcpListener::bind(addr).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared { backend, faults: Faults::default(), log: RequestLog::default() });
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
+        Ok(Simulator { address, shared, stop: Some(stop), task })
+    }
+
+    /// Where the server answers: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All requests so far, in the order they came.
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        self.shared.log.all()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        self.shared.log.clear();
+    }
+
+    /// The faults in force.
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// Closes the listener and all connections.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        if let Err(error) = (&mut self.task).await {
+            tracing::warn!(%error, "the server did not end by itself");
+        }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Accepts until `stopped` hears that its sender is gone; the connections end with the set that owns them.
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<Infallible>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => return,
+            // Reaps what has ended, so that the set does not grow with every connection ever made.
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(TokioIo::new(stream), Arc::clone(&shared)));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+}
+
+fn connection(io: TokioIo<tokio::net::TcpStream>, shared: Arc<Shared>) -> impl Future<Output = ()> + Send {
+    async move {
+        let service = service_fn(move |request| respond::respond(Arc::clone(&shared), request));
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .title_case_headers(true)
+            .serve_connection(io, service)
+            .await;
+        if let Err(error) = served {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! From a request to its response: the log, the faults, the backend, the compression.
+
+use std::fmt;
+use std::future::pending;
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode, header};
+use hyper::body::Incoming;
+
+use crate::answer::Answer;
+use crate::request::Request;
+use crate::version::since;
+
+use super::Shared;
+use super::body::{Body, gzip, wants_gzip};
+use super::faults::Fault;
+
+/// The request gets no answer and the connection closes.
+#[derive(Debug)]
+pub(super) struct NoAnswer;
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("closed on purpose")
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
+pub(super) async fn respond(
+    shared: Arc<Shared>,
+    request: hyper::Request<Incoming>,
+) -> Result<hyper::Response<Body>, NoAnswer> {
+    let (parts, _) = request.into_parts();
+    let request = Request::new(&parts);
+    shared.log.record(&request);
+
+    let fault = shared.faults.find(&request.target());
+    let mut answer = match &fault {
+        Some(Fault::Status { code, body }) => {
+            Answer::error(StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body)
+        }
+        Some(Fault::Hang) => pending().await,
+        Some(Fault::Close) => return Err(NoAnswer),
+        Some(Fault::Body(bytes)) => Answer::new(StatusCode::OK, Some("application/json"), bytes.clone()),
+        Some(Fault::Delay(delay)) => {
+            tokio::time::sleep(*delay).await;
+            shared.backend.answer(&request)
+        }
+        Some(Fault::Truncate(_) | Fault::LastContact(_) | Fault::NoLeader) | None => shared.backend.answer(&request),
+    };
+    match &fault {
+        Some(Fault::LastContact(age)) => answer.set_last_contact(*age),
+        Some(Fault::NoLeader) => answer.set_no_leader(),
+        _ => {}
+    }
+    compress(&shared, &request, &mut answer);
+    let cut = if let Some(Fault::Truncate(bytes)) = fault { Some(bytes) } else { None };
+    Ok(response(answer, cut))
+}
+
+fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
+    let version = shared.backend.version();
+    if version >= since::EXACT_GZIP {
+        answer.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+    if !wants_gzip(version, request.accept_encoding.as_deref()) || answer.body.is_empty() {
+        return;
+    }
+    if let Ok(compressed) = gzip(&answer.body) {
+        answer.body = compressed;
+        answer.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+}
+
+fn response(answer: Answer, cut: Option<usize>) -> hyper::Response<Body> {
+    let Answer { status, mut headers, body } = answer;
+    let body = match cut {
+        Some(bytes) if bytes < body.len() => {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            Body::cut(body.slice(..bytes))
+        }
+        _ => Body::whole(body),
+    };
+    let mut response = hyper::Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

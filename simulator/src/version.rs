@@ -1,0 +1,138 @@
+//! Nomad's version numbers, and in which of them the API changed.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A released Nomad version, such as `2.0.5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    major: u16,
+    minor: u16,
+    patch: u16,
+}
+
+impl Version {
+    /// The newest version the simulator knows, and its default.
+    pub const LATEST: Version = Version::new(2, 0, 5);
+
+    /// The version with these three numbers.
+    pub const fn new(major: u16, minor: u16, patch: u16) -> Version {
+        Version { major, minor, patch }
+    }
+
+    /// Whether something first released in `fixes` is there: one number for each minor series that got it,
+    /// oldest first; every series after the last one has it.
+    pub(crate) fn has(self, fixes: &[Version]) -> bool {
+        let newest = fixes.last().is_some_and(|last| self >= *last);
+        newest
+            || fixes.iter().any(|fix| (self.major, self.minor) == (fix.major, fix.minor) && self.patch >= fix.patch)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// The text is not a Nomad version of three numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InvalidVersion(String);
+
+impl fmt::Display for InvalidVersion {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:?} is not a Nomad version such as 2.0.5", self.0)
+    }
+}
+
+impl std::error::Error for InvalidVersion {}
+
+impl FromStr for Version {
+    type Err = InvalidVersion;
+
+    fn from_str(text: &str) -> Result<Version, InvalidVersion> {
+        let invalid = || InvalidVersion(text.to_owned());
+        // A suffix such as `+ent` or `-beta.1` does not change what the API looks like.
+        let release = text.split(['+', '-']).next().unwrap_or(text);
+        let numbers: Vec<u16> =
+            release.split('.').map(str::parse).collect::<Result<_, _>>().map_err(|_| invalid())?;
+        match numbers[..] {
+            [major, minor, patch] => Ok(Version { major, minor, patch }),
+            _ => Err(invalid()),
+        }
+    }
+}
+
+/// First versions of what the API gained or changed.
+pub(crate) mod since {
+    use super::Version;
+
+    const fn version(major: u16, minor: u16, patch: u16) -> Version {
+        Version::new(major, minor, patch)
+    }
+
+    /// `namespace=*`, `status`, `job` and paging on evaluations and deployments.
+    pub(crate) const EVALUATION_PARAMETERS: Version = version(1, 2, 4);
+    /// `filter` everywhere, `reverse`, and paging of jobs, nodes and allocations.
+    pub(crate) const FILTER: Version = version(1, 3, 0);
+    /// Lists of allocations, evaluations and deployments come oldest first, no longer by ID.
+    pub(crate) const ORDER_BY_CREATE_INDEX: Version = version(1, 3, 0);
+    /// Page tokens with a create index are compared as numbers, no longer as text.
+    pub(crate) const NUMERIC_PAGE_TOKENS: Version = version(1, 10, 2);
+    /// A `per_page` that is no number is refused.
+    pub(crate) const STRICT_PER_PAGE: Version = version(1, 8, 0);
+    /// Node status `disconnected`, allocation status `unknown`, `Unknown` in job summaries.
+    pub(crate) const DISCONNECTED: Version = version(1, 3, 0);
+    /// Every answer says `Vary: Accept-Encoding`, and only the exact token `gzip` asks for gzip.
+    pub(crate) const EXACT_GZIP: Version = version(1, 3, 0);
+    /// Token problems are all `Permission denied`.
+    pub(crate) const UNIFORM_DENIAL: Version = version(1, 5, 0);
+    /// A token without any namespace is refused `namespace=*` instead of getting an empty list.
+    pub(crate) const WILDCARD_DENIAL: Version = version(1, 3, 0);
+    /// Node pools, and `NodePool` on jobs, nodes and allocation metrics.
+    pub(crate) const NODE_POOLS: Version = version(1, 6, 0);
+    /// `NextAllocation` on allocations.
+    pub(crate) const NEXT_ALLOCATION: Version = version(1, 6, 0);
+    /// `TotalPercent` and `TotalTicks` instead of `Total` in the CPU statistics of a client.
+    pub(crate) const CPU_TICKS: Version = version(1, 6, 0);
+    /// `Processors` in the resources of a node.
+    pub(crate) const PROCESSORS: Version = version(1, 7, 0);
+    /// `Voters` and `Leader` in the health of autopilot.
+    pub(crate) const AUTOPILOT_VOTERS: Version = version(1, 7, 7);
+    /// `Paused` on task states, for tasks with a schedule; `TaskHandle` is gone.
+    pub(crate) const TASK_SCHEDULES: Version = version(1, 8, 0);
+    /// Empty fields of networks are left out.
+    pub(crate) const COMPACT_NETWORKS: Version = version(1, 9, 0);
+    /// Create and modify time of deployments.
+    pub(crate) const DEPLOYMENT_TIMES: Version = version(1, 10, 0);
+    /// `NodeMaxAllocs` on nodes.
+    pub(crate) const NODE_MAX_ALLOCS: Version = version(1, 10, 2);
+    /// The legacy `Resources` and `Reserved` of a node are gone; evaluations carry `PlanAnnotations`; system jobs
+    /// have deployments; allocations know `MigrateDisablePlacement`; pools know `NodeIdentityTTL`.
+    pub(crate) const ELEVEN: Version = version(1, 11, 0);
+    /// An active deployment keeps its job `running`.
+    pub(crate) const DEPLOYMENT_KEEPS_RUNNING: Version = version(2, 0, 1);
+    /// A stopped job is `dead` even if it never had an evaluation.
+    pub(crate) const STOP_MEANS_DEAD: Version = version(1, 9, 6);
+    /// `/v1/evaluations/count`.
+    pub(crate) const EVALUATIONS_COUNT: Version = version(1, 4, 3);
+    /// `PauseEvalBroker` and `RejectJobRegistration` in the scheduler's configuration.
+    pub(crate) const PAUSE_EVAL_BROKER: Version = version(1, 3, 2);
+    /// `NodeLimitForFeasibilityChecks` in the scheduler's configuration.
+    pub(crate) const FEASIBILITY_LIMIT: Version = version(2, 0, 1);
+    /// Servers speak Raft protocol 3 by default, which autopilot needs.
+    pub(crate) const RAFT_3: Version = version(1, 3, 0);
+    /// What Nomad 1.2 added: `sysbatch` among the preemption settings.
+    pub(crate) const SYSBATCH: Version = version(1, 2, 0);
+    /// What the task and job specification gained with workload identities.
+    pub(crate) const WORKLOAD_IDENTITY: Version = version(1, 7, 0);
+    /// Follow-up evaluations say `alloc-reschedule`, no longer `alloc-failure`.
+    pub(crate) const ALLOC_RESCHEDULE: Version = version(1, 11, 0);
+
+    /// Evaluations of batch jobs live a day, not an hour; nodes know their last missed heartbeat.
+    pub(crate) const BATCH_EVAL_GC: &[Version] = &[version(1, 3, 10), version(1, 4, 5), version(1, 5, 0)];
+    /// `stale=false` means what it says.
+    pub(crate) const STALE_IS_BOOL: &[Version] = &[version(1, 3, 10), version(1, 4, 5), version(1, 5, 0)];
+    /// A drain waits until its allocations have ended, not only until they were told to stop.
+    pub(crate) const DRAIN_WAITS_FOR_CLIENT: &[Version] = &[version(1, 3, 14), version(1, 4, 9), version(1, 5, 4)];
+}

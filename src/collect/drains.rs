@@ -1,0 +1,54 @@
+//! Terms of the drains that go on: one request for each draining node, when it changed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::fan_out;
+use super::report::FetchError;
+use super::store::{Refresh, Section};
+use crate::nomad::api::NodeDetail;
+use crate::nomad::{Endpoint, Error, Reason, Request};
+use crate::snapshot::{Drain, Drains};
+
+/// How many nodes are asked at once.
+const CONCURRENCY: usize = 4;
+
+/// Reads the terms of every drain.
+pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
+    let sections = context.after(&["nodes"]).await;
+    let nodes = sections.nodes.ok_or(FetchError::Needs("nodes"))?;
+    let known = sections.drains.unwrap_or_default();
+    let mut by_node = HashMap::new();
+    let mut unknown = Vec::new();
+    for node in nodes.iter().filter(|node| node.draining) {
+        match known.by_node.get(&node.id) {
+            Some(drain) if drain.node_modify_index == node.modify_index => {
+                by_node.insert(node.id.clone(), *drain);
+            }
+            _ => unknown.push((node.id.clone(), node.modify_index)),
+        }
+    }
+    let ask = |(id, modify_index)| ask(context.clone(), id, modify_index);
+    fan_out::each(unknown, CONCURRENCY, ask, |(id, drain)| by_node.extend(drain.map(|drain| (id, drain))))
+        .await?;
+    let objects = by_node.len() as u64;
+    Ok(Refresh { sections: vec![Section::Drains(Drains { by_node })], objects, ..Refresh::default() })
+}
+
+async fn ask(context: Arc<Context>, id: String, modify_index: u64) -> Result<(String, Option<Drain>), Error> {
+    let request = Request::new(Endpoint::Node, format!("/v1/node/{id}"));
+    let detail = match context.client.object::<NodeDetail>(request).await {
+        Ok((detail, _)) => detail,
+        // The node went away since it was listed.
+        Err(error) if error.reason() == Reason::NotFound => return Ok((id, None)),
+        Err(error) => return Err(error),
+    };
+    let drain = detail.drain_strategy.map(|strategy| Drain {
+        started: strategy.started_at.0,
+        deadline: strategy.force_deadline.0,
+        ignore_system_jobs: strategy.ignore_system_jobs.unwrap_or_default(),
+        node_modify_index: modify_index,
+    });
+    Ok((id, drain))
+}

@@ -1,0 +1,88 @@
+//! What clients measure of their hosts: one request for each ready node.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::fan_out;
+use super::report::FetchError;
+use super::store::{Refresh, Section};
+use crate::nomad::api::{HostDisk, HostStats};
+use crate::nomad::{Endpoint, Error, Reason, Request};
+use crate::snapshot::{Disk, Host, Hosts};
+use crate::terms::NodeState;
+
+/// The device under which the allocation directory's file system is shown.
+const ALLOC_DIR: &str = "alloc_dir";
+
+/// Asks every ready node's client. A client that does not answer is shown as such and delays no other.
+pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
+    let nodes = context.after(&["nodes"]).await.nodes.ok_or(FetchError::Needs("nodes"))?;
+    let ready = |state| matches!(state, NodeState::Active | NodeState::Draining | NodeState::Ineligible);
+    let ids: Vec<String> =
+        nodes.iter().filter(|node| ready(node.state)).map(|node| node.id.clone()).collect();
+    let mut by_node = HashMap::with_capacity(ids.len());
+    fan_out::each(
+        ids,
+        context.settings.host_stats_concurrency,
+        |id| ask(context.clone(), id),
+        |(id, host)| {
+            by_node.insert(id, host);
+        },
+    )
+    .await?;
+    let objects = by_node.values().flatten().count() as u64;
+    Ok(Refresh { sections: vec![Section::Hosts(Hosts { by_node })], objects, ..Refresh::default() })
+}
+
+async fn ask(context: Arc<Context>, id: String) -> Result<(String, Option<Host>), Error> {
+    let request = Request::new(Endpoint::ClientStats, "/v1/client/stats")
+        .query("node_id", &id)
+        .passed_on_within(context.settings.host_stats_timeout);
+    match context.client.object::<Option<HostStats>>(request).await {
+        Ok((stats, _)) => Ok((id, stats.map(host))),
+        // These tell of Nomad or our token; everything else tells of this one client.
+        Err(error) if matches!(error.reason(), Reason::Forbidden | Reason::Connect | Reason::Tls) => {
+            Err(error)
+        }
+        Err(error) => {
+            tracing::debug!(node_id = id, %error, "no host statistics");
+            Ok((id, None))
+        }
+    }
+}
+
+fn host(stats: HostStats) -> Host {
+    let booted = stats.booted();
+    // A client that cannot measure its memory says that it has none.
+    let memory =
+        stats.memory.filter(|memory| memory.total.is_some_and(|total| total > 0)).unwrap_or_default();
+    let mut disks: Vec<Disk> = Vec::new();
+    let named = stats.disk_stats.into_iter().flatten().flatten();
+    let named =
+        named.filter_map(|disk| Some((disk.device.clone().filter(|device| !device.is_empty())?, disk)));
+    let alloc_dir = stats.alloc_dir_stats.map(|disk| (ALLOC_DIR.to_owned(), disk));
+    for (device, disk) in named.chain(alloc_dir) {
+        // A device that is mounted twice is one disk.
+        if disks.iter().all(|known| known.device != device) {
+            disks.push(self::disk(device, &disk));
+        }
+    }
+    Host {
+        cpu_used_hertz: stats.cpu_mhz_used.map(|mhz| mhz.max(0.0) * 1e6),
+        memory_total_bytes: memory.total.map(|bytes| bytes as f64),
+        memory_used_bytes: memory.used.map(|bytes| bytes as f64),
+        memory_available_bytes: memory.available.map(|bytes| bytes as f64),
+        disks,
+        booted,
+    }
+}
+
+fn disk(device: String, disk: &HostDisk) -> Disk {
+    Disk {
+        device,
+        size_bytes: disk.size.map(|bytes| bytes as f64),
+        used_bytes: disk.used.map(|bytes| bytes as f64),
+        inodes_used_ratio: disk.inodes_used_percent.map(|percent| percent.clamp(0.0, 100.0) / 100.0),
+    }
+}

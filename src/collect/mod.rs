@@ -1,0 +1,42 @@
+//! Asking Nomad again and again: one table of sources, each on its own clock.
+//!
+//! What changes fast is small, what is large changes slowly. *Live* sources read what is not finished, every
+//! interval; *history* sources read dead jobs and terminal allocations, less often. Answers are folded into
+//! sections while they are decoded: memory grows with nodes and namespaces, not with jobs and allocations.
+
+mod allocations;
+mod context;
+mod drains;
+mod evaluations;
+mod fan_out;
+mod host_stats;
+mod jobs;
+mod namespaces;
+mod nodes;
+mod reasons;
+mod report;
+mod scheduler;
+mod servers;
+mod sources;
+mod store;
+
+pub use context::{Context, Settings};
+pub use report::FetchError;
+pub use scheduler::{refresh, run};
+pub use sources::{Clock, SOURCES, Source, source};
+pub use store::Store;
+
+use std::collections::BTreeMap;
+
+/// The value of a key, made if it is not there; the key is only copied when it is new.
+fn at<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> &'m mut V {
+    if !map.contains_key(key) {
+        map.insert(key.to_owned(), V::default());
+    }
+    map.get_mut(key).expect("it was just put there")
+}
+
+/// The earlier of a known time and one that may be known.
+fn earliest<T: Ord + Copy>(known: &mut Option<T>, time: Option<T>) {
+    *known = known.iter().copied().chain(time).min();
+}

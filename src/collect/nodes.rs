@@ -1,0 +1,99 @@
+//! Nodes.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::report::FetchError;
+use super::store::{Refresh, Section};
+use crate::nomad::api::{self, NodeResources, each_row};
+use crate::nomad::{Endpoint, Request};
+use crate::snapshot::{Capacity, LastDrain, Node};
+use crate::terms::{DrainStatus, Eligibility, NodeState, NodeStatus};
+
+/// Reads all nodes with their resources.
+pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
+    let request = Request::new(Endpoint::Nodes, "/v1/nodes").query("resources", "true");
+    let decode = |json: &mut _| {
+        let mut nodes = Vec::new();
+        let objects = each_row(json, |row: api::Node| nodes.extend(node(row)))?;
+        Ok((nodes, objects))
+    };
+    let ((nodes, objects), meta) = context.client.fetch(request, decode).await?;
+    Ok(Refresh { sections: vec![Section::Nodes(nodes.into())], objects, meta })
+}
+
+/// A node as we model it. Without an ID its series could not be told apart.
+fn node(row: api::Node) -> Option<Node> {
+    let id = row.id.clone().filter(|id| !id.is_empty())?;
+    let (has, reserved) = (row.node_resources.as_ref(), row.reserved_resources.as_ref());
+    let mut drivers: Vec<(String, bool)> = row.drivers.iter().flatten().filter_map(driver).collect();
+    drivers.sort_unstable();
+    Some(Node {
+        state: state(&row),
+        eligible: row.scheduling_eligibility == Eligibility::Eligible,
+        draining: is_draining(&row),
+        last_drain: row
+            .last_drain
+            .as_ref()
+            .map(|drain| LastDrain { started: drain.started_at.0, status: drain.status }),
+        allocatable: Capacity {
+            cpu_hertz: left(has, reserved, NodeResources::cpu_mhz).map(hertz),
+            memory_bytes: left(has, reserved, NodeResources::memory_mib).map(bytes),
+            disk_bytes: left(has, reserved, NodeResources::disk_mib).map(bytes),
+        },
+        cpu_total_hertz: left(has, None, NodeResources::cpu_mhz).map(hertz),
+        drivers,
+        modify_index: row.modify_index.unwrap_or_default(),
+        id,
+        name: row.name.unwrap_or_default(),
+        datacenter: row.datacenter.unwrap_or_default(),
+        pool: row.node_pool.unwrap_or_default(),
+        class: row.node_class.unwrap_or_default(),
+        version: row.version.unwrap_or_default(),
+        address: row.address.unwrap_or_default(),
+    })
+}
+
+fn is_draining(row: &api::Node) -> bool {
+    // Nomad synthesises Drain since 1.1; the last drain says the same where it is missing.
+    let of_last = || row.last_drain.as_ref().is_some_and(|drain| drain.status == DrainStatus::Draining);
+    row.drain.unwrap_or_else(of_last)
+}
+
+fn state(row: &api::Node) -> NodeState {
+    match row.status {
+        NodeStatus::Down => NodeState::Down,
+        NodeStatus::Disconnected => NodeState::Disconnected,
+        NodeStatus::Initializing => NodeState::Initializing,
+        NodeStatus::Ready if is_draining(row) => NodeState::Draining,
+        NodeStatus::Ready if row.scheduling_eligibility == Eligibility::Eligible => NodeState::Active,
+        NodeStatus::Ready => NodeState::Ineligible,
+        NodeStatus::Other => NodeState::Other,
+    }
+}
+
+fn driver((name, driver): (&String, &Option<api::Driver>)) -> Option<(String, bool)> {
+    let driver = driver.as_ref().filter(|driver| driver.detected == Some(true))?;
+    Some((name.clone(), driver.healthy == Some(true)))
+}
+
+/// What is left of a resource after what is reserved; less than nothing is nothing.
+fn left(
+    has: Option<&NodeResources>,
+    reserved: Option<&NodeResources>,
+    dimension: fn(&NodeResources) -> Option<i64>,
+) -> Option<u64> {
+    let has = has.and_then(dimension)?;
+    let reserved = reserved.and_then(dimension).unwrap_or_default();
+    Some(u64::try_from(has.saturating_sub(reserved)).unwrap_or_default())
+}
+
+/// Nomad's MHz in hertz.
+pub(super) fn hertz(mhz: u64) -> f64 {
+    mhz as f64 * 1e6
+}
+
+/// Nomad's "MB", which are MiB, in bytes.
+pub(super) fn bytes(mib: u64) -> f64 {
+    mib as f64 * 1_048_576.0
+}

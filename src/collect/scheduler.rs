@@ -1,0 +1,75 @@
+//! Each source on its own clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::context::Context;
+use super::report::{self, FetchError};
+use super::sources::{SOURCES, Source};
+
+/// Intervals vary by up to this share in either direction, so that sources and replicas do not march in step.
+const JITTER: f64 = 0.05;
+/// How soon a failed refresh is tried again at first; the pause grows up to the source's interval.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// Refreshes every source that is on, for ever. Dropping it ends all refreshes.
+pub async fn run(context: Arc<Context>) {
+    let mut sources = JoinSet::new();
+    for source in SOURCES.iter().filter(|source| context.settings.sources.contains(&source.name)) {
+        sources.spawn(keep_fresh(source, context.clone()));
+    }
+    while let Some(ended) = sources.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a source ended; its data will be withdrawn");
+        }
+    }
+}
+
+/// Refreshes one source again and again, one refresh at a time.
+async fn keep_fresh(source: &'static Source, context: Arc<Context>) {
+    let interval = source.interval(&context.settings);
+    let mut retries = retries(interval);
+    loop {
+        let started = Instant::now();
+        let pause = match refresh(source, &context).await {
+            Ok(()) => {
+                retries = self::retries(interval);
+                let varied = interval.mul_f64(1.0 + JITTER * (2.0 * fastrand::f64() - 1.0));
+                // A refresh that outlasts its interval still leaves Nomad a moment's rest.
+                varied.saturating_sub(started.elapsed()).max(interval / 10)
+            }
+            Err(_) => retries.next().unwrap_or(interval),
+        };
+        sleep(pause).await;
+    }
+}
+
+/// The pauses after failures: from short to one interval, so that a source is back within an interval of the
+/// fault's end.
+fn retries(interval: Duration) -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(FIRST_RETRY.min(interval))
+        .with_max_delay(interval)
+        .without_max_times()
+        .build()
+}
+
+/// Refreshes one source once; the store and the log are told.
+pub async fn refresh(source: &'static Source, context: &Arc<Context>) -> Result<(), FetchError> {
+    let max_age = source.max_age(&context.settings);
+    let started = Instant::now();
+    let result = timeout(max_age, (source.fetch)(context.clone())).await;
+    let result = result.unwrap_or(Err(FetchError::TookTooLong(max_age)));
+    let (refresh, error) = match result {
+        Ok(refresh) => (Some(refresh), None),
+        Err(error) => (None, Some(error)),
+    };
+    let result = refresh.ok_or_else(|| error.as_ref().expect("a refresh or an error"));
+    let change = context.store.record(source, result, started.elapsed(), (context.now)(), max_age);
+    report::log(source, change, error.as_ref());
+    error.map_or(Ok(()), Err)
+}

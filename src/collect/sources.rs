@@ -1,0 +1,155 @@
+//! The table of sources.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::context::{Context, Settings};
+use super::report::FetchError;
+use super::store::Refresh;
+use super::{allocations, drains, evaluations, host_stats, jobs, namespaces, nodes, servers};
+use crate::nomad::Endpoint;
+
+/// One thing that is read from Nomad.
+pub struct Source {
+    /// Its name: a label value, and the name of its flag.
+    pub name: &'static str,
+    /// What it reads, for `--help`.
+    pub help: &'static str,
+    /// Whether it is on unless switched off.
+    pub default_on: bool,
+    /// Whether the exporter is of little use without it.
+    pub required: bool,
+    /// How often it is read.
+    pub clock: Clock,
+    /// What it asks, for naming the missing capability when it may not.
+    pub endpoint: Endpoint,
+    /// Reads it once.
+    pub(super) fetch: fn(Arc<Context>) -> Fetch,
+}
+
+/// A refresh under way.
+pub(super) type Fetch = Pin<Box<dyn Future<Output = Result<Refresh, FetchError>> + Send>>;
+
+/// How often a source is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Every interval: it is small and changes fast.
+    Live,
+    /// Every history interval: it is large and changes slowly.
+    History,
+}
+
+impl Source {
+    /// How often it is read.
+    pub fn interval(&self, settings: &Settings) -> Duration {
+        match self.clock {
+            Clock::Live => settings.interval,
+            Clock::History => settings.history_interval,
+        }
+    }
+
+    /// How old its data may grow before it is withdrawn.
+    pub fn max_age(&self, settings: &Settings) -> Duration {
+        self.interval(settings) * settings.max_age_intervals
+    }
+}
+
+/// The source of this name.
+pub fn source(name: &str) -> Option<&'static Source> {
+    SOURCES.iter().find(|source| source.name == name)
+}
+
+/// Every source there is. One that builds on another stands behind it.
+pub const SOURCES: &[Source] = &[
+    Source {
+        name: "servers",
+        help: "servers of the region and what their versions can do",
+        default_on: true,
+        required: false,
+        clock: Clock::History,
+        endpoint: Endpoint::Members,
+        fetch: |context| Box::pin(servers::fetch(context)),
+    },
+    Source {
+        name: "namespaces",
+        help: "names of namespaces, to show zeros where nothing is",
+        default_on: true,
+        required: false,
+        clock: Clock::History,
+        endpoint: Endpoint::Namespaces,
+        fetch: |context| Box::pin(namespaces::fetch(context)),
+    },
+    Source {
+        name: "jobs",
+        help: "jobs that are not dead, and their queued instances",
+        default_on: true,
+        required: true,
+        clock: Clock::Live,
+        endpoint: Endpoint::Jobs,
+        fetch: |context| Box::pin(jobs::fetch_live(context)),
+    },
+    Source {
+        name: "nodes",
+        help: "nodes, their states, resources and drivers",
+        default_on: true,
+        required: true,
+        clock: Clock::Live,
+        endpoint: Endpoint::Nodes,
+        fetch: |context| Box::pin(nodes::fetch(context)),
+    },
+    Source {
+        name: "allocations",
+        help: "allocations that are not terminal, and what they hold on each node",
+        default_on: true,
+        required: true,
+        clock: Clock::Live,
+        endpoint: Endpoint::Allocations,
+        fetch: |context| Box::pin(allocations::fetch_live(context)),
+    },
+    Source {
+        name: "evaluations",
+        help: "blocked and pending evaluations, and why they are blocked",
+        default_on: true,
+        required: true,
+        clock: Clock::Live,
+        endpoint: Endpoint::Evaluations,
+        fetch: |context| Box::pin(evaluations::fetch(context)),
+    },
+    Source {
+        name: "drains",
+        help: "terms of the drains that go on (a request for each draining node, when it changed)",
+        default_on: true,
+        required: false,
+        clock: Clock::Live,
+        endpoint: Endpoint::Node,
+        fetch: |context| Box::pin(drains::fetch(context)),
+    },
+    Source {
+        name: "host_stats",
+        help: "what clients measure of their hosts (a request for each ready node)",
+        default_on: true,
+        required: false,
+        clock: Clock::Live,
+        endpoint: Endpoint::ClientStats,
+        fetch: |context| Box::pin(host_stats::fetch(context)),
+    },
+    Source {
+        name: "finished_jobs",
+        help: "dead jobs that Nomad still retains",
+        default_on: true,
+        required: false,
+        clock: Clock::History,
+        endpoint: Endpoint::Jobs,
+        fetch: |context| Box::pin(jobs::fetch_finished(context)),
+    },
+    Source {
+        name: "finished_allocations",
+        help: "terminal allocations that Nomad still retains",
+        default_on: true,
+        required: false,
+        clock: Clock::History,
+        endpoint: Endpoint::Allocations,
+        fetch: |context| Box::pin(allocations::fetch_finished(context)),
+    },
+];

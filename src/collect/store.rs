@@ -1,0 +1,227 @@
+//! Where refreshes end: the newest section of each source, and how the sources stand.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::context::Settings;
+use super::report::FetchError;
+use super::sources::{SOURCES, Source};
+use crate::nomad::{Meta, Reason};
+use crate::snapshot::{
+    AllocationCounts, Drains, Evaluations, FinishedJobs, Hosts, LiveAllocations, LiveJobs, Nodes, Sections,
+    Servers, Snapshot, SourceState,
+};
+
+/// What one refresh of a source read.
+#[derive(Debug, Default)]
+pub(super) struct Refresh {
+    /// The sections to replace.
+    pub(super) sections: Vec<Section>,
+    /// Rows read.
+    pub(super) objects: u64,
+    /// What the answers' headers told.
+    pub(super) meta: Meta,
+}
+
+/// One part of a snapshot.
+#[derive(Debug)]
+pub(super) enum Section {
+    Jobs(LiveJobs),
+    FinishedJobs(FinishedJobs),
+    Nodes(Nodes),
+    Drains(Drains),
+    Hosts(Hosts),
+    Allocations(LiveAllocations),
+    FinishedAllocations(AllocationCounts),
+    Evaluations(Evaluations),
+    Namespaces(BTreeSet<String>),
+    Servers(Servers),
+}
+
+/// The newest sections, shared between sources and whoever renders them.
+pub struct Store(watch::Sender<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    sources: Vec<SourceRecord>,
+    jobs: Slot<LiveJobs>,
+    finished_jobs: Slot<FinishedJobs>,
+    nodes: Slot<Nodes>,
+    drains: Slot<Drains>,
+    hosts: Slot<Hosts>,
+    allocations: Slot<LiveAllocations>,
+    finished_allocations: Slot<AllocationCounts>,
+    evaluations: Slot<Evaluations>,
+    namespaces: Slot<BTreeSet<String>>,
+    servers: Slot<Servers>,
+}
+
+#[derive(Debug)]
+struct SourceRecord {
+    source: &'static str,
+    state: SourceState,
+    /// How the last refresh ended, in a word.
+    reason: Option<Reason>,
+    /// Until when the last success counts.
+    fresh_until: Option<Instant>,
+}
+
+/// A section and until when it may be shown.
+#[derive(Debug)]
+struct Slot<T>(Option<(Arc<T>, Instant)>);
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Slot<T> {
+    fn put(&mut self, value: T, until: Instant) {
+        self.0 = Some((Arc::new(value), until));
+    }
+
+    fn fresh(&self, now: Instant) -> Option<Arc<T>> {
+        let (value, until) = self.0.as_ref()?;
+        (now < *until).then(|| value.clone())
+    }
+}
+
+/// How a refresh changed its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It stands as it stood.
+    None,
+    /// It began to answer, or does again.
+    Up,
+    /// It stopped answering, or does so for another reason.
+    Down,
+}
+
+impl Store {
+    /// A store that knows nothing yet.
+    pub fn new(settings: &Settings) -> Self {
+        let enabled = SOURCES.iter().filter(|source| settings.sources.contains(&source.name));
+        let sources = enabled.map(|source| SourceRecord::new(source, settings)).collect();
+        Self(watch::Sender::new(State { sources, ..State::default() }))
+    }
+
+    /// Takes in how a refresh ended.
+    pub(super) fn record(
+        &self,
+        source: &Source,
+        result: Result<Refresh, &FetchError>,
+        duration: Duration,
+        now: SystemTime,
+        max_age: Duration,
+    ) -> Change {
+        let mut change = Change::None;
+        self.0.send_modify(|state| {
+            let until = Instant::now() + max_age;
+            let reason = result.as_ref().map_or_else(|error| error.reason(), |_| Reason::Ok);
+            if let Some(record) = state.sources.iter_mut().find(|record| record.source == source.name) {
+                change = record.change(reason);
+                record.state.duration = Some(duration);
+                if let Ok(refresh) = &result {
+                    record.state.last_success = Some(now);
+                    record.state.objects = Some(refresh.objects);
+                    record.state.last_contact = refresh.meta.last_contact;
+                    record.fresh_until = Some(until);
+                }
+            }
+            for section in result.into_iter().flat_map(|refresh| refresh.sections) {
+                state.put(section, until);
+            }
+        });
+        change
+    }
+
+    /// What is known now.
+    pub fn snapshot(&self, now: SystemTime) -> Snapshot {
+        self.0.borrow().snapshot(now)
+    }
+
+    /// Waits for the next change.
+    pub fn changes(&self) -> watch::Receiver<impl Sized + use<>> {
+        self.0.subscribe()
+    }
+
+    /// The sections as they stand once these sources were tried for the first time, if they are on at all.
+    pub(super) async fn after(&self, sources: &[&str]) -> Sections {
+        let tried = |record: &SourceRecord| !sources.contains(&record.source) || record.state.up.is_some();
+        let mut changes = self.0.subscribe();
+        let state = changes.wait_for(|state| state.sources.iter().all(tried)).await;
+        state.expect("the sender lives in self").sections(Instant::now())
+    }
+}
+
+impl SourceRecord {
+    fn new(source: &Source, settings: &Settings) -> Self {
+        let state = SourceState {
+            name: source.name,
+            required: source.required,
+            up: None,
+            fresh: false,
+            last_success: None,
+            duration: None,
+            objects: None,
+            last_contact: None,
+            interval: source.interval(settings),
+        };
+        Self { source: source.name, state, reason: None, fresh_until: None }
+    }
+
+    fn change(&mut self, reason: Reason) -> Change {
+        self.state.up = Some(reason == Reason::Ok);
+        match self.reason.replace(reason) {
+            Some(before) if before == reason => Change::None,
+            _ if reason == Reason::Ok => Change::Up,
+            _ => Change::Down,
+        }
+    }
+}
+
+impl State {
+    fn put(&mut self, section: Section, until: Instant) {
+        match section {
+            Section::Jobs(jobs) => self.jobs.put(jobs, until),
+            Section::FinishedJobs(jobs) => self.finished_jobs.put(jobs, until),
+            Section::Nodes(nodes) => self.nodes.put(nodes, until),
+            Section::Drains(drains) => self.drains.put(drains, until),
+            Section::Hosts(hosts) => self.hosts.put(hosts, until),
+            Section::Allocations(allocations) => self.allocations.put(allocations, until),
+            Section::FinishedAllocations(counts) => self.finished_allocations.put(counts, until),
+            Section::Evaluations(evaluations) => self.evaluations.put(evaluations, until),
+            Section::Namespaces(namespaces) => self.namespaces.put(namespaces, until),
+            Section::Servers(servers) => self.servers.put(servers, until),
+        }
+    }
+
+    fn sections(&self, now: Instant) -> Sections {
+        Sections {
+            jobs: self.jobs.fresh(now),
+            finished_jobs: self.finished_jobs.fresh(now),
+            nodes: self.nodes.fresh(now),
+            drains: self.drains.fresh(now),
+            hosts: self.hosts.fresh(now),
+            allocations: self.allocations.fresh(now),
+            finished_allocations: self.finished_allocations.fresh(now),
+            evaluations: self.evaluations.fresh(now),
+            namespaces: self.namespaces.fresh(now),
+            servers: self.servers.fresh(now),
+        }
+    }
+
+    fn snapshot(&self, taken_at: SystemTime) -> Snapshot {
+        let now = Instant::now();
+        let sources = self.sources.iter().map(|record| SourceState {
+            fresh: record.fresh_until.is_some_and(|until| now < until),
+            ..record.state.clone()
+        });
+        Snapshot { taken_at, sources: sources.collect(), sections: self.sections(now) }
+    }
+}

@@ -1,0 +1,46 @@
+//! One collection, for people: does it work, and if not, what is missing?
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::{Error, context, publish};
+use crate::collect::{self, FetchError, SOURCES};
+use crate::config::Config;
+use crate::exposition::{Encoding, Format};
+use crate::metrics::OwnMetrics;
+
+/// Refreshes every source once, prints the metrics to stdout and a verdict on each source to stderr. Returns
+/// whether every source that is on answered.
+pub(super) async fn run(config: Config) -> Result<bool, Error> {
+    let max_series = config.max_series_per_family;
+    let own = Arc::new(OwnMetrics::new()?);
+    let context = Arc::new(context(config, &own)?);
+    let mut all_well = true;
+    // Sources stand behind those that they build on, so one after the other works.
+    for source in SOURCES.iter().filter(|source| context.settings.sources.contains(&source.name)) {
+        let verdict = collect::refresh(source, &context).await;
+        all_well &= verdict.is_ok();
+        say(source.name, verdict.map_err(|error| describe(&error, source.endpoint)), &context);
+    }
+    let content = publish::render(&context, &own, max_series, None);
+    let bytes = content.metrics.bytes(Format::Text, Encoding::Identity);
+    std::io::stdout().write_all(&bytes).map_err(Error::Output)?;
+    Ok(all_well)
+}
+
+fn describe(error: &FetchError, endpoint: crate::nomad::Endpoint) -> String {
+    format!("{}: {}", error.reason().as_str(), error.sentence(endpoint))
+}
+
+#[expect(clippy::print_stderr, reason = "the verdicts are what the command is for")]
+fn say(source: &str, verdict: Result<(), String>, context: &collect::Context) {
+    match verdict {
+        Ok(()) => {
+            let snapshot = context.store.snapshot((context.now)());
+            let state = snapshot.sources.iter().find(|state| state.name == source);
+            let rows = state.and_then(|state| state.objects).unwrap_or_default();
+            eprintln!("ok      {source}: {rows} rows");
+        }
+        Err(problem) => eprintln!("FAILED  {source}: {problem}"),
+    }
+}

@@ -1,0 +1,77 @@
+//! What the program can do, one file a command.
+
+mod check;
+mod metrics;
+mod publish;
+mod serve;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::collect::{Context, Store};
+use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
+use crate::metrics::OwnMetrics;
+use crate::nomad::{Client, ClientError, OnRequest};
+use crate::web::BindError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What the user asked for cannot be done.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The settings for Nomad do not make a client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The exporter's own counters clash.
+    #[error("cannot set up the exporter's own metrics")]
+    OwnMetrics(#[from] prometheus::Error),
+    /// Stdout is gone.
+    #[error("cannot write to stdout")]
+    Output(#[source] std::io::Error),
+    /// The system will not tell of signals.
+    #[error("cannot wait for signals")]
+    Signals(#[source] std::io::Error),
+}
+
+impl Error {
+    /// Whether the user has to ask for something else.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Config(_) | Self::Client(_))
+    }
+}
+
+/// Does what the arguments say. Returns whether it went well.
+pub async fn run(args: Args) -> Result<bool, Error> {
+    let (command, log) = (args.command, Log::from(&args));
+    if let Some(Command::Metrics) = command {
+        return metrics::run().map(|()| true);
+    }
+    let config = Config::new(args, &process_env)?;
+    match command {
+        None => {
+            log.start();
+            serve::run(config).await.map(|()| true)
+        }
+        Some(Command::Check) => check::run(config).await,
+        Some(Command::Metrics) => unreachable!("it was handled above"),
+    }
+}
+
+/// Puts together what collects.
+fn context(config: Config, own: &Arc<OwnMetrics>) -> Result<Context, Error> {
+    let own = own.clone();
+    let on_request: OnRequest = Arc::new(move |done| {
+        own.request_done(done.endpoint.as_str(), done.reason.as_str(), done.duration, done.bytes);
+    });
+    Ok(Context {
+        client: Client::new(config.nomad, on_request)?,
+        store: Arc::new(Store::new(&config.collect)),
+        settings: config.collect,
+        now: SystemTime::now,
+    })
+}

@@ -1,0 +1,47 @@
+//! Serving until a signal says stop.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Error, context, publish};
+use crate::collect;
+use crate::config::Config;
+use crate::metrics::OwnMetrics;
+use crate::web::Listener;
+
+/// Collects and serves. Nomad need not be there: until it answers, the exporter says that it does not know.
+pub(super) async fn run(config: Config) -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    if config.nomad.tls.skip_verify {
+        tracing::warn!("certificates of Nomad are not verified: whoever stands between can read the token");
+    }
+    let max_series = config.max_series_per_family;
+    let own = Arc::new(OwnMetrics::new()?);
+    let addresses: Vec<String> = config.nomad.addresses.iter().map(ToString::to_string).collect();
+    let web = config.web.clone();
+    let context = Arc::new(context(config, &own)?);
+    let listener = Listener::bind(web).await?;
+    for address in listener.addresses() {
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(%address, version, nomad = addresses.join(","), "listening");
+    }
+
+    let (sender, content) = watch::channel(Arc::new(publish::render(&context, &own, max_series, None)));
+    let publishing = tokio::spawn(publish::keep_published(context.clone(), own, max_series, sender));
+    let collecting = tokio::spawn(collect::run(context));
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        collecting.abort();
+    };
+    listener.serve(content, stop).await;
+    publishing.abort();
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! How to serve.
+
+use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+
+use super::{Args, ConfigError};
+use crate::web::Settings;
+
+pub(super) fn settings(args: &Args) -> Result<Settings, ConfigError> {
+    let path = &args.web_telemetry_path;
+    if !path.starts_with('/') || path.contains(['?', '#']) || path.contains(char::is_whitespace) {
+        let problem = format!("`{path}` is not a path; give one such as /metrics");
+        return Err(ConfigError::new("--web.telemetry-path", problem));
+    }
+    if path == "/" || path.starts_with("/-/") {
+        let problem = format!("`{path}` is taken by the exporter's own pages; give another");
+        return Err(ConfigError::new("--web.telemetry-path", problem));
+    }
+    let addresses = args.web_listen_address.iter().map(|address| listen_address(address));
+    Ok(Settings {
+        listen: addresses.collect::<Result<Vec<_>, _>>()?.concat(),
+        telemetry_path: path.clone(),
+        max_connections: args.web_max_connections.into(),
+    })
+}
+
+/// `:9441` listens on every address of both families; a name on every address it has.
+fn listen_address(address: &str) -> Result<Vec<SocketAddr>, ConfigError> {
+    let error = |problem: String| {
+        let problem = format!("cannot listen on `{address}`: {problem}; give HOST:PORT or :PORT");
+        ConfigError::new("--web.listen-address", problem)
+    };
+    if let Some(port) = address.strip_prefix(':') {
+        let port = port.parse().map_err(|_| error(format!("`{port}` is not a port")))?;
+        return Ok(vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]);
+    }
+    Ok(address.to_socket_addrs().map_err(|cause| error(cause.to_string()))?.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    fn of(flag: &str, value: &str) -> Result<Settings, String> {
+        settings(&parse(["nomad-exporter", flag, value]).unwrap()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        let listen = |value| of("--web.listen-address", value).unwrap().listen;
+        assert_eq!(listen(":9441"), ["[::]:9441".parse().unwrap()]);
+        assert_eq!(
+            listen("127.0.0.1:0,[::1]:1"),
+            ["127.0.0.1:0".parse().unwrap(), "[::1]:1".parse().unwrap()]
+        );
+        for wrong in ["9441", ":http", ":70000", "127.0.0.1"] {
+            let error = of("--web.listen-address", wrong).unwrap_err();
+            assert!(error.starts_with("--web.listen-address: cannot listen on"), "{error}");
+        }
+    }
+
+    #[test]
+    fn paths_of_the_metrics() {
+        assert_eq!(of("--web.telemetry-path", "/nomad").unwrap().telemetry_path, "/nomad");
+        for wrong in ["metrics", "/", "/-/ready", "/a b", "/m?x"] {
+            let error = of("--web.telemetry-path", wrong).unwrap_err();
+            assert!(error.starts_with("--web.telemetry-path: "), "{error}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What both formats write alike.
+
+use std::fmt::Write;
+
+use crate::metrics::{Family, Part};
+
+/// The endings of a histogram's sum and count, which differ between formats.
+pub(super) struct Endings {
+    pub(super) sum: &'static str,
+    pub(super) count: &'static str,
+}
+
+/// Writes one sample.
+pub(super) fn sample(
+    out: &mut String,
+    family: &Family,
+    part: Part,
+    endings: &Endings,
+    labels: &[&str],
+    value: f64,
+) {
+    out.push_str(family.name);
+    let mut bound = None;
+    match part {
+        Part::Value => {}
+        Part::Bucket(at_most) => {
+            out.push_str("_bucket");
+            bound = Some(bound_text(at_most));
+        }
+        Part::Sum => out.push_str(endings.sum),
+        Part::Count => out.push_str(endings.count),
+    }
+    write_labels(out, family.labels, labels, bound.as_deref().map(|bound| ("le", bound)));
+    write!(out, " {value}").expect("writing to a string does not fail");
+    out.push('\n');
+}
+
+/// Writes `{name="value",…}`, with one more label at the end if there is one, or nothing where there is none.
+fn write_labels(out: &mut String, names: &[&str], values: &[&str], last: Option<(&str, &str)>) {
+    let mut separator = '{';
+    for (name, value) in names.iter().copied().zip(values.iter().copied()).chain(last) {
+        out.push(separator);
+        out.push_str(name);
+        out.push_str("=\"");
+        escape(out, value, true);
+        out.push('"');
+        separator = ',';
+    }
+    if separator == ',' {
+        out.push('}');
+    }
+}
+
+/// Writes text with backslash, newline and, in label values, the quote escaped.
+pub(super) fn escape(out: &mut String, text: &str, quotes: bool) {
+    let mut rest = text;
+    while let Some(at) = rest.find(|c| matches!(c, '\\' | '\n') || (quotes && c == '"')) {
+        out.push_str(&rest[..at]);
+        out.push_str(match rest.as_bytes()[at] {
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            _ => "\\\"",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+}
+
+/// A bucket's bound as OpenMetrics wants it, `10.0` and not `10`. Format 0.0.4 leaves it open, and one spelling
+/// for both means one series, whichever format a scraper asks for.
+fn bound_text(bound: f64) -> String {
+    if bound.is_infinite() { "+Inf".to_owned() } else { format!("{bound:?}") }
+}

@@ -1,0 +1,24 @@
+//! Prometheus exporter for the state of a HashiCorp Nomad cluster.
+//!
+//! The way of the data, and the rooms it passes through:
+//!
+//! ```text
+//! config    what the user typed → what the program runs on
+//!              │
+//! nomad ──► collect ──► snapshot ──► metrics ──► exposition ──► web
+//! asks      sources,    one moment,  families:   bytes, once    hands
+//! Nomad     clocks      a value      samples     a refresh      them out
+//! ```
+//!
+//! [`terms`] holds Nomad's closed vocabularies, which every room speaks; [`commands`] put the rooms together.
+//! Dependencies point one way, and a test keeps it so.
+
+pub mod collect;
+pub mod commands;
+pub mod config;
+pub mod exposition;
+pub mod metrics;
+pub mod nomad;
+pub mod snapshot;
+pub mod terms;
+pub mod web;

@@ -1,0 +1,31 @@
+//! The `nomad-exporter` command.
+
+use std::process::ExitCode;
+
+use nomad_exporter::{commands, config};
+
+/// The user has to ask for something else.
+const USAGE: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = match config::parse(std::env::args_os()) {
+        Ok(args) => args,
+        // Prints help and version too, and exits with 0 for those, else with 2.
+        Err(error) => error.exit(),
+    };
+    match commands::run(args).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let code = if error.is_usage() { ExitCode::from(USAGE) } else { ExitCode::FAILURE };
+            complain(error);
+            code
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "there may be no log yet")]
+fn complain(error: commands::Error) {
+    eprintln!("nomad-exporter: {:#}", anyhow::Error::from(error));
+}

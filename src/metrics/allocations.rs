@@ -1,0 +1,37 @@
+//! Families about allocations.
+
+use super::family::{Family, Kind, View};
+use super::sink::Samples;
+use crate::snapshot::AllocationCounts;
+use crate::terms::Term;
+
+pub(super) const FAMILIES: &[Family] = &[Family {
+    name: "nomad_allocations",
+    help: "Allocations by client status: pending, running and unknown are live; complete, failed and lost are \
+           those that Nomad still retains.",
+    kind: Kind::Gauge,
+    labels: &["namespace", "job_type", "client_status"],
+    sources: &["allocations", "finished_allocations"],
+    emit: allocations,
+}];
+
+fn allocations(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let sections = view.sections();
+    if let Some(live) = &sections.allocations {
+        counts(view, out, &live.counts, true);
+    }
+    if let Some(terminal) = &sections.finished_allocations {
+        counts(view, out, terminal, false);
+    }
+}
+
+fn counts(view: &View<'_>, out: &mut Samples<'_, '_>, counts: &AllocationCounts, live: bool) {
+    let none = Default::default();
+    for namespace in view.sections().known_namespaces() {
+        for (job_type, by_status) in counts.by_namespace.get(namespace).unwrap_or(&none).shown() {
+            for (status, count) in by_status.shown().filter(|(status, _)| status.is_live() == live) {
+                out.add_count(&[namespace, job_type.as_str(), status.as_str()], *count);
+            }
+        }
+    }
+}

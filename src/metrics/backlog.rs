@@ -1,0 +1,100 @@
+//! Families about what waits, and why.
+
+use super::family::{Family, Kind, View};
+use super::sink::Samples;
+use crate::snapshot::NamespaceEvaluations;
+use crate::terms::{ByTerm, JobType, Term};
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "nomad_queued_allocations",
+        help: "Instances that should run and are not placed, of all live jobs: a running job with 2 of 12 \
+               instances placed has 10 queued.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_type", "node_pool"],
+        sources: &["jobs"],
+        emit: queued,
+    },
+    Family {
+        name: "nomad_blocked_evaluations",
+        help: "Evaluations that are blocked until the cluster has what they ask for.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_type"],
+        sources: &["evaluations"],
+        emit: |view, out| by_job_type(view, out, |evaluations| &evaluations.blocked),
+    },
+    Family {
+        name: "nomad_blocked_evaluations_oldest_timestamp_seconds",
+        help: "When the oldest blocked evaluation was created; absent when none is blocked.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_type"],
+        sources: &["evaluations"],
+        emit: oldest_blocked,
+    },
+    Family {
+        name: "nomad_blocked_evaluations_by_reason",
+        help: "Blocked evaluations in which a reason occurs; one can have several.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "reason"],
+        sources: &["evaluations"],
+        emit: by_reason,
+    },
+    Family {
+        name: "nomad_pending_evaluations",
+        help: "Evaluations that wait for a scheduler.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_type"],
+        sources: &["evaluations"],
+        emit: |view, out| by_job_type(view, out, |evaluations| &evaluations.pending),
+    },
+];
+
+fn queued(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let sections = view.sections();
+    let Some(live) = &sections.jobs else { return };
+    let none = ByTerm::<JobType, u64>::default();
+    for namespace in sections.known_namespaces() {
+        let by_pool = live.by_namespace.get(namespace).map(|jobs| &jobs.queued);
+        for pool in sections.known_pools() {
+            let queued = by_pool.and_then(|by_pool| by_pool.get(pool)).unwrap_or(&none);
+            for (job_type, count) in queued.shown() {
+                out.add_count(&[namespace, job_type.as_str(), pool], *count);
+            }
+        }
+    }
+}
+
+fn by_job_type(
+    view: &View<'_>,
+    out: &mut Samples<'_, '_>,
+    counts: fn(&NamespaceEvaluations) -> &ByTerm<JobType, u64>,
+) {
+    let Some(evaluations) = &view.sections().evaluations else { return };
+    let none = NamespaceEvaluations::default();
+    for namespace in view.sections().known_namespaces() {
+        let evaluations = evaluations.by_namespace.get(namespace).unwrap_or(&none);
+        for (job_type, count) in counts(evaluations).shown() {
+            out.add_count(&[namespace, job_type.as_str()], *count);
+        }
+    }
+}
+
+fn oldest_blocked(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(evaluations) = &view.sections().evaluations else { return };
+    for (namespace, evaluations) in &evaluations.by_namespace {
+        for (job_type, created) in evaluations.oldest_blocked.iter() {
+            out.add_time(&[namespace, job_type.as_str()], *created);
+        }
+    }
+}
+
+fn by_reason(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(evaluations) = &view.sections().evaluations else { return };
+    let none = NamespaceEvaluations::default();
+    for namespace in view.sections().known_namespaces() {
+        let evaluations = evaluations.by_namespace.get(namespace).unwrap_or(&none);
+        for (reason, count) in evaluations.by_reason.iter() {
+            out.add_count(&[namespace, reason.as_str()], *count);
+        }
+    }
+}

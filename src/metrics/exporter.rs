@@ -1,0 +1,144 @@
+//! Families about the exporter itself.
+
+use super::family::{Family, Kind, View};
+use super::own;
+use super::sink::Samples;
+use crate::snapshot::SourceState;
+
+/// Buckets of request durations, in seconds.
+pub(super) const DURATION_BUCKETS: [f64; 8] = [0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0];
+
+pub(super) const API_REQUESTS: &Family = &Family {
+    name: "nomad_exporter_api_requests_total",
+    help: "Requests to Nomad, by how they ended.",
+    kind: Kind::Counter,
+    labels: &["endpoint", "reason"],
+    sources: &[],
+    emit: |view, out| own::pass_on(view, out, API_REQUESTS.name),
+};
+
+pub(super) const API_DURATION: &Family = &Family {
+    name: "nomad_exporter_api_request_duration_seconds",
+    help: "How long requests to Nomad took, decoding included.",
+    kind: Kind::Histogram,
+    labels: &["endpoint"],
+    sources: &[],
+    emit: |view, out| own::pass_on(view, out, API_DURATION.name),
+};
+
+pub(super) const API_BYTES: &Family = &Family {
+    name: "nomad_exporter_api_response_bytes_total",
+    help: "Bytes of Nomad's answers, after decompression.",
+    kind: Kind::Counter,
+    labels: &["endpoint"],
+    sources: &[],
+    emit: |view, out| own::pass_on(view, out, API_BYTES.name),
+};
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "nomad_up",
+        help: "1 if the last refresh of every required source (jobs, nodes, allocations, evaluations) succeeded.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &[],
+        emit: |view, out| out.add(&[], f64::from(view.snapshot.is_up())),
+    },
+    Family {
+        name: "nomad_exporter_source_up",
+        help: "Whether the last refresh of a source succeeded.",
+        kind: Kind::Gauge,
+        labels: &["source"],
+        sources: &[],
+        emit: |view, out| of_source(view, out, |source| source.up.map(f64::from)),
+    },
+    Family {
+        name: "nomad_exporter_source_last_success_timestamp_seconds",
+        help: "When a source last succeeded. One that fails for longer than its maximum age is withdrawn: its \
+               families vanish.",
+        kind: Kind::Gauge,
+        labels: &["source"],
+        sources: &[],
+        emit: |view, out| {
+            for source in &view.snapshot.sources {
+                out.add_time(&[source.name], source.last_success);
+            }
+        },
+    },
+    Family {
+        name: "nomad_exporter_source_refresh_duration_seconds",
+        help: "How long the last refresh of a source took.",
+        kind: Kind::Gauge,
+        labels: &["source"],
+        sources: &[],
+        emit: |view, out| of_source(view, out, |source| Some(source.duration?.as_secs_f64())),
+    },
+    Family {
+        name: "nomad_exporter_source_objects",
+        help: "Rows that the last successful refresh of a source read.",
+        kind: Kind::Gauge,
+        labels: &["source"],
+        sources: &[],
+        emit: |view, out| of_source(view, out, |source| source.objects.map(|count| count as f64)),
+    },
+    Family {
+        name: "nomad_exporter_source_interval_seconds",
+        help: "How often a source is refreshed.",
+        kind: Kind::Gauge,
+        labels: &["source"],
+        sources: &[],
+        emit: |view, out| of_source(view, out, |source| Some(source.interval.as_secs_f64())),
+    },
+    Family { ..*API_REQUESTS },
+    Family { ..*API_DURATION },
+    Family { ..*API_BYTES },
+    Family {
+        name: "nomad_exporter_last_contact_seconds",
+        help: "The longest time since an answering server last heard its leader: how old stale reads may be.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &[],
+        emit: |view, out| {
+            let contacts = view.snapshot.sources.iter().filter_map(|source| source.last_contact);
+            out.add_some(&[], contacts.max().map(|contact| contact.as_secs_f64()));
+        },
+    },
+    Family {
+        name: "nomad_exporter_build_info",
+        help: "What this exporter was built from.",
+        kind: Kind::Info,
+        labels: &["version", "revision", "rustversion"],
+        sources: &[],
+        emit: |_, out| {
+            let revision = option_env!("NOMAD_EXPORTER_REVISION").unwrap_or("unknown");
+            out.add(&[env!("CARGO_PKG_VERSION"), revision, env!("NOMAD_EXPORTER_RUSTC")], 1.0);
+        },
+    },
+    Family {
+        name: "nomad_exporter_series_dropped",
+        help: "Series that the cap on a family's series cut from this exposition.",
+        kind: Kind::Gauge,
+        labels: &["family"],
+        sources: &[],
+        emit: |_, out| {
+            for (family, count) in out.dropped_so_far() {
+                out.add_count(&[family], count);
+            }
+        },
+    },
+    // Must be the last of all: it counts what stands before it.
+    Family {
+        name: "nomad_exporter_series",
+        help: "Series in this exposition.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &[],
+        emit: |_, out| out.add_count(&[], out.series_so_far() + 1),
+    },
+];
+
+fn of_source(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&SourceState) -> Option<f64>) {
+    for source in &view.snapshot.sources {
+        out.add_some(&[source.name], value(source));
+    }
+}

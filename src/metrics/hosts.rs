@@ -1,0 +1,127 @@
+//! Families about the hosts of the nodes, as their clients measure them.
+
+use super::family::{Family, Kind, View};
+use super::nodes::each_node;
+use super::sink::Samples;
+use crate::snapshot::{Disk, Host, Node};
+
+const NODE: &[&str] = &["node_id", "node"];
+const DISK: &[&str] = &["node_id", "node", "device"];
+const SOURCES: &[&str] = &["nodes", "host_stats"];
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "nomad_node_host_stats_up",
+        help: "1 if the client of a ready node answered for its host statistics in the last refresh.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: SOURCES,
+        emit: |view, out| {
+            each_asked_node(view, |node, host| out.add(&[&node.id, &node.name], f64::from(host.is_some())));
+        },
+    },
+    Family {
+        name: "nomad_node_host_cpu_used_hertz",
+        help: "CPU in use on the host, by whatever runs there.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: SOURCES,
+        emit: |view, out| of_host(view, out, |_, host| host.cpu_used_hertz),
+    },
+    Family {
+        name: "nomad_node_host_cpu_total_hertz",
+        help: "CPU of the host in all, what is reserved included.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: SOURCES,
+        emit: |view, out| of_host(view, out, |node, _| node.cpu_total_hertz),
+    },
+    Family {
+        name: "nomad_node_host_memory_total_bytes",
+        help: "Memory of the host.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: SOURCES,
+        emit: |view, out| of_host(view, out, |_, host| host.memory_total_bytes),
+    },
+    Family {
+        name: "nomad_node_host_memory_used_bytes",
+        help: "Memory in use on the host.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: SOURCES,
+        emit: |view, out| of_host(view, out, |_, host| host.memory_used_bytes),
+    },
+    Family {
+        name: "nomad_node_host_memory_available_bytes",
+        help: "Memory that the host could still give out.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: SOURCES,
+        emit: |view, out| of_host(view, out, |_, host| host.memory_available_bytes),
+    },
+    Family {
+        name: "nomad_node_host_disk_size_bytes",
+        help: "Size of a disk of the host; the allocation directory's file system is the device alloc_dir.",
+        kind: Kind::Gauge,
+        labels: DISK,
+        sources: SOURCES,
+        emit: |view, out| of_disks(view, out, |disk| disk.size_bytes),
+    },
+    Family {
+        name: "nomad_node_host_disk_used_bytes",
+        help: "Disk in use on the host.",
+        kind: Kind::Gauge,
+        labels: DISK,
+        sources: SOURCES,
+        emit: |view, out| of_disks(view, out, |disk| disk.used_bytes),
+    },
+    Family {
+        name: "nomad_node_host_disk_inodes_used_ratio",
+        help: "Share of a disk's inodes in use, 0 to 1.",
+        kind: Kind::Gauge,
+        labels: DISK,
+        sources: SOURCES,
+        emit: |view, out| of_disks(view, out, |disk| disk.inodes_used_ratio),
+    },
+    Family {
+        name: "nomad_node_host_boot_timestamp_seconds",
+        help: "When the host was started.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: SOURCES,
+        emit: |view, out| {
+            each_host(view, |node, host| out.add_time(&[&node.id, &node.name], host.booted));
+        },
+    },
+];
+
+/// Calls for every node whose client was asked, with what it answered.
+fn each_asked_node(view: &View<'_>, mut call: impl FnMut(&Node, Option<&Host>)) {
+    let Some(hosts) = &view.sections().hosts else { return };
+    each_node(view, |node| {
+        if let Some(host) = hosts.by_node.get(&node.id) {
+            call(node, host.as_ref());
+        }
+    });
+}
+
+fn each_host(view: &View<'_>, mut call: impl FnMut(&Node, &Host)) {
+    each_asked_node(view, |node, host| {
+        if let Some(host) = host {
+            call(node, host);
+        }
+    });
+}
+
+fn of_host(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Node, &Host) -> Option<f64>) {
+    each_host(view, |node, host| out.add_some(&[&node.id, &node.name], value(node, host)));
+}
+
+fn of_disks(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Disk) -> Option<f64>) {
+    each_host(view, |node, host| {
+        for disk in &host.disks {
+            out.add_some(&[&node.id, &node.name, &disk.device], value(disk));
+        }
+    });
+}

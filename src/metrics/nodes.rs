@@ -1,0 +1,170 @@
+//! Families about nodes and what is promised on them.
+
+use std::collections::BTreeMap;
+
+use super::family::{Family, Kind, View};
+use super::sink::Samples;
+use crate::snapshot::{Node, NodeLoad};
+use crate::terms::{ByTerm, ClientStatus, NodeState, Term};
+
+/// The labels of every per-node series.
+const NODE: &[&str] = &["node_id", "node"];
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "nomad_nodes",
+        help: "Nodes by state, the first that holds: down, disconnected, initializing, draining, ineligible, else \
+               active. The active nodes are the capacity of the cluster.",
+        kind: Kind::Gauge,
+        labels: &["datacenter", "node_pool", "node_class", "state"],
+        sources: &["nodes"],
+        emit: nodes,
+    },
+    Family {
+        name: "nomad_node_info",
+        help: "What a node is.",
+        kind: Kind::Info,
+        labels: &["node_id", "node", "datacenter", "node_pool", "node_class", "version", "address"],
+        sources: &["nodes"],
+        emit: |view, out| {
+            each_node(view, |node| {
+                let Node { id, name, datacenter, pool, class, version, address, .. } = node;
+                out.add(&[id, name, datacenter, pool, class, version, address], 1.0);
+            });
+        },
+    },
+    Family {
+        name: "nomad_node_state",
+        help: "1 for the state that a node is in.",
+        kind: Kind::Gauge,
+        labels: &["node_id", "node", "state"],
+        sources: &["nodes"],
+        emit: |view, out| {
+            each_node(view, |node| out.add(&[&node.id, &node.name, node.state.as_str()], 1.0));
+        },
+    },
+    Family {
+        name: "nomad_node_allocations",
+        help: "Live allocations of a node: what runs on it.",
+        kind: Kind::Gauge,
+        labels: &["node_id", "node", "client_status"],
+        sources: &["nodes", "allocations"],
+        emit: |view, out| {
+            each_loaded_node(view, |node, load| {
+                for (status, count) in load.by_status.shown().filter(|(status, _)| status.is_live()) {
+                    out.add_count(&[&node.id, &node.name, status.as_str()], *count);
+                }
+            });
+        },
+    },
+    Family {
+        name: "nomad_node_allocatable_cpu_hertz",
+        help: "CPU that a node has for jobs.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: &["nodes"],
+        emit: |view, out| of_node(view, out, |node| node.allocatable.cpu_hertz),
+    },
+    Family {
+        name: "nomad_node_allocatable_memory_bytes",
+        help: "Memory that a node has for jobs.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: &["nodes"],
+        emit: |view, out| of_node(view, out, |node| node.allocatable.memory_bytes),
+    },
+    Family {
+        name: "nomad_node_allocatable_disk_bytes",
+        help: "Disk that a node has for jobs.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: &["nodes"],
+        emit: |view, out| of_node(view, out, |node| node.allocatable.disk_bytes),
+    },
+    Family {
+        name: "nomad_node_allocated_cpu_hertz",
+        help: "CPU promised to live allocations.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: &["nodes", "allocations"],
+        emit: |view, out| allocated(view, out, |load| load.cpu_hertz),
+    },
+    Family {
+        name: "nomad_node_allocated_memory_bytes",
+        help: "Memory promised to live allocations.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: &["nodes", "allocations"],
+        emit: |view, out| allocated(view, out, |load| load.memory_bytes),
+    },
+    Family {
+        name: "nomad_node_allocated_memory_max_bytes",
+        help: "Memory that live allocations may grow to, with memory oversubscription.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: &["nodes", "allocations"],
+        emit: |view, out| allocated(view, out, |load| load.memory_max_bytes),
+    },
+    Family {
+        name: "nomad_node_allocated_disk_bytes",
+        help: "Disk promised to live allocations.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        sources: &["nodes", "allocations"],
+        emit: |view, out| allocated(view, out, |load| load.disk_bytes),
+    },
+    Family {
+        name: "nomad_node_driver_healthy",
+        help: "Whether a detected task driver is healthy.",
+        kind: Kind::Gauge,
+        labels: &["node_id", "node", "driver"],
+        sources: &["nodes"],
+        emit: |view, out| {
+            each_node(view, |node| {
+                for (driver, healthy) in &node.drivers {
+                    out.add(&[&node.id, &node.name, driver], f64::from(*healthy));
+                }
+            });
+        },
+    },
+];
+
+fn nodes(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let mut groups: BTreeMap<[&str; 3], ByTerm<NodeState, u64>> = BTreeMap::new();
+    each_node(view, |node| {
+        groups.entry([&node.datacenter, &node.pool, &node.class]).or_default()[node.state] += 1;
+    });
+    for ([datacenter, pool, class], states) in &groups {
+        for (state, count) in states.shown() {
+            out.add_count(&[datacenter, pool, class, state.as_str()], *count);
+        }
+    }
+}
+
+/// Calls for every node, if nodes are known.
+pub(super) fn each_node<'a>(view: &View<'a>, mut call: impl FnMut(&'a Node)) {
+    view.sections().nodes.iter().flat_map(|nodes| nodes.iter()).for_each(&mut call);
+}
+
+/// Calls for every node with what lives on it, if both are known. A load with an unknown status counts too.
+fn each_loaded_node(view: &View<'_>, mut call: impl FnMut(&Node, &NodeLoad)) {
+    let Some(allocations) = &view.sections().allocations else { return };
+    let nothing = NodeLoad::default();
+    each_node(view, |node| call(node, allocations.by_node.get(&node.id).unwrap_or(&nothing)));
+}
+
+fn of_node(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Node) -> Option<f64>) {
+    each_node(view, |node| out.add_some(&[&node.id, &node.name], value(node)));
+}
+
+/// A sum over what is promised; absent where an allocation came without its size.
+fn allocated(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&NodeLoad) -> f64) {
+    each_loaded_node(view, |node, load| {
+        if load.unsized_count == 0 {
+            out.add(&[&node.id, &node.name], value(load));
+        }
+    });
+}
+
+const _: () =
+    assert!(ClientStatus::ALL.len() == 7, "a new client status needs a decision on whether it is live");

@@ -1,0 +1,80 @@
+//! The exporter's own counters, on a registry of their own. They are the only metrics that are updated in place.
+
+use std::time::Duration;
+
+use prometheus::proto::{Metric, MetricFamily, MetricType};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+
+use super::exporter::{API_BYTES, API_DURATION, API_REQUESTS, DURATION_BUCKETS};
+use super::family::View;
+use super::sink::Samples;
+
+/// The counters and their registry.
+pub struct OwnMetrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    bytes: IntCounterVec,
+}
+
+impl OwnMetrics {
+    /// Counters at zero.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let opts = |family: &super::Family| Opts::new(family.name, family.help);
+        let requests = IntCounterVec::new(opts(API_REQUESTS), API_REQUESTS.labels)?;
+        let bytes = IntCounterVec::new(opts(API_BYTES), API_BYTES.labels)?;
+        let durations = HistogramVec::new(
+            HistogramOpts::from(opts(API_DURATION)).buckets(DURATION_BUCKETS.to_vec()),
+            API_DURATION.labels,
+        )?;
+        let registry = Registry::new();
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(bytes.clone()))?;
+        registry.register(Box::new(durations.clone()))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(Self { registry, requests, durations, bytes })
+    }
+
+    /// Counts one request to Nomad.
+    pub fn request_done(&self, endpoint: &str, reason: &str, duration: Duration, bytes: u64) {
+        self.requests.with_label_values(&[endpoint, reason]).inc();
+        self.durations.with_label_values(&[endpoint]).observe(duration.as_secs_f64());
+        self.bytes.with_label_values(&[endpoint]).inc_by(bytes);
+    }
+
+    /// Where the counters stand now.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+}
+
+/// Emits a family of the registry as it is.
+pub(super) fn pass_on(view: &View<'_>, out: &mut Samples<'_, '_>, name: &str) {
+    let Some(family) = view.own.iter().find(|family| family.name() == name) else { return };
+    for metric in family.get_metric() {
+        let labels = label_values(metric, out.label_names());
+        match family.get_field_type() {
+            MetricType::COUNTER => out.add(&labels, metric.get_counter().get_value()),
+            MetricType::GAUGE => out.add(&labels, metric.get_gauge().get_value()),
+            MetricType::HISTOGRAM => {
+                let histogram = metric.get_histogram();
+                let buckets = histogram.get_bucket().iter();
+                let cumulative = buckets.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
+                out.add_histogram(
+                    &labels,
+                    cumulative,
+                    histogram.get_sample_count(),
+                    histogram.get_sample_sum(),
+                );
+            }
+            MetricType::SUMMARY | MetricType::UNTYPED => {}
+        }
+    }
+}
+
+/// The values of these labels; the registry sorts labels by name.
+fn label_values<'a>(metric: &'a Metric, names: &[&str]) -> Vec<&'a str> {
+    let value = |name: &&str| metric.get_label().iter().find(|label| label.name() == *name);
+    names.iter().map(|name| value(name).map_or("", |label| label.value())).collect()
+}

@@ -1,0 +1,139 @@
+//! The only way to a sample.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use super::family::Family;
+
+/// Writes samples in one format.
+pub trait Exposition {
+    /// A family that has samples begins.
+    fn family(&mut self, family: &Family);
+    /// One sample of it. `labels` are the values of the family's labels, in their order.
+    fn sample(&mut self, family: &Family, part: Part, labels: &[&str], value: f64);
+}
+
+/// Which sample of a family: the value itself, or a part of a histogram.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Part {
+    /// The value.
+    Value,
+    /// How many observations are at most the bound; infinity for all.
+    Bucket(f64),
+    /// Sum of the observations.
+    Sum,
+    /// Number of observations.
+    Count,
+}
+
+/// Passes samples on to every format at once, within a cap on series.
+pub struct Sink<'w> {
+    formats: Vec<&'w mut dyn Exposition>,
+    max_series_per_family: usize,
+    series: u64,
+    dropped: BTreeMap<&'static str, u64>,
+}
+
+impl<'w> Sink<'w> {
+    /// A sink for these formats.
+    pub fn new(formats: Vec<&'w mut dyn Exposition>, max_series_per_family: usize) -> Self {
+        Self { formats, max_series_per_family, series: 0, dropped: BTreeMap::new() }
+    }
+
+    /// Begins a family.
+    pub(super) fn family<'s>(&'s mut self, family: &'static Family) -> Samples<'s, 'w> {
+        Samples { sink: self, family, count: 0 }
+    }
+}
+
+/// The samples of one family.
+pub struct Samples<'s, 'w> {
+    sink: &'s mut Sink<'w>,
+    family: &'static Family,
+    count: usize,
+}
+
+impl Samples<'_, '_> {
+    /// One sample. A value that is not finite is no value: it is left out.
+    pub fn add(&mut self, labels: &[&str], value: f64) {
+        if value.is_finite() && self.admit(1) {
+            self.write(Part::Value, labels, value);
+        }
+    }
+
+    /// One sample, if there is a value.
+    pub fn add_some(&mut self, labels: &[&str], value: Option<f64>) {
+        if let Some(value) = value {
+            self.add(labels, value);
+        }
+    }
+
+    /// A count.
+    pub fn add_count(&mut self, labels: &[&str], count: u64) {
+        // Exact up to 2^53, which no count of jobs or nodes reaches.
+        self.add(labels, count as f64);
+    }
+
+    /// A point in time, if there is one.
+    pub fn add_time(&mut self, labels: &[&str], time: Option<SystemTime>) {
+        let since_epoch = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        self.add_some(labels, since_epoch.map(|since| since.as_secs_f64()));
+    }
+
+    /// A histogram: bounds with how many observations are at most each, the number of all, and their sum.
+    pub fn add_histogram(
+        &mut self,
+        labels: &[&str],
+        cumulative: impl ExactSizeIterator<Item = (f64, u64)>,
+        count: u64,
+        sum: f64,
+    ) {
+        if !self.admit(cumulative.len() + 3) {
+            return;
+        }
+        for (bound, at_most) in cumulative {
+            self.write(Part::Bucket(bound), labels, at_most as f64);
+        }
+        self.write(Part::Bucket(f64::INFINITY), labels, count as f64);
+        self.write(Part::Count, labels, count as f64);
+        self.write(Part::Sum, labels, sum);
+    }
+
+    /// The names of this family's labels.
+    pub(super) fn label_names(&self) -> &'static [&'static str] {
+        self.family.labels
+    }
+
+    /// Series of all families so far.
+    pub(super) fn series_so_far(&self) -> u64 {
+        self.sink.series
+    }
+
+    /// What the cap cut so far, by family.
+    pub(super) fn dropped_so_far(&self) -> BTreeMap<&'static str, u64> {
+        self.sink.dropped.clone()
+    }
+
+    /// Whether the cap leaves room for so many series more.
+    fn admit(&mut self, series: usize) -> bool {
+        if self.count + series > self.sink.max_series_per_family {
+            *self.sink.dropped.entry(self.family.name).or_default() += series as u64;
+            return false;
+        }
+        if self.count == 0 {
+            for format in &mut self.sink.formats {
+                format.family(self.family);
+            }
+        }
+        self.count += series;
+        self.sink.series += series as u64;
+        true
+    }
+
+    fn write(&mut self, part: Part, labels: &[&str], value: f64) {
+        debug_assert_eq!(labels.len(), self.family.labels.len(), "{}: labels", self.family.name);
+        for format in &mut self.sink.formats {
+            format.sample(self.family, part, labels, value);
+        }
+    }
+}

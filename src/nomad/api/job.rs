@@ -1,0 +1,101 @@
+//! Rows of `GET /v1/jobs`.
+
+use std::time::SystemTime;
+
+use serde::Deserialize;
+
+use super::{Map, time};
+use crate::terms::{JobStatus, JobType};
+
+/// A job as the list shows it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Job {
+    /// Unique within its namespace. Children are called `<parent>/dispatch-…` and `<parent>/periodic-…`.
+    #[serde(rename = "ID")]
+    pub id: Option<String>,
+    /// The parent of a dispatched or periodic child, else empty.
+    #[serde(rename = "ParentID")]
+    pub parent_id: Option<String>,
+    namespace: Option<String>,
+    /// Its scheduler.
+    #[serde(rename = "Type")]
+    pub job_type: JobType,
+    /// Its status, as [`JobStatus`] explains.
+    pub status: JobStatus,
+    /// Whether somebody stopped it.
+    pub stop: Option<bool>,
+    /// Whether it is started by the clock.
+    pub periodic: Option<bool>,
+    /// Whether it is started by dispatch.
+    pub parameterized_job: Option<bool>,
+    /// Since Nomad 1.6.
+    pub node_pool: Option<String>,
+    submit_time: Option<i64>,
+    /// May be `null` up to Nomad 1.2.
+    pub job_summary: Option<JobSummary>,
+}
+
+/// A job's own account of its instances. It drifts: Complete and Failed only ever grow, and any number may come
+/// out negative.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct JobSummary {
+    namespace: Option<String>,
+    /// By task group; groups that were removed from the job stay.
+    pub summary: Option<Map<TaskGroupSummary>>,
+}
+
+/// The instances of one task group.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct TaskGroupSummary {
+    /// Wanted and not placed, as of the last processed evaluation.
+    pub queued: Option<i64>,
+    /// Ended in failure, ever.
+    pub failed: Option<i64>,
+    /// Lost with their client.
+    pub lost: Option<i64>,
+}
+
+impl Job {
+    /// The namespace. Up to Nomad 1.0 some lists name it only in the summary.
+    pub fn namespace(&self) -> &str {
+        let of_summary = || self.job_summary.as_ref()?.namespace.as_deref();
+        self.namespace.as_deref().filter(|name| !name.is_empty()).or_else(of_summary).unwrap_or_default()
+    }
+
+    /// When this version of it was submitted.
+    pub fn submitted(&self) -> Option<SystemTime> {
+        time::from_nanos(self.submit_time)
+    }
+
+    /// Sums one number over its task groups; negative numbers count as none.
+    pub fn sum(&self, number: impl Fn(&TaskGroupSummary) -> Option<i64>) -> u64 {
+        let groups = self.job_summary.iter().filter_map(|summary| summary.summary.as_ref());
+        let numbers = groups.flat_map(|groups| groups.values().flatten()).filter_map(number);
+        numbers.filter_map(|number| u64::try_from(number).ok()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_of_nulls_reads_as_nothing() {
+        let job: Job = serde_json::from_str(
+            r#"{"ID":null,"ParentID":null,"Namespace":null,"Type":null,"Status":null,"Stop":null,"SubmitTime":null,
+                "JobSummary":{"Summary":{"group":null,"other":{"Queued":-4,"Failed":null}}},"Unknown":[1,{}]}"#,
+        )
+        .unwrap();
+        assert_eq!((job.namespace(), job.submitted(), job.status), ("", None, JobStatus::Other));
+        assert_eq!(job.sum(|group| group.queued), 0);
+    }
+
+    #[test]
+    fn the_summary_names_the_namespace_where_the_job_does_not() {
+        let job: Job = serde_json::from_str(r#"{"JobSummary":{"Namespace":"ci"}}"#).unwrap();
+        assert_eq!(job.namespace(), "ci");
+    }
+}

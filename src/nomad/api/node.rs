@@ -1,0 +1,127 @@
+//! Rows of `GET /v1/nodes`, and the part of `GET /v1/node/:id` that tells of a drain.
+
+use serde::Deserialize;
+
+use super::{Map, Time};
+use crate::terms::{DrainStatus, Eligibility, NodeStatus};
+
+/// A node as the list shows it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Node {
+    /// A UUID.
+    #[serde(rename = "ID")]
+    pub id: Option<String>,
+    /// Its name; need not be unique.
+    pub name: Option<String>,
+    /// Its datacenter.
+    pub datacenter: Option<String>,
+    /// Since Nomad 1.6.
+    pub node_pool: Option<String>,
+    /// Set by whoever runs the node; may be empty.
+    pub node_class: Option<String>,
+    /// The host part of its HTTP address.
+    pub address: Option<String>,
+    /// The version of its agent.
+    pub version: Option<String>,
+    /// Its status as the servers see it.
+    pub status: NodeStatus,
+    /// Whether it is being drained.
+    pub drain: Option<bool>,
+    /// Whether it takes work.
+    pub scheduling_eligibility: Eligibility,
+    /// Task drivers.
+    pub drivers: Option<Map<Driver>>,
+    /// What it has; only with `resources=true` (Nomad 1.0 and later).
+    pub node_resources: Option<NodeResources>,
+    /// What of that is not for jobs.
+    pub reserved_resources: Option<NodeResources>,
+    /// Nomad 1.1 and later.
+    pub last_drain: Option<LastDrain>,
+    /// Grows with every change of the node.
+    pub modify_index: Option<u64>,
+}
+
+/// A task driver on a node.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Driver {
+    /// Whether the node has it.
+    pub detected: Option<bool>,
+    /// Whether it works.
+    pub healthy: Option<bool>,
+}
+
+/// CPU in MHz, memory and disk in MiB.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NodeResources {
+    cpu: Option<Cpu>,
+    memory: Option<Memory>,
+    disk: Option<Disk>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Cpu {
+    cpu_shares: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Memory {
+    #[serde(rename = "MemoryMB")]
+    memory_mb: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Disk {
+    #[serde(rename = "DiskMB")]
+    disk_mb: Option<i64>,
+}
+
+impl NodeResources {
+    /// MHz.
+    pub fn cpu_mhz(&self) -> Option<i64> {
+        self.cpu.as_ref()?.cpu_shares
+    }
+    /// MiB.
+    pub fn memory_mib(&self) -> Option<i64> {
+        self.memory.as_ref()?.memory_mb
+    }
+    /// MiB.
+    pub fn disk_mib(&self) -> Option<i64> {
+        self.disk.as_ref()?.disk_mb
+    }
+}
+
+/// How a node's last drain stands.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct LastDrain {
+    /// When it began.
+    pub started_at: Time,
+    /// Whether it goes on, is complete, or was canceled.
+    pub status: DrainStatus,
+}
+
+/// A node as `GET /v1/node/:id` shows it, as far as a drain is concerned.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NodeDetail {
+    /// `null` on a node that is not being drained.
+    pub drain_strategy: Option<DrainStrategy>,
+}
+
+/// The terms of a running drain.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DrainStrategy {
+    /// Whether system jobs stay until the end.
+    pub ignore_system_jobs: Option<bool>,
+    /// When the drain stops whatever is left; unset where it waits without limit.
+    pub force_deadline: Time,
+    /// When it began.
+    pub started_at: Time,
+}

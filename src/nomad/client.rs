@@ -1,0 +1,385 @@
+//! The client: every request to Nomad goes through [`Client::fetch`].
+
+use std::io::BufReader;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+
+use super::address::Address;
+use super::body::{self, Body};
+use super::endpoint::Endpoint;
+use super::error::{ClientError, Error, Reason};
+use super::token::Token;
+use super::transport::{self, Tls};
+
+/// Answers about one object are small; one that is not is a fault.
+const OBJECT_BYTES: u64 = 16 << 20;
+/// How much of an error's body is kept: Nomad's texts are one line.
+const MESSAGE_BYTES: usize = 300;
+
+/// What a client needs to know.
+#[derive(Debug)]
+pub struct Settings {
+    /// Agents to ask; the next one is asked when one fails.
+    pub addresses: Vec<Address>,
+    /// The ACL token.
+    pub token: Token,
+    /// User and password for a proxy in front of Nomad (`user` or `user:password`).
+    pub http_auth: Option<SecretString>,
+    /// TLS towards `https` addresses.
+    pub tls: Tls,
+    /// Ask about this region instead of the agent's own.
+    pub region: Option<String>,
+    /// How long an answer may take to begin, and how long it may pause.
+    pub timeout: Duration,
+    /// Let any server answer, not only the leader.
+    pub allow_stale: bool,
+    /// Requests in flight at most. Nomad allows 100 connections from one address, idle ones included.
+    pub max_connections: usize,
+    /// Bytes of one list at most, after decompression.
+    pub max_list_bytes: u64,
+}
+
+/// Told of every request that ended.
+pub type OnRequest = Arc<dyn Fn(RequestDone) + Send + Sync>;
+
+/// One request that ended, whatever way.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestDone {
+    /// What was asked.
+    pub endpoint: Endpoint,
+    /// How it ended.
+    pub reason: Reason,
+    /// How long it took, decoding included.
+    pub duration: Duration,
+    /// Bytes of its body, after decompression.
+    pub bytes: u64,
+}
+
+/// What is asked: an endpoint, its path, and parameters beside those that go with every request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    endpoint: Endpoint,
+    path: String,
+    query: Vec<(&'static str, String)>,
+    timeout: Option<Duration>,
+    once: bool,
+}
+
+impl Request {
+    /// A request for a path below the address, such as `/v1/jobs`.
+    pub fn new(endpoint: Endpoint, path: impl Into<String>) -> Self {
+        Self { endpoint, path: path.into(), query: Vec::new(), timeout: None, once: false }
+    }
+
+    /// Adds a parameter.
+    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// Makes this a question that a server only passes on, to one of its clients: it is given up earlier than
+    /// others, and a failure says nothing of the server, so it is asked once and of this server alone.
+    pub fn passed_on_within(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self.once = true;
+        self
+    }
+}
+
+/// What the headers of an answer tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// How long ago the answering server last heard its leader: the age that a stale read may have.
+    pub last_contact: Option<Duration>,
+}
+
+impl Meta {
+    /// The older of two answers.
+    pub fn or_older(self, other: Self) -> Self {
+        Self { last_contact: self.last_contact.max(other.last_contact) }
+    }
+}
+
+struct Server {
+    address: Address,
+    http: reqwest::Client,
+}
+
+/// A client of Nomad's HTTP API. It can only read.
+pub struct Client {
+    settings: Settings,
+    servers: Vec<Server>,
+    /// The server that answered last; a failure moves on to the next.
+    current: AtomicUsize,
+    permits: Semaphore,
+    on_request: OnRequest,
+}
+
+impl Client {
+    /// A client from its settings. Nothing is asked yet.
+    pub fn new(settings: Settings, on_request: OnRequest) -> Result<Self, ClientError> {
+        let servers = settings
+            .addresses
+            .iter()
+            .map(|address| {
+                let http =
+                    transport::build(address, &settings.tls, settings.timeout, settings.max_connections)?;
+                Ok(Server { address: address.clone(), http })
+            })
+            .collect::<Result<_, ClientError>>()?;
+        let permits = Semaphore::new(settings.max_connections.max(1));
+        Ok(Self { settings, servers, current: AtomicUsize::new(0), permits, on_request })
+    }
+
+    /// The region that is asked about, if it is not the agent's own.
+    pub fn region(&self) -> Option<&str> {
+        self.settings.region.as_deref()
+    }
+
+    /// Asks for one JSON value.
+    pub async fn object<T>(&self, request: Request) -> Result<(T, Meta), Error>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        self.fetch(request, |json| T::deserialize(json)).await
+    }
+
+    /// Asks for something and decodes the answer, on a thread of its own, while it arrives.
+    pub async fn fetch<T>(
+        &self,
+        request: Request,
+        decode: impl FnOnce(&mut Json) -> serde_json::Result<T> + Send + 'static,
+    ) -> Result<(T, Meta), Error>
+    where
+        T: Send + 'static,
+    {
+        let mut count = Count {
+            on_request: &self.on_request,
+            endpoint: request.endpoint,
+            started: Instant::now(),
+            reason: Reason::Timeout,
+            bytes: 0,
+        };
+        let result = self.fetch_uncounted(&request, decode, &mut count.bytes).await;
+        count.reason = result.as_ref().err().map_or(Reason::Ok, Error::reason);
+        result
+    }
+
+    async fn fetch_uncounted<T: Send + 'static>(
+        &self,
+        request: &Request,
+        decode: impl FnOnce(&mut Json) -> serde_json::Result<T> + Send + 'static,
+        bytes: &mut u64,
+    ) -> Result<(T, Meta), Error> {
+        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        let (server, response) = self.send(request).await?;
+        let meta = Meta { last_contact: last_contact(&response) };
+        let (feed, body) = body::channel();
+        let decoding = tokio::task::spawn_blocking(move || {
+            let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(64 << 10, body));
+            let value = decode(&mut json)?;
+            json.end()?;
+            Ok(value)
+        });
+        let fed = self.feed(server, request, response, feed, bytes).await;
+        // A panicking decoder is a bug; the request then fails like an answer that cannot be read.
+        let decoded = decoding
+            .await
+            .unwrap_or_else(|panic| Err(serde_json::Error::io(std::io::Error::other(panic.to_string()))));
+        fed?;
+        let value = decoded.map_err(|source| Error::Decode {
+            address: server.address.to_string(),
+            endpoint: request.endpoint,
+            source,
+        })?;
+        Ok((value, meta))
+    }
+
+    /// Sends the request until an answer begins, trying again and elsewhere while the time limit lasts.
+    async fn send(&self, request: &Request) -> Result<(&Server, reqwest::Response), Error> {
+        let limit = self.limit(request);
+        let deadline = Instant::now() + limit;
+        let retries = self.servers.len().max(3) - 1;
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(100))
+            .with_jitter()
+            .with_max_times(retries)
+            .build();
+        loop {
+            let current = self.current.load(Ordering::Relaxed) % self.servers.len();
+            let server = &self.servers[current];
+            let error = match tokio::time::timeout_at(deadline, self.send_once(server, request)).await {
+                Ok(Ok(response)) => return Ok((server, response)),
+                Ok(Err(error)) => error,
+                Err(_) => Error::Timeout { address: server.address.to_string(), limit },
+            };
+            if request.once {
+                return Err(error);
+            }
+            if error.is_transient() || error.reason() == Reason::Timeout {
+                // Whoever comes next starts with the next address, also when our own time is up.
+                self.current.store(current + 1, Ordering::Relaxed);
+            }
+            match delays.next() {
+                Some(delay) if error.is_transient() && Instant::now() + delay < deadline => {
+                    tokio::time::sleep(delay).await;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    async fn send_once(&self, server: &Server, request: &Request) -> Result<reqwest::Response, Error> {
+        let mut builder = server.http.get(self.url(server, request)).query(&request.query);
+        if self.settings.allow_stale {
+            builder = builder.query(&[("stale", "true")]);
+        }
+        if let Some(region) = &self.settings.region {
+            builder = builder.query(&[("region", region)]);
+        }
+        if let Some(token) = self.settings.token.current()? {
+            builder = builder.header("X-Nomad-Token", token.expose_secret());
+        }
+        if let Some(auth) = &self.settings.http_auth {
+            let (user, password) = match auth.expose_secret().split_once(':') {
+                Some((user, password)) => (user, Some(password)),
+                None => (auth.expose_secret(), None),
+            };
+            builder = builder.basic_auth(user, password);
+        }
+        let response = builder.send().await.map_err(|error| self.broken(server, request, error))?;
+        let status = response.status().as_u16();
+        if status == 200 {
+            return Ok(response);
+        }
+        Err(Error::Status {
+            address: server.address.to_string(),
+            endpoint: request.endpoint,
+            status,
+            message: message(response).await,
+        })
+    }
+
+    fn url(&self, server: &Server, request: &Request) -> String {
+        let url = server.address.join(&request.path);
+        match (&self.settings.tls.server_name, server.address.is_https()) {
+            (Some(name), true) => with_host(&url, name).unwrap_or(url),
+            _ => url,
+        }
+    }
+
+    /// Passes the body on to its decoder, within the cap and without long pauses.
+    async fn feed(
+        &self,
+        server: &Server,
+        request: &Request,
+        mut response: reqwest::Response,
+        feed: mpsc::Sender<bytes::Bytes>,
+        bytes: &mut u64,
+    ) -> Result<(), Error> {
+        let limit = if request.endpoint.is_list() { self.settings.max_list_bytes } else { OBJECT_BYTES };
+        let pause = self.limit(request);
+        loop {
+            let chunk = match tokio::time::timeout(pause, response.chunk()).await {
+                Ok(chunk) => chunk.map_err(|error| self.broken(server, request, error))?,
+                Err(_) => return Err(Error::Timeout { address: server.address.to_string(), limit: pause }),
+            };
+            let Some(chunk) = chunk else { return Ok(()) };
+            *bytes += chunk.len() as u64;
+            if *bytes > limit {
+                let address = server.address.to_string();
+                return Err(Error::TooLarge { address, endpoint: request.endpoint, limit });
+            }
+            if feed.send(chunk).await.is_err() {
+                // The decoder gave up; its error tells why.
+                return Ok(());
+            }
+        }
+    }
+
+    fn limit(&self, request: &Request) -> Duration {
+        request.timeout.unwrap_or(self.settings.timeout)
+    }
+
+    fn broken(&self, server: &Server, request: &Request, error: reqwest::Error) -> Error {
+        let address = server.address.to_string();
+        // The URL is ours and long; the address names the peer well enough.
+        let source = error.without_url();
+        if source.is_timeout() {
+            Error::Timeout { address, limit: self.limit(request) }
+        } else if is_tls(&source) {
+            Error::Tls { address, source }
+        } else {
+            Error::Connect { address, source }
+        }
+    }
+}
+
+/// Reports a request when it ends, also when its caller stopped waiting: that one counts as timed out.
+struct Count<'a> {
+    on_request: &'a OnRequest,
+    endpoint: Endpoint,
+    started: Instant,
+    reason: Reason,
+    bytes: u64,
+}
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        (self.on_request)(RequestDone {
+            endpoint: self.endpoint,
+            reason: self.reason,
+            duration: self.started.elapsed(),
+            bytes: self.bytes,
+        });
+    }
+}
+
+/// The JSON of an answer, decoded while it arrives.
+pub type Json = serde_json::Deserializer<serde_json::de::IoRead<BufReader<Body>>>;
+
+fn last_contact(response: &reqwest::Response) -> Option<Duration> {
+    let millis = response.headers().get("X-Nomad-LastContact")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_millis(millis))
+}
+
+fn with_host(url: &str, host: &str) -> Option<String> {
+    let mut url = reqwest::Url::parse(url).ok()?;
+    url.set_host(Some(host)).ok()?;
+    Some(url.into())
+}
+
+fn is_tls(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if inner.is::<rustls::Error>() {
+            return true;
+        }
+        // rustls wraps its errors in I/O errors, whose own source skips them.
+        let io = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if io.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
+}
+
+async fn message(mut response: reqwest::Response) -> String {
+    let mut text = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        text.extend_from_slice(&chunk);
+        if text.len() >= MESSAGE_BYTES {
+            text.truncate(MESSAGE_BYTES);
+            break;
+        }
+    }
+    String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ")
+}

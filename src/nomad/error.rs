@@ -1,0 +1,151 @@
+//! Why a request failed: a bounded reason for metrics, a sentence for people.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::endpoint::Endpoint;
+use super::transport::TransportError;
+
+/// How a request ended: the closed set of the `reason` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Answered and decoded.
+    Ok,
+    /// No answer, or a pause within it, of more than the time limit.
+    Timeout,
+    /// No connection, or one that broke.
+    Connect,
+    /// The TLS handshake failed.
+    Tls,
+    /// 401 or 403: the token may not.
+    Forbidden,
+    /// 404.
+    NotFound,
+    /// 429: too many connections from this address.
+    Throttled,
+    /// Any other status.
+    Http,
+    /// The body is not what this endpoint answers.
+    Decode,
+    /// The body is larger than the cap.
+    TooLarge,
+}
+
+impl Reason {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Timeout => "timeout",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Throttled => "throttled",
+            Self::Http => "http",
+            Self::Decode => "decode",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
+/// A request that did not yield its answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The limit passed without an answer.
+    #[error("{address} did not answer within {}", humantime::format_duration(*limit))]
+    Timeout {
+        /// Who was asked.
+        address: String,
+        /// The limit in force.
+        limit: Duration,
+    },
+    /// No connection, or one that broke.
+    #[error("cannot reach {address}")]
+    Connect {
+        /// Who was asked.
+        address: String,
+        /// What the network said.
+        source: reqwest::Error,
+    },
+    /// The TLS handshake failed.
+    #[error("TLS handshake with {address} failed")]
+    Tls {
+        /// Who was asked.
+        address: String,
+        /// What the handshake said.
+        source: reqwest::Error,
+    },
+    /// Nomad answered with an error status.
+    #[error("{address} answered {status} to {}: {message}", endpoint.as_str())]
+    Status {
+        /// Who was asked.
+        address: String,
+        /// What was asked.
+        endpoint: Endpoint,
+        /// The HTTP status.
+        status: u16,
+        /// The first bytes of the body: Nomad's error texts are one line.
+        message: String,
+    },
+    /// The body is not what this endpoint answers.
+    #[error("cannot read the answer of {address} to {}", endpoint.as_str())]
+    Decode {
+        /// Who was asked.
+        address: String,
+        /// What was asked.
+        endpoint: Endpoint,
+        /// Where the body went wrong.
+        source: serde_json::Error,
+    },
+    /// The body is larger than the cap.
+    #[error("the answer of {address} to {} is larger than {limit} bytes", endpoint.as_str())]
+    TooLarge {
+        /// Who was asked.
+        address: String,
+        /// What was asked.
+        endpoint: Endpoint,
+        /// The cap in force.
+        limit: u64,
+    },
+    /// The token file cannot be read any more.
+    #[error("cannot read the token file {}", path.display())]
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// The reason for metrics.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Timeout { .. } => Reason::Timeout,
+            Self::Connect { .. } => Reason::Connect,
+            Self::Tls { .. } => Reason::Tls,
+            Self::Status { status: 401 | 403, .. } | Self::TokenFile { .. } => Reason::Forbidden,
+            Self::Status { status: 404, .. } => Reason::NotFound,
+            Self::Status { status: 429, .. } => Reason::Throttled,
+            Self::Status { .. } => Reason::Http,
+            Self::Decode { .. } => Reason::Decode,
+            Self::TooLarge { .. } => Reason::TooLarge,
+        }
+    }
+
+    /// Whether asking again at once, or another server, may help: the connection failed, Nomad shed load, or it
+    /// is between leaders. An answer that was refused or cannot be read will not get better.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Tls { .. } | Self::Status { status: 429 | 500..=599, .. })
+    }
+}
+
+/// A client that cannot be built from its settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The TLS settings do not make a transport.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}

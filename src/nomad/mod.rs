@@ -1,0 +1,23 @@
+//! Asking Nomad: one client, the endpoints in use, and the fields of their answers that we read.
+//!
+//! Nothing here knows what the answers are for. Everything that waits has a deadline, every body has a cap, and
+//! every request ends in exactly one [`Reason`].
+
+mod address;
+pub mod api;
+mod body;
+mod client;
+mod endpoint;
+mod error;
+mod token;
+mod transport;
+mod version;
+
+pub use address::{Address, AddressError};
+pub use body::Body;
+pub use client::{Client, Json, Meta, OnRequest, Request, RequestDone, Settings};
+pub use endpoint::Endpoint;
+pub use error::{ClientError, Error, Reason};
+pub use token::Token;
+pub use transport::{Tls, TransportError};
+pub use version::Version;

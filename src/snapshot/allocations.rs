@@ -1,0 +1,49 @@
+//! Allocations, counted and summed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::terms::{ByTerm, ClientStatus, JobType};
+
+/// How many allocations there are.
+#[derive(Clone, Debug, Default)]
+pub struct AllocationCounts {
+    /// Counts by namespace.
+    pub by_namespace: BTreeMap<String, ByTerm<JobType, ByTerm<ClientStatus, u64>>>,
+}
+
+/// Allocations that hold resources: all that are not complete, failed or lost.
+#[derive(Clone, Debug, Default)]
+pub struct LiveAllocations {
+    /// How many.
+    pub counts: AllocationCounts,
+    /// What they are on each node, by node ID.
+    pub by_node: HashMap<String, NodeLoad>,
+}
+
+/// The live allocations of one node.
+#[derive(Clone, Debug, Default)]
+pub struct NodeLoad {
+    /// How many.
+    pub by_status: ByTerm<ClientStatus, u64>,
+    /// How many belong to system jobs.
+    pub system: u64,
+    /// How many of those the servers want to go on: a drain left them in peace.
+    pub system_kept: u64,
+    /// How many came without what they were promised, so that the sums below are not known.
+    pub unsized_count: u64,
+    /// CPU promised, in hertz.
+    pub cpu_hertz: f64,
+    /// Memory promised, in bytes.
+    pub memory_bytes: f64,
+    /// Memory that they may grow to, in bytes.
+    pub memory_max_bytes: f64,
+    /// Disk promised, in bytes.
+    pub disk_bytes: f64,
+}
+
+impl NodeLoad {
+    /// Live allocations in all.
+    pub fn count(&self) -> u64 {
+        self.by_status.iter().map(|(_, count)| count).sum()
+    }
+}

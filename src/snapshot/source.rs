@@ -1,0 +1,27 @@
+//! How a source stands.
+
+use std::time::{Duration, SystemTime};
+
+/// One enabled source.
+#[derive(Clone, Debug)]
+pub struct SourceState {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether the exporter is of little use without it.
+    pub required: bool,
+    /// How its last refresh ended; `None` before the first.
+    pub up: Option<bool>,
+    /// Whether its last success is young enough for its data to be shown.
+    pub fresh: bool,
+    /// When it last succeeded.
+    pub last_success: Option<SystemTime>,
+    /// How long its last refresh took.
+    pub duration: Option<Duration>,
+    /// Rows that its last successful refresh read.
+    pub objects: Option<u64>,
+    /// How old the answers of its last successful refresh may be: what the answering servers said of their
+    /// contact with the leader.
+    pub last_contact: Option<Duration>,
+    /// How often it is refreshed.
+    pub interval: Duration,
+}

@@ -1,0 +1,265 @@
+//! Nomad's closed vocabularies: the words that may become label values.
+//!
+//! Each is an enum whose last member, where the set is Nomad's own, is `Other`: a word of a newer Nomad is
+//! counted as `other`, never dropped and never passed through.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Index, IndexMut};
+
+/// A word of a closed vocabulary.
+pub trait Term: Copy + Eq + fmt::Debug + 'static {
+    /// Every member, `Other` last where there is one.
+    const ALL: &'static [Self];
+    /// The label value.
+    fn as_str(self) -> &'static str;
+    /// The member's place in [`Term::ALL`].
+    fn index(self) -> usize;
+    /// Whether this is the member for words that we do not know.
+    fn is_other(self) -> bool {
+        self.as_str() == "other"
+    }
+}
+
+/// Declares a vocabulary. With `else Other`, unknown words read as that member.
+macro_rules! vocabulary {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$vdoc])* #[doc = concat!("`", $word, "`")] $variant),+ }
+
+        impl Term for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+            fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? } else $other:ident) => {
+        vocabulary! {
+            $(#[$doc])*
+            $name {
+                $($(#[$vdoc])* $variant = $word,)+
+                /// Whatever word this version of the exporter does not know, or none at all:
+                $other = "other"
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(word: &str) -> Self {
+                match word { $($word => Self::$variant,)+ _ => Self::$other }
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::$other
+            }
+        }
+
+        /// Reads the word without allocating; `null` reads as the default.
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor;
+                impl serde::de::Visitor<'_> for Visitor {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("a word or null")
+                    }
+                    fn visit_str<E>(self, word: &str) -> Result<$name, E> {
+                        Ok($name::from(word))
+                    }
+                    fn visit_unit<E>(self) -> Result<$name, E> {
+                        Ok($name::default())
+                    }
+                }
+                deserializer.deserialize_any(Visitor)
+            }
+        }
+    };
+}
+
+vocabulary! {
+    /// A job's scheduler (`sysbatch` since Nomad 1.2).
+    JobType { Service = "service", Batch = "batch", System = "system", Sysbatch = "sysbatch" } else Other
+}
+vocabulary! {
+    /// A job's status as Nomad computes it: `running` as soon as one instance is placed, `pending` while none is
+    /// and an evaluation waits, `dead` when nothing is left to do, whatever the outcome.
+    JobStatus { Pending = "pending", Running = "running", Dead = "dead" } else Other
+}
+vocabulary! {
+    /// Why a job is a template and not work of its own.
+    TemplateKind { Periodic = "periodic", Parameterized = "parameterized" }
+}
+vocabulary! {
+    /// How a dead job ended.
+    Outcome {
+        /// Somebody stopped it:
+        Stopped = "stopped",
+        /// At least one of its allocations failed:
+        Failed = "failed",
+        /// None failed, but one was lost with its client:
+        Lost = "lost",
+        /// Everything else:
+        Complete = "complete",
+    }
+}
+vocabulary! {
+    /// An allocation's status as its client reports it (`unknown` since Nomad 1.3).
+    ClientStatus {
+        Pending = "pending", Running = "running", Unknown = "unknown",
+        Complete = "complete", Failed = "failed", Lost = "lost",
+    } else Other
+}
+vocabulary! {
+    /// What the servers want of an allocation.
+    DesiredStatus { Run = "run", Stop = "stop", Evict = "evict" } else Other
+}
+vocabulary! {
+    /// An evaluation's status.
+    EvalStatus {
+        Blocked = "blocked", Pending = "pending", Complete = "complete", Failed = "failed", Canceled = "canceled",
+    } else Other
+}
+vocabulary! {
+    /// A node's status as the servers see it (`disconnected` since Nomad 1.3).
+    NodeStatus {
+        Initializing = "initializing", Ready = "ready", Down = "down", Disconnected = "disconnected",
+    } else Other
+}
+vocabulary! {
+    /// Whether the scheduler may place work on a node.
+    Eligibility { Eligible = "eligible", Ineligible = "ineligible" } else Other
+}
+vocabulary! {
+    /// How the last drain of a node stands (Nomad 1.1 and later).
+    DrainStatus { Draining = "draining", Complete = "complete", Canceled = "canceled" } else Other
+}
+vocabulary! {
+    /// A node's one state, the first that holds in this order; `active` is a ready node that takes work.
+    NodeState {
+        Down = "down", Disconnected = "disconnected", Initializing = "initializing",
+        Draining = "draining", Ineligible = "ineligible", Active = "active",
+    } else Other
+}
+vocabulary! {
+    /// Why an evaluation is blocked.
+    BlockReason {
+        Quota = "quota", NoNodes = "no_nodes", Device = "device", Cores = "cores", Memory = "memory", Cpu = "cpu",
+        Disk = "disk", Network = "network", Constraint = "constraint", Other = "other",
+    }
+}
+
+impl JobStatus {
+    /// Whether this job still wants something of the cluster; an unknown status does.
+    pub fn is_live(self) -> bool {
+        self != Self::Dead
+    }
+}
+
+impl ClientStatus {
+    /// Whether the client holds resources for such an allocation: all but complete, failed and lost (the rule of
+    /// Nomad's scheduler since 1.4). An unknown status does.
+    pub fn is_live(self) -> bool {
+        !matches!(self, Self::Complete | Self::Failed | Self::Lost)
+    }
+}
+
+/// A value for each member of a vocabulary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByTerm<K, V> {
+    values: Box<[V]>,
+    key: PhantomData<K>,
+}
+
+impl<K: Term, V: Default> Default for ByTerm<K, V> {
+    fn default() -> Self {
+        Self { values: K::ALL.iter().map(|_| V::default()).collect(), key: PhantomData }
+    }
+}
+
+impl<K: Term, V> Index<K> for ByTerm<K, V> {
+    type Output = V;
+    fn index(&self, key: K) -> &V {
+        &self.values[key.index()]
+    }
+}
+
+impl<K: Term, V> IndexMut<K> for ByTerm<K, V> {
+    fn index_mut(&mut self, key: K) -> &mut V {
+        &mut self.values[key.index()]
+    }
+}
+
+impl<K: Term, V> ByTerm<K, V> {
+    /// Every member with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        K::ALL.iter().copied().zip(self.values.iter())
+    }
+}
+
+impl<K: Term, V: Default + PartialEq> ByTerm<K, V> {
+    /// The members that an exposition shows: the known ones always, so that `== 0` can be asked, `other` only
+    /// when something was counted there.
+    pub fn shown(&self) -> impl Iterator<Item = (K, &V)> {
+        self.iter().filter(|(key, value)| !key.is_other() || **value != V::default())
+    }
+}
+
+/// A set of members of a vocabulary of at most 16 words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TermSet<K>(u16, PhantomData<K>);
+
+impl<K> Default for TermSet<K> {
+    fn default() -> Self {
+        Self(0, PhantomData)
+    }
+}
+
+impl<K: Term> TermSet<K> {
+    /// Adds one member.
+    pub fn insert(&mut self, key: K) {
+        self.0 |= 1 << key.index();
+    }
+    /// Whether nothing is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+    /// Its members, in the vocabulary's order.
+    pub fn iter(self) -> impl Iterator<Item = K> {
+        K::ALL.iter().copied().filter(move |key| self.0 & (1 << key.index()) != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_words_and_null_read_as_other() {
+        assert_eq!(JobStatus::from("paused"), JobStatus::Other);
+        assert_eq!(serde_json::from_str::<JobStatus>("null").unwrap(), JobStatus::Other);
+        assert_eq!(serde_json::from_str::<JobStatus>("\"dead\"").unwrap(), JobStatus::Dead);
+        assert!(serde_json::from_str::<JobStatus>("7").is_err());
+    }
+
+    #[test]
+    fn other_is_shown_only_when_counted() {
+        let mut counts = ByTerm::<JobStatus, u64>::default();
+        assert_eq!(counts.shown().count(), 3);
+        counts[JobStatus::Other] += 1;
+        assert_eq!(counts.shown().last(), Some((JobStatus::Other, &1)));
+    }
+
+    #[test]
+    fn sets_list_their_members_in_order() {
+        let mut reasons = TermSet::default();
+        reasons.insert(BlockReason::Cpu);
+        reasons.insert(BlockReason::Quota);
+        assert_eq!(reasons.iter().collect::<Vec<_>>(), [BlockReason::Quota, BlockReason::Cpu]);
+    }
+}

@@ -1,0 +1,80 @@
+//! Which request gets which answer.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+
+use super::content::Published;
+use super::landing;
+use crate::exposition::{self, Encoding};
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+
+/// Everything a request may be answered with.
+pub(super) struct Routes {
+    content: Published,
+    telemetry_path: String,
+    landing: Bytes,
+}
+
+impl Routes {
+    pub(super) fn new(content: Published, telemetry_path: &str) -> Self {
+        let landing = landing::page(telemetry_path).into();
+        Self { content, telemetry_path: telemetry_path.to_owned(), landing }
+    }
+
+    /// Answers a request. Nothing here waits.
+    pub(super) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        let known = path == self.telemetry_path || matches!(path, "/" | "/-/healthy" | "/-/ready");
+        if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut refusal =
+                respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are answered\n");
+            refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refusal;
+        }
+        match path {
+            "/" => respond(StatusCode::OK, HTML, self.landing.clone()),
+            "/-/healthy" => respond(StatusCode::OK, TEXT, "healthy\n"),
+            "/-/ready" => self.ready(),
+            _ if known => self.metrics(request.headers()),
+            _ => respond(StatusCode::NOT_FOUND, TEXT, "not found\n"),
+        }
+    }
+
+    fn ready(&self) -> Response<Full<Bytes>> {
+        match self.content.borrow().ready {
+            true => respond(StatusCode::OK, TEXT, "ready\n"),
+            false => {
+                respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready: Nomad has not answered lately\n")
+            }
+        }
+    }
+
+    fn metrics(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
+        let format = exposition::format(joined(headers, ACCEPT).as_deref());
+        let encoding = exposition::encoding(joined(headers, ACCEPT_ENCODING).as_deref());
+        let bytes = self.content.borrow().metrics.bytes(format, encoding);
+        let mut response = respond(StatusCode::OK, HeaderValue::from_static(format.content_type()), bytes);
+        response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+        if encoding == Encoding::Gzip {
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+}
+
+/// A header that may come in several lines, as one.
+fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
+}
+
+fn respond(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
