@@ -20,7 +20,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(status: StatusCode, content_type: Option<&'static str>, body: impl Into<Bytes>) -> Answer {
+    pub(crate) fn new(
+        status: StatusCode,
+        content_type: Option<&'static str>,
+        body: impl Into<Bytes>,
+    ) -> Answer {
         let mut headers = HeaderMap::new();
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -43,14 +47,11 @@ impl Answer {
         Answer::new(StatusCode::NOT_FOUND, None, Bytes::new())
     }
 
-    pub(crate) fn forbidden() -> Answer {
-        Answer::error(StatusCode::FORBIDDEN, "Permission denied")
-    }
-
     /// Adds the headers of a read from the servers' state.
     pub(crate) fn meta(mut self, index: u64, known_leader: bool, last_contact: Duration) -> Answer {
         self.headers.insert(INDEX, HeaderValue::from(index));
-        self.headers.insert(KNOWN_LEADER, HeaderValue::from_static(if known_leader { "true" } else { "false" }));
+        self.headers
+            .insert(KNOWN_LEADER, HeaderValue::from_static(if known_leader { "true" } else { "false" }));
         self.headers.insert(LAST_CONTACT, milliseconds(last_contact));
         self
     }
@@ -75,6 +76,29 @@ impl Answer {
         if self.headers.contains_key(KNOWN_LEADER) {
             self.headers.insert(KNOWN_LEADER, HeaderValue::from_static("false"));
         }
+    }
+}
+
+/// A request that is refused, with an error in plain text.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Refusal {
+        Refusal { status, message: message.into() }
+    }
+
+    pub(crate) fn forbidden() -> Refusal {
+        Refusal::new(StatusCode::FORBIDDEN, "Permission denied")
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Answer {
+        Answer::error(refusal.status, refusal.message)
     }
 }
 

@@ -18,8 +18,10 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(parts: &Parts) -> Request {
-        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let bearer = || header("authorization").and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
+        let header =
+            |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let bearer =
+            || header("authorization").and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
         Request {
             method: parts.method.clone(),
@@ -33,7 +35,11 @@ impl Request {
 
     /// Path and query as sent.
     pub(crate) fn target(&self) -> String {
-        if self.raw_query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.raw_query) }
+        if self.raw_query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.raw_query)
+        }
     }
 }
 
@@ -52,7 +58,11 @@ impl Query {
 
     /// The first value of a parameter; an empty one counts as absent, as it does to Nomad.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// Whether the parameter was sent at all, with or without a value.
@@ -72,7 +82,8 @@ impl Query {
 
     /// The same parameters without the named ones, sorted: two requests that ask for the same are equal.
     pub(crate) fn without(&self, names: &[&str]) -> Query {
-        let mut pairs: Vec<_> = self.0.iter().filter(|(key, _)| !names.contains(&key.as_str())).cloned().collect();
+        let mut pairs: Vec<_> =
+            self.0.iter().filter(|(key, _)| !names.contains(&key.as_str())).cloned().collect();
         pairs.sort();
         Query(pairs)
     }

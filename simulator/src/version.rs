@@ -25,7 +25,9 @@ impl Version {
     pub(crate) fn has(self, fixes: &[Version]) -> bool {
         let newest = fixes.last().is_some_and(|last| self >= *last);
         newest
-            || fixes.iter().any(|fix| (self.major, self.minor) == (fix.major, fix.minor) && self.patch >= fix.patch)
+            || fixes
+                .iter()
+                .any(|fix| (self.major, self.minor) == (fix.major, fix.minor) && self.patch >= fix.patch)
     }
 }
 
@@ -103,6 +105,8 @@ pub(crate) mod since {
     pub(crate) const TASK_SCHEDULES: Version = version(1, 8, 0);
     /// Empty fields of networks are left out.
     pub(crate) const COMPACT_NETWORKS: Version = version(1, 9, 0);
+    /// Host volumes are an empty map, no longer null.
+    pub(crate) const HOST_VOLUMES: Version = version(1, 10, 0);
     /// Create and modify time of deployments.
     pub(crate) const DEPLOYMENT_TIMES: Version = version(1, 10, 0);
     /// `NodeMaxAllocs` on nodes.
@@ -112,8 +116,6 @@ pub(crate) mod since {
     pub(crate) const ELEVEN: Version = version(1, 11, 0);
     /// An active deployment keeps its job `running`.
     pub(crate) const DEPLOYMENT_KEEPS_RUNNING: Version = version(2, 0, 1);
-    /// A stopped job is `dead` even if it never had an evaluation.
-    pub(crate) const STOP_MEANS_DEAD: Version = version(1, 9, 6);
     /// `/v1/evaluations/count`.
     pub(crate) const EVALUATIONS_COUNT: Version = version(1, 4, 3);
     /// `PauseEvalBroker` and `RejectJobRegistration` in the scheduler's configuration.
@@ -134,5 +136,6 @@ pub(crate) mod since {
     /// `stale=false` means what it says.
     pub(crate) const STALE_IS_BOOL: &[Version] = &[version(1, 3, 10), version(1, 4, 5), version(1, 5, 0)];
     /// A drain waits until its allocations have ended, not only until they were told to stop.
-    pub(crate) const DRAIN_WAITS_FOR_CLIENT: &[Version] = &[version(1, 3, 14), version(1, 4, 9), version(1, 5, 4)];
+    pub(crate) const DRAIN_WAITS_FOR_CLIENT: &[Version] =
+        &[version(1, 3, 14), version(1, 4, 9), version(1, 5, 4)];
 }

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn an_evaluation_without_failures_waits_for_other_reasons() {
         assert_eq!(main(all(&Evaluation::default())), BlockReason::Other);
-        let evaluation = Evaluation { quota_limit_reached: Some("team".into()), ..Evaluation::default() };
+        let evaluation = serde_json::from_str(r#"{"QuotaLimitReached":"team"}"#).unwrap();
         assert_eq!(main(all(&evaluation)), BlockReason::Quota);
     }
 

@@ -31,17 +31,13 @@ impl FetchError {
         }
     }
 
-    /// The error and its causes as one sentence, with what to do about a refusal.
+    /// The error and its cause as one sentence, with what to do about a refusal.
     pub fn sentence(&self, endpoint: Endpoint) -> String {
         let mut sentence = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Transparent errors repeat what they wrap.
-            if !sentence.ends_with(&text) {
-                sentence = format!("{sentence}: {text}");
-            }
-            cause = error.source();
+        // What lies between is how libraries are layered; the last cause is what happened.
+        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        if let Some(cause) = causes.last() {
+            sentence = format!("{sentence}: {cause}");
         }
         if self.reason() == Reason::Forbidden {
             sentence = format!("{sentence}; the token's policy must grant {}", endpoint.capability());
@@ -50,16 +46,16 @@ impl FetchError {
     }
 }
 
-/// Logs a change of a source; a source that stands as it stood is not mentioned again.
+/// Logs how a refresh changed its source: a line for every change of state, and not for every try.
 pub(super) fn log(source: &Source, change: Change, error: Option<&FetchError>) {
-    match (change, error) {
-        (Change::None, _) => {}
-        (Change::Down, Some(error)) => tracing::warn!(
-            source = source.name,
-            reason = error.reason().as_str(),
-            error = error.sentence(source.endpoint),
-            "source is down"
-        ),
-        _ => tracing::info!(source = source.name, "source is up"),
+    let name = source.name;
+    let told = error.map(|error| (error.reason().as_str(), error.sentence(source.endpoint)));
+    match (change, told) {
+        (Change::Down, Some((reason, error))) => {
+            tracing::warn!(source = name, reason, error, "source is down")
+        }
+        (Change::Up, _) => tracing::info!(source = name, "source is up"),
+        (_, Some((reason, error))) => tracing::debug!(source = name, reason, error, "source is still down"),
+        (_, None) => {}
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::context::Settings;
 use super::report::FetchError;
 use super::sources::{SOURCES, Source};
-use crate::nomad::{Meta, Reason};
+use crate::nomad::Meta;
 use crate::snapshot::{
     AllocationCounts, Drains, Evaluations, FinishedJobs, Hosts, LiveAllocations, LiveJobs, Nodes, Sections,
     Servers, Snapshot, SourceState,
@@ -64,8 +64,6 @@ struct State {
 struct SourceRecord {
     source: &'static str,
     state: SourceState,
-    /// How the last refresh ended, in a word.
-    reason: Option<Reason>,
     /// Until when the last success counts.
     fresh_until: Option<Instant>,
 }
@@ -98,7 +96,7 @@ pub(super) enum Change {
     None,
     /// It began to answer, or does again.
     Up,
-    /// It stopped answering, or does so for another reason.
+    /// It stopped answering, or does not begin to.
     Down,
 }
 
@@ -122,9 +120,8 @@ impl Store {
         let mut change = Change::None;
         self.0.send_modify(|state| {
             let until = Instant::now() + max_age;
-            let reason = result.as_ref().map_or_else(|error| error.reason(), |_| Reason::Ok);
             if let Some(record) = state.sources.iter_mut().find(|record| record.source == source.name) {
-                change = record.change(reason);
+                change = record.change(result.is_ok());
                 record.state.duration = Some(duration);
                 if let Ok(refresh) = &result {
                     record.state.last_success = Some(now);
@@ -172,14 +169,13 @@ impl SourceRecord {
             last_contact: None,
             interval: source.interval(settings),
         };
-        Self { source: source.name, state, reason: None, fresh_until: None }
+        Self { source: source.name, state, fresh_until: None }
     }
 
-    fn change(&mut self, reason: Reason) -> Change {
-        self.state.up = Some(reason == Reason::Ok);
-        match self.reason.replace(reason) {
-            Some(before) if before == reason => Change::None,
-            _ if reason == Reason::Ok => Change::Up,
+    fn change(&mut self, up: bool) -> Change {
+        match self.state.up.replace(up) {
+            Some(before) if before == up => Change::None,
+            _ if up => Change::Up,
             _ => Change::Down,
         }
     }

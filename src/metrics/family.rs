@@ -1,7 +1,6 @@
 //! What a family is.
 
-use prometheus::proto::MetricFamily;
-
+use super::own::Own;
 use super::sink::Samples;
 use crate::snapshot::{Sections, Snapshot};
 
@@ -41,8 +40,8 @@ pub enum Kind {
 pub struct View<'a> {
     /// What is known of the cluster.
     pub snapshot: &'a Snapshot,
-    /// The exporter's own counters.
-    pub own: &'a [MetricFamily],
+    /// How the exporter itself stands.
+    pub own: &'a Own,
 }
 
 impl<'a> View<'a> {

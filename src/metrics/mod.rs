@@ -15,7 +15,7 @@ mod process;
 mod sink;
 
 pub use family::{Family, Kind, View};
-pub use own::OwnMetrics;
+pub use own::{Own, OwnMetrics};
 pub use sink::{Exposition, Part, Samples, Sink};
 
 /// A subject and its families, in the order of the exposition.

@@ -7,6 +7,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 use super::exporter::{API_BYTES, API_DURATION, API_REQUESTS, DURATION_BUCKETS};
 use super::family::View;
+use super::process::Process;
 use super::sink::Samples;
 
 /// The counters and their registry.
@@ -31,8 +32,6 @@ impl OwnMetrics {
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(bytes.clone()))?;
         registry.register(Box::new(durations.clone()))?;
-        #[cfg(target_os = "linux")]
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(Self { registry, requests, durations, bytes })
     }
 
@@ -43,15 +42,22 @@ impl OwnMetrics {
         self.bytes.with_label_values(&[endpoint]).inc_by(bytes);
     }
 
-    /// Where the counters stand now.
-    pub fn gather(&self) -> Vec<MetricFamily> {
-        self.registry.gather()
+    /// Where the exporter stands now.
+    pub fn gather(&self) -> Own {
+        Own { counters: self.registry.gather(), process: Process::now() }
     }
+}
+
+/// Where the exporter stood at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    counters: Vec<MetricFamily>,
+    pub(super) process: Process,
 }
 
 /// Emits a family of the registry as it is.
 pub(super) fn pass_on(view: &View<'_>, out: &mut Samples<'_, '_>, name: &str) {
-    let Some(family) = view.own.iter().find(|family| family.name() == name) else { return };
+    let Some(family) = view.own.counters.iter().find(|family| family.name() == name) else { return };
     for metric in family.get_metric() {
         let labels = label_values(metric, out.label_names());
         match family.get_field_type() {

@@ -1,33 +1,109 @@
-//! Families about the exporter's process, as the prometheus crate measures it (on Linux).
+//! Families about the exporter's process, under the names that every Prometheus client library uses.
 
 use super::family::{Family, Kind, View};
-use super::own;
 use super::sink::Samples;
 
-/// A family of the process, passed on as it is.
-macro_rules! process {
-    ($name:literal, $kind:ident, $help:literal) => {
-        Family {
-            name: $name,
-            help: $help,
-            kind: Kind::$kind,
-            labels: &[],
-            sources: &[],
-            emit: |view: &View<'_>, out: &mut Samples<'_, '_>| own::pass_on(view, out, $name),
-        }
-    };
+/// What the system knows of this process; a field is absent where it does not tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Process {
+    cpu_seconds: Option<f64>,
+    open_fds: Option<f64>,
+    max_fds: Option<f64>,
+    virtual_bytes: Option<f64>,
+    resident_bytes: Option<f64>,
+    started: Option<f64>,
+    threads: Option<f64>,
 }
 
 pub(super) const FAMILIES: &[Family] = &[
-    process!(
-        "process_cpu_seconds_total",
-        Counter,
-        "CPU time that the exporter used, in the kernel and outside."
-    ),
-    process!("process_open_fds", Gauge, "File descriptors that the exporter holds open."),
-    process!("process_max_fds", Gauge, "File descriptors that the exporter may hold open."),
-    process!("process_virtual_memory_bytes", Gauge, "Address space of the exporter."),
-    process!("process_resident_memory_bytes", Gauge, "Memory of the exporter."),
-    process!("process_start_time_seconds", Gauge, "When the exporter was started."),
-    process!("process_threads", Gauge, "Threads of the exporter."),
+    Family {
+        name: "process_cpu_seconds_total",
+        help: "CPU time that the exporter used, in the kernel and outside.",
+        kind: Kind::Counter,
+        labels: &[],
+        sources: &[],
+        emit: |view, out| add(view, out, |process| process.cpu_seconds),
+    },
+    Family {
+        name: "process_open_fds",
+        help: "File descriptors that the exporter holds open.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &[],
+        emit: |view, out| add(view, out, |process| process.open_fds),
+    },
+    Family {
+        name: "process_max_fds",
+        help: "File descriptors that the exporter may hold open.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &[],
+        emit: |view, out| add(view, out, |process| process.max_fds),
+    },
+    Family {
+        name: "process_virtual_memory_bytes",
+        help: "Address space of the exporter.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &[],
+        emit: |view, out| add(view, out, |process| process.virtual_bytes),
+    },
+    Family {
+        name: "process_resident_memory_bytes",
+        help: "Memory of the exporter.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &[],
+        emit: |view, out| add(view, out, |process| process.resident_bytes),
+    },
+    Family {
+        name: "process_start_time_seconds",
+        help: "When the exporter was started.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &[],
+        emit: |view, out| add(view, out, |process| process.started),
+    },
+    Family {
+        name: "process_threads",
+        help: "Threads of the exporter.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &[],
+        emit: |view, out| add(view, out, |process| process.threads),
+    },
 ];
+
+fn add(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Process) -> Option<f64>) {
+    out.add_some(&[], value(&view.own.process));
+}
+
+impl Process {
+    /// Asks the system.
+    #[cfg(target_os = "linux")]
+    pub(super) fn now() -> Self {
+        let Ok(process) = procfs::process::Process::myself() else { return Self::default() };
+        let stat = process.stat().ok();
+        let ticks = |ticks: u64| ticks as f64 / procfs::ticks_per_second() as f64;
+        let booted = || procfs::boot_time_secs().ok();
+        let limit = process.limits().ok().map(|limits| limits.max_open_files.soft_limit);
+        Self {
+            cpu_seconds: stat.as_ref().map(|stat| ticks(stat.utime + stat.stime)),
+            open_fds: process.fd_count().ok().map(|count| count as f64),
+            max_fds: limit.and_then(|limit| match limit {
+                procfs::process::LimitValue::Value(limit) => Some(limit as f64),
+                procfs::process::LimitValue::Unlimited => None,
+            }),
+            virtual_bytes: stat.as_ref().map(|stat| stat.vsize as f64),
+            resident_bytes: stat.as_ref().map(|stat| (stat.rss * procfs::page_size()) as f64),
+            started: stat.as_ref().and_then(|stat| Some(booted()? as f64 + ticks(stat.starttime))),
+            threads: stat.as_ref().map(|stat| stat.num_threads as f64),
+        }
+    }
+
+    /// Only Linux is asked.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn now() -> Self {
+        Self::default()
+    }
+}

@@ -95,8 +95,8 @@ impl Samples<'_, '_> {
             self.write(Part::Bucket(bound), labels, at_most as f64);
         }
         self.write(Part::Bucket(f64::INFINITY), labels, count as f64);
-        self.write(Part::Count, labels, count as f64);
         self.write(Part::Sum, labels, sum);
+        self.write(Part::Count, labels, count as f64);
     }
 
     /// The names of this family's labels.

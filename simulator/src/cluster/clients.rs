@@ -98,9 +98,17 @@ impl Cluster {
 
     /// The status as the client tells it, with all that depends on it: the node's load, the job's summary and status,
     /// and the evaluations that wait for room.
-    pub(super) fn set_client_status(&mut self, id: AllocationId, status: ClientStatus, description: &'static str) {
+    pub(super) fn set_client_status(
+        &mut self,
+        id: AllocationId,
+        status: ClientStatus,
+        description: &'static str,
+    ) {
         let now = self.now;
-        let Some(allocation) = self.allocations.get(&id).filter(|allocation| allocation.client != status) else { return };
+        let Some(allocation) = self.allocations.get(&id).filter(|allocation| allocation.client != status)
+        else {
+            return;
+        };
         let (old, node, job) = (allocation.client, allocation.node, allocation.job.clone());
         let index = self.write(Table::Allocations);
         let Some(allocation) = self.allocations.get_mut(&id) else { return };

@@ -75,8 +75,10 @@ impl Cluster {
             return;
         }
         let services = waiting.iter().filter_map(|id| self.allocations.get(id));
-        let services = services.filter(|it| it.spec.job_type == JobType::Service && !it.is_terminal() && !it.migrate);
-        let groups: BTreeSet<(JobKey, String)> = services.map(|it| (it.job.clone(), it.group.clone())).collect();
+        let services =
+            services.filter(|it| it.spec.job_type == JobType::Service && !it.is_terminal() && !it.migrate);
+        let groups: BTreeSet<(JobKey, String)> =
+            services.map(|it| (it.job.clone(), it.group.clone())).collect();
         for (job, group) in groups {
             let moving: Vec<AllocationId> = self
                 .live(&waiting)
@@ -93,7 +95,9 @@ impl Cluster {
         let patient = self.version().has(since::DRAIN_WAITS_FOR_CLIENT);
         let Some(node) = self.nodes.get(&id) else { return Vec::new() };
         let live = node.live.iter().filter_map(|id| self.allocations.get(id));
-        live.filter(|it| it.spec.job_type != JobType::System && (patient || !it.stop)).map(|it| it.id).collect()
+        live.filter(|it| it.spec.job_type != JobType::System && (patient || !it.stop))
+            .map(|it| it.id)
+            .collect()
     }
 
     fn live<'a>(&'a self, ids: &'a [AllocationId]) -> impl Iterator<Item = &'a Allocation> {
@@ -103,11 +107,14 @@ impl Cluster {
     /// How many more instances of a group may move now: so many that all but `max_parallel` stay healthy.
     fn may_migrate(&self, key: &JobKey, group: &str) -> usize {
         let Some(job) = self.jobs.get(key) else { return 0 };
-        let wanted = job.spec.group(group).map_or(0, |group| usize::try_from(group.count).unwrap_or(usize::MAX));
+        let wanted =
+            job.spec.group(group).map_or(0, |group| usize::try_from(group.count).unwrap_or(usize::MAX));
         let allocations = job.allocations.iter().filter_map(|id| self.allocations.get(id));
         let healthy = allocations.filter(|it| {
             let running = it.client == ClientStatus::Running && !it.stop && !it.migrate;
-            running && it.group == group && (it.deployment.is_none() || it.health.is_some_and(|it| it.healthy))
+            running
+                && it.group == group
+                && (it.deployment.is_none() || it.health.is_some_and(|it| it.healthy))
         });
         (healthy.count() + MAX_PARALLEL).saturating_sub(wanted)
     }

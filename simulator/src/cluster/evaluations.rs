@@ -105,7 +105,9 @@ impl Cluster {
         let waiting = self.blocked.iter().filter_map(|id| self.evaluations.get(id));
         let mut waiting: Vec<_> = waiting
             .filter(|evaluation| self.may_fit_now(evaluation))
-            .map(|evaluation| (std::cmp::Reverse(evaluation.priority), evaluation.create_index, evaluation.id))
+            .map(|evaluation| {
+                (std::cmp::Reverse(evaluation.priority), evaluation.create_index, evaluation.id)
+            })
             .collect();
         waiting.sort();
         for (_, _, id) in waiting {

@@ -64,10 +64,12 @@ impl Cluster {
             let batch = it.job_type.completes();
             let age = if batch && batch_lives_longer { ages.batch_evaluation } else { ages.evaluation };
             // What a batch job has done so far must be remembered while it lives, or it would be done again.
-            let needed = batch && self.jobs.get(&it.job).is_some_and(|job| job.status != JobStatus::Dead && !job.stop);
+            let needed =
+                batch && self.jobs.get(&it.job).is_some_and(|job| job.status != JobStatus::Dead && !job.stop);
             it.status.is_terminal() && !needed && self.is_older(it.modified, age)
         });
-        let mut placed: BTreeMap<EvaluationId, Vec<AllocationId>> = over.map(|it| (it.id, Vec::new())).collect();
+        let mut placed: BTreeMap<EvaluationId, Vec<AllocationId>> =
+            over.map(|it| (it.id, Vec::new())).collect();
         for allocation in self.allocations.values() {
             if let Some(placed) = placed.get_mut(&allocation.evaluation) {
                 placed.push(allocation.id);
@@ -92,7 +94,8 @@ impl Cluster {
     /// Whether an allocation lives, or waits to be tried again.
     fn is_needed(&self, id: AllocationId) -> bool {
         let Some(allocation) = self.allocations.get(&id) else { return false };
-        let retried = allocation.next.is_none() && allocation.followup.is_some_and(|followup| self.waits(followup));
+        let retried =
+            allocation.next.is_none() && allocation.followup.is_some_and(|followup| self.waits(followup));
         !allocation.client.is_terminal() || retried
     }
 
@@ -114,7 +117,9 @@ impl Cluster {
 
     fn collect_nodes(&mut self, ages: GcSettings) {
         let over = self.nodes.values().filter(|node| {
-            node.status == NodeStatus::Down && node.live.is_empty() && self.is_older(node.status_updated, ages.node)
+            node.status == NodeStatus::Down
+                && node.live.is_empty()
+                && self.is_older(node.status_updated, ages.node)
         });
         for id in over.map(|node| node.id).collect::<Vec<_>>() {
             self.remove_node(id);

@@ -47,7 +47,8 @@ impl FromStr for Id {
 
     fn from_str(text: &str) -> Result<Id, InvalidId> {
         let dashes = [8, 13, 18, 23];
-        let shaped = text.len() == 36 && text.is_ascii() && dashes.iter().all(|at| text.as_bytes()[*at] == b'-');
+        let shaped =
+            text.len() == 36 && text.is_ascii() && dashes.iter().all(|at| text.as_bytes()[*at] == b'-');
         let hex = text.replace('-', "");
         if !shaped || hex.len() != 32 {
             return Err(InvalidId);
@@ -81,11 +82,6 @@ impl Rng {
     /// True with this probability.
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
-    }
-
-    /// One of `count` numbers from 0.
-    pub(crate) fn below(&mut self, count: u64) -> u64 {
-        (self.unit() * count as f64) as u64
     }
 
     pub(crate) fn between(&mut self, min: Duration, max: Duration) -> Duration {

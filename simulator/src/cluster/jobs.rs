@@ -7,10 +7,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::list::Table;
 use crate::time::seconds;
 
+use super::Cluster;
 use super::agenda::Event;
 use super::job::{ChildrenSummary, GroupSummary, Job, JobKey, JobStatus};
 use super::spec::JobSpec;
-use super::Cluster;
 
 impl Cluster {
     /// Registers a job or a new version of it; what runs of an old version is replaced. Its namespace comes to be

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use super::Cluster;
 use super::allocation::ClientStatus;
 use super::id::NodeId;
 use super::job::{JobKey, JobStatus};
 use super::node::{Node, NodeStatus};
 use super::resources::Resources;
 use super::spec::JobType;
-use super::Cluster;
 
 /// What is true of the cluster now and what has become of every job it ever had.
 #[derive(Clone, Debug)]
@@ -156,7 +156,13 @@ impl JobHistory {
         }
     }
 
-    pub(super) fn status_changed(&mut self, record: usize, status: JobStatus, stopped: bool, time: SystemTime) {
+    pub(super) fn status_changed(
+        &mut self,
+        record: usize,
+        status: JobStatus,
+        stopped: bool,
+        time: SystemTime,
+    ) {
         let Some(record) = self.0.get_mut(record) else { return };
         let outcome = match (stopped, record.failed_allocations, record.lost_allocations) {
             (true, ..) => Outcome::Stopped,

@@ -44,9 +44,9 @@ pub use deployment::DeploymentStatus;
 pub(crate) use deployment::{Deployment, GroupState};
 pub use evaluation::EvaluationStatus;
 pub(crate) use evaluation::{AllocMetric, DesiredUpdates, Evaluation};
-pub use id::{AllocationId, DeploymentId, EvaluationId, Id, InvalidId, NodeId};
 pub(crate) use id::Rng as SeededNumbers;
-pub(crate) use job::{ChildrenSummary, GroupSummary, Job};
+pub use id::{AllocationId, DeploymentId, EvaluationId, Id, InvalidId, NodeId};
+pub(crate) use job::{GroupSummary, Job};
 pub use job::{JobKey, JobStatus};
 pub use ledger::{Completion, JobRecord, Ledger, NodeLoad, NodeState, Outcome};
 pub(crate) use node::{DrainStrategy, LastDrain, Node, NodeEvent};
@@ -117,7 +117,9 @@ impl Cluster {
         for (name, description) in
             [("all", "Node pool with all nodes in the cluster."), ("default", "Default node pool.")]
         {
-            cluster.pools.insert(name.to_owned(), Registered { description: description.to_owned(), index: 1 });
+            cluster
+                .pools
+                .insert(name.to_owned(), Registered { description: description.to_owned(), index: 1 });
         }
         let default = Registered { description: "Default shared namespace".to_owned(), index: 1 };
         cluster.namespaces.insert("default".to_owned(), default);

@@ -69,7 +69,8 @@ impl NodeSpec {
     /// Nodes of one computed class are alike to the scheduler.
     pub(crate) fn computed_class(&self) -> String {
         let mut hasher = DefaultHasher::new();
-        (&self.datacenter, &self.node_pool, &self.node_class, self.cpu, self.cores, self.memory_mb).hash(&mut hasher);
+        (&self.datacenter, &self.node_pool, &self.node_class, self.cpu, self.cores, self.memory_mb)
+            .hash(&mut hasher);
         format!("v1:{}", hasher.finish())
     }
 

@@ -62,15 +62,23 @@ impl Cluster {
     /// A node is out of sight: its allocations whose group tolerates that become unknown, the others are lost. If
     /// there are none, or the version does not know the difference, the node is down.
     pub fn disconnect(&mut self, id: NodeId) {
-        let live = self.nodes.get(&id).iter().flat_map(|node| &node.live).filter_map(|id| self.allocations.get(id));
-        let tolerant = |it: &Allocation| it.task_group().is_some_and(|group| group.max_client_disconnect.is_some());
+        let live = self
+            .nodes
+            .get(&id)
+            .into_iter()
+            .flat_map(|node| &node.live)
+            .filter_map(|id| self.allocations.get(id));
+        let tolerant =
+            |it: &Allocation| it.task_group().is_some_and(|group| group.max_client_disconnect.is_some());
         let waits = self.version() >= since::DISCONNECTED && live.filter(|it| !it.stop).any(tolerant);
         self.lose_sight(id, if waits { NodeStatus::Disconnected } else { NodeStatus::Down });
     }
 
     /// A node that was waited for is down once nothing waits for it any more.
     pub(super) fn give_up(&mut self, id: NodeId) {
-        let Some(node) = self.nodes.get(&id).filter(|node| node.status == NodeStatus::Disconnected) else { return };
+        let Some(node) = self.nodes.get(&id).filter(|node| node.status == NodeStatus::Disconnected) else {
+            return;
+        };
         let mut live = node.live.iter().filter_map(|id| self.allocations.get(id));
         if !live.any(|allocation| !allocation.stop) {
             self.lose_sight(id, NodeStatus::Down);
@@ -115,8 +123,11 @@ impl Cluster {
         let index = self.write(Table::Nodes);
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.eligible = eligible && node.drain.is_none();
-        let message =
-            if eligible { "Node marked as eligible for scheduling" } else { "Node marked as ineligible for scheduling" };
+        let message = if eligible {
+            "Node marked as eligible for scheduling"
+        } else {
+            "Node marked as ineligible for scheduling"
+        };
         self.node_event(id, index, message, "Cluster");
         self.node_changed(id);
     }
@@ -153,15 +164,29 @@ impl Cluster {
             self.capacity_freed();
         }
         for job in affected {
-            self.create_evaluation(&job, "node-update", |evaluation| evaluation.node = Some((id, modify_index)));
+            self.create_evaluation(&job, "node-update", |evaluation| {
+                evaluation.node = Some((id, modify_index))
+            });
         }
     }
 
-    pub(super) fn node_event(&mut self, id: NodeId, index: u64, message: &'static str, subsystem: &'static str) {
+    pub(super) fn node_event(
+        &mut self,
+        id: NodeId,
+        index: u64,
+        message: &'static str,
+        subsystem: &'static str,
+    ) {
         let time = self.now;
         if let Some(node) = self.nodes.get_mut(&id) {
             node.modify_index = index;
-            node.push_event(NodeEvent { message, subsystem, time, create_index: index, deadline_reached: false });
+            node.push_event(NodeEvent {
+                message,
+                subsystem,
+                time,
+                create_index: index,
+                deadline_reached: false,
+            });
         }
     }
 
@@ -181,7 +206,8 @@ impl Cluster {
 
     /// An allocation whose node answers again: it ran all the time, and may have ended meanwhile.
     fn reconnect(&mut self, id: AllocationId) {
-        let Some(Allocation { client: ClientStatus::Unknown, started, stop, .. }) = self.allocations.get(&id) else {
+        let Some(Allocation { client: ClientStatus::Unknown, started, stop, .. }) = self.allocations.get(&id)
+        else {
             return;
         };
         let (started, stop) = (started.is_some(), *stop);

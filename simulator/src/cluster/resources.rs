@@ -61,7 +61,8 @@ impl Resources {
             group.tasks.iter().filter(|task| runs(task)).map(Resources::of_shared).sum()
         };
         let before = sum(|task| matches!(task.lifecycle, Some(Lifecycle::Prestart | Lifecycle::Sidecar)));
-        let main = sum(|task| matches!(task.lifecycle, None | Some(Lifecycle::Poststart | Lifecycle::Sidecar)));
+        let main =
+            sum(|task| matches!(task.lifecycle, None | Some(Lifecycle::Poststart | Lifecycle::Sidecar)));
         let after = sum(|task| task.lifecycle == Some(Lifecycle::Poststop));
         let most = |of: fn(Resources) -> u64| of(before).max(of(main)).max(of(after));
         let cores: u64 = group.tasks.iter().map(|task| task.cores).sum();

@@ -13,7 +13,11 @@ use super::job::JobKey;
 
 impl Cluster {
     /// The deployment of a job's present version, created when its first allocations are placed.
-    pub(super) fn start_deployment(&mut self, key: &JobKey, desired: &BTreeMap<String, u32>) -> Option<DeploymentId> {
+    pub(super) fn start_deployment(
+        &mut self,
+        key: &JobKey,
+        desired: &BTreeMap<String, u32>,
+    ) -> Option<DeploymentId> {
         let job = self.jobs.get(key)?;
         if job.deployment.is_some() {
             return job.deployment;
@@ -76,7 +80,11 @@ impl Cluster {
             deployment.is_active() && deployment.groups.values().all(|group| group.healthy >= group.desired)
         });
         if done {
-            self.end_deployment(deployment, DeploymentStatus::Successful, "Deployment completed successfully");
+            self.end_deployment(
+                deployment,
+                DeploymentStatus::Successful,
+                "Deployment completed successfully",
+            );
             if let Some(job) = self.jobs.get_mut(&job) {
                 job.stable = true;
             }
@@ -86,7 +94,9 @@ impl Cluster {
 
     /// An allocation of a deployment has failed.
     pub(super) fn unhealthy(&mut self, id: AllocationId) {
-        let Some(group) = self.allocations.get(&id).map(|allocation| allocation.group.clone()) else { return };
+        let Some(group) = self.allocations.get(&id).map(|allocation| allocation.group.clone()) else {
+            return;
+        };
         if let Some(deployment) = self.judge(id, false) {
             self.change_group(deployment, &group, |group| group.unhealthy += 1);
         }
@@ -108,7 +118,9 @@ impl Cluster {
 
     /// Fails a deployment that has made no progress in time; one that has nothing placed yet gets more time.
     pub(super) fn check_progress(&mut self, id: DeploymentId) {
-        let Some(deployment) = self.deployments.get(&id).filter(|deployment| deployment.is_active()) else { return };
+        let Some(deployment) = self.deployments.get(&id).filter(|deployment| deployment.is_active()) else {
+            return;
+        };
         let job = deployment.job.clone();
         let deadline = deployment.groups.values().filter_map(|group| group.require_progress_by).min();
         if deadline.is_some_and(|deadline| deadline <= self.now) {
@@ -123,7 +135,9 @@ impl Cluster {
     /// Ends the active deployment of a job, if there is one.
     pub(super) fn cancel_deployment(&mut self, key: &JobKey, description: &'static str) {
         let deployment = self.jobs.get(key).and_then(|job| job.deployment);
-        if let Some(active) = deployment.and_then(|id| self.deployments.get(&id)).filter(|active| active.is_active()) {
+        if let Some(active) =
+            deployment.and_then(|id| self.deployments.get(&id)).filter(|active| active.is_active())
+        {
             self.end_deployment(active.id, DeploymentStatus::Cancelled, description);
         }
     }
@@ -153,6 +167,8 @@ impl Cluster {
 
     /// The deployment watcher has the job looked at.
     fn watched(&mut self, job: &JobKey, deployment: DeploymentId) {
-        self.create_evaluation(job, "deployment-watcher", |evaluation| evaluation.deployment = Some(deployment));
+        self.create_evaluation(job, "deployment-watcher", |evaluation| {
+            evaluation.deployment = Some(deployment)
+        });
     }
 }

@@ -3,10 +3,10 @@
 use crate::list::Table;
 use crate::version::since;
 
+use super::Cluster;
 use super::allocation::ClientStatus;
 use super::job::{GroupSummary, Job, JobKey, JobStatus};
 use super::spec::JobType;
-use super::Cluster;
 
 impl Cluster {
     /// Computes a job's status anew, as Nomad does whenever something of the job is written.
@@ -26,7 +26,9 @@ impl Cluster {
         let (parent, record, stopped) = (job.parent.clone(), job.record, job.stop);
         self.indexes.insert(Table::Jobs, index);
         self.history.status_changed(record, new, stopped, now);
-        if let Some(parent) = parent.and_then(|id| self.jobs.get_mut(&JobKey { namespace: key.namespace.clone(), id })) {
+        if let Some(parent) =
+            parent.and_then(|id| self.jobs.get_mut(&JobKey { namespace: key.namespace.clone(), id }))
+        {
             let left = parent.children.of(old);
             *left = left.saturating_sub(1);
             *parent.children.of(new) += 1;
@@ -39,7 +41,9 @@ impl Cluster {
             return if job.stop { JobStatus::Dead } else { JobStatus::Running };
         }
         let deployment = job.deployment.and_then(|id| self.deployments.get(&id));
-        if self.version() >= since::DEPLOYMENT_KEEPS_RUNNING && deployment.is_some_and(|active| active.is_active()) {
+        if self.version() >= since::DEPLOYMENT_KEEPS_RUNNING
+            && deployment.is_some_and(|active| active.is_active())
+        {
             return JobStatus::Running;
         }
         let mut allocations = job.allocations.iter().filter_map(|id| self.allocations.get(id));

@@ -50,7 +50,8 @@ fn quoted(rest: &str, quote: char) -> Option<(Token, usize)> {
 }
 
 fn word(rest: &str) -> Option<(Token, usize)> {
-    let part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | '/' | ':');
+    let part =
+        |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | '/' | ':');
     let length = rest.find(|character| !part(character)).unwrap_or(rest.len());
     (length > 0).then(|| (Token::Word(rest[..length].to_owned()), length))
 }

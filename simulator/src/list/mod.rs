@@ -9,7 +9,7 @@ mod table;
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::answer::Refusal;
 use crate::request::Query;
 use crate::version::{Version, since};
 
@@ -28,7 +28,12 @@ pub(crate) struct Page {
 ///
 /// # Errors
 /// The answer with which Nomad refuses the parameters.
-pub(crate) fn select(table: Table, version: Version, query: &Query, rows: Vec<Value>) -> Result<Page, Answer> {
+pub(crate) fn select(
+    table: Table,
+    version: Version,
+    query: &Query,
+    rows: Vec<Value>,
+) -> Result<Page, Refusal> {
     let filter = parse_filter(table, version, query)?;
     let per_page = page::per_page(table, version, query)?;
 
@@ -50,9 +55,9 @@ pub(crate) fn select(table: Table, version: Version, query: &Query, rows: Vec<Va
     page::cut(table, version, query, per_page, filter.as_ref(), rows)
 }
 
-fn parse_filter(table: Table, version: Version, query: &Query) -> Result<Option<Filter>, Answer> {
+fn parse_filter(table: Table, version: Version, query: &Query) -> Result<Option<Filter>, Refusal> {
     let Some(text) = query.get("filter").filter(|_| version >= since::FILTER) else { return Ok(None) };
-    let refuse = |message: String| Answer::error(StatusCode::BAD_REQUEST, message);
+    let refuse = |message: String| Refusal::new(StatusCode::BAD_REQUEST, message);
     if table == Table::Evaluations && (query.get("status").is_some() || query.get("job").is_some()) {
         return Err(refuse("Filter expression cannot be used with other filter parameters".to_owned()));
     }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::answer::Refusal;
 use crate::request::Query;
 use crate::version::{Version, since};
 
@@ -13,13 +13,15 @@ use super::filter::Filter;
 use super::{Page, Table};
 
 /// How many rows the request wants at most.
-pub(super) fn per_page(table: Table, version: Version, query: &Query) -> Result<Option<usize>, Answer> {
-    let Some(text) = query.get("per_page").filter(|_| version >= table.pages_since()) else { return Ok(None) };
+pub(super) fn per_page(table: Table, version: Version, query: &Query) -> Result<Option<usize>, Refusal> {
+    let Some(text) = query.get("per_page").filter(|_| version >= table.pages_since()) else {
+        return Ok(None);
+    };
     match text.parse() {
         Ok(0) => Ok(None),
         Ok(rows) => Ok(Some(rows)),
         Err(_) if version < since::STRICT_PER_PAGE => Ok(None),
-        Err(_) => Err(Answer::error(StatusCode::BAD_REQUEST, format!("invalid value for per_page: {text:?}"))),
+        Err(_) => Err(Refusal::new(StatusCode::BAD_REQUEST, format!("invalid value for per_page: {text:?}"))),
     }
 }
 
@@ -31,7 +33,7 @@ pub(super) fn cut(
     per_page: Option<usize>,
     filter: Option<&Filter>,
     rows: Vec<Value>,
-) -> Result<Page, Answer> {
+) -> Result<Page, Refusal> {
     let reverse = query.is_true("reverse") && table.can_reverse(version);
     let wanted = query.get("next_token").filter(|_| version >= table.pages_since());
     let passed = if reverse { Ordering::Greater } else { Ordering::Less };
@@ -52,10 +54,10 @@ pub(super) fn cut(
     Ok(page)
 }
 
-fn keep(table: Table, filter: Option<&Filter>, row: &Value) -> Result<bool, Answer> {
+fn keep(table: Table, filter: Option<&Filter>, row: &Value) -> Result<bool, Refusal> {
     let Some(filter) = filter else { return Ok(true) };
     filter.matches(row, table.fields()).map_err(|error| {
-        Answer::error(StatusCode::BAD_REQUEST, format!("failed to read result page: {error}"))
+        Refusal::new(StatusCode::BAD_REQUEST, format!("failed to read result page: {error}"))
     })
 }
 
@@ -63,7 +65,8 @@ fn keep(table: Table, filter: Option<&Filter>, row: &Value) -> Result<bool, Answ
 /// a page comes again and again.
 fn compare(table: Table, version: Version, token: &str, wanted: &str) -> Ordering {
     if table.has_numeric_tokens(version)
-        && let (Some((left, left_id)), Some((right, right_id))) = (token.split_once('.'), wanted.split_once('.'))
+        && let (Some((left, left_id)), Some((right, right_id))) =
+            (token.split_once('.'), wanted.split_once('.'))
         && let (Ok(left), Ok(right)) = (left.parse::<u64>(), right.parse::<u64>())
     {
         return (left, left_id).cmp(&(right, right_id));

@@ -18,8 +18,14 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(crate) const ALL: [Table; 6] =
-        [Table::Jobs, Table::Nodes, Table::NodePools, Table::Allocations, Table::Evaluations, Table::Deployments];
+    pub(crate) const ALL: [Table; 6] = [
+        Table::Jobs,
+        Table::Nodes,
+        Table::NodePools,
+        Table::Allocations,
+        Table::Evaluations,
+        Table::Deployments,
+    ];
 
     /// Where the list is served.
     pub(crate) fn path(self) -> &'static str {
@@ -74,9 +80,13 @@ impl Table {
 
     pub(super) fn sort(self, version: Version, rows: &mut [Value]) {
         if self.is_chronological() && version >= since::ORDER_BY_CREATE_INDEX {
-            rows.sort_by(|a, b| (Self::create_index(a), self.id(a)).cmp(&(Self::create_index(b), self.id(b))));
+            rows.sort_by(|a, b| {
+                (Self::create_index(a), self.id(a)).cmp(&(Self::create_index(b), self.id(b)))
+            });
         } else if self == Table::Jobs {
-            rows.sort_by(|a, b| (a["Namespace"].as_str(), self.id(a)).cmp(&(b["Namespace"].as_str(), self.id(b))));
+            rows.sort_by(|a, b| {
+                (a["Namespace"].as_str(), self.id(a)).cmp(&(b["Namespace"].as_str(), self.id(b)))
+            });
         } else {
             rows.sort_by(|a, b| self.id(a).cmp(self.id(b)));
         }
@@ -116,10 +126,25 @@ impl Table {
             },
             Table::Evaluations => Fields {
                 hidden: &[
-                    "NodeID", "NodeModifyIndex", "DeploymentID", "StatusDescription", "Wait", "WaitUntil", "NextEval",
-                    "PreviousEval", "BlockedEval", "RelatedEvals", "FailedTGAllocs", "ClassEligibility",
-                    "QuotaLimitReached", "EscapedComputedClass", "AnnotatePlan", "QueuedAllocations", "JobModifyIndex",
-                    "PlanAnnotations", "SnapshotIndex",
+                    "NodeID",
+                    "NodeModifyIndex",
+                    "DeploymentID",
+                    "StatusDescription",
+                    "Wait",
+                    "WaitUntil",
+                    "NextEval",
+                    "PreviousEval",
+                    "BlockedEval",
+                    "RelatedEvals",
+                    "FailedTGAllocs",
+                    "ClassEligibility",
+                    "QuotaLimitReached",
+                    "EscapedComputedClass",
+                    "AnnotatePlan",
+                    "QueuedAllocations",
+                    "JobModifyIndex",
+                    "PlanAnnotations",
+                    "SnapshotIndex",
                 ],
                 unreal: &[],
             },

@@ -50,7 +50,9 @@ fn filters_select_what_go_bexpr_selects() {
 
 #[test]
 fn broken_filters_are_refused() {
-    for text in ["Status", "Status =", "Status == ", "== x", "(Status == x", "Status == x)", "Status == \"x", "a is"] {
+    for text in
+        ["Status", "Status =", "Status == ", "== x", "(Status == x", "Status == x)", "Status == \"x", "a is"]
+    {
         assert!(Filter::parse(text).is_err(), "{text}");
     }
 }
@@ -125,7 +127,7 @@ fn reverse_lists_the_newest_first() {
 fn a_filter_does_not_go_with_other_parameters_of_evaluations() {
     let query = Query::parse("namespace=*&status=blocked&filter=Type==batch");
     let refused = select(Table::Evaluations, Version::LATEST, &query, Vec::new()).expect_err("refused");
-    assert_eq!(refused.body, "Filter expression cannot be used with other filter parameters");
+    assert_eq!(refused.message, "Filter expression cannot be used with other filter parameters");
     let old = Version::new(1, 1, 18);
     assert!(select(Table::Evaluations, old, &query, Vec::new()).is_ok(), "old versions ignore both");
 }

@@ -31,7 +31,7 @@ impl Recording {
                 let body = Value::Array(rows).to_string().into();
                 Answer { body, ..recorded.clone() }.next_token(next_token)
             }
-            Err(refused) => refused,
+            Err(refusal) => refusal.into(),
         })
     }
 

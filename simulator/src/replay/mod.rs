@@ -63,7 +63,10 @@ impl Recording {
             answers.insert(key, entry.read(dir)?);
         }
         let version = version(dir, &answers).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("no Nomad version recorded in {}", dir.display()))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("no Nomad version recorded in {}", dir.display()),
+            )
         })?;
         Ok(Recording { version, answers })
     }
@@ -109,7 +112,8 @@ impl Entry {
 /// The version that the servers say they are; that of the folder's name where nobody was allowed to ask.
 fn version(dir: &Path, answers: &BTreeMap<Key, Answer>) -> Option<Version> {
     let recorded = |path: &str, pointer: &str| {
-        let answer = answers.get(&Key::new(path, &Query::default())).filter(|answer| answer.status.is_success())?;
+        let answer =
+            answers.get(&Key::new(path, &Query::default())).filter(|answer| answer.status.is_success())?;
         let body: Value = serde_json::from_slice(&answer.body).ok()?;
         body.pointer(pointer)?.as_str()?.parse().ok()
     };

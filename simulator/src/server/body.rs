@@ -21,7 +21,9 @@ pub(super) struct Body {
 enum Ending {
     Whole,
     /// Broken off, once the data had a chance to leave.
-    Cut { flushed: bool },
+    Cut {
+        flushed: bool,
+    },
 }
 
 impl Body {

@@ -6,7 +6,6 @@ mod log;
 mod respond;
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -123,16 +122,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
     }
 }
 
-fn connection(io: TokioIo<tokio::net::TcpStream>, shared: Arc<Shared>) -> impl Future<Output = ()> + Send {
-    async move {
-        let service = service_fn(move |request| respond::respond(Arc::clone(&shared), request));
-        let served = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .title_case_headers(true)
-            .serve_connection(io, service)
-            .await;
-        if let Err(error) = served {
-            tracing::debug!(%error, "a connection ended early");
-        }
+async fn connection(io: TokioIo<TcpStream>, shared: Arc<Shared>) {
+    let service = service_fn(move |request| respond::respond(Arc::clone(&shared), request));
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .title_case_headers(true)
+        .serve_connection(io, service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended early");
     }
 }

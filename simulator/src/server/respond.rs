@@ -47,7 +47,9 @@ pub(super) async fn respond(
             tokio::time::sleep(*delay).await;
             shared.backend.answer(&request)
         }
-        Some(Fault::Truncate(_) | Fault::LastContact(_) | Fault::NoLeader) | None => shared.backend.answer(&request),
+        Some(Fault::Truncate(_) | Fault::LastContact(_) | Fault::NoLeader) | None => {
+            shared.backend.answer(&request)
+        }
     };
     match &fault {
         Some(Fault::LastContact(age)) => answer.set_last_contact(*age),

@@ -10,26 +10,26 @@ use serde_json::Value;
 
 /// An answer; header names in lower case.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: BTreeMap<String, String>,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("text")
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 
-    pub fn gunzipped(&self) -> Vec<u8> {
+    pub(crate) fn gunzipped(&self) -> Vec<u8> {
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(&self.body[..]).read_to_end(&mut plain).expect("gzip");
         plain
@@ -37,12 +37,17 @@ impl Reply {
 }
 
 /// GET, which must be answered.
-pub async fn get(url: &str, target: &str) -> Reply {
+pub(crate) async fn get(url: &str, target: &str) -> Reply {
     send(url, "GET", target, &[]).await.unwrap_or_else(|error| panic!("{target}: {error}"))
 }
 
 /// Any request with any headers. An answer that breaks off is an error.
-pub async fn send(url: &str, method: &str, target: &str, headers: &[(&str, &str)]) -> io::Result<Reply> {
+pub(crate) async fn send(
+    url: &str,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> io::Result<Reply> {
     let address = url.strip_prefix("http://").expect("an http URL");
     let mut stream = TcpStream::connect(address).await?;
     let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");

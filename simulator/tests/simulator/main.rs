@@ -1,5 +1,16 @@
 //! Tests of the simulator over its HTTP interface and its model.
 
+#![expect(clippy::panic, reason = "a helper that cannot go on fails its test")]
+
+mod api;
 mod client;
+mod contract;
+mod drains;
+mod jobs;
+mod nodes;
+mod placement;
 mod replay;
+mod scenario;
 mod server;
+mod shape;
+mod world;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::client::get;
 
-pub fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/recordings").join(name)
 }
 
@@ -27,7 +27,11 @@ async fn every_recorded_request_is_answered_byte_for_byte() {
         for row in index {
             let request = row["request"].as_str().expect("a request");
             let reply = get(&simulator.url(), request).await;
-            assert_eq!(u64::from(reply.status), row["status"].as_u64().expect("a status"), "{name} {request}");
+            assert_eq!(
+                u64::from(reply.status),
+                row["status"].as_u64().expect("a status"),
+                "{name} {request}"
+            );
             let file = folder(&name).join(row["file"].as_str().expect("a file"));
             assert_eq!(reply.body, fs::read(file).expect("a body"), "{name} {request}");
             for (header, value) in row["headers"].as_object().expect("headers") {
@@ -42,7 +46,8 @@ async fn every_recorded_request_is_answered_byte_for_byte() {
 async fn order_and_encoding_of_parameters_do_not_matter() {
     let simulator = replay("2.0.5").await;
     let plain = get(&simulator.url(), "/v1/allocations?namespace=*&resources=true&task_states=false").await;
-    let other = "/v1/allocations?stale=&task_states=false&region=global&namespace=%2A&resources=true&index=7&wait=1s";
+    let other =
+        "/v1/allocations?stale=&task_states=false&region=global&namespace=%2A&resources=true&index=7&wait=1s";
     assert_eq!(get(&simulator.url(), other).await.body, plain.body);
 }
 
@@ -50,7 +55,8 @@ async fn order_and_encoding_of_parameters_do_not_matter() {
 async fn a_filter_gives_the_list_recorded_with_it() {
     for version in ["2.0.5", "1.4.14", "1.1.18"] {
         let simulator = replay(version).await;
-        let recorded = get(&simulator.url(), "/v1/jobs?namespace=*&filter=Status%20%21%3D%20%22dead%22").await;
+        let recorded =
+            get(&simulator.url(), "/v1/jobs?namespace=*&filter=Status%20%21%3D%20%22dead%22").await;
         // Spelled so that no recorded request is the same.
         let derived = get(&simulator.url(), "/v1/jobs?namespace=*&filter=Status+!=+%60dead%60").await;
         assert_eq!(derived.json(), recorded.json(), "{version}");
@@ -80,7 +86,8 @@ async fn pages_follow_the_recorded_first_page() {
         assert_eq!(derived.json(), recorded.json(), "{version}");
         assert_eq!(derived.header("x-nomad-nexttoken"), recorded.header("x-nomad-nexttoken"), "{version}");
         let token = recorded.header("x-nomad-nexttoken").expect("a second page");
-        let second = get(&simulator.url(), &format!("/v1/jobs?namespace=*&per_page=5&next_token={token}")).await;
+        let second =
+            get(&simulator.url(), &format!("/v1/jobs?namespace=*&per_page=5&next_token={token}")).await;
         assert_eq!(second.json()[0]["ID"], token.split_once('.').expect("namespace and ID").1);
     }
 }
@@ -106,7 +113,11 @@ async fn old_evaluations_of_a_namespace_are_gathered_from_its_jobs() {
 #[tokio::test]
 async fn what_is_forbidden_stays_forbidden() {
     let simulator = replay("2.0.5-acl-bad-token").await;
-    for target in ["/v1/jobs?namespace=ci", "/v1/nodes?resources=true&filter=Status==ready", "/v1/evaluations?namespace=ci"] {
+    for target in [
+        "/v1/jobs?namespace=ci",
+        "/v1/nodes?resources=true&filter=Status==ready",
+        "/v1/evaluations?namespace=ci",
+    ] {
         let reply = get(&simulator.url(), target).await;
         assert_eq!((reply.status, reply.text()), (403, "Permission denied"), "{target}");
     }

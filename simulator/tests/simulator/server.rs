@@ -19,7 +19,8 @@ async fn requests_are_logged_in_order() {
     let simulator = simulator().await;
     let url = simulator.url();
     get(&url, "/v1/jobs?namespace=*").await;
-    let headers = [("X-Nomad-Token", "secret"), ("Authorization", "Bearer other"), ("Accept-Encoding", "gzip")];
+    let headers =
+        [("X-Nomad-Token", "secret"), ("Authorization", "Bearer other"), ("Accept-Encoding", "gzip")];
     send(&url, "GET", "/v1/nodes", &headers).await.expect("an answer");
     send(&url, "GET", "/v1/regions", &headers[1..2]).await.expect("an answer");
 
@@ -95,11 +96,13 @@ async fn only_the_exact_token_gzip_compresses() {
     let plain = get(&url, "/v1/nodes").await;
     assert_eq!(plain.header("content-encoding"), None);
     for accepted in ["gzip", "deflate, gzip"] {
-        let reply = send(&url, "GET", "/v1/nodes", &[("Accept-Encoding", accepted)]).await.expect("an answer");
+        let reply =
+            send(&url, "GET", "/v1/nodes", &[("Accept-Encoding", accepted)]).await.expect("an answer");
         assert_eq!(reply.header("content-encoding"), Some("gzip"), "{accepted}");
         assert_eq!(reply.gunzipped(), plain.body);
     }
-    let weighted = send(&url, "GET", "/v1/nodes", &[("Accept-Encoding", "gzip;q=1")]).await.expect("an answer");
+    let weighted =
+        send(&url, "GET", "/v1/nodes", &[("Accept-Encoding", "gzip;q=1")]).await.expect("an answer");
     assert_eq!(weighted.header("content-encoding"), None);
 }
 

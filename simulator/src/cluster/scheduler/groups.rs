@@ -58,7 +58,9 @@ impl Cluster {
                 }
             }
             let surplus = latest.range(group.count..).map(|(_, id)| *id);
-            for id in surplus.filter(|id| self.allocations.get(id).is_some_and(|it| !it.is_terminal())).collect::<Vec<_>>()
+            for id in surplus
+                .filter(|id| self.allocations.get(id).is_some_and(|it| !it.is_terminal()))
+                .collect::<Vec<_>>()
             {
                 updates.stop += 1;
                 self.stop_allocation(id, "alloc not needed due to job update");
@@ -86,7 +88,10 @@ impl Cluster {
     fn latest(&self, key: &JobKey, group: &str) -> BTreeMap<u32, AllocationId> {
         let Some(job) = self.jobs.get(key) else { return BTreeMap::new() };
         let allocations = job.allocations.iter().filter_map(|id| self.allocations.get(id));
-        allocations.filter(|it| it.group == group).map(|allocation| (allocation.slot, allocation.id)).collect()
+        allocations
+            .filter(|it| it.group == group)
+            .map(|allocation| (allocation.slot, allocation.id))
+            .collect()
     }
 
     /// Stops what runs of groups that the job no longer has.
@@ -157,7 +162,9 @@ impl Cluster {
         }
         let key = allocation.job.clone();
         let job_modify_index = self.jobs.get(&key).map_or(0, |job| job.job_modify_index);
+        let snapshot = self.index;
         let followup = self.create_evaluation(&key, self.reschedule_trigger(), |it| {
+            it.snapshot_index = snapshot;
             it.wait_until = Some(at);
             it.previous = Some(evaluation);
             it.job_modify_index = job_modify_index;

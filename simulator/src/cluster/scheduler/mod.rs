@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use crate::list::Table;
 use crate::version::since;
 
+use super::Cluster;
 use super::allocation::ClientStatus;
 use super::evaluation::{AllocMetric, DesiredUpdates, EvaluationStatus};
 use super::id::{AllocationId, EvaluationId, NodeId};
 use super::job::JobKey;
 use super::node::NodeStatus;
-use super::Cluster;
 
 /// What processing an evaluation led to.
 #[derive(Debug, Default)]
@@ -39,7 +39,9 @@ impl Outcome {
 impl Cluster {
     /// Processes an evaluation.
     pub(super) fn evaluate(&mut self, id: EvaluationId) {
-        let Some(evaluation) = self.evaluations.get(&id).filter(|it| !it.status.is_terminal()) else { return };
+        let Some(evaluation) = self.evaluations.get(&id).filter(|it| !it.status.is_terminal()) else {
+            return;
+        };
         let key = evaluation.job.clone();
         let snapshot = self.index;
         if let Some(evaluation) = self.evaluations.get_mut(&id) {
@@ -80,7 +82,8 @@ impl Cluster {
     fn lose_allocations(&mut self, key: &JobKey, evaluation: EvaluationId) {
         let away = self.nodes.values().filter(|node| node.status != NodeStatus::Ready);
         let away = away.flat_map(|node| &node.live).filter_map(|id| self.allocations.get(id));
-        let away: Vec<(AllocationId, NodeId)> = away.filter(|it| it.job == *key).map(|it| (it.id, it.node)).collect();
+        let away: Vec<(AllocationId, NodeId)> =
+            away.filter(|it| it.job == *key).map(|it| (it.id, it.node)).collect();
         for (id, node) in away {
             match self.patience(id) {
                 Some(until) if until > self.now => self.wait_for(id, evaluation, until),
@@ -105,7 +108,9 @@ impl Cluster {
             return;
         }
         let key = allocation.job.clone();
+        let snapshot = self.index;
         let followup = self.create_evaluation(&key, "max-disconnect-timeout", |it| {
+            it.snapshot_index = snapshot;
             it.wait_until = Some(until);
             it.previous = Some(evaluation);
             it.description = "created for delayed disconnect timeout".to_owned();
@@ -121,7 +126,8 @@ impl Cluster {
         let Some(evaluation) = self.evaluations.get(&id) else { return };
         let (key, blocked) = (evaluation.job.clone(), evaluation.status == EvaluationStatus::Blocked);
         let per_node = evaluation.job_type.is_per_node();
-        let still_full = |node: Option<(NodeId, u64)>| node.is_some_and(|(node, _)| outcome.full_nodes.contains(&node));
+        let still_full =
+            |node: Option<(NodeId, u64)>| node.is_some_and(|(node, _)| outcome.full_nodes.contains(&node));
         if blocked && !outcome.failed.is_empty() && (!per_node || still_full(evaluation.node)) {
             self.reblock(id, &outcome);
             return;
@@ -160,7 +166,12 @@ impl Cluster {
     }
 
     /// Creates the evaluation that waits for room; an older one of the same job, and node, is superseded.
-    fn block(&mut self, previous: EvaluationId, outcome: &Outcome, node: Option<NodeId>) -> Option<EvaluationId> {
+    fn block(
+        &mut self,
+        previous: EvaluationId,
+        outcome: &Outcome,
+        node: Option<NodeId>,
+    ) -> Option<EvaluationId> {
         let evaluation = self.evaluations.get(&previous)?;
         let (key, snapshot) = (evaluation.job.clone(), evaluation.snapshot_index);
         let job_modify_index = evaluation.job_modify_index;
@@ -178,7 +189,8 @@ impl Cluster {
             it.job_modify_index = job_modify_index;
             it.node = node;
             it.snapshot_index = snapshot;
-            it.class_eligibility = failed.values().flat_map(|metric| metric.class_eligibility.clone()).collect();
+            it.class_eligibility =
+                failed.values().flat_map(|metric| metric.class_eligibility.clone()).collect();
             it.failed = failed;
         });
         let description = format!("existing blocked evaluation exists for job {:?}", key.id);
@@ -196,7 +208,9 @@ impl Cluster {
             let node = self.evaluations.get(&blocked).and_then(|it| it.node).map(|(node, _)| node);
             match node.filter(|node| outcome.full_nodes.contains(node)) {
                 Some(node) => covered.push(node),
-                None if blocked != id => self.end_evaluation(blocked, EvaluationStatus::Canceled, &successful(id)),
+                None if blocked != id => {
+                    self.end_evaluation(blocked, EvaluationStatus::Canceled, &successful(id))
+                }
                 None => {}
             }
         }

@@ -17,7 +17,8 @@ impl Cluster {
         let Some(job) = self.jobs.get(key) else { return outcome };
         let spec = job.spec.clone();
         self.stop_tainted(key, &mut outcome);
-        let nodes: Vec<NodeId> = self.candidates(&spec).filter(|node| spec.allows(node)).map(|node| node.id).collect();
+        let nodes: Vec<NodeId> =
+            self.candidates(&spec).filter(|node| spec.allows(node)).map(|node| node.id).collect();
         let mut missing = Vec::new();
         for group in &spec.groups {
             outcome.queued.entry(group.name.clone()).or_default();
@@ -48,7 +49,8 @@ impl Cluster {
 
     /// Stops what a drain wants gone.
     fn stop_tainted(&mut self, key: &JobKey, outcome: &mut Outcome) {
-        let allocations = self.allocations.values().filter(|it| it.job == *key && it.migrate && !it.is_terminal());
+        let allocations =
+            self.allocations.values().filter(|it| it.job == *key && it.migrate && !it.is_terminal());
         for (id, group) in allocations.map(|it| (it.id, it.group.clone())).collect::<Vec<_>>() {
             count(outcome, &group).migrate += 1;
             self.stop_allocation(id, "alloc not needed as node is tainted");
@@ -58,7 +60,10 @@ impl Cluster {
     fn latest_by_node(&self, key: &JobKey, group: &str) -> BTreeMap<NodeId, AllocationId> {
         let Some(job) = self.jobs.get(key) else { return BTreeMap::new() };
         let allocations = job.allocations.iter().filter_map(|id| self.allocations.get(id));
-        allocations.filter(|it| it.group == group).map(|allocation| (allocation.node, allocation.id)).collect()
+        allocations
+            .filter(|it| it.group == group)
+            .map(|allocation| (allocation.node, allocation.id))
+            .collect()
     }
 
     /// Whether an allocation is what its node should have: it lives, or it has run to its end.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::cluster::Cluster;
 use crate::cluster::agenda::Event;
 use crate::cluster::allocation::{Allocation, ClientStatus, Fate, RescheduleEvent};
 use crate::cluster::evaluation::AllocMetric;
@@ -10,7 +11,6 @@ use crate::cluster::id::{AllocationId, EvaluationId, NodeId};
 use crate::cluster::job::JobKey;
 use crate::cluster::node::Node;
 use crate::cluster::spec::{JobSpec, TaskGroup};
-use crate::cluster::Cluster;
 use crate::list::Table;
 
 use super::Outcome;
@@ -77,7 +77,8 @@ impl Cluster {
     /// The schedulable nodes of a job's pool and datacenters.
     pub(super) fn candidates<'a>(&'a self, spec: &'a JobSpec) -> impl Iterator<Item = &'a Node> {
         let in_pool = |node: &&Node| spec.node_pool == "all" || node.spec.node_pool == spec.node_pool;
-        let in_datacenter = |node: &&Node| spec.datacenters.iter().any(|dc| dc == "*" || *dc == node.spec.datacenter);
+        let in_datacenter =
+            |node: &&Node| spec.datacenters.iter().any(|dc| dc == "*" || *dc == node.spec.datacenter);
         self.nodes.values().filter(|node| node.is_schedulable()).filter(in_pool).filter(in_datacenter)
     }
 
@@ -100,7 +101,7 @@ impl Cluster {
         }
         match self.find_node(&spec, group) {
             Ok(node) => self.create_allocation(key, evaluation, node, new),
-            Err(metric) => outcome.fail(&new.group, metric),
+            Err(metric) => outcome.fail(&new.group, *metric),
         }
     }
 
@@ -143,7 +144,7 @@ impl Cluster {
         metric
     }
 
-    fn find_node(&self, spec: &JobSpec, group: &TaskGroup) -> Result<NodeId, AllocMetric> {
+    fn find_node(&self, spec: &JobSpec, group: &TaskGroup) -> Result<NodeId, Box<AllocMetric>> {
         let mut metric = self.new_metric(spec);
         let mut best: Option<(f64, NodeId)> = None;
         for node in self.candidates(spec) {
@@ -167,11 +168,17 @@ impl Cluster {
         }
         best.map(|(_, node)| node).ok_or_else(|| {
             metric.wanted(group);
-            metric
+            Box::new(metric)
         })
     }
 
-    fn create_allocation(&mut self, key: &JobKey, evaluation: EvaluationId, node: NodeId, new: NewAllocation) {
+    fn create_allocation(
+        &mut self,
+        key: &JobKey,
+        evaluation: EvaluationId,
+        node: NodeId,
+        new: NewAllocation,
+    ) {
         let id = self.rng.id();
         let index = self.write(Table::Allocations);
         let startup = self.rng.between(self.settings.startup.0, self.settings.startup.1);
@@ -181,7 +188,8 @@ impl Cluster {
         let spec = Arc::clone(&job.spec);
         let Some(group) = spec.group(&new.group) else { return };
         let total = group.total(there.spec.core_mhz());
-        let deployment = job.deployment.filter(|id| self.deployments.get(id).is_some_and(|it| it.is_active()));
+        let deployment =
+            job.deployment.filter(|id| self.deployments.get(id).is_some_and(|it| it.is_active()));
         let previous = new.previous.and_then(|id| self.allocations.get_mut(&id));
         let mut reschedules = Vec::new();
         if let (Some(previous), Some(event)) = (&previous, new.rescheduled) {
@@ -201,7 +209,10 @@ impl Cluster {
             node,
             node_name: there.spec.name.clone(),
             core_mhz: there.spec.core_mhz(),
-            reserved_cores: reserved_cores.into_iter().take(usize::try_from(total.cores).unwrap_or(0)).collect(),
+            reserved_cores: reserved_cores
+                .into_iter()
+                .take(usize::try_from(total.cores).unwrap_or(0))
+                .collect(),
             total,
             stop: false,
             desired_description: "",

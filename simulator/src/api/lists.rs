@@ -1,0 +1,113 @@
+//! The lists, and single evaluations.
+
+use serde_json::{Value, json};
+
+use crate::answer::Refusal;
+use crate::cluster::EvaluationId;
+use crate::list::{Table, select};
+
+use super::access::Capability;
+use super::{Call, Reply, view};
+
+impl Call<'_> {
+    pub(super) fn list(&self, table: Table) -> Reply {
+        let version = self.version();
+        let query = &self.request.query;
+        let namespace = query.namespace();
+        match table {
+            Table::Jobs => self.access.require_namespace(version, Capability::ListJobs, namespace)?,
+            Table::Allocations | Table::Evaluations | Table::Deployments => {
+                self.access.require_namespace(version, Capability::ReadJob, namespace)?;
+            }
+            Table::Nodes => self.access.require(version, |policy| policy.node)?,
+            Table::NodePools => self.access.require_known(version)?,
+        }
+        self.check_leader()?;
+        let page = select(table, version, query, self.rows(table))?;
+        let index = self.cluster.table_index(table);
+        Ok(self.read(index, &Value::Array(page.rows)).next_token(page.next_token))
+    }
+
+    /// All rows of a table that the token may see.
+    fn rows(&self, table: Table) -> Vec<Value> {
+        let (cluster, version, query) = (self.cluster, self.version(), &self.request.query);
+        let sees = |namespace: &str| self.access.sees(Capability::ReadJob, namespace);
+        match table {
+            Table::Jobs => {
+                let jobs = cluster.jobs.values();
+                let jobs = jobs.filter(|job| self.access.sees(Capability::ListJobs, &job.key.namespace));
+                jobs.map(|job| view::job_stub(job, version)).collect()
+            }
+            Table::Nodes => {
+                let resources = query.is_true("resources");
+                cluster.nodes.values().map(|node| view::node_stub(node, version, resources)).collect()
+            }
+            Table::NodePools => {
+                let readable = self.access.require(version, |policy| policy.node_pool).is_ok();
+                let pools = cluster.pools.iter().filter(|_| readable);
+                pools.map(|(name, pool)| view::node_pool(name, pool, version)).collect()
+            }
+            Table::Allocations => {
+                let resources = query.is_true("resources");
+                let states = query.get("task_states").is_none() || query.is_true("task_states");
+                let allocations = cluster.allocations.values().filter(|it| sees(&it.job.namespace));
+                allocations.map(|it| view::allocation_stub(it, version, resources, states)).collect()
+            }
+            Table::Evaluations => {
+                let evaluations = cluster.evaluations.values().filter(|it| sees(&it.job.namespace));
+                evaluations.map(|evaluation| view::evaluation(evaluation, version)).collect()
+            }
+            Table::Deployments => {
+                let deployments = cluster.deployments.values().filter(|it| sees(&it.job.namespace));
+                deployments.map(|deployment| view::deployment(deployment, version)).collect()
+            }
+        }
+    }
+
+    pub(super) fn evaluations_count(&self) -> Reply {
+        let version = self.version();
+        let query = &self.request.query;
+        self.access.require_namespace(version, Capability::ReadJob, query.namespace())?;
+        self.check_leader()?;
+        let everything = query.without(&["per_page", "next_token"]);
+        let page = select(Table::Evaluations, version, &everything, self.rows(Table::Evaluations))?;
+        let index = self.cluster.table_index(Table::Evaluations);
+        let count = json!({
+            "Count": page.rows.len(),
+            "Index": index,
+            "KnownLeader": self.cluster.servers.leader.is_some(),
+            "LastContact": 0,
+            "NextToken": "",
+        });
+        Ok(self.read(index, &count))
+    }
+
+    pub(super) fn evaluation(&self, id: &str) -> Reply {
+        self.access.require_known(self.version())?;
+        self.check_leader()?;
+        let found = id.parse().ok().and_then(|id: EvaluationId| self.cluster.evaluations.get(&id));
+        let Some(evaluation) = found else {
+            return Ok(self.not_found(Table::Evaluations, "eval not found"));
+        };
+        let namespace = &evaluation.job.namespace;
+        if !self.access.sees(Capability::ReadJob, namespace) {
+            return Err(Refusal::forbidden());
+        }
+        Ok(self.read(evaluation.modify_index, &view::evaluation(evaluation, self.version())))
+    }
+
+    pub(super) fn namespaces(&self) -> Reply {
+        let version = self.version();
+        self.access.require_known(version)?;
+        self.check_leader()?;
+        let prefix = self.request.query.get("prefix").unwrap_or_default();
+        let visible = self.cluster.namespaces.iter().filter(|(name, _)| {
+            let any =
+                self.access.sees(Capability::ReadJob, name) || self.access.sees(Capability::ListJobs, name);
+            any && name.starts_with(prefix)
+        });
+        let index = self.cluster.namespaces.values().map(|namespace| namespace.index).max().unwrap_or(1);
+        let rows = visible.map(|(name, namespace)| view::namespace(name, namespace, version)).collect();
+        Ok(self.read(index, &Value::Array(rows)))
+    }
+}

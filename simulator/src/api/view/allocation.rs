@@ -1,0 +1,139 @@
+//! Allocations.
+
+use serde_json::{Map, Value, json};
+
+use crate::cluster::{Allocation, Cluster};
+use crate::time::{duration_nanos, nanos, rfc3339};
+use crate::version::{Version, since};
+
+use super::task_state::task_states;
+use super::{specification, text, without_empty};
+
+pub(crate) fn allocation_stub(
+    allocation: &Allocation,
+    version: Version,
+    resources: bool,
+    states: bool,
+) -> Value {
+    let mut stub = common(allocation, version);
+    stub["JobType"] = json!(allocation.spec.job_type.as_str());
+    stub["JobVersion"] = json!(allocation.version);
+    stub["TaskStates"] = if states { task_states(allocation, version) } else { Value::Null };
+    if resources {
+        stub["AllocatedResources"] = allocated_resources(allocation);
+    }
+    stub
+}
+
+/// The full allocation, with its job, without empty fields.
+pub(crate) fn allocation(allocation: &Allocation, cluster: &Cluster, version: Version) -> Value {
+    let mut full = common(allocation, version);
+    full["AllocatedResources"] = allocated_resources(allocation);
+    full["TaskStates"] = task_states(allocation, version);
+    full["DeploymentID"] = json!(text(allocation.deployment));
+    full["PreviousAllocation"] = json!(text(allocation.previous));
+    if let Some(job) = cluster.jobs.get(&allocation.job) {
+        full["Job"] = specification::job(job, version);
+    }
+    without_empty(full)
+}
+
+/// What the list and the full allocation share.
+fn common(allocation: &Allocation, version: Version) -> Value {
+    let reschedules: Vec<Value> = allocation
+        .reschedules
+        .iter()
+        .map(|event| {
+            json!({
+                "RescheduleTime": nanos(event.time),
+                "PrevAllocID": event.previous.to_string(),
+                "PrevNodeID": event.previous_node.to_string(),
+                "Delay": duration_nanos(event.delay),
+            })
+        })
+        .collect();
+    let mut tracker = if reschedules.is_empty() { Value::Null } else { json!({"Events": reschedules}) };
+    if version >= since::WORKLOAD_IDENTITY && tracker.is_object() {
+        tracker["LastReschedule"] = json!("ok");
+    }
+    let mut row = json!({
+        "ID": allocation.id.to_string(),
+        "EvalID": allocation.evaluation.to_string(),
+        "Name": allocation.name(),
+        "Namespace": allocation.job.namespace,
+        "NodeID": allocation.node.to_string(),
+        "NodeName": allocation.node_name,
+        "JobID": allocation.job.id,
+        "TaskGroup": allocation.group,
+        "DesiredStatus": if allocation.stop { "stop" } else { "run" },
+        "DesiredDescription": allocation.desired_description,
+        "ClientStatus": allocation.client.as_str(),
+        "ClientDescription": allocation.client_description,
+        "DesiredTransition": desired_transition(allocation, version),
+        "DeploymentStatus": deployment_status(allocation),
+        "FollowupEvalID": text(allocation.followup),
+        "RescheduleTracker": tracker,
+        "PreemptedAllocations": null,
+        "PreemptedByAllocation": "",
+        "CreateIndex": allocation.create_index,
+        "ModifyIndex": allocation.modify_index,
+        "CreateTime": nanos(allocation.created),
+        "ModifyTime": nanos(allocation.modified),
+    });
+    if version >= since::NEXT_ALLOCATION {
+        row["NextAllocation"] = json!(text(allocation.next));
+    }
+    row
+}
+
+fn desired_transition(allocation: &Allocation, version: Version) -> Value {
+    let flag = |set: bool| if set { Value::Bool(true) } else { Value::Null };
+    let failed = allocation.health.is_some_and(|health| !health.healthy);
+    let mut row = json!({
+        "Migrate": flag(allocation.migrate),
+        "Reschedule": flag(failed),
+        "ForceReschedule": null,
+    });
+    if version >= since::FILTER {
+        row["NoShutdownDelay"] = Value::Null;
+    }
+    if version >= since::ELEVEN {
+        row["MigrateDisablePlacement"] = flag(allocation.no_replacement);
+    }
+    row
+}
+
+fn deployment_status(allocation: &Allocation) -> Value {
+    allocation.health.map_or(Value::Null, |health| {
+        json!({
+            "Healthy": health.healthy,
+            "Timestamp": rfc3339(health.time),
+            "Canary": false,
+            "ModifyIndex": health.index,
+        })
+    })
+}
+
+fn allocated_resources(allocation: &Allocation) -> Value {
+    let mut tasks = Map::new();
+    let mut lifecycles = Map::new();
+    let mut reserved = allocation.reserved_cores.iter();
+    for task in allocation.task_group().into_iter().flat_map(|group| &group.tasks) {
+        let count = usize::try_from(task.cores).unwrap_or(usize::MAX);
+        let cores: Vec<u16> = reserved.by_ref().take(count).copied().collect();
+        let shares = if cores.is_empty() { task.cpu } else { task.cores * allocation.core_mhz };
+        let cores = if cores.is_empty() { Value::Null } else { json!(cores) };
+        tasks.insert(
+            task.name.clone(),
+            json!({
+                "Cpu": {"CpuShares": shares, "ReservedCores": cores},
+                "Memory": {"MemoryMB": task.memory_mb, "MemoryMaxMB": task.memory_max_mb},
+                "Networks": null,
+                "Devices": null,
+            }),
+        );
+        lifecycles.insert(task.name.clone(), specification::lifecycle(task));
+    }
+    let disk = allocation.total.disk_mb;
+    json!({"Tasks": tasks, "TaskLifecycles": lifecycles, "Shared": {"Networks": null, "DiskMB": disk, "Ports": null}})
+}

@@ -1,0 +1,47 @@
+//! How each version writes the objects of the model as JSON.
+
+mod allocation;
+mod deployment;
+mod evaluation;
+mod job;
+mod node;
+mod pool;
+mod specification;
+mod task_state;
+
+use serde_json::{Map, Value};
+
+pub(super) use allocation::{allocation, allocation_stub};
+pub(super) use deployment::deployment;
+pub(super) use evaluation::evaluation;
+pub(super) use job::{job_stub, job_summary};
+pub(super) use node::{node, node_stub};
+pub(super) use pool::{namespace, node_pool};
+pub(super) use specification::job;
+
+/// The object without its empty fields, as Nomad writes evaluations and full allocations.
+fn without_empty(object: Value) -> Value {
+    let Value::Object(fields) = object else { return object };
+    Value::Object(fields.into_iter().filter(|(_, value)| !is_empty(value)).collect())
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_u64() == Some(0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
+/// A map as Go writes one that was never made: an empty one is null.
+fn nil_map(fields: Map<String, Value>) -> Value {
+    if fields.is_empty() { Value::Null } else { Value::Object(fields) }
+}
+
+/// An ID as text, empty if there is none.
+fn text(id: Option<impl ToString>) -> String {
+    id.map(|id| id.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,223 @@
+//! Full jobs: their specification and what the servers add to it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Job, JobSpec, JobType, Lifecycle, Reschedule, Task, TaskGroup};
+use crate::time::{duration_nanos, nanos};
+use crate::version::{Version, since};
+
+pub(crate) fn job(job: &Job, version: Version) -> Value {
+    let spec = &job.spec;
+    let groups: Vec<Value> = spec.groups.iter().map(|group| task_group(spec, group, version)).collect();
+    let mut full = json!({
+        "ID": job.key.id,
+        "Name": job.key.id,
+        "Namespace": job.key.namespace,
+        "ParentID": job.parent.as_deref().unwrap_or_default(),
+        "Region": "global",
+        "Type": spec.job_type.as_str(),
+        "Priority": spec.priority,
+        "Datacenters": spec.datacenters,
+        "AllAtOnce": false,
+        "Constraints": constraints(spec),
+        "Affinities": null,
+        "Spreads": null,
+        "TaskGroups": groups,
+        "Update": update(rolls_out(spec)),
+        "Multiregion": null,
+        "Periodic": spec.periodic.map_or(Value::Null, |interval| periodic(interval, version)),
+        "ParameterizedJob": if spec.parameterized { parameterized(version) } else { Value::Null },
+        "Dispatched": job.dispatched,
+        "DispatchIdempotencyToken": "",
+        "Payload": null,
+        "Meta": null,
+        "ConsulNamespace": "",
+        "VaultNamespace": "",
+        "NomadTokenID": "",
+        "Status": job.status.as_str(),
+        "StatusDescription": "",
+        "Stable": job.stable,
+        "Stop": job.stop,
+        "Version": job.version,
+        "SubmitTime": nanos(job.submitted),
+        "CreateIndex": job.create_index,
+        "ModifyIndex": job.modify_index,
+        "JobModifyIndex": job.job_modify_index,
+    });
+    if version >= since::NODE_POOLS {
+        full["NodePool"] = json!(spec.node_pool);
+    }
+    if version >= since::ELEVEN {
+        full["UI"] = Value::Null;
+        full["VersionTag"] = Value::Null;
+    } else {
+        full["ConsulToken"] = json!("");
+        full["VaultToken"] = json!("");
+    }
+    full
+}
+
+/// When a task runs; null for a main task.
+pub(crate) fn lifecycle(task: &Task) -> Value {
+    task.lifecycle.map_or(
+        Value::Null,
+        |lifecycle| json!({"Hook": lifecycle.hook(), "Sidecar": lifecycle == Lifecycle::Sidecar}),
+    )
+}
+
+/// What later versions added to the resources of a task.
+pub(crate) fn add_newer_resources(resources: &mut Value, version: Version) {
+    if version >= since::PROCESSORS {
+        resources["NUMA"] = Value::Null;
+    }
+    if version >= since::ELEVEN {
+        resources["SecretsMB"] = json!(0);
+    }
+}
+
+fn rolls_out(spec: &JobSpec) -> bool {
+    matches!(spec.job_type, JobType::Service | JobType::System)
+}
+
+fn constraints(spec: &JobSpec) -> Value {
+    spec.constraint.as_ref().map_or(
+        Value::Null,
+        |constraint| json!([{"LTarget": constraint.attribute, "RTarget": constraint.value, "Operand": "="}]),
+    )
+}
+
+fn periodic(interval: Duration, version: Version) -> Value {
+    let minutes = (interval.as_secs() / 60).max(1);
+    let mut periodic = json!({
+        "Enabled": true, "ProhibitOverlap": false, "Spec": format!("*/{minutes} * * * *"), "SpecType": "cron",
+        "TimeZone": "UTC",
+    });
+    if version >= since::WORKLOAD_IDENTITY {
+        periodic["Specs"] = json!([]);
+    }
+    periodic
+}
+
+fn parameterized(version: Version) -> Value {
+    let required = if version >= since::FILTER { json!([]) } else { Value::Null };
+    json!({"Payload": "optional", "MetaRequired": required, "MetaOptional": ["rev"]})
+}
+
+fn update(active: bool) -> Value {
+    json!({
+        "AutoPromote": false, "AutoRevert": false, "Canary": 0, "HealthCheck": "", "HealthyDeadline": 0,
+        "MaxParallel": u8::from(active), "MinHealthyTime": 0, "ProgressDeadline": 0,
+        "Stagger": if active { 30_000_000_000_u64 } else { 0 },
+    })
+}
+
+fn task_group(spec: &JobSpec, group: &TaskGroup, version: Version) -> Value {
+    let tasks: Vec<Value> = group.tasks.iter().map(|each| task(spec, each, version)).collect();
+    let service = spec.job_type == JobType::Service;
+    let mut row = json!({
+        "Name": group.name,
+        "Count": group.count,
+        "Tasks": tasks,
+        "EphemeralDisk": {"SizeMB": group.disk_mb, "Migrate": false, "Sticky": false},
+        "RestartPolicy": restart_policy(version),
+        "ReschedulePolicy": reschedule_policy(spec),
+        "Migrate": if service { json!({
+            "HealthCheck": "checks", "HealthyDeadline": 300_000_000_000_u64, "MaxParallel": 1,
+            "MinHealthyTime": 10_000_000_000_u64,
+        }) } else { Value::Null },
+        "Update": if service { group_update() } else { Value::Null },
+        "Consul": if version >= since::WORKLOAD_IDENTITY { Value::Null } else { json!({"Namespace": ""}) },
+        "StopAfterClientDisconnect": null,
+        "ShutdownDelay": null,
+        "Affinities": null, "Constraints": null, "Meta": null, "Networks": null, "Scaling": null, "Services": null,
+        "Spreads": null, "Volumes": null,
+    });
+    if version >= since::DISCONNECTED {
+        row["MaxClientDisconnect"] = json!(group.max_client_disconnect.map(duration_nanos));
+    }
+    if version >= since::WORKLOAD_IDENTITY {
+        row["PreventRescheduleOnLost"] = json!(false);
+        row["Disconnect"] = Value::Null;
+    }
+    if version >= since::ELEVEN {
+        row["MaxRunDuration"] = Value::Null;
+    }
+    row
+}
+
+fn group_update() -> Value {
+    let mut row = update(true);
+    row["HealthCheck"] = json!("checks");
+    row["HealthyDeadline"] = json!(300_000_000_000_u64);
+    row["MinHealthyTime"] = json!(10_000_000_000_u64);
+    row["ProgressDeadline"] = json!(600_000_000_000_u64);
+    row
+}
+
+fn restart_policy(version: Version) -> Value {
+    let mut policy =
+        json!({"Attempts": 0, "Delay": 1_000_000_000, "Interval": 60_000_000_000_u64, "Mode": "fail"});
+    if version >= since::WORKLOAD_IDENTITY {
+        policy["RenderTemplates"] = json!(false);
+    }
+    policy
+}
+
+fn reschedule_policy(spec: &JobSpec) -> Value {
+    if spec.job_type == JobType::System {
+        return Value::Null;
+    }
+    let Reschedule { attempts, delay } = spec.reschedule;
+    json!({
+        "Attempts": attempts.unwrap_or_default(),
+        "Delay": duration_nanos(delay),
+        "DelayFunction": if attempts.is_none() { "exponential" } else { "constant" },
+        "Interval": if attempts.is_none() { 0 } else { 86_400_000_000_000_u64 },
+        "MaxDelay": if attempts.is_none() { 3_600_000_000_000_u64 } else { 0 },
+        "Unlimited": attempts.is_none(),
+    })
+}
+
+fn task(spec: &JobSpec, task: &Task, version: Version) -> Value {
+    let mut resources = json!({
+        "CPU": task.cpu, "Cores": task.cores, "MemoryMB": task.memory_mb, "MemoryMaxMB": task.memory_max_mb,
+        "DiskMB": 0, "IOPS": 0, "Networks": null, "Devices": null,
+    });
+    add_newer_resources(&mut resources, version);
+    let run_for = format!("{}s", spec.run_time.max.as_secs());
+    let mut row = json!({
+        "Name": task.name,
+        "Driver": "docker",
+        "Config": {"image": "build", "run_for": run_for},
+        "Resources": resources,
+        "Lifecycle": lifecycle(task),
+        "RestartPolicy": restart_policy(version),
+        "LogConfig": {"MaxFiles": 10, "MaxFileSizeMB": 10},
+        "KillTimeout": 5_000_000_000_u64,
+        "KillSignal": "", "Kind": "", "User": "", "Leader": false, "ShutdownDelay": 0,
+        "Affinities": null, "Artifacts": null, "CSIPluginConfig": null, "Constraints": null, "DispatchPayload": null,
+        "Env": null, "Meta": null, "ScalingPolicies": null, "Services": null, "Templates": null, "Vault": null,
+        "VolumeMounts": null,
+    });
+    if version >= since::WORKLOAD_IDENTITY {
+        row["LogConfig"]["Disabled"] = json!(false);
+        row["Identity"] = identity();
+        for newer in ["Actions", "Consul", "Identities"] {
+            row[newer] = Value::Null;
+        }
+    }
+    if version >= since::ELEVEN {
+        row["Schedule"] = Value::Null;
+        row["Secrets"] = Value::Null;
+    }
+    row
+}
+
+fn identity() -> Value {
+    json!({
+        "Name": "default", "Audience": ["nomadproject.io"], "ChangeMode": "", "ChangeSignal": "", "Env": false,
+        "File": false, "Filepath": "", "ServiceName": "", "TTL": 0, "ExtraClaims": null,
+    })
+}

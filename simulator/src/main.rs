@@ -1,0 +1,117 @@
+//! Serves a lively model of a Nomad cluster, or recorded answers, until it is interrupted.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use clap::Parser;
+use nomad_simulator::cluster::GcSettings;
+use nomad_simulator::{Backend, Recording, Scenario, Settings, SharedCluster, Simulator, Version};
+use tracing_subscriber::EnvFilter;
+
+/// How much of the scenario has happened before anybody looks.
+const PRELUDE: Duration = Duration::from_secs(3600);
+/// How often the cluster's clock follows the real one.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A Nomad API without Nomad: a small build farm that lives in memory, or what real agents once answered.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:4646")]
+    listen: SocketAddr,
+    /// The seed of all chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The Nomad version to play.
+    #[arg(long, default_value_t = Version::LATEST)]
+    nomad_version: Version,
+    /// Simulated seconds in a second.
+    #[arg(long, default_value_t = 1.0, value_parser = speed)]
+    speed: f64,
+    /// How many clients.
+    #[arg(long, default_value_t = 12)]
+    clients: usize,
+    /// How many servers.
+    #[arg(long, default_value_t = 3)]
+    servers: usize,
+    /// A folder of recorded answers to serve instead.
+    #[arg(long)]
+    replay: Option<PathBuf>,
+    /// What to log, as in `debug` or `nomad_simulator=trace`.
+    #[arg(long, default_value = "info")]
+    log: String,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let valid = |speed: &f64| speed.is_finite() && (0.0..=3600.0).contains(speed);
+    text.parse().ok().filter(valid).ok_or_else(|| "not a number from 0 to 3600".to_owned())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(EnvFilter::new(&args.log))
+        .init();
+    match run(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "cannot serve");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> std::io::Result<()> {
+    let (backend, version) = match &args.replay {
+        Some(folder) => {
+            let recording = Recording::load(folder)?;
+            let version = recording.version();
+            (Backend::Replay(recording), version)
+        }
+        None => (Backend::Cluster(demonstrate(args)), args.nomad_version),
+    };
+    let simulator = Simulator::start_on(args.listen, backend).await?;
+    tracing::info!("Nomad {version} is simulated at {}", simulator.url());
+    tokio::signal::ctrl_c().await?;
+    simulator.stop().await;
+    Ok(())
+}
+
+/// Starts the scenario, an hour ago, and lets it follow the real clock from now on.
+fn demonstrate(args: &Args) -> SharedCluster {
+    let settings = Settings {
+        seed: args.seed,
+        version: args.nomad_version,
+        servers: args.servers,
+        start: SystemTime::now() - PRELUDE,
+        memory_oversubscription: true,
+        // Nomad would keep finished builds for hours; the last few hundred show as much.
+        gc: GcSettings { job: Duration::from_secs(1200), ..GcSettings::default() },
+        ..Settings::default()
+    };
+    let (mut cluster, mut scenario) = Scenario::new(settings, args.clients);
+    scenario.advance(&mut cluster, PRELUDE);
+    let shared: SharedCluster = Arc::new(Mutex::new(cluster));
+    let cluster = Arc::clone(&shared);
+    let speed = args.speed;
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(TICK);
+        let mut last = Instant::now();
+        loop {
+            ticks.tick().await;
+            let elapsed = last.elapsed();
+            last += elapsed;
+            let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
+            scenario.advance(&mut cluster, elapsed.mul_f64(speed));
+        }
+    });
+    shared
+}

@@ -1,0 +1,200 @@
+//! The life of jobs.
+
+use std::collections::BTreeMap;
+
+use nomad_simulator::cluster::{JobKey, JobSpec, JobStatus, JobType, Outcome, Reschedule};
+use serde_json::{Value, json};
+
+use crate::world::{HOUR, World, build, empty, seconds};
+
+fn status(world: &World, id: &str) -> Option<JobStatus> {
+    let ledger = world.cluster.ledger();
+    let record = ledger.history.iter().find(|record| record.key.id == id).expect("submitted");
+    assert_eq!(record.purged, !ledger.jobs.keys().any(|_| !record.purged) && record.purged);
+    let key = (record.key.namespace.clone(), record.job_type);
+    let statuses = [JobStatus::Pending, JobStatus::Running, JobStatus::Dead];
+    statuses.into_iter().find(|status| ledger.jobs.contains_key(&(key.0.clone(), key.1, *status)))
+}
+
+fn outcome(world: &World, id: &str) -> Option<Outcome> {
+    let ledger = world.cluster.ledger();
+    let record = ledger.history.iter().find(|record| record.key.id == id).expect("submitted");
+    record.completion.map(|completion| completion.outcome)
+}
+
+#[test]
+fn a_build_is_pending_then_running_then_dead() {
+    let mut world = empty("2.0.5", 1);
+    world.cluster.submit(build("b").running_for(seconds(10)));
+    assert_eq!(status(&world, "b"), Some(JobStatus::Pending));
+    world.cluster.advance(std::time::Duration::from_millis(200));
+    assert_eq!(status(&world, "b"), Some(JobStatus::Running), "placed is running, started or not");
+    world.cluster.advance(seconds(15));
+    assert_eq!(status(&world, "b"), Some(JobStatus::Dead));
+    assert_eq!(outcome(&world, "b"), Some(Outcome::Complete));
+}
+
+#[test]
+fn a_failed_build_is_dead_unless_it_is_tried_again() {
+    let mut world = empty("2.0.5", 1);
+    let job = build("b").running_for(seconds(5));
+    world
+        .cluster
+        .submit(JobSpec { reschedule: Reschedule { attempts: Some(1), delay: seconds(10) }, ..job.clone() });
+    world.cluster.fail_next_allocations("ci", "b", 1);
+    world.cluster.advance(seconds(10));
+    assert_eq!(status(&world, "b"), Some(JobStatus::Pending), "it waits to be tried again");
+    world.cluster.advance(seconds(20));
+    assert_eq!(status(&world, "b"), Some(JobStatus::Dead));
+    assert_eq!(outcome(&world, "b"), Some(Outcome::Failed), "an allocation of it did fail");
+
+    world.cluster.submit(JobSpec { id: "once".to_owned(), ..job.failing(1.0) });
+    world.cluster.advance(seconds(10));
+    assert_eq!(outcome(&world, "once"), Some(Outcome::Failed));
+}
+
+#[tokio::test]
+async fn a_failing_service_is_tried_later_and_later() {
+    let mut world = empty("1.4.14", 1);
+    world.cluster.submit(JobSpec::service("crashy").failing(1.0).running_for(seconds(1)));
+    world.cluster.advance(seconds(120));
+    assert_eq!(status(&world, "crashy"), Some(JobStatus::Pending), "1.4 forgets the deployment");
+    let served = world.serve().await;
+    let rows = served.rows("/v1/job/crashy/allocations").await;
+    assert_eq!(rows.len(), 3, "after 30 and 60 more seconds");
+    let tries = |row: &Value| row["RescheduleTracker"]["Events"].as_array().map_or(0, Vec::len);
+    let mut tried: Vec<_> = rows.iter().map(tries).collect();
+    tried.sort_unstable();
+    assert_eq!(tried, [0, 1, 2]);
+    let waiting = served.rows("/v1/evaluations?namespace=*&status=pending").await;
+    assert_eq!(waiting[0]["StatusDescription"], "created for delayed rescheduling");
+    assert!(waiting[0]["WaitUntil"].is_string());
+}
+
+#[tokio::test]
+async fn deployments_succeed_or_fail() {
+    let mut world = empty("2.0.5", 1);
+    world.cluster.submit(JobSpec::service("web").with_count(2));
+    world.cluster.submit(JobSpec::service("crashy").failing(1.0).running_for(seconds(1)));
+    world.cluster.advance(seconds(5));
+    let served = world.serve().await;
+    let statuses = async || {
+        let rows = served.rows("/v1/deployments?namespace=*").await;
+        let pairs = rows.iter().map(|row| (row["JobID"].clone(), row["Status"].clone()));
+        pairs.map(|(job, status)| (job.to_string(), status.to_string())).collect::<BTreeMap<_, _>>()
+    };
+    let pairs = |web: &str, crashy: &str| {
+        let quoted = |text: &str| format!("{text:?}");
+        BTreeMap::from([(quoted("web"), quoted(web)), (quoted("crashy"), quoted(crashy))])
+    };
+    assert_eq!(statuses().await, pairs("running", "running"));
+    served.cluster().advance(seconds(20));
+    assert_eq!(statuses().await, pairs("successful", "running"));
+    served.cluster().advance(seconds(600));
+    assert_eq!(statuses().await, pairs("successful", "failed"));
+}
+
+#[tokio::test]
+async fn a_stopped_job_is_dead_and_its_allocations_stop() {
+    let mut world = empty("2.0.5", 1);
+    world.cluster.submit(JobSpec::service("web").with_count(2));
+    world.cluster.advance(seconds(20));
+    world.cluster.stop_job("default", "web", false);
+    world.cluster.advance(seconds(1));
+    assert_eq!(status(&world, "web"), Some(JobStatus::Dead), "although its allocations still stop");
+    assert_eq!(outcome(&world, "web"), Some(Outcome::Stopped));
+    world.cluster.advance(seconds(10));
+    let served = world.serve().await;
+    let rows = served.rows("/v1/allocations").await;
+    assert!(rows.iter().all(|row| row["DesiredStatus"] == "stop" && row["ClientStatus"] == "complete"));
+    let job = served.rows("/v1/jobs").await.remove(0);
+    assert_eq!((&job["Stop"], &job["Status"]), (&json!(true), &json!("dead")));
+    let summary = &job["JobSummary"]["Summary"]["group"];
+    assert_eq!((&summary["Complete"], &summary["Running"]), (&json!(2), &json!(0)));
+}
+
+#[test]
+fn a_purge_is_not_a_completion() {
+    let mut world = empty("2.0.5", 1);
+    world.cluster.submit(build("b"));
+    world.cluster.advance(seconds(5));
+    world.cluster.stop_job("ci", "b", true);
+    let ledger = world.cluster.ledger();
+    assert!(ledger.jobs.is_empty() && ledger.history[0].purged);
+    assert_eq!(ledger.history[0].completion, None);
+    world.cluster.advance(seconds(10));
+    assert!(world.cluster.ledger().loads[&world.nodes[0]].live.is_empty(), "its allocation has stopped");
+}
+
+#[tokio::test]
+async fn templates_run_and_their_children_work() {
+    let mut world = empty("2.0.5", 1);
+    world.cluster.submit(JobSpec::batch("nightly").every(seconds(60)).running_for(seconds(20)));
+    world.cluster.submit(JobSpec::batch("deploy").dispatched().running_for(HOUR));
+    assert_eq!(world.cluster.dispatch(&JobKey::new("default", "nightly")), None, "not a parameterized job");
+    let child = world.cluster.dispatch(&JobKey::new("default", "deploy")).expect("a child");
+    let shape = child
+        .strip_prefix("deploy/dispatch-")
+        .and_then(|rest| rest.split_once('-'))
+        .expect("as Nomad has it");
+    assert!(shape.0.parse::<u64>().is_ok() && shape.1.len() == 8, "{child}");
+    world.cluster.advance(seconds(150));
+    let ledger = world.cluster.ledger();
+    let running = BTreeMap::from([(("default".to_owned(), JobStatus::Running), 1)]);
+    assert_eq!((ledger.periodic, ledger.parameterized), (running.clone(), running));
+    assert_eq!(ledger.history.len(), 3, "two launches and a dispatch, no templates");
+
+    let served = world.serve().await;
+    let rows = served.rows("/v1/jobs?filter=ParentID+!=+%60%60").await;
+    assert!(rows[0]["ID"].as_str().is_some_and(|id| id == child) && rows[0]["ParentID"] == "deploy");
+    assert!(rows[1]["ID"].as_str().is_some_and(|id| id.starts_with("nightly/periodic-")));
+    let summary = served.object("/v1/job/nightly/summary").await;
+    assert_eq!(summary["Children"], json!({"Pending": 0, "Running": 0, "Dead": 2}));
+    for spelled in [child.clone(), child.replace('/', "%2F")] {
+        let job = served.object(&format!("/v1/job/{spelled}")).await;
+        assert_eq!((&job["ID"], &job["ParentID"]), (&json!(child), &json!("deploy")));
+        assert_eq!(served.rows(&format!("/v1/job/{spelled}/allocations")).await.len(), 1);
+    }
+}
+
+#[test]
+fn garbage_is_collected_by_age() {
+    let mut world = empty("2.0.5", 1);
+    world.cluster.submit(build("b").running_for(seconds(10)));
+    world.cluster.advance(3 * HOUR);
+    assert_eq!(world.cluster.ledger().jobs.len(), 1, "dead jobs stay four hours");
+    world.cluster.advance(2 * HOUR);
+    let ledger = world.cluster.ledger();
+    assert!(ledger.jobs.is_empty() && ledger.allocations.is_empty());
+    assert!(ledger.history[0].purged && ledger.history[0].completion.is_some(), "history forgets nothing");
+}
+
+#[tokio::test]
+async fn garbage_is_collected_on_demand() {
+    let mut world = empty("2.0.5", 2);
+    world.cluster.submit(build("done").running_for(seconds(10)));
+    world.cluster.submit(build("blocked").with_resources(90_000, 1));
+    world.cluster.submit(JobSpec::service("web"));
+    world.cluster.advance(seconds(60));
+    world.cluster.garbage_collect();
+    let served = world.serve().await;
+    let ids: Vec<_> =
+        served.rows("/v1/jobs?namespace=*").await.iter().map(|row| row["ID"].to_string()).collect();
+    assert_eq!(ids, ["\"blocked\"", "\"web\""]);
+    assert_eq!(served.rows("/v1/evaluations?namespace=*&status=blocked").await.len(), 1, "never collected");
+    assert_eq!(served.rows("/v1/allocations?namespace=*").await.len(), 1, "what runs stays");
+    served.cluster().advance(seconds(60));
+    assert_eq!(served.rows("/v1/allocations?namespace=*").await.len(), 1, "and is not placed again");
+}
+
+#[test]
+fn a_dead_child_stays_counted_when_it_is_collected() {
+    let mut world = empty("2.0.5", 1);
+    world.cluster.submit(JobSpec::batch("deploy").dispatched().running_for(seconds(5)));
+    world.cluster.dispatch(&JobKey::new("default", "deploy")).expect("a child");
+    world.cluster.advance(seconds(20));
+    world.cluster.garbage_collect();
+    let ledger = world.cluster.ledger();
+    assert!(ledger.jobs.is_empty() && ledger.history[0].purged);
+    assert_eq!(ledger.history[0].job_type, JobType::Batch);
+}

@@ -1,0 +1,215 @@
+//! Answers that nobody hopes for: served, never a panic, never a wrong number.
+
+use bytes::Bytes;
+use nomad_simulator::{Fault, Simulator};
+
+use crate::support::collect::{Collector, collect};
+use crate::support::exposition::Exposition;
+use crate::support::recordings;
+
+/// A recorded cluster in which one list is another.
+async fn with_body(path: &str, body: &str) -> Exposition {
+    let simulator = recordings::replay("2.0.5").await;
+    simulator.faults().set(path, Fault::Body(Bytes::copy_from_slice(body.as_bytes())));
+    collect(&simulator.url(), &[]).await
+}
+
+fn is_up(shown: &Exposition, source: &str) -> Option<f64> {
+    shown.value("nomad_exporter_source_up", &[("source", source)])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_source_leaves_the_others_alone() {
+    let simulator = recordings::replay("2.0.5").await;
+    simulator.faults().set("/v1/evaluations", Fault::Status { code: 403, body: "Permission denied".into() });
+    let shown = collect(&simulator.url(), &[]).await;
+    assert_eq!(is_up(&shown, "evaluations"), Some(0.0));
+    assert_eq!(shown.value("nomad_up", &[]), Some(0.0));
+    assert_eq!(shown.find("nomad_blocked_evaluations", &[]).count(), 0, "absent, not 0");
+    let refused = [("endpoint", "evaluations"), ("reason", "forbidden")];
+    assert_eq!(
+        shown.value("nomad_exporter_api_requests_total", &refused),
+        Some(1.0),
+        "a refusal is not retried"
+    );
+    for source in ["jobs", "nodes", "allocations", "host_stats", "finished_jobs"] {
+        assert_eq!(is_up(&shown, source), Some(1.0), "{source}");
+    }
+    assert_eq!(shown.sum("nomad_jobs", &[("status", "pending")]), Some(3.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_nulls_is_there_and_has_nothing() {
+    let nulls = r#"[{"ID":"n1","Name":null,"Status":null,"Drain":null,"SchedulingEligibility":null,"Drivers":null,
+        "NodeResources":null,"ReservedResources":null,"LastDrain":null,"NodePool":null,"NodeClass":null},
+        {"ID":"n2","Name":"b","Status":"hibernating","Drivers":{"docker":null},"NodeResources":{"Cpu":null,
+        "Memory":{"MemoryMB":null},"Disk":{"DiskMB":-7}},"LastDrain":{"StartedAt":null,"Status":null}}]"#;
+    let shown = with_body("/v1/nodes", nulls).await;
+    assert_eq!(is_up(&shown, "nodes"), Some(1.0));
+    assert_eq!(shown.sum("nomad_nodes", &[("state", "other")]), Some(2.0));
+    assert_eq!(shown.sum("nomad_nodes", &[("state", "active")]), Some(0.0));
+    assert_eq!(shown.find("nomad_node_info", &[]).count(), 2);
+    assert_eq!(shown.find("nomad_node_allocatable_cpu_hertz", &[]).count(), 0);
+    assert_eq!(shown.value("nomad_node_allocatable_disk_bytes", &[("node_id", "n2")]), Some(0.0));
+    assert_eq!(shown.find("nomad_node_drained", &[]).count(), 0);
+    assert_eq!(shown.find("nomad_node_host_stats_up", &[]).count(), 0, "only ready nodes are asked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_jobs_are_counted_and_nothing_is_invented() {
+    let jobs = r#"[{"ID":"no-summary","Namespace":"ci","Type":"batch","Status":"pending","JobSummary":null},
+        {"ID":"new-status","Namespace":"ci","Type":"batch","Status":"napping","SubmitTime":null},
+        {"ID":"new-type","Namespace":"ci","Type":"quantum","Status":"running"},
+        {"ID":"negative","Namespace":"ci","Type":"batch","Status":"running",
+         "JobSummary":{"Summary":{"a":{"Queued":-3},"b":{"Queued":2},"c":null}}},
+        {"ID":"future","Namespace":"ci","Type":"batch","Status":"pending","SubmitTime":4000000000000000000},
+        null, {}]"#;
+    let shown = with_body("/v1/jobs", jobs).await;
+    let jobs = |job_type, status| {
+        shown.value("nomad_jobs", &[("namespace", "ci"), ("job_type", job_type), ("status", status)])
+    };
+    assert_eq!(jobs("batch", "pending"), Some(2.0));
+    assert_eq!(jobs("batch", "other"), Some(1.0));
+    assert_eq!(jobs("other", "running"), Some(1.0));
+    assert_eq!(jobs("service", "running"), Some(0.0));
+    assert_eq!(shown.sum("nomad_queued_allocations", &[("namespace", "ci")]), Some(2.0));
+    // A job without a submit time has no age; one from the future has not waited.
+    let ages = |le| shown.value("nomad_pending_jobs_age_seconds_bucket", &[("namespace", "ci"), ("le", le)]);
+    assert_eq!((ages("10.0"), ages("+Inf")), (Some(1.0), Some(1.0)));
+    assert_eq!(shown.find("nomad_pending_job_submit_timestamp_seconds", &[]).count(), 1);
+    assert_eq!(
+        shown.value("nomad_jobs", &[("namespace", ""), ("job_type", "other"), ("status", "other")]),
+        Some(1.0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn allocations_without_resources_make_sums_absent_and_counts_right() {
+    let node = recordings::rows("2.0.5", "nodes.json")[0]["ID"].as_str().unwrap().to_owned();
+    let allocations = format!(
+        r#"[{{"NodeID":"{node}","Namespace":"ci","JobType":"batch","ClientStatus":"running"}},
+            {{"NodeID":"{node}","Namespace":"ci","JobType":"batch","ClientStatus":"dreaming","AllocatedResources":null}},
+            {{"NodeID":null,"ClientStatus":null}}]"#
+    );
+    let shown = with_body("/v1/allocations", &allocations).await;
+    assert_eq!(
+        shown.value("nomad_node_allocations", &[("node_id", &node), ("client_status", "running")]),
+        Some(1.0)
+    );
+    assert_eq!(
+        shown.value("nomad_node_allocations", &[("node_id", &node), ("client_status", "other")]),
+        Some(1.0)
+    );
+    assert_eq!(shown.value("nomad_node_allocated_cpu_hertz", &[("node_id", &node)]), None);
+    assert_eq!(shown.find("nomad_node_allocated_cpu_hertz", &[]).count(), 3, "other nodes hold nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_cluster_shows_zeros() {
+    let simulator = recordings::replay("2.0.5").await;
+    for path in ["/v1/jobs", "/v1/nodes", "/v1/allocations", "/v1/evaluations"] {
+        simulator.faults().set(path, Fault::Body(Bytes::from_static(b"[]")));
+    }
+    let shown = collect(&simulator.url(), &[]).await;
+    assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
+    assert_eq!(shown.sum("nomad_jobs", &[("status", "pending")]), Some(0.0));
+    assert_eq!(shown.sum("nomad_allocations", &[("client_status", "failed")]), Some(0.0));
+    assert_eq!(shown.sum("nomad_blocked_evaluations_by_reason", &[]), Some(0.0));
+    assert_eq!(shown.find("nomad_nodes", &[]).count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_cannot_be_read_take_down_their_source_alone() {
+    for (fault, reason) in [
+        (Fault::Body(Bytes::from_static(b"<html>Bad gateway</html>")), "decode"),
+        (Fault::Body(Bytes::from_static(b"")), "decode"),
+        (Fault::Body(Bytes::from_static(b"[{\"ID\":7}]")), "decode"),
+        (Fault::Body(Bytes::from_static(b"[] trailing")), "decode"),
+        (Fault::Body(Bytes::from_static(b"[{\"ID\":\"\xff\"}]")), "decode"),
+        (Fault::Truncate(500), "connect"),
+        (Fault::Close, "connect"),
+        (Fault::Status { code: 429, body: "too many".into() }, "throttled"),
+        (Fault::Status { code: 500, body: "No cluster leader".into() }, "http"),
+        (Fault::Status { code: 404, body: "".into() }, "not_found"),
+        (Fault::Status { code: 307, body: "".into() }, "http"),
+    ] {
+        let simulator = recordings::replay("2.0.5").await;
+        simulator.faults().set("/v1/nodes", fault.clone());
+        let shown = collect(&simulator.url(), &[]).await;
+        let failed = [("endpoint", "nodes"), ("reason", reason)];
+        assert_eq!(shown.value("nomad_exporter_api_requests_total", &failed), Some(1.0), "{fault:?}");
+        assert_eq!(is_up(&shown, "nodes"), Some(0.0), "{fault:?}");
+        assert_eq!(shown.find("nomad_nodes", &[]).count(), 0, "{fault:?}");
+        assert_eq!(is_up(&shown, "jobs"), Some(1.0), "{fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hanging_client_is_shown_and_delays_no_other() {
+    let simulator = recordings::replay("2.0.5").await;
+    let hanging = recordings::rows("2.0.5", "nodes.json")[1]["ID"].as_str().unwrap().to_owned();
+    simulator.faults().set(&format!("/v1/client/stats?node_id={hanging}"), Fault::Hang);
+    let shown = collect(&simulator.url(), &["--collect.host-stats-timeout", "200ms"]).await;
+    assert_eq!(is_up(&shown, "host_stats"), Some(1.0));
+    assert_eq!(shown.value("nomad_node_host_stats_up", &[("node_id", &hanging)]), Some(0.0));
+    assert_eq!(shown.sum("nomad_node_host_stats_up", &[]), Some(3.0));
+    assert_eq!(shown.find("nomad_node_host_memory_total_bytes", &[]).count(), 3);
+    let timed_out = [("endpoint", "client_stats"), ("reason", "timeout")];
+    assert_eq!(shown.value("nomad_exporter_api_requests_total", &timed_out), Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nomad_that_hangs_is_given_up() {
+    let simulator = recordings::replay("2.0.5").await;
+    simulator.faults().set("/v1/jobs", Fault::Hang);
+    let shown = collect(&simulator.url(), &["--nomad.timeout", "300ms"]).await;
+    assert_eq!(is_up(&shown, "jobs"), Some(0.0));
+    let timed_out = [("endpoint", "jobs"), ("reason", "timeout")];
+    // The live list and the dead one.
+    assert_eq!(shown.value("nomad_exporter_api_requests_total", &timed_out), Some(2.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_above_the_cap_is_not_read_to_its_end() {
+    let simulator = recordings::replay("2.0.5").await;
+    let shown = collect(&simulator.url(), &["--nomad.max-list-bytes", "2000"]).await;
+    assert_eq!(is_up(&shown, "jobs"), Some(0.0));
+    let cut = [("endpoint", "nodes"), ("reason", "too_large")];
+    assert_eq!(shown.value("nomad_exporter_api_requests_total", &cut), Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_address_is_asked_when_one_fails() {
+    let broken = Simulator::start(nomad_simulator::Backend::Replay(recording("2.0.5"))).await.unwrap();
+    broken.faults().set("", Fault::Status { code: 500, body: "No cluster leader".into() });
+    let whole = recordings::replay("2.0.5").await;
+    let shown = collect(&format!("{},{}", broken.url(), whole.url()), &[]).await;
+    assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
+    assert_eq!(broken.requests().len(), 1, "the address that answers is kept");
+}
+
+fn recording(name: &str) -> nomad_simulator::Recording {
+    let folder = crate::support::path("tests/fixtures/recordings").join(name);
+    nomad_simulator::Recording::load(&folder).unwrap()
+}
+
+/// Label values of any kind come out as they went in, and the format stays whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn strange_names_are_escaped() {
+    let name = "a \"quoted\\\" name\nof two lines {le=\"1\"} \u{202e}rtl";
+    let body = serde_json::json!([{"ID": "n1", "Name": name, "Status": "ready", "SchedulingEligibility": "eligible"}]);
+    let shown = with_body("/v1/nodes", &body.to_string()).await;
+    assert_eq!(shown.find("nomad_node_state", &[("node", name)]).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cap_cuts_is_counted() {
+    let simulator = recordings::replay("2.0.5").await;
+    let collector = Collector::new(&simulator.url(), &["--collect.max-series-per-family", "10"]);
+    collector.refresh().await;
+    let shown = collector.exposition();
+    assert_eq!(shown.find("nomad_jobs", &[]).count(), 10);
+    assert_eq!(shown.value("nomad_exporter_series_dropped", &[("family", "nomad_jobs")]), Some(14.0));
+    assert_eq!(shown.value("nomad_exporter_series", &[]), Some(shown.samples().len() as f64));
+    assert!(collector.snapshot().is_up());
+}

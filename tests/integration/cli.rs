@@ -1,0 +1,77 @@
+//! The command line, as its user types it.
+
+use crate::support::process::{exporter, run};
+use crate::support::recordings;
+
+/// Runs a command line that cannot work; returns what it said.
+fn refused(arguments: &[&str]) -> String {
+    let (code, stdout, stderr) = run(exporter(arguments));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}: {stderr}");
+    stderr
+}
+
+#[test]
+fn wrong_input_is_refused_with_a_sentence_that_names_the_flag() {
+    for (arguments, sentence) in [
+        (&["--nomad.adress", "http://nomad"][..], "unexpected argument '--nomad.adress'"),
+        (&["--collect.interval", "often"], "invalid value 'often' for '--collect.interval"),
+        (&["--log.level", "loud"], "[possible values: error, warn, info, debug, trace]"),
+        (&["explode"], "unrecognized subcommand 'explode'"),
+        (
+            &["--nomad.address", "nomad:4646"],
+            "nomad-exporter: --nomad.address: `nomad:4646` is not an address of Nomad",
+        ),
+        (&["--nomad.token-file", "/nowhere"], "nomad-exporter: --nomad.token-file: cannot read /nowhere"),
+        (
+            &["--web.listen-address", "localhost"],
+            "nomad-exporter: --web.listen-address: cannot listen on `localhost`",
+        ),
+        (
+            &["--nomad.address", "https://127.0.0.1:4646", "--nomad.ca-file", "/nowhere"],
+            "nomad-exporter: cannot read the certificate authority /nowhere",
+        ),
+    ] {
+        let said = refused(arguments);
+        assert!(said.contains(sentence), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_a_failure_and_not_a_usage_error() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, stderr) = run(exporter(&["--web.listen-address", &address]));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains(&format!("--web.listen-address: cannot listen on {address}: ")), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_prints_metrics_and_verdicts() {
+    let simulator = recordings::replay("2.0.5").await;
+    let (code, stdout, stderr) = check(&simulator.url()).await;
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.starts_with("# HELP nomad_jobs "), "{stdout}");
+    assert!(stderr.contains("ok      jobs: 23 rows\n"), "{stderr}");
+    assert_eq!(stderr.lines().count(), nomad_exporter::collect::SOURCES.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_the_capability_that_a_token_lacks() {
+    let simulator = recordings::replay("2.0.5-acl-bad-token").await;
+    let (code, stdout, stderr) = check(&simulator.url()).await;
+    assert_eq!(code, Some(1));
+    assert!(stdout.contains("nomad_up 0\n") && !stdout.contains("nomad_jobs{"), "{stdout}");
+    let line = |source: &str| stderr.lines().find(|line| line.contains(source)).unwrap().to_owned();
+    assert!(line(" jobs: ").contains("Permission denied"), "{stderr}");
+    assert!(
+        line(" jobs: ").contains(r#"must grant namespace "*" { capabilities = ["list-jobs"] }"#),
+        "{stderr}"
+    );
+    assert!(line(" nodes: ").contains(r#"must grant node { policy = "read" }"#), "{stderr}");
+}
+
+async fn check(nomad: &str) -> (Option<i32>, String, String) {
+    let command = exporter(&["check", "--nomad.address", nomad]);
+    tokio::task::spawn_blocking(|| run(command)).await.unwrap()
+}

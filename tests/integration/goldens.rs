@@ -1,0 +1,46 @@
+//! What the exporter shows of each recorded cluster, line by line.
+//!
+//! `UPDATE_GOLDENS=1 cargo test goldens` writes them anew; read the difference before committing it.
+
+use crate::support::collect::Collector;
+use crate::support::{path, read, recordings};
+
+/// Families that differ from run to run or build to build: times of this run, its process, its compiler.
+const VOLATILE: [&str; 5] = [
+    "nomad_exporter_source_refresh_duration_seconds",
+    "nomad_exporter_api_request_duration_seconds",
+    "nomad_exporter_api_response_bytes_total",
+    "nomad_exporter_build_info",
+    "process_",
+];
+
+/// The exposition without the families that differ from run to run.
+pub(crate) fn stable(text: &str) -> String {
+    let is_stable = |line: &&str| {
+        let name = line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ");
+        !VOLATILE.iter().any(|volatile| name.starts_with(volatile))
+    };
+    text.lines().filter(is_stable).flat_map(|line| [line, "\n"]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_clusters_look_as_they_did() {
+    let mut different = Vec::new();
+    for name in recordings::ALL {
+        let simulator = recordings::replay(name).await;
+        let collector = Collector::new(&simulator.url(), &[]);
+        collector.refresh().await;
+        // The port differs from run to run; it stands only in logs.
+        let shown = stable(&collector.text());
+        let golden = format!("tests/goldens/{name}.prom");
+        if std::env::var_os("UPDATE_GOLDENS").is_some() {
+            std::fs::write(path(&golden), &shown).unwrap();
+        }
+        if read(&golden) != shown {
+            let received = std::env::temp_dir().join(format!("{name}.received.prom"));
+            std::fs::write(&received, &shown).unwrap();
+            different.push(format!("{golden} and {}", received.display()));
+        }
+    }
+    assert!(different.is_empty(), "these differ:\n{}", different.join("\n"));
+}

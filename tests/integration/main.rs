@@ -1,0 +1,21 @@
+//! The exporter against recorded answers of real Nomad agents, against the simulated cluster, and between the
+//! programs that its users run beside it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on panics, and one that is skipped says so"
+)]
+
+mod arithmetic;
+mod bad_input;
+mod cardinality;
+mod cli;
+mod formats;
+mod goldens;
+mod prometheus;
+mod rooms;
+mod scheduling;
+mod serving;
+mod support;

@@ -1,0 +1,143 @@
+//! The shape of the house: dependencies point one way, and what is generated or named stands in step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use nomad_exporter::metrics::families;
+
+use crate::support::process::{exporter, run};
+use crate::support::{path, read};
+
+/// What each room may use. `terms` is Nomad's vocabulary, which every room speaks.
+const MAY_USE: [(&str, &[&str]); 9] = [
+    ("terms", &[]),
+    ("nomad", &["terms"]),
+    ("snapshot", &["terms"]),
+    ("collect", &["nomad", "snapshot", "terms"]),
+    ("metrics", &["snapshot", "terms"]),
+    ("exposition", &["metrics"]),
+    ("web", &["exposition"]),
+    ("config", &["collect", "nomad", "web"]),
+    ("commands", &["collect", "config", "exposition", "metrics", "nomad", "web"]),
+];
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => rust_files(&path),
+            false => vec![path],
+        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
+}
+
+/// The rooms that a file names behind `crate::`, whether singly or in braces.
+fn used_rooms(source: &str, rooms: &BTreeSet<&str>) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for after in source.split("crate::").skip(1) {
+        let group = match after.strip_prefix('{') {
+            Some(inner) => inner.split('}').next().unwrap(),
+            None => after,
+        };
+        for path in group.split(',').take(if after.starts_with('{') { usize::MAX } else { 1 }) {
+            let name: String = path.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if rooms.contains(name.as_str()) {
+                used.insert(name);
+            }
+        }
+    }
+    used
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let may_use: BTreeMap<&str, &[&str]> = MAY_USE.into_iter().collect();
+    let rooms: BTreeSet<&str> = may_use.keys().copied().collect();
+    let mut seen = BTreeSet::new();
+    for file in rust_files(&path("src")) {
+        let relative = file.strip_prefix(path("src")).unwrap();
+        let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
+        let room = first.trim_end_matches(".rs");
+        if matches!(room, "lib" | "main") {
+            continue;
+        }
+        assert!(rooms.contains(room), "{room} is a new room: say in this test what it may use");
+        seen.insert(room.to_owned());
+        let source = std::fs::read_to_string(&file).unwrap();
+        for used in used_rooms(&source, &rooms) {
+            let allowed = used == room || may_use[room].contains(&used.as_str());
+            assert!(allowed, "{}: {room} may not use {used}", relative.display());
+        }
+    }
+    assert_eq!(seen.len(), rooms.len(), "a room of this test is gone");
+}
+
+/// `metrics` sees neither JSON nor HTTP, and only `web` serves.
+#[test]
+fn crates_stay_in_their_rooms() {
+    for (room, banned) in [
+        ("metrics", &["serde", "serde_json", "reqwest", "hyper", "http", "tokio"][..]),
+        ("snapshot", &["serde", "serde_json", "reqwest", "hyper", "http", "tokio", "prometheus"]),
+        ("exposition", &["serde", "serde_json", "reqwest", "hyper", "tokio"]),
+        ("collect", &["reqwest", "hyper", "http", "prometheus"]),
+        ("web", &["reqwest", "serde_json", "prometheus"]),
+    ] {
+        for file in rust_files(&path("src").join(room)) {
+            let source = std::fs::read_to_string(&file).unwrap();
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            for name in banned {
+                let uses = code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+                let found = uses.into_iter().any(|word| word.starts_with(&format!("{name}::")));
+                assert!(!found, "{} uses {name}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_metrics_reference_is_in_step() {
+    let (code, stdout, _) = run(exporter(&["metrics"]));
+    assert_eq!(code, Some(0));
+    assert!(stdout == read("docs/metrics.md"), "docs/metrics.md is out of step: run `make doc`");
+}
+
+/// What README, alerts and dashboards name, the code has.
+#[test]
+fn only_families_that_exist_are_named() {
+    let known: BTreeSet<&str> = families().map(|family| family.name).collect();
+    let mut files = vec![path("README.md")];
+    for folder in ["alerts", "dashboards", "docs"] {
+        files.extend(files_below(&path(folder)));
+    }
+    for file in files {
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
+            let name = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|ending| word.strip_suffix(ending))
+                .unwrap_or(word);
+            let is_family = name.starts_with("nomad_") && !name.ends_with('_');
+            // The names of the crates.
+            let is_code = ["nomad_exporter", "nomad_simulator"].contains(&name);
+            assert!(!is_family || is_code || known.contains(name), "{} names {name}", file.display());
+        }
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+/// Files stay short enough to be read in one go; only tables may be longer.
+#[test]
+fn files_are_short() {
+    for folder in ["src", "simulator/src"] {
+        for file in rust_files(&path(folder)) {
+            let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+            assert!(lines <= 500, "{} has {lines} lines: split it by what it holds", file.display());
+        }
+    }
+}

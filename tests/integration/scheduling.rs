@@ -1,0 +1,81 @@
+//! When sources are refreshed, under a clock that the tests move.
+
+use std::time::Duration;
+
+use nomad_exporter::collect;
+use nomad_simulator::Fault;
+
+use crate::support::collect::Collector;
+use crate::support::recordings;
+
+fn lists(requests: &[nomad_simulator::LoggedRequest], path: &str, filter: &str) -> usize {
+    let matches =
+        |request: &&nomad_simulator::LoggedRequest| request.path == path && request.query.contains(filter);
+    requests.iter().filter(matches).count()
+}
+
+/// Live lists are read every interval, history less often, and never twice at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn live_sources_are_read_more_often_than_history() {
+    let simulator = recordings::replay("2.0.5").await;
+    let arguments = ["--collect.interval", "100ms", "--collect.history-interval", "1s"];
+    let collector = Collector::new(&simulator.url(), &arguments);
+    let running = tokio::spawn(collect::run(collector.context.clone()));
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    running.abort();
+    let requests = simulator.requests();
+    let live = lists(&requests, "/v1/jobs", "%21%3D");
+    let dead = lists(&requests, "/v1/jobs", "%3D%3D");
+    assert!((12..=28).contains(&live), "{live} live lists in 25 intervals");
+    assert!((2..=4).contains(&dead), "{dead} lists of dead jobs in 2.5 intervals");
+}
+
+/// Where filters are ignored, one full list serves both.
+#[tokio::test(flavor = "multi_thread")]
+async fn old_servers_are_asked_once_for_live_and_dead() {
+    let simulator = recordings::replay("1.1.18").await;
+    let collector = Collector::new(&simulator.url(), &[]);
+    collector.refresh().await;
+    let requests = simulator.requests();
+    for path in ["/v1/jobs", "/v1/allocations"] {
+        assert_eq!(lists(&requests, path, ""), 1, "{path}");
+        assert_eq!(lists(&requests, path, "filter"), 0, "{path}");
+    }
+    let shown = collector.exposition();
+    assert_eq!(shown.sum("nomad_jobs", &[("status", "dead")]), Some(12.0));
+    // Evaluations are asked for by namespace, since `*` would find none.
+    assert_eq!(lists(&requests, "/v1/evaluations", "namespace=ci"), 1);
+    assert_eq!(lists(&requests, "/v1/evaluations", "namespace=default"), 1);
+}
+
+/// A server that is thought to filter and does not yields a larger answer, not a wrong one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ignored_filter_changes_no_number() {
+    let old = recordings::replay("1.1.18").await;
+    let known = Collector::new(&old.url(), &[]);
+    known.refresh().await;
+    old.faults().set("/v1/agent/members", Fault::Status { code: 403, body: "Permission denied".into() });
+    let unknown = Collector::new(&old.url(), &["--no-collector.servers"]);
+    unknown.refresh().await;
+    for family in ["nomad_jobs", "nomad_allocations", "nomad_node_allocated_cpu_hertz", "nomad_jobs_finished"]
+    {
+        let of = |collector: &Collector| collector.exposition().sum(family, &[]);
+        assert_eq!(of(&known), of(&unknown), "{family}");
+    }
+}
+
+/// The terms of a drain are read once, until the node changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn drains_are_read_when_they_change() {
+    let simulator = recordings::replay("2.0.5-drain").await;
+    let collector = Collector::new(&simulator.url(), &[]);
+    collector.refresh().await;
+    collector.refresh().await;
+    let details = simulator.requests().iter().filter(|request| request.path.starts_with("/v1/node/")).count();
+    assert_eq!(details, 1);
+    let shown = collector.exposition();
+    let started = shown.value("nomad_node_drain_started_timestamp_seconds", &[("node", "client-a")]).unwrap();
+    let deadline =
+        shown.value("nomad_node_drain_deadline_timestamp_seconds", &[("node", "client-a")]).unwrap();
+    assert!((deadline - started - 7200.0).abs() < 2.0, "a drain of two hours");
+}

@@ -1,0 +1,206 @@
+//! The running exporter: what it answers, what it asks, what it logs, how it ends.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use nomad_simulator::{Fault, Simulator};
+
+use crate::support::exposition::Exposition;
+use crate::support::process::{Exporter, wait_until};
+use crate::support::recordings;
+
+const SOON: Duration = Duration::from_secs(20);
+/// Short intervals keep these tests short.
+const QUICK: [&str; 4] = ["--collect.interval", "200ms", "--collect.history-interval", "400ms"];
+
+/// A raw request, so that nothing is hidden by a client: status line and headers, and body.
+fn ask(url: &str, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
+    let host = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a complete head");
+    (String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase(), answer[end + 4..].to_vec())
+}
+
+fn status(url: &str, path: &str) -> String {
+    ask(url, "GET", path, "").0.lines().next().unwrap().split(' ').nth(1).unwrap().to_owned()
+}
+
+fn metrics(url: &str) -> Exposition {
+    let (_, body) = ask(url, "GET", "/metrics", "");
+    Exposition::parse(std::str::from_utf8(&body).unwrap())
+}
+
+async fn blocking<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(test).await.unwrap()
+}
+
+async fn running(recording: &str) -> (Simulator, Exporter) {
+    let simulator = recordings::replay(recording).await;
+    let nomad = simulator.url();
+    let exporter = blocking(move || {
+        let exporter = Exporter::start(&nomad, &QUICK);
+        wait_until(SOON, "readiness", || status(&exporter.url, "/-/ready") == "200");
+        exporter
+    })
+    .await;
+    (simulator, exporter)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn routes_formats_and_encodings() {
+    let (_simulator, exporter) = running("2.0.5").await;
+    blocking(move || {
+        let url = exporter.url.as_str();
+        for (path, expected) in [
+            ("/", "200"),
+            ("/metrics", "200"),
+            ("/metrics?collect=jobs", "200"),
+            ("/-/healthy", "200"),
+            ("/-/ready", "200"),
+            ("/metric", "404"),
+            ("/metrics/", "404"),
+            ("/-/quit", "404"),
+        ] {
+            assert_eq!(status(url, path), expected, "{path}");
+        }
+        for method in ["POST", "PUT", "DELETE", "PATCH"] {
+            let (head, _) = ask(url, method, "/metrics", "Content-Length: 0\r\n");
+            assert!(head.starts_with("http/1.1 405 ") && head.contains("\r\nallow: get, head"), "{head}");
+        }
+        let (head, body) = ask(url, "HEAD", "/metrics", "");
+        assert!(head.starts_with("http/1.1 200 ") && body.is_empty(), "{head}");
+
+        let (head, body) = ask(url, "GET", "/metrics", "");
+        assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+        assert!(
+            head.contains("vary: accept, accept-encoding") && !head.contains("content-encoding"),
+            "{head}"
+        );
+        assert!(!body.ends_with(b"# EOF\n"));
+        let (head, body) =
+            ask(url, "GET", "/metrics", "Accept: application/openmetrics-text; version=1.0.0\r\n");
+        assert!(head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{head}");
+        assert!(body.ends_with(b"# EOF\n"));
+        let (head, body) = ask(url, "GET", "/metrics", "Accept-Encoding: gzip\r\n");
+        assert!(head.contains("content-encoding: gzip"), "{head}");
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(body.as_slice()).read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("# HELP nomad_jobs "));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_get_is_sent_to_nomad() {
+    let (simulator, exporter) = running("2.0.5-drain").await;
+    blocking(move || {
+        // Several refreshes of every source, with a scrape between them.
+        let refreshes = || {
+            metrics(&exporter.url)
+                .value("nomad_exporter_api_requests_total", &[("endpoint", "namespaces"), ("reason", "ok")])
+        };
+        wait_until(SOON, "several refreshes", || refreshes().is_some_and(|count| count >= 4.0));
+    })
+    .await;
+    let requests = simulator.requests();
+    assert!(requests.len() > 30);
+    for request in requests {
+        assert_eq!(request.method, "GET", "{request:?}");
+        assert!(request.path.starts_with("/v1/"), "{request:?}");
+        assert!(request.query.contains("stale=true"), "{request:?}");
+        assert_eq!(request.accept_encoding.as_deref(), Some("gzip"), "{request:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nomad_may_be_absent_at_start() {
+    // A port on which nobody listens any more.
+    let nomad = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let exporter = blocking(move || {
+        let exporter = Exporter::start(&format!("http://{nomad}"), &QUICK);
+        exporter.wait_for_log("source=evaluations", SOON);
+        assert_eq!(status(&exporter.url, "/-/healthy"), "200");
+        assert_eq!(status(&exporter.url, "/-/ready"), "503");
+        wait_until(SOON, "the sources' failure", || {
+            metrics(&exporter.url).value("nomad_exporter_source_up", &[("source", "jobs")]) == Some(0.0)
+        });
+        let shown = metrics(&exporter.url);
+        assert_eq!(shown.value("nomad_up", &[]), Some(0.0));
+        assert_eq!(shown.find("nomad_jobs", &[]).count(), 0);
+        let failures = || {
+            let failed = [("endpoint", "jobs"), ("reason", "connect")];
+            metrics(&exporter.url).value("nomad_exporter_api_requests_total", &failed).unwrap_or_default()
+        };
+        wait_until(SOON, "several tries", || failures() >= 4.0);
+        // One line for each source, not one for each try.
+        let log = exporter.log();
+        assert_eq!(log.matches("source=jobs ").count(), 1, "{log}");
+        assert!(
+            log.contains("reason=connect") && log.contains(&format!("cannot reach http://{nomad}")),
+            "{log}"
+        );
+        exporter
+    })
+    .await;
+
+    // Nomad comes up at last.
+    let folder = crate::support::path("tests/fixtures/recordings/2.0.5");
+    let recording = nomad_simulator::Recording::load(&folder).unwrap();
+    let _simulator = Simulator::start_on(nomad, nomad_simulator::Backend::Replay(recording)).await.unwrap();
+    blocking(move || {
+        wait_until(SOON, "readiness", || status(&exporter.url, "/-/ready") == "200");
+        wait_until(SOON, "all that is required", || {
+            metrics(&exporter.url).value("nomad_up", &[]) == Some(1.0)
+        });
+        assert_eq!(exporter.log().matches("source=jobs ").count(), 2, "{}", exporter.log());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stale_data_is_withdrawn_and_comes_back() {
+    let (simulator, exporter) = running("2.0.5").await;
+    simulator.faults().set("", Fault::Status { code: 500, body: "No cluster leader".into() });
+    let exporter = blocking(move || {
+        wait_until(SOON, "the withdrawal", || metrics(&exporter.url).find("nomad_jobs", &[]).count() == 0);
+        wait_until(SOON, "nobody to be ready", || status(&exporter.url, "/-/ready") == "503");
+        let shown = metrics(&exporter.url);
+        assert_eq!(shown.value("nomad_up", &[]), Some(0.0));
+        // How old the last success is stays visible.
+        let last = [("source", "jobs")];
+        assert!(shown.value("nomad_exporter_source_last_success_timestamp_seconds", &last).is_some());
+        exporter
+    })
+    .await;
+    simulator.faults().clear();
+    blocking(move || {
+        wait_until(SOON, "recovery", || status(&exporter.url, "/-/ready") == "200");
+        wait_until(SOON, "all jobs", || {
+            metrics(&exporter.url).sum("nomad_jobs", &[("status", "running")]) == Some(17.0)
+        });
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_end_it_in_good_order() {
+    for signal in ["TERM", "INT"] {
+        let (_simulator, mut exporter) = running("2.0.5").await;
+        blocking(move || {
+            // An idle connection does not hold it up.
+            let _idle = TcpStream::connect(exporter.url.trim_start_matches("http://")).unwrap();
+            exporter.signal(signal);
+            assert_eq!(exporter.wait(Duration::from_secs(12)).code(), Some(0));
+            assert!(exporter.log().contains("message=stopped"), "{}", exporter.log());
+        })
+        .await;
+    }
+}

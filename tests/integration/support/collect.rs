@@ -1,0 +1,77 @@
+//! One collection, in this process.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use nomad_exporter::collect::{self, Context, SOURCES, Store};
+use nomad_exporter::config::{self, Config};
+use nomad_exporter::exposition::{Encoding, Format, Rendered};
+use nomad_exporter::metrics::{OwnMetrics, View};
+use nomad_exporter::nomad::Client;
+use nomad_exporter::snapshot::Snapshot;
+
+use super::exposition::Exposition;
+
+/// The moment at which tests collect: some time after everything was recorded.
+pub(crate) fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_360_000)
+}
+
+/// An exporter without a server.
+pub(crate) struct Collector {
+    pub(crate) context: Arc<Context>,
+    own: Arc<OwnMetrics>,
+    max_series_per_family: usize,
+}
+
+impl Collector {
+    /// A collector that asks the given address, with further arguments as on the command line.
+    pub(crate) fn new(url: &str, arguments: &[&str]) -> Self {
+        let line = [&["nomad-exporter", "--nomad.address", url], arguments].concat();
+        let config = Config::new(config::parse(line).unwrap(), &|_| None).unwrap();
+        let own = Arc::new(OwnMetrics::new().unwrap());
+        let counters = own.clone();
+        let on_request = Arc::new(move |done: nomad_exporter::nomad::RequestDone| {
+            counters.request_done(done.endpoint.as_str(), done.reason.as_str(), done.duration, done.bytes);
+        });
+        let context = Context {
+            client: Client::new(config.nomad, on_request).unwrap(),
+            store: Arc::new(Store::new(&config.collect)),
+            settings: config.collect,
+            now,
+        };
+        Self { context: Arc::new(context), own, max_series_per_family: config.max_series_per_family }
+    }
+
+    /// Refreshes every source once.
+    pub(crate) async fn refresh(&self) {
+        for source in SOURCES.iter().filter(|source| self.context.settings.sources.contains(&source.name)) {
+            // How it went stands in the store.
+            drop(collect::refresh(source, &self.context).await);
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.context.store.snapshot(now())
+    }
+
+    pub(crate) fn render(&self) -> Rendered {
+        let (snapshot, own) = (self.snapshot(), self.own.gather());
+        Rendered::new(&View { snapshot: &snapshot, own: &own }, self.max_series_per_family, None)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.render().bytes(Format::Text, Encoding::Identity).to_vec()).unwrap()
+    }
+
+    pub(crate) fn exposition(&self) -> Exposition {
+        Exposition::parse(&self.text())
+    }
+}
+
+/// Everything that one collection from an address shows.
+pub(crate) async fn collect(url: &str, arguments: &[&str]) -> Exposition {
+    let collector = Collector::new(url, arguments);
+    collector.refresh().await;
+    collector.exposition()
+}

@@ -1,0 +1,83 @@
+//! Reading format 0.0.4, in the plainest way.
+
+use std::collections::BTreeMap;
+
+/// Samples by family name and labels.
+#[derive(Debug)]
+pub(crate) struct Exposition {
+    samples: Vec<Sample>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Sample {
+    pub(crate) name: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) value: f64,
+}
+
+impl Exposition {
+    pub(crate) fn parse(text: &str) -> Self {
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        Self { samples: lines.map(Sample::parse).collect() }
+    }
+
+    pub(crate) fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    /// The samples of one name that carry these labels, and perhaps others.
+    pub(crate) fn find(&self, name: &str, labels: &[(&str, &str)]) -> impl Iterator<Item = &Sample> {
+        self.samples.iter().filter(move |sample| sample.name == name && sample.has(labels))
+    }
+
+    /// The value of the one sample of this name with these labels.
+    pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let found: Vec<_> = self.find(name, labels).collect();
+        assert!(found.len() <= 1, "{name}{labels:?} is not one series: {found:?}");
+        found.first().map(|sample| sample.value)
+    }
+
+    /// The sum over all samples of this name with these labels; `None` where there are none.
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        self.find(name, labels).map(|sample| sample.value).reduce(|one, other| one + other)
+    }
+}
+
+impl Sample {
+    fn parse(line: &str) -> Self {
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        let value = value.parse().unwrap_or_else(|_| panic!("{line}"));
+        let Some((name, labels)) = series.split_once('{') else {
+            return Self { name: series.into(), labels: BTreeMap::new(), value };
+        };
+        Self { name: name.into(), labels: parse_labels(labels), value }
+    }
+
+    fn has(&self, labels: &[(&str, &str)]) -> bool {
+        labels.iter().all(|(name, value)| self.labels.get(*name).is_some_and(|found| found == value))
+    }
+}
+
+/// `a="x",b="y"}` to pairs.
+fn parse_labels(text: &str) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    let mut rest = text;
+    while let Some((name, after)) = rest.split_once("=\"") {
+        let mut value = String::new();
+        let mut letters = after.char_indices();
+        let end = loop {
+            match letters.next().expect("the value ends") {
+                (at, '"') => break at,
+                (_, '\\') => match letters.next().expect("something is escaped").1 {
+                    'n' => value.push('\n'),
+                    letter => value.push(letter),
+                },
+                (_, letter) => value.push(letter),
+            }
+        };
+        labels.insert(name.trim_start_matches(',').to_owned(), value);
+        rest = &after[end + 1..];
+    }
+    assert_eq!(rest, "}", "labels end with a brace");
+    labels
+}

@@ -1,0 +1,25 @@
+//! What the tests share.
+
+pub(crate) mod collect;
+pub(crate) mod exposition;
+pub(crate) mod process;
+pub(crate) mod recordings;
+pub(crate) mod tools;
+
+use std::path::{Path, PathBuf};
+
+/// The project's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file or folder below the root.
+pub(crate) fn path(relative: &str) -> PathBuf {
+    root().join(relative)
+}
+
+/// The text of a file below the root.
+pub(crate) fn read(relative: &str) -> String {
+    let path = path(relative);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

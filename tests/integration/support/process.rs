@@ -1,0 +1,114 @@
+//! The real binary, as its user starts it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A command line of the binary, with no variable of ours or Nomad's set.
+pub(crate) fn exporter(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nomad-exporter"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("NOMAD_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments);
+    command
+}
+
+/// A running exporter. It is killed when dropped.
+pub(crate) struct Exporter {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    /// Where it serves.
+    pub(crate) url: String,
+}
+
+impl Exporter {
+    /// Starts it on a free port and waits until it listens.
+    pub(crate) fn start(nomad: &str, arguments: &[&str]) -> Self {
+        let fixed = ["--nomad.address", nomad, "--web.listen-address", "127.0.0.1:0"];
+        let mut command = exporter(&[&fixed, arguments].concat());
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let lines = log.clone();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let mut log = lines.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let mut exporter = Self { child, log, url: String::new() };
+        exporter.wait_for_log("message=listening", Duration::from_secs(20));
+        let log = exporter.log();
+        let address = log.split("address=").nth(1).unwrap().split_whitespace().next().unwrap();
+        exporter.url = format!("http://{address}");
+        exporter
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until it logged this text.
+    pub(crate) fn wait_for_log(&self, text: &str, limit: Duration) {
+        wait_until(limit, &format!("{text} in the log"), || self.log().contains(text));
+    }
+
+    /// Sends a signal by its number's name.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let mut status = None;
+        wait_until(limit, "the exporter's end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Another program, killed when dropped.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// Asks again and again until it is so.
+pub(crate) fn wait_until(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < limit, "waited {limit:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// What a finished command wrote: exit code, stdout, stderr.
+pub(crate) fn run(mut command: Command) -> (Option<i32>, String, String) {
+    let output = command.output().unwrap();
+    let text = |mut bytes: &[u8]| {
+        let mut text = String::new();
+        bytes.read_to_string(&mut text).unwrap();
+        text
+    };
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}

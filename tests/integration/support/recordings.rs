@@ -1,0 +1,40 @@
+//! Recorded answers of real Nomad agents.
+
+use nomad_simulator::{Backend, Recording, Simulator};
+use serde_json::Value;
+
+/// Every folder of recordings.
+pub(crate) const ALL: [&str; 9] = [
+    "2.0.5",
+    "2.0.5-drain",
+    "2.0.5-after",
+    "1.4.14",
+    "1.4.14-drain",
+    "1.1.18",
+    "1.1.18-drain",
+    "2.0.5-acl-exporter",
+    "2.0.5-acl-bad-token",
+];
+
+/// The folders whose token may read the cluster.
+pub(crate) fn readable() -> impl Iterator<Item = &'static str> {
+    ALL.into_iter().filter(|name| *name != "2.0.5-acl-bad-token")
+}
+
+/// Replays a folder.
+pub(crate) async fn replay(name: &str) -> Simulator {
+    let folder = super::path("tests/fixtures/recordings").join(name);
+    let recording = Recording::load(&folder).unwrap();
+    Simulator::start(Backend::Replay(recording)).await.unwrap()
+}
+
+/// A recorded answer as plain JSON.
+pub(crate) fn json(name: &str, file: &str) -> Value {
+    let text = super::read(&format!("tests/fixtures/recordings/{name}/{file}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}/{file}: {error}"))
+}
+
+/// The rows of a recorded list.
+pub(crate) fn rows(name: &str, file: &str) -> Vec<Value> {
+    json(name, file).as_array().expect("a list").clone()
+}
