@@ -9,7 +9,8 @@ use crate::replay::Recording;
 use crate::request::Request;
 use crate::version::Version;
 
-/// A cluster that a server and others look at. The lock is held for one operation at a time, never across an await.
+/// A cluster that a server and others look at. The lock is held for one operation at a time, never across an
+/// await.
 pub type SharedCluster = Arc<Mutex<Cluster>>;
 
 /// Where the answers come from.

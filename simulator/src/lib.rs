@@ -1,9 +1,9 @@
 //! A Nomad HTTP API for tests, benchmarks and demonstrations.
 //!
 //! A [`Simulator`] serves a [`Backend`] over HTTP: either a [`Recording`] of what real agents answered, or a
-//! [`Cluster`], a small living model of servers, nodes, jobs, allocations and evaluations, whose clock moves only when
-//! it is told to. Either plays one Nomad [`Version`] with that version's fields, gaps and bugs. The server logs what it
-//! was asked and misbehaves on demand ([`Faults`]).
+//! [`Cluster`], a small living model of servers, nodes, jobs, allocations and evaluations, whose clock moves
+//! only when it is told to. Either plays one Nomad [`Version`] with that version's fields, gaps and bugs. The
+//! server logs what it was asked and misbehaves on demand ([`Faults`]).
 //!
 //! ```text
 //! request ─► server ─► faults ─► backend ─┬─► replay ──────────┬─► list (filter, order, pages) ─► answer

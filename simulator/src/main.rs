@@ -43,7 +43,7 @@ struct Args {
     #[arg(long)]
     replay: Option<PathBuf>,
     /// What to log, as in `debug` or `nomad_simulator=trace`.
-    #[arg(long, default_value = "info")]
+    #[arg(long, default_value = "warn")]
     log: String,
 }
 
@@ -79,10 +79,16 @@ async fn run(args: &Args) -> std::io::Result<()> {
         None => (Backend::Cluster(demonstrate(args)), args.nomad_version),
     };
     let simulator = Simulator::start_on(args.listen, backend).await?;
-    tracing::info!("Nomad {version} is simulated at {}", simulator.url());
+    announce(version, &simulator.url());
     tokio::signal::ctrl_c().await?;
     simulator.stop().await;
     Ok(())
+}
+
+/// Tells whoever started this where to look, whatever is logged.
+#[expect(clippy::print_stderr, reason = "the one line that is the program's output, not its log")]
+fn announce(version: Version, url: &str) {
+    eprintln!("Nomad {version} is simulated at {url}");
 }
 
 /// Starts the scenario, an hour ago, and lets it follow the real clock from now on.

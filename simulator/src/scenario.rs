@@ -26,7 +26,9 @@ pub struct Scenario {
     beat: u64,
     next: SystemTime,
     builds: u64,
+    /// How many clients there should be.
     clients: usize,
+    builders: Vec<NodeId>,
     /// How many clients ever registered.
     registered: usize,
     drained: Option<NodeId>,
@@ -54,13 +56,15 @@ impl Scenario {
             beat: 0,
             next: cluster.now(),
             builds: 0,
-            clients: 0,
+            clients,
+            builders: Vec::new(),
             registered: 0,
             drained: None,
             outage: None,
         };
-        for _ in 0..clients.max(2) {
-            scenario.add_client(&mut cluster);
+        // Every third client is a general one; only builders come and go.
+        for number in 1..=clients.max(3) {
+            scenario.add_client(&mut cluster, if number % 3 == 0 { "default" } else { "builders" });
         }
         submit_long_lived(&mut cluster);
         (cluster, scenario)
@@ -98,7 +102,7 @@ impl Scenario {
     /// A burst at the beginning of each period, a trickle between.
     fn submit_builds(&mut self, cluster: &mut Cluster) {
         let burst = self.beat % BURST_EVERY < 10;
-        let expected = if burst { 0.6 } else { 0.02 } * self.clients as f64;
+        let expected = if burst { 0.45 } else { 0.02 } * self.clients as f64;
         let certain = expected.floor();
         let arrivals = certain as u64 + u64::from(self.chance.chance(expected - certain));
         for _ in 0..arrivals {
@@ -124,8 +128,8 @@ impl Scenario {
             Some(Outage { node, returns: true }) => cluster.node_up(node),
             Some(Outage { node, returns: false }) => {
                 cluster.remove_node(node);
-                self.clients -= 1;
-                self.add_client(cluster);
+                self.builders.retain(|builder| *builder != node);
+                self.add_client(cluster, "builders");
             }
             None => {}
         }
@@ -144,26 +148,27 @@ impl Scenario {
         }
     }
 
-    /// The active node with the most running allocations.
+    /// The active builder with the most running allocations.
     fn pick_active(&self, cluster: &Cluster) -> Option<NodeId> {
         let loads = cluster.ledger().loads;
-        let active = loads.into_iter().filter(|(_, load)| load.state == NodeState::Active);
+        let builders = self.builders.iter().filter_map(|node| loads.get(node).map(|load| (node, load)));
+        let active = builders.filter(|(_, load)| load.state == NodeState::Active);
         let busiest = active.max_by_key(|(_, load)| load.live.get(&ClientStatus::Running).copied());
-        busiest.map(|(node, _)| node)
+        busiest.map(|(node, _)| *node)
     }
 
-    /// Every third client is a general one, the others are builders.
-    fn add_client(&mut self, cluster: &mut Cluster) {
+    fn add_client(&mut self, cluster: &mut Cluster, node_pool: &str) {
         self.registered += 1;
         let number = self.registered;
-        let general = number.is_multiple_of(3);
-        cluster.register_node(NodeSpec {
+        let node = cluster.register_node(NodeSpec {
             datacenter: if number.is_multiple_of(2) { "dc2" } else { "dc1" }.to_owned(),
-            node_pool: if general { "default" } else { "builders" }.to_owned(),
-            node_class: if general { "general" } else { "builder" }.to_owned(),
+            node_pool: node_pool.to_owned(),
+            node_class: if node_pool == "builders" { "large" } else { "general" }.to_owned(),
             ..NodeSpec::new(&format!("client-{number}"))
         });
-        self.clients += 1;
+        if node_pool == "builders" {
+            self.builders.push(node);
+        }
     }
 }
 

@@ -73,8 +73,12 @@ pub(crate) mod since {
         Version::new(major, minor, patch)
     }
 
+    /// Blocked evaluations say themselves why they are; nodes know their last drain.
+    pub(crate) const DRAIN_HISTORY: Version = version(1, 1, 0);
     /// `namespace=*`, `status`, `job` and paging on evaluations and deployments.
     pub(crate) const EVALUATION_PARAMETERS: Version = version(1, 2, 4);
+    /// Small things in many objects, such as empty maps instead of null.
+    pub(crate) const V1_3: Version = version(1, 3, 0);
     /// `filter` everywhere, `reverse`, and paging of jobs, nodes and allocations.
     pub(crate) const FILTER: Version = version(1, 3, 0);
     /// Lists of allocations, evaluations and deployments come oldest first, no longer by ID.
@@ -111,9 +115,9 @@ pub(crate) mod since {
     pub(crate) const DEPLOYMENT_TIMES: Version = version(1, 10, 0);
     /// `NodeMaxAllocs` on nodes.
     pub(crate) const NODE_MAX_ALLOCS: Version = version(1, 10, 2);
-    /// The legacy `Resources` and `Reserved` of a node are gone; evaluations carry `PlanAnnotations`; system jobs
-    /// have deployments; allocations know `MigrateDisablePlacement`; pools know `NodeIdentityTTL`.
-    pub(crate) const ELEVEN: Version = version(1, 11, 0);
+    /// Much at once: the legacy `Resources` and `Reserved` of a node are gone, evaluations carry `PlanAnnotations`,
+    /// system jobs have deployments, allocations know `MigrateDisablePlacement`, pools know `NodeIdentityTTL`.
+    pub(crate) const V1_11: Version = version(1, 11, 0);
     /// An active deployment keeps its job `running`.
     pub(crate) const DEPLOYMENT_KEEPS_RUNNING: Version = version(2, 0, 1);
     /// `/v1/evaluations/count`.

@@ -12,6 +12,7 @@ mod arithmetic;
 mod bad_input;
 mod cardinality;
 mod cli;
+mod families;
 mod formats;
 mod goldens;
 mod prometheus;

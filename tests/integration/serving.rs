@@ -142,7 +142,7 @@ async fn nomad_may_be_absent_at_start() {
         wait_until(SOON, "several tries", || failures() >= 4.0);
         // One line for each source, not one for each try.
         let log = exporter.log();
-        assert_eq!(log.matches("source=jobs ").count(), 1, "{log}");
+        assert_eq!(log.matches("source=jobs").count(), 1, "{log}");
         assert!(
             log.contains("reason=connect") && log.contains(&format!("cannot reach http://{nomad}")),
             "{log}"
@@ -160,7 +160,7 @@ async fn nomad_may_be_absent_at_start() {
         wait_until(SOON, "all that is required", || {
             metrics(&exporter.url).value("nomad_up", &[]) == Some(1.0)
         });
-        assert_eq!(exporter.log().matches("source=jobs ").count(), 2, "{}", exporter.log());
+        assert_eq!(exporter.log().matches("source=jobs").count(), 2, "{}", exporter.log());
     })
     .await;
 }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Refusal};
-use crate::cluster::Server;
+use crate::cluster::{Acl, Server};
 use crate::version::{Version, since};
 
 use super::{Call, Reply};
@@ -79,7 +79,7 @@ impl Call<'_> {
         if self.cluster.servers.all.len() == 1 {
             tags["bootstrap"] = json!("1");
         }
-        if version >= since::FILTER {
+        if version >= since::V1_3 {
             tags["revision"] = json!("");
         } else {
             tags["mvn"] = json!("1");
@@ -101,7 +101,7 @@ impl Call<'_> {
         let mut config: Value = serde_json::from_str(text.unwrap_or("{}")).expect("checked in as valid JSON");
         config["Region"] = json!(self.cluster.settings.region);
         config["NodeName"] = json!(server.name);
-        config["ACL"]["Enabled"] = json!(matches!(self.cluster.settings.acl, crate::cluster::Acl::On(_)));
+        config["ACL"]["Enabled"] = json!(matches!(self.cluster.settings.acl, Acl::On(_)));
         config["Version"]["Version"] = json!(version.to_string());
         config
     }
@@ -143,15 +143,15 @@ impl Call<'_> {
                 "query_queue": "0", "query_time": "1",
             },
             "runtime": {
-                "arch": "amd64", "cpu_count": "2", "goroutines": "100", "kernel.name": "linux", "max_procs": "2",
+                "arch": "amd64", "kernel.name": "linux", "cpu_count": "2", "max_procs": "2", "goroutines": "100",
                 "version": "go1.26.8",
             },
         });
-        if version >= since::ELEVEN {
+        if version >= since::V1_11 {
             stats["raft"]["logstore_backend"] = json!("boltdb");
         } else {
             stats["vault"] = json!({"token_ttl": "0s", "token_expire_time": "", "tracked_for_revoked": "0"});
-            if version >= since::FILTER {
+            if version >= since::V1_3 {
                 stats["vault"]["token_last_renewal_time"] = json!("");
                 stats["vault"]["token_next_renewal_time"] = json!("");
             }

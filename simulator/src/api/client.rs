@@ -64,7 +64,10 @@ impl Call<'_> {
             .map(|core| {
                 let percent = (busy * 100.0 + 10.0 * (chance.unit() - 0.5)).clamp(0.0, 100.0);
                 let mut row = json!({
-                    "CPU": format!("cpu{core}"), "User": percent * 0.8, "System": percent * 0.2, "Idle": 100.0 - percent,
+                    "CPU": format!("cpu{core}"),
+                    "User": percent * 0.8,
+                    "System": percent * 0.2,
+                    "Idle": 100.0 - percent,
                 });
                 if self.version() >= since::CPU_TICKS {
                     row["TotalPercent"] = json!(percent);
@@ -124,12 +127,14 @@ impl Call<'_> {
     fn resource_usage(&self, cpu: f64, memory: u64, core_mhz: u64) -> Value {
         json!({
             "MemoryStats": {
-                "RSS": memory * 9 / 10, "Cache": 0, "Swap": 0, "MappedFile": 0, "Usage": memory, "MaxUsage": memory,
-                "KernelUsage": 0, "KernelMaxUsage": 0, "Measured": ["RSS", "Cache", "Swap", "Usage"],
+                "RSS": memory * 9 / 10, "Usage": memory, "MaxUsage": memory,
+                "Cache": 0, "Swap": 0, "MappedFile": 0, "KernelUsage": 0, "KernelMaxUsage": 0,
+                "Measured": ["RSS", "Cache", "Swap", "Usage"],
             },
             "CpuStats": {
-                "SystemMode": 1.0, "UserMode": 1.0, "Percent": cpu / core_mhz.max(1) as f64 * 100.0, "TotalTicks": cpu,
-                "ThrottledPeriods": 0, "ThrottledTime": 0, "Measured": ["System Mode", "User Mode", "Percent"],
+                "Percent": cpu / core_mhz.max(1) as f64 * 100.0, "TotalTicks": cpu,
+                "SystemMode": 1.0, "UserMode": 1.0, "ThrottledPeriods": 0, "ThrottledTime": 0,
+                "Measured": ["System Mode", "User Mode", "Percent"],
             },
             "DeviceStats": [],
         })

@@ -31,6 +31,11 @@ impl Call<'_> {
             .iter()
             .map(|server| {
                 let leads = server.id == leader.id;
+                let last_contact = match (leads, server.alive) {
+                    (true, _) => "0s",
+                    (false, true) => "27.3ms",
+                    (false, false) => "1m4.2s",
+                };
                 json!({
                     "ID": server.id.to_string(),
                     "Name": format!("{}.{}", server.name, self.cluster.settings.region),
@@ -38,7 +43,7 @@ impl Call<'_> {
                     "SerfStatus": if server.alive { "alive" } else { "failed" },
                     "Version": version.to_string(),
                     "Leader": leads,
-                    "LastContact": match (leads, server.alive) { (true, _) => "0s", (_, true) => "27.3ms", _ => "1m4.2s" },
+                    "LastContact": last_contact,
                     "LastTerm": servers.term,
                     "LastIndex": self.cluster.index,
                     "Healthy": server.alive,
@@ -88,7 +93,7 @@ impl Call<'_> {
             "KnownLeader": self.cluster.servers.leader.is_some(),
             "LastContact": 0,
         });
-        if version >= since::FILTER {
+        if version >= since::V1_3 {
             answer["NextToken"] = json!("");
         }
         Ok(self.read(CONFIGURED_AT, &answer))

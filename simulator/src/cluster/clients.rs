@@ -96,8 +96,8 @@ impl Cluster {
         }
     }
 
-    /// The status as the client tells it, with all that depends on it: the node's load, the job's summary and status,
-    /// and the evaluations that wait for room.
+    /// The status as the client tells it, with all that depends on it: the node's load, the job's summary and
+    /// status, and the evaluations that wait for room.
     pub(super) fn set_client_status(
         &mut self,
         id: AllocationId,

@@ -18,8 +18,8 @@ use super::{Allocation, Cluster};
 const MAX_PARALLEL: usize = 1;
 
 impl Cluster {
-    /// Drains a node, by a deadline if there is one; a deadline of zero forces everything off it at once. The node
-    /// becomes ineligible and stays so.
+    /// Drains a node, by a deadline if there is one; a deadline of zero forces everything off it at once. The
+    /// node becomes ineligible and stays so.
     pub fn drain(&mut self, id: NodeId, deadline: Option<Duration>, ignore_system_jobs: bool) {
         let index = self.write(Table::Nodes);
         let now = self.now;
@@ -119,7 +119,8 @@ impl Cluster {
         (healthy.count() + MAX_PARALLEL).saturating_sub(wanted)
     }
 
-    /// Ends a drain, naturally or by its deadline. It is over at once, although what remains takes its time to stop.
+    /// Ends a drain, naturally or by its deadline. It is over at once, although what remains takes its time
+    /// to stop.
     fn finish_drain(&mut self, id: NodeId, deadline_reached: bool) {
         let index = self.write(Table::Nodes);
         let now = self.now;
@@ -142,7 +143,7 @@ impl Cluster {
 
     /// Marks allocations to leave their node and has their jobs looked at.
     fn migrate(&mut self, ids: &[AllocationId]) {
-        let disables_placement = self.version() >= since::ELEVEN;
+        let disables_placement = self.version() >= since::V1_11;
         let mut jobs = BTreeSet::new();
         for id in ids {
             if let Some(allocation) = self.allocations.get_mut(id) {

@@ -65,7 +65,6 @@ pub(crate) struct DesiredUpdates {
     pub(crate) place: u32,
     pub(crate) migrate: u32,
     pub(crate) stop: u32,
-    pub(crate) disconnect: u32,
     pub(crate) reschedule_now: u32,
     pub(crate) reschedule_later: u32,
     pub(crate) destructive_update: u32,

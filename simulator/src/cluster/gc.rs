@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 use crate::list::Table;
 use crate::version::since;
 
-use super::Cluster;
 use super::id::{AllocationId, EvaluationId};
 use super::job::{JobKey, JobStatus};
 use super::node::NodeStatus;
 use super::settings::GcSettings;
+use super::{Cluster, Deployment};
 
 impl Cluster {
     /// Forgets everything that is over, whatever its age, as `nomad system gc` does.
@@ -50,7 +50,9 @@ impl Cluster {
             let Some(job) = self.jobs.get(&key) else { continue };
             let (evaluations, allocations) = (job.evaluations.clone(), job.allocations.clone());
             self.forget_job(&key);
-            self.evaluations.retain(|id, _| !evaluations.contains(id));
+            for id in evaluations {
+                self.evaluations.remove(&id);
+            }
             for id in allocations {
                 self.allocations.remove(&id);
             }
@@ -103,12 +105,13 @@ impl Cluster {
         self.evaluations.get(&id).is_some_and(|it| !it.status.is_terminal())
     }
 
+    /// Ended deployments, except that of a job's present version, which says that there has been one.
     fn collect_deployments(&mut self, ages: GcSettings) {
-        let over = self.deployments.values().filter(|it| {
-            let current = self.jobs.get(&it.job).is_some_and(|job| job.deployment == Some(it.id));
-            let in_use = self.allocations.values().any(|allocation| allocation.deployment == Some(it.id));
-            !it.is_active() && self.is_older(it.modified, ages.deployment) && !(current && in_use)
-        });
+        let current =
+            |it: &Deployment| self.jobs.get(&it.job).is_some_and(|job| job.deployment == Some(it.id));
+        let over = self.deployments.values();
+        let over =
+            over.filter(|it| !it.is_active() && self.is_older(it.modified, ages.deployment) && !current(it));
         for id in over.map(|it| it.id).collect::<Vec<_>>() {
             self.deployments.remove(&id);
             self.write(Table::Deployments);

@@ -13,8 +13,8 @@ use super::job::{ChildrenSummary, GroupSummary, Job, JobKey, JobStatus};
 use super::spec::JobSpec;
 
 impl Cluster {
-    /// Registers a job or a new version of it; what runs of an old version is replaced. Its namespace comes to be
-    /// with it. Returns its ID.
+    /// Registers a job or a new version of it; what runs of an old version is replaced. Its namespace comes
+    /// to be with it. Returns its ID.
     pub fn submit(&mut self, spec: JobSpec) -> String {
         let id = spec.id.clone();
         self.register(spec, None, false);

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::Cluster;
-use super::allocation::ClientStatus;
+use super::allocation::{Allocation, ClientStatus};
 use super::id::NodeId;
 use super::job::{JobKey, JobStatus};
-use super::node::{Node, NodeStatus};
+use super::node::{DrainStrategy, Node, NodeStatus};
 use super::resources::Resources;
 use super::spec::JobType;
 
@@ -210,13 +210,17 @@ impl Cluster {
             } += 1;
         }
         for node in self.nodes.values() {
-            let load = self.load(node);
-            *ledger.nodes.entry(load.state).or_default() += 1;
-            ledger.loads.insert(node.id, load);
+            *ledger.nodes.entry(state(node)).or_default() += 1;
+            ledger.loads.insert(node.id, NodeLoad::empty(node));
         }
+        // From the allocations themselves, not from what the scheduler keeps on the nodes.
         for allocation in self.allocations.values() {
             let key = (allocation.job.namespace.clone(), allocation.spec.job_type, allocation.client);
             *ledger.allocations.entry(key).or_default() += 1;
+            let load = ledger.loads.get_mut(&allocation.node).filter(|_| !allocation.client.is_terminal());
+            if let Some(load) = load {
+                load.add(allocation, self.nodes.get(&allocation.node).and_then(|node| node.drain));
+            }
         }
         for evaluation in self.blocked.iter().filter_map(|id| self.evaluations.get(id)) {
             let key = (evaluation.job.namespace.clone(), evaluation.job_type);
@@ -224,20 +228,27 @@ impl Cluster {
         }
         ledger
     }
+}
 
-    fn load(&self, node: &Node) -> NodeLoad {
-        // Counted from the allocations, not from what the scheduler keeps on the node.
-        let on_node = self.allocations.values().filter(|it| it.node == node.id && !it.client.is_terminal());
-        let drain = node.drain;
-        let waits = |job_type| drain.is_some_and(|it| !it.ignore_system_jobs || job_type != JobType::System);
-        let remaining = on_node.clone().filter(|it| waits(it.spec.job_type)).count();
+impl NodeLoad {
+    fn empty(node: &Node) -> NodeLoad {
         NodeLoad {
             name: node.spec.name.clone(),
             state: state(node),
             allocatable: node.spec.allocatable(),
-            allocated: on_node.map(|allocation| allocation.total).sum(),
-            live: self.live_on(node),
-            drain_remaining: drain.map(|_| remaining),
+            allocated: Resources::default(),
+            live: BTreeMap::new(),
+            drain_remaining: node.drain.map(|_| 0),
+        }
+    }
+
+    fn add(&mut self, allocation: &Allocation, drain: Option<DrainStrategy>) {
+        self.allocated = self.allocated + allocation.total;
+        *self.live.entry(allocation.client).or_default() += 1;
+        let ignored =
+            |drain: DrainStrategy| drain.ignore_system_jobs && allocation.spec.job_type == JobType::System;
+        if let (Some(remaining), Some(drain)) = (&mut self.drain_remaining, drain) {
+            *remaining += usize::from(!ignored(drain));
         }
     }
 }

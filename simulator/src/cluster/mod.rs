@@ -1,9 +1,9 @@
 //! A small living model of a Nomad cluster.
 //!
-//! A [`Cluster`] has servers, nodes and jobs. Operations change it as an operator would; [`Cluster::advance`] moves its
-//! clock, and only then do evaluations get scheduled, allocations start and end, drains progress, periodic jobs launch
-//! and old objects get forgotten, in one order that the seed alone decides. [`Cluster::ledger`] tells the truth that
-//! an observer of the API should arrive at.
+//! A [`Cluster`] has servers, nodes and jobs. Operations change it as an operator would; [`Cluster::advance`]
+//! moves its clock, and only then do evaluations get scheduled, allocations start and end, drains progress,
+//! periodic jobs launch and old objects get forgotten, in one order that the seed alone decides.
+//! [`Cluster::ledger`] tells the truth that an observer of the API should arrive at.
 
 mod agenda;
 mod allocation;

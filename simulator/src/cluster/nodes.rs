@@ -1,6 +1,6 @@
 //! What happens to nodes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::list::Table;
 use crate::version::since;
@@ -59,8 +59,8 @@ impl Cluster {
         self.lose_sight(id, NodeStatus::Down);
     }
 
-    /// A node is out of sight: its allocations whose group tolerates that become unknown, the others are lost. If
-    /// there are none, or the version does not know the difference, the node is down.
+    /// A node is out of sight: its allocations whose group tolerates that become unknown, the others are
+    /// lost. If there are none, or the version does not know the difference, the node is down.
     pub fn disconnect(&mut self, id: NodeId) {
         let live = self
             .nodes
@@ -193,15 +193,6 @@ impl Cluster {
     /// Whether a node answers.
     pub(super) fn is_reachable(&self, id: NodeId) -> bool {
         self.nodes.get(&id).is_some_and(|node| node.status == NodeStatus::Ready)
-    }
-
-    /// What lives on a node, by its status.
-    pub(super) fn live_on(&self, node: &Node) -> BTreeMap<ClientStatus, usize> {
-        let mut counts = BTreeMap::new();
-        for allocation in node.live.iter().filter_map(|id| self.allocations.get(id)) {
-            *counts.entry(allocation.client).or_default() += 1;
-        }
-        counts
     }
 
     /// An allocation whose node answers again: it ran all the time, and may have ended meanwhile.

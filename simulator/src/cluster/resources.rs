@@ -54,8 +54,9 @@ impl std::iter::Sum for Resources {
 }
 
 impl Resources {
-    /// Prestart tasks, main tasks and poststop tasks run one after the other, so an instance takes the largest of the
-    /// three. Sidecars run both before and with the main tasks. Reserved cores are kept all the time.
+    /// Prestart tasks, main tasks and poststop tasks run one after the other, so an instance takes the
+    /// largest of the three. Sidecars run both before and with the main tasks. Reserved cores are kept all
+    /// the time.
     pub(crate) fn of_group(group: &TaskGroup, core_mhz: u64) -> Resources {
         let sum = |runs: fn(&Task) -> bool| -> Resources {
             group.tasks.iter().filter(|task| runs(task)).map(Resources::of_shared).sum()

@@ -1,7 +1,7 @@
 //! The part of go-bexpr that filters lists, evaluated over the JSON of a row.
 //!
-//! `Status != "dead"`, `ParentID == "" and Type == "batch"`, `not (NodePool == builders)`, `"dc1" in Datacenters`,
-//! `Meta is empty`, `Name contains "build"`.
+//! `Status != "dead"`, `ParentID == "" and Type == "batch"`, `not (NodePool == builders)`, `"dc1" in
+//! Datacenters`, `Meta is empty`, `Name contains "build"`.
 
 use std::fmt;
 
@@ -55,14 +55,13 @@ pub(crate) struct UnknownField(pub(crate) String);
 impl fmt::Display for UnknownField {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.0;
-        write!(
-            out,
-            "error finding value in datum: /{name} at part 0: couldn't find key: struct field with name {name:?}"
-        )
+        write!(out, "error finding value in datum: /{name} at part 0: ")?;
+        write!(out, "couldn't find key: struct field with name {name:?}")
     }
 }
 
-/// Which top-level fields can be selected although a row's JSON may not show them, and which cannot although it does.
+/// Which top-level fields can be selected although a row's JSON may not show them, and which cannot although
+/// it does.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fields {
     /// Left out of the JSON when empty: they select nothing, without an error.
@@ -105,7 +104,8 @@ impl Match {
         })
     }
 
-    /// The selected value. Only a missing field of the object itself is an error; a missing key of a map is null.
+    /// The selected value. Only a missing field of the object itself is an error; a missing key of a map is
+    /// null.
     fn find<'row>(&self, row: &'row Value, fields: Fields) -> Result<&'row Value, UnknownField> {
         let (first, rest) = self.selector.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
         let real = Some(row).filter(|_| !fields.unreal.contains(&first)).and_then(|row| row.get(first));

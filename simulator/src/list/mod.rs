@@ -1,5 +1,5 @@
-//! What the list endpoints do with their rows: namespace, prefix, status, filter, order and pages, each as the
-//! version played does it. The living cluster and the recordings share it.
+//! What the list endpoints do with their rows: namespace, prefix, status, filter, order and pages, each as
+//! the version played does it. The living cluster and the recordings share it.
 
 mod filter;
 mod lexer;

@@ -61,8 +61,8 @@ fn keep(table: Table, filter: Option<&Filter>, row: &Value) -> Result<bool, Refu
     })
 }
 
-/// From 1.3.0 to 1.10.1 Nomad compared tokens as text although the rows are in numeric order: from index 99 to 100
-/// a page comes again and again.
+/// From 1.3.0 to 1.10.1 Nomad compared tokens as text although the rows are in numeric order: from index 99
+/// to 100 a page comes again and again.
 fn compare(table: Table, version: Version, token: &str, wanted: &str) -> Ordering {
     if table.has_numeric_tokens(version)
         && let (Some((left, left_id)), Some((right, right_id))) =

@@ -8,7 +8,8 @@ use crate::version::Version;
 #[test]
 fn filters_select_what_go_bexpr_selects() {
     let row = json!({
-        "ID": "build-1", "Status": "running", "ParentID": "", "Priority": 50, "Stop": false, "Periodic": false,
+        "ID": "build-1", "Status": "running", "ParentID": "", "Priority": 50, "Stop": false,
+        "Periodic": false,
         "Datacenters": ["dc1", "dc2"], "Meta": {"team": "ci"}, "LastDrain": null,
     });
     let table = [

@@ -35,8 +35,8 @@ impl Recording {
         })
     }
 
-    /// Before 1.2.4 there is no list over all namespaces of evaluations and deployments. The rows of one namespace
-    /// are those that were recorded job by job.
+    /// Before 1.2.4 there is no list over all namespaces of evaluations and deployments. The rows of one
+    /// namespace are those that were recorded job by job.
     fn scattered(&self, table: Table, query: &Query) -> Option<Vec<Value>> {
         let list = match table {
             Table::Evaluations => "/evaluations",

@@ -39,8 +39,8 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Sets a fault for all requests whose path, with its query, begins with this text. The empty text is a prefix of
-    /// all of them; of several the longest decides.
+    /// Sets a fault for all requests whose path, with its query, begins with this text. The empty text is a
+    /// prefix of all of them; of several the longest decides.
     pub fn set(&self, path_prefix: &str, fault: Fault) {
         self.lock().insert(path_prefix.to_owned(), fault);
     }

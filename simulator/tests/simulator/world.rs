@@ -1,4 +1,5 @@
-//! The cluster behind the recordings, built from the model: four clients and the workload described with them.
+//! The cluster behind the recordings, built from the model: four clients and the workload described with
+//! them.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;

@@ -94,10 +94,10 @@ fn desired_transition(allocation: &Allocation, version: Version) -> Value {
         "Reschedule": flag(failed),
         "ForceReschedule": null,
     });
-    if version >= since::FILTER {
+    if version >= since::V1_3 {
         row["NoShutdownDelay"] = Value::Null;
     }
-    if version >= since::ELEVEN {
+    if version >= since::V1_11 {
         row["MigrateDisablePlacement"] = flag(allocation.no_replacement);
     }
     row
@@ -135,5 +135,6 @@ fn allocated_resources(allocation: &Allocation) -> Value {
         lifecycles.insert(task.name.clone(), specification::lifecycle(task));
     }
     let disk = allocation.total.disk_mb;
-    json!({"Tasks": tasks, "TaskLifecycles": lifecycles, "Shared": {"Networks": null, "DiskMB": disk, "Ports": null}})
+    let shared = json!({"Networks": null, "DiskMB": disk, "Ports": null});
+    json!({"Tasks": tasks, "TaskLifecycles": lifecycles, "Shared": shared})
 }

@@ -24,7 +24,7 @@ pub(crate) fn deployment(deployment: &Deployment, version: Version) -> Value {
         "CreateIndex": deployment.create_index,
         "ModifyIndex": deployment.modify_index,
     });
-    if version >= since::FILTER {
+    if version >= since::V1_3 {
         row["EvalPriority"] = json!(deployment.priority);
     }
     if version >= since::DEPLOYMENT_TIMES {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::cluster::{AllocMetric, DesiredUpdates, Evaluation};
+use crate::cluster::{AllocMetric, DesiredUpdates, Evaluation, EvaluationStatus};
 use crate::time::{nanos, rfc3339};
 use crate::version::{Version, since};
 
@@ -45,7 +45,10 @@ pub(crate) fn evaluation(evaluation: &Evaluation, version: Version) -> Value {
         "CreateTime": nanos(evaluation.created),
         "ModifyTime": nanos(evaluation.modified),
     });
-    if version >= since::ELEVEN {
+    if version < since::DRAIN_HISTORY && evaluation.status == EvaluationStatus::Blocked {
+        row["FailedTGAllocs"] = Value::Null;
+    }
+    if version >= since::V1_11 {
         row["NextEval"] = json!(text(evaluation.next));
         row["PlanAnnotations"] = annotations(&evaluation.updates);
     }
@@ -98,10 +101,14 @@ fn annotations(updates: &BTreeMap<String, DesiredUpdates>) -> Value {
     }
     let row = |updates: &DesiredUpdates| {
         json!({
-            "Ignore": updates.ignore, "Place": updates.place, "Migrate": updates.migrate, "Stop": updates.stop,
-            "InPlaceUpdate": 0, "DestructiveUpdate": updates.destructive_update, "Canary": 0, "Preemptions": 0,
-            "Disconnect": updates.disconnect, "Reconnect": 0, "RescheduleNow": updates.reschedule_now,
+            "Ignore": updates.ignore,
+            "Place": updates.place,
+            "Migrate": updates.migrate,
+            "Stop": updates.stop,
+            "DestructiveUpdate": updates.destructive_update,
+            "RescheduleNow": updates.reschedule_now,
             "RescheduleLater": updates.reschedule_later,
+            "InPlaceUpdate": 0, "Canary": 0, "Preemptions": 0, "Disconnect": 0, "Reconnect": 0,
         })
     };
     let groups: Map<String, Value> =

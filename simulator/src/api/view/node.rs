@@ -22,7 +22,7 @@ pub(crate) fn node_stub(node: &Node, version: Version, resources: bool) -> Value
 
 pub(crate) fn node(node: &Node, version: Version) -> Value {
     let mut full = common(node, version);
-    let empty = if version >= since::FILTER { json!({}) } else { Value::Null };
+    let empty = if version >= since::V1_3 { json!({}) } else { Value::Null };
     full["Attributes"] = attributes(node, version);
     full["CSIControllerPlugins"] = empty.clone();
     full["CSINodePlugins"] = empty.clone();
@@ -37,10 +37,10 @@ pub(crate) fn node(node: &Node, version: Version) -> Value {
     full["SecretID"] = json!("");
     full["StatusUpdatedAt"] = json!(seconds(node.status_updated));
     full["TLSEnabled"] = json!(false);
-    if version < since::FILTER && node.last_drain.is_some() {
+    if version < since::V1_3 && full["LastDrain"].is_object() {
         full["LastDrain"]["Meta"] = Value::Null;
     }
-    if version >= since::FILTER {
+    if version >= since::V1_3 {
         full["CgroupParent"] = json!("nomad.slice");
         full["HostNetworks"] = Value::Null;
     }
@@ -51,7 +51,7 @@ pub(crate) fn node(node: &Node, version: Version) -> Value {
     if version >= since::NODE_MAX_ALLOCS {
         full["NodeMaxAllocs"] = json!(0);
     }
-    if version >= since::ELEVEN {
+    if version >= since::V1_11 {
         full["GCVolumesOnNodeGC"] = json!(false);
         full["IdentitySigningKeyID"] = json!("");
     } else {
@@ -77,10 +77,12 @@ fn common(node: &Node, version: Version) -> Value {
         "StatusDescription": "",
         "Drivers": drivers(node, version),
         "HostVolumes": if version >= since::HOST_VOLUMES { json!({}) } else { Value::Null },
-        "LastDrain": node.last_drain.as_ref().map_or(Value::Null, last_drain),
         "CreateIndex": node.create_index,
         "ModifyIndex": node.modify_index,
     });
+    if version >= since::DRAIN_HISTORY {
+        row["LastDrain"] = node.last_drain.as_ref().map_or(Value::Null, last_drain);
+    }
     if version >= since::NODE_POOLS {
         row["NodePool"] = json!(spec.node_pool);
     }
@@ -88,7 +90,7 @@ fn common(node: &Node, version: Version) -> Value {
 }
 
 fn drivers(node: &Node, version: Version) -> Value {
-    let none = if version >= since::FILTER { json!({}) } else { Value::Null };
+    let none = if version >= since::V1_3 { json!({}) } else { Value::Null };
     let driver = |name: &str, detected: bool| {
         json!({
             "Attributes": if detected { json!({format!("driver.{name}"): "true"}) } else { none.clone() },
@@ -161,7 +163,9 @@ fn node_resources(node: &Node, version: Version) -> Value {
         "Networks": networks(version),
         "NodeNetworks": [{
             "Mode": "host", "Device": "eth0", "MacAddress": "02:fc:00:00:00:01", "Speed": 1000,
-            "Addresses": [{"Alias": "default", "Address": "192.0.2.2", "Family": "ipv4", "Gateway": "", "ReservedPorts": ""}],
+            "Addresses": [{
+                "Alias": "default", "Address": "192.0.2.2", "Family": "ipv4", "Gateway": "", "ReservedPorts": "",
+            }],
         }],
         "MinDynamicPort": 20000,
         "MaxDynamicPort": 32000,

@@ -17,7 +17,7 @@ pub(crate) fn namespace(name: &str, namespace: &Registered, version: Version) ->
         "CreateIndex": namespace.index,
         "ModifyIndex": namespace.index,
     });
-    if version >= since::FILTER {
+    if version >= since::V1_3 {
         row["Capabilities"] = Value::Null;
         row["Meta"] = Value::Null;
     }
@@ -28,7 +28,7 @@ pub(crate) fn namespace(name: &str, namespace: &Registered, version: Version) ->
         row["VaultConfiguration"] = Value::Null;
         row["ConsulConfiguration"] = Value::Null;
     }
-    if version >= since::ELEVEN {
+    if version >= since::V1_11 {
         row["OptionalExtraClaims"] = Value::Null;
         row["RequiredExtraClaims"] = Value::Null;
     }
@@ -45,7 +45,7 @@ pub(crate) fn node_pool(name: &str, pool: &Registered, version: Version) -> Valu
         "CreateIndex": pool.index,
         "ModifyIndex": pool.index,
     });
-    if version >= since::ELEVEN {
+    if version >= since::V1_11 {
         row["NodeIdentityTTL"] = json!(IDENTITY_TTL);
     }
     row

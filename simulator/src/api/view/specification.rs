@@ -49,7 +49,7 @@ pub(crate) fn job(job: &Job, version: Version) -> Value {
     if version >= since::NODE_POOLS {
         full["NodePool"] = json!(spec.node_pool);
     }
-    if version >= since::ELEVEN {
+    if version >= since::V1_11 {
         full["UI"] = Value::Null;
         full["VersionTag"] = Value::Null;
     } else {
@@ -72,7 +72,7 @@ pub(crate) fn add_newer_resources(resources: &mut Value, version: Version) {
     if version >= since::PROCESSORS {
         resources["NUMA"] = Value::Null;
     }
-    if version >= since::ELEVEN {
+    if version >= since::V1_11 {
         resources["SecretsMB"] = json!(0);
     }
 }
@@ -101,7 +101,7 @@ fn periodic(interval: Duration, version: Version) -> Value {
 }
 
 fn parameterized(version: Version) -> Value {
-    let required = if version >= since::FILTER { json!([]) } else { Value::Null };
+    let required = if version >= since::V1_3 { json!([]) } else { Value::Null };
     json!({"Payload": "optional", "MetaRequired": required, "MetaOptional": ["rev"]})
 }
 
@@ -131,8 +131,8 @@ fn task_group(spec: &JobSpec, group: &TaskGroup, version: Version) -> Value {
         "Consul": if version >= since::WORKLOAD_IDENTITY { Value::Null } else { json!({"Namespace": ""}) },
         "StopAfterClientDisconnect": null,
         "ShutdownDelay": null,
-        "Affinities": null, "Constraints": null, "Meta": null, "Networks": null, "Scaling": null, "Services": null,
-        "Spreads": null, "Volumes": null,
+        "Affinities": null, "Constraints": null, "Meta": null, "Networks": null, "Scaling": null,
+        "Services": null, "Spreads": null, "Volumes": null,
     });
     if version >= since::DISCONNECTED {
         row["MaxClientDisconnect"] = json!(group.max_client_disconnect.map(duration_nanos));
@@ -141,7 +141,7 @@ fn task_group(spec: &JobSpec, group: &TaskGroup, version: Version) -> Value {
         row["PreventRescheduleOnLost"] = json!(false);
         row["Disconnect"] = Value::Null;
     }
-    if version >= since::ELEVEN {
+    if version >= since::V1_11 {
         row["MaxRunDuration"] = Value::Null;
     }
     row
@@ -197,9 +197,9 @@ fn task(spec: &JobSpec, task: &Task, version: Version) -> Value {
         "LogConfig": {"MaxFiles": 10, "MaxFileSizeMB": 10},
         "KillTimeout": 5_000_000_000_u64,
         "KillSignal": "", "Kind": "", "User": "", "Leader": false, "ShutdownDelay": 0,
-        "Affinities": null, "Artifacts": null, "CSIPluginConfig": null, "Constraints": null, "DispatchPayload": null,
-        "Env": null, "Meta": null, "ScalingPolicies": null, "Services": null, "Templates": null, "Vault": null,
-        "VolumeMounts": null,
+        "Affinities": null, "Artifacts": null, "CSIPluginConfig": null, "Constraints": null,
+        "DispatchPayload": null, "Env": null, "Meta": null, "ScalingPolicies": null, "Services": null,
+        "Templates": null, "Vault": null, "VolumeMounts": null,
     });
     if version >= since::WORKLOAD_IDENTITY {
         row["LogConfig"]["Disabled"] = json!(false);
@@ -208,7 +208,7 @@ fn task(spec: &JobSpec, task: &Task, version: Version) -> Value {
             row[newer] = Value::Null;
         }
     }
-    if version >= since::ELEVEN {
+    if version >= since::V1_11 {
         row["Schedule"] = Value::Null;
         row["Secrets"] = Value::Null;
     }
@@ -217,7 +217,7 @@ fn task(spec: &JobSpec, task: &Task, version: Version) -> Value {
 
 fn identity() -> Value {
     json!({
-        "Name": "default", "Audience": ["nomadproject.io"], "ChangeMode": "", "ChangeSignal": "", "Env": false,
-        "File": false, "Filepath": "", "ServiceName": "", "TTL": 0, "ExtraClaims": null,
+        "Name": "default", "Audience": ["nomadproject.io"], "ChangeMode": "", "ChangeSignal": "",
+        "Env": false, "File": false, "Filepath": "", "ServiceName": "", "TTL": 0, "ExtraClaims": null,
     })
 }

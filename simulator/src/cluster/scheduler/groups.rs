@@ -104,8 +104,8 @@ impl Cluster {
         }
     }
 
-    /// Does what is to be done about the latest allocation of a slot. Returns whether another one takes its place, and
-    /// if so what it answers to.
+    /// Does what is to be done about the latest allocation of a slot. Returns whether another one takes its
+    /// place, and if so what it answers to.
     fn act_on(
         &mut self,
         id: AllocationId,

@@ -5,6 +5,7 @@ mod per_node;
 mod placement;
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use crate::list::Table;
 use crate::version::since;
@@ -96,13 +97,13 @@ impl Cluster {
     }
 
     /// Until when to wait for an allocation whose node is out of sight.
-    fn patience(&self, id: AllocationId) -> Option<std::time::SystemTime> {
+    fn patience(&self, id: AllocationId) -> Option<SystemTime> {
         let allocation = self.allocations.get(&id).filter(|allocation| !allocation.stop)?;
         let node = self.nodes.get(&allocation.node).filter(|node| node.status == NodeStatus::Disconnected)?;
         Some(node.status_updated + allocation.task_group()?.max_client_disconnect?)
     }
 
-    fn wait_for(&mut self, id: AllocationId, evaluation: EvaluationId, until: std::time::SystemTime) {
+    fn wait_for(&mut self, id: AllocationId, evaluation: EvaluationId, until: SystemTime) {
         let Some(allocation) = self.allocations.get(&id) else { return };
         if allocation.client == ClientStatus::Unknown {
             return;

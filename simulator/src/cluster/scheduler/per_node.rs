@@ -31,7 +31,7 @@ impl Cluster {
                 }
             }
         }
-        let deployed = !spec.job_type.completes() && self.version() >= since::ELEVEN;
+        let deployed = !spec.job_type.completes() && self.version() >= since::V1_11;
         if deployed && !missing.is_empty() {
             let wanted = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
             let desired = spec.groups.iter().map(|group| (group.name.clone(), wanted)).collect();

@@ -100,8 +100,8 @@ impl Cluster {
             return;
         }
         match self.find_node(&spec, group) {
-            Ok(node) => self.create_allocation(key, evaluation, node, new),
-            Err(metric) => outcome.fail(&new.group, *metric),
+            Some(node) => self.create_allocation(key, evaluation, node, new),
+            None => outcome.fail(&new.group, self.diagnose(&spec, group)),
         }
     }
 
@@ -116,8 +116,7 @@ impl Cluster {
     ) {
         let Some(spec) = self.jobs.get(key).map(|job| Arc::clone(&job.spec)) else { return };
         let (Some(group), Some(there)) = (spec.group(&new.group), self.nodes.get(&node)) else { return };
-        let left = there.spec.allocatable() - there.allocated;
-        let Some(dimension) = left.lacks(group.total(there.spec.core_mhz())) else {
+        let Some(dimension) = lacks(there, group) else {
             self.create_allocation(key, evaluation, node, new);
             return;
         };
@@ -144,32 +143,30 @@ impl Cluster {
         metric
     }
 
-    fn find_node(&self, spec: &JobSpec, group: &TaskGroup) -> Result<NodeId, Box<AllocMetric>> {
+    /// The fullest node that has room.
+    fn find_node(&self, spec: &JobSpec, group: &TaskGroup) -> Option<NodeId> {
+        let fits = |node: &&Node| spec.allows(node) && lacks(node, group).is_none();
+        let fitting = self.candidates(spec).filter(fits).map(|node| (fullness(node), node.id));
+        // Of equals the first, as the order of the nodes has it.
+        let best = fitting.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        best.map(|(_, node)| node)
+    }
+
+    /// Why no node has room.
+    fn diagnose(&self, spec: &JobSpec, group: &TaskGroup) -> AllocMetric {
         let mut metric = self.new_metric(spec);
-        let mut best: Option<(f64, NodeId)> = None;
         for node in self.candidates(spec) {
             metric.nodes_evaluated += 1;
             let allowed = spec.allows(node);
             metric.class_eligibility.insert(node.class.clone(), allowed);
             if !allowed {
                 metric.filtered(node, spec);
-                continue;
-            }
-            let left = node.spec.allocatable() - node.allocated;
-            match left.lacks(group.total(node.spec.core_mhz())) {
-                Some(dimension) => metric.exhausted(node, dimension),
-                None => {
-                    let fullness = fullness(node);
-                    if best.is_none_or(|(best, _)| fullness > best) {
-                        best = Some((fullness, node.id));
-                    }
-                }
+            } else if let Some(dimension) = lacks(node, group) {
+                metric.exhausted(node, dimension);
             }
         }
-        best.map(|(_, node)| node).ok_or_else(|| {
-            metric.wanted(group);
-            Box::new(metric)
-        })
+        metric.wanted(group);
+        metric
     }
 
     fn create_allocation(
@@ -276,6 +273,12 @@ impl Cluster {
         let cores = u16::try_from(node.spec.cores).unwrap_or(u16::MAX);
         (0..cores).filter(|core| !taken.contains(core)).collect()
     }
+}
+
+/// The dimension in which a node has no room for an instance.
+fn lacks(node: &Node, group: &TaskGroup) -> Option<&'static str> {
+    let left = node.spec.allocatable() - node.allocated;
+    left.lacks(group.total(node.spec.core_mhz()))
 }
 
 /// How much of a node is taken, as binpacking sees it.

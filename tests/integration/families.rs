@@ -1,0 +1,174 @@
+//! From values to lines: what a family shows, and when it shows nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use nomad_exporter::metrics::{Own, Sink, View, emit};
+use nomad_exporter::snapshot::{
+    Capacity, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs, Node, NodeLoad, Nodes,
+    Sections, Snapshot,
+};
+use nomad_exporter::terms::{ClientStatus, DrainStatus, JobStatus, JobType, NodeState, Outcome};
+
+use crate::support::exposition::Exposition;
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn shown(sections: Sections) -> Exposition {
+    let snapshot = Snapshot { taken_at: at(1000), sources: Vec::new(), sections };
+    let mut text = nomad_exporter::exposition::Text::default();
+    emit(&View { snapshot: &snapshot, own: &Own::default() }, &mut Sink::new(vec![&mut text], 1000));
+    Exposition::parse(&text.finish())
+}
+
+fn names(shown: &Exposition) -> BTreeSet<&str> {
+    let about_nomad = |name: &&str| !name.starts_with("nomad_exporter_") && *name != "nomad_up";
+    shown.samples().iter().map(|sample| sample.name.as_str()).filter(about_nomad).collect()
+}
+
+#[test]
+fn what_is_not_known_is_absent() {
+    assert_eq!(names(&shown(Sections::default())), BTreeSet::new());
+}
+
+#[test]
+fn what_is_known_to_be_nothing_is_zero() {
+    let namespaces = BTreeSet::from(["ci".to_owned()]);
+    let sections = Sections {
+        namespaces: Some(Arc::new(namespaces)),
+        jobs: Some(Arc::new(LiveJobs::default())),
+        ..Sections::default()
+    };
+    let shown = shown(sections);
+    assert_eq!(shown.find("nomad_jobs", &[("namespace", "ci"), ("status", "pending")]).count(), 4);
+    assert_eq!(shown.sum("nomad_jobs", &[]), Some(0.0));
+    // Dead jobs come from another source, of which nothing is known here.
+    assert_eq!(shown.find("nomad_jobs", &[("status", "dead")]).count(), 0);
+    assert_eq!(shown.find("nomad_jobs_finished", &[]).count(), 0);
+    assert_eq!(shown.find("nomad_pending_jobs_oldest_submit_timestamp_seconds", &[]).count(), 0);
+}
+
+#[test]
+fn dead_jobs_are_the_sum_of_their_outcomes() {
+    let mut finished = FinishedJobs::default();
+    let namespace = finished.by_namespace.entry("ci".into()).or_default();
+    namespace.outcomes[JobType::Batch][Outcome::Complete] = 3;
+    namespace.outcomes[JobType::Batch][Outcome::Failed] = 2;
+    let shown = shown(Sections { finished_jobs: Some(Arc::new(finished)), ..Sections::default() });
+    assert_eq!(shown.value("nomad_jobs", &[("job_type", "batch"), ("status", "dead")]), Some(5.0));
+    assert_eq!(
+        shown.value("nomad_jobs_finished", &[("job_type", "batch"), ("outcome", "failed")]),
+        Some(2.0)
+    );
+    assert_eq!(shown.find("nomad_jobs_finished", &[]).count(), 16);
+}
+
+#[test]
+fn unknown_words_are_counted_as_other() {
+    let mut live = LiveJobs::default();
+    live.by_namespace.entry("ci".into()).or_default().jobs[JobType::Other][JobStatus::Other] = 1;
+    let shown = shown(Sections { jobs: Some(Arc::new(live)), ..Sections::default() });
+    assert_eq!(shown.value("nomad_jobs", &[("job_type", "other"), ("status", "other")]), Some(1.0));
+    assert_eq!(shown.sum("nomad_jobs", &[("job_type", "batch")]), Some(0.0));
+}
+
+fn node(id: &str, state: NodeState) -> Node {
+    Node {
+        id: id.into(),
+        name: format!("client-{id}"),
+        datacenter: "dc1".into(),
+        pool: "default".into(),
+        class: String::new(),
+        version: "2.0.5".into(),
+        address: "192.0.2.1".into(),
+        state,
+        eligible: state == NodeState::Active,
+        draining: state == NodeState::Draining,
+        last_drain: None,
+        allocatable: Capacity::default(),
+        cpu_total_hertz: None,
+        drivers: Vec::new(),
+        modify_index: 1,
+    }
+}
+
+/// A load of running allocations: of batch jobs, of system jobs that go on, of system jobs that are stopping.
+fn load(batch: u64, system_kept: u64, system_stopping: u64) -> NodeLoad {
+    let mut load = NodeLoad { system: system_kept + system_stopping, system_kept, ..NodeLoad::default() };
+    load.by_status[ClientStatus::Running] = batch + system_kept + system_stopping;
+    load
+}
+
+fn last_drain(status: DrainStatus) -> Option<LastDrain> {
+    Some(LastDrain { started: Some(at(500)), status })
+}
+
+#[test]
+fn a_node_is_drained_when_nothing_that_the_drain_waited_for_lives_on_it() {
+    let ineligible = |status| Node { last_drain: last_drain(status), ..node("n", NodeState::Ineligible) };
+    let complete = || ineligible(DrainStatus::Complete);
+    for (what, node, load, expected) in [
+        ("no drain", node("n", NodeState::Active), load(0, 0, 0), None),
+        ("by hand ineligible", node("n", NodeState::Ineligible), load(0, 0, 0), None),
+        (
+            "draining",
+            Node { last_drain: last_drain(DrainStatus::Draining), ..node("n", NodeState::Draining) },
+            load(0, 0, 0),
+            Some(0.0),
+        ),
+        ("canceled", ineligible(DrainStatus::Canceled), load(0, 0, 0), None),
+        ("complete and empty", complete(), load(0, 0, 0), Some(1.0)),
+        ("forced, still stopping", complete(), load(2, 0, 0), Some(0.0)),
+        ("system jobs stopping", complete(), load(0, 0, 1), Some(0.0)),
+        ("system jobs ignored", complete(), load(0, 3, 0), Some(1.0)),
+        ("terminated meanwhile", Node { state: NodeState::Down, ..complete() }, load(0, 0, 0), Some(1.0)),
+        ("in use again", Node { eligible: true, ..complete() }, load(5, 0, 0), None),
+    ] {
+        let allocations =
+            LiveAllocations { by_node: HashMap::from([("n".into(), load)]), ..Default::default() };
+        let shown = shown(Sections {
+            nodes: Some(Arc::new(Nodes::from(vec![node]))),
+            allocations: Some(Arc::new(allocations)),
+            ..Sections::default()
+        });
+        assert_eq!(shown.value("nomad_node_drained", &[]), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_drain_waits_for_system_jobs_unless_it_ignores_them() {
+    for (ignore_system_jobs, expected) in [(false, 6.0), (true, 4.0)] {
+        let drain =
+            Drain { started: Some(at(600)), deadline: None, ignore_system_jobs, node_modify_index: 1 };
+        let sections = Sections {
+            nodes: Some(Arc::new(Nodes::from(vec![
+                node("n", NodeState::Draining),
+                node("m", NodeState::Active),
+            ]))),
+            drains: Some(Arc::new(Drains { by_node: HashMap::from([("n".into(), drain)]) })),
+            allocations: Some(Arc::new(LiveAllocations {
+                by_node: HashMap::from([("n".into(), load(4, 1, 1)), ("m".into(), load(7, 0, 0))]),
+                ..LiveAllocations::default()
+            })),
+            ..Sections::default()
+        };
+        let shown = shown(sections);
+        assert_eq!(shown.value("nomad_node_drain_remaining_allocations", &[]), Some(expected));
+        assert_eq!(shown.value("nomad_node_drain_started_timestamp_seconds", &[]), Some(600.0));
+        assert_eq!(shown.find("nomad_node_drain_deadline_timestamp_seconds", &[]).count(), 0, "it has none");
+    }
+}
+
+#[test]
+fn without_allocations_nobody_says_that_a_node_is_empty() {
+    let nodes = Nodes::from(vec![Node {
+        last_drain: last_drain(DrainStatus::Complete),
+        ..node("n", NodeState::Ineligible)
+    }]);
+    let shown = shown(Sections { nodes: Some(Arc::new(nodes)), ..Sections::default() });
+    let expected = BTreeSet::from(["nomad_nodes", "nomad_node_info", "nomad_node_state"]);
+    assert_eq!(names(&shown), expected);
+}
