@@ -39,7 +39,9 @@ unpack prometheus prometheus promtool
 if [ ! -x "$tools/bin/openmetrics-python" ]; then
     if command -v python3 >/dev/null && python3 -m venv "$tools/venv" >/dev/null 2>&1 &&
         "$tools/venv/bin/pip" install --quiet --disable-pip-version-check prometheus_client==0.22.1 >&2; then
-        ln -sf ../venv/bin/python "$tools/bin/openmetrics-python"
+        # Not a link: Python finds its venv by the path that it is called by.
+        printf '#!/bin/sh\nexec "%s" "$@"\n' "$tools/venv/bin/python" >"$tools/bin/openmetrics-python"
+        chmod +x "$tools/bin/openmetrics-python"
     else
         say "no Python with venv and pip here: the test with the Python OpenMetrics parser will be skipped"
     fi

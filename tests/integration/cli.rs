@@ -52,7 +52,7 @@ async fn check_prints_metrics_and_verdicts() {
     let (code, stdout, stderr) = check(&simulator.url()).await;
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stdout.starts_with("# HELP nomad_jobs "), "{stdout}");
-    assert!(stderr.contains("ok      jobs: 23 rows\n"), "{stderr}");
+    assert!(stderr.contains("ok      jobs: 22 rows\n"), "{stderr}");
     assert_eq!(stderr.lines().count(), nomad_exporter::collect::SOURCES.len());
 }
 

@@ -1,6 +1,6 @@
 //! How evaluations come and go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::list::Table;
 
@@ -110,9 +110,23 @@ impl Cluster {
             })
             .collect();
         waiting.sort();
+        // A backlog is mostly alike. Where one found no room, those that want the same need not look.
+        let mut in_vain = BTreeSet::new();
         for (_, _, id) in waiting {
+            let demand = self.demand(id);
+            if demand.is_some_and(|demand| in_vain.contains(&demand)) {
+                continue;
+            }
             self.evaluate(id);
+            if self.blocked.contains(&id) {
+                in_vain.extend(demand);
+            }
         }
+    }
+
+    fn demand(&self, id: EvaluationId) -> Option<u64> {
+        let job = self.jobs.get(&self.evaluations.get(&id)?.job)?;
+        (!job.spec.job_type.is_per_node()).then_some(job.demand)
     }
 
     /// Whether there is a node that is not already known to be of the wrong class.

@@ -79,6 +79,8 @@ impl ChildrenSummary {
 pub(crate) struct Job {
     pub(crate) key: JobKey,
     pub(crate) spec: Arc<JobSpec>,
+    /// The same number for jobs whose instances want the same of a node.
+    pub(crate) demand: u64,
     pub(crate) parent: Option<String>,
     pub(crate) dispatched: bool,
     pub(crate) version: u64,

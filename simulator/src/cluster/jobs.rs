@@ -105,6 +105,7 @@ impl Cluster {
         let old = self.jobs.remove(&key);
         let mut job = old.unwrap_or_else(|| Job {
             key: key.clone(),
+            demand: spec.demand(),
             spec: Arc::new(spec.clone()),
             parent: parent.map(str::to_owned),
             dispatched,
@@ -129,6 +130,7 @@ impl Cluster {
         });
         if job.create_index < index {
             job.version += 1;
+            job.demand = spec.demand();
             job.spec = Arc::new(spec);
             job.stop = false;
             job.submitted = self.now;

@@ -1,5 +1,6 @@
 //! What is submitted: jobs of task groups of tasks.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use super::resources::Resources;
@@ -288,6 +289,15 @@ impl JobSpec {
     /// Whether it only launches children.
     pub(crate) fn is_template(&self) -> bool {
         self.periodic.is_some() || self.parameterized
+    }
+
+    /// A number that is the same for jobs whose instances want the same of a node.
+    pub(crate) fn demand(&self) -> u64 {
+        let groups: Vec<_> = self.groups.iter().map(|group| (&group.tasks, group.disk_mb)).collect();
+        let demand = format!("{:?}", (&self.node_pool, &self.datacenters, &self.constraint, groups));
+        let mut hasher = DefaultHasher::new();
+        demand.hash(&mut hasher);
+        hasher.finish()
     }
 
     pub(crate) fn group(&self, name: &str) -> Option<&TaskGroup> {

@@ -15,17 +15,32 @@ use super::{Key, Recording};
 /// Parameters that pick from a list.
 const PICKING: &[&str] = &["filter", "status", "job", "prefix", "per_page", "next_token", "reverse"];
 
+/// Removes what a list shows only with `resources=true`.
+fn without_resources(row: &mut Value) {
+    if let Some(fields) = row.as_object_mut() {
+        for field in ["AllocatedResources", "NodeResources", "ReservedResources"] {
+            fields.remove(field);
+        }
+    }
+}
+
 impl Recording {
     /// Applies the request's parameters to the recorded list without them, as the recorded version would.
     pub(super) fn derive(&self, path: &str, query: &Query) -> Option<Answer> {
         let table = Table::ALL.into_iter().find(|table| table.path() == path)?;
         let base = query.without(PICKING);
         let wildcard = base.with("namespace", "*");
-        let recorded = self.find(path, &base).or_else(|| self.find(path, &wildcard))?;
+        // A list without resources is the list with them, less that field.
+        let whole = wildcard.with("resources", "true");
+        let recorded =
+            [&base, &wildcard, &whole].into_iter().find_map(|candidate| self.find(path, candidate))?;
         if recorded.status != StatusCode::OK {
             return Some(recorded.clone());
         }
-        let rows = self.scattered(table, query).or_else(|| serde_json::from_slice(&recorded.body).ok())?;
+        let mut rows = self.scattered(table, query).or_else(|| serde_json::from_slice(&recorded.body).ok())?;
+        if !query.is_true("resources") {
+            rows.iter_mut().for_each(without_resources);
+        }
         Some(match select(table, self.version, query, rows) {
             Ok(Page { rows, next_token }) => {
                 let body = Value::Array(rows).to_string().into();
