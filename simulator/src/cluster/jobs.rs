@@ -82,6 +82,10 @@ impl Cluster {
         let mut spec = JobSpec::clone(&job.spec);
         spec.periodic = None;
         spec.id = format!("{}/periodic-{}", key.id, seconds(self.now));
+        // A job that was submitted again has entered its launches again; one series is enough.
+        if self.jobs.contains_key(&JobKey::new(&key.namespace, &spec.id)) {
+            return;
+        }
         self.register(spec, Some(&key.id), false);
         self.enter_launch(key.clone(), interval);
     }

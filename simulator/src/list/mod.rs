@@ -32,12 +32,11 @@ pub(crate) fn select(
     table: Table,
     version: Version,
     query: &Query,
-    rows: Vec<Value>,
+    mut rows: Vec<Value>,
 ) -> Result<Page, Refusal> {
     let filter = parse_filter(table, version, query)?;
     let per_page = page::per_page(table, version, query)?;
 
-    let mut rows = rows;
     if table.is_namespaced() {
         rows.retain(|row| in_namespace(table, version, query.namespace(), row));
     }

@@ -37,7 +37,8 @@ impl Recording {
         if recorded.status != StatusCode::OK {
             return Some(recorded.clone());
         }
-        let mut rows = self.scattered(table, query).or_else(|| serde_json::from_slice(&recorded.body).ok())?;
+        let mut rows =
+            self.scattered(table, query).or_else(|| serde_json::from_slice(&recorded.body).ok())?;
         if !query.is_true("resources") {
             rows.iter_mut().for_each(without_resources);
         }

@@ -206,18 +206,3 @@ async fn allocation_statistics_and_full_allocations_are_served() {
     assert_eq!(lifecycle["Job"]["ID"], "lifecycle");
     assert!(lifecycle.get("PreemptedByAllocation").is_none(), "empty fields are left out");
 }
-
-#[test]
-fn big() {
-    use nomad_simulator::cluster::JobSpec;
-    let t = std::time::Instant::now();
-    let mut w = empty("2.0.5", 0);
-    for n in 0..1000 { w.cluster.register_node(nomad_simulator::cluster::NodeSpec::new(&format!("n{n}"))); }
-    w.cluster.submit(JobSpec::system("agent"));
-    w.cluster.submit(JobSpec::service("web").with_count(2000));
-    for n in 0..16000 { w.cluster.submit(build(&format!("b{n}")).with_resources(1800, 500).running_for(seconds(100+n%300))); }
-    println!("submitted {:?}", t.elapsed());
-    w.cluster.advance(seconds(60));
-    println!("placed {:?}", t.elapsed());
-    for _ in 0..10 { w.cluster.advance(seconds(60)); println!("{:?} {:?}", t.elapsed(), w.cluster.ledger().jobs); }
-}

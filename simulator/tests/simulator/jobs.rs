@@ -156,6 +156,25 @@ async fn templates_run_and_their_children_work() {
     }
 }
 
+#[tokio::test]
+async fn a_job_submitted_again_is_a_new_version() {
+    let mut world = empty("2.0.5", 1);
+    let nightly = JobSpec::batch("nightly").every(seconds(60)).running_for(seconds(20));
+    for _ in 0..2 {
+        world.cluster.submit(nightly.clone());
+        world.cluster.submit(JobSpec::service("web").with_resources(50, 50));
+        world.cluster.advance(seconds(20));
+    }
+    world.cluster.advance(seconds(130));
+    let launches = world.cluster.ledger().history.iter().filter(|record| record.parent.is_some()).count();
+    assert_eq!(launches, 2, "one series of launches");
+    let served = world.serve().await;
+    assert_eq!(served.object("/v1/job/web").await["Version"], 1);
+    let rows = served.rows("/v1/job/web/allocations").await;
+    let running: Vec<_> = rows.iter().filter(|row| row["ClientStatus"] == "running").collect();
+    assert_eq!((rows.len(), running.len(), &running[0]["JobVersion"]), (2, 1, &json!(1)));
+}
+
 #[test]
 fn garbage_is_collected_by_age() {
     let mut world = empty("2.0.5", 1);

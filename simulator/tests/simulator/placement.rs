@@ -195,6 +195,16 @@ async fn a_system_job_is_blocked_node_by_node() {
     assert_eq!(served.rows("/v1/job/agent/allocations").await.len(), 2);
 }
 
+#[test]
+fn before_there_were_pools_a_job_ran_anywhere() {
+    for (version, placed) in [("1.5.17", 1), ("1.6.0", 0)] {
+        let mut world = empty(version, 1);
+        world.cluster.submit(build("train").in_pool("gpu"));
+        world.cluster.advance(seconds(5));
+        assert_eq!(load(&world)[0].1.values().sum::<usize>(), placed, "{version}");
+    }
+}
+
 #[tokio::test]
 async fn an_old_version_has_no_failures_of_pools() {
     let mut world = empty("1.1.18", 1);

@@ -12,6 +12,7 @@ use crate::cluster::job::JobKey;
 use crate::cluster::node::Node;
 use crate::cluster::spec::{JobSpec, TaskGroup};
 use crate::list::Table;
+use crate::version::since;
 
 use super::Outcome;
 
@@ -74,9 +75,10 @@ impl AllocMetric {
 }
 
 impl Cluster {
-    /// The schedulable nodes of a job's pool and datacenters.
+    /// The schedulable nodes of a job's pool and datacenters. Before there were pools, all nodes were in one.
     pub(super) fn candidates<'a>(&'a self, spec: &'a JobSpec) -> impl Iterator<Item = &'a Node> {
-        let in_pool = |node: &&Node| spec.node_pool == "all" || node.spec.node_pool == spec.node_pool;
+        let any_pool = spec.node_pool == "all" || self.version() < since::NODE_POOLS;
+        let in_pool = move |node: &&Node| any_pool || node.spec.node_pool == spec.node_pool;
         let in_datacenter =
             |node: &&Node| spec.datacenters.iter().any(|dc| dc == "*" || *dc == node.spec.datacenter);
         self.nodes.values().filter(|node| node.is_schedulable()).filter(in_pool).filter(in_datacenter)
