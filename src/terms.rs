@@ -147,6 +147,20 @@ vocabulary! {
     } else Other
 }
 vocabulary! {
+    /// A deployment's status. Nomad spells it `cancelled` here and `canceled` elsewhere.
+    DeploymentStatus {
+        Running = "running", Paused = "paused", Failed = "failed", Successful = "successful",
+        Cancelled = "cancelled", Initializing = "initializing", Pending = "pending", Blocked = "blocked",
+        Unblocking = "unblocking",
+    } else Other
+}
+vocabulary! {
+    /// What gossip says of a server.
+    ServerState {
+        Alive = "alive", Leaving = "leaving", Left = "left", Failed = "failed", None = "none",
+    } else Other
+}
+vocabulary! {
     /// Why an evaluation is blocked.
     BlockReason {
         Quota = "quota", NoNodes = "no_nodes", Device = "device", Cores = "cores", Memory = "memory", Cpu = "cpu",

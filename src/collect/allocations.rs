@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::at;
 use super::context::Context;
+use super::list;
+use super::observers::{AllocationPass, Which};
 use super::report::FetchError;
 use super::store::{Refresh, Section};
 use crate::nomad::Endpoint;
-use crate::nomad::api::{AllocatedResources, Allocation, each_row};
-use crate::snapshot::{AllocationCounts, LiveAllocations, NodeLoad};
+use crate::nomad::api::{AllocatedResources, Allocation};
+use crate::snapshot::{AllocationCounts, LiveAllocations, LiveJobs, NodeLoad};
 use crate::terms::{DesiredStatus, JobType};
 
 /// Everything but the terminal statuses, so that a status of a newer Nomad is live and not lost.
@@ -17,67 +19,95 @@ const TERMINAL: &str = r#"ClientStatus == "complete" or ClientStatus == "failed"
 
 /// Reads the live allocations; from servers that cannot filter, all of them.
 pub(super) async fn fetch_live(context: Arc<Context>) -> Result<Refresh, FetchError> {
-    let filtered = context.lists_are_filtered().await;
-    let (fold, mut refresh) = fetch(&context, filtered.then_some(LIVE), true).await?;
-    refresh.sections.push(Section::Allocations(fold.live));
-    if !filtered {
-        refresh.sections.push(Section::FinishedAllocations(fold.finished));
-    }
-    Ok(refresh)
+    let filtered = context.servers().await.filter_lists;
+    let which = if filtered { Which::Live } else { Which::All };
+    let folded = fetch(&context, filtered.then_some(LIVE), true).await?;
+    Ok(folded.refresh(|fold| {
+        let delays = context.placements.commit_allocations(fold.placements, which);
+        let mut sections = vec![Section::Placements(delays), Section::Allocations(fold.live)];
+        if !filtered {
+            sections.push(Section::FinishedAllocations(fold.finished));
+        }
+        sections
+    }))
 }
 
-/// Reads the terminal allocations, unless the live refresh does. Only their number counts, so their resources
-/// are not asked for.
+/// Reads the terminal allocations, unless the live refresh does. Only their number and age count, so their
+/// resources are not asked for.
 pub(super) async fn fetch_finished(context: Arc<Context>) -> Result<Refresh, FetchError> {
-    if !context.lists_are_filtered().await {
+    if !context.servers().await.filter_lists {
         return Ok(Refresh::default());
     }
-    let (fold, mut refresh) = fetch(&context, Some(TERMINAL), false).await?;
-    refresh.sections.push(Section::FinishedAllocations(fold.finished));
-    Ok(refresh)
+    let folded = fetch(&context, Some(TERMINAL), false).await?;
+    Ok(folded.refresh(|fold| {
+        let delays = context.placements.commit_allocations(fold.placements, Which::Finished);
+        vec![Section::Placements(delays), Section::FinishedAllocations(fold.finished)]
+    }))
 }
 
 async fn fetch(
     context: &Context,
     filter: Option<&str>,
-    resources: bool,
-) -> Result<(Fold, Refresh), FetchError> {
-    let mut request = context.list(Endpoint::Allocations, "/v1/allocations").query("task_states", "false");
-    if resources {
-        request = request.query("resources", "true");
-    }
-    if let Some(filter) = filter {
-        request = request.query("filter", filter);
-    }
-    let decode = |json: &mut _| {
-        let mut fold = Fold::default();
-        let objects = each_row(json, |allocation: Allocation| fold.add(&allocation))?;
-        Ok((fold, objects))
+    live: bool,
+) -> Result<list::Folded<Fold>, FetchError> {
+    let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations");
+    let requests = requests.into_iter().map(|mut request| {
+        request = request.query("task_states", "false");
+        if live {
+            request = request.query("resources", "true");
+        }
+        match filter {
+            Some(filter) => request.query("filter", filter),
+            None => request,
+        }
+    });
+    // Which jobs have series of their own is for the list of jobs to say.
+    let jobs = if live && context.is_on("jobs") { context.after(&["jobs"]).await.jobs } else { None };
+    let fold = Fold {
+        live: LiveAllocations::default(),
+        finished: AllocationCounts::default(),
+        jobs: jobs.unwrap_or_default(),
+        placements: context.placements.allocation_pass(),
     };
-    let ((fold, objects), meta) = context.client.fetch(request, decode).await?;
-    Ok((fold, Refresh { sections: Vec::new(), objects, meta }))
+    let add = |fold: &mut Fold, allocation: Allocation| fold.add(&allocation);
+    list::fold(&context.client, requests.collect(), fold, add).await
 }
 
 /// Counts and sums allocations as they come.
-#[derive(Default)]
 struct Fold {
     live: LiveAllocations,
     finished: AllocationCounts,
+    jobs: Arc<LiveJobs>,
+    placements: AllocationPass,
 }
 
 impl Fold {
     fn add(&mut self, allocation: &Allocation) {
+        self.placements.add(allocation);
         let live = allocation.client_status.is_live();
         let counts = if live { &mut self.live.counts } else { &mut self.finished };
         let namespace = allocation.namespace.as_deref().unwrap_or_default();
         at(&mut counts.by_namespace, namespace)[allocation.job_type][allocation.client_status] += 1;
-        if let (true, Some(node)) = (live, allocation.node_id.as_deref()) {
-            if !self.live.by_node.contains_key(node) {
-                self.live.by_node.insert(node.to_owned(), NodeLoad::default());
-            }
-            let load = self.live.by_node.get_mut(node).expect("it was just put there");
-            add_load(load, allocation);
+        if live {
+            self.add_to_node(allocation);
+            self.add_to_job(allocation, namespace);
         }
+    }
+
+    fn add_to_node(&mut self, allocation: &Allocation) {
+        let Some(node) = allocation.node_id.as_deref() else { return };
+        if !self.live.by_node.contains_key(node) {
+            self.live.by_node.insert(node.to_owned(), NodeLoad::default());
+        }
+        add_load(self.live.by_node.get_mut(node).expect("it was just put there"), allocation);
+    }
+
+    fn add_to_job(&mut self, allocation: &Allocation, namespace: &str) {
+        let Some(job_id) = allocation.job_id.as_deref() else { return };
+        let Some(named) = self.jobs.named.find(namespace, job_id) else { return };
+        let groups = at(at(&mut self.live.by_job, namespace), named);
+        let group = allocation.task_group.as_deref().unwrap_or_default();
+        at(groups, group)[allocation.client_status] += 1;
     }
 }
 
@@ -89,10 +119,10 @@ fn add_load(load: &mut NodeLoad, allocation: &Allocation) {
     }
     match allocation.allocated_resources.as_ref().map(AllocatedResources::total) {
         Some(total) => {
-            load.cpu_hertz += super::nodes::hertz(total.cpu_mhz);
-            load.memory_bytes += super::nodes::bytes(total.memory_mib);
-            load.memory_max_bytes += super::nodes::bytes(total.memory_max_mib);
-            load.disk_bytes += super::nodes::bytes(total.disk_mib);
+            load.cpu_hertz += super::units::hertz(total.cpu_mhz);
+            load.memory_bytes += super::units::bytes(total.memory_mib);
+            load.memory_max_bytes += super::units::bytes(total.memory_max_mib);
+            load.disk_bytes += super::units::bytes(total.disk_mib);
         }
         None => load.unsized_count += 1,
     }

@@ -3,9 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use regex::RegexSet;
+
+use super::observers::{Completions, Placements};
+use super::report::FetchError;
 use super::store::Store;
 use crate::nomad::{Client, Endpoint, Request};
-use crate::snapshot::Sections;
+use crate::snapshot::{Sections, Servers};
+use crate::terms::JobType;
+
+/// The name that stands for all namespaces.
+const ALL: &str = "*";
+/// How many namespaces are asked one by one where the servers cannot list them at once.
+const MAX_NAMESPACES: usize = 200;
 
 /// How to collect.
 #[derive(Clone, Debug)]
@@ -18,14 +28,38 @@ pub struct Settings {
     pub history_interval: Duration,
     /// After how many intervals without success a source is withdrawn.
     pub max_age_intervals: u32,
-    /// The namespace to read, `*` for all.
-    pub namespace: String,
+    /// The namespaces to read; `*` for all.
+    pub namespaces: Vec<String>,
     /// How many of the oldest pending jobs are named.
     pub pending_jobs: usize,
-    /// How long one client may take to answer for its host statistics.
-    pub host_stats_timeout: Duration,
+    /// Types of the jobs that have series of their own.
+    pub job_types: Vec<JobType>,
+    /// How many jobs have series of their own at most.
+    pub max_jobs: usize,
+    /// How many job specifications are read in one refresh at most.
+    pub max_specifications: usize,
+    /// How long one client may take to answer for its host or its allocations.
+    pub client_timeout: Duration,
     /// How many clients are asked at once.
-    pub host_stats_concurrency: usize,
+    pub client_concurrency: usize,
+    /// Whose usage is read, where that source is on.
+    pub usage: UsageSettings,
+}
+
+impl Settings {
+    /// Whether this namespace is to be read.
+    pub(super) fn wants_namespace(&self, name: &str) -> bool {
+        self.namespaces.iter().any(|wanted| wanted == ALL || wanted == name)
+    }
+}
+
+/// Which allocations' usage is read.
+#[derive(Clone, Debug)]
+pub struct UsageSettings {
+    /// Job IDs; empty for all.
+    pub jobs: RegexSet,
+    /// Allocations at most.
+    pub max_allocations: usize,
 }
 
 /// What every source is given.
@@ -36,25 +70,65 @@ pub struct Context {
     pub store: Arc<Store>,
     /// How to collect.
     pub settings: Settings,
+    /// Jobs that were seen to be placed.
+    pub placements: Placements,
+    /// Jobs that were seen to finish.
+    pub completions: Completions,
     /// Tells the time; tests stop it.
     pub now: fn() -> SystemTime,
 }
 
 impl Context {
-    /// A request for a list over the configured namespaces.
-    pub(super) fn list(&self, endpoint: Endpoint, path: &str) -> Request {
-        Request::new(endpoint, path).query("namespace", &self.settings.namespace)
+    /// What every source is given, with nothing collected yet.
+    pub fn new(client: Client, settings: Settings, now: fn() -> SystemTime) -> Self {
+        let store = Arc::new(Store::new(&settings));
+        Self {
+            client,
+            store,
+            settings,
+            placements: Placements::default(),
+            completions: Completions::default(),
+            now,
+        }
     }
 
-    /// Whether lists can be filtered by the servers. Where that is not known they are asked to: every fold sorts
-    /// its rows itself, so that the answer is right either way and only larger.
-    pub(super) async fn lists_are_filtered(&self) -> bool {
-        let sections = self.after(&["servers"]).await;
-        sections.servers.is_none_or(|servers| servers.filter_lists)
+    /// Requests for a list over the configured namespaces.
+    pub(super) fn over_namespaces(&self, endpoint: Endpoint, path: &str) -> Vec<Request> {
+        let request = |name: &String| Request::new(endpoint, path).query("namespace", name);
+        self.settings.namespaces.iter().map(request).collect()
+    }
+
+    /// The same for lists that know no `*` before Nomad 1.2.4: there, one request for each known namespace.
+    pub(super) async fn over_known_namespaces(
+        &self,
+        endpoint: Endpoint,
+        path: &str,
+    ) -> Result<Vec<Request>, FetchError> {
+        if self.settings.namespaces.iter().all(|name| name != ALL) || self.servers().await.list_everywhere {
+            return Ok(self.over_namespaces(endpoint, path));
+        }
+        let sections = self.after(&["namespaces", "jobs"]).await;
+        let namespaces = sections.known_namespaces();
+        if namespaces.is_empty() {
+            return Err(FetchError::Needs("namespaces"));
+        }
+        let request = |name: &str| Request::new(endpoint, path).query("namespace", name);
+        Ok(namespaces.into_iter().take(MAX_NAMESPACES).map(request).collect())
+    }
+
+    /// What the servers can do. Where that is not known they are taken for current: every fold sorts its rows
+    /// itself, so that a filter that was ignored makes an answer larger and not wrong.
+    pub(super) async fn servers(&self) -> Arc<Servers> {
+        self.after(&["servers"]).await.servers.unwrap_or_default()
     }
 
     /// The sections as they stand once these sources were tried for the first time.
     pub(super) async fn after(&self, sources: &[&str]) -> Sections {
         self.store.after(sources).await
+    }
+
+    /// Whether a source is on.
+    pub(super) fn is_on(&self, source: &str) -> bool {
+        self.settings.sources.contains(&source)
     }
 }

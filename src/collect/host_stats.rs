@@ -24,7 +24,7 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
     let mut by_node = HashMap::with_capacity(ids.len());
     fan_out::each(
         ids,
-        context.settings.host_stats_concurrency,
+        context.settings.client_concurrency,
         |id| ask(context.clone(), id),
         |(id, host)| {
             by_node.insert(id, host);
@@ -38,7 +38,7 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
 async fn ask(context: Arc<Context>, id: String) -> Result<(String, Option<Host>), Error> {
     let request = Request::new(Endpoint::ClientStats, "/v1/client/stats")
         .query("node_id", &id)
-        .passed_on_within(context.settings.host_stats_timeout);
+        .passed_on_within(context.settings.client_timeout);
     match context.client.object::<Option<HostStats>>(request).await {
         Ok((stats, _)) => Ok((id, stats.map(host))),
         // These tell of Nomad or our token; everything else tells of this one client.

@@ -6,21 +6,29 @@
 
 mod allocations;
 mod context;
+mod deployments;
 mod drains;
 mod evaluations;
 mod fan_out;
 mod host_stats;
+mod job_fold;
 mod jobs;
+mod list;
 mod namespaces;
 mod nodes;
+mod observers;
 mod reasons;
 mod report;
 mod scheduler;
 mod servers;
 mod sources;
+mod specifications;
 mod store;
+mod units;
+mod usage;
 
-pub use context::{Context, Settings};
+pub use context::{Context, Settings, UsageSettings};
+pub use observers::{Completions, Placements};
 pub use report::FetchError;
 pub use scheduler::{refresh, run};
 pub use sources::{Clock, SOURCES, Source, source};

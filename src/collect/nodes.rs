@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::context::Context;
+use super::list;
 use super::report::FetchError;
 use super::store::{Refresh, Section};
-use crate::nomad::api::{self, NodeResources, each_row};
+use super::units::{bytes, hertz};
+use crate::nomad::api::{self, NodeResources};
 use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{Capacity, LastDrain, Node};
 use crate::terms::{DrainStatus, Eligibility, NodeState, NodeStatus};
@@ -13,13 +15,9 @@ use crate::terms::{DrainStatus, Eligibility, NodeState, NodeStatus};
 /// Reads all nodes with their resources.
 pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
     let request = Request::new(Endpoint::Nodes, "/v1/nodes").query("resources", "true");
-    let decode = |json: &mut _| {
-        let mut nodes = Vec::new();
-        let objects = each_row(json, |row: api::Node| nodes.extend(node(row)))?;
-        Ok((nodes, objects))
-    };
-    let ((nodes, objects), meta) = context.client.fetch(request, decode).await?;
-    Ok(Refresh { sections: vec![Section::Nodes(nodes.into())], objects, meta })
+    let add = |nodes: &mut Vec<Node>, row: api::Node| nodes.extend(node(row));
+    let folded = list::fold(&context.client, vec![request], Vec::new(), add).await?;
+    Ok(folded.refresh(|nodes| vec![Section::Nodes(nodes.into())]))
 }
 
 /// A node as we model it. Without an ID its series could not be told apart.
@@ -86,14 +84,4 @@ fn left(
     let has = has.and_then(dimension)?;
     let reserved = reserved.and_then(dimension).unwrap_or_default();
     Some(u64::try_from(has.saturating_sub(reserved)).unwrap_or_default())
-}
-
-/// Nomad's MHz in hertz.
-pub(super) fn hertz(mhz: u64) -> f64 {
-    mhz as f64 * 1e6
-}
-
-/// Nomad's "MB", which are MiB, in bytes.
-pub(super) fn bytes(mib: u64) -> f64 {
-    mib as f64 * 1_048_576.0
 }

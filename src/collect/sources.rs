@@ -7,7 +7,10 @@ use std::time::Duration;
 use super::context::{Context, Settings};
 use super::report::FetchError;
 use super::store::Refresh;
-use super::{allocations, drains, evaluations, host_stats, jobs, namespaces, nodes, servers};
+use super::{
+    allocations, deployments, drains, evaluations, host_stats, jobs, namespaces, nodes, servers,
+    specifications, usage,
+};
 use crate::nomad::Endpoint;
 
 /// One thing that is read from Nomad.
@@ -67,7 +70,7 @@ pub const SOURCES: &[Source] = &[
         help: "servers of the region and what their versions can do",
         default_on: true,
         required: false,
-        clock: Clock::History,
+        clock: Clock::Live,
         endpoint: Endpoint::Members,
         fetch: |context| Box::pin(servers::fetch(context)),
     },
@@ -117,6 +120,15 @@ pub const SOURCES: &[Source] = &[
         fetch: |context| Box::pin(evaluations::fetch(context)),
     },
     Source {
+        name: "specifications",
+        help: "what queued instances ask for (a request for each job with queued instances, once)",
+        default_on: true,
+        required: false,
+        clock: Clock::Live,
+        endpoint: Endpoint::Job,
+        fetch: |context| Box::pin(specifications::fetch(context)),
+    },
+    Source {
         name: "drains",
         help: "terms of the drains that go on (a request for each draining node, when it changed)",
         default_on: true,
@@ -151,5 +163,50 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::History,
         endpoint: Endpoint::Allocations,
         fetch: |context| Box::pin(allocations::fetch_finished(context)),
+    },
+    Source {
+        name: "deployments",
+        help: "deployments that Nomad still retains",
+        default_on: true,
+        required: false,
+        clock: Clock::Live,
+        endpoint: Endpoint::Deployments,
+        fetch: |context| Box::pin(deployments::fetch(context)),
+    },
+    Source {
+        name: "leader",
+        help: "who leads the servers",
+        default_on: true,
+        required: false,
+        clock: Clock::Live,
+        endpoint: Endpoint::Leader,
+        fetch: |context| Box::pin(servers::fetch_leader(context)),
+    },
+    Source {
+        name: "autopilot",
+        help: "what autopilot says of the servers",
+        default_on: true,
+        required: false,
+        clock: Clock::Live,
+        endpoint: Endpoint::Autopilot,
+        fetch: |context| Box::pin(servers::fetch_autopilot(context)),
+    },
+    Source {
+        name: "scheduler",
+        help: "whether scheduling is paused or registration refused",
+        default_on: true,
+        required: false,
+        clock: Clock::Live,
+        endpoint: Endpoint::Scheduler,
+        fetch: |context| Box::pin(servers::fetch_scheduler(context)),
+    },
+    Source {
+        name: "allocation_usage",
+        help: "what allocations use (a request for each running allocation)",
+        default_on: false,
+        required: false,
+        clock: Clock::Live,
+        endpoint: Endpoint::AllocationStats,
+        fetch: |context| Box::pin(usage::fetch(context)),
     },
 ];

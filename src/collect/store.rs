@@ -12,8 +12,9 @@ use super::report::FetchError;
 use super::sources::{SOURCES, Source};
 use crate::nomad::Meta;
 use crate::snapshot::{
-    AllocationCounts, Drains, Evaluations, FinishedJobs, Hosts, LiveAllocations, LiveJobs, Nodes, Sections,
-    Servers, Snapshot, SourceState,
+    AllocationCounts, Autopilot, Deployments, Drains, Evaluations, FinishedCounts, FinishedJobs, Hosts,
+    Leader, LiveAllocations, LiveJobs, Nodes, PlacementDelays, SchedulerSettings, Sections, Servers,
+    Snapshot, SourceState, Specifications, Usage,
 };
 
 /// What one refresh of a source read.
@@ -40,6 +41,14 @@ pub(super) enum Section {
     Evaluations(Evaluations),
     Namespaces(BTreeSet<String>),
     Servers(Servers),
+    Placements(PlacementDelays),
+    Completions(FinishedCounts),
+    Specifications(Specifications),
+    Deployments(Deployments),
+    Leader(Leader),
+    Autopilot(Autopilot),
+    Scheduler(SchedulerSettings),
+    Usage(Usage),
 }
 
 /// The newest sections, shared between sources and whoever renders them.
@@ -58,6 +67,14 @@ struct State {
     evaluations: Slot<Evaluations>,
     namespaces: Slot<BTreeSet<String>>,
     servers: Slot<Servers>,
+    placements: Slot<PlacementDelays>,
+    completions: Slot<FinishedCounts>,
+    specifications: Slot<Specifications>,
+    deployments: Slot<Deployments>,
+    leader: Slot<Leader>,
+    autopilot: Slot<Autopilot>,
+    scheduler: Slot<SchedulerSettings>,
+    usage: Slot<Usage>,
 }
 
 #[derive(Debug)]
@@ -194,6 +211,14 @@ impl State {
             Section::Evaluations(evaluations) => self.evaluations.put(evaluations, until),
             Section::Namespaces(namespaces) => self.namespaces.put(namespaces, until),
             Section::Servers(servers) => self.servers.put(servers, until),
+            Section::Placements(placements) => self.placements.put(placements, until),
+            Section::Completions(completions) => self.completions.put(completions, until),
+            Section::Specifications(specifications) => self.specifications.put(specifications, until),
+            Section::Deployments(deployments) => self.deployments.put(deployments, until),
+            Section::Leader(leader) => self.leader.put(leader, until),
+            Section::Autopilot(autopilot) => self.autopilot.put(autopilot, until),
+            Section::Scheduler(scheduler) => self.scheduler.put(scheduler, until),
+            Section::Usage(usage) => self.usage.put(usage, until),
         }
     }
 
@@ -209,6 +234,14 @@ impl State {
             evaluations: self.evaluations.fresh(now),
             namespaces: self.namespaces.fresh(now),
             servers: self.servers.fresh(now),
+            placements: self.placements.fresh(now),
+            completions: self.completions.fresh(now),
+            specifications: self.specifications.fresh(now),
+            deployments: self.deployments.fresh(now),
+            leader: self.leader.fresh(now),
+            autopilot: self.autopilot.fresh(now),
+            scheduler: self.scheduler.fresh(now),
+            usage: self.usage.fresh(now),
         }
     }
 

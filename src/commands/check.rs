@@ -12,7 +12,7 @@ use crate::metrics::OwnMetrics;
 /// Refreshes every source once, prints the metrics to stdout and a verdict on each source to stderr. Returns
 /// whether every source that is on answered.
 pub(super) async fn run(config: Config) -> Result<bool, Error> {
-    let max_series = config.max_series_per_family;
+    let selection = config.selection.clone();
     let own = Arc::new(OwnMetrics::new()?);
     let context = Arc::new(context(config, &own)?);
     let mut all_well = true;
@@ -22,7 +22,7 @@ pub(super) async fn run(config: Config) -> Result<bool, Error> {
         all_well &= verdict.is_ok();
         say(source.name, verdict.map_err(|error| describe(&error, source.endpoint)), &context);
     }
-    let content = publish::render(&context, &own, max_series, None);
+    let content = publish::render(&context, &own, &selection, None);
     let bytes = content.metrics.bytes(Format::Text, Encoding::Identity);
     std::io::stdout().write_all(&bytes).map_err(Error::Output)?;
     Ok(all_well)

@@ -8,7 +8,7 @@ mod serve;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::collect::{Context, Store};
+use crate::collect::Context;
 use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
 use crate::metrics::OwnMetrics;
 use crate::nomad::{Client, ClientError, OnRequest};
@@ -68,10 +68,5 @@ fn context(config: Config, own: &Arc<OwnMetrics>) -> Result<Context, Error> {
     let on_request: OnRequest = Arc::new(move |done| {
         own.request_done(done.endpoint.as_str(), done.reason.as_str(), done.duration, done.bytes);
     });
-    Ok(Context {
-        client: Client::new(config.nomad, on_request)?,
-        store: Arc::new(Store::new(&config.collect)),
-        settings: config.collect,
-        now: SystemTime::now,
-    })
+    Ok(Context::new(Client::new(config.nomad, on_request)?, config.collect, SystemTime::now))
 }

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::collect::Context;
 use crate::exposition::Rendered;
-use crate::metrics::{OwnMetrics, View};
+use crate::metrics::{OwnMetrics, Selection, View};
 use crate::web::Content;
 
 /// How long to wait for further changes before rendering: sources that were refreshed together are rendered
@@ -19,13 +19,13 @@ const GATHER: Duration = Duration::from_millis(250);
 pub(super) fn render(
     context: &Context,
     own: &OwnMetrics,
-    max_series_per_family: usize,
+    selection: &Selection,
     previous: Option<&Content>,
 ) -> Content {
     let snapshot = context.store.snapshot((context.now)());
     let own = own.gather();
-    let view = View { snapshot: &snapshot, own: &own };
-    let metrics = Rendered::new(&view, max_series_per_family, previous.map(|content| &content.metrics));
+    let metrics =
+        Rendered::new(&View::new(&snapshot, &own), selection, previous.map(|content| &content.metrics));
     Content { metrics, ready: snapshot.is_ready() }
 }
 
@@ -34,7 +34,7 @@ pub(super) fn render(
 pub(super) async fn keep_published(
     context: Arc<Context>,
     own: Arc<OwnMetrics>,
-    max_series_per_family: usize,
+    selection: Arc<Selection>,
     published: watch::Sender<Arc<Content>>,
 ) {
     let mut changes = context.store.changes();
@@ -43,10 +43,10 @@ pub(super) async fn keep_published(
         drop(timeout(context.settings.interval, changes.changed()).await);
         sleep(GATHER).await;
         changes.mark_unchanged();
-        let (context, own, previous) = (context.clone(), own.clone(), published.borrow().clone());
-        let rendering = tokio::task::spawn_blocking(move || {
-            render(&context, &own, max_series_per_family, Some(&previous))
-        });
+        let (context, own, selection) = (context.clone(), own.clone(), selection.clone());
+        let previous = published.borrow().clone();
+        let rendering =
+            tokio::task::spawn_blocking(move || render(&context, &own, &selection, Some(&previous)));
         match rendering.await {
             Ok(content) => drop(published.send_replace(Arc::new(content))),
             Err(error) => tracing::error!(%error, "rendering ended in a bug"),

@@ -18,7 +18,7 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     if config.nomad.tls.skip_verify {
         tracing::warn!("certificates of Nomad are not verified: whoever stands between can read the token");
     }
-    let max_series = config.max_series_per_family;
+    let selection = Arc::new(config.selection.clone());
     let own = Arc::new(OwnMetrics::new()?);
     let addresses: Vec<String> = config.nomad.addresses.iter().map(ToString::to_string).collect();
     let web = config.web.clone();
@@ -29,8 +29,8 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
         tracing::info!(%address, version, nomad = addresses.join(","), "listening");
     }
 
-    let (sender, content) = watch::channel(Arc::new(publish::render(&context, &own, max_series, None)));
-    let publishing = tokio::spawn(publish::keep_published(context.clone(), own, max_series, sender));
+    let (sender, content) = watch::channel(Arc::new(publish::render(&context, &own, &selection, None)));
+    let publishing = tokio::spawn(publish::keep_published(context.clone(), own, selection, sender));
     let collecting = tokio::spawn(collect::run(context));
     let stop = async {
         tokio::select! {

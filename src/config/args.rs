@@ -52,15 +52,15 @@ pub struct Args {
     #[arg(help_heading = "Nomad")]
     pub nomad_region: Option<String>,
 
-    /// Namespace to ask about [default: * (all)]
+    /// Namespace to ask about; repeat it for several [default: * (all)]
     #[arg(
         long = "nomad.namespace",
         env = "NOMAD_EXPORTER_NOMAD_NAMESPACE",
         value_name = "NAME",
         global = true
     )]
-    #[arg(help_heading = "Nomad")]
-    pub nomad_namespace: Option<String>,
+    #[arg(value_delimiter = ',', help_heading = "Nomad")]
+    pub nomad_namespace: Vec<String>,
 
     /// Let any server answer and not only the leader
     #[arg(
@@ -160,26 +160,82 @@ pub struct Args {
     #[arg(default_value = "20", value_parser = clap::value_parser!(u16).range(0..=1000), help_heading = "Collection")]
     pub collect_pending_jobs: u16,
 
-    /// How long one client may take to answer for its host statistics
+    /// Types of the jobs that have series of their own: service, batch, system, sysbatch. With batch there are
+    /// series for each build that lives
     #[arg(
-        long = "collect.host-stats-timeout",
-        env = "NOMAD_EXPORTER_COLLECT_HOST_STATS_TIMEOUT",
+        long = "collect.job-types",
+        env = "NOMAD_EXPORTER_COLLECT_JOB_TYPES",
+        value_name = "TYPES",
         global = true
     )]
+    #[arg(value_delimiter = ',', default_value = "service,system", help_heading = "Collection")]
+    pub collect_job_types: Vec<String>,
+
+    /// How many jobs have series of their own at most
+    #[arg(
+        long = "collect.max-jobs",
+        env = "NOMAD_EXPORTER_COLLECT_MAX_JOBS",
+        value_name = "N",
+        global = true
+    )]
+    #[arg(default_value = "2000", help_heading = "Collection")]
+    pub collect_max_jobs: usize,
+
+    /// How many job specifications are read in one refresh at most, to tell what queued instances ask for
+    #[arg(
+        long = "collect.max-specifications",
+        env = "NOMAD_EXPORTER_COLLECT_MAX_SPECIFICATIONS",
+        value_name = "N"
+    )]
+    #[arg(global = true, default_value = "200", help_heading = "Collection")]
+    pub collect_max_specifications: usize,
+
+    /// How long one client may take to answer for its host or an allocation
+    #[arg(long = "collect.client-timeout", env = "NOMAD_EXPORTER_COLLECT_CLIENT_TIMEOUT", global = true)]
     #[arg(value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
     #[arg(help_heading = "Collection")]
-    pub collect_host_stats_timeout: Duration,
+    pub collect_client_timeout: Duration,
 
-    /// How many clients are asked for their host statistics at once
-    #[arg(long = "collect.host-stats-concurrency", env = "NOMAD_EXPORTER_COLLECT_HOST_STATS_CONCURRENCY")]
-    #[arg(global = true, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=90))]
+    /// How many clients are asked at once
+    #[arg(
+        long = "collect.client-concurrency",
+        env = "NOMAD_EXPORTER_COLLECT_CLIENT_CONCURRENCY",
+        value_name = "N"
+    )]
+    #[arg(global = true, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=90))]
     #[arg(help_heading = "Collection")]
-    pub collect_host_stats_concurrency: u16,
+    pub collect_client_concurrency: u16,
+
+    /// Jobs whose allocations' usage is read, as a regular expression on the whole job ID; repeat it for several
+    /// [default: all]
+    #[arg(
+        long = "collect.usage-jobs",
+        env = "NOMAD_EXPORTER_COLLECT_USAGE_JOBS",
+        value_name = "REGEX",
+        global = true
+    )]
+    #[arg(help_heading = "Collection")]
+    pub collect_usage_jobs: Vec<String>,
+
+    /// How many allocations' usage is read at most
+    #[arg(long = "collect.max-usage-allocations", env = "NOMAD_EXPORTER_COLLECT_MAX_USAGE_ALLOCATIONS")]
+    #[arg(global = true, value_name = "N", default_value = "500", help_heading = "Collection")]
+    pub collect_max_usage_allocations: usize,
+
+    /// Families to expose, as names or regular expressions on whole names; repeat it for several [default: all]
+    #[arg(long = "metrics.allow", env = "NOMAD_EXPORTER_METRICS_ALLOW", value_name = "REGEX", global = true)]
+    #[arg(value_delimiter = ',', help_heading = "Metrics")]
+    pub metrics_allow: Vec<String>,
+
+    /// Families not to expose, in the same way
+    #[arg(long = "metrics.deny", env = "NOMAD_EXPORTER_METRICS_DENY", value_name = "REGEX", global = true)]
+    #[arg(value_delimiter = ',', help_heading = "Metrics")]
+    pub metrics_deny: Vec<String>,
 
     /// Series of one family at most; what is cut is counted in nomad_exporter_series_dropped
-    #[arg(long = "collect.max-series-per-family", env = "NOMAD_EXPORTER_COLLECT_MAX_SERIES_PER_FAMILY")]
-    #[arg(global = true, value_name = "N", default_value = "200000", help_heading = "Collection")]
-    pub max_series_per_family: usize,
+    #[arg(long = "metrics.max-series-per-family", env = "NOMAD_EXPORTER_METRICS_MAX_SERIES_PER_FAMILY")]
+    #[arg(global = true, value_name = "N", default_value = "200000", help_heading = "Metrics")]
+    pub metrics_max_series_per_family: usize,
 
     /// Address to serve on, HOST:PORT or :PORT. Repeat it for several
     #[arg(
@@ -315,11 +371,13 @@ mod tests {
     #[test]
     fn sources_are_switched_by_flags() {
         let names = |line: &[&str]| parse(line).unwrap().sources;
-        assert_eq!(names(&["nomad-exporter"]).len(), SOURCES.len());
+        let default = SOURCES.iter().filter(|source| source.default_on).count();
+        assert_eq!(names(&["nomad-exporter"]).len(), default);
         let some =
             names(&["nomad-exporter", "--no-collector.drains", "--collector.host_stats=false", "check"]);
-        assert_eq!(some.len(), SOURCES.len() - 2);
+        assert_eq!(some.len(), default - 2);
         assert!(!some.contains(&"drains") && !some.contains(&"host_stats"));
+        assert!(names(&["nomad-exporter", "--collector.allocation_usage"]).contains(&"allocation_usage"));
     }
 
     #[test]

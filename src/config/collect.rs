@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use regex::RegexSet;
+
 use super::{Args, ConfigError, Env};
-use crate::collect::Settings;
+use crate::collect::{Settings, UsageSettings};
+use crate::terms::JobType;
 
 pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigError> {
     let positive = |flag: &str, duration: Duration| match duration.is_zero() {
@@ -23,16 +26,55 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
             "it is shorter than --collect.interval; history is read at most as often as what is live";
         return Err(ConfigError::new("--collect.history-interval", problem));
     }
-    let namespace = args.nomad_namespace.clone().or_else(|| env("NOMAD_NAMESPACE"));
     Ok(Settings {
         sources: args.sources.clone(),
         interval,
         history_interval,
         max_age_intervals: args.collect_max_age_intervals,
-        namespace: namespace.unwrap_or_else(|| "*".to_owned()),
+        namespaces: namespaces(args, env),
         pending_jobs: args.collect_pending_jobs.into(),
-        host_stats_timeout: positive("--collect.host-stats-timeout", args.collect_host_stats_timeout)?,
-        host_stats_concurrency: args.collect_host_stats_concurrency.into(),
+        job_types: job_types(&args.collect_job_types)?,
+        max_jobs: args.collect_max_jobs,
+        max_specifications: args.collect_max_specifications,
+        client_timeout: positive("--collect.client-timeout", args.collect_client_timeout)?,
+        client_concurrency: args.collect_client_concurrency.into(),
+        usage: UsageSettings {
+            jobs: job_patterns(&args.collect_usage_jobs)?,
+            max_allocations: args.collect_max_usage_allocations,
+        },
+    })
+}
+
+/// The namespaces to read, each once; `*` among them means all.
+fn namespaces(args: &Args, env: Env<'_>) -> Vec<String> {
+    let mut namespaces = args.nomad_namespace.clone();
+    if namespaces.is_empty() {
+        namespaces.extend(env("NOMAD_NAMESPACE"));
+    }
+    if namespaces.is_empty() || namespaces.iter().any(|name| name == "*") {
+        return vec!["*".to_owned()];
+    }
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    namespaces
+}
+
+fn job_types(words: &[String]) -> Result<Vec<JobType>, ConfigError> {
+    let job_type = |word: &String| match JobType::from(word.trim()) {
+        JobType::Other => {
+            let problem = format!("`{word}` is no job type; give service, batch, system or sysbatch");
+            Err(ConfigError::new("--collect.job-types", problem))
+        }
+        job_type => Ok(job_type),
+    };
+    words.iter().filter(|word| !word.trim().is_empty()).map(job_type).collect()
+}
+
+fn job_patterns(patterns: &[String]) -> Result<RegexSet, ConfigError> {
+    let whole = patterns.iter().map(|pattern| format!("^(?:{pattern})$"));
+    RegexSet::new(whole).map_err(|error| {
+        let problem = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
+        ConfigError::new("--collect.usage-jobs", format!("it is not a regular expression: {problem}"))
     })
 }
 
@@ -61,14 +103,27 @@ mod tests {
 
     #[test]
     fn all_namespaces_are_read_unless_one_is_named() {
-        let namespace = |line: &[&str], env: Option<&str>| {
+        let namespaces = |line: &[&str], env: Option<&str>| {
             let args = parse(["nomad-exporter"].iter().chain(line)).unwrap();
             settings(&args, &|name| env.filter(|_| name == "NOMAD_NAMESPACE").map(str::to_owned))
                 .unwrap()
-                .namespace
+                .namespaces
         };
-        assert_eq!(namespace(&[], None), "*");
-        assert_eq!(namespace(&[], Some("ci")), "ci");
-        assert_eq!(namespace(&["--nomad.namespace", "apps"], Some("ci")), "apps");
+        assert_eq!(namespaces(&[], None), ["*"]);
+        assert_eq!(namespaces(&[], Some("ci")), ["ci"]);
+        let several = ["--nomad.namespace", "web,apps", "--nomad.namespace", "apps"];
+        assert_eq!(namespaces(&several, Some("ci")), ["apps", "web"]);
+        assert_eq!(namespaces(&["--nomad.namespace", "apps,*"], None), ["*"]);
+    }
+
+    #[test]
+    fn job_types_and_patterns_are_checked() {
+        assert!(
+            error(&["--collect.job-types", "service,cron"])
+                .starts_with("--collect.job-types: `cron` is no job type")
+        );
+        assert!(
+            error(&["--collect.usage-jobs", "("]).starts_with("--collect.usage-jobs: it is not a regular")
+        );
     }
 }

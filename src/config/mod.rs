@@ -10,6 +10,7 @@ mod web;
 pub use args::{Args, Command, LogFormat, parse};
 pub use log::Log;
 
+use crate::metrics::{Selection, SelectionError};
 use crate::{collect as collecting, nomad as asking, web as serving};
 
 /// Everything the program runs on.
@@ -21,8 +22,8 @@ pub struct Config {
     pub collect: collecting::Settings,
     /// How to serve.
     pub web: serving::Settings,
-    /// Series of one family at most.
-    pub max_series_per_family: usize,
+    /// Which families are exposed, and how large each may grow.
+    pub selection: Selection,
 }
 
 /// A flag or variable that cannot be used.
@@ -53,8 +54,16 @@ impl Config {
         Ok(Self {
             collect: collect::settings(&args, env)?,
             web: web::settings(&args)?,
-            max_series_per_family: args.max_series_per_family,
+            selection: selection(&args)?,
             nomad: nomad::settings(args, env)?,
         })
     }
+}
+
+fn selection(args: &Args) -> Result<Selection, ConfigError> {
+    let refuse = |flag| move |error: SelectionError| ConfigError::new(flag, error.to_string());
+    // Each flag is tried alone, so that an error names the right one.
+    Selection::new(&args.metrics_allow, &[], 0).map_err(refuse("--metrics.allow"))?;
+    Selection::new(&args.metrics_allow, &args.metrics_deny, args.metrics_max_series_per_family)
+        .map_err(refuse("--metrics.deny"))
 }

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use super::negotiate::{Encoding, Format};
 use super::{OpenMetrics, Text};
-use crate::metrics::{self, Sink, View};
+use crate::metrics::{self, Selection, Sink, View};
 
 /// The bytes for every format and encoding. A scrape only clones a handle of one of them.
 #[derive(Clone, Debug)]
@@ -25,14 +25,14 @@ struct Encoded {
 
 impl Rendered {
     /// Renders every format. Blocking work: gzip is most of it.
-    pub fn new(view: &View<'_>, max_series_per_family: usize, previous: Option<&Self>) -> Self {
+    pub fn new(view: &View<'_>, selection: &Selection, previous: Option<&Self>) -> Self {
         // The last exposition tells how large this one will be.
         let capacity = |encoded: fn(&Self) -> &Encoded| {
             previous.map_or(16 << 10, |previous| encoded(previous).plain.len() * 9 / 8)
         };
         let mut text = Text::with_capacity(capacity(|rendered| &rendered.text));
         let mut openmetrics = OpenMetrics::with_capacity(capacity(|rendered| &rendered.openmetrics));
-        metrics::emit(view, &mut Sink::new(vec![&mut text, &mut openmetrics], max_series_per_family));
+        metrics::emit(view, &mut Sink::new(vec![&mut text, &mut openmetrics], selection));
         Self { text: Encoded::new(text.finish()), openmetrics: Encoded::new(openmetrics.finish()) }
     }
 

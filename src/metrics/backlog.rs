@@ -2,8 +2,11 @@
 
 use super::family::{Family, Kind, View};
 use super::sink::Samples;
-use crate::snapshot::NamespaceEvaluations;
+use crate::snapshot::{Ask, NamespaceEvaluations};
 use crate::terms::{ByTerm, JobType, Term};
+
+/// The sources of what is asked for.
+const DEMAND: &[&str] = &["jobs", "specifications"];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -14,6 +17,45 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["namespace", "job_type", "node_pool"],
         sources: &["jobs"],
         emit: queued,
+    },
+    Family {
+        name: "nomad_queued_cpu_hertz",
+        help: "CPU that the queued instances ask for in all, each once. Whole cores are not in it.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "node_pool"],
+        sources: DEMAND,
+        emit: |view, out| demand(view, out, |ask| ask.cpu_hertz),
+    },
+    Family {
+        name: "nomad_queued_memory_bytes",
+        help: "Memory that the queued instances ask for in all, each once.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "node_pool"],
+        sources: DEMAND,
+        emit: |view, out| demand(view, out, |ask| ask.memory_bytes),
+    },
+    Family {
+        name: "nomad_queued_disk_bytes",
+        help: "Disk that the queued instances ask for in all, each once.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "node_pool"],
+        sources: DEMAND,
+        emit: |view, out| demand(view, out, |ask| ask.disk_bytes),
+    },
+    Family {
+        name: "nomad_queued_allocations_unsized",
+        help: "Queued instances that are missing in the sums of what is asked for: their specification was not read \
+               yet, or may not be read, or asks for whole cores (whose CPU alone is missing).",
+        kind: Kind::Gauge,
+        labels: &["namespace"],
+        sources: DEMAND,
+        emit: |view, out| {
+            let Some(demand) = &view.demand else { return };
+            for namespace in view.sections().known_namespaces() {
+                let count = demand.unsized_instances.get(namespace).copied().unwrap_or_default();
+                out.add_count(&[namespace], count);
+            }
+        },
     },
     Family {
         name: "nomad_blocked_evaluations",
@@ -60,6 +102,18 @@ fn queued(view: &View<'_>, out: &mut Samples<'_, '_>) {
             for (job_type, count) in queued.shown() {
                 out.add_count(&[namespace, job_type.as_str(), pool], *count);
             }
+        }
+    }
+}
+
+fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Ask) -> f64) {
+    let Some(demand) = &view.demand else { return };
+    let none = Ask::default();
+    for namespace in view.sections().known_namespaces() {
+        let by_pool = demand.by_pool.get(namespace);
+        for pool in view.sections().known_pools() {
+            let ask = by_pool.and_then(|by_pool| by_pool.get(pool)).unwrap_or(&none);
+            out.add(&[namespace, pool], value(ask));
         }
     }
 }

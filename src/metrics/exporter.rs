@@ -116,7 +116,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_series_dropped",
-        help: "Series that the cap on a family's series cut from this exposition.",
+        help: "Series that a cap cut from this exposition, by family.",
         kind: Kind::Gauge,
         labels: &["family"],
         sources: &[],

@@ -2,7 +2,7 @@
 
 use super::own::Own;
 use super::sink::Samples;
-use crate::snapshot::{Sections, Snapshot};
+use crate::snapshot::{Demand, Sections, Snapshot};
 
 /// One metric family.
 pub struct Family {
@@ -36,15 +36,24 @@ pub enum Kind {
 }
 
 /// What a family's function sees.
-#[derive(Clone, Copy)]
 pub struct View<'a> {
     /// What is known of the cluster.
     pub snapshot: &'a Snapshot,
     /// How the exporter itself stands.
     pub own: &'a Own,
+    /// What the queued instances ask for, where both their number and their specifications are known.
+    pub(super) demand: Option<Demand>,
 }
 
 impl<'a> View<'a> {
+    /// A view of one moment.
+    pub fn new(snapshot: &'a Snapshot, own: &'a Own) -> Self {
+        let sections = &snapshot.sections;
+        let both = sections.jobs.as_ref().zip(sections.specifications.as_ref());
+        let demand = both.map(|(jobs, specifications)| Demand::new(&jobs.queue, specifications));
+        Self { snapshot, own, demand }
+    }
+
     /// What the sources told.
     pub fn sections(&self) -> &'a Sections {
         &self.snapshot.sections

@@ -2,7 +2,9 @@
 
 use super::family::{Family, Kind, View};
 use super::sink::Samples;
-use crate::snapshot::{AGE_BOUNDS_SECONDS, AgeHistogram, FinishedNamespace, NamespaceJobs};
+use crate::snapshot::{
+    AGE_BOUNDS_SECONDS, DELAY_BOUNDS_SECONDS, FinishedNamespace, Histogram, NamespaceJobs,
+};
 use crate::terms::{JobStatus, JobType, TemplateKind, Term};
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -55,6 +57,24 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["namespace", "job_id", "reason"],
         sources: &["jobs", "evaluations"],
         emit: pending_jobs,
+    },
+    Family {
+        name: "nomad_job_placement_delay_seconds",
+        help: "How long jobs waited from their submission to their first allocation: each job once, of those whose \
+               first allocation came while the exporter ran.",
+        kind: Kind::Histogram,
+        labels: &["namespace", "job_type"],
+        sources: &["jobs", "allocations", "finished_jobs", "finished_allocations"],
+        emit: placement_delays,
+    },
+    Family {
+        name: "nomad_job_completions_total",
+        help: "Jobs that were seen to finish since the exporter started, by outcome. A job that was purged is not \
+               counted.",
+        kind: Kind::Counter,
+        labels: &["namespace", "job_type", "outcome"],
+        sources: &["finished_jobs"],
+        emit: completions,
     },
 ];
 
@@ -123,16 +143,43 @@ fn oldest_pending(view: &View<'_>, out: &mut Samples<'_, '_>) {
 
 fn pending_ages(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(live) = &view.sections().jobs else { return };
-    let none = AgeHistogram::default();
+    let none = Histogram::default();
     for namespace in view.sections().known_namespaces() {
         let ages = live.by_namespace.get(namespace).map_or(&none, |jobs| &jobs.pending_ages);
-        let mut at_most = 0;
-        let cumulative = AGE_BOUNDS_SECONDS.iter().zip(ages.counts).map(|(bound, count)| {
-            at_most += count;
-            (*bound, at_most)
-        });
-        out.add_histogram(&[namespace], cumulative, ages.counts.iter().sum(), ages.sum_seconds);
+        histogram(out, &[namespace], ages, &AGE_BOUNDS_SECONDS);
     }
+}
+
+fn placement_delays(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(delays) = &view.sections().placements else { return };
+    let none = Default::default();
+    for namespace in view.sections().known_namespaces() {
+        for (job_type, delays) in delays.by_namespace.get(namespace).unwrap_or(&none).shown() {
+            histogram(out, &[namespace, job_type.as_str()], delays, &DELAY_BOUNDS_SECONDS);
+        }
+    }
+}
+
+fn completions(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(completions) = &view.sections().completions else { return };
+    let none = Default::default();
+    for namespace in view.sections().known_namespaces() {
+        for (job_type, outcomes) in completions.by_namespace.get(namespace).unwrap_or(&none).shown() {
+            for (outcome, count) in outcomes.iter() {
+                out.add_count(&[namespace, job_type.as_str(), outcome.as_str()], *count);
+            }
+        }
+    }
+}
+
+fn histogram<const BOUNDS: usize>(
+    out: &mut Samples<'_, '_>,
+    labels: &[&str],
+    histogram: &Histogram<BOUNDS>,
+    bounds: &[f64; BOUNDS],
+) {
+    let cumulative = histogram.cumulative(bounds).into_iter();
+    out.add_histogram(labels, cumulative, histogram.count(), histogram.sum_seconds());
 }
 
 fn pending_jobs(view: &View<'_>, out: &mut Samples<'_, '_>) {

@@ -9,13 +9,18 @@ mod exporter;
 mod family;
 mod hosts;
 mod jobs;
+mod named;
 mod nodes;
 mod own;
 mod process;
+mod selection;
+mod servers;
 mod sink;
+mod usage;
 
 pub use family::{Family, Kind, View};
 pub use own::{Own, OwnMetrics};
+pub use selection::{Selection, SelectionError};
 pub use sink::{Exposition, Part, Samples, Sink};
 
 /// A subject and its families, in the order of the exposition.
@@ -25,10 +30,13 @@ pub type Table = (&'static str, &'static [Family]);
 pub const TABLES: &[Table] = &[
     ("Jobs", jobs::FAMILIES),
     ("Backlog", backlog::FAMILIES),
+    ("Long-lived jobs", named::FAMILIES),
     ("Allocations", allocations::FAMILIES),
+    ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
     ("Drains", drains::FAMILIES),
     ("Hosts", hosts::FAMILIES),
+    ("Servers and deployments", servers::FAMILIES),
     ("The exporter's process", process::FAMILIES),
     ("The exporter", exporter::FAMILIES),
 ];
@@ -38,9 +46,10 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
     TABLES.iter().flat_map(|(_, families)| families.iter())
 }
 
-/// Sends the samples of every family to the sink.
+/// Sends the samples of every family that is selected to the sink.
 pub fn emit(view: &View<'_>, sink: &mut Sink<'_>) {
-    for family in families() {
+    let selection = sink.selection().clone();
+    for family in families().filter(|family| selection.selects(family.name)) {
         (family.emit)(view, &mut sink.family(family));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::family::Family;
+use super::selection::Selection;
 
 /// Writes samples in one format.
 pub trait Exposition {
@@ -29,15 +30,20 @@ pub enum Part {
 /// Passes samples on to every format at once, within a cap on series.
 pub struct Sink<'w> {
     formats: Vec<&'w mut dyn Exposition>,
-    max_series_per_family: usize,
+    selection: Selection,
     series: u64,
     dropped: BTreeMap<&'static str, u64>,
 }
 
 impl<'w> Sink<'w> {
     /// A sink for these formats.
-    pub fn new(formats: Vec<&'w mut dyn Exposition>, max_series_per_family: usize) -> Self {
-        Self { formats, max_series_per_family, series: 0, dropped: BTreeMap::new() }
+    pub fn new(formats: Vec<&'w mut dyn Exposition>, selection: &Selection) -> Self {
+        Self { formats, selection: selection.clone(), series: 0, dropped: BTreeMap::new() }
+    }
+
+    /// Which families are exposed.
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
     }
 
     /// Begins a family.
@@ -99,6 +105,13 @@ impl Samples<'_, '_> {
         self.write(Part::Count, labels, count as f64);
     }
 
+    /// Counts series that a cap cut before they came here.
+    pub(super) fn drop_by_cap(&mut self, series: u64) {
+        if series > 0 {
+            *self.sink.dropped.entry(self.family.name).or_default() += series;
+        }
+    }
+
     /// The names of this family's labels.
     pub(super) fn label_names(&self) -> &'static [&'static str] {
         self.family.labels
@@ -116,8 +129,8 @@ impl Samples<'_, '_> {
 
     /// Whether the cap leaves room for so many series more.
     fn admit(&mut self, series: usize) -> bool {
-        if self.count + series > self.sink.max_series_per_family {
-            *self.sink.dropped.entry(self.family.name).or_default() += series as u64;
+        if self.count + series > self.sink.selection.max_series_per_family {
+            self.drop_by_cap(series as u64);
             return false;
         }
         if self.count == 0 {

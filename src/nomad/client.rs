@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use http::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, mpsc};
@@ -76,6 +77,14 @@ impl Request {
     /// A request for a path below the address, such as `/v1/jobs`.
     pub fn new(endpoint: Endpoint, path: impl Into<String>) -> Self {
         Self { endpoint, path: path.into(), query: Vec::new(), timeout: None, once: false }
+    }
+
+    /// Makes an ID a part of a path: whatever is not plainly allowed there, a slash too, is percent-encoded.
+    pub fn escape(id: &str) -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        id.bytes()
+            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .collect()
     }
 
     /// Adds a parameter.
@@ -256,7 +265,9 @@ impl Client {
         }
         let response = builder.send().await.map_err(|error| self.broken(server, request, error))?;
         let status = response.status().as_u16();
-        if status == 200 {
+        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = content_type.is_some_and(|value| value.starts_with("application/json"));
+        if request.endpoint.accepts(status, is_json) {
             return Ok(response);
         }
         Err(Error::Status {

@@ -19,6 +19,18 @@ pub enum Endpoint {
     ClientStats,
     /// `GET /v1/agent/members`
     Members,
+    /// `GET /v1/job/:id`
+    Job,
+    /// `GET /v1/deployments`
+    Deployments,
+    /// `GET /v1/status/leader`
+    Leader,
+    /// `GET /v1/operator/autopilot/health`
+    Autopilot,
+    /// `GET /v1/operator/scheduler/configuration`
+    Scheduler,
+    /// `GET /v1/client/allocation/:id/stats`
+    AllocationStats,
 }
 
 impl Endpoint {
@@ -33,6 +45,12 @@ impl Endpoint {
             Self::Namespaces => "namespaces",
             Self::ClientStats => "client_stats",
             Self::Members => "members",
+            Self::Job => "job",
+            Self::Deployments => "deployments",
+            Self::Leader => "leader",
+            Self::Autopilot => "autopilot",
+            Self::Scheduler => "scheduler",
+            Self::AllocationStats => "allocation_stats",
         }
     }
 
@@ -40,14 +58,24 @@ impl Endpoint {
     pub fn capability(self) -> &'static str {
         match self {
             Self::Jobs => r#"namespace "*" { capabilities = ["list-jobs"] }"#,
-            Self::Allocations | Self::Evaluations => r#"namespace "*" { capabilities = ["read-job"] }"#,
+            Self::Allocations | Self::Evaluations | Self::Job | Self::Deployments | Self::AllocationStats => {
+                r#"namespace "*" { capabilities = ["read-job"] }"#
+            }
             Self::Nodes | Self::Node | Self::ClientStats | Self::Members => r#"node { policy = "read" }"#,
-            Self::Namespaces => r#"any capability in the namespaces to be listed"#,
+            Self::Autopilot | Self::Scheduler => r#"operator { policy = "read" }"#,
+            Self::Namespaces => "any capability in the namespaces to be listed",
+            Self::Leader => "nothing: everybody may ask for the leader",
         }
     }
 
     /// Whether the answer is a list over the whole cluster, which may be large and is decoded as it comes.
     pub(super) fn is_list(self) -> bool {
-        matches!(self, Self::Jobs | Self::Nodes | Self::Allocations | Self::Evaluations)
+        matches!(self, Self::Jobs | Self::Nodes | Self::Allocations | Self::Evaluations | Self::Deployments)
+    }
+
+    /// Whether an answer of this status is to be read. Autopilot says with 429 that the servers are not well; the
+    /// body is the same, and JSON, unlike that of a connection that was refused because there are too many.
+    pub(super) fn accepts(self, status: u16, is_json: bool) -> bool {
+        status == 200 || (self == Self::Autopilot && status == 429 && is_json)
     }
 }

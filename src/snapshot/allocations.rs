@@ -18,7 +18,12 @@ pub struct LiveAllocations {
     pub counts: AllocationCounts,
     /// What they are on each node, by node ID.
     pub by_node: HashMap<String, NodeLoad>,
+    /// How many they are of each job that has series of its own: by namespace, job and task group.
+    pub by_job: BTreeMap<String, BTreeMap<String, GroupAllocations>>,
 }
+
+/// Allocations by task group and status.
+pub type GroupAllocations = BTreeMap<String, ByTerm<ClientStatus, u64>>;
 
 /// The live allocations of one node.
 #[derive(Clone, Debug, Default)]

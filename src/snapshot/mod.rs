@@ -3,29 +3,37 @@
 //! Each section is what one source last read. A section is absent when its source is off, not permitted, or too
 //! long without success: what is not known is not shown.
 
-mod age;
 mod allocations;
+mod demand;
+mod deployments;
 mod drains;
 mod evaluations;
 mod hosts;
 mod jobs;
+mod named;
 mod nodes;
+mod observed;
 mod servers;
 mod source;
+mod usage;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-pub use age::{AGE_BOUNDS_SECONDS, AgeHistogram};
-pub use allocations::{AllocationCounts, LiveAllocations, NodeLoad};
+pub use allocations::{AllocationCounts, GroupAllocations, LiveAllocations, NodeLoad};
+pub use demand::{Ask, Demand, Queue, Queued, Specification, SpecificationKey, Specifications};
+pub use deployments::Deployments;
 pub use drains::{Drain, Drains};
 pub use evaluations::{Evaluations, NamespaceEvaluations};
 pub use hosts::{Disk, Host, Hosts};
-pub use jobs::{FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob};
+pub use jobs::{AGE_BOUNDS_SECONDS, FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob};
+pub use named::{GroupCounts, JobInfo, NamedJob, NamedJobs};
 pub use nodes::{Capacity, LastDrain, Node, Nodes};
-pub use servers::Servers;
+pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDelays};
+pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
 pub use source::SourceState;
+pub use usage::{AllocationUsage, Usage};
 
 /// Everything that one rendering shows.
 #[derive(Clone, Debug)]
@@ -59,8 +67,24 @@ pub struct Sections {
     pub evaluations: Option<Arc<Evaluations>>,
     /// Names of namespaces.
     pub namespaces: Option<Arc<BTreeSet<String>>>,
+    /// Specifications of the jobs with queued instances.
+    pub specifications: Option<Arc<Specifications>>,
+    /// How long jobs waited for their first allocation.
+    pub placements: Option<Arc<PlacementDelays>>,
+    /// Jobs that were seen to finish.
+    pub completions: Option<Arc<FinishedCounts>>,
+    /// Deployments.
+    pub deployments: Option<Arc<Deployments>>,
     /// Servers of the region.
     pub servers: Option<Arc<Servers>>,
+    /// Who leads them.
+    pub leader: Option<Arc<Leader>>,
+    /// What autopilot says of them.
+    pub autopilot: Option<Arc<Autopilot>>,
+    /// What an operator set for their schedulers.
+    pub scheduler: Option<Arc<SchedulerSettings>>,
+    /// What allocations use.
+    pub usage: Option<Arc<Usage>>,
 }
 
 impl Snapshot {
@@ -88,7 +112,9 @@ impl Sections {
         let allocations = self.allocations.iter().flat_map(|live| live.counts.by_namespace.keys());
         let terminal = self.finished_allocations.iter().flat_map(|counts| counts.by_namespace.keys());
         let evaluations = self.evaluations.iter().flat_map(|all| all.by_namespace.keys());
-        let all = listed.chain(jobs).chain(finished).chain(allocations).chain(terminal).chain(evaluations);
+        let deployments = self.deployments.iter().flat_map(|all| all.by_namespace.keys());
+        let of_jobs = listed.chain(jobs).chain(finished);
+        let all = of_jobs.chain(allocations).chain(terminal).chain(evaluations).chain(deployments);
         all.map(String::as_str).collect()
     }
 

@@ -149,7 +149,7 @@ async fn a_hanging_client_is_shown_and_delays_no_other() {
     let simulator = recordings::replay("2.0.5").await;
     let hanging = recordings::rows("2.0.5", "nodes.json")[1]["ID"].as_str().unwrap().to_owned();
     simulator.faults().set(&format!("/v1/client/stats?node_id={hanging}"), Fault::Hang);
-    let shown = collect(&simulator.url(), &["--collect.host-stats-timeout", "200ms"]).await;
+    let shown = collect(&simulator.url(), &["--collect.client-timeout", "200ms"]).await;
     assert_eq!(is_up(&shown, "host_stats"), Some(1.0));
     assert_eq!(shown.value("nomad_node_host_stats_up", &[("node_id", &hanging)]), Some(0.0));
     assert_eq!(shown.sum("nomad_node_host_stats_up", &[]), Some(3.0));
@@ -205,11 +205,11 @@ async fn strange_names_are_escaped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_cap_cuts_is_counted() {
     let simulator = recordings::replay("2.0.5").await;
-    let collector = Collector::new(&simulator.url(), &["--collect.max-series-per-family", "10"]);
+    let collector = Collector::new(&simulator.url(), &["--metrics.max-series-per-family", "20"]);
     collector.refresh().await;
     let shown = collector.exposition();
-    assert_eq!(shown.find("nomad_jobs", &[]).count(), 10);
-    assert_eq!(shown.value("nomad_exporter_series_dropped", &[("family", "nomad_jobs")]), Some(14.0));
+    assert_eq!(shown.find("nomad_jobs", &[]).count(), 20);
+    assert_eq!(shown.value("nomad_exporter_series_dropped", &[("family", "nomad_jobs")]), Some(4.0));
     assert_eq!(shown.value("nomad_exporter_series", &[]), Some(shown.samples().len() as f64));
     assert!(collector.snapshot().is_up());
 }

@@ -79,10 +79,13 @@ async fn the_prometheus_crate_writes_the_same_bytes() {
         let mut proto = Proto::default();
         let own = nomad_exporter::metrics::Own::default();
         let snapshot = collector.snapshot();
-        let view = nomad_exporter::metrics::View { snapshot: &snapshot, own: &own };
+        let view = nomad_exporter::metrics::View::new(&snapshot, &own);
         let mut text = nomad_exporter::exposition::Text::default();
         let formats: Vec<&mut dyn Exposition> = vec![&mut proto, &mut text];
-        nomad_exporter::metrics::emit(&view, &mut nomad_exporter::metrics::Sink::new(formats, usize::MAX));
+        nomad_exporter::metrics::emit(
+            &view,
+            &mut nomad_exporter::metrics::Sink::new(formats, &nomad_exporter::metrics::Selection::default()),
+        );
         let mut theirs = Vec::new();
         prometheus::TextEncoder::new().encode(&proto.families(), &mut theirs).unwrap();
         let normal = |text: &str| text.replace(".0\"}", "\"}");
@@ -187,11 +190,11 @@ fn families_follow_the_conventions() {
         assert_eq!(family.kind == Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
         assert_eq!(family.kind == Kind::Info, family.name.ends_with("_info"), "{}", family.name);
         for label in family.labels {
-            assert!(
-                !["job", "instance", "le", "alloc_id", "eval_id"].contains(label),
-                "{label} of {}",
-                family.name
-            );
+            assert!(!["job", "instance", "le", "eval_id"].contains(label), "{label} of {}", family.name);
+            // One series for each allocation: only for those who ask for it.
+            let default_on = family.sources.iter().filter_map(|name| nomad_exporter::collect::source(name));
+            let is_default = default_on.into_iter().any(|source| source.default_on);
+            assert!(*label != "alloc_id" || !is_default, "{label} of {}", family.name);
         }
         for source in family.sources {
             assert!(nomad_exporter::collect::source(source).is_some(), "{} needs {source}", family.name);

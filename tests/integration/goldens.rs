@@ -34,15 +34,21 @@ async fn recorded_clusters_look_as_they_did() {
         collector.refresh().await;
         // The port differs from run to run; it stands only in logs.
         let shown = stable(&collector.text());
-        let golden = format!("tests/goldens/{name}.prom");
-        if std::env::var_os("UPDATE_GOLDENS").is_some() {
-            std::fs::write(path(&golden), &shown).unwrap();
-        }
-        if read(&golden) != shown {
-            let received = std::env::temp_dir().join(format!("{name}.received.prom"));
-            std::fs::write(&received, &shown).unwrap();
-            different.push(format!("{golden} and {}", received.display()));
-        }
+        different.extend(difference(name, &shown));
     }
     assert!(different.is_empty(), "these differ:\n{}", different.join("\n"));
+}
+
+/// The two files to compare, unless the golden of this name is what is shown.
+pub(crate) fn difference(name: &str, shown: &str) -> Option<String> {
+    let golden = format!("tests/goldens/{name}.prom");
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        std::fs::write(path(&golden), shown).unwrap();
+    }
+    if read(&golden) == shown {
+        return None;
+    }
+    let received = std::env::temp_dir().join(format!("{name}.received.prom"));
+    std::fs::write(&received, shown).unwrap();
+    Some(format!("{golden} and {}", received.display()))
 }

@@ -17,7 +17,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("metrics", &["snapshot", "terms"]),
     ("exposition", &["metrics"]),
     ("web", &["exposition"]),
-    ("config", &["collect", "nomad", "web"]),
+    ("config", &["collect", "metrics", "nomad", "terms", "web"]),
     ("commands", &["collect", "config", "exposition", "metrics", "nomad", "web"]),
 ];
 
@@ -111,7 +111,11 @@ fn only_families_that_exist_are_named() {
         files.extend(files_below(&path(folder)));
     }
     for file in files {
-        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        let Ok(mut text) = std::fs::read_to_string(&file) else { continue };
+        if file.ends_with("docs/migrating.md") {
+            // Its tables name what others export in the first column, and what to ask of us in the second.
+            text = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1)).collect();
+        }
         for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
             let name = ["_bucket", "_sum", "_count"]
                 .iter()

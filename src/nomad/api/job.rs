@@ -31,6 +31,12 @@ pub struct Job {
     pub parameterized_job: Option<bool>,
     /// Since Nomad 1.6.
     pub node_pool: Option<String>,
+    /// 1 to 100.
+    pub priority: Option<i64>,
+    /// Set when a job of this ID is first registered, and again when it was purged in between.
+    pub create_index: Option<u64>,
+    /// Grows with every version.
+    pub job_modify_index: Option<u64>,
     submit_time: Option<i64>,
     /// May be `null` up to Nomad 1.2.
     pub job_summary: Option<JobSummary>,
@@ -52,6 +58,8 @@ pub struct JobSummary {
 pub struct TaskGroupSummary {
     /// Wanted and not placed, as of the last processed evaluation.
     pub queued: Option<i64>,
+    /// Ended well, ever.
+    pub complete: Option<i64>,
     /// Ended in failure, ever.
     pub failed: Option<i64>,
     /// Lost with their client.
@@ -70,12 +78,26 @@ impl Job {
         time::from_nanos(self.submit_time)
     }
 
+    /// Whether it was started from a parent, by dispatch or by the clock.
+    pub fn parent(&self) -> Option<&str> {
+        self.parent_id.as_deref().filter(|parent| !parent.is_empty())
+    }
+
+    /// Its task groups, by name.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, &TaskGroupSummary)> {
+        let groups = self.job_summary.iter().filter_map(|summary| summary.summary.as_ref()).flatten();
+        groups.filter_map(|(name, group)| Some((name.as_str(), group.as_ref()?)))
+    }
+
     /// Sums one number over its task groups; negative numbers count as none.
     pub fn sum(&self, number: impl Fn(&TaskGroupSummary) -> Option<i64>) -> u64 {
-        let groups = self.job_summary.iter().filter_map(|summary| summary.summary.as_ref());
-        let numbers = groups.flat_map(|groups| groups.values().flatten()).filter_map(number);
-        numbers.filter_map(|number| u64::try_from(number).ok()).sum()
+        self.groups().map(|(_, group)| count(number(group))).sum()
     }
+}
+
+/// A number of a summary; one that is absent or drifted below zero is none.
+pub fn count(number: Option<i64>) -> u64 {
+    number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::Map;
 use crate::nomad::Version;
+use crate::terms::ServerState;
 
 /// Servers of all federated regions.
 #[derive(Debug, Default, Deserialize)]
@@ -17,29 +18,51 @@ pub struct Members {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Member {
-    status: Option<String>,
+    /// Its name, with the region at the end.
+    pub name: Option<String>,
+    /// What gossip says of it.
+    pub status: ServerState,
+    addr: Option<String>,
     tags: Option<Map<String>>,
 }
 
 impl Members {
-    /// How many servers there are, of all regions.
-    pub fn count(&self) -> u64 {
-        self.members.iter().flatten().flatten().count() as u64
+    /// The servers of a region, or of the answering server's own: gossip spans all federated ones.
+    pub fn of_region(&self, region: Option<&str>) -> impl Iterator<Item = &Member> {
+        let region = region.or(self.server_region.as_deref()).map(str::to_owned);
+        let members = self.members.iter().flatten().flatten();
+        members.filter(move |member| member.tag("region") == region.as_deref())
     }
 
-    /// The oldest version among the living servers of a region, or of the answering server's own: any of them may
-    /// be the one that answers a stale read.
+    /// The oldest version among the living servers of a region: any of them may be the one that answers.
     pub fn oldest_version(&self, region: Option<&str>) -> Option<Version> {
-        let region = region.or(self.server_region.as_deref());
-        let members = self.members.iter().flatten().flatten();
-        members
-            .filter(|member| member.status.as_deref() == Some("alive") && member.tag("region") == region)
-            .filter_map(|member| member.tag("build")?.parse().ok())
-            .min()
+        let alive = self.of_region(region).filter(|member| member.status == ServerState::Alive);
+        alive.filter_map(|member| member.version()?.parse().ok()).min()
     }
 }
 
 impl Member {
+    /// Its version.
+    pub fn version(&self) -> Option<&str> {
+        self.tag("build")
+    }
+
+    /// Its datacenter.
+    pub fn datacenter(&self) -> Option<&str> {
+        self.tag("dc")
+    }
+
+    /// The host of its address.
+    pub fn host(&self) -> Option<&str> {
+        self.tag("rpc_addr").or(self.addr.as_deref())
+    }
+
+    /// Where other servers reach it, as the leader is named.
+    pub fn rpc_address(&self) -> Option<String> {
+        let (host, port) = (self.host()?, self.tag("port")?);
+        Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+    }
+
     fn tag(&self, name: &str) -> Option<&str> {
         self.tags.as_ref()?.get(name)?.as_deref()
     }

@@ -4,24 +4,34 @@
 //! that Nomad calls MB are MiB, its MHz are 1e6 hertz; these rows keep Nomad's own units.
 
 mod allocation;
+mod deployment;
 mod evaluation;
 mod host;
 mod job;
 mod member;
 mod namespace;
 mod node;
+mod operator;
 mod rows;
+mod specification;
 mod time;
+mod total;
+mod usage;
 
-pub use allocation::{AllocatedResources, Allocation, Total};
+pub use allocation::{AllocatedResources, Allocation};
+pub use deployment::Deployment;
 pub use evaluation::{Evaluation, PlacementFailure};
 pub use host::{HostDisk, HostMemory, HostStats};
-pub use job::{Job, JobSummary, TaskGroupSummary};
+pub use job::{Job, JobSummary, TaskGroupSummary, count};
 pub use member::{Member, Members};
 pub use namespace::Namespace;
 pub use node::{DrainStrategy, Driver, LastDrain, Node, NodeDetail, NodeResources};
+pub use operator::{AutopilotHealth, AutopilotServer, SchedulerConfig, SchedulerConfiguration};
 pub use rows::each_row;
+pub use specification::{JobSpecification, TaskGroup};
 pub use time::Time;
+pub use total::Total;
+pub use usage::AllocationStats;
 
 use std::collections::BTreeMap;
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use nomad_exporter::collect::{self, Context, SOURCES, Store};
+use nomad_exporter::collect::{self, Context, SOURCES};
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::exposition::{Encoding, Format, Rendered};
-use nomad_exporter::metrics::{OwnMetrics, View};
+use nomad_exporter::metrics::{OwnMetrics, Selection, View};
 use nomad_exporter::nomad::Client;
 use nomad_exporter::snapshot::Snapshot;
 
@@ -21,7 +21,7 @@ pub(crate) fn now() -> SystemTime {
 pub(crate) struct Collector {
     pub(crate) context: Arc<Context>,
     own: Arc<OwnMetrics>,
-    max_series_per_family: usize,
+    selection: Selection,
 }
 
 impl Collector {
@@ -34,13 +34,12 @@ impl Collector {
         let on_request = Arc::new(move |done: nomad_exporter::nomad::RequestDone| {
             counters.request_done(done.endpoint.as_str(), done.reason.as_str(), done.duration, done.bytes);
         });
-        let context = Context {
-            client: Client::new(config.nomad, on_request).unwrap(),
-            store: Arc::new(Store::new(&config.collect)),
-            settings: config.collect,
-            now,
-        };
-        Self { context: Arc::new(context), own, max_series_per_family: config.max_series_per_family }
+        let client = Client::new(config.nomad, on_request).unwrap();
+        Self {
+            context: Arc::new(Context::new(client, config.collect, now)),
+            own,
+            selection: config.selection,
+        }
     }
 
     /// Refreshes every source once.
@@ -57,7 +56,7 @@ impl Collector {
 
     pub(crate) fn render(&self) -> Rendered {
         let (snapshot, own) = (self.snapshot(), self.own.gather());
-        Rendered::new(&View { snapshot: &snapshot, own: &own }, self.max_series_per_family, None)
+        Rendered::new(&View::new(&snapshot, &own), &self.selection, None)
     }
 
     pub(crate) fn text(&self) -> String {

@@ -1,0 +1,281 @@
+//! Jobs that are placed: how long each waited from its submission to its first allocation.
+//!
+//! A job is followed from the first list that shows it until its first allocation is known for sure. Allocations come
+//! in two lists that are read at different times, so the earliest one in a list need not be the first there was:
+//!
+//! - a live list shows the first one for sure if no allocation of the job had ended by the time that the job was read
+//!   again after it;
+//! - otherwise the terminal list that is read after a live one completes the picture;
+//! - of a job that is dead, the terminal list alone shows everything.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::seen::{Seen, hash};
+use crate::collect::at;
+use crate::nomad::api::{Allocation, Job};
+use crate::snapshot::{DELAY_BOUNDS_SECONDS, PlacementDelays};
+use crate::terms::{JobStatus, JobType};
+
+/// How many jobs are followed at once; those beyond are not counted.
+const MAX_WAITING: usize = 200_000;
+/// Clocks of servers differ by a little: an allocation may seem to precede its job.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
+
+/// Jobs that were seen to be placed, each once. A job that was placed before the exporter first saw it is not
+/// counted.
+#[derive(Debug, Default)]
+pub struct Placements(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether a list of live jobs was read; what the first one shows was there before us.
+    live_is_known: bool,
+    /// The same of dead jobs.
+    dead_is_known: bool,
+    /// Jobs of the last live list.
+    live: Arc<Seen>,
+    /// Jobs of all live lists since the last dead one.
+    recent: Arc<Seen>,
+    /// Jobs of the last dead list.
+    dead: Arc<Seen>,
+    /// Jobs that are followed, by the hash of what an allocation knows of its job.
+    waiting: Arc<HashMap<u64, Waiting>>,
+    delays: PlacementDelays,
+}
+
+/// A job that is followed.
+#[derive(Clone, Debug)]
+struct Waiting {
+    job: u64,
+    namespace: Arc<str>,
+    job_type: JobType,
+    submitted: SystemTime,
+    /// The earliest allocation so far.
+    first: Option<SystemTime>,
+    /// Whether a live list was read to its end since one was found.
+    passed_live_list: bool,
+    dead: bool,
+}
+
+/// Which part of a list counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::collect) enum Which {
+    /// What is live.
+    Live,
+    /// What is dead or terminal.
+    Finished,
+    /// Everything at once, from servers that cannot filter.
+    All,
+}
+
+/// A list of jobs, while it is read.
+#[derive(Debug)]
+pub(in crate::collect) struct JobPass {
+    recent: Arc<Seen>,
+    dead: Arc<Seen>,
+    waiting: Arc<HashMap<u64, Waiting>>,
+    seen: Seen,
+    /// Jobs that no list showed before.
+    new: Vec<(u64, Waiting, bool)>,
+    /// Jobs whose first allocation is known for sure.
+    sure: Vec<u64>,
+}
+
+/// A list of allocations, while it is read.
+#[derive(Debug)]
+pub(in crate::collect) struct AllocationPass {
+    waiting: Arc<HashMap<u64, Waiting>>,
+    first: HashMap<u64, SystemTime>,
+}
+
+impl Placements {
+    /// Goes along with a list of jobs.
+    pub(in crate::collect) fn job_pass(&self) -> JobPass {
+        let state = self.state();
+        JobPass {
+            recent: state.recent.clone(),
+            dead: state.dead.clone(),
+            waiting: state.waiting.clone(),
+            seen: Seen::default(),
+            new: Vec::new(),
+            sure: Vec::new(),
+        }
+    }
+
+    /// Goes along with a list of allocations.
+    pub(in crate::collect) fn allocation_pass(&self) -> AllocationPass {
+        AllocationPass { waiting: self.state().waiting.clone(), first: HashMap::new() }
+    }
+
+    /// Takes in a list of live jobs that was read to its end. Where no list of dead jobs is ever read, live ones
+    /// are all there is to remember.
+    pub(in crate::collect) fn commit_live(&self, pass: JobPass, dead_are_listed: bool) -> PlacementDelays {
+        let mut state = self.state();
+        pass.sure.iter().for_each(|name| state.settle(*name));
+        let first_list = !std::mem::replace(&mut state.live_is_known, true);
+        if !pass.seen.is_incomplete() {
+            for (name, waiting, untouched) in pass.new {
+                if !first_list || untouched {
+                    state.follow(name, waiting);
+                }
+            }
+        }
+        state.live = Arc::new(pass.seen);
+        if dead_are_listed {
+            let live = state.live.clone();
+            Arc::make_mut(&mut state.recent).extend(&live);
+        } else {
+            state.recent = state.live.clone();
+            state.forget_vanished();
+        }
+        state.delays.clone()
+    }
+
+    /// Takes in a list of dead jobs that was read to its end.
+    pub(in crate::collect) fn commit_dead(&self, pass: JobPass) {
+        let mut state = self.state();
+        let first_list = !std::mem::replace(&mut state.dead_is_known, true);
+        if !first_list && state.live_is_known && !pass.seen.is_incomplete() {
+            for (name, waiting, _) in pass.new {
+                state.follow(name, waiting);
+            }
+        }
+        state.dead = Arc::new(pass.seen);
+        state.recent = state.live.clone();
+        let dead = state.dead.clone();
+        for waiting in Arc::make_mut(&mut state.waiting).values_mut() {
+            waiting.dead = dead.contains(waiting.job);
+        }
+        state.forget_vanished();
+    }
+
+    /// Takes in a list of allocations that was read to its end.
+    pub(in crate::collect) fn commit_allocations(
+        &self,
+        pass: AllocationPass,
+        which: Which,
+    ) -> PlacementDelays {
+        let mut state = self.state();
+        if !pass.waiting.is_empty() {
+            let waiting = Arc::make_mut(&mut state.waiting);
+            for (name, first) in &pass.first {
+                if let Some(waiting) = waiting.get_mut(name) {
+                    waiting.first = Some(waiting.first.map_or(*first, |known| known.min(*first)));
+                }
+            }
+            if which != Which::Finished {
+                for name in pass.waiting.keys() {
+                    if let Some(waiting) = waiting.get_mut(name) {
+                        waiting.passed_live_list |= waiting.first.is_some();
+                    }
+                }
+            }
+            if which != Which::Live {
+                for (name, before) in pass.waiting.iter() {
+                    if which == Which::All || before.dead || before.passed_live_list {
+                        state.settle_or_give_up(*name, before.dead);
+                    }
+                }
+            }
+        }
+        state.delays.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Follows a job unless it is known by now.
+    fn follow(&mut self, name: u64, waiting: Waiting) {
+        let is_known = self.recent.contains(waiting.job) || self.dead.contains(waiting.job);
+        if !is_known && self.waiting.len() < MAX_WAITING {
+            Arc::make_mut(&mut self.waiting).insert(name, waiting);
+        }
+    }
+
+    /// Counts a job whose first allocation is known.
+    fn settle(&mut self, name: u64) {
+        let Some(first) = self.waiting.get(&name).and_then(|waiting| waiting.first) else { return };
+        let Some(waiting) = Arc::make_mut(&mut self.waiting).remove(&name) else { return };
+        let delay = first.duration_since(waiting.submitted).unwrap_or_default();
+        at(&mut self.delays.by_namespace, &waiting.namespace)[waiting.job_type]
+            .observe(&DELAY_BOUNDS_SECONDS, delay);
+    }
+
+    /// Counts a job, or forgets one that died without ever being placed.
+    fn settle_or_give_up(&mut self, name: u64, dead: bool) {
+        match self.waiting.get(&name) {
+            Some(waiting) if waiting.first.is_some() => self.settle(name),
+            Some(_) if dead => drop(Arc::make_mut(&mut self.waiting).remove(&name)),
+            _ => {}
+        }
+    }
+
+    /// Forgets jobs that no list shows any more: they were purged.
+    fn forget_vanished(&mut self) {
+        let (live, dead) = (self.live.clone(), self.dead.clone());
+        let is_listed = |waiting: &Waiting| live.contains(waiting.job) || dead.contains(waiting.job);
+        if self.waiting.values().any(|waiting| !is_listed(waiting)) {
+            Arc::make_mut(&mut self.waiting).retain(|_, waiting| is_listed(waiting));
+        }
+    }
+}
+
+impl JobPass {
+    /// A job of the list.
+    pub(in crate::collect) fn add(&mut self, job: &Job) {
+        let id = job.id.as_deref().unwrap_or_default();
+        // The same for every version of the job, until it is purged and made anew.
+        let hashed = hash((job.namespace(), id, job.create_index));
+        self.seen.insert(hashed);
+        let name = name_of(job.namespace(), id);
+        let ended =
+            job.sum(|group| group.complete) + job.sum(|group| group.failed) + job.sum(|group| group.lost);
+        if let Some(waiting) = self.waiting.get(&name) {
+            if waiting.passed_live_list && ended == 0 {
+                self.sure.push(name);
+            }
+            return;
+        }
+        let Some(submitted) = job.submitted() else { return };
+        if self.new.len() < MAX_WAITING && !self.recent.contains(hashed) && !self.dead.contains(hashed) {
+            let waiting = Waiting {
+                job: hashed,
+                namespace: job.namespace().into(),
+                job_type: job.job_type,
+                submitted,
+                first: None,
+                passed_live_list: false,
+                dead: job.status == JobStatus::Dead,
+            };
+            let untouched = job.status == JobStatus::Pending && ended == 0;
+            self.new.push((name, waiting, untouched));
+        }
+    }
+}
+
+impl AllocationPass {
+    /// An allocation of the list.
+    pub(in crate::collect) fn add(&mut self, allocation: &Allocation) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let (Some(namespace), Some(job_id)) = (&allocation.namespace, &allocation.job_id) else { return };
+        let name = name_of(namespace, job_id);
+        let (Some(waiting), Some(created)) = (self.waiting.get(&name), allocation.created()) else { return };
+        // One of an earlier job of this name.
+        if created + CLOCK_TOLERANCE < waiting.submitted {
+            return;
+        }
+        self.first.entry(name).and_modify(|first| *first = created.min(*first)).or_insert(created);
+    }
+}
+
+/// What a job and its allocations are recognized by.
+fn name_of(namespace: &str, job_id: &str) -> u64 {
+    hash((namespace, job_id))
+}

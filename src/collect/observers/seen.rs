@@ -1,0 +1,43 @@
+//! Jobs that a list showed, by hash.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// How many jobs of one list are remembered. Beyond, what is new cannot be told from what is old.
+const MAX: usize = 2_000_000;
+
+/// Hashes of the jobs that a list showed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    hashes: HashSet<u64>,
+    overflowed: bool,
+}
+
+impl Seen {
+    pub(super) fn insert(&mut self, hash: u64) {
+        if self.hashes.len() < MAX {
+            self.hashes.insert(hash);
+        } else {
+            self.overflowed = true;
+        }
+    }
+
+    pub(super) fn contains(&self, hash: u64) -> bool {
+        self.hashes.contains(&hash)
+    }
+
+    pub(super) fn extend(&mut self, other: &Self) {
+        other.hashes.iter().for_each(|hash| self.insert(*hash));
+    }
+
+    /// Whether some jobs are missing here, so that absence means nothing.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.overflowed
+    }
+}
+
+pub(super) fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,85 @@
+//! Specifications of the jobs with queued instances: what one instance asks for. One request for each, once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::fan_out;
+use super::report::FetchError;
+use super::store::{Refresh, Section};
+use super::units::{bytes, hertz};
+use crate::nomad::api::{JobSpecification, TaskGroup};
+use crate::nomad::{Endpoint, Error, Reason, Request};
+use crate::snapshot::{Ask, Queue, Specification, SpecificationKey, Specifications};
+
+/// How many jobs are asked about at once.
+const CONCURRENCY: usize = 4;
+
+/// Reads the specifications that are not known yet, the oldest first and not more than the cap; those that nothing
+/// queued needs any more are forgotten.
+pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
+    let sections = context.after(&["jobs"]).await;
+    let jobs = sections.jobs.ok_or(FetchError::Needs("jobs"))?;
+    let known = sections.specifications.unwrap_or_default();
+    let mut by_key: HashMap<_, _> = known
+        .by_key
+        .iter()
+        .filter(|(key, _)| jobs.queue.by_specification.contains_key(key))
+        .map(|(key, specification)| (key.clone(), specification.clone()))
+        .collect();
+    let unknown = unknown(&jobs.queue, &by_key, context.settings.max_specifications);
+    let done = |(key, answer): (SpecificationKey, Answer)| match answer {
+        Answer::Read(specification) => drop(by_key.insert(key, Some(specification))),
+        // Remembered too: what is out of bounds is not asked for again and again.
+        Answer::Refused => drop(by_key.insert(key, None)),
+        // It was deleted since it was listed, and will not be queued for long.
+        Answer::Gone => {}
+    };
+    fan_out::each(unknown, CONCURRENCY, |key| ask(context.clone(), key), done).await?;
+    let objects = by_key.values().flatten().count() as u64;
+    let sections = vec![Section::Specifications(Specifications { by_key })];
+    Ok(Refresh { sections, objects, ..Refresh::default() })
+}
+
+fn unknown(
+    queue: &Queue,
+    known: &HashMap<SpecificationKey, Option<Specification>>,
+    limit: usize,
+) -> Vec<SpecificationKey> {
+    let unknown = queue.by_specification.iter().filter(|(key, _)| !known.contains_key(key));
+    let mut by_age: Vec<_> = unknown.map(|(key, queued)| (queued.submitted, key)).collect();
+    by_age.sort_unstable();
+    by_age.into_iter().take(limit).map(|(_, key)| key.clone()).collect()
+}
+
+enum Answer {
+    Read(Specification),
+    Refused,
+    Gone,
+}
+
+async fn ask(context: Arc<Context>, key: SpecificationKey) -> Result<(SpecificationKey, Answer), Error> {
+    let request = Request::new(Endpoint::Job, format!("/v1/job/{}", Request::escape(&key.job_id)));
+    let request = request.query("namespace", &key.namespace);
+    match context.client.object::<Option<JobSpecification>>(request).await {
+        Ok((job, _)) => Ok((key, Answer::Read(specification(&job.unwrap_or_default())))),
+        Err(error) if error.reason() == Reason::Forbidden => Ok((key, Answer::Refused)),
+        Err(error) if error.reason() == Reason::NotFound => Ok((key, Answer::Gone)),
+        Err(error) => Err(error),
+    }
+}
+
+fn specification(job: &JobSpecification) -> Specification {
+    let groups = job.task_groups.iter().flatten().flatten();
+    groups.filter_map(|group| Some((group.name.clone()?, ask_of(group)))).collect()
+}
+
+fn ask_of(group: &TaskGroup) -> Ask {
+    let total = group.total();
+    Ask {
+        cpu_hertz: hertz(total.cpu_mhz),
+        memory_bytes: bytes(total.memory_mib),
+        disk_bytes: bytes(total.disk_mib),
+        cores: group.asks_for_cores(),
+    }
+}

@@ -1,0 +1,91 @@
+//! What allocations use: one request for each, so this source is off unless switched on.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::report::FetchError;
+use super::store::{Refresh, Section};
+use super::units::{bytes, hertz};
+use super::{fan_out, list};
+use crate::nomad::api::{Allocation, AllocationStats};
+use crate::nomad::{Endpoint, Error, Reason, Request};
+use crate::snapshot::{AllocationUsage, Usage};
+use crate::terms::ClientStatus;
+
+/// Running allocations of the jobs that are wanted.
+struct Fold {
+    context: Arc<Context>,
+    usage: Usage,
+}
+
+/// Asks about every running allocation of the jobs that are wanted, within the cap.
+pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
+    let mut requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations");
+    for request in &mut requests {
+        *request = request.clone().query("task_states", "false").query("resources", "true");
+        *request = request.clone().query("filter", r#"ClientStatus == "running""#);
+    }
+    let fold = Fold { context: context.clone(), usage: Usage::default() };
+    let folded = list::fold(&context.client, requests, fold, Fold::add).await?;
+    let mut usage = Usage { dropped: folded.fold.usage.dropped, ..Usage::default() };
+    let running = folded.fold.usage.allocations;
+    let ask = |allocation| ask(context.clone(), allocation);
+    let done = |answer: Option<AllocationUsage>| usage.allocations.extend(answer);
+    fan_out::each(running, context.settings.client_concurrency, ask, done).await?;
+    usage.allocations.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    let objects = usage.allocations.len() as u64;
+    Ok(Refresh { sections: vec![Section::Usage(usage)], objects, ..Refresh::default() })
+}
+
+impl Fold {
+    fn add(&mut self, allocation: Allocation) {
+        let settings = &self.context.settings.usage;
+        let job_id = allocation.job_id.unwrap_or_default();
+        let is_wanted = settings.jobs.is_empty() || settings.jobs.is_match(&job_id);
+        if allocation.client_status != ClientStatus::Running || !is_wanted {
+            return;
+        }
+        if self.usage.allocations.len() >= settings.max_allocations {
+            self.usage.dropped += 1;
+            return;
+        }
+        let Some(id) = allocation.id.filter(|id| !id.is_empty()) else { return };
+        let total = allocation.allocated_resources.map(|resources| resources.total());
+        self.usage.allocations.push(AllocationUsage {
+            id,
+            namespace: allocation.namespace.unwrap_or_default(),
+            job_id,
+            task_group: allocation.task_group.unwrap_or_default(),
+            node_id: allocation.node_id.unwrap_or_default(),
+            cpu_allocated_hertz: total.map(|total| hertz(total.cpu_mhz)),
+            memory_allocated_bytes: total.map(|total| bytes(total.memory_mib)),
+            ..AllocationUsage::default()
+        });
+    }
+}
+
+/// One that has ended meanwhile, or whose client does not answer, is left out.
+async fn ask(context: Arc<Context>, allocation: AllocationUsage) -> Result<Option<AllocationUsage>, Error> {
+    let path = format!("/v1/client/allocation/{}/stats", Request::escape(&allocation.id));
+    let request = Request::new(Endpoint::AllocationStats, path)
+        .query("namespace", &allocation.namespace)
+        .passed_on_within(context.settings.client_timeout);
+    match context.client.object::<Option<AllocationStats>>(request).await {
+        Ok((stats, _)) => {
+            let stats = stats.unwrap_or_default();
+            Ok(Some(AllocationUsage {
+                cpu_used_hertz: stats.cpu_mhz().map(|mhz| mhz.max(0.0) * 1e6),
+                memory_used_bytes: stats.memory_bytes().map(|bytes| bytes as f64),
+                cpu_throttled_seconds: stats.throttled_seconds(),
+                ..allocation
+            }))
+        }
+        Err(error) if matches!(error.reason(), Reason::Forbidden | Reason::Connect | Reason::Tls) => {
+            Err(error)
+        }
+        Err(error) => {
+            tracing::debug!(alloc_id = allocation.id, %error, "no usage");
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Families about jobs that have series of their own: those that live long, by default services and system jobs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::family::{Family, Kind, View};
+use super::sink::Samples;
+use crate::snapshot::{GroupCounts, JobInfo, NamedJob, NamedJobs};
+use crate::terms::{ClientStatus, Term};
+
+const SOURCES: &[&str] = &["jobs", "finished_jobs"];
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "nomad_job_info",
+        help: "What a long-lived job is.",
+        kind: Kind::Info,
+        labels: &["namespace", "job_id", "job_type", "node_pool", "priority"],
+        sources: SOURCES,
+        emit: |view, out| {
+            each_job(view, |namespace, id, info| {
+                let priority = info.priority.to_string();
+                out.add(&[namespace, id, info.job_type.as_str(), &info.node_pool, &priority], 1.0);
+            });
+            out.drop_by_cap(dropped(view, |named| named.dropped_jobs));
+        },
+    },
+    Family {
+        name: "nomad_job_status",
+        help: "1 for the status that a long-lived job has.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_id", "status"],
+        sources: SOURCES,
+        emit: |view, out| {
+            each_job(view, |namespace, id, info| out.add(&[namespace, id, info.status.as_str()], 1.0));
+            out.drop_by_cap(dropped(view, |named| named.dropped_jobs));
+        },
+    },
+    Family {
+        name: "nomad_job_allocations",
+        help: "Instances of a long-lived job and its children: queued (wanted and not placed), starting, running, \
+               unknown (their client is out of sight). All but the queued are counted from allocations.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_id", "task_group", "status"],
+        sources: &["jobs", "allocations"],
+        emit: allocations,
+    },
+    Family {
+        name: "nomad_job_allocations_ended",
+        help: "Instances of a long-lived job and its children that ended, as Nomad counts them; purging the job \
+               begins anew.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_id", "task_group", "status"],
+        sources: SOURCES,
+        emit: ended,
+    },
+];
+
+/// Calls for every job, live or dead, with its latest account.
+fn each_job(view: &View<'_>, mut call: impl FnMut(&str, &str, &JobInfo)) {
+    let live = view.sections().jobs.as_ref().map(|jobs| &jobs.named);
+    let dead = view.sections().finished_jobs.as_ref().map(|jobs| &jobs.named);
+    let mut told = BTreeSet::new();
+    for named in live.into_iter().chain(dead) {
+        each(named, |namespace, id, job| {
+            // A job may have died between the two lists: the live one is younger.
+            if let (Some(info), true) = (&job.info, told.insert((namespace.to_owned(), id.to_owned()))) {
+                call(namespace, id, info);
+            }
+        });
+    }
+}
+
+fn each(named: &NamedJobs, mut call: impl FnMut(&str, &str, &NamedJob)) {
+    for (namespace, jobs) in &named.by_namespace {
+        jobs.iter().for_each(|(id, job)| call(namespace, id, job));
+    }
+}
+
+fn dropped(view: &View<'_>, count: fn(&NamedJobs) -> u64) -> u64 {
+    let live = view.sections().jobs.as_ref().map_or(0, |jobs| count(&jobs.named));
+    live + view.sections().finished_jobs.as_ref().map_or(0, |jobs| count(&jobs.named))
+}
+
+fn allocations(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let (Some(jobs), Some(live)) = (&view.sections().jobs, &view.sections().allocations) else { return };
+    let none = Default::default();
+    each(&jobs.named, |namespace, id, job| {
+        let counted = live.by_job.get(namespace).and_then(|jobs| jobs.get(id)).unwrap_or(&none);
+        let groups: BTreeSet<&String> = job.groups.keys().chain(counted.keys()).collect();
+        for group in groups {
+            let queued = job.groups.get(group).map_or(0, |counts| counts.queued);
+            out.add_count(&[namespace, id, group, "queued"], queued);
+            for (word, status) in [
+                ("starting", ClientStatus::Pending),
+                ("running", ClientStatus::Running),
+                ("unknown", ClientStatus::Unknown),
+            ] {
+                let count = counted.get(group).map_or(0, |by_status| by_status[status]);
+                out.add_count(&[namespace, id, group, word], count);
+            }
+        }
+    });
+    out.drop_by_cap(4 * jobs.named.dropped_groups);
+}
+
+fn ended(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(jobs) = &view.sections().jobs else { return };
+    let dead = view.sections().finished_jobs.as_ref().map(|jobs| &jobs.named);
+    let mut sums: BTreeMap<(&str, &str, &str), GroupCounts> = BTreeMap::new();
+    for named in std::iter::once(&jobs.named).chain(dead) {
+        for (namespace, jobs) in &named.by_namespace {
+            for (id, job) in jobs {
+                for (group, counts) in &job.groups {
+                    *sums.entry((namespace, id, group)).or_default() += *counts;
+                }
+            }
+        }
+    }
+    for ((namespace, id, group), counts) in &sums {
+        out.add_count(&[namespace, id, group, "complete"], counts.complete);
+        out.add_count(&[namespace, id, group, "failed"], counts.failed);
+        out.add_count(&[namespace, id, group, "lost"], counts.lost);
+    }
+    out.drop_by_cap(3 * dropped(view, |named| named.dropped_groups));
+}

@@ -1,0 +1,100 @@
+//! Which families are exposed, and how large each may grow.
+
+use regex::RegexSet;
+
+use super::families;
+
+/// Series of one family at most, unless the operator says otherwise.
+const DEFAULT_MAX_SERIES_PER_FAMILY: usize = 200_000;
+
+/// Which families are exposed, and how large each may grow.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    allow: Option<RegexSet>,
+    deny: RegexSet,
+    /// Series of one family at most.
+    pub max_series_per_family: usize,
+}
+
+/// A pattern that selects nothing, as a sentence.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SelectionError {
+    /// It is no regular expression.
+    #[error("`{pattern}` is not a regular expression: {problem}")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+        /// What is wrong with it, on one line.
+        problem: String,
+    },
+    /// It matches no family.
+    #[error("`{0}` matches no family; `nomad-exporter metrics` lists them all")]
+    NoFamily(String),
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self { allow: None, deny: RegexSet::empty(), max_series_per_family: DEFAULT_MAX_SERIES_PER_FAMILY }
+    }
+}
+
+impl Selection {
+    /// All families, or those that are allowed, less those that are denied. Patterns match whole names.
+    pub fn new(
+        allow: &[String],
+        deny: &[String],
+        max_series_per_family: usize,
+    ) -> Result<Self, SelectionError> {
+        let allow = if allow.is_empty() { None } else { Some(patterns(allow)?) };
+        Ok(Self { allow, deny: patterns(deny)?, max_series_per_family })
+    }
+
+    /// Whether a family is exposed.
+    pub fn selects(&self, family: &str) -> bool {
+        self.allow.as_ref().is_none_or(|allow| allow.is_match(family)) && !self.deny.is_match(family)
+    }
+}
+
+fn patterns(given: &[String]) -> Result<RegexSet, SelectionError> {
+    let error = |pattern: &str, error: &regex::Error| SelectionError::Pattern {
+        pattern: pattern.to_owned(),
+        problem: error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+    };
+    let mut whole = Vec::new();
+    for pattern in given {
+        let anchored = format!("^(?:{pattern})$");
+        let regex = regex::Regex::new(&anchored).map_err(|cause| error(pattern, &cause))?;
+        if !families().any(|family| regex.is_match(family.name)) {
+            return Err(SelectionError::NoFamily(pattern.clone()));
+        }
+        whole.push(anchored);
+    }
+    RegexSet::new(whole).map_err(|cause| error(&given.join(", "), &cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(allow: &[&str], deny: &[&str]) -> Result<Selection, String> {
+        let owned =
+            |patterns: &[&str]| patterns.iter().map(|pattern| (*pattern).to_owned()).collect::<Vec<_>>();
+        Selection::new(&owned(allow), &owned(deny), 1).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_and_patterns_select_families() {
+        let all = selection(&[], &[]).unwrap();
+        assert!(families().all(|family| all.selects(family.name)));
+        let some = selection(&["nomad_jobs", "nomad_node_.*"], &["nomad_node_host_.*"]).unwrap();
+        assert!(some.selects("nomad_jobs") && some.selects("nomad_node_info"));
+        assert!(!some.selects("nomad_jobs_finished") && !some.selects("nomad_node_host_stats_up"));
+    }
+
+    #[test]
+    fn patterns_that_select_nothing_are_refused() {
+        assert!(selection(&["nomad_job"], &[]).unwrap_err().starts_with("`nomad_job` matches no family"));
+        assert!(selection(&[], &["("]).unwrap_err().starts_with("`(` is not a regular expression: "));
+    }
+}

@@ -1,0 +1,157 @@
+//! Families about the servers of the region, and about deployments.
+
+use super::family::{Family, Kind, View};
+use super::sink::Samples;
+use crate::snapshot::{SchedulerSettings, ServerHealth};
+use crate::terms::Term;
+
+const SERVER: &[&str] = &["server"];
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "nomad_deployments",
+        help: "Deployments that Nomad still retains, by status.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "status"],
+        sources: &["deployments"],
+        emit: deployments,
+    },
+    Family {
+        name: "nomad_servers",
+        help: "Servers of the region, by what gossip says of them.",
+        kind: Kind::Gauge,
+        labels: &["state"],
+        sources: &["servers"],
+        emit: |view, out| {
+            let Some(servers) = &view.sections().servers else { return };
+            for (state, count) in servers.by_state.shown() {
+                out.add_count(&[state.as_str()], *count);
+            }
+        },
+    },
+    Family {
+        name: "nomad_server_info",
+        help: "What a server is.",
+        kind: Kind::Info,
+        labels: &["server", "address", "version", "datacenter"],
+        sources: &["servers"],
+        emit: |view, out| {
+            let servers = view.sections().servers.iter().flat_map(|servers| &servers.servers);
+            for server in servers {
+                out.add(&[&server.name, &server.address, &server.version, &server.datacenter], 1.0);
+            }
+        },
+    },
+    Family {
+        name: "nomad_server_leader",
+        help: "Whether a server leads the region.",
+        kind: Kind::Gauge,
+        labels: SERVER,
+        sources: &["servers", "leader"],
+        emit: |view, out| {
+            let (Some(servers), Some(leader)) = (&view.sections().servers, &view.sections().leader) else {
+                return;
+            };
+            for server in &servers.servers {
+                let leads = leader.rpc_address.as_ref() == Some(&server.rpc_address);
+                out.add(&[&server.name], f64::from(leads));
+            }
+        },
+    },
+    Family {
+        name: "nomad_server_healthy",
+        help: "Whether autopilot finds a server healthy.",
+        kind: Kind::Gauge,
+        labels: SERVER,
+        sources: &["autopilot"],
+        emit: |view, out| of_server(view, out, |server| server.healthy.map(f64::from)),
+    },
+    Family {
+        name: "nomad_server_voter",
+        help: "Whether a server votes.",
+        kind: Kind::Gauge,
+        labels: SERVER,
+        sources: &["autopilot"],
+        emit: |view, out| of_server(view, out, |server| server.voter.map(f64::from)),
+    },
+    Family {
+        name: "nomad_server_last_contact_seconds",
+        help: "How long ago a server heard the leader, as autopilot saw it.",
+        kind: Kind::Gauge,
+        labels: SERVER,
+        sources: &["autopilot"],
+        emit: |view, out| of_server(view, out, |server| Some(server.last_contact?.as_secs_f64())),
+    },
+    Family {
+        name: "nomad_has_leader",
+        help: "Whether the region has a leader. Without one nothing is scheduled.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &["leader"],
+        emit: |view, out| {
+            let leader = view.sections().leader.as_ref();
+            out.add_some(&[], leader.map(|leader| f64::from(leader.rpc_address.is_some())));
+        },
+    },
+    Family {
+        name: "nomad_autopilot_healthy",
+        help: "Whether autopilot finds all servers healthy.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &["autopilot"],
+        emit: |view, out| {
+            let autopilot = view.sections().autopilot.as_ref();
+            out.add_some(&[], autopilot.and_then(|autopilot| autopilot.healthy).map(f64::from));
+        },
+    },
+    Family {
+        name: "nomad_autopilot_failure_tolerance",
+        help: "How many servers may fail before the region has no quorum.",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &["autopilot"],
+        emit: |view, out| {
+            let tolerance =
+                view.sections().autopilot.as_ref().and_then(|autopilot| autopilot.failure_tolerance);
+            out.add_some(&[], tolerance.map(|count| count as f64));
+        },
+    },
+    Family {
+        name: "nomad_scheduler_eval_broker_paused",
+        help: "Whether an operator paused the processing of evaluations (Nomad 1.3.2 and later).",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &["scheduler"],
+        emit: |view, out| scheduler(view, out, |settings| settings.eval_broker_paused),
+    },
+    Family {
+        name: "nomad_scheduler_job_registration_rejected",
+        help: "Whether only management tokens may register jobs (Nomad 1.3.2 and later).",
+        kind: Kind::Gauge,
+        labels: &[],
+        sources: &["scheduler"],
+        emit: |view, out| scheduler(view, out, |settings| settings.job_registration_rejected),
+    },
+];
+
+fn deployments(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(deployments) = &view.sections().deployments else { return };
+    let none = Default::default();
+    for namespace in view.sections().known_namespaces() {
+        for (status, count) in deployments.by_namespace.get(namespace).unwrap_or(&none).shown() {
+            out.add_count(&[namespace, status.as_str()], *count);
+        }
+    }
+}
+
+fn of_server(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&ServerHealth) -> Option<f64>) {
+    let servers = view.sections().autopilot.iter().flat_map(|autopilot| &autopilot.servers);
+    for server in servers {
+        out.add_some(&[&server.name], value(server));
+    }
+}
+
+fn scheduler(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&SchedulerSettings) -> Option<bool>) {
+    let settings = view.sections().scheduler.as_deref();
+    out.add_some(&[], settings.and_then(value).map(f64::from));
+}

@@ -1,0 +1,77 @@
+//! Jobs that have series of their own: those that live long, and the parents of those that do not.
+
+use std::collections::BTreeMap;
+
+use crate::terms::{JobStatus, JobType};
+
+/// Jobs of the types that the operator chose. Children are rolled up into their parent.
+#[derive(Clone, Debug, Default)]
+pub struct NamedJobs {
+    /// By namespace and job ID.
+    pub by_namespace: BTreeMap<String, BTreeMap<String, NamedJob>>,
+    /// How many there are.
+    pub count: usize,
+    /// How many jobs a cap cut.
+    pub dropped_jobs: u64,
+    /// How many task groups they had.
+    pub dropped_groups: u64,
+}
+
+/// One job.
+#[derive(Clone, Debug, Default)]
+pub struct NamedJob {
+    /// What it is; `None` while only children of it were seen.
+    pub info: Option<JobInfo>,
+    /// Its task groups' instances and those of its children.
+    pub groups: BTreeMap<String, GroupCounts>,
+}
+
+/// What a job is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobInfo {
+    /// Its scheduler.
+    pub job_type: JobType,
+    /// Its node pool; empty before Nomad 1.6.
+    pub node_pool: String,
+    /// 1 to 100.
+    pub priority: i64,
+    /// Its status.
+    pub status: JobStatus,
+}
+
+/// The instances of a task group, by the job's own account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupCounts {
+    /// Wanted and not placed.
+    pub queued: u64,
+    /// Ended well, ever.
+    pub complete: u64,
+    /// Ended in failure, ever.
+    pub failed: u64,
+    /// Lost with their client.
+    pub lost: u64,
+}
+
+impl NamedJobs {
+    /// The job that is counted under this namespace and ID: the job itself, or its parent.
+    pub fn find(&self, namespace: &str, id: &str) -> Option<&str> {
+        let jobs = self.by_namespace.get(namespace)?;
+        let key = jobs.get_key_value(id).or_else(|| jobs.get_key_value(parent_of(id)?));
+        key.map(|(id, _)| id.as_str())
+    }
+}
+
+/// The parent's ID, by how Nomad names the children of dispatch and of the clock.
+fn parent_of(id: &str) -> Option<&str> {
+    let at = id.rfind("/dispatch-").or_else(|| id.rfind("/periodic-"))?;
+    Some(&id[..at])
+}
+
+impl std::ops::AddAssign for GroupCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.queued += other.queued;
+        self.complete += other.complete;
+        self.failed += other.failed;
+        self.lost += other.lost;
+    }
+}

@@ -1,0 +1,264 @@
+//! A snapshot in which everything is known, and the lines that it makes: every family there is, from a value.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use nomad_exporter::metrics::{OwnMetrics, Selection, Sink, View, emit, families};
+use nomad_exporter::snapshot::*;
+use nomad_exporter::terms::{
+    BlockReason, ClientStatus, DeploymentStatus, DrainStatus, JobStatus, JobType, NodeState, Outcome,
+    ServerState, TemplateKind,
+};
+
+use crate::goldens;
+use crate::support::exposition::Exposition;
+
+const CI: &str = "ci";
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn named(id: &str, status: JobStatus, counts: GroupCounts) -> BTreeMap<String, BTreeMap<String, NamedJob>> {
+    let info = JobInfo { job_type: JobType::Service, node_pool: "default".into(), priority: 50, status };
+    let job = NamedJob { info: Some(info), groups: BTreeMap::from([("group".into(), counts)]) };
+    BTreeMap::from([(CI.into(), BTreeMap::from([(id.into(), job)]))])
+}
+
+fn live_jobs() -> LiveJobs {
+    let mut namespace = NamespaceJobs::default();
+    namespace.jobs[JobType::Batch][JobStatus::Pending] = 2;
+    namespace.jobs[JobType::Batch][JobStatus::Running] = 7;
+    namespace.templates[TemplateKind::Periodic][JobStatus::Running] = 1;
+    namespace.oldest_pending[JobType::Batch] = Some(at(900));
+    namespace.pending_ages.observe(&AGE_BOUNDS_SECONDS, Duration::from_secs(100));
+    namespace.pending_ages.observe(&AGE_BOUNDS_SECONDS, Duration::from_secs(20));
+    namespace.queued.entry("default".into()).or_default()[JobType::Batch] = 5;
+    let key = |id: &str| SpecificationKey { namespace: CI.into(), job_id: id.into(), modify_index: 7 };
+    let queued = |count| Queued {
+        submitted: Some(at(900)),
+        node_pool: "default".into(),
+        groups: BTreeMap::from([("group".into(), count)]),
+    };
+    let by_specification = HashMap::from([(key("sized"), queued(4)), (key("unsized"), queued(1))]);
+    let counts = GroupCounts { queued: 1, complete: 2, failed: 3, lost: 4 };
+    LiveJobs {
+        by_namespace: BTreeMap::from([(CI.into(), namespace)]),
+        oldest_pending: vec![PendingJob { submitted: at(900), namespace: CI.into(), id: "build-1".into() }],
+        queue: Queue { by_specification, untracked: BTreeMap::from([(CI.into(), 2)]) },
+        named: NamedJobs {
+            by_namespace: named("web", JobStatus::Running, counts),
+            count: 1,
+            dropped_jobs: 1,
+            dropped_groups: 2,
+        },
+    }
+}
+
+fn finished_jobs() -> FinishedJobs {
+    let mut namespace = FinishedNamespace::default();
+    namespace.outcomes[JobType::Batch][Outcome::Complete] = 30;
+    namespace.outcomes[JobType::Batch][Outcome::Failed] = 3;
+    let named = NamedJobs {
+        by_namespace: named("old", JobStatus::Dead, GroupCounts::default()),
+        ..NamedJobs::default()
+    };
+    FinishedJobs { by_namespace: BTreeMap::from([(CI.into(), namespace)]), named }
+}
+
+fn node(id: &str, state: NodeState, last_drain: Option<DrainStatus>) -> Node {
+    Node {
+        id: id.into(),
+        name: format!("client-{id}"),
+        datacenter: "dc1".into(),
+        pool: "default".into(),
+        class: "large".into(),
+        version: "2.0.5".into(),
+        address: "192.0.2.1".into(),
+        state,
+        eligible: state == NodeState::Active,
+        draining: state == NodeState::Draining,
+        last_drain: last_drain.map(|status| LastDrain { started: Some(at(800)), status }),
+        allocatable: Capacity { cpu_hertz: Some(4e9), memory_bytes: Some(8e9), disk_bytes: Some(1e11) },
+        cpu_total_hertz: Some(5e9),
+        drivers: vec![("docker".into(), true), ("exec".into(), false)],
+        modify_index: 3,
+    }
+}
+
+fn allocations() -> LiveAllocations {
+    let mut load = NodeLoad {
+        cpu_hertz: 1e9,
+        memory_bytes: 2e9,
+        memory_max_bytes: 3e9,
+        disk_bytes: 4e9,
+        ..NodeLoad::default()
+    };
+    load.by_status[ClientStatus::Running] = 3;
+    let mut group = GroupAllocations::default();
+    group.entry("group".into()).or_default()[ClientStatus::Running] = 3;
+    LiveAllocations {
+        counts: counts(ClientStatus::Running, 3),
+        by_node: HashMap::from([("a".into(), load)]),
+        by_job: BTreeMap::from([(CI.into(), BTreeMap::from([("web".into(), group)]))]),
+    }
+}
+
+fn counts(status: ClientStatus, count: u64) -> AllocationCounts {
+    let mut counts = AllocationCounts::default();
+    counts.by_namespace.entry(CI.into()).or_default()[JobType::Batch][status] = count;
+    counts
+}
+
+fn evaluations() -> Evaluations {
+    let mut namespace = NamespaceEvaluations::default();
+    namespace.blocked[JobType::Batch] = 2;
+    namespace.oldest_blocked[JobType::Batch] = Some(at(901));
+    namespace.by_reason[BlockReason::Memory] = 2;
+    namespace.pending[JobType::Service] = 1;
+    let reasons = HashMap::from([((CI.into(), "build-1".into()), BlockReason::Memory)]);
+    Evaluations { by_namespace: BTreeMap::from([(CI.into(), namespace)]), reasons }
+}
+
+fn host() -> Host {
+    let disk = Disk {
+        device: "/dev/sda".into(),
+        size_bytes: Some(1e11),
+        used_bytes: Some(4e10),
+        inodes_used_ratio: Some(0.25),
+    };
+    Host {
+        cpu_used_hertz: Some(2.5e9),
+        memory_total_bytes: Some(1.6e10),
+        memory_used_bytes: Some(6e9),
+        memory_available_bytes: Some(9e9),
+        disks: vec![disk],
+        booted: Some(at(10)),
+    }
+}
+
+fn servers() -> Servers {
+    let server = Server {
+        name: "server-1.global".into(),
+        rpc_address: "192.0.2.9:4647".into(),
+        address: "192.0.2.9".into(),
+        version: "2.0.5".into(),
+        datacenter: "dc1".into(),
+    };
+    let mut servers = Servers { servers: vec![server], ..Servers::default() };
+    servers.by_state[ServerState::Alive] = 1;
+    servers
+}
+
+fn autopilot() -> Autopilot {
+    let server = ServerHealth {
+        name: "server-1.global".into(),
+        healthy: Some(true),
+        voter: Some(true),
+        last_contact: Some(Duration::from_millis(27)),
+    };
+    Autopilot { healthy: Some(true), failure_tolerance: Some(0), servers: vec![server] }
+}
+
+fn usage() -> Usage {
+    let allocation = AllocationUsage {
+        id: "b7756402-f8ce-5905-2ff8-02a24874c2e6".into(),
+        namespace: CI.into(),
+        job_id: "web".into(),
+        task_group: "group".into(),
+        node_id: "a".into(),
+        cpu_allocated_hertz: Some(5e8),
+        memory_allocated_bytes: Some(2.56e8),
+        cpu_used_hertz: Some(1.2e8),
+        memory_used_bytes: Some(1e8),
+        cpu_throttled_seconds: Some(1.5),
+    };
+    Usage { allocations: vec![allocation], dropped: 0 }
+}
+
+/// Everything that can be known.
+fn sections() -> Sections {
+    let ask = Ask { cpu_hertz: 5e8, memory_bytes: 1e9, disk_bytes: 3e8, cores: false };
+    let sized = SpecificationKey { namespace: CI.into(), job_id: "sized".into(), modify_index: 7 };
+    let drain = Drain {
+        started: Some(at(800)),
+        deadline: Some(at(8000)),
+        ignore_system_jobs: false,
+        node_modify_index: 3,
+    };
+    let mut delays = PlacementDelays::default();
+    delays.by_namespace.entry(CI.into()).or_default()[JobType::Batch]
+        .observe(&DELAY_BOUNDS_SECONDS, Duration::from_secs(42));
+    let mut completions = FinishedCounts::default();
+    completions.by_namespace.entry(CI.into()).or_default()[JobType::Batch][Outcome::Complete] = 12;
+    let mut deployments = Deployments::default();
+    deployments.by_namespace.entry(CI.into()).or_default()[DeploymentStatus::Successful] = 4;
+    let nodes = vec![
+        node("a", NodeState::Active, None),
+        node("b", NodeState::Draining, Some(DrainStatus::Draining)),
+        node("c", NodeState::Ineligible, Some(DrainStatus::Complete)),
+    ];
+    Sections {
+        jobs: Some(Arc::new(live_jobs())),
+        finished_jobs: Some(Arc::new(finished_jobs())),
+        nodes: Some(Arc::new(nodes.into())),
+        drains: Some(Arc::new(Drains { by_node: HashMap::from([("b".into(), drain)]) })),
+        hosts: Some(Arc::new(Hosts {
+            by_node: HashMap::from([("a".into(), Some(host())), ("b".into(), None)]),
+        })),
+        allocations: Some(Arc::new(allocations())),
+        finished_allocations: Some(Arc::new(counts(ClientStatus::Failed, 3))),
+        evaluations: Some(Arc::new(evaluations())),
+        namespaces: Some(Arc::new(BTreeSet::from([CI.to_owned()]))),
+        specifications: Some(Arc::new(Specifications {
+            by_key: HashMap::from([(sized, Some(BTreeMap::from([("group".into(), ask)])))]),
+        })),
+        placements: Some(Arc::new(delays)),
+        completions: Some(Arc::new(completions)),
+        deployments: Some(Arc::new(deployments)),
+        servers: Some(Arc::new(servers())),
+        leader: Some(Arc::new(Leader { rpc_address: Some("192.0.2.9:4647".into()) })),
+        autopilot: Some(Arc::new(autopilot())),
+        scheduler: Some(Arc::new(SchedulerSettings {
+            eval_broker_paused: Some(false),
+            job_registration_rejected: Some(true),
+        })),
+        usage: Some(Arc::new(usage())),
+    }
+}
+
+fn source() -> SourceState {
+    SourceState {
+        name: "jobs",
+        required: true,
+        up: Some(true),
+        fresh: true,
+        last_success: Some(at(999)),
+        duration: Some(Duration::from_millis(20)),
+        objects: Some(9),
+        last_contact: Some(Duration::from_millis(15)),
+        interval: Duration::from_secs(15),
+    }
+}
+
+#[test]
+fn every_family_comes_of_a_value() {
+    let own = OwnMetrics::new().unwrap();
+    own.request_done("jobs", "ok", Duration::from_millis(20), 1000);
+    let snapshot = Snapshot { taken_at: at(1000), sources: vec![source()], sections: sections() };
+    let mut text = nomad_exporter::exposition::Text::default();
+    emit(&View::new(&snapshot, &own.gather()), &mut Sink::new(vec![&mut text], &Selection::default()));
+    let text = text.finish();
+
+    let shown = Exposition::parse(&text);
+    let names: BTreeSet<&str> = shown.samples().iter().map(|sample| sample.name.as_str()).collect();
+    for family in families() {
+        let name = family.name;
+        let is_shown = names.contains(name) || names.contains(format!("{name}_bucket").as_str());
+        let is_shown = is_shown || (name.starts_with("process_") && !cfg!(target_os = "linux"));
+        assert!(is_shown || name == "process_max_fds", "{name} is missing");
+    }
+    let difference = goldens::difference("families", &goldens::stable(&text));
+    assert_eq!(difference, None, "these differ");
+}
