@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the programs that the tests use available, in target/tools, and prints the folder that holds them.
-# Nothing is installed into the system: Debian's packages are only unpacked, and Python's go into a venv.
+# As little as can be is installed into the system: Debian's packages are only unpacked, Python's go into a venv, and
+# only the browser is installed where there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools="$PWD/target/tools"
@@ -34,6 +35,18 @@ unpack() {
 }
 
 unpack prometheus prometheus promtool
+unpack prometheus-alertmanager alertmanager amtool
+
+# A browser needs its many libraries, so this one is installed for good.
+if ! command -v chromium >/dev/null; then
+    install=(apt-get install -qq -y --no-install-recommends chromium)
+    [ "$(id -u)" = 0 ] || install=(sudo -n "${install[@]}")
+    say "installing Debian's package chromium"
+    if ! DEBIAN_FRONTEND=noninteractive "${install[@]}" >/dev/null 2>&1; then
+        say "The tests need chromium: run 'sudo apt-get update && sudo apt-get install chromium'."
+        exit 1
+    fi
+fi
 
 # An OpenMetrics parser of someone else's making.
 if [ ! -x "$tools/bin/openmetrics-python" ]; then

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use super::{Error, context, publish};
+use super::{Error, context};
 use crate::collect::{self, FetchError, SOURCES};
 use crate::config::Config;
-use crate::exposition::{Encoding, Format};
-use crate::metrics::OwnMetrics;
+use crate::exposition::{Encoding, Format, Rendered};
+use crate::metrics::{OwnMetrics, View};
 
 /// Refreshes every source once, prints the metrics to stdout and a verdict on each source to stderr. Returns
 /// whether every source that is on answered.
@@ -22,8 +22,9 @@ pub(super) async fn run(config: Config) -> Result<bool, Error> {
         all_well &= verdict.is_ok();
         say(source.name, verdict.map_err(|error| describe(&error, source.endpoint)), &context);
     }
-    let content = publish::render(&context, &own, &selection, None);
-    let bytes = content.metrics.bytes(Format::Text, Encoding::Identity);
+    let (snapshot, own) = (context.store.snapshot((context.now)()), own.gather());
+    let rendered = Rendered::new(&View::new(&snapshot, &own), &selection, None);
+    let bytes = rendered.bytes(Format::Text, Encoding::Identity);
     std::io::stdout().write_all(&bytes).map_err(Error::Output)?;
     Ok(all_well)
 }

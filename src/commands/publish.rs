@@ -9,47 +9,46 @@ use tokio::time::{sleep, timeout};
 use crate::collect::Context;
 use crate::exposition::Rendered;
 use crate::metrics::{OwnMetrics, Selection, View};
-use crate::web::Content;
+use crate::web::{self, Content};
 
 /// How long to wait for further changes before rendering: sources that were refreshed together are rendered
 /// together.
 const GATHER: Duration = Duration::from_millis(250);
 
-/// Renders what is known now. Blocking work.
-pub(super) fn render(
-    context: &Context,
-    own: &OwnMetrics,
-    selection: &Selection,
-    previous: Option<&Content>,
-) -> Content {
-    let snapshot = context.store.snapshot((context.now)());
-    let own = own.gather();
-    let metrics =
-        Rendered::new(&View::new(&snapshot, &own), selection, previous.map(|content| &content.metrics));
-    Content { metrics, ready: snapshot.is_ready() }
+/// What it takes to render.
+pub(super) struct Publisher {
+    pub(super) context: Arc<Context>,
+    pub(super) own: Arc<OwnMetrics>,
+    pub(super) selection: Selection,
+    pub(super) telemetry_path: String,
 }
 
-/// Renders again after every refresh, and at least once an interval, so that what is too old is withdrawn even
-/// when nothing comes any more.
-pub(super) async fn keep_published(
-    context: Arc<Context>,
-    own: Arc<OwnMetrics>,
-    selection: Arc<Selection>,
-    published: watch::Sender<Arc<Content>>,
-) {
-    let mut changes = context.store.changes();
-    loop {
-        // Either a change or the passing of time is a reason to render.
-        drop(timeout(context.settings.interval, changes.changed()).await);
-        sleep(GATHER).await;
-        changes.mark_unchanged();
-        let (context, own, selection) = (context.clone(), own.clone(), selection.clone());
-        let previous = published.borrow().clone();
-        let rendering =
-            tokio::task::spawn_blocking(move || render(&context, &own, &selection, Some(&previous)));
-        match rendering.await {
-            Ok(content) => drop(published.send_replace(Arc::new(content))),
-            Err(error) => tracing::error!(%error, "rendering ended in a bug"),
+impl Publisher {
+    /// Renders what is known now. Blocking work.
+    pub(super) fn render(&self, previous: Option<&Content>) -> Content {
+        let snapshot = self.context.store.snapshot((self.context.now)());
+        let own = self.own.gather();
+        let view = View::new(&snapshot, &own);
+        let metrics = Rendered::new(&view, &self.selection, previous.map(|content| &content.metrics));
+        let status = web::status_page(&snapshot, &self.telemetry_path).into();
+        Content { metrics, ready: snapshot.is_ready(), status }
+    }
+
+    /// Renders again after every refresh, and at least once an interval, so that what is too old is withdrawn even
+    /// when nothing comes any more.
+    pub(super) async fn keep_published(self, published: watch::Sender<Arc<Content>>) {
+        let publisher = Arc::new(self);
+        let mut changes = publisher.context.store.changes();
+        loop {
+            // Either a change or the passing of time is a reason to render.
+            drop(timeout(publisher.context.settings.interval, changes.changed()).await);
+            sleep(GATHER).await;
+            changes.mark_unchanged();
+            let (publisher, previous) = (publisher.clone(), published.borrow().clone());
+            match tokio::task::spawn_blocking(move || publisher.render(Some(&previous))).await {
+                Ok(content) => drop(published.send_replace(Arc::new(content))),
+                Err(error) => tracing::error!(%error, "rendering ended in a bug"),
+            }
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{Error, context, publish};
+use super::publish::Publisher;
+use super::{Error, context};
 use crate::collect;
 use crate::config::Config;
 use crate::metrics::OwnMetrics;
@@ -18,19 +19,21 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     if config.nomad.tls.skip_verify {
         tracing::warn!("certificates of Nomad are not verified: whoever stands between can read the token");
     }
-    let selection = Arc::new(config.selection.clone());
     let own = Arc::new(OwnMetrics::new()?);
     let addresses: Vec<String> = config.nomad.addresses.iter().map(ToString::to_string).collect();
     let web = config.web.clone();
+    let selection = config.selection.clone();
     let context = Arc::new(context(config, &own)?);
+    let publisher =
+        Publisher { context: context.clone(), own, selection, telemetry_path: web.telemetry_path.clone() };
     let listener = Listener::bind(web).await?;
     for address in listener.addresses() {
         let version = env!("CARGO_PKG_VERSION");
         tracing::info!(%address, version, nomad = addresses.join(","), "listening");
     }
 
-    let (sender, content) = watch::channel(Arc::new(publish::render(&context, &own, &selection, None)));
-    let publishing = tokio::spawn(publish::keep_published(context.clone(), own, selection, sender));
+    let (sender, content) = watch::channel(Arc::new(publisher.render(None)));
+    let publishing = tokio::spawn(publisher.keep_published(sender));
     let collecting = tokio::spawn(collect::run(context));
     let stop = async {
         tokio::select! {

@@ -13,6 +13,7 @@ mod jobs;
 mod named;
 mod nodes;
 mod observed;
+mod pools;
 mod servers;
 mod source;
 mod usage;
@@ -31,6 +32,7 @@ pub use jobs::{AGE_BOUNDS_SECONDS, FinishedJobs, FinishedNamespace, LiveJobs, Na
 pub use named::{GroupCounts, JobInfo, NamedJob, NamedJobs};
 pub use nodes::{Capacity, LastDrain, Node, Nodes};
 pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDelays};
+pub use pools::{Pool, Share, pools};
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
 pub use source::SourceState;
 pub use usage::{AllocationUsage, Usage};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::exposition::Rendered;
@@ -13,6 +14,8 @@ pub struct Content {
     pub metrics: Rendered,
     /// Whether the exporter is worth scraping.
     pub ready: bool,
+    /// The page for people.
+    pub status: Bytes,
 }
 
 /// The newest content, replaced whole by whoever renders and read by every request.

@@ -1,12 +1,13 @@
 //! Serving: a scrape hands out bytes that were rendered before it came.
 
 mod content;
-mod landing;
 mod listener;
 mod routes;
+mod status;
 
 pub use content::{Content, Published};
 pub use listener::{BindError, Listener};
+pub use status::page as status_page;
 
 use std::net::SocketAddr;
 

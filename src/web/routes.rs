@@ -1,28 +1,31 @@
 //! Which request gets which answer.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 
 use super::content::Published;
-use super::landing;
 use crate::exposition::{self, Encoding};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+);
+
 /// Everything a request may be answered with.
 pub(super) struct Routes {
     content: Published,
     telemetry_path: String,
-    landing: Bytes,
 }
 
 impl Routes {
     pub(super) fn new(content: Published, telemetry_path: &str) -> Self {
-        let landing = landing::page(telemetry_path).into();
-        Self { content, telemetry_path: telemetry_path.to_owned(), landing }
+        Self { content, telemetry_path: telemetry_path.to_owned() }
     }
 
     /// Answers a request. Nothing here waits.
@@ -36,12 +39,19 @@ impl Routes {
             return refusal;
         }
         match path {
-            "/" => respond(StatusCode::OK, HTML, self.landing.clone()),
+            "/" => self.status(),
             "/-/healthy" => respond(StatusCode::OK, TEXT, "healthy\n"),
             "/-/ready" => self.ready(),
             _ if known => self.metrics(request.headers()),
             _ => respond(StatusCode::NOT_FOUND, TEXT, "not found\n"),
         }
+    }
+
+    fn status(&self) -> Response<Full<Bytes>> {
+        let mut response = respond(StatusCode::OK, HTML, self.content.borrow().status.clone());
+        // The page needs no script and loads nothing; should anything slip through its escaping, it stays dead.
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+        response
     }
 
     fn ready(&self) -> Response<Full<Bytes>> {

@@ -16,7 +16,7 @@ use crate::support::exposition::Exposition;
 
 const CI: &str = "ci";
 
-fn at(seconds: u64) -> SystemTime {
+pub(crate) fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
@@ -178,7 +178,7 @@ fn usage() -> Usage {
 }
 
 /// Everything that can be known.
-fn sections() -> Sections {
+pub(crate) fn sections() -> Sections {
     let ask = Ask { cpu_hertz: 5e8, memory_bytes: 1e9, disk_bytes: 3e8, cores: false };
     let sized = SpecificationKey { namespace: CI.into(), job_id: "sized".into(), modify_index: 7 };
     let drain = Drain {
@@ -228,7 +228,7 @@ fn sections() -> Sections {
     }
 }
 
-fn source() -> SourceState {
+pub(crate) fn source() -> SourceState {
     SourceState {
         name: "jobs",
         required: true,

@@ -23,4 +23,5 @@ mod prometheus;
 mod rooms;
 mod scheduling;
 mod serving;
+mod status_page;
 mod support;

@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("collect", &["nomad", "snapshot", "terms"]),
     ("metrics", &["snapshot", "terms"]),
     ("exposition", &["metrics"]),
-    ("web", &["exposition"]),
+    ("web", &["exposition", "snapshot", "terms"]),
     ("config", &["collect", "metrics", "nomad", "terms", "web"]),
     ("commands", &["collect", "config", "exposition", "metrics", "nomad", "web"]),
 ];

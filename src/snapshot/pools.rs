@@ -1,0 +1,134 @@
+//! What a node pool has, what of it is promised, and what waits for it.
+
+use std::collections::BTreeMap;
+
+use super::Sections;
+use super::demand::Demand;
+use crate::terms::NodeState;
+
+/// One node pool: sums over its active nodes, which are its capacity.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pool {
+    /// How many active nodes it has.
+    pub active_nodes: u64,
+    /// How many others.
+    pub other_nodes: u64,
+    /// CPU for jobs, in hertz.
+    pub cpu: Share,
+    /// Memory for jobs, in bytes.
+    pub memory: Share,
+    /// Instances that wait for it.
+    pub queued: u64,
+}
+
+/// How much there is of something, what is promised, and what is asked for beyond that.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Share {
+    /// What the active nodes have for jobs.
+    pub allocatable: f64,
+    /// What of it is promised.
+    pub allocated: f64,
+    /// What queued instances ask for.
+    pub asked: f64,
+}
+
+impl Share {
+    /// What could still be promised.
+    pub fn free(&self) -> f64 {
+        (self.allocatable - self.allocated).max(0.0)
+    }
+
+    /// How many times `size` is missing, were everything divisible at will.
+    fn missing(&self, size: f64) -> f64 {
+        if size > 0.0 { ((self.asked - self.free()) / size).max(0.0) } else { 0.0 }
+    }
+}
+
+impl Pool {
+    /// This pool with another one's nodes beside its own.
+    fn with_nodes_of(mut self, other: &Self) -> Self {
+        self.active_nodes += other.active_nodes;
+        self.other_nodes += other.other_nodes;
+        for (share, other) in [(&mut self.cpu, other.cpu), (&mut self.memory, other.memory)] {
+            share.allocatable += other.allocatable;
+            share.allocated += other.allocated;
+        }
+        self
+    }
+
+    /// How many clients of the pool's usual size are missing at least, for what is asked to fit. `None` where no
+    /// active node tells the usual size.
+    pub fn missing_clients(&self) -> Option<u64> {
+        if self.active_nodes == 0 {
+            return None;
+        }
+        let usual = |share: &Share| share.missing(share.allocatable / self.active_nodes as f64);
+        // The larger of both, rounded up: it is a count.
+        Some(usual(&self.cpu).max(usual(&self.memory)).ceil() as u64)
+    }
+}
+
+/// The built-in pool of jobs that may run on every node. No node names it as its own.
+const ALL: &str = "all";
+
+/// The pools by name: those that have a node, or for which something is queued. `None` while nodes or allocations are not known.
+pub fn pools(sections: &Sections) -> Option<BTreeMap<String, Pool>> {
+    let (nodes, allocations) = (sections.nodes.as_ref()?, sections.allocations.as_ref()?);
+    let mut pools: BTreeMap<String, Pool> = BTreeMap::new();
+    for node in nodes.iter() {
+        let pool = pools.entry(node.pool.clone()).or_default();
+        if node.state != NodeState::Active {
+            pool.other_nodes += 1;
+            continue;
+        }
+        pool.active_nodes += 1;
+        pool.cpu.allocatable += node.allocatable.cpu_hertz.unwrap_or_default();
+        pool.memory.allocatable += node.allocatable.memory_bytes.unwrap_or_default();
+        if let Some(load) = allocations.by_node.get(&node.id) {
+            pool.cpu.allocated += load.cpu_hertz;
+            pool.memory.allocated += load.memory_bytes;
+        }
+    }
+    if let Some(jobs) = &sections.jobs {
+        for (name, queued) in jobs.by_namespace.values().flat_map(|namespace| &namespace.queued) {
+            pools.entry(name.clone()).or_default().queued +=
+                queued.iter().map(|(_, count)| count).sum::<u64>();
+        }
+        if let Some(specifications) = &sections.specifications {
+            let demand = Demand::new(&jobs.queue, specifications);
+            for (name, ask) in demand.by_pool.into_values().flatten() {
+                let pool = pools.entry(name).or_default();
+                pool.cpu.asked += ask.cpu_hertz;
+                pool.memory.asked += ask.memory_bytes;
+            }
+        }
+    }
+    if let Some(everything) = pools.get(ALL).filter(|pool| pool.queued > 0).cloned() {
+        let nodes = pools.iter().filter(|(name, _)| *name != ALL).map(|(_, pool)| pool);
+        let whole = nodes.fold(everything, Pool::with_nodes_of);
+        pools.insert(ALL.to_owned(), whole);
+    }
+    pools.retain(|_, pool| pool.active_nodes + pool.other_nodes + pool.queued > 0);
+    Some(pools)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(active_nodes: u64, cpu: (f64, f64, f64), memory: (f64, f64, f64)) -> Pool {
+        let share = |(allocatable, allocated, asked)| Share { allocatable, allocated, asked };
+        Pool { active_nodes, cpu: share(cpu), memory: share(memory), ..Pool::default() }
+    }
+
+    #[test]
+    fn missing_clients_follow_the_scarcer_resource() {
+        // Two clients of 10 each, 15 promised, 12 asked for: 7 are missing, which is less than one client.
+        assert_eq!(pool(2, (20.0, 15.0, 12.0), (20.0, 0.0, 0.0)).missing_clients(), Some(1));
+        assert_eq!(pool(2, (20.0, 15.0, 12.0), (20.0, 20.0, 31.0)).missing_clients(), Some(4));
+        assert_eq!(pool(2, (20.0, 5.0, 15.0), (20.0, 0.0, 20.0)).missing_clients(), Some(0));
+        assert_eq!(pool(0, (0.0, 0.0, 5.0), (0.0, 0.0, 5.0)).missing_clients(), None);
+        // More promised than there is: nothing is free, and not less.
+        assert_eq!(pool(1, (10.0, 12.0, 10.0), (0.0, 0.0, 0.0)).missing_clients(), Some(1));
+    }
+}
