@@ -19,4 +19,5 @@ bench: ## Run the micro benchmarks
 
 doc: ## Write the generated reference pages, and build the code's documentation
 	cargo run --quiet -- metrics > docs/metrics.md
+	cargo run --quiet --package nomad-dashboards
 	cargo doc --workspace --no-deps

@@ -6,16 +6,17 @@ nomad_port=${NOMAD_PORT:-4646}
 port=${PORT:-9441}
 
 cargo build --release --workspace --locked
-simulator= exporter=
+prometheus_port=${PROMETHEUS_PORT:-9090}
+simulator= exporter= prometheus=
 stop() {
     trap - EXIT INT TERM
-    for process in $exporter $simulator; do kill "$process" 2>/dev/null || true; done
+    for process in $prometheus $exporter $simulator; do kill "$process" 2>/dev/null || true; done
     wait 2>/dev/null || true
 }
 trap stop EXIT
 trap 'exit 0' INT TERM
 
-target/release/nomad-simulator --listen "127.0.0.1:$nomad_port" --speed 5 &
+target/release/nomad-simulator --listen "127.0.0.1:$nomad_port" --speed 3 &
 simulator=$!
 # Short intervals, so that a watcher sees things move.
 target/release/nomad-exporter --nomad.address "http://127.0.0.1:$nomad_port" --web.listen-address "127.0.0.1:$port" \
@@ -34,18 +35,46 @@ if ! ready; then
     echo "The demo did not come up. Is one of the ports $nomad_port and $port taken? Set NOMAD_PORT and PORT." >&2
     exit 1
 fi
+# With the shipped rules, which wait for less here so that a newcomer sees an alert fire and end.
+start_prometheus() {
+    local folder
+    folder=$(mktemp -d)
+    for rules in alerts/nomad.rules.yml alerts/nomad.alerts.yml; do
+        sed -E 's/^( +for:) .*/\1 0s/' "$rules" >"$folder/$(basename "$rules")"
+    done
+    cat >"$folder/prometheus.yml" <<EOF
+global: {scrape_interval: 2s, evaluation_interval: 2s}
+rule_files: ['$folder/nomad.*.yml']
+scrape_configs:
+  - job_name: nomad
+    honor_labels: true
+    static_configs: [{targets: ['127.0.0.1:$port']}]
+EOF
+    prometheus --config.file="$folder/prometheus.yml" --storage.tsdb.path="$folder/data" \
+        --web.listen-address="127.0.0.1:$prometheus_port" >"$folder/log" 2>&1 &
+    prometheus=$!
+}
+PATH="$PATH:$PWD/target/tools/bin"
+if command -v prometheus >/dev/null; then
+    start_prometheus
+    alerts="http://127.0.0.1:$prometheus_port/alerts"
+else
+    alerts="(Prometheus is not installed; \`scripts/test-tools.sh\` makes it available)"
+fi
 cat <<EOF
 
   Nomad's API (simulated)   http://127.0.0.1:$nomad_port/v1/jobs?namespace=*
   the exporter              http://127.0.0.1:$port/
   its metrics               http://127.0.0.1:$port/metrics
+  Prometheus' alerts        $alerts
 
-Watch jobs, nodes and utilization move (a simulated second takes a fifth of one):
+Watch jobs, nodes and utilization move (a simulated second takes a third of one):
 
   watch -n 2 "curl -s http://127.0.0.1:$port/metrics | grep -E '^nomad_(jobs|nodes|queued_allocations|node_allocated_cpu_hertz)\{' | grep -v ' 0$'"
 
+Builds come in bursts, so that a backlog grows and clears every 40 seconds, and alerts with it.
 Press ctrl-C to end the demo.
 EOF
 wait -n "$simulator" "$exporter"
-echo "One of the two ended by itself." >&2
+echo "The simulator or the exporter ended by itself." >&2
 exit 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the programs that the tests use available, in target/tools, and prints the folder that holds them.
 # As little as can be is installed into the system: Debian's packages are only unpacked, Python's go into a venv, and
-# only the browser is installed where there is none.
+# only the browser and Alertmanager's templates go where they must be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools="$PWD/target/tools"
@@ -35,7 +35,18 @@ unpack() {
 }
 
 unpack prometheus prometheus promtool
-unpack prometheus-alertmanager alertmanager amtool
+unpack prometheus-alertmanager prometheus-alertmanager amtool
+# Debian's Alertmanager looks for its templates at this place and nowhere else.
+templates=/usr/share/prometheus/alertmanager
+if [ ! -e "$templates/default.tmpl" ]; then
+    say "copying Alertmanager's templates to $templates"
+    copy=(cp -r "$tools/deb/prometheus-alertmanager$templates" "$(dirname "$templates")/")
+    if ! { mkdir -p "$(dirname "$templates")" && "${copy[@]}"; } 2>/dev/null &&
+        ! { sudo -n mkdir -p "$(dirname "$templates")" && sudo -n "${copy[@]}"; } 2>/dev/null; then
+        say "The tests need Alertmanager's templates: run 'sudo apt-get install prometheus-alertmanager'."
+        exit 1
+    fi
+fi
 
 # A browser needs its many libraries, so this one is installed for good.
 if ! command -v chromium >/dev/null; then

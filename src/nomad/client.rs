@@ -368,19 +368,14 @@ fn with_host(url: &str, host: &str) -> Option<String> {
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        if inner.is::<rustls::Error>() {
-            return true;
-        }
-        // rustls wraps its errors in I/O errors, whose own source skips them.
-        let io = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if io.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return true;
-        }
-        source = inner.source();
-    }
-    false
+    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    causes.into_iter().any(holds_rustls_error)
+}
+
+/// rustls wraps its errors in I/O errors, perhaps twice, whose own source skips what they hold.
+fn holds_rustls_error(error: &(dyn std::error::Error + 'static)) -> bool {
+    let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || held.is_some_and(|held| holds_rustls_error(held))
 }
 
 async fn message(mut response: reqwest::Response) -> String {

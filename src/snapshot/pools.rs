@@ -19,6 +19,8 @@ pub struct Pool {
     pub memory: Share,
     /// Instances that wait for it.
     pub queued: u64,
+    /// How many of them ask for something that is not known, so that what is asked for is a part only.
+    pub unsized_instances: u64,
 }
 
 /// How much there is of something, what is promised, and what is asked for beyond that.
@@ -96,6 +98,13 @@ pub fn pools(sections: &Sections) -> Option<BTreeMap<String, Pool>> {
         }
         if let Some(specifications) = &sections.specifications {
             let demand = Demand::new(&jobs.queue, specifications);
+            for (key, queued) in &jobs.queue.by_specification {
+                let specification = specifications.by_key.get(key).and_then(Option::as_ref);
+                let is_known = |group| specification.is_some_and(|groups| groups.contains_key(group));
+                let unknown = queued.groups.iter().filter(|(group, _)| !is_known(*group));
+                let pool = pools.entry(queued.node_pool.clone()).or_default();
+                pool.unsized_instances += unknown.map(|(_, count)| count).sum::<u64>();
+            }
             for (name, ask) in demand.by_pool.into_values().flatten() {
                 let pool = pools.entry(name).or_default();
                 pool.cpu.asked += ask.cpu_hertz;

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on panics, and one that is skipped says so"
 )]
 
+mod alerting;
 mod arithmetic;
 mod bad_input;
 mod cardinality;
@@ -25,3 +26,4 @@ mod scheduling;
 mod serving;
 mod status_page;
 mod support;
+mod tls;

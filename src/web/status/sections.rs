@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::format;
-use crate::snapshot::{self, Drain, Host, LiveAllocations, Node, NodeLoad, Share, Snapshot};
+use crate::snapshot::{self, Drain, Host, LiveAllocations, Node, NodeLoad, Pool, Share, Snapshot};
 use crate::terms::{BlockReason, ByTerm, JobStatus, JobType, NodeState, Term};
 
 /// Rows of one table at most: a page is for looking at.
@@ -121,10 +121,10 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
                     td { (promised(&pool.cpu, format::hertz)) }
                     td { (promised(&pool.memory, format::bytes)) }
                     td { (pool.queued) }
-                    td { @if sized { (format::hertz(pool.cpu.asked)) ", " (format::bytes(pool.memory.asked)) } @else { "?" } }
+                    td { (asked(pool, sized)) }
                     td {
                         @match pool.missing_clients() {
-                            Some(missing) if sized => (missing),
+                            Some(missing) if sized && (missing > 0 || pool.unsized_instances == 0) => (missing),
                             None if pool.queued > 0 => span.bad { "no active node" },
                             _ => "",
                         }
@@ -133,6 +133,19 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
             }
         },
     )
+}
+
+/// What the queued instances ask for, as far as that is known.
+fn asked(pool: &Pool, sized: bool) -> Markup {
+    let something = pool.cpu.asked > 0.0 || pool.memory.asked > 0.0;
+    html! {
+        @if sized && (something || pool.unsized_instances == 0) {
+            (format::hertz(pool.cpu.asked)) ", " (format::bytes(pool.memory.asked))
+            @if pool.unsized_instances > 0 { span.muted { " and more" } }
+        } @else {
+            span.muted { "not known" }
+        }
+    }
 }
 
 fn promised(share: &Share, format: fn(f64) -> String) -> Markup {

@@ -3,8 +3,10 @@
 pub(crate) mod collect;
 pub(crate) mod exposition;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod recordings;
 pub(crate) mod tools;
+pub(crate) mod webhook;
 
 use std::path::{Path, PathBuf};
 

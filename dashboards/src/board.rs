@@ -1,0 +1,153 @@
+//! A dashboard: its variables, links and the places of its panels.
+
+use serde_json::{Value, json};
+
+use crate::panel::Panel;
+
+const RUNBOOKS: &str = "https://github.com/nomad-exporter/nomad-exporter/tree/main/alerts/runbooks";
+const COLUMNS: u64 = 24;
+
+/// A variable beside datasource, job and instance.
+#[derive(Clone, Copy)]
+pub(crate) enum Variable {
+    Namespace,
+    NodePool,
+    /// The nodes of the selected pools.
+    Node,
+}
+
+/// A dashboard in the making.
+pub(crate) struct Board {
+    json: Value,
+    panels: Vec<Value>,
+    y: u64,
+}
+
+impl Board {
+    pub(crate) fn new(uid: &str, title: &str, description: &str, variables: &[Variable]) -> Self {
+        let mut list = vec![
+            json!({
+                "name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus",
+                "description": "The Prometheus that scrapes nomad-exporter.",
+                "current": {}, "options": [], "regex": "", "refresh": 1, "hide": 0, "multi": false, "includeAll": false,
+            }),
+            query_variable(
+                "job",
+                "The Prometheus job that scrapes nomad-exporter.",
+                "label_values(nomad_exporter_source_up, job)",
+                Some(".+"),
+            ),
+            first(query_variable(
+                "instance",
+                "The exporter: the first one, unless another is chosen. Exporters of the same cluster show the same, so \
+                 All of them count it several times.",
+                r#"label_values(nomad_exporter_source_up{job=~"$job"}, instance)"#,
+                Some(".+"),
+            )),
+        ];
+        list.extend(variables.iter().map(|variable| variable.json()));
+        let json = json!({
+            "uid": uid, "title": title, "description": description, "id": null, "version": 1, "schemaVersion": 39,
+            "tags": ["nomad", "nomad-exporter"], "editable": false, "graphTooltip": 1, "timezone": "",
+            "time": {"from": "now-3h", "to": "now"}, "refresh": "30s", "timepicker": {}, "weekStart": "",
+            "fiscalYearStartMonth": 0, "annotations": {"list": []}, "templating": {"list": list},
+            "links": [
+                link(json!({"type": "dashboards", "title": "Nomad", "tags": ["nomad-exporter"], "includeVars": true, "keepTime": true})),
+                link(json!({"type": "link", "title": "Runbooks", "url": RUNBOOKS, "icon": "doc", "targetBlank": true})),
+            ],
+        });
+        Self { json, panels: Vec::new(), y: 0 }
+    }
+
+    /// Adds a row of this title, with panels from left to right and then below.
+    pub(crate) fn row(mut self, title: &str, panels: impl IntoIterator<Item = Panel>) -> Self {
+        let heading = json!({"type": "row", "title": title, "collapsed": false, "panels": []});
+        self.place(heading, 0, COLUMNS, 1);
+        self.y += 1;
+        let (mut x, mut height) = (0, 0);
+        for panel in panels {
+            if x + panel.width > COLUMNS {
+                self.y += height;
+                (x, height) = (0, 0);
+            }
+            self.place(panel.json, x, panel.width, panel.height);
+            x += panel.width;
+            height = height.max(panel.height);
+        }
+        self.y += height;
+        self
+    }
+
+    fn place(&mut self, mut panel: Value, x: u64, width: u64, height: u64) {
+        panel["id"] = json!(self.panels.len() + 1);
+        panel["gridPos"] = json!({"x": x, "y": self.y, "w": width, "h": height});
+        self.panels.push(panel);
+    }
+
+    pub(crate) fn build(mut self) -> Value {
+        self.json["panels"] = json!(self.panels);
+        self.json
+    }
+}
+
+impl Variable {
+    fn json(self) -> Value {
+        let exporter = r#"job=~"$job", instance=~"$instance""#;
+        match self {
+            Self::Namespace => query_variable(
+                "namespace",
+                "Nomad's namespaces. Nodes have none.",
+                &format!("label_values(nomad_queued_allocations{{{exporter}}}, namespace)"),
+                Some(".*"),
+            ),
+            Self::NodePool => query_variable(
+                "node_pool",
+                "Node pools, those without nodes included.",
+                &format!("label_values(nomad_queued_allocations{{{exporter}}}, node_pool)"),
+                Some(".*"),
+            ),
+            // All stands for the nodes of the selected pools only, hence no value of its own.
+            Self::Node => query_variable(
+                "node",
+                "Nodes of the selected pools, by name.",
+                &format!(r#"label_values(nomad_node_info{{{exporter}, node_pool=~"$node_pool"}}, node)"#),
+                None,
+            ),
+        }
+    }
+}
+
+/// A variable that starts with All.
+fn query_variable(name: &str, description: &str, query: &str, all: Option<&str>) -> Value {
+    let label = name.replace('_', " ");
+    let label = label
+        .chars()
+        .take(1)
+        .map(|c| c.to_ascii_uppercase())
+        .chain(label.chars().skip(1))
+        .collect::<String>();
+    json!({
+        "name": name, "label": label, "description": description, "type": "query",
+        "datasource": {"type": "prometheus", "uid": "${datasource}"}, "definition": query,
+        "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
+        "multi": true, "includeAll": true, "allValue": all, "current": {"text": ["All"], "value": ["$__all"]},
+        "options": [], "regex": "", "refresh": 2, "sort": 1, "hide": 0, "skipUrlSync": false,
+    })
+}
+
+/// A variable that starts with its first value.
+fn first(mut variable: Value) -> Value {
+    variable["current"] = json!({});
+    variable
+}
+
+fn link(mut link: Value) -> Value {
+    for (name, value) in
+        [("asDropdown", false), ("includeVars", false), ("keepTime", false), ("targetBlank", false)]
+    {
+        if link[name].is_null() {
+            link[name] = json!(value);
+        }
+    }
+    link
+}

@@ -1,0 +1,121 @@
+//! Tables: one row for each set of labels, one column for each query.
+
+use serde_json::{Map, Value, json};
+
+use crate::panel::{Ask, Panel, Words, state_mappings};
+use crate::promql::NODE_KEY;
+
+/// A column made of a query's values.
+pub(crate) struct Column {
+    name: &'static str,
+    query: String,
+    properties: Vec<(&'static str, Value)>,
+}
+
+impl Column {
+    /// A query that is there for its labels: its values are hidden.
+    pub(crate) fn hidden(query: impl Into<String>) -> Self {
+        Self { name: "", query: query.into(), properties: Vec::new() }
+    }
+
+    pub(crate) fn new(name: &'static str, unit: &str, query: impl Into<String>) -> Self {
+        Self { name, query: query.into(), properties: vec![("unit", json!(unit)), ("noValue", json!("–"))] }
+    }
+
+    /// A ratio as a bar.
+    pub(crate) fn bar(name: &'static str, query: impl Into<String>) -> Self {
+        let gauge = json!({"type": "gauge", "mode": "basic", "valueDisplayMode": "text"});
+        let steps = json!([{"color": "green", "value": null}, {"color": "yellow", "value": 0.8}, {"color": "red", "value": 0.95}]);
+        let mut column = Self::new(name, "percentunit", query);
+        column.properties.extend([
+            ("custom.cellOptions", gauge),
+            ("min", json!(0)),
+            ("max", json!(1)),
+            ("thresholds", json!({"mode": "absolute", "steps": steps})),
+        ]);
+        column
+    }
+
+    /// A 0 or 1 in words.
+    pub(crate) fn words(name: &'static str, words: Words, query: impl Into<String>) -> Self {
+        let mut column = Self::new(name, "none", query);
+        column.properties.extend([("mappings", words.mappings()), colored()]);
+        column
+    }
+}
+
+fn colored() -> (&'static str, Value) {
+    ("custom.cellOptions", json!({"type": "color-text"}))
+}
+
+/// A table of these labels, named for the reader or hidden by an empty name, and columns. `empty` is said where no
+/// query has an answer. States have their colors in a column named State.
+pub(crate) fn table(
+    title: &str,
+    description: &str,
+    empty: &str,
+    labels: &[(&str, &str)],
+    columns: &[Column],
+) -> Panel {
+    let mut names = Map::new();
+    let mut order = Map::new();
+    let mut hidden = Map::from_iter([("Time".to_owned(), json!(true))]);
+    let mut place = |field: String, name: &str| {
+        order.insert(field.clone(), json!(order.len()));
+        if name.is_empty() {
+            hidden.insert(field, json!(true))
+        } else {
+            names.insert(field, json!(name))
+        };
+    };
+    for (label, name) in labels {
+        place((*label).to_owned(), name);
+    }
+    // Grafana leaves the letter out where only one query has an answer: the first one, on which the others depend.
+    if let Some(first) = columns.first() {
+        place("Value".to_owned(), first.name);
+    }
+    for (letter, column) in ('A'..='Z').zip(columns) {
+        place(format!("Value #{letter}"), column.name);
+    }
+    let mut panel = Panel::new("table", title, description, Ask::Table)
+        .default("unit", json!("none"))
+        .default("noValue", json!(empty))
+        .default("custom", json!({"align": "left", "filterable": true}))
+        .options(json!({"cellHeight": "sm", "showHeader": true, "footer": {"show": false}}))
+        .overridden("State", &[("mappings", state_mappings()), colored()]);
+    panel.json["transformations"] = json!([
+        {"id": "merge", "options": {}},
+        {"id": "organize", "options": {"excludeByName": hidden, "indexByName": order, "renameByName": names}},
+    ]);
+    columns.iter().fold(panel, |panel, column| {
+        let panel = panel.query(&column.query, "");
+        if column.name.is_empty() { panel } else { panel.overridden(column.name, &column.properties) }
+    })
+}
+
+/// The nodes that leave, of those that `nodes` selects.
+pub(crate) fn drains(nodes: &str) -> Panel {
+    let of =
+        |value: &str| format!("max by (node_id, node) ({value} and {NODE_KEY} nomad_node_info{{{nodes}}})");
+    let words = Words { no: ("not yet", "yellow"), yes: ("yes", "green") };
+    let since = "(time() - nomad_node_drain_started_timestamp_seconds)";
+    let left = "(nomad_node_drain_deadline_timestamp_seconds - time())";
+    let mut until = Column::new("Until deadline", "s", of(left));
+    let steps = json!([{"color": "red", "value": null}, {"color": "text", "value": 0}]);
+    until.properties.extend([("thresholds", json!({"mode": "absolute", "steps": steps})), colored()]);
+    table(
+        "Draining and drained nodes",
+        "Nodes that drain, and those whose drain is complete. The deadline is absent where the drain waits without \
+         limit, and red once it has passed. A node is safe to terminate when it takes no work and nothing that its \
+         drain waited for lives on it.",
+        "No node drains",
+        &[("node", "Node"), ("node_id", "")],
+        &[
+            Column::words("Safe to terminate", words, of("nomad_node_drained")),
+            Column::new("Draining for", "s", of(since)),
+            until,
+            Column::new("Remaining allocations", "none", of("nomad_node_drain_remaining_allocations")),
+        ],
+    )
+}

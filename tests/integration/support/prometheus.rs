@@ -1,0 +1,62 @@
+//! A real Prometheus.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::process::Running;
+
+/// A Prometheus on a free port. It is killed when dropped.
+pub(crate) struct Prometheus {
+    port: u16,
+    _process: Running,
+}
+
+impl Prometheus {
+    /// Starts the program with this configuration, in this folder.
+    pub(crate) fn start(program: &Path, folder: &Path, config: &str) -> Self {
+        let file = folder.join("prometheus.yml");
+        std::fs::write(&file, config).unwrap();
+        let port = free_port();
+        let process = Command::new(program)
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { port, _process: Running(process) }
+    }
+
+    /// What a query yields: labels and value of each series. `None` while Prometheus does not answer.
+    pub(crate) fn query(&self, query: &str) -> Option<Vec<Value>> {
+        // Whoever is first in this process installs it.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let url = format!("http://127.0.0.1:{}/api/v1/query", self.port);
+        let text = tokio::runtime::Handle::current().block_on(async move {
+            let client = reqwest::Client::builder().build().unwrap();
+            client.get(url).query(&[("query", query)]).send().await.ok()?.text().await.ok()
+        })?;
+        let answer: Value = serde_json::from_str(&text).ok()?;
+        assert_ne!(answer["status"], "error", "{query}: {answer}");
+        match &answer["data"]["result"] {
+            Value::Array(result) if answer["data"]["resultType"] == "scalar" => {
+                Some(vec![Value::Array(result.clone())])
+            }
+            Value::Array(result) => Some(result.clone()),
+            _ => None,
+        }
+    }
+
+    /// The one value that a query yields, if there is one.
+    pub(crate) fn value(&self, query: &str) -> Option<f64> {
+        self.query(query)?.first()?["value"][1].as_str()?.parse().ok()
+    }
+}
+
+/// A port that is free now. Somebody else may take it before it is used; programs that choose their own are better.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
