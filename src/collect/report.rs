@@ -23,11 +23,11 @@ pub enum FetchError {
 
 impl FetchError {
     /// In a word.
-    pub fn reason(&self) -> Reason {
+    pub fn word(&self) -> &'static str {
         match self {
-            Self::Nomad(error) => error.reason(),
-            Self::Needs(_) => Reason::NotFound,
-            Self::TookTooLong(_) => Reason::Timeout,
+            Self::Nomad(error) => error.reason().as_str(),
+            Self::Needs(_) => "needs",
+            Self::TookTooLong(_) => Reason::Timeout.as_str(),
         }
     }
 
@@ -39,7 +39,7 @@ impl FetchError {
         if let Some(cause) = causes.last() {
             sentence = format!("{sentence}: {cause}");
         }
-        if self.reason() == Reason::Forbidden {
+        if matches!(self, Self::Nomad(error) if error.reason() == Reason::Forbidden) {
             sentence = format!("{sentence}; the token's policy must grant {}", endpoint.capability());
         }
         sentence
@@ -49,7 +49,7 @@ impl FetchError {
 /// Logs how a refresh changed its source: a line for every change of state, and not for every try.
 pub(super) fn log(source: &Source, change: Change, error: Option<&FetchError>) {
     let name = source.name;
-    let told = error.map(|error| (error.reason().as_str(), error.sentence(source.endpoint)));
+    let told = error.map(|error| (error.word(), error.sentence(source.endpoint)));
     match (change, told) {
         (Change::Down, Some((reason, error))) => {
             tracing::warn!(source = name, reason, error, "source is down")

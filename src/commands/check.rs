@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::{Error, context};
-use crate::collect::{self, FetchError, SOURCES};
+use crate::collect::{self, SOURCES};
 use crate::config::Config;
 use crate::exposition::{Encoding, Format, Rendered};
 use crate::metrics::{OwnMetrics, View};
@@ -20,17 +20,13 @@ pub(super) async fn run(config: Config) -> Result<bool, Error> {
     for source in SOURCES.iter().filter(|source| context.settings.sources.contains(&source.name)) {
         let verdict = collect::refresh(source, &context).await;
         all_well &= verdict.is_ok();
-        say(source.name, verdict.map_err(|error| describe(&error, source.endpoint)), &context);
+        say(source.name, verdict.map_err(|error| error.sentence(source.endpoint)), &context);
     }
     let (snapshot, own) = (context.store.snapshot((context.now)()), own.gather());
     let rendered = Rendered::new(&View::new(&snapshot, &own), &selection, None);
     let bytes = rendered.bytes(Format::Text, Encoding::Identity);
     std::io::stdout().write_all(&bytes).map_err(Error::Output)?;
     Ok(all_well)
-}
-
-fn describe(error: &FetchError, endpoint: crate::nomad::Endpoint) -> String {
-    format!("{}: {}", error.reason().as_str(), error.sentence(endpoint))
 }
 
 #[expect(clippy::print_stderr, reason = "the verdicts are what the command is for")]
