@@ -1,11 +1,9 @@
 //! Families about drains.
 
 use super::family::{Family, Kind, View};
-use super::nodes::each_node;
+use super::nodes::{NODE, each_node};
 use super::sink::Samples;
 use crate::snapshot::{Drain, Node};
-
-const NODE: &[&str] = &["node_id", "node"];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {

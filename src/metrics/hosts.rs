@@ -1,11 +1,10 @@
 //! Families about the hosts of the nodes, as their clients measure them.
 
 use super::family::{Family, Kind, View};
-use super::nodes::each_node;
+use super::nodes::{NODE, each_node};
 use super::sink::Samples;
 use crate::snapshot::{Disk, Host, Node};
 
-const NODE: &[&str] = &["node_id", "node"];
 const DISK: &[&str] = &["node_id", "node", "device"];
 const SOURCES: &[&str] = &["nodes", "host_stats"];
 

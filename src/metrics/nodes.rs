@@ -8,7 +8,7 @@ use crate::snapshot::{Node, NodeLoad};
 use crate::terms::{ByTerm, ClientStatus, NodeState, Term};
 
 /// The labels of every per-node series.
-const NODE: &[&str] = &["node_id", "node"];
+pub(super) const NODE: &[&str] = &["node_id", "node"];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
