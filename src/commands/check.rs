@@ -7,7 +7,7 @@ use super::{Error, context};
 use crate::collect::{self, SOURCES};
 use crate::config::Config;
 use crate::exposition::{Encoding, Format, Rendered};
-use crate::metrics::{OwnMetrics, View};
+use crate::metrics::OwnMetrics;
 
 /// Refreshes every source once, prints the metrics to stdout and a verdict on each source to stderr. Returns
 /// whether every source that is on answered.
@@ -23,7 +23,7 @@ pub(super) async fn run(config: Config) -> Result<bool, Error> {
         say(source.name, verdict.map_err(|error| error.sentence(source.endpoint)), &context);
     }
     let (snapshot, own) = (context.store.snapshot((context.now)()), own.gather());
-    let rendered = Rendered::new(&View::new(&snapshot, &own), &selection, None);
+    let rendered = Rendered::new(snapshot, own, selection, None);
     let bytes = rendered.bytes(Format::Text, Encoding::Identity);
     std::io::stdout().write_all(&bytes).map_err(Error::Output)?;
     Ok(all_well)

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::collect::Context;
 use crate::exposition::Rendered;
-use crate::metrics::{OwnMetrics, Selection, View};
+use crate::metrics::{OwnMetrics, Selection};
 use crate::web::{self, Content};
 
 /// How long to wait for further changes before rendering: sources that were refreshed together are rendered
@@ -28,10 +28,10 @@ impl Publisher {
     pub(super) fn render(&self, previous: Option<&Content>) -> Content {
         let snapshot = self.context.store.snapshot((self.context.now)());
         let own = self.own.gather();
-        let view = View::new(&snapshot, &own);
-        let metrics = Rendered::new(&view, &self.selection, previous.map(|content| &content.metrics));
-        let status = web::status_page(&snapshot, &self.telemetry_path).into();
-        Content { metrics, ready: snapshot.is_ready(), status }
+        let (ready, status) = (snapshot.is_ready(), web::status_page(&snapshot, &self.telemetry_path).into());
+        let previous = previous.map(|content| &content.metrics);
+        let metrics = Rendered::new(snapshot, own, self.selection.clone(), previous);
+        Content { metrics, ready, status }
     }
 
     /// Renders again after every refresh, and at least once an interval, so that what is too old is withdrawn even

@@ -1,8 +1,47 @@
 //! What both formats write alike.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use crate::metrics::{Family, Part};
+
+/// How much text is gathered before it is passed on: enough that passing on costs nothing, little beside what
+/// compressing it needs.
+const PASS_ON_BYTES: usize = 64 << 10;
+
+/// Gathers text and passes it on now and then, so that an exposition that is compressed is never held whole.
+pub(super) struct Lines<W> {
+    text: String,
+    out: W,
+    error: Option<io::Error>,
+}
+
+impl<W: Write> Lines<W> {
+    pub(super) fn new(out: W) -> Self {
+        Self { text: String::with_capacity(PASS_ON_BYTES + (PASS_ON_BYTES >> 3)), out, error: None }
+    }
+
+    /// Where the next line goes.
+    pub(super) fn line(&mut self) -> &mut String {
+        if self.text.len() >= PASS_ON_BYTES {
+            self.pass_on();
+        }
+        &mut self.text
+    }
+
+    /// Passes on what is left. The first error of any writing is told here.
+    pub(super) fn finish(mut self) -> io::Result<W> {
+        self.pass_on();
+        self.error.map_or(Ok(self.out), Err)
+    }
+
+    fn pass_on(&mut self) {
+        if self.error.is_none() {
+            self.error = self.out.write_all(self.text.as_bytes()).err();
+        }
+        self.text.clear();
+    }
+}
 
 /// The endings of a histogram's sum and count, which differ between formats.
 pub(super) struct Endings {

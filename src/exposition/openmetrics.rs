@@ -1,25 +1,27 @@
 //! OpenMetrics 1.0.
 
-use super::encode::{self, Endings};
+use std::io::{self, Write};
+
+use super::encode::{self, Endings, Lines};
 use crate::metrics::{Exposition, Family, Kind, Part};
 
 const ENDINGS: Endings = Endings { sum: "_sum", count: "_count" };
 const GAUGE_ENDINGS: Endings = Endings { sum: "_gsum", count: "_gcount" };
 
 /// Writes OpenMetrics 1.0.
-#[derive(Default)]
-pub struct OpenMetrics(String);
+pub struct OpenMetrics<W>(Lines<W>);
 
-impl OpenMetrics {
-    /// Continues in a buffer of this many bytes.
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self(String::with_capacity(bytes))
+impl<W: Write> OpenMetrics<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self(Lines::new(out))
     }
 
-    /// The exposition, with its end mark: a scraper that does not see it knows that the answer was cut.
-    pub fn finish(mut self) -> String {
-        self.0.push_str("# EOF\n");
-        self.0
+    /// Writes the end mark and what is left, and hands the writer back. A scraper that does not see the mark knows
+    /// that the answer was cut.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.0.line().push_str("# EOF\n");
+        self.0.finish()
     }
 }
 
@@ -33,9 +35,9 @@ fn stem(family: &Family) -> &str {
     family.name.strip_suffix(ending).unwrap_or(family.name)
 }
 
-impl Exposition for OpenMetrics {
+impl<W: Write> Exposition for OpenMetrics<W> {
     fn family(&mut self, family: &Family) {
-        let out = &mut self.0;
+        let out = self.0.line();
         let stem = stem(family);
         let kind = match family.kind {
             Kind::Gauge => "gauge",
@@ -61,6 +63,6 @@ impl Exposition for OpenMetrics {
 
     fn sample(&mut self, family: &Family, part: Part, labels: &[&str], value: f64) {
         let endings = if family.kind == Kind::GaugeHistogram { &GAUGE_ENDINGS } else { &ENDINGS };
-        encode::sample(&mut self.0, family, part, endings, labels, value);
+        encode::sample(self.0.line(), family, part, endings, labels, value);
     }
 }

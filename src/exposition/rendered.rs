@@ -1,6 +1,8 @@
 //! An exposition, ready to be handed out.
 
 use std::io::Write;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -8,51 +10,156 @@ use flate2::write::GzEncoder;
 
 use super::negotiate::{Encoding, Format};
 use super::{OpenMetrics, Text};
-use crate::metrics::{self, Selection, Sink, View};
+use crate::metrics::{self, Own, Selection, Sink, View};
+use crate::snapshot::Snapshot;
 
-/// The bytes for every format and encoding. A scrape only clones a handle of one of them.
-#[derive(Clone, Debug)]
+/// How many renderings a variant is prepared for after somebody last asked for it: 10 minutes at an interval of
+/// 15 s, so that scrapers with long intervals find it ready.
+const KEEP_PREPARING: u32 = 40;
+
+/// One moment, and its bytes in the formats and encodings that scrapers ask for.
+///
+/// Scrapers ask for one variant again and again, most often gzipped OpenMetrics; on a large cluster each variant is
+/// tens of megabytes of work and memory. So only those are prepared that somebody asked for lately, and a scrape of
+/// one of them only clones a handle. Any other is rendered when it is first asked for.
 pub struct Rendered {
-    text: Encoded,
-    openmetrics: Encoded,
+    snapshot: Snapshot,
+    own: Own,
+    selection: Selection,
+    variants: [Variant; 4],
 }
 
-#[derive(Clone, Debug)]
-struct Encoded {
-    plain: Bytes,
-    gzip: Bytes,
+/// The bytes of one format and encoding, where they are needed.
+#[derive(Default)]
+struct Variant {
+    bytes: OnceLock<Bytes>,
+    asked_for: AtomicBool,
+    /// For how many renderings more it is prepared, unless it is asked for again.
+    prepare: u32,
+    /// How large it was the last time, to begin with a buffer of the right size.
+    expected_bytes: usize,
 }
 
 impl Rendered {
-    /// Renders every format. Blocking work: gzip is most of it.
-    pub fn new(view: &View<'_>, selection: &Selection, previous: Option<&Self>) -> Self {
-        // The last exposition tells how large this one will be.
-        let capacity = |encoded: fn(&Self) -> &Encoded| {
-            previous.map_or(16 << 10, |previous| encoded(previous).plain.len() * 9 / 8)
+    /// Renders what scrapers of the previous one asked for. Blocking work: gzip is most of it.
+    pub fn new(snapshot: Snapshot, own: Own, selection: Selection, previous: Option<&Self>) -> Self {
+        let variants = match previous {
+            Some(previous) => previous.variants.each_ref().map(Variant::next),
+            None => Default::default(),
         };
-        let mut text = Text::with_capacity(capacity(|rendered| &rendered.text));
-        let mut openmetrics = OpenMetrics::with_capacity(capacity(|rendered| &rendered.openmetrics));
-        metrics::emit(view, &mut Sink::new(vec![&mut text, &mut openmetrics], selection));
-        Self { text: Encoded::new(text.finish()), openmetrics: Encoded::new(openmetrics.finish()) }
+        let rendered = Self { snapshot, own, selection, variants };
+        for (format, encoding) in ALL {
+            if rendered.variant(format, encoding).prepare > 0 {
+                rendered.render(format, encoding);
+            }
+        }
+        rendered
     }
 
-    /// The bytes of one format and encoding.
+    /// The bytes of one format and encoding, if they are ready.
+    pub fn ready(&self, format: Format, encoding: Encoding) -> Option<Bytes> {
+        let variant = self.variant(format, encoding);
+        variant.asked_for.store(true, Ordering::Relaxed);
+        variant.bytes.get().cloned()
+    }
+
+    /// The bytes of one format and encoding, rendered now if they are not ready. Blocking work.
     pub fn bytes(&self, format: Format, encoding: Encoding) -> Bytes {
-        let encoded = match format {
-            Format::Text => &self.text,
-            Format::OpenMetrics => &self.openmetrics,
-        };
+        self.ready(format, encoding).unwrap_or_else(|| self.render(format, encoding))
+    }
+
+    fn variant(&self, format: Format, encoding: Encoding) -> &Variant {
+        let at = ALL.iter().position(|variant| *variant == (format, encoding));
+        &self.variants[at.expect("all variants are listed")]
+    }
+
+    /// Whoever asks meanwhile waits for the same bytes.
+    fn render(&self, format: Format, encoding: Encoding) -> Bytes {
+        let variant = self.variant(format, encoding);
+        variant.bytes.get_or_init(|| self.encode(format, encoding, variant.expected_bytes)).clone()
+    }
+
+    fn encode(&self, format: Format, encoding: Encoding, expected_bytes: usize) -> Bytes {
+        let out = Vec::with_capacity(expected_bytes);
         match encoding {
-            Encoding::Identity => encoded.plain.clone(),
-            Encoding::Gzip => encoded.gzip.clone(),
+            Encoding::Identity => self.write(format, out),
+            Encoding::Gzip => {
+                let encoder = self.write(format, GzEncoder::new(out, Compression::fast()));
+                encoder.finish().expect("writing to memory does not fail")
+            }
         }
+        .into()
+    }
+
+    fn write<W: Write>(&self, format: Format, out: W) -> W {
+        let view = View::new(&self.snapshot, &self.own);
+        match format {
+            Format::Text => {
+                let mut text = Text::new(out);
+                metrics::emit(&view, &mut Sink::new(&mut text, &self.selection));
+                text.finish()
+            }
+            Format::OpenMetrics => {
+                let mut openmetrics = OpenMetrics::new(out);
+                metrics::emit(&view, &mut Sink::new(&mut openmetrics, &self.selection));
+                openmetrics.finish()
+            }
+        }
+        .expect("writing to memory does not fail")
     }
 }
 
-impl Encoded {
-    fn new(plain: String) -> Self {
-        let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 8), Compression::fast());
-        let gzip = encoder.write_all(plain.as_bytes()).and_then(|()| encoder.finish());
-        Self { gzip: gzip.expect("writing to memory does not fail").into(), plain: plain.into() }
+/// Every variant, in the order of [`Rendered::variants`].
+const ALL: [(Format, Encoding); 4] = [
+    (Format::Text, Encoding::Identity),
+    (Format::Text, Encoding::Gzip),
+    (Format::OpenMetrics, Encoding::Identity),
+    (Format::OpenMetrics, Encoding::Gzip),
+];
+
+impl Variant {
+    /// The same of the next rendering.
+    fn next(&self) -> Self {
+        let prepare = match self.asked_for.load(Ordering::Relaxed) {
+            true => KEEP_PREPARING,
+            false => self.prepare.saturating_sub(1),
+        };
+        // Some room, since clusters grow.
+        let expected_bytes = self.bytes.get().map_or(self.expected_bytes, |bytes| bytes.len() * 9 / 8);
+        Self { prepare, expected_bytes, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::snapshot::Sections;
+
+    fn rendered(previous: Option<&Rendered>) -> Rendered {
+        let snapshot =
+            Snapshot { taken_at: SystemTime::UNIX_EPOCH, sources: Vec::new(), sections: Sections::default() };
+        Rendered::new(snapshot, Own::default(), Selection::default(), previous)
+    }
+
+    #[test]
+    fn only_what_scrapers_ask_for_is_prepared() {
+        let first = rendered(None);
+        assert!(ALL.iter().all(|(format, encoding)| first.variants.iter().all(|v| v.bytes.get().is_none())
+            && first.variant(*format, *encoding).prepare == 0));
+        assert!(first.ready(Format::OpenMetrics, Encoding::Gzip).is_none());
+        let bytes = first.bytes(Format::OpenMetrics, Encoding::Gzip);
+        assert_eq!(first.ready(Format::OpenMetrics, Encoding::Gzip), Some(bytes));
+
+        let mut last = rendered(Some(&first));
+        for _ in 1..KEEP_PREPARING {
+            let ready = last.variant(Format::OpenMetrics, Encoding::Gzip).bytes.get();
+            assert!(ready.is_some() && last.variant(Format::Text, Encoding::Gzip).bytes.get().is_none());
+            last = rendered(Some(&last));
+        }
+        // Nobody asked for it all the while.
+        last = rendered(Some(&last));
+        assert!(last.variants.iter().all(|variant| variant.bytes.get().is_none()));
     }
 }

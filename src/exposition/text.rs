@@ -1,29 +1,30 @@
 //! Prometheus text format 0.0.4.
 
-use super::encode::{self, Endings};
+use std::io::{self, Write};
+
+use super::encode::{self, Endings, Lines};
 use crate::metrics::{Exposition, Family, Kind, Part};
 
 const ENDINGS: Endings = Endings { sum: "_sum", count: "_count" };
 
 /// Writes format 0.0.4.
-#[derive(Default)]
-pub struct Text(String);
+pub struct Text<W>(Lines<W>);
 
-impl Text {
-    /// Continues in a buffer of this many bytes.
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self(String::with_capacity(bytes))
+impl<W: Write> Text<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self(Lines::new(out))
     }
 
-    /// The exposition.
-    pub fn finish(self) -> String {
-        self.0
+    /// Writes what is left, and hands the writer back.
+    pub fn finish(self) -> io::Result<W> {
+        self.0.finish()
     }
 }
 
-impl Exposition for Text {
+impl<W: Write> Exposition for Text<W> {
     fn family(&mut self, family: &Family) {
-        let out = &mut self.0;
+        let out = self.0.line();
         for part in ["# HELP ", family.name, " "] {
             out.push_str(part);
         }
@@ -39,6 +40,6 @@ impl Exposition for Text {
     }
 
     fn sample(&mut self, family: &Family, part: Part, labels: &[&str], value: f64) {
-        encode::sample(&mut self.0, family, part, &ENDINGS, labels, value);
+        encode::sample(self.0.line(), family, part, &ENDINGS, labels, value);
     }
 }

@@ -48,7 +48,7 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
 
 /// Sends the samples of every family that is selected to the sink.
 pub fn emit(view: &View<'_>, sink: &mut Sink<'_>) {
-    let selection = sink.selection().clone();
+    let selection = sink.selection();
     for family in families().filter(|family| selection.selects(family.name)) {
         (family.emit)(view, &mut sink.family(family));
     }

@@ -27,23 +27,23 @@ pub enum Part {
     Count,
 }
 
-/// Passes samples on to every format at once, within a cap on series.
+/// Passes samples on, within a cap on series.
 pub struct Sink<'w> {
-    formats: Vec<&'w mut dyn Exposition>,
-    selection: Selection,
+    format: &'w mut dyn Exposition,
+    selection: &'w Selection,
     series: u64,
     dropped: BTreeMap<&'static str, u64>,
 }
 
 impl<'w> Sink<'w> {
-    /// A sink for these formats.
-    pub fn new(formats: Vec<&'w mut dyn Exposition>, selection: &Selection) -> Self {
-        Self { formats, selection: selection.clone(), series: 0, dropped: BTreeMap::new() }
+    /// A sink that writes the selected families in this format.
+    pub fn new(format: &'w mut dyn Exposition, selection: &'w Selection) -> Self {
+        Self { format, selection, series: 0, dropped: BTreeMap::new() }
     }
 
     /// Which families are exposed.
-    pub(super) fn selection(&self) -> &Selection {
-        &self.selection
+    pub(super) fn selection(&self) -> &'w Selection {
+        self.selection
     }
 
     /// Begins a family.
@@ -134,9 +134,7 @@ impl Samples<'_, '_> {
             return false;
         }
         if self.count == 0 {
-            for format in &mut self.sink.formats {
-                format.family(self.family);
-            }
+            self.sink.format.family(self.family);
         }
         self.count += series;
         self.sink.series += series as u64;
@@ -145,8 +143,6 @@ impl Samples<'_, '_> {
 
     fn write(&mut self, part: Part, labels: &[&str], value: f64) {
         debug_assert_eq!(labels.len(), self.family.labels.len(), "{}: labels", self.family.name);
-        for format in &mut self.sink.formats {
-            format.sample(self.family, part, labels, value);
-        }
+        self.sink.format.sample(self.family, part, labels, value);
     }
 }

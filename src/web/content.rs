@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use crate::exposition::Rendered;
 
 /// What is served until the next refresh.
-#[derive(Debug)]
 pub struct Content {
     /// The metrics.
     pub metrics: Rendered,

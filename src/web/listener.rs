@@ -124,10 +124,7 @@ async fn accept(
 }
 
 async fn connection(stream: TcpStream, routes: Arc<Routes>, permit: OwnedSemaphorePermit, watcher: Watcher) {
-    let service = service_fn(|request| {
-        let response = routes.answer(&request);
-        async { Ok::<_, Infallible>(response) }
-    });
+    let service = service_fn(async |request| Ok::<_, Infallible>(routes.answer(&request).await));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

@@ -6,6 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use tokio::task::spawn_blocking;
 
 use super::content::Published;
 use crate::exposition::{self, Encoding};
@@ -28,8 +29,8 @@ impl Routes {
         Self { content, telemetry_path: telemetry_path.to_owned() }
     }
 
-    /// Answers a request. Nothing here waits.
-    pub(super) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    /// Answers a request. Only the first scrape of a format waits, for its rendering.
+    pub(super) async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         let known = path == self.telemetry_path || matches!(path, "/" | "/-/healthy" | "/-/ready");
         if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -42,7 +43,7 @@ impl Routes {
             "/" => self.status(),
             "/-/healthy" => respond(StatusCode::OK, TEXT, "healthy\n"),
             "/-/ready" => self.ready(),
-            _ if known => self.metrics(request.headers()),
+            _ if known => self.metrics(request.headers()).await,
             _ => respond(StatusCode::NOT_FOUND, TEXT, "not found\n"),
         }
     }
@@ -63,10 +64,20 @@ impl Routes {
         }
     }
 
-    fn metrics(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    async fn metrics(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
         let format = exposition::format(joined(headers, ACCEPT).as_deref());
         let encoding = exposition::encoding(joined(headers, ACCEPT_ENCODING).as_deref());
-        let bytes = self.content.borrow().metrics.bytes(format, encoding);
+        let content = self.content.borrow().clone();
+        let bytes = match content.metrics.ready(format, encoding) {
+            Some(bytes) => bytes,
+            None => match spawn_blocking(move || content.metrics.bytes(format, encoding)).await {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    tracing::error!(%error, "rendering ended in a bug");
+                    return respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "rendering failed\n");
+                }
+            },
+        };
         let mut response = respond(StatusCode::OK, HeaderValue::from_static(format.content_type()), bytes);
         response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
         if encoding == Encoding::Gzip {

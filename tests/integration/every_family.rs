@@ -247,9 +247,9 @@ fn every_family_comes_of_a_value() {
     let own = OwnMetrics::new().unwrap();
     own.request_done("jobs", "ok", Duration::from_millis(20), 1000);
     let snapshot = Snapshot { taken_at: at(1000), sources: vec![source()], sections: sections() };
-    let mut text = nomad_exporter::exposition::Text::default();
-    emit(&View::new(&snapshot, &own.gather()), &mut Sink::new(vec![&mut text], &Selection::default()));
-    let text = text.finish();
+    let mut text = nomad_exporter::exposition::Text::new(Vec::new());
+    emit(&View::new(&snapshot, &own.gather()), &mut Sink::new(&mut text, &Selection::default()));
+    let text = String::from_utf8(text.finish().unwrap()).unwrap();
 
     let shown = Exposition::parse(&text);
     let names: BTreeSet<&str> = shown.samples().iter().map(|sample| sample.name.as_str()).collect();

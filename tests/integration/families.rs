@@ -19,9 +19,9 @@ fn at(seconds: u64) -> SystemTime {
 
 fn shown(sections: Sections) -> Exposition {
     let snapshot = Snapshot { taken_at: at(1000), sources: Vec::new(), sections };
-    let mut text = nomad_exporter::exposition::Text::default();
-    emit(&View::new(&snapshot, &Own::default()), &mut Sink::new(vec![&mut text], &Selection::default()));
-    Exposition::parse(&text.finish())
+    let mut text = nomad_exporter::exposition::Text::new(Vec::new());
+    emit(&View::new(&snapshot, &Own::default()), &mut Sink::new(&mut text, &Selection::default()));
+    Exposition::parse(std::str::from_utf8(&text.finish().unwrap()).unwrap())
 }
 
 fn names(shown: &Exposition) -> BTreeSet<&str> {

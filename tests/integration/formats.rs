@@ -80,16 +80,16 @@ async fn the_prometheus_crate_writes_the_same_bytes() {
         let own = nomad_exporter::metrics::Own::default();
         let snapshot = collector.snapshot();
         let view = nomad_exporter::metrics::View::new(&snapshot, &own);
-        let mut text = nomad_exporter::exposition::Text::default();
-        let formats: Vec<&mut dyn Exposition> = vec![&mut proto, &mut text];
-        nomad_exporter::metrics::emit(
-            &view,
-            &mut nomad_exporter::metrics::Sink::new(formats, &nomad_exporter::metrics::Selection::default()),
-        );
+        let mut text = nomad_exporter::exposition::Text::new(Vec::new());
+        let all = nomad_exporter::metrics::Selection::default();
+        for format in [&mut proto as &mut dyn Exposition, &mut text] {
+            nomad_exporter::metrics::emit(&view, &mut nomad_exporter::metrics::Sink::new(format, &all));
+        }
+        let text = String::from_utf8(text.finish().unwrap()).unwrap();
         let mut theirs = Vec::new();
         prometheus::TextEncoder::new().encode(&proto.families(), &mut theirs).unwrap();
         let normal = |text: &str| text.replace(".0\"}", "\"}");
-        let (theirs, ours) = (normal(std::str::from_utf8(&theirs).unwrap()), normal(&text.finish()));
+        let (theirs, ours) = (normal(std::str::from_utf8(&theirs).unwrap()), normal(&text));
         let difference = theirs.lines().zip(ours.lines()).find(|(theirs, ours)| theirs != ours);
         assert_eq!(difference, None, "{name}");
         assert_eq!(theirs.len(), ours.len(), "{name}");

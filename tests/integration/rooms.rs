@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("snapshot", &["terms"]),
     ("collect", &["nomad", "snapshot", "terms"]),
     ("metrics", &["snapshot", "terms"]),
-    ("exposition", &["metrics"]),
+    ("exposition", &["metrics", "snapshot"]),
     ("web", &["exposition", "snapshot", "terms"]),
     ("config", &["collect", "metrics", "nomad", "terms", "web"]),
     ("commands", &["collect", "config", "exposition", "metrics", "nomad", "web"]),

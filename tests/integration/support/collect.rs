@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use nomad_exporter::collect::{self, Context, SOURCES};
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::exposition::{Encoding, Format, Rendered};
-use nomad_exporter::metrics::{OwnMetrics, Selection, View};
+use nomad_exporter::metrics::{OwnMetrics, Selection};
 use nomad_exporter::nomad::Client;
 use nomad_exporter::snapshot::Snapshot;
 
@@ -55,8 +55,7 @@ impl Collector {
     }
 
     pub(crate) fn render(&self) -> Rendered {
-        let (snapshot, own) = (self.snapshot(), self.own.gather());
-        Rendered::new(&View::new(&snapshot, &own), &self.selection, None)
+        Rendered::new(self.snapshot(), self.own.gather(), self.selection.clone(), None)
     }
 
     pub(crate) fn text(&self) -> String {
