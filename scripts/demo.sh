@@ -20,7 +20,7 @@ target/release/nomad-simulator --listen "127.0.0.1:$nomad_port" --speed 3 &
 simulator=$!
 # Short intervals, so that a watcher sees things move.
 target/release/nomad-exporter --nomad.address "http://127.0.0.1:$nomad_port" --web.listen-address "127.0.0.1:$port" \
-    --collect.interval 2s --collect.history-interval 10s &
+    --collect.interval 2s --collect.history-interval 10s --collect.client-interval 5s &
 exporter=$!
 
 ready() {

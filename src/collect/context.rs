@@ -26,6 +26,12 @@ pub struct Settings {
     pub interval: Duration,
     /// How often history sources are read.
     pub history_interval: Duration,
+    /// What share of the time one history source may be read.
+    pub history_duty_cycle: f64,
+    /// How often clients are asked.
+    pub client_interval: Duration,
+    /// Over how much of that the requests are spread.
+    pub client_spread: Duration,
     /// After how many intervals without success a source is withdrawn.
     pub max_age_intervals: u32,
     /// The namespaces to read; `*` for all.
@@ -120,6 +126,11 @@ impl Context {
     /// itself, so that a filter that was ignored makes an answer larger and not wrong.
     pub(super) async fn servers(&self) -> Arc<Servers> {
         self.after(&["servers"]).await.servers.unwrap_or_default()
+    }
+
+    /// Over how long requests to clients are spread: not at all the first time, when there is nothing to show yet.
+    pub(super) fn client_spread(&self, is_known: bool) -> Duration {
+        if is_known { self.settings.client_spread } else { Duration::ZERO }
     }
 
     /// The sections as they stand once these sources were tried for the first time.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::context::Context;
 use super::fan_out;
@@ -30,8 +31,10 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
         }
     }
     let ask = |(id, modify_index)| ask(context.clone(), id, modify_index);
-    fan_out::each(unknown, CONCURRENCY, ask, |(id, drain)| by_node.extend(drain.map(|drain| (id, drain))))
-        .await?;
+    fan_out::each(unknown, CONCURRENCY, Duration::ZERO, ask, |(id, drain)| {
+        by_node.extend(drain.map(|drain| (id, drain)))
+    })
+    .await?;
     let objects = by_node.len() as u64;
     Ok(Refresh { sections: vec![Section::Drains(Drains { by_node })], objects, ..Refresh::default() })
 }

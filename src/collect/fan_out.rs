@@ -1,12 +1,16 @@
 //! One request for each of several nodes.
 
-use tokio::task::JoinSet;
+use std::time::Duration;
 
-/// Runs a task for each item, at most `limit` at once, and hands over what each yields, in no order. The first
-/// error ends them all.
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+/// Runs a task for each item, at most `limit` at once, and hands over what each yields, in no order. The tasks begin
+/// one after the other, evenly over `spread`; zero begins them at once. The first error ends them all.
 pub(super) async fn each<I, T, E, F>(
-    items: impl IntoIterator<Item = I>,
+    items: Vec<I>,
     limit: usize,
+    spread: Duration,
     task: impl Fn(I) -> F,
     mut done: impl FnMut(T),
 ) -> Result<(), E>
@@ -16,9 +20,13 @@ where
     E: Send + 'static,
 {
     let mut running = JoinSet::new();
-    for item in items {
+    let (started, step) = (Instant::now(), spread.div_f64(items.len().max(1) as f64));
+    for (position, item) in items.into_iter().enumerate() {
         if running.len() >= limit.max(1) {
             finish(running.join_next().await, &mut done)?;
+        }
+        if !step.is_zero() {
+            sleep_until(started + step.mul_f64(position as f64)).await;
         }
         running.spawn(task(item));
     }
@@ -39,5 +47,38 @@ fn finish<T, E>(
             Ok(())
         }
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    /// When each of these items began, in milliseconds, where an item takes as long as it says.
+    async fn beginnings(items: Vec<u64>, limit: usize, spread: u64) -> Vec<u128> {
+        let started = Instant::now();
+        let task = |takes| async move {
+            let began = started.elapsed().as_millis();
+            tokio::time::sleep(Duration::from_millis(takes)).await;
+            Ok::<_, Infallible>(began)
+        };
+        let mut all = Vec::new();
+        each(items, limit, Duration::from_millis(spread), task, |began| all.push(began)).await.unwrap();
+        all.sort_unstable();
+        all
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_begin_evenly_over_the_spread() {
+        assert_eq!(beginnings(vec![1; 5], 2, 1000).await, [0, 200, 400, 600, 800]);
+        assert_eq!(beginnings(vec![1; 5], 5, 0).await, [0; 5]);
+        assert_eq!(beginnings(Vec::new(), 5, 1000).await, [0; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_hangs_delays_no_other() {
+        assert_eq!(beginnings(vec![3000, 1, 1, 1, 1], 2, 1000).await, [0, 200, 400, 600, 800]);
     }
 }

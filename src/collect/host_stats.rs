@@ -17,14 +17,21 @@ const ALLOC_DIR: &str = "alloc_dir";
 
 /// Asks every ready node's client. A client that does not answer is shown as such and delays no other.
 pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
-    let nodes = context.after(&["nodes"]).await.nodes.ok_or(FetchError::Needs("nodes"))?;
+    let sections = context.after(&["nodes"]).await;
+    let nodes = sections.nodes.ok_or(FetchError::Needs("nodes"))?;
     let ready = |state| matches!(state, NodeState::Active | NodeState::Draining | NodeState::Ineligible);
-    let ids: Vec<String> =
+    let mut ids: Vec<String> =
         nodes.iter().filter(|node| ready(node.state)).map(|node| node.id.clone()).collect();
+    // Those that did not answer the last time may hang again: they come last, where they hold up no other.
+    let spread = context.client_spread(sections.hosts.is_some());
+    if let Some(hosts) = sections.hosts {
+        ids.sort_by_key(|id| matches!(hosts.by_node.get(id), Some(None)));
+    }
     let mut by_node = HashMap::with_capacity(ids.len());
     fan_out::each(
         ids,
         context.settings.client_concurrency,
+        spread,
         |id| ask(context.clone(), id),
         |(id, host)| {
             by_node.insert(id, host);

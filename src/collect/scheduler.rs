@@ -38,9 +38,11 @@ async fn keep_fresh(source: &'static Source, context: Arc<Context>) {
         let pause = match refresh(source, &context).await {
             Ok(()) => {
                 retries = self::retries(interval);
+                let took = started.elapsed();
+                let interval = source.interval_after(took, &context.settings);
                 let varied = interval.mul_f64(1.0 + JITTER * (2.0 * fastrand::f64() - 1.0));
                 // A refresh that outlasts its interval still leaves Nomad a moment's rest.
-                varied.saturating_sub(started.elapsed()).max(interval / 10)
+                varied.saturating_sub(took).max(interval / 10)
             }
             Err(_) => retries.next().unwrap_or(interval),
         };
@@ -60,16 +62,17 @@ fn retries(interval: Duration) -> ExponentialBackoff {
 
 /// Refreshes one source once; the store and the log are told.
 pub async fn refresh(source: &'static Source, context: &Arc<Context>) -> Result<(), FetchError> {
-    let max_age = source.max_age(&context.settings);
+    let settings = &context.settings;
+    let limit = source.interval(settings) * settings.max_age_intervals;
     let started = Instant::now();
-    let result = timeout(max_age, (source.fetch)(context.clone())).await;
-    let result = result.unwrap_or(Err(FetchError::TookTooLong(max_age)));
+    let result = timeout(limit, (source.fetch)(context.clone())).await;
+    let result = result.unwrap_or(Err(FetchError::TookTooLong(limit)));
     let (refresh, error) = match result {
         Ok(refresh) => (Some(refresh), None),
         Err(error) => (None, Some(error)),
     };
     let result = refresh.ok_or_else(|| error.as_ref().expect("a refresh or an error"));
-    let change = context.store.record(source, result, started.elapsed(), (context.now)(), max_age);
+    let change = context.store.record(source, result, started.elapsed(), (context.now)(), settings);
     report::log(source, change, error.as_ref());
     error.map_or(Ok(()), Err)
 }

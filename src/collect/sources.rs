@@ -41,6 +41,8 @@ pub enum Clock {
     Live,
     /// Every history interval: it is large and changes slowly.
     History,
+    /// Every client interval: it is a request for each client or allocation.
+    Client,
 }
 
 impl Source {
@@ -49,12 +51,17 @@ impl Source {
         match self.clock {
             Clock::Live => settings.interval,
             Clock::History => settings.history_interval,
+            Clock::Client => settings.client_interval,
         }
     }
 
-    /// How old its data may grow before it is withdrawn.
-    pub fn max_age(&self, settings: &Settings) -> Duration {
-        self.interval(settings) * settings.max_age_intervals
+    /// How often it is read where a refresh takes this long: history that costs much is read less often.
+    pub fn interval_after(&self, took: Duration, settings: &Settings) -> Duration {
+        let interval = self.interval(settings);
+        match self.clock {
+            Clock::History => interval.max(took.div_f64(settings.history_duty_cycle)),
+            Clock::Live | Clock::Client => interval,
+        }
     }
 }
 
@@ -142,7 +149,7 @@ pub const SOURCES: &[Source] = &[
         help: "what clients measure of their hosts (a request for each ready node)",
         default_on: true,
         required: false,
-        clock: Clock::Live,
+        clock: Clock::Client,
         endpoint: Endpoint::ClientStats,
         fetch: |context| Box::pin(host_stats::fetch(context)),
     },
@@ -205,7 +212,7 @@ pub const SOURCES: &[Source] = &[
         help: "what allocations use (a request for each running allocation)",
         default_on: false,
         required: false,
-        clock: Clock::Live,
+        clock: Clock::Client,
         endpoint: Endpoint::AllocationStats,
         fetch: |context| Box::pin(usage::fetch(context)),
     },

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::context::Context;
 use super::fan_out;
@@ -35,7 +36,7 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
         // It was deleted since it was listed, and will not be queued for long.
         Answer::Gone => {}
     };
-    fan_out::each(unknown, CONCURRENCY, |key| ask(context.clone(), key), done).await?;
+    fan_out::each(unknown, CONCURRENCY, Duration::ZERO, |key| ask(context.clone(), key), done).await?;
     let objects = by_key.values().flatten().count() as u64;
     let sections = vec![Section::Specifications(Specifications { by_key })];
     Ok(Refresh { sections, objects, ..Refresh::default() })

@@ -132,15 +132,17 @@ impl Store {
         result: Result<Refresh, &FetchError>,
         duration: Duration,
         now: SystemTime,
-        max_age: Duration,
+        settings: &Settings,
     ) -> Change {
         let mut change = Change::None;
+        let interval = source.interval_after(duration, settings);
         self.0.send_modify(|state| {
-            let until = Instant::now() + max_age;
+            let until = Instant::now() + interval * settings.max_age_intervals;
             if let Some(record) = state.sources.iter_mut().find(|record| record.source == source.name) {
                 change = record.change(result.is_ok());
                 record.state.duration = Some(duration);
                 if let Ok(refresh) = &result {
+                    record.state.interval = interval;
                     record.state.last_success = Some(now);
                     record.state.objects = Some(refresh.objects);
                     record.state.last_contact = refresh.meta.last_contact;

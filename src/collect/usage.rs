@@ -30,8 +30,9 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
     let mut usage = Usage { dropped: folded.fold.usage.dropped, ..Usage::default() };
     let running = folded.fold.usage.allocations;
     let ask = |allocation| ask(context.clone(), allocation);
+    let spread = context.client_spread(context.after(&[]).await.usage.is_some());
     let done = |answer: Option<AllocationUsage>| usage.allocations.extend(answer);
-    fan_out::each(running, context.settings.client_concurrency, ask, done).await?;
+    fan_out::each(running, context.settings.client_concurrency, spread, ask, done).await?;
     usage.allocations.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     let objects = usage.allocations.len() as u64;
     Ok(Refresh { sections: vec![Section::Usage(usage)], objects, ..Refresh::default() })

@@ -140,6 +140,21 @@ pub struct Args {
     #[arg(help_heading = "Collection")]
     pub collect_history_interval: Duration,
 
+    /// What share of the time one history source may be read. One whose refresh takes long is read less often
+    #[arg(
+        long = "collect.history-duty-cycle",
+        env = "NOMAD_EXPORTER_COLLECT_HISTORY_DUTY_CYCLE",
+        value_name = "RATIO"
+    )]
+    #[arg(global = true, default_value = "0.05", help_heading = "Collection")]
+    pub collect_history_duty_cycle: f64,
+
+    /// How often clients are asked for their hosts and allocations; the requests are spread over this time
+    #[arg(long = "collect.client-interval", env = "NOMAD_EXPORTER_COLLECT_CLIENT_INTERVAL", global = true)]
+    #[arg(value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(help_heading = "Collection")]
+    pub collect_client_interval: Duration,
+
     /// After how many intervals without success a source's data is withdrawn
     #[arg(
         long = "collect.max-age-intervals",

@@ -8,6 +8,9 @@ use super::{Args, ConfigError, Env};
 use crate::collect::{Settings, UsageSettings};
 use crate::terms::JobType;
 
+/// Over which share of their interval requests to clients are spread: the rest is for those that come late.
+const CLIENT_SPREAD: f64 = 0.8;
+
 pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigError> {
     let positive = |flag: &str, duration: Duration| match duration.is_zero() {
         true => Err(ConfigError::new(flag, "0 s is no interval; give a duration such as 15s")),
@@ -26,10 +29,19 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
             "it is shorter than --collect.interval; history is read at most as often as what is live";
         return Err(ConfigError::new("--collect.history-interval", problem));
     }
+    let client_interval = positive("--collect.client-interval", args.collect_client_interval)?;
+    let history_duty_cycle = args.collect_history_duty_cycle;
+    if !(history_duty_cycle > 0.0 && history_duty_cycle <= 1.0) {
+        let problem = "it is a share of the time: more than 0 and at most 1, such as 0.05";
+        return Err(ConfigError::new("--collect.history-duty-cycle", problem));
+    }
     Ok(Settings {
         sources: args.sources.clone(),
         interval,
         history_interval,
+        history_duty_cycle,
+        client_interval,
+        client_spread: client_interval.mul_f64(CLIENT_SPREAD),
         max_age_intervals: args.collect_max_age_intervals,
         namespaces: namespaces(args, env),
         pending_jobs: args.collect_pending_jobs.into(),
@@ -95,6 +107,9 @@ mod tests {
         assert!(
             error(&["--collect.interval", "2m"]).starts_with("--collect.history-interval: it is shorter")
         );
+        for ratio in ["0", "1.5", "NaN"] {
+            assert!(error(&["--collect.history-duty-cycle", ratio]).contains("it is a share of the time"));
+        }
         let off: Vec<String> =
             SOURCES.iter().map(|source| format!("--no-collector.{}", source.name)).collect();
         let off: Vec<&str> = off.iter().map(String::as_str).collect();

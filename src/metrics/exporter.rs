@@ -83,7 +83,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_source_interval_seconds",
-        help: "How often a source is refreshed.",
+        help: "How often a source is refreshed: its interval, or longer where its last refresh took so long that it would \
+               use more than the duty cycle of history (--collect.history-duty-cycle, 5 % of the time).",
         kind: Kind::Gauge,
         labels: &["source"],
         sources: &[],

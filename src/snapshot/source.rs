@@ -22,6 +22,6 @@ pub struct SourceState {
     /// How old the answers of its last successful refresh may be: what the answering servers said of their
     /// contact with the leader.
     pub last_contact: Option<Duration>,
-    /// How often it is refreshed.
+    /// How often it is refreshed, as its last success cost.
     pub interval: Duration,
 }

@@ -211,8 +211,17 @@ async fn troubles_reach_the_receiver_and_are_resolved() {
     tokio::task::spawn_blocking(move || {
         let folder = tempfile::tempdir().unwrap();
         let webhook = Webhook::start();
-        let exporter =
-            Exporter::start(&nomad, &["--collect.interval", "500ms", "--collect.history-interval", "1s"]);
+        let exporter = Exporter::start(
+            &nomad,
+            &[
+                "--collect.interval",
+                "500ms",
+                "--collect.history-interval",
+                "1s",
+                "--collect.client-interval",
+                "500ms",
+            ],
+        );
         let (_alertmanager, address) = alertmanager(&alertmanager_program, folder.path(), &webhook);
         let prometheus = prometheus(&prometheus_program, folder.path(), &exporter, &address);
         let expect = |name: &str, label: (&str, &str), status: &str| {

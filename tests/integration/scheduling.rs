@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nomad_exporter::collect;
+use nomad_exporter::config::{self, Config};
 use nomad_simulator::Fault;
 
 use crate::support::collect::Collector;
@@ -18,7 +19,14 @@ fn lists(requests: &[nomad_simulator::LoggedRequest], path: &str, filter: &str) 
 #[tokio::test(flavor = "multi_thread")]
 async fn live_sources_are_read_more_often_than_history() {
     let simulator = recordings::replay("2.0.5").await;
-    let arguments = ["--collect.interval", "100ms", "--collect.history-interval", "1s"];
+    let arguments = [
+        "--collect.interval",
+        "100ms",
+        "--collect.history-interval",
+        "1s",
+        "--collect.client-interval",
+        "100ms",
+    ];
     let collector = Collector::new(&simulator.url(), &arguments);
     let running = tokio::spawn(collect::run(collector.context.clone()));
     tokio::time::sleep(Duration::from_millis(2500)).await;
@@ -28,6 +36,20 @@ async fn live_sources_are_read_more_often_than_history() {
     let dead = lists(&requests, "/v1/jobs", "%3D%3D");
     assert!((12..=28).contains(&live), "{live} live lists in 25 intervals");
     assert!((2..=4).contains(&dead), "{dead} lists of dead jobs in 2.5 intervals");
+}
+
+/// History that costs much is read less often: 5 % of the time are 3 s of every minute.
+#[test]
+fn history_stays_within_its_duty_cycle() {
+    let args = config::parse(["nomad-exporter"]).unwrap();
+    let settings = Config::new(args, &|_| None).unwrap().collect;
+    let after = |name, seconds| {
+        let source = collect::source(name).unwrap();
+        source.interval_after(Duration::from_secs(seconds), &settings).as_secs()
+    };
+    let finished = |seconds| after("finished_jobs", seconds);
+    assert_eq!([finished(2), finished(3), finished(9)], [60, 60, 180]);
+    assert_eq!([after("jobs", 9), after("host_stats", 50)], [15, 60]);
 }
 
 /// Where filters are ignored, one full list serves both.

@@ -12,7 +12,14 @@ use crate::support::recordings;
 
 const SOON: Duration = Duration::from_secs(20);
 /// Short intervals keep these tests short.
-const QUICK: [&str; 4] = ["--collect.interval", "200ms", "--collect.history-interval", "400ms"];
+const QUICK: [&str; 6] = [
+    "--collect.interval",
+    "200ms",
+    "--collect.history-interval",
+    "400ms",
+    "--collect.client-interval",
+    "200ms",
+];
 
 /// A raw request, so that nothing is hidden by a client: status line and headers, and body.
 fn ask(url: &str, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {

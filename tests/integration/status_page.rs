@@ -123,8 +123,17 @@ async fn screenshots_can_be_taken_of_the_running_exporter() {
     let simulator = recordings::replay("2.0.5-drain").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
-        let exporter =
-            Exporter::start(&nomad, &["--collect.interval", "500ms", "--collect.history-interval", "1s"]);
+        let exporter = Exporter::start(
+            &nomad,
+            &[
+                "--collect.interval",
+                "500ms",
+                "--collect.history-interval",
+                "1s",
+                "--collect.client-interval",
+                "500ms",
+            ],
+        );
         let folder = tempfile::tempdir().unwrap();
         let shot = folder.path().join("page.png");
         for (name, width, height, dark) in

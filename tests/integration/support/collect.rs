@@ -28,7 +28,9 @@ impl Collector {
     /// A collector that asks the given address, with further arguments as on the command line.
     pub(crate) fn new(url: &str, arguments: &[&str]) -> Self {
         let line = [&["nomad-exporter", "--nomad.address", url], arguments].concat();
-        let config = Config::new(config::parse(line).unwrap(), &|_| None).unwrap();
+        let mut config = Config::new(config::parse(line).unwrap(), &|_| None).unwrap();
+        // Tests refresh when they please: nothing is to be spread over a minute.
+        config.collect.client_spread = Duration::ZERO;
         let own = Arc::new(OwnMetrics::new().unwrap());
         let counters = own.clone();
         let on_request = Arc::new(move |done: nomad_exporter::nomad::RequestDone| {
