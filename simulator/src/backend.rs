@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::answer::Answer;
 use crate::api;
 use crate::cluster::Cluster;
+use crate::load::Load;
 use crate::replay::Recording;
 use crate::request::Request;
 use crate::version::Version;
@@ -20,6 +21,14 @@ pub enum Backend {
     Replay(Recording),
     /// A living model of a cluster.
     Cluster(SharedCluster),
+    /// A large cluster in which nothing happens.
+    Load(Box<Load>),
+}
+
+impl From<Load> for Backend {
+    fn from(load: Load) -> Backend {
+        Backend::Load(Box::new(load))
+    }
 }
 
 impl From<Recording> for Backend {
@@ -45,12 +54,14 @@ impl Backend {
         match self {
             Backend::Replay(recording) => recording.version(),
             Backend::Cluster(cluster) => cluster.lock().unwrap_or_else(PoisonError::into_inner).version(),
+            Backend::Load(load) => load.version(),
         }
     }
 
     pub(crate) fn answer(&self, request: &Request) -> Answer {
         match self {
             Backend::Replay(recording) => recording.answer(request),
+            Backend::Load(load) => load.answer(request),
             Backend::Cluster(cluster) => {
                 api::answer(&cluster.lock().unwrap_or_else(PoisonError::into_inner), request)
             }

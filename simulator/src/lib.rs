@@ -1,8 +1,8 @@
 //! A Nomad HTTP API for tests, benchmarks and demonstrations.
 //!
-//! A [`Simulator`] serves a [`Backend`] over HTTP: either a [`Recording`] of what real agents answered, or a
+//! A [`Simulator`] serves a [`Backend`] over HTTP: a [`Recording`] of what real agents answered; or a
 //! [`Cluster`], a small living model of servers, nodes, jobs, allocations and evaluations, whose clock moves
-//! only when it is told to. Either plays one Nomad [`Version`] with that version's fields, gaps and bugs. The
+//! only when it is told to; or a [`Load`], a large cluster in which nothing happens. Each plays one Nomad [`Version`] with that version's fields, gaps and bugs. The
 //! server logs what it was asked and misbehaves on demand ([`Faults`]).
 //!
 //! ```text
@@ -15,6 +15,7 @@ mod api;
 mod backend;
 pub mod cluster;
 mod list;
+mod load;
 mod replay;
 mod request;
 mod scenario;
@@ -24,6 +25,7 @@ mod version;
 
 pub use backend::{Backend, SharedCluster};
 pub use cluster::{Cluster, Settings};
+pub use load::{Load, Size};
 pub use replay::Recording;
 pub use scenario::Scenario;
 pub use server::{Fault, Faults, LoggedRequest, Simulator};

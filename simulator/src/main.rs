@@ -9,7 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
 use nomad_simulator::cluster::GcSettings;
-use nomad_simulator::{Backend, Recording, Scenario, Settings, SharedCluster, Simulator, Version};
+use nomad_simulator::{
+    Backend, Load, Recording, Scenario, Settings, SharedCluster, Simulator, Size, Version,
+};
 use tracing_subscriber::EnvFilter;
 
 /// How much of the scenario has happened before anybody looks.
@@ -42,6 +44,12 @@ struct Args {
     /// A folder of recorded answers to serve instead.
     #[arg(long)]
     replay: Option<PathBuf>,
+    /// A large cluster in which nothing happens instead: s, m, l or c2m.
+    #[arg(long, conflicts_with = "replay")]
+    load: Option<Size>,
+    /// With --load: so many times the dead jobs and terminal allocations.
+    #[arg(long, default_value_t = 1, requires = "load")]
+    dead_factor: u64,
     /// What to log, as in `debug` or `nomad_simulator=trace`.
     #[arg(long, default_value = "warn")]
     log: String,
@@ -76,7 +84,10 @@ async fn run(args: &Args) -> std::io::Result<()> {
             let version = recording.version();
             (Backend::Replay(recording), version)
         }
-        None => (Backend::Cluster(demonstrate(args)), args.nomad_version),
+        None => match args.load {
+            Some(size) => (Load::new(size, args.dead_factor).into(), Version::LATEST),
+            None => (Backend::Cluster(demonstrate(args)), args.nomad_version),
+        },
     };
     let simulator = Simulator::start_on(args.listen, backend).await?;
     announce(version, &simulator.url());

@@ -105,6 +105,7 @@ impl Entry {
             status: StatusCode::from_u16(self.status).map_err(|error| invalid(&error))?,
             headers,
             body: fs::read(dir.join(&self.file))?.into(),
+            rows: None,
         })
     }
 }

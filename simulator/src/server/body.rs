@@ -9,12 +9,48 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::{Frame, SizeHint};
 
+use crate::load::Rows;
 use crate::version::{Version, since};
 
 /// A body that ends with its data, or breaks the connection after it.
 pub(super) struct Body {
     data: Option<Bytes>,
+    /// What comes then, written while it is sent.
+    rows: Option<Sent>,
     ending: Ending,
+}
+
+/// Rows that are sent as they are, or compressed.
+enum Sent {
+    Plain(Rows),
+    Gzip(Rows, Option<Box<GzEncoder<Vec<u8>>>>),
+}
+
+impl Iterator for Sent {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<io::Result<Bytes>> {
+        match self {
+            Sent::Plain(rows) => rows.next().map(Ok),
+            Sent::Gzip(rows, encoder) => compressed(rows, encoder).transpose(),
+        }
+    }
+}
+
+/// The next compressed chunk.
+fn compressed(rows: &mut Rows, encoder: &mut Option<Box<GzEncoder<Vec<u8>>>>) -> io::Result<Option<Bytes>> {
+    while let Some(open) = encoder {
+        match rows.next() {
+            Some(chunk) => open.write_all(&chunk)?,
+            None => {
+                return encoder.take().map(|rest| rest.finish().map(Bytes::from)).transpose();
+            }
+        }
+        if open.get_ref().len() >= GZIP_CHUNK_BYTES {
+            return Ok(Some(std::mem::take(open.get_mut()).into()));
+        }
+    }
+    Ok(None)
 }
 
 #[derive(PartialEq)]
@@ -27,12 +63,18 @@ enum Ending {
 }
 
 impl Body {
+    pub(super) fn rows(rows: Rows, gzip: bool) -> Body {
+        let encoder = || Some(Box::new(GzEncoder::new(Vec::new(), Compression::fast())));
+        let rows = if gzip { Sent::Gzip(rows, encoder()) } else { Sent::Plain(rows) };
+        Body { data: None, rows: Some(rows), ending: Ending::Whole }
+    }
+
     pub(super) fn whole(data: Bytes) -> Body {
-        Body { data: Some(data).filter(|data| !data.is_empty()), ending: Ending::Whole }
+        Body { data: Some(data).filter(|data| !data.is_empty()), rows: None, ending: Ending::Whole }
     }
 
     pub(super) fn cut(data: Bytes) -> Body {
-        Body { data: Some(data), ending: Ending::Cut { flushed: false } }
+        Body { data: Some(data), rows: None, ending: Ending::Cut { flushed: false } }
     }
 }
 
@@ -43,6 +85,9 @@ impl hyper::body::Body for Body {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if let Some(data) = self.data.take() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        if let Some(rows) = &mut self.rows {
+            return Poll::Ready(rows.next().map(|chunk| chunk.map(Frame::data)));
         }
         match &mut self.ending {
             Ending::Whole => Poll::Ready(None),
@@ -57,16 +102,20 @@ impl hyper::body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.ending == Ending::Whole
+        self.data.is_none() && self.rows.is_none() && self.ending == Ending::Whole
     }
 
     fn size_hint(&self) -> SizeHint {
         match self.ending {
+            _ if self.rows.is_some() => SizeHint::default(),
             Ending::Whole => SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)),
             Ending::Cut { .. } => SizeHint::default(),
         }
     }
 }
+
+/// How much compressed text is gathered before it is sent.
+const GZIP_CHUNK_BYTES: usize = 16 << 10;
 
 /// Whether this version compresses for a client that accepts this.
 pub(super) fn wants_gzip(version: Version, accept_encoding: Option<&str>) -> bool {

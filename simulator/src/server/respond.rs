@@ -66,7 +66,14 @@ fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
     if version >= since::EXACT_GZIP {
         answer.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     }
-    if !wants_gzip(version, request.accept_encoding.as_deref()) || answer.body.is_empty() {
+    if !wants_gzip(version, request.accept_encoding.as_deref()) {
+        return;
+    }
+    if answer.rows.is_some() {
+        answer.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        return;
+    }
+    if answer.body.is_empty() {
         return;
     }
     if let Ok(compressed) = gzip(&answer.body) {
@@ -76,8 +83,9 @@ fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
 }
 
 fn response(answer: Answer, cut: Option<usize>) -> hyper::Response<Body> {
-    let Answer { status, mut headers, body } = answer;
+    let Answer { status, mut headers, body, rows } = answer;
     let body = match cut {
+        _ if let Some(rows) = rows => Body::rows(rows, headers.contains_key(header::CONTENT_ENCODING)),
         Some(bytes) if bytes < body.len() => {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             Body::cut(body.slice(..bytes))

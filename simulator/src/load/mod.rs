@@ -1,0 +1,231 @@
+//! Clusters of a given size, for benchmarks: a few representatives in a living model, and many copies of each.
+//!
+//! A request is answered by the small cluster of the representatives, with everything that a [`Cluster`] honours:
+//! namespaces, filters, parameters, versions. The rows of a list are then written again and again, each copy with
+//! IDs of its own, chunk by chunk while they are sent, so that a list of gigabytes needs no memory and almost no
+//! time. Lists are not cut into pages.
+
+mod rows;
+mod size;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::api;
+use crate::cluster::{Cluster, GcSettings, JobKey, JobSpec, NodeSpec, Settings};
+use crate::list::Table;
+use crate::request::{Query, Request};
+use crate::version::Version;
+
+pub(crate) use rows::Rows;
+use rows::{Copies, NodeCopy, Template};
+pub use size::Size;
+
+/// The digits at the end of an ID that tell copies apart.
+const DIGITS: usize = 8;
+const NAMESPACES: [&str; 3] = ["ci", "default", "web"];
+/// Longer than any benchmark.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How long ago everything began.
+const AGE: Duration = Duration::from_secs(600);
+
+/// A cluster of a given size.
+#[derive(Debug)]
+pub struct Load {
+    size: Size,
+    cluster: Cluster,
+    /// How many copies there are of each node, job and allocation, by the ID of its representative.
+    copies: HashMap<String, u64>,
+    /// The ID of a representative without the digits that tell copies apart, and the whole ID.
+    representatives: HashMap<String, String>,
+    nodes: Arc<[NodeCopy]>,
+}
+
+impl Load {
+    /// A cluster of this size, with so many times the dead jobs and terminal allocations.
+    pub fn new(size: Size, dead_factor: u64) -> Self {
+        let mut cluster = representatives();
+        cluster.advance(AGE);
+        let mut load = Self {
+            size,
+            cluster,
+            copies: HashMap::new(),
+            representatives: HashMap::new(),
+            nodes: Arc::new([]),
+        };
+        load.multiply(dead_factor);
+        load
+    }
+
+    /// Its size.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// The body of a list, such as `/v1/jobs?namespace=*`, as it would be sent.
+    pub fn list(&self, target: &str) -> impl Iterator<Item = Bytes> + use<> {
+        self.answer(&get(target)).rows.into_iter().flatten()
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.cluster.version()
+    }
+
+    pub(crate) fn answer(&self, request: &Request) -> Answer {
+        let mut answer = api::answer(&self.cluster, &self.of_representative(request));
+        let table = Table::ALL.into_iter().find(|table| table.path() == request.path);
+        if let Some(table) = table
+            && answer.status.is_success()
+            && let Ok(rows) = serde_json::from_slice::<Vec<Value>>(&answer.body)
+        {
+            let templates = rows.iter().map(|row| self.template(table, row)).collect();
+            answer.rows = Some(Rows::new(templates, self.nodes.clone()));
+            answer.body = Bytes::new();
+        }
+        answer
+    }
+
+    /// The same request about the representative of the copy that it names.
+    fn of_representative(&self, request: &Request) -> Request {
+        let mut request = request.clone();
+        let representative = |id: &str| {
+            let stem = id.get(..id.len().checked_sub(DIGITS)?)?;
+            self.representatives.get(stem).cloned()
+        };
+        let segment = |segment: &str| {
+            let id = representative(&crate::request::decode(segment))?;
+            Some(id.replace('/', "%2F"))
+        };
+        let segments = request.path.split('/');
+        let segments: Vec<String> =
+            segments.map(|one| segment(one).unwrap_or_else(|| one.to_owned())).collect();
+        request.path = segments.join("/");
+        if let Some(id) = request.query.get("node_id").and_then(representative) {
+            request.query = request.query.with("node_id", &id);
+        }
+        request.query = request.query.without(&["per_page", "next_token"]);
+        request
+    }
+
+    fn template(&self, table: Table, row: &Value) -> Template {
+        let field = |name: &str| row[name].as_str().filter(|text| !text.is_empty());
+        let copies_of = |id: Option<&str>| id.and_then(|id| self.copies.get(id)).copied();
+        let own = field(if table == Table::NodePools { "Name" } else { "ID" }).unwrap_or_default();
+        let job_copies = copies_of(field("JobID")).unwrap_or(1);
+        let copies = match table {
+            Table::Evaluations => job_copies,
+            Table::Jobs | Table::Nodes | Table::Allocations => copies_of(Some(own)).unwrap_or(1),
+            Table::NodePools | Table::Deployments => 1,
+        };
+        let name = if table == Table::Nodes { field("Name") } else { None };
+        Template::new(
+            &row.to_string(),
+            Copies { copies, job_copies },
+            &[own, name.unwrap_or_default()],
+            field("JobID").unwrap_or_default(),
+            field("NodeID").unwrap_or_default(),
+            field("NodeName").unwrap_or_default(),
+        )
+    }
+
+    /// Decides how many copies there are of what.
+    fn multiply(&mut self, dead_factor: u64) {
+        let stubs = |path: &str| self.rows(path);
+        let (nodes, jobs) = (stubs("/v1/nodes"), stubs("/v1/jobs?namespace=*"));
+        let allocations = stubs("/v1/allocations?namespace=*");
+        let of = |rows: &[Value], keep: &dyn Fn(&Value) -> bool| -> Vec<String> {
+            rows.iter()
+                .filter(|row| keep(row))
+                .filter_map(|row| Some(row["ID"].as_str()?.to_owned()))
+                .collect()
+        };
+        let is_template = |row: &Value| row["ParameterizedJob"] == true;
+        let status = |row: &Value| row["Status"].as_str().unwrap_or_default().to_owned();
+        let running = of(&jobs, &|row| !is_template(row) && status(row) == "running");
+        let pending = of(&jobs, &|row| !is_template(row) && status(row) == "pending");
+        let dead = of(&jobs, &|row| !is_template(row) && status(row) == "dead");
+        let is_live = |row: &Value| matches!(row["ClientStatus"].as_str(), Some("running" | "pending"));
+        let size = self.size;
+        let waiting = (size.live_jobs() / 20).min(500);
+        let shares = [
+            (of(&nodes, &|_| true), size.nodes()),
+            (running, size.live_jobs() - waiting),
+            (pending, waiting),
+            (dead, size.dead_jobs() * dead_factor),
+            (of(&allocations, &is_live), size.live_allocations()),
+            (of(&allocations, &|row| !is_live(row)), size.terminal_allocations() * dead_factor),
+        ];
+        for (ids, total) in shares {
+            let count = ids.len() as u64;
+            for (position, id) in ids.into_iter().enumerate() {
+                let rest = u64::from((position as u64) < total % count);
+                self.representatives.insert(id[..id.len() - DIGITS].to_owned(), id.clone());
+                self.copies.insert(id, total / count + rest);
+            }
+        }
+        let copies = |row: &Value| self.copies.get(row["ID"].as_str().unwrap_or_default()).copied();
+        let nodes = nodes
+            .iter()
+            .flat_map(|row| (0..copies(row).unwrap_or_default()).map(|copy| NodeCopy::new(row, copy)));
+        self.nodes = nodes.collect();
+    }
+
+    fn rows(&self, target: &str) -> Vec<Value> {
+        let answer = api::answer(&self.cluster, &get(target));
+        serde_json::from_slice(&answer.body).unwrap_or_default()
+    }
+}
+
+/// A request without a token.
+fn get(target: &str) -> Request {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Request {
+        method: Method::GET,
+        path: path.to_owned(),
+        raw_query: query.to_owned(),
+        query: Query::parse(query),
+        token: None,
+        accept_encoding: None,
+    }
+}
+
+/// The cluster of which everything is a copy: builds of all kinds, most of them running or done, some waiting for
+/// want of memory, started from templates.
+fn representatives() -> Cluster {
+    let settings = Settings {
+        start: SystemTime::now() - AGE,
+        gc: GcSettings { job: FOR_EVER, batch_evaluation: FOR_EVER, ..GcSettings::default() },
+        ..Settings::default()
+    };
+    let mut cluster = Cluster::new(settings);
+    NAMESPACES.iter().for_each(|namespace| cluster.create_namespace(namespace));
+    cluster.create_node_pool("builders");
+    for number in 0..10 {
+        let mut node = NodeSpec::new(&format!("client-{number}-00000000"));
+        node.datacenter = if number % 2 == 0 { "dc1" } else { "dc2" }.to_owned();
+        cluster.register_node(node);
+    }
+    let namespace = |number: usize| NAMESPACES[number % NAMESPACES.len()];
+    for number in 0..38 {
+        let build = JobSpec::batch(&format!("build-{number:02}-00000000")).in_namespace(namespace(number));
+        cluster.submit(build.with_resources(100, 64).running_for(FOR_EVER));
+    }
+    for number in 0..50 {
+        let build = JobSpec::batch(&format!("done-{number:02}-00000000")).in_namespace(namespace(number));
+        let build = build.with_resources(10, 16).running_for(Duration::from_secs(20));
+        cluster.submit(if number % 10 == 0 { build.failing(1.0) } else { build });
+    }
+    for name in NAMESPACES {
+        let template =
+            JobSpec::batch("template").in_namespace(name).with_resources(500, 1 << 20).dispatched();
+        cluster.submit(template);
+        cluster.dispatch(&JobKey::new(name, "template"));
+    }
+    cluster
+}

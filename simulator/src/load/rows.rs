@@ -1,0 +1,165 @@
+//! Rows of a list, written chunk by chunk from prepared ones.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde_json::Value;
+
+use super::DIGITS;
+
+/// How large chunks are, up to one row more.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// ID and name of a node, as its allocations show them.
+#[derive(Debug)]
+pub(super) struct NodeCopy {
+    id: Box<[u8]>,
+    name: Box<[u8]>,
+}
+
+impl NodeCopy {
+    /// The copy of this number of a row of the list of nodes.
+    pub(super) fn new(row: &Value, copy: u64) -> Self {
+        let numbered = |text: &Value| {
+            let text = text.as_str().unwrap_or_default().as_bytes();
+            let stem = text.len().saturating_sub(DIGITS);
+            [&text[..stem], &digits(copy)].concat().into()
+        };
+        Self { id: numbered(&row["ID"]), name: numbered(&row["Name"]) }
+    }
+}
+
+/// How many copies there are of a row, and of the job that it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Copies {
+    pub(super) copies: u64,
+    pub(super) job_copies: u64,
+}
+
+/// A row with holes where copies differ.
+#[derive(Clone, Debug)]
+pub(super) struct Template {
+    parts: Vec<(Bytes, Hole)>,
+    tail: Bytes,
+    copies: Copies,
+}
+
+/// What a copy has of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hole {
+    /// The digits of its own number.
+    Own,
+    /// The digits of its job's number.
+    Job,
+    /// Its node's ID.
+    NodeId,
+    /// Its node's name.
+    NodeName,
+}
+
+impl Template {
+    /// A template from the text of a row, and what in it is the row's own, its job's and its node's.
+    pub(super) fn new(
+        text: &str,
+        copies: Copies,
+        own: &[&str],
+        job: &str,
+        node_id: &str,
+        node_name: &str,
+    ) -> Self {
+        let mut holes: Vec<(usize, usize, Hole)> = Vec::new();
+        let mut find = |what: &str, whole: bool, hole: Hole| {
+            if what.len() < DIGITS {
+                return;
+            }
+            for (at, found) in text.match_indices(what) {
+                let begin = if whole { at } else { at + found.len() - DIGITS };
+                holes.push((begin, at + found.len(), hole));
+            }
+        };
+        if copies.copies > 1 {
+            own.iter().for_each(|own| find(own, false, Hole::Own));
+            if copies.job_copies > 1 {
+                find(job, false, Hole::Job);
+            }
+            find(node_id, true, Hole::NodeId);
+            find(node_name, true, Hole::NodeName);
+        }
+        holes.sort_unstable_by_key(|(begin, ..)| *begin);
+        let mut from = 0;
+        let mut parts = Vec::new();
+        for (begin, end, hole) in holes {
+            parts.push((Bytes::copy_from_slice(&text.as_bytes()[from..begin]), hole));
+            from = end;
+        }
+        Self { parts, tail: Bytes::copy_from_slice(&text.as_bytes()[from..]), copies }
+    }
+
+    fn write(&self, out: &mut BytesMut, copy: u64, node: &NodeCopy) {
+        for (text, hole) in &self.parts {
+            out.put_slice(text);
+            match hole {
+                Hole::Own => out.put_slice(&digits(copy)),
+                Hole::Job => out.put_slice(&digits(copy % self.copies.job_copies)),
+                Hole::NodeId => out.put_slice(&node.id),
+                Hole::NodeName => out.put_slice(&node.name),
+            }
+        }
+        out.put_slice(&self.tail);
+    }
+}
+
+/// The chunks of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    templates: Arc<[Template]>,
+    nodes: Arc<[NodeCopy]>,
+    template: usize,
+    copy: u64,
+    written: usize,
+    ended: bool,
+}
+
+impl Rows {
+    pub(super) fn new(templates: Vec<Template>, nodes: Arc<[NodeCopy]>) -> Self {
+        Self { templates: templates.into(), nodes, template: 0, copy: 0, written: 0, ended: false }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        if self.ended {
+            return None;
+        }
+        let mut out = BytesMut::with_capacity(CHUNK_BYTES + (CHUNK_BYTES >> 2));
+        while out.len() < CHUNK_BYTES {
+            let Some(template) = self.templates.get(self.template) else {
+                out.put_slice(if self.written == 0 { b"[]" } else { b"]" });
+                self.ended = true;
+                break;
+            };
+            if self.copy == template.copies.copies {
+                (self.template, self.copy) = (self.template + 1, 0);
+                continue;
+            }
+            out.put_u8(if self.written == 0 { b'[' } else { b',' });
+            // Each representative begins elsewhere, so that allocations are spread over all nodes.
+            let node = (self.copy as usize + self.template * 7919) % self.nodes.len();
+            template.write(&mut out, self.copy, &self.nodes[node]);
+            self.copy += 1;
+            self.written += 1;
+        }
+        Some(out.freeze())
+    }
+}
+
+/// The last digits of an ID, by which copies differ.
+fn digits(copy: u64) -> [u8; DIGITS] {
+    let mut digits = [0; DIGITS];
+    for (position, digit) in digits.iter_mut().rev().enumerate() {
+        *digit = b"0123456789abcdef"[(copy >> (4 * position)) as usize & 15];
+    }
+    digits
+}
