@@ -14,8 +14,10 @@ test: ## Install what the tests need where it is missing, then run every check
 lint: ## Check the format, clippy with warnings denied, and cargo-deny where it is installed
 	@scripts/lint.sh
 
-bench: ## Run the micro benchmarks
-	cargo bench --workspace
+bench: ## Measure the release binary against clusters of each size (some only: make bench SIZES="S M"), and single steps
+	cargo build --release --locked --package nomad-simulator
+	cargo bench --locked --bench load -- $(SIZES)
+	cargo bench --locked --bench micro
 
 doc: ## Write the generated reference pages, and build the code's documentation
 	cargo run --quiet -- metrics > docs/metrics.md

@@ -1,0 +1,175 @@
+//! The release binary against clusters of each size, and beside it what serde_json and a static server need for the
+//! same bytes, in one run. `cargo bench --bench load -- S M` runs some sizes only.
+//!
+//! CPU is what the system counted for the exporter's process, never wall time; the simulated Nomad runs in a process
+//! of its own, so that nothing of its cost is counted.
+
+mod marks;
+mod process;
+mod scrape;
+
+use std::time::{Duration, Instant};
+
+use nomad_simulator::{Load, Size};
+
+use process::{Exporter, Nomad};
+
+/// Sources that a live refresh consists of.
+const LIVE_OFF: [&str; 3] =
+    ["--no-collector.finished_jobs", "--no-collector.finished_allocations", "--no-collector.host_stats"];
+/// Everything but what a history refresh reads.
+const HISTORY_OFF: [&str; 12] = [
+    "--no-collector.namespaces",
+    "--no-collector.jobs",
+    "--no-collector.nodes",
+    "--no-collector.allocations",
+    "--no-collector.evaluations",
+    "--no-collector.specifications",
+    "--no-collector.drains",
+    "--no-collector.host_stats",
+    "--no-collector.deployments",
+    "--no-collector.leader",
+    "--no-collector.autopilot",
+    "--no-collector.scheduler",
+];
+/// Scrapers at once.
+const SCRAPERS: usize = 50;
+
+/// What was measured of one size.
+struct Row {
+    size: Size,
+    live_cpu: f64,
+    live_bytes: f64,
+    live_requests: f64,
+    history_cpu: f64,
+    history_bytes: f64,
+    skim: f64,
+    decode: f64,
+    peak_mib: f64,
+    first_scrape: f64,
+    series: f64,
+    plain_bytes: usize,
+    gzip_bytes: usize,
+    scrapes: scrape::Percentiles,
+    served: scrape::Percentiles,
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what the benchmark is for")]
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let is_wanted =
+        |size: &Size| wanted.is_empty() || wanted.iter().any(|name| name.eq_ignore_ascii_case(size.name()));
+    let rows: Vec<Row> = Size::ALL.into_iter().filter(is_wanted).map(measure).collect();
+    print!("| what |");
+    rows.iter().for_each(|row| print!(" {} |", row.size.name()));
+    print!("\n|---|");
+    rows.iter().for_each(|_| print!("---:|"));
+    println!();
+    line(&rows, "live refresh: CPU, s", |row| format!("{:.3}", row.live_cpu));
+    line(&rows, "decode of the same bytes from a reader: CPU, s", |row| format!("{:.3}", row.decode));
+    line(&rows, "live refresh ÷ decode", |row| format!("{:.2}", row.live_cpu / row.decode));
+    line(&rows, "skim of the same bytes (`IgnoredAny`): CPU, s", |row| format!("{:.3}", row.skim));
+    line(&rows, "live refresh: MB asked of Nomad", |row| format!("{:.1}", row.live_bytes / 1e6));
+    line(&rows, "live refresh: requests", |row| format!("{:.0}", row.live_requests));
+    line(&rows, "history refresh: CPU, s", |row| format!("{:.3}", row.history_cpu));
+    line(&rows, "history refresh: MB asked of Nomad", |row| format!("{:.1}", row.history_bytes / 1e6));
+    line(&rows, "memory at most, MiB", |row| format!("{:.0}", row.peak_mib));
+    line(&rows, "start to first full scrape, s", |row| format!("{:.1}", row.first_scrape));
+    line(&rows, "series", |row| format!("{:.0}", row.series));
+    line(&rows, "exposition, MB", |row| format!("{:.2}", row.plain_bytes as f64 / 1e6));
+    line(&rows, "exposition gzipped, MB", |row| format!("{:.2}", row.gzip_bytes as f64 / 1e6));
+    line(&rows, "scrape by 50 at once: p50, ms", |row| format!("{:.1}", row.scrapes.p50 * 1e3));
+    line(&rows, "scrape by 50 at once: p99, ms", |row| format!("{:.1}", row.scrapes.p99 * 1e3));
+    line(&rows, "static server, the same bytes: p50, ms", |row| format!("{:.1}", row.served.p50 * 1e3));
+    line(&rows, "static server, the same bytes: p99, ms", |row| format!("{:.1}", row.served.p99 * 1e3));
+    line(&rows, "scrape p99 ÷ static p99", |row| format!("{:.2}", row.scrapes.p99 / row.served.p99));
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what the benchmark is for")]
+fn line(rows: &[Row], what: &str, value: fn(&Row) -> String) {
+    print!("| {what} |");
+    rows.iter().for_each(|row| print!(" {} |", value(row)));
+    println!();
+}
+
+#[expect(clippy::print_stderr, reason = "it takes minutes, and somebody waits")]
+fn measure(size: Size) -> Row {
+    eprintln!("measuring {}", size.name());
+    let nomad = Nomad::start(size);
+    let lists = marks::Lists::new(Load::new(size, 1));
+    let (skim, decode) = (lists.skim(), lists.decode());
+
+    let live = cost(&nomad, &LIVE_OFF, "allocations", size);
+    let history = cost(&nomad, &HISTORY_OFF, "jobs", size);
+
+    let started = Instant::now();
+    let exporter = Exporter::start(&nomad, &[]);
+    let full = |text: &str| {
+        text.contains("nomad_exporter_source_up{source=\"finished_jobs\"} 1")
+            && text.contains("nomad_exporter_source_up{source=\"finished_allocations\"} 1")
+            && text.contains("nomad_exporter_source_up{source=\"host_stats\"} 1")
+            && text.contains("nomad_up 1")
+    };
+    let text = exporter.wait_for(full);
+    let first_scrape = started.elapsed().as_secs_f64();
+    let gzip = exporter.scrape(true);
+    // Two more live refreshes, while it is scraped.
+    let refreshes = exporter.refreshes("allocations");
+    exporter.wait_for(|text| process::value(text, &process::requests("allocations")) >= refreshes + 2.0);
+    let scrapes = scrape::percentiles(exporter.address(), SCRAPERS);
+    let served = scrape::percentiles(scrape::serve(gzip.clone()), SCRAPERS);
+    Row {
+        size,
+        live_cpu: live.cpu,
+        live_bytes: live.bytes,
+        live_requests: live.requests,
+        history_cpu: history.cpu,
+        history_bytes: history.bytes,
+        skim,
+        decode,
+        peak_mib: exporter.peak_mib(),
+        first_scrape,
+        series: process::value(&text, "nomad_exporter_series"),
+        plain_bytes: text.len(),
+        gzip_bytes: gzip.len(),
+        scrapes,
+        served,
+    }
+}
+
+/// What one refresh costs.
+struct Cost {
+    cpu: f64,
+    bytes: f64,
+    requests: f64,
+}
+
+/// The mean cost of several refreshes, rendering for one scraper included.
+fn cost(nomad: &Nomad, off: &[&str], endpoint: &str, size: Size) -> Cost {
+    let (interval, refreshes) = match size {
+        Size::S | Size::M => ("1s", 15.0),
+        Size::L => ("4s", 4.0),
+        Size::C2M => ("20s", 2.0),
+    };
+    let clocks = ["--collect.interval", interval, "--collect.history-interval", interval];
+    let all = [off, &clocks, &["--collect.history-duty-cycle", "1", "--nomad.timeout", "60s"]].concat();
+    let exporter = Exporter::start(nomad, &all);
+    let total = |text: &str, family: &str| process::sum(text, family);
+    let moment = |at_least: f64| {
+        let ok = process::requests(endpoint);
+        let text = exporter.wait_for(|text| process::value(text, &ok) >= at_least);
+        let (cpu, done) = (exporter.cpu_seconds(), process::value(&text, &ok));
+        let bytes = total(&text, "nomad_exporter_api_response_bytes_total");
+        (done, cpu, bytes, total(&text, "nomad_exporter_api_requests_total"))
+    };
+    let before = moment(2.0);
+    let after = moment(before.0 + refreshes);
+    let count = after.0 - before.0;
+    let per_refresh = |after: f64, before: f64| (after - before) / count;
+    std::thread::sleep(Duration::from_millis(10));
+    Cost {
+        cpu: per_refresh(after.1, before.1),
+        bytes: per_refresh(after.2, before.2),
+        requests: per_refresh(after.3, before.3),
+    }
+}

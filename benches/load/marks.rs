@@ -1,0 +1,91 @@
+//! What serde_json needs for the bytes of a live refresh.
+
+use std::io::{BufReader, Read};
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use bytes::{Buf, Bytes};
+use nomad_exporter::nomad::api::{Allocation, Evaluation, Job, Node, each_row};
+use nomad_simulator::Load;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+const JOBS: &str = r#"/v1/jobs?namespace=*&filter=Status != "dead""#;
+const NODES: &str = "/v1/nodes?resources=true";
+const ALLOCATIONS: &str = r#"/v1/allocations?namespace=*&task_states=false&resources=true&filter=ClientStatus != "complete" and ClientStatus != "failed" and ClientStatus != "lost""#;
+const EVALUATIONS: &str = r#"/v1/evaluations?namespace=*&filter=Status == "blocked" or Status == "pending""#;
+
+/// The lists of a live refresh.
+pub(crate) struct Lists(Load);
+
+impl Lists {
+    pub(crate) fn new(load: Load) -> Self {
+        Self(load)
+    }
+
+    /// CPU seconds to skim them.
+    pub(crate) fn skim(&self) -> f64 {
+        [JOBS, NODES, ALLOCATIONS, EVALUATIONS].into_iter().map(|list| self.read(list, skim)).sum()
+    }
+
+    /// CPU seconds to decode them into the exporter's rows.
+    pub(crate) fn decode(&self) -> f64 {
+        self.read(JOBS, decode::<Job>)
+            + self.read(NODES, decode::<Node>)
+            + self.read(ALLOCATIONS, decode::<Allocation>)
+            + self.read(EVALUATIONS, decode::<Evaluation>)
+    }
+
+    /// CPU seconds of a reader's thread; another one writes what it reads.
+    fn read(&self, list: &str, reader: fn(Chunks)) -> f64 {
+        let (sender, receiver) = sync_channel(32);
+        let chunks = self.0.list(list);
+        let writing = std::thread::spawn(move || {
+            for chunk in chunks {
+                sender.send(chunk).expect("the reader reads to the end");
+            }
+        });
+        let reading = std::thread::spawn(move || {
+            let before = thread_cpu_seconds();
+            reader(Chunks { receiver, chunk: Bytes::new() });
+            thread_cpu_seconds() - before
+        });
+        writing.join().expect("writing does not fail");
+        reading.join().expect("reading does not fail")
+    }
+}
+
+fn skim(chunks: Chunks) {
+    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(64 << 10, chunks));
+    IgnoredAny::deserialize(&mut json).expect("the lists are JSON");
+}
+
+fn decode<T: DeserializeOwned>(chunks: Chunks) {
+    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(64 << 10, chunks));
+    let rows = each_row(&mut json, |row: T| drop(std::hint::black_box(row))).expect("the rows decode");
+    assert!(rows > 0, "a list is empty: nothing was measured");
+}
+
+/// Chunks as a reader.
+struct Chunks {
+    receiver: Receiver<Bytes>,
+    chunk: Bytes,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.chunk.is_empty() {
+            let Ok(chunk) = self.receiver.recv() else { return Ok(0) };
+            self.chunk = chunk;
+        }
+        let length = buffer.len().min(self.chunk.len());
+        self.chunk.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
+    }
+}
+
+/// What the system counted for this thread.
+fn thread_cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux counts CPU by thread");
+    let nanos = text.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok());
+    nanos.expect("the first number is nanoseconds") / 1e9
+}

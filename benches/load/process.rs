@@ -1,0 +1,139 @@
+//! The processes that are measured, and what they say of themselves.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nomad_simulator::Size;
+
+use crate::scrape;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A process that ends when this is dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to do.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The simulator, in a process of its own.
+pub(crate) struct Nomad {
+    _process: Process,
+    url: String,
+}
+
+impl Nomad {
+    pub(crate) fn start(size: Size) -> Self {
+        let address = free_address();
+        let simulator = PathBuf::from(env!("CARGO_BIN_EXE_nomad-exporter")).with_file_name("nomad-simulator");
+        let mut child = Command::new(&simulator)
+            .args(["--load", size.name(), "--listen", &address.to_string()])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the simulator is built: `make bench` does it");
+        let mut said = String::new();
+        let stderr = child.stderr.take().expect("it is piped");
+        BufReader::new(stderr).read_line(&mut said).expect("the simulator announces itself");
+        assert!(said.contains("is simulated at"), "{said}");
+        Self { _process: Process(child), url: format!("http://{address}") }
+    }
+}
+
+/// The exporter that is measured.
+pub(crate) struct Exporter {
+    process: Process,
+    address: SocketAddr,
+}
+
+impl Exporter {
+    pub(crate) fn start(nomad: &Nomad, arguments: &[&str]) -> Self {
+        let address = free_address();
+        let child = Command::new(env!("CARGO_BIN_EXE_nomad-exporter"))
+            .args(["--nomad.address", &nomad.url, "--web.listen-address", &address.to_string()])
+            .args(["--log.level", "error"])
+            .args(arguments)
+            .spawn()
+            .expect("the exporter starts");
+        Self { process: Process(child), address }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// One scrape, as Prometheus does it or plain.
+    pub(crate) fn scrape(&self, gzip: bool) -> Vec<u8> {
+        scrape::get(self.address, gzip).expect("the exporter answers")
+    }
+
+    /// Scrapes, gzipped and now and then plain, until what is shown is as wanted.
+    pub(crate) fn wait_for(&self, is_wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            assert!(Instant::now() < deadline, "the exporter does not come to show what is waited for");
+            std::thread::sleep(Duration::from_millis(200));
+            let Ok(page) = scrape::get(self.address, true) else { continue };
+            let mut text = String::new();
+            let mut plain = flate2::read::GzDecoder::new(page.as_slice());
+            std::io::Read::read_to_string(&mut plain, &mut text).expect("gzipped text");
+            if is_wanted(&text) {
+                return text;
+            }
+        }
+    }
+
+    /// How often a list was read.
+    pub(crate) fn refreshes(&self, endpoint: &str) -> f64 {
+        value(&self.wait_for(|_| true), &requests(endpoint))
+    }
+
+    /// User and system time.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let stat = self.proc("stat");
+        let after_name = stat.rsplit(") ").next().unwrap_or_default();
+        let ticks: f64 =
+            after_name.split(' ').skip(11).take(2).filter_map(|tick| tick.parse::<f64>().ok()).sum();
+        // USER_HZ is 100 on every Linux.
+        ticks / 100.0
+    }
+
+    /// The most memory that it ever held.
+    pub(crate) fn peak_mib(&self) -> f64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+        line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number of KiB") / 1024.0
+    }
+
+    fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.process.0.id())).expect("the exporter runs")
+    }
+}
+
+/// The series of good answers of an endpoint.
+pub(crate) fn requests(endpoint: &str) -> String {
+    format!("nomad_exporter_api_requests_total{{endpoint=\"{endpoint}\",reason=\"ok\"}}")
+}
+
+/// The value of one series; 0 where it is not there yet.
+pub(crate) fn value(text: &str, series: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok()).unwrap_or_default()
+}
+
+/// The sum of a family.
+pub(crate) fn sum(text: &str, family: &str) -> f64 {
+    let values = text.lines().filter(|line| line.starts_with(family));
+    values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port")
+}
