@@ -32,7 +32,7 @@ pub use observers::{Completions, Placements};
 pub use report::FetchError;
 pub use scheduler::{refresh, run};
 pub use sources::{Clock, SOURCES, Source, source};
-pub use store::Store;
+pub use store::{Changes, Store};
 
 use std::collections::BTreeMap;
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::context::Context;
 use super::report::{self, FetchError};
 use super::sources::{SOURCES, Source};
 
-/// Intervals vary by up to this share in either direction, so that sources and replicas do not march in step.
+/// The intervals of an exporter are longer or shorter by up to this share than those of another one, so that replicas
+/// that were started together do not march in step.
 const JITTER: f64 = 0.05;
 /// How soon a failed refresh is tried again at first; the pause grows up to the source's interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -19,8 +20,9 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Refreshes every source that is on, for ever. Dropping it ends all refreshes.
 pub async fn run(context: Arc<Context>) {
     let mut sources = JoinSet::new();
+    let beat = Beat { began: Instant::now(), stretch: 1.0 + JITTER * (2.0 * fastrand::f64() - 1.0) };
     for source in SOURCES.iter().filter(|source| context.settings.sources.contains(&source.name)) {
-        sources.spawn(keep_fresh(source, context.clone()));
+        sources.spawn(keep_fresh(source, context.clone(), beat));
     }
     while let Some(ended) = sources.join_next().await {
         if let Err(error) = ended {
@@ -29,24 +31,43 @@ pub async fn run(context: Arc<Context>) {
     }
 }
 
+/// The times at which sources are refreshed. Those of one clock are refreshed together: what they tell fits together,
+/// and is rendered once.
+#[derive(Clone, Copy)]
+struct Beat {
+    began: Instant,
+    stretch: f64,
+}
+
+impl Beat {
+    /// The first beat of this interval that is not before a time.
+    fn next(&self, interval: Duration, not_before: Instant) -> Instant {
+        let interval = interval.mul_f64(self.stretch);
+        let beats = (not_before - self.began).div_duration_f64(interval).ceil();
+        self.began + interval.mul_f64(beats)
+    }
+}
+
 /// Refreshes one source again and again, one refresh at a time.
-async fn keep_fresh(source: &'static Source, context: Arc<Context>) {
+async fn keep_fresh(source: &'static Source, context: Arc<Context>, beat: Beat) {
     let interval = source.interval(&context.settings);
     let mut retries = retries(interval);
     loop {
         let started = Instant::now();
-        let pause = match refresh(source, &context).await {
+        let next = match refresh(source, &context).await {
             Ok(()) => {
                 retries = self::retries(interval);
-                let took = started.elapsed();
-                let interval = source.interval_after(took, &context.settings);
-                let varied = interval.mul_f64(1.0 + JITTER * (2.0 * fastrand::f64() - 1.0));
+                let now = Instant::now();
                 // A refresh that outlasts its interval still leaves Nomad a moment's rest.
-                varied.saturating_sub(took).max(interval / 10)
+                let rested = now + interval / 10;
+                match source.interval_after(now - started, &context.settings) {
+                    longer if longer > interval => beat.next(interval, rested.max(started + longer)),
+                    _ => beat.next(interval, rested),
+                }
             }
-            Err(_) => retries.next().unwrap_or(interval),
+            Err(_) => Instant::now() + retries.next().unwrap_or(interval),
         };
-        sleep(pause).await;
+        sleep_until(next).await;
     }
 }
 
@@ -65,6 +86,7 @@ pub async fn refresh(source: &'static Source, context: &Arc<Context>) -> Result<
     let settings = &context.settings;
     let limit = source.interval(settings) * settings.max_age_intervals;
     let started = Instant::now();
+    let _under_way = context.store.begin(source);
     let result = timeout(limit, (source.fetch)(context.clone())).await;
     let result = result.unwrap_or(Err(FetchError::TookTooLong(limit)));
     let (refresh, error) = match result {

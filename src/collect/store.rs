@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::context::Settings;
 use super::report::FetchError;
-use super::sources::{SOURCES, Source};
+use super::sources::{Clock, SOURCES, Source};
 use crate::nomad::Meta;
 use crate::snapshot::{
     AllocationCounts, Autopilot, Deployments, Drains, Evaluations, FinishedCounts, FinishedJobs, Hosts,
@@ -56,6 +56,8 @@ pub struct Store(watch::Sender<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// How many refreshes of live sources are under way.
+    under_way: usize,
     sources: Vec<SourceRecord>,
     jobs: Slot<LiveJobs>,
     finished_jobs: Slot<FinishedJobs>,
@@ -103,6 +105,30 @@ impl<T> Slot<T> {
     fn fresh(&self, now: Instant) -> Option<Arc<T>> {
         let (value, until) = self.0.as_ref()?;
         (now < *until).then(|| value.clone())
+    }
+}
+
+/// A refresh of a live source that is under way.
+pub(super) struct UnderWay<'a>(&'a Store);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|state| state.under_way -= 1);
+    }
+}
+
+/// Tells of changes of a store.
+pub struct Changes(watch::Receiver<State>);
+
+impl Changes {
+    /// Waits for a change that was not seen yet, and then until no live source is being refreshed, or for so long at
+    /// most: sources that are refreshed together are to be shown together.
+    pub async fn settled(&mut self, at_most: Duration) {
+        if self.0.changed().await.is_ok() {
+            // However the wait ended, there is something new.
+            drop(timeout(at_most, self.0.wait_for(|state| state.under_way == 0)).await);
+        }
+        self.0.mark_unchanged();
     }
 }
 
@@ -161,9 +187,21 @@ impl Store {
         self.0.borrow().snapshot(now)
     }
 
-    /// Waits for the next change.
-    pub fn changes(&self) -> watch::Receiver<impl Sized + use<>> {
-        self.0.subscribe()
+    /// Tells of changes.
+    pub fn changes(&self) -> Changes {
+        Changes(self.0.subscribe())
+    }
+
+    /// A refresh begins; it is under way until what this returns is dropped.
+    pub(super) fn begin(&self, source: &Source) -> Option<UnderWay<'_>> {
+        // Those of other clocks take long, and nobody is to wait for them.
+        (source.clock == Clock::Live).then(|| {
+            self.0.send_if_modified(|state| {
+                state.under_way += 1;
+                false
+            });
+            UnderWay(self)
+        })
     }
 
     /// The sections as they stand once these sources were tried for the first time, if they are on at all.

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::collect::Context;
 use crate::exposition::Rendered;
 use crate::metrics::{OwnMetrics, Selection};
 use crate::web::{self, Content};
 
-/// How long to wait for further changes before rendering: sources that were refreshed together are rendered
-/// together.
-const GATHER: Duration = Duration::from_millis(250);
+/// For how long at most what is new waits for sources that are still being refreshed.
+const GATHER: Duration = Duration::from_secs(5);
 
 /// What it takes to render.
 pub(super) struct Publisher {
@@ -34,16 +33,15 @@ impl Publisher {
         Content { metrics, ready, status }
     }
 
-    /// Renders again after every refresh, and at least once an interval, so that what is too old is withdrawn even
+    /// Renders again after every refresh, and when none came for more than an interval, so that what is too old is withdrawn even
     /// when nothing comes any more.
     pub(super) async fn keep_published(self, published: watch::Sender<Arc<Content>>) {
         let publisher = Arc::new(self);
         let mut changes = publisher.context.store.changes();
         loop {
+            let interval = publisher.context.settings.interval;
             // Either a change or the passing of time is a reason to render.
-            drop(timeout(publisher.context.settings.interval, changes.changed()).await);
-            sleep(GATHER).await;
-            changes.mark_unchanged();
+            drop(timeout(interval * 5 / 4, changes.settled(GATHER.min(interval / 3))).await);
             let (publisher, previous) = (publisher.clone(), published.borrow().clone());
             match tokio::task::spawn_blocking(move || publisher.render(Some(&previous))).await {
                 Ok(content) => drop(published.send_replace(Arc::new(content))),
