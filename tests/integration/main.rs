@@ -20,6 +20,7 @@ mod formats;
 mod goldens;
 mod ledger;
 mod lifecycle;
+mod load;
 mod prometheus;
 mod rooms;
 mod scheduling;

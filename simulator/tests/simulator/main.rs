@@ -7,6 +7,7 @@ mod client;
 mod contract;
 mod drains;
 mod jobs;
+mod load;
 mod nodes;
 mod placement;
 mod replay;
