@@ -73,6 +73,12 @@ pub struct Args {
     #[arg(action = ArgAction::Set, value_parser = BoolishValueParser::new(), help_heading = "Nomad")]
     pub nomad_allow_stale: bool,
 
+    /// Refuse answers of a server that knows no leader or has not heard it for longer; 0s takes any
+    #[arg(long = "nomad.max-last-contact", env = "NOMAD_EXPORTER_NOMAD_MAX_LAST_CONTACT")]
+    #[arg(value_name = "DURATION", global = true, default_value = "30s")]
+    #[arg(value_parser = humantime::parse_duration, help_heading = "Nomad")]
+    pub nomad_max_last_contact: Duration,
+
     /// Requests in flight at most; Nomad allows 100 connections from one address
     #[arg(long = "nomad.max-connections", env = "NOMAD_EXPORTER_NOMAD_MAX_CONNECTIONS", value_name = "N")]
     #[arg(global = true, default_value = "16", value_parser = clap::value_parser!(u16).range(1..=90))]

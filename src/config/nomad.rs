@@ -22,6 +22,7 @@ pub(super) fn settings(args: Args, env: Env<'_>) -> Result<Settings, ConfigError
         region: args.nomad_region.or_else(|| env("NOMAD_REGION")),
         timeout: args.nomad_timeout,
         allow_stale: args.nomad_allow_stale,
+        max_last_contact: Some(args.nomad_max_last_contact).filter(|limit| !limit.is_zero()),
         max_connections: args.nomad_max_connections.into(),
         max_list_bytes: args.nomad_max_list_bytes,
     })

@@ -41,6 +41,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Let any server answer, not only the leader.
     pub allow_stale: bool,
+    /// An answer from a server that has not heard its leader for longer than this is refused; `None` takes any.
+    pub max_last_contact: Option<Duration>,
     /// Requests in flight at most. Nomad allows 100 connections from one address, idle ones included.
     pub max_connections: usize,
     /// Bytes of one list at most, after decompression.
@@ -268,6 +270,7 @@ impl Client {
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = content_type.is_some_and(|value| value.starts_with("application/json"));
         if request.endpoint.accepts(status, is_json) {
+            self.refuse_old(server, request, &response)?;
             return Ok(response);
         }
         Err(Error::Status {
@@ -276,6 +279,25 @@ impl Client {
             status,
             message: message(response).await,
         })
+    }
+
+    /// Refuses an answer from a server that is cut off from its leader: old data in a fresh dress. Endpoints that
+    /// do not read the servers' state say nothing about it, and pass.
+    fn refuse_old(
+        &self,
+        server: &Server,
+        request: &Request,
+        response: &reqwest::Response,
+    ) -> Result<(), Error> {
+        let Some(limit) = self.settings.max_last_contact else { return Ok(()) };
+        let (address, endpoint) = (|| server.address.to_string(), request.endpoint);
+        if response.headers().get("X-Nomad-KnownLeader").is_some_and(|known| known == "false") {
+            return Err(Error::NoLeader { address: address(), endpoint });
+        }
+        match last_contact(response) {
+            Some(age) if age > limit => Err(Error::Stale { address: address(), endpoint, age, limit }),
+            _ => Ok(()),
+        }
     }
 
     fn url(&self, server: &Server, request: &Request) -> String {

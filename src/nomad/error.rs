@@ -23,6 +23,8 @@ pub enum Reason {
     NotFound,
     /// 429: too many connections from this address.
     Throttled,
+    /// The answering server knows no leader, or has not heard it for longer than the limit.
+    Stale,
     /// Any other status.
     Http,
     /// The body is not what this endpoint answers.
@@ -42,6 +44,7 @@ impl Reason {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::Throttled => "throttled",
+            Self::Stale => "stale",
             Self::Http => "http",
             Self::Decode => "decode",
             Self::TooLarge => "too_large",
@@ -89,6 +92,29 @@ pub enum Error {
         /// The first bytes of the body: Nomad's error texts are one line.
         message: String,
     },
+    /// The server answers from its own copy of the state and knows no leader.
+    #[error("{address} knows no leader: its answer to {} may be of any age", endpoint.as_str())]
+    NoLeader {
+        /// Who was asked.
+        address: String,
+        /// What was asked.
+        endpoint: Endpoint,
+    },
+    /// The server answers from its own copy of the state and has not heard the leader for too long.
+    #[error(
+        "{address} last heard its leader {} ago: its answer to {} is older than --nomad.max-last-contact={}",
+        humantime::format_duration(*age), endpoint.as_str(), humantime::format_duration(*limit)
+    )]
+    Stale {
+        /// Who was asked.
+        address: String,
+        /// What was asked.
+        endpoint: Endpoint,
+        /// How long ago it heard the leader.
+        age: Duration,
+        /// The limit in force.
+        limit: Duration,
+    },
     /// The body is not what this endpoint answers.
     #[error("cannot read the answer of {address} to {}", endpoint.as_str())]
     Decode {
@@ -129,6 +155,7 @@ impl Error {
             Self::Status { status: 401 | 403, .. } | Self::TokenFile { .. } => Reason::Forbidden,
             Self::Status { status: 404, .. } => Reason::NotFound,
             Self::Status { status: 429, .. } => Reason::Throttled,
+            Self::NoLeader { .. } | Self::Stale { .. } => Reason::Stale,
             Self::Status { .. } => Reason::Http,
             Self::Decode { .. } => Reason::Decode,
             Self::TooLarge { .. } => Reason::TooLarge,
@@ -136,9 +163,16 @@ impl Error {
     }
 
     /// Whether asking again at once, or another server, may help: the connection failed, Nomad shed load, or it
-    /// is between leaders. An answer that was refused or cannot be read will not get better.
+    /// is between leaders or cut off from its own. An answer that was refused or cannot be read will not get better.
     pub(super) fn is_transient(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Tls { .. } | Self::Status { status: 429 | 500..=599, .. })
+        matches!(
+            self,
+            Self::Connect { .. }
+                | Self::Tls { .. }
+                | Self::NoLeader { .. }
+                | Self::Stale { .. }
+                | Self::Status { status: 429 | 500..=599, .. }
+        )
     }
 }
 

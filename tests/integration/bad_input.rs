@@ -1,5 +1,7 @@
 //! Answers that nobody hopes for: served, never a panic, never a wrong number.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use nomad_simulator::{Fault, Simulator};
 
@@ -186,6 +188,40 @@ async fn the_next_address_is_asked_when_one_fails() {
     let shown = collect(&format!("{},{}", broken.url(), whole.url()), &[]).await;
     assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
     assert_eq!(broken.requests().len(), 1, "the address that answers is kept");
+}
+
+/// A server that is cut off from its leader answers readily, with old data.
+#[tokio::test(flavor = "multi_thread")]
+async fn stale_reads_fail_their_source_and_the_next_address_is_asked() {
+    for fault in [Fault::LastContact(Duration::from_secs(31)), Fault::NoLeader] {
+        let cut_off = recordings::replay("2.0.5").await;
+        cut_off.faults().set("/v1/nodes", fault.clone());
+
+        let alone = collect(&cut_off.url(), &["--nomad.timeout", "1s"]).await;
+        assert_eq!(is_up(&alone, "nodes"), Some(0.0), "{fault:?}");
+        assert_eq!(is_up(&alone, "jobs"), Some(1.0), "{fault:?}");
+        assert_eq!(alone.find("nomad_nodes", &[]).count(), 0, "{fault:?}");
+        let stale = [("endpoint", "nodes"), ("reason", "stale")];
+        assert_eq!(alone.value("nomad_exporter_api_requests_total", &stale), Some(1.0), "{fault:?}");
+
+        let whole = recordings::replay("2.0.5").await;
+        let addresses = format!("{},{}", cut_off.url(), whole.url());
+        let shown = collect(&addresses, &[]).await;
+        assert_eq!(is_up(&shown, "nodes"), Some(1.0), "{fault:?}");
+        assert_eq!(shown.value("nomad_exporter_api_requests_total", &stale), None, "{fault:?}");
+
+        let unlimited = collect(&cut_off.url(), &["--nomad.max-last-contact", "0s"]).await;
+        assert_eq!(is_up(&unlimited, "nodes"), Some(1.0), "{fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_read_within_the_limit_is_taken_and_its_age_shown() {
+    let simulator = recordings::replay("2.0.5").await;
+    simulator.faults().set("/v1/nodes", Fault::LastContact(Duration::from_secs(30)));
+    let shown = collect(&simulator.url(), &[]).await;
+    assert_eq!(is_up(&shown, "nodes"), Some(1.0));
+    assert_eq!(shown.value("nomad_exporter_last_contact_seconds", &[]), Some(30.0));
 }
 
 fn recording(name: &str) -> nomad_simulator::Recording {
