@@ -14,10 +14,11 @@ use tokio::time::Instant;
 
 use super::address::Address;
 use super::body::{self, Body};
+use super::connections::Connections;
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Error, Reason};
 use super::token::Token;
-use super::transport::{self, Tls};
+use super::transport::Tls;
 
 /// Answers about one object are small; one that is not is a fault.
 const OBJECT_BYTES: u64 = 16 << 20;
@@ -118,15 +119,10 @@ impl Meta {
     }
 }
 
-struct Server {
-    address: Address,
-    http: reqwest::Client,
-}
-
 /// A client of Nomad's HTTP API. It can only read.
 pub struct Client {
     settings: Settings,
-    servers: Vec<Server>,
+    servers: Vec<Connections>,
     /// The server that answered last; a failure moves on to the next.
     current: AtomicUsize,
     permits: Semaphore,
@@ -140,9 +136,8 @@ impl Client {
             .addresses
             .iter()
             .map(|address| {
-                let http =
-                    transport::build(address, &settings.tls, settings.timeout, settings.max_connections)?;
-                Ok(Server { address: address.clone(), http })
+                let (tls, timeout) = (settings.tls.clone(), settings.timeout);
+                Ok(Connections::new(address.clone(), tls, timeout, settings.max_connections)?)
             })
             .collect::<Result<_, ClientError>>()?;
         let permits = Semaphore::new(settings.max_connections.max(1));
@@ -214,7 +209,7 @@ impl Client {
     }
 
     /// Sends the request until an answer begins, trying again and elsewhere while the time limit lasts.
-    async fn send(&self, request: &Request) -> Result<(&Server, reqwest::Response), Error> {
+    async fn send(&self, request: &Request) -> Result<(&Connections, reqwest::Response), Error> {
         let limit = self.limit(request);
         let deadline = Instant::now() + limit;
         let retries = self.servers.len().max(3) - 1;
@@ -247,8 +242,8 @@ impl Client {
         }
     }
 
-    async fn send_once(&self, server: &Server, request: &Request) -> Result<reqwest::Response, Error> {
-        let mut builder = server.http.get(self.url(server, request)).query(&request.query);
+    async fn send_once(&self, server: &Connections, request: &Request) -> Result<reqwest::Response, Error> {
+        let mut builder = server.current().get(self.url(server, request)).query(&request.query);
         if self.settings.allow_stale {
             builder = builder.query(&[("stale", "true")]);
         }
@@ -285,7 +280,7 @@ impl Client {
     /// do not read the servers' state say nothing about it, and pass.
     fn refuse_old(
         &self,
-        server: &Server,
+        server: &Connections,
         request: &Request,
         response: &reqwest::Response,
     ) -> Result<(), Error> {
@@ -300,7 +295,7 @@ impl Client {
         }
     }
 
-    fn url(&self, server: &Server, request: &Request) -> String {
+    fn url(&self, server: &Connections, request: &Request) -> String {
         let url = server.address.join(&request.path);
         match (&self.settings.tls.server_name, server.address.is_https()) {
             (Some(name), true) => with_host(&url, name).unwrap_or(url),
@@ -311,7 +306,7 @@ impl Client {
     /// Passes the body on to its decoder, within the cap and without long pauses.
     async fn feed(
         &self,
-        server: &Server,
+        server: &Connections,
         request: &Request,
         mut response: reqwest::Response,
         feed: mpsc::Sender<bytes::Bytes>,
@@ -341,7 +336,7 @@ impl Client {
         request.timeout.unwrap_or(self.settings.timeout)
     }
 
-    fn broken(&self, server: &Server, request: &Request, error: reqwest::Error) -> Error {
+    fn broken(&self, server: &Connections, request: &Request, error: reqwest::Error) -> Error {
         let address = server.address.to_string();
         // The URL is ours and long; the address names the peer well enough.
         let source = error.without_url();

@@ -7,6 +7,7 @@ mod address;
 pub mod api;
 mod body;
 mod client;
+mod connections;
 mod endpoint;
 mod error;
 mod token;

@@ -131,3 +131,29 @@ async fn a_client_certificate_is_shown_to_who_asks_for_one() {
     collector.refresh().await;
     assert!(!collector.snapshot().is_up());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renewed_certificates_are_read_without_a_restart() {
+    let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
+    let port = authority.front(&simulator.url(), "localhost", false).await;
+    let (right, ca) = (std::fs::read(authority.path("ca.pem")).unwrap(), authority.path("trusted.pem"));
+    std::fs::copy(Authority::new().path("ca.pem"), &ca).unwrap();
+    let collector = Collector::new(&format!("https://localhost:{port}"), &["--nomad.ca-file", text(&ca)]);
+    collector.refresh().await;
+    assert!(!collector.snapshot().is_up(), "another authority is trusted");
+
+    std::fs::write(&ca, right).unwrap();
+    collector.refresh().await;
+    assert!(collector.snapshot().is_up());
+
+    for broken in ["", "half a certifi"] {
+        std::fs::write(&ca, broken).unwrap();
+        collector.refresh().await;
+        assert!(collector.snapshot().is_up(), "what worked stays in use");
+    }
+    let shown = collector.exposition();
+    let asked = |reason| {
+        shown.value("nomad_exporter_api_requests_total", &[("endpoint", "nodes"), ("reason", reason)])
+    };
+    assert_eq!((asked("tls"), asked("ok")), (Some(1.0), Some(3.0)));
+}
