@@ -1,13 +1,15 @@
 //! What serde_json needs for the bytes of a live refresh.
 
+use std::fmt;
 use std::io::{BufReader, Read};
+use std::marker::PhantomData;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use bytes::{Buf, Bytes};
-use nomad_exporter::nomad::api::{Allocation, Evaluation, Job, Node, each_row};
+use nomad_exporter::nomad::api::{Allocation, Evaluation, Job, Node};
 use nomad_simulator::Load;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 const JOBS: &str = r#"/v1/jobs?namespace=*&filter=Status != "dead""#;
 const NODES: &str = "/v1/nodes?resources=true";
@@ -61,8 +63,28 @@ fn skim(chunks: Chunks) {
 
 fn decode<T: DeserializeOwned>(chunks: Chunks) {
     let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(64 << 10, chunks));
-    let rows = each_row(&mut json, |row: T| drop(std::hint::black_box(row))).expect("the rows decode");
+    let rows = json.deserialize_seq(Rows::<T>(PhantomData)).expect("the rows decode");
     assert!(rows > 0, "a list is empty: nothing was measured");
+}
+
+/// Rows of a list as anybody would have serde_json read them: one at a time, from a reader.
+struct Rows<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for Rows<T> {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<u64, A::Error> {
+        let mut count = 0;
+        while let Some(row) = list.next_element::<T>()? {
+            drop(std::hint::black_box(row));
+            count += 1;
+        }
+        Ok(count)
+    }
 }
 
 /// Chunks as a reader.

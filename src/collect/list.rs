@@ -34,8 +34,8 @@ where
 {
     let (mut objects, mut meta) = (0, Meta::default());
     for request in requests {
-        let decode = move |json: &mut _| {
-            let rows = each_row(json, |row: R| add(&mut fold, row))?;
+        let decode = move |body| {
+            let rows = each_row(body, |row: R| add(&mut fold, row))?;
             Ok((fold, rows))
         };
         let ((folded, rows), told) = client.fetch(request, decode).await?;

@@ -154,14 +154,20 @@ impl Client {
     where
         T: DeserializeOwned + Send + 'static,
     {
-        self.fetch(request, |json| T::deserialize(json)).await
+        let decode = |body| {
+            let mut json = serde_json::Deserializer::from_reader(BufReader::new(body));
+            let value = T::deserialize(&mut json)?;
+            json.end()?;
+            Ok(value)
+        };
+        self.fetch(request, decode).await
     }
 
     /// Asks for something and decodes the answer, on a thread of its own, while it arrives.
     pub async fn fetch<T>(
         &self,
         request: Request,
-        decode: impl FnOnce(&mut Json) -> serde_json::Result<T> + Send + 'static,
+        decode: impl FnOnce(Body) -> serde_json::Result<T> + Send + 'static,
     ) -> Result<(T, Meta), Error>
     where
         T: Send + 'static,
@@ -181,19 +187,14 @@ impl Client {
     async fn fetch_uncounted<T: Send + 'static>(
         &self,
         request: &Request,
-        decode: impl FnOnce(&mut Json) -> serde_json::Result<T> + Send + 'static,
+        decode: impl FnOnce(Body) -> serde_json::Result<T> + Send + 'static,
         bytes: &mut u64,
     ) -> Result<(T, Meta), Error> {
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
         let (server, response) = self.send(request).await?;
         let meta = Meta { last_contact: last_contact(&response) };
         let (feed, body) = body::channel();
-        let decoding = tokio::task::spawn_blocking(move || {
-            let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(64 << 10, body));
-            let value = decode(&mut json)?;
-            json.end()?;
-            Ok(value)
-        });
+        let decoding = tokio::task::spawn_blocking(move || decode(body));
         let fed = self.feed(server, request, response, feed, bytes).await;
         // A panicking decoder is a bug; the request then fails like an answer that cannot be read.
         let decoded = decoding
@@ -369,9 +370,6 @@ impl Drop for Count<'_> {
         });
     }
 }
-
-/// The JSON of an answer, decoded while it arrives.
-pub type Json = serde_json::Deserializer<serde_json::de::IoRead<BufReader<Body>>>;
 
 fn last_contact(response: &reqwest::Response) -> Option<Duration> {
     let millis = response.headers().get("X-Nomad-LastContact")?.to_str().ok()?.parse().ok()?;

@@ -16,7 +16,7 @@ mod version;
 
 pub use address::{Address, AddressError};
 pub use body::Body;
-pub use client::{Client, Json, Meta, OnRequest, Request, RequestDone, Settings};
+pub use client::{Client, Meta, OnRequest, Request, RequestDone, Settings};
 pub use endpoint::Endpoint;
 pub use error::{ClientError, Error, Reason};
 pub use token::Token;
