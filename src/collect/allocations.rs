@@ -8,8 +8,8 @@ use super::list;
 use super::observers::{AllocationPass, Which};
 use super::report::FetchError;
 use super::store::{Refresh, Section};
-use crate::nomad::Endpoint;
 use crate::nomad::api::{AllocatedResources, Allocation};
+use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{AllocationCounts, LiveAllocations, LiveJobs, NodeLoad};
 use crate::terms::{DesiredStatus, JobType};
 
@@ -20,16 +20,28 @@ const TERMINAL: &str = r#"ClientStatus == "complete" or ClientStatus == "failed"
 /// Reads the live allocations; from servers that cannot filter, all of them.
 pub(super) async fn fetch_live(context: Arc<Context>) -> Result<Refresh, FetchError> {
     let filtered = context.servers().await.filter_lists;
-    let which = if filtered { Which::Live } else { Which::All };
-    let folded = fetch(&context, filtered.then_some(LIVE), true).await?;
-    Ok(folded.refresh(|fold| {
+    let (which, filter) = if filtered { (Which::Live, Some(LIVE)) } else { (Which::All, None) };
+    let requests = requests(&context, filter).map(|request| request.query("resources", "true"));
+    let mut requests: Vec<_> = requests.collect();
+    // Which jobs have series of their own is for the list of jobs to say.
+    let jobs = if context.is_on("jobs") { context.after(&["jobs"]).await.jobs } else { None };
+    let fold = Fold::new(&context, jobs.clone());
+    let sections = |fold: Fold| {
         let delays = context.placements.commit_allocations(fold.placements, which);
         let mut sections = vec![Section::Placements(delays), Section::Allocations(fold.live)];
         if !filtered {
             sections.push(Section::FinishedAllocations(fold.finished));
         }
         sections
-    }))
+    };
+    // One answer is known while nothing in it changed, and nothing is looked for in it but what it told before.
+    if filtered && requests.len() == 1 && !fold.placements.is_waiting() {
+        let (request, named) = (requests.remove(0), jobs.map(|jobs| jobs.named.clone()));
+        let known = &context.known_allocations;
+        let again = known.fold(&context.client, request, named, fold, Fold::add, Section::SameAllocations);
+        return Ok(again.await?.refresh(sections));
+    }
+    Ok(list::fold(&context.client, requests, fold, Fold::add).await?.refresh(sections))
 }
 
 /// Reads the terminal allocations, unless the live refresh does. Only their number and age count, so their
@@ -38,39 +50,23 @@ pub(super) async fn fetch_finished(context: Arc<Context>) -> Result<Refresh, Fet
     if !context.servers().await.filter_lists {
         return Ok(Refresh::default());
     }
-    let folded = fetch(&context, Some(TERMINAL), false).await?;
+    let requests = requests(&context, Some(TERMINAL)).collect();
+    let folded = list::fold(&context.client, requests, Fold::new(&context, None), Fold::add).await?;
     Ok(folded.refresh(|fold| {
         let delays = context.placements.commit_allocations(fold.placements, Which::Finished);
         vec![Section::Placements(delays), Section::FinishedAllocations(fold.finished)]
     }))
 }
 
-async fn fetch(
-    context: &Context,
-    filter: Option<&str>,
-    live: bool,
-) -> Result<list::Folded<Fold>, FetchError> {
-    let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations");
-    let requests = requests.into_iter().map(|mut request| {
-        request = request.query("task_states", "false");
-        if live {
-            request = request.query("resources", "true");
-        }
+fn requests(context: &Context, filter: Option<&'static str>) -> impl Iterator<Item = Request> {
+    let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
+    requests.map(move |request| {
+        let request = request.query("task_states", "false");
         match filter {
             Some(filter) => request.query("filter", filter),
             None => request,
         }
-    });
-    // Which jobs have series of their own is for the list of jobs to say.
-    let jobs = if live && context.is_on("jobs") { context.after(&["jobs"]).await.jobs } else { None };
-    let fold = Fold {
-        live: LiveAllocations::default(),
-        finished: AllocationCounts::default(),
-        jobs: jobs.unwrap_or_default(),
-        placements: context.placements.allocation_pass(),
-    };
-    let add = |fold: &mut Fold, allocation: Allocation| fold.add(&allocation);
-    list::fold(&context.client, requests.collect(), fold, add).await
+    })
 }
 
 /// Counts and sums allocations as they come.
@@ -82,7 +78,18 @@ struct Fold {
 }
 
 impl Fold {
-    fn add(&mut self, allocation: &Allocation) {
+    fn new(context: &Context, jobs: Option<Arc<LiveJobs>>) -> Self {
+        Self {
+            live: LiveAllocations::default(),
+            finished: AllocationCounts::default(),
+            jobs: jobs.unwrap_or_default(),
+            placements: context.placements.allocation_pass(),
+        }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "rows are handed over")]
+    fn add(&mut self, allocation: Allocation) {
+        let allocation = &allocation;
         self.placements.add(allocation);
         let live = allocation.client_status.is_live();
         let counts = if live { &mut self.live.counts } else { &mut self.finished };

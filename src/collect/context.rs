@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use regex::RegexSet;
 
+use super::list::Known;
 use super::observers::{Completions, Placements};
 use super::report::FetchError;
 use super::store::Store;
 use crate::nomad::{Client, Endpoint, Request};
-use crate::snapshot::{Sections, Servers};
+use crate::snapshot::{NamedJobs, Sections, Servers};
 use crate::terms::JobType;
 
 /// The name that stands for all namespaces.
@@ -82,6 +83,10 @@ pub struct Context {
     pub completions: Completions,
     /// Tells the time; tests stop it.
     pub now: fn() -> SystemTime,
+    /// The last list of nodes.
+    pub(super) known_nodes: Known<()>,
+    /// The last list of live allocations, and which jobs had series of their own then.
+    pub(super) known_allocations: Known<Option<NamedJobs>>,
 }
 
 impl Context {
@@ -95,6 +100,8 @@ impl Context {
             placements: Placements::default(),
             completions: Completions::default(),
             now,
+            known_nodes: Known::default(),
+            known_allocations: Known::default(),
         }
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use super::list;
 use super::report::FetchError;
 use super::store::{Refresh, Section};
 use super::units::{bytes, hertz};
@@ -16,8 +15,8 @@ use crate::terms::{DrainStatus, Eligibility, NodeState, NodeStatus};
 pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
     let request = Request::new(Endpoint::Nodes, "/v1/nodes").query("resources", "true");
     let add = |nodes: &mut Vec<Node>, row: api::Node| nodes.extend(node(row));
-    let folded = list::fold(&context.client, vec![request], Vec::new(), add).await?;
-    Ok(folded.refresh(|nodes| vec![Section::Nodes(nodes.into())]))
+    let again = context.known_nodes.fold(&context.client, request, (), Vec::new(), add, Section::SameNodes);
+    Ok(again.await?.refresh(|nodes| vec![Section::Nodes(nodes.into())]))
 }
 
 /// A node as we model it. Without an ID its series could not be told apart.

@@ -49,6 +49,10 @@ pub(super) enum Section {
     Autopilot(Autopilot),
     Scheduler(SchedulerSettings),
     Usage(Usage),
+    /// The nodes are as they were.
+    SameNodes,
+    /// The live allocations are as they were.
+    SameAllocations,
 }
 
 /// The newest sections, shared between sources and whoever renders them.
@@ -100,6 +104,12 @@ impl<T> Default for Slot<T> {
 impl<T> Slot<T> {
     fn put(&mut self, value: T, until: Instant) {
         self.0 = Some((Arc::new(value), until));
+    }
+
+    fn renew(&mut self, until: Instant) {
+        if let Some((_, fresh_until)) = &mut self.0 {
+            *fresh_until = until;
+        }
     }
 
     fn fresh(&self, now: Instant) -> Option<Arc<T>> {
@@ -259,6 +269,8 @@ impl State {
             Section::Autopilot(autopilot) => self.autopilot.put(autopilot, until),
             Section::Scheduler(scheduler) => self.scheduler.put(scheduler, until),
             Section::Usage(usage) => self.usage.put(usage, until),
+            Section::SameNodes => self.nodes.renew(until),
+            Section::SameAllocations => self.allocations.renew(until),
         }
     }
 

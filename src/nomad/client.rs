@@ -22,6 +22,9 @@ use super::transport::Tls;
 
 /// Answers about one object are small; one that is not is a fault.
 const OBJECT_BYTES: u64 = 16 << 20;
+/// How much of an answer that is known already is read before its connection is given up instead.
+const PASSED_OVER_BYTES: u64 = 1 << 20;
+const PASS_OVER: Duration = Duration::from_secs(1);
 /// How much of an error's body is kept: Nomad's texts are one line.
 const MESSAGE_BYTES: usize = 300;
 
@@ -110,12 +113,15 @@ impl Request {
 pub struct Meta {
     /// How long ago the answering server last heard its leader: the age that a stale read may have.
     pub last_contact: Option<Duration>,
+    /// The Raft index of what was read: it grows whenever anything of it changes, and is the same on all servers.
+    /// Of several answers it is none.
+    pub index: Option<u64>,
 }
 
 impl Meta {
     /// The older of two answers.
     pub fn or_older(self, other: Self) -> Self {
-        Self { last_contact: self.last_contact.max(other.last_contact) }
+        Self { last_contact: self.last_contact.max(other.last_contact), index: None }
     }
 }
 
@@ -172,6 +178,20 @@ impl Client {
     where
         T: Send + 'static,
     {
+        let (value, meta) = self.fetch_unless_known(request, None, decode).await?;
+        Ok((value.expect("nothing is known of it"), meta))
+    }
+
+    /// The same unless the answer has the index that is `known`: then it is not decoded, and there is no value.
+    pub async fn fetch_unless_known<T>(
+        &self,
+        request: Request,
+        known: Option<u64>,
+        decode: impl FnOnce(Body) -> serde_json::Result<T> + Send + 'static,
+    ) -> Result<(Option<T>, Meta), Error>
+    where
+        T: Send + 'static,
+    {
         let mut count = Count {
             on_request: &self.on_request,
             endpoint: request.endpoint,
@@ -179,7 +199,7 @@ impl Client {
             reason: Reason::Timeout,
             bytes: 0,
         };
-        let result = self.fetch_uncounted(&request, decode, &mut count.bytes).await;
+        let result = self.fetch_uncounted(&request, known, decode, &mut count.bytes).await;
         count.reason = result.as_ref().err().map_or(Reason::Ok, Error::reason);
         result
     }
@@ -187,13 +207,18 @@ impl Client {
     async fn fetch_uncounted<T: Send + 'static>(
         &self,
         request: &Request,
+        known: Option<u64>,
         decode: impl FnOnce(Body) -> serde_json::Result<T> + Send + 'static,
         bytes: &mut u64,
-    ) -> Result<(T, Meta), Error> {
+    ) -> Result<(Option<T>, Meta), Error> {
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
         let (server, response) = self.send(request).await?;
-        let meta = Meta { last_contact: last_contact(&response) };
+        let meta = Meta { last_contact: last_contact(&response), index: index(&response) };
         let (feed, body) = body::channel();
+        if known.is_some() && meta.index == known {
+            self.pass_over(response, bytes).await;
+            return Ok((None, meta));
+        }
         let decoding = tokio::task::spawn_blocking(move || decode(body));
         let fed = self.feed(server, request, response, feed, bytes).await;
         // A panicking decoder is a bug; the request then fails like an answer that cannot be read.
@@ -206,7 +231,7 @@ impl Client {
             endpoint: request.endpoint,
             source,
         })?;
-        Ok((value, meta))
+        Ok((Some(value), meta))
     }
 
     /// Sends the request until an answer begins, trying again and elsewhere while the time limit lasts.
@@ -304,6 +329,19 @@ impl Client {
         }
     }
 
+    /// Reads a short rest, so that the connection can be used again; the rest of a long one is cheaper to cut off.
+    async fn pass_over(&self, mut response: reqwest::Response, bytes: &mut u64) {
+        let reading = async {
+            while let Ok(Some(chunk)) = response.chunk().await
+                && *bytes < PASSED_OVER_BYTES
+            {
+                *bytes += chunk.len() as u64;
+            }
+        };
+        // What it would have said is known, however this ends.
+        drop(tokio::time::timeout(PASS_OVER, reading).await);
+    }
+
     /// Passes the body on to its decoder, within the cap and without long pauses.
     async fn feed(
         &self,
@@ -369,6 +407,11 @@ impl Drop for Count<'_> {
             bytes: self.bytes,
         });
     }
+}
+
+fn index(response: &reqwest::Response) -> Option<u64> {
+    // 0 is what a table has before anything was ever written, and tells nothing.
+    response.headers().get("X-Nomad-Index")?.to_str().ok()?.parse().ok().filter(|index| *index > 0)
 }
 
 fn last_contact(response: &reqwest::Response) -> Option<Duration> {

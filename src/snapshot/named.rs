@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::terms::{JobStatus, JobType};
 
 /// Jobs of the types that the operator chose. Children are rolled up into their parent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamedJobs {
     /// By namespace and job ID.
     pub by_namespace: BTreeMap<String, BTreeMap<String, NamedJob>>,
@@ -18,7 +18,7 @@ pub struct NamedJobs {
 }
 
 /// One job.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamedJob {
     /// What it is; `None` while only children of it were seen.
     pub info: Option<JobInfo>,

@@ -259,6 +259,11 @@ impl JobPass {
 }
 
 impl AllocationPass {
+    /// Whether the first allocation of any job is still looked for.
+    pub(in crate::collect) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// An allocation of the list.
     pub(in crate::collect) fn add(&mut self, allocation: &Allocation) {
         if self.waiting.is_empty() {
