@@ -39,6 +39,10 @@ const SCRAPERS: usize = 50;
 struct Row {
     size: Size,
     live_cpu: f64,
+    /// In a cluster in which nothing changes.
+    quiet_cpu: f64,
+    /// With ten times the dead jobs and terminal allocations.
+    old_cpu: f64,
     live_bytes: f64,
     live_requests: f64,
     history_cpu: f64,
@@ -68,6 +72,8 @@ fn main() {
     line(&rows, "live refresh: CPU, s", |row| format!("{:.3}", row.live_cpu));
     line(&rows, "decode of the same bytes from a reader: CPU, s", |row| format!("{:.3}", row.decode));
     line(&rows, "live refresh ÷ decode", |row| format!("{:.2}", row.live_cpu / row.decode));
+    line(&rows, "live refresh when nothing changed: CPU, s", |row| format!("{:.3}", row.quiet_cpu));
+    line(&rows, "live refresh with ten times the dead: CPU, s", |row| format!("{:.3}", row.old_cpu));
     line(&rows, "skim of the same bytes (`IgnoredAny`): CPU, s", |row| format!("{:.3}", row.skim));
     line(&rows, "live refresh: MB asked of Nomad", |row| format!("{:.1}", row.live_bytes / 1e6));
     line(&rows, "live refresh: requests", |row| format!("{:.0}", row.live_requests));
@@ -95,11 +101,13 @@ fn line(rows: &[Row], what: &str, value: fn(&Row) -> String) {
 #[expect(clippy::print_stderr, reason = "it takes minutes, and somebody waits")]
 fn measure(size: Size) -> Row {
     eprintln!("measuring {}", size.name());
-    let nomad = Nomad::start(size);
+    let nomad = Nomad::start(size, &[]);
     let lists = marks::Lists::new(Load::new(size, 1));
     let (skim, decode) = (lists.skim(), lists.decode());
 
     let live = cost(&nomad, &LIVE_OFF, "allocations", size);
+    let quiet = cost(&Nomad::start(size, &["--quiet"]), &LIVE_OFF, "allocations", size);
+    let old = cost(&Nomad::start(size, &["--dead-factor", "10"]), &LIVE_OFF, "allocations", size);
     let history = cost(&nomad, &HISTORY_OFF, "jobs", size);
 
     let started = Instant::now();
@@ -121,6 +129,8 @@ fn measure(size: Size) -> Row {
     Row {
         size,
         live_cpu: live.cpu,
+        quiet_cpu: quiet.cpu,
+        old_cpu: old.cpu,
         live_bytes: live.bytes,
         live_requests: live.requests,
         history_cpu: history.cpu,

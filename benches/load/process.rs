@@ -31,11 +31,12 @@ pub(crate) struct Nomad {
 }
 
 impl Nomad {
-    pub(crate) fn start(size: Size) -> Self {
+    pub(crate) fn start(size: Size, arguments: &[&str]) -> Self {
         let address = free_address();
         let simulator = PathBuf::from(env!("CARGO_BIN_EXE_nomad-exporter")).with_file_name("nomad-simulator");
         let mut child = Command::new(&simulator)
             .args(["--load", size.name(), "--listen", &address.to_string()])
+            .args(arguments)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the simulator is built: `make bench` does it");

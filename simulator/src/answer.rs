@@ -68,6 +68,13 @@ impl Answer {
         self
     }
 
+    /// Claims another index, if the answer says one at all.
+    pub(crate) fn set_index(&mut self, index: u64) {
+        if self.headers.contains_key(INDEX) {
+            self.headers.insert(INDEX, HeaderValue::from(index));
+        }
+    }
+
     /// Claims another age of the data, if the answer says one at all.
     pub(crate) fn set_last_contact(&mut self, age: Duration) {
         if self.headers.contains_key(LAST_CONTACT) {

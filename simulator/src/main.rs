@@ -50,6 +50,9 @@ struct Args {
     /// With --load: so many times the dead jobs and terminal allocations.
     #[arg(long, default_value_t = 1, requires = "load")]
     dead_factor: u64,
+    /// With --load: nothing ever happens, and indexes stay.
+    #[arg(long, requires = "load")]
+    quiet: bool,
     /// What to log, as in `debug` or `nomad_simulator=trace`.
     #[arg(long, default_value = "warn")]
     log: String,
@@ -85,7 +88,10 @@ async fn run(args: &Args) -> std::io::Result<()> {
             (Backend::Replay(recording), version)
         }
         None => match args.load {
-            Some(size) => (Load::new(size, args.dead_factor).into(), Version::LATEST),
+            Some(size) => {
+                let load = Load::new(size, args.dead_factor);
+                (if args.quiet { load.quiet() } else { load }.into(), Version::LATEST)
+            }
             None => (Backend::Cluster(demonstrate(args)), args.nomad_version),
         },
     };

@@ -34,11 +34,11 @@ pub(super) async fn fetch_live(context: Arc<Context>) -> Result<Refresh, FetchEr
         }
         sections
     };
-    // One answer is known while nothing in it changed, and nothing is looked for in it but what it told before.
-    if filtered && requests.len() == 1 && !fold.placements.is_waiting() {
-        let (request, named) = (requests.remove(0), jobs.map(|jobs| jobs.named.clone()));
-        let known = &context.known_allocations;
-        let again = known.fold(&context.client, request, named, fold, Fold::add, Section::SameAllocations);
+    // The answer is known while nothing in it changed, and the same is looked for in it as before.
+    if filtered && requests.len() == 1 {
+        let beside = (jobs.map(|jobs| jobs.named.clone()), fold.placements.looked_for());
+        let (request, known) = (requests.remove(0), &context.known_allocations);
+        let again = known.fold(&context.client, request, beside, fold, Fold::add, Section::SameAllocations);
         return Ok(again.await?.refresh(sections));
     }
     Ok(list::fold(&context.client, requests, fold, Fold::add).await?.refresh(sections))

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use regex::RegexSet;
 
 use super::list::Known;
-use super::observers::{Completions, Placements};
+use super::observers::{Completions, LookedFor, Placements};
 use super::report::FetchError;
 use super::store::Store;
 use crate::nomad::{Client, Endpoint, Request};
@@ -85,8 +85,9 @@ pub struct Context {
     pub now: fn() -> SystemTime,
     /// The last list of nodes.
     pub(super) known_nodes: Known<()>,
-    /// The last list of live allocations, and which jobs had series of their own then.
-    pub(super) known_allocations: Known<Option<NamedJobs>>,
+    /// The last list of live allocations, which jobs had series of their own then, and whose first allocation was
+    /// looked for in it.
+    pub(super) known_allocations: Known<(Option<NamedJobs>, LookedFor)>,
 }
 
 impl Context {

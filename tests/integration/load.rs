@@ -1,5 +1,7 @@
 //! Large clusters, collected whole.
 
+use std::sync::Arc;
+
 use nomad_simulator::{Load, Simulator, Size};
 
 use crate::support::collect::Collector;
@@ -40,4 +42,39 @@ async fn history_is_neither_series_nor_part_of_a_live_refresh() {
         };
         assert_eq!(rows(&few), rows(&many), "{source}");
     }
+}
+
+/// While nothing changes in the cluster, nodes and live allocations are asked for and not decoded; what is shown
+/// stays, and stays fresh.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_change_is_not_decoded_again() {
+    let simulator = Simulator::start(Load::new(Size::S, 1).quiet().into()).await.unwrap();
+    let collector = Collector::new(&simulator.url(), &[]);
+    collector.refresh().await;
+    let (before, first) = (collector.snapshot().sections, collector.exposition());
+    collector.refresh().await;
+    collector.refresh().await;
+    let (after, shown) = (collector.snapshot().sections, collector.exposition());
+    assert!(Arc::ptr_eq(before.nodes.as_ref().unwrap(), after.nodes.as_ref().unwrap()));
+    assert!(Arc::ptr_eq(before.allocations.as_ref().unwrap(), after.allocations.as_ref().unwrap()));
+    for family in ["nomad_nodes", "nomad_node_allocations", "nomad_allocations", "nomad_jobs"] {
+        assert_eq!(first.sum(family, &[]), shown.sum(family, &[]), "{family}");
+    }
+    for source in ["nodes", "allocations"] {
+        let of = |family| shown.sum(family, &[("source", source)]);
+        assert_eq!(of("nomad_exporter_source_up"), Some(1.0));
+        assert_eq!(
+            of("nomad_exporter_source_objects"),
+            first.sum("nomad_exporter_source_objects", &[("source", source)])
+        );
+    }
+
+    // Busy clusters move their index with every write.
+    let (_simulator, collector) = collected(1).await;
+    let before = collector.snapshot().sections;
+    collector.refresh().await;
+    assert!(!Arc::ptr_eq(
+        before.nodes.as_ref().unwrap(),
+        collector.snapshot().sections.nodes.as_ref().unwrap()
+    ));
 }

@@ -10,6 +10,7 @@ mod size;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -32,6 +33,8 @@ const DIGITS: usize = 8;
 const NAMESPACES: [&str; 3] = ["ci", "default", "web"];
 /// Longer than any benchmark.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Above every index of the representatives.
+const BUSY_INDEX: u64 = 1_000_000;
 /// How long ago everything began.
 const AGE: Duration = Duration::from_secs(600);
 
@@ -45,6 +48,8 @@ pub struct Load {
     /// The ID of a representative without the digits that tell copies apart, and the whole ID.
     representatives: HashMap<String, String>,
     nodes: Arc<[NodeCopy]>,
+    /// What indexes have grown by; `None` if nothing is ever written.
+    writes: Option<AtomicU64>,
 }
 
 impl Load {
@@ -58,9 +63,16 @@ impl Load {
             copies: HashMap::new(),
             representatives: HashMap::new(),
             nodes: Arc::new([]),
+            writes: Some(AtomicU64::default()),
         };
         load.multiply(dead_factor);
         load
+    }
+
+    /// The same in a cluster in which nothing happens: indexes stay. In others each answer has a higher one, since
+    /// builds come and go all the time.
+    pub fn quiet(self) -> Self {
+        Self { writes: None, ..self }
     }
 
     /// Its size.
@@ -79,6 +91,9 @@ impl Load {
 
     pub(crate) fn answer(&self, request: &Request) -> Answer {
         let mut answer = api::answer(&self.cluster, &self.of_representative(request));
+        if let Some(writes) = &self.writes {
+            answer.set_index(BUSY_INDEX + writes.fetch_add(1, Ordering::Relaxed));
+        }
         let table = Table::ALL.into_iter().find(|table| table.path() == request.path);
         if let Some(table) = table
             && answer.status.is_success()

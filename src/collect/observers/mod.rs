@@ -12,4 +12,4 @@ pub use completions::Completions;
 pub use placements::Placements;
 
 pub(super) use completions::Pass as CompletionsPass;
-pub(super) use placements::{AllocationPass, JobPass, Which};
+pub(super) use placements::{AllocationPass, JobPass, LookedFor, Which};

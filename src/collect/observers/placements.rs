@@ -45,8 +45,12 @@ struct State {
     delays: PlacementDelays,
 }
 
+/// Whose first allocation was looked for in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::collect) struct LookedFor(Arc<HashMap<u64, Waiting>>);
+
 /// A job that is followed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Waiting {
     job: u64,
     namespace: Arc<str>,
@@ -259,11 +263,10 @@ impl JobPass {
 }
 
 impl AllocationPass {
-    /// Whether the first allocation of any job is still looked for.
-    pub(in crate::collect) fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+    /// Whose first allocation is looked for, and what is known of it so far.
+    pub(in crate::collect) fn looked_for(&self) -> LookedFor {
+        LookedFor(self.waiting.clone())
     }
-
     /// An allocation of the list.
     pub(in crate::collect) fn add(&mut self, allocation: &Allocation) {
         if self.waiting.is_empty() {
