@@ -22,7 +22,7 @@ pub(super) async fn run(config: Config) -> Result<bool, Error> {
         all_well &= verdict.is_ok();
         say(source.name, verdict.map_err(|error| error.sentence(source.endpoint)), &context);
     }
-    let (snapshot, own) = (context.store.snapshot((context.now)()), own.gather());
+    let (snapshot, own) = (Arc::new(context.store.snapshot((context.now)())), own.gather());
     let rendered = Rendered::new(snapshot, own, selection, None);
     let bytes = rendered.bytes(Format::Text, Encoding::Identity);
     std::io::stdout().write_all(&bytes).map_err(Error::Output)?;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::collect::Context;
 use crate::exposition::Rendered;
 use crate::metrics::{OwnMetrics, Selection};
-use crate::web::{self, Content};
+use crate::web::Content;
 
 /// For how long at most what is new waits for sources that are still being refreshed.
 const GATHER: Duration = Duration::from_secs(5);
@@ -19,22 +19,19 @@ pub(super) struct Publisher {
     pub(super) context: Arc<Context>,
     pub(super) own: Arc<OwnMetrics>,
     pub(super) selection: Selection,
-    pub(super) telemetry_path: String,
 }
 
 impl Publisher {
     /// Renders what is known now. Blocking work.
     pub(super) fn render(&self, previous: Option<&Content>) -> Content {
-        let snapshot = self.context.store.snapshot((self.context.now)());
-        let own = self.own.gather();
-        let (ready, status) = (snapshot.is_ready(), web::status_page(&snapshot, &self.telemetry_path).into());
+        let snapshot = Arc::new(self.context.store.snapshot((self.context.now)()));
         let previous = previous.map(|content| &content.metrics);
-        let metrics = Rendered::new(snapshot, own, self.selection.clone(), previous);
-        Content { metrics, ready, status }
+        let metrics = Rendered::new(snapshot.clone(), self.own.gather(), self.selection.clone(), previous);
+        Content::new(metrics, snapshot)
     }
 
-    /// Renders again after every refresh, and when none came for more than an interval, so that what is too old is withdrawn even
-    /// when nothing comes any more.
+    /// Renders again after every refresh, and when none came for more than an interval, so that what is too old is
+    /// withdrawn even when nothing comes any more.
     pub(super) async fn keep_published(self, published: watch::Sender<Arc<Content>>) {
         let publisher = Arc::new(self);
         let mut changes = publisher.context.store.changes();

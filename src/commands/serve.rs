@@ -24,8 +24,7 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     let web = config.web.clone();
     let selection = config.selection.clone();
     let context = Arc::new(context(config, &own)?);
-    let publisher =
-        Publisher { context: context.clone(), own, selection, telemetry_path: web.telemetry_path.clone() };
+    let publisher = Publisher { context: context.clone(), own, selection };
     let listener = Listener::bind(web).await?;
     for address in listener.addresses() {
         let version = env!("CARGO_PKG_VERSION");

@@ -1,8 +1,8 @@
 //! An exposition, ready to be handed out.
 
 use std::io::Write;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -23,7 +23,7 @@ const KEEP_PREPARING: u32 = 40;
 /// tens of megabytes of work and memory. So only those are prepared that somebody asked for lately, and a scrape of
 /// one of them only clones a handle. Any other is rendered when it is first asked for.
 pub struct Rendered {
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     own: Own,
     selection: Selection,
     variants: [Variant; 4],
@@ -42,7 +42,7 @@ struct Variant {
 
 impl Rendered {
     /// Renders what scrapers of the previous one asked for. Blocking work: gzip is most of it.
-    pub fn new(snapshot: Snapshot, own: Own, selection: Selection, previous: Option<&Self>) -> Self {
+    pub fn new(snapshot: Arc<Snapshot>, own: Own, selection: Selection, previous: Option<&Self>) -> Self {
         let variants = match previous {
             Some(previous) => previous.variants.each_ref().map(Variant::next),
             None => Default::default(),
@@ -140,7 +140,7 @@ mod tests {
     fn rendered(previous: Option<&Rendered>) -> Rendered {
         let snapshot =
             Snapshot { taken_at: SystemTime::UNIX_EPOCH, sources: Vec::new(), sections: Sections::default() };
-        Rendered::new(snapshot, Own::default(), Selection::default(), previous)
+        Rendered::new(Arc::new(snapshot), Own::default(), Selection::default(), previous)
     }
 
     #[test]

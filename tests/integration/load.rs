@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use allocation_counter::measure;
+use nomad_exporter::exposition::{Encoding, Format, Rendered};
 use nomad_simulator::{Load, Simulator, Size};
 
 use crate::support::collect::Collector;
@@ -77,4 +79,25 @@ async fn what_did_not_change_is_not_decoded_again() {
         before.nodes.as_ref().unwrap(),
         collector.snapshot().sections.nodes.as_ref().unwrap()
     ));
+}
+
+/// Rendering writes into one buffer: what it allocates does not grow with nodes.
+#[tokio::test(flavor = "multi_thread")]
+async fn rendering_allocates_no_more_for_more_nodes() {
+    let mut allocations = Vec::new();
+    for size in [Size::S, Size::M] {
+        let simulator = Simulator::start(Load::new(size, 1).into()).await.unwrap();
+        let collector = Collector::new(&simulator.url(), &[]);
+        collector.refresh().await;
+        let first = collector.render();
+        first.bytes(Format::OpenMetrics, Encoding::Identity);
+        let (snapshot, own) = (Arc::new(collector.snapshot()), collector.own());
+        let selection = nomad_exporter::metrics::Selection::default();
+        let counted = measure(|| drop(Rendered::new(snapshot, own, selection, Some(&first))));
+        allocations.push(counted.count_total);
+    }
+    let [small, large] = allocations[..] else { panic!("two sizes") };
+    // A few for each family; a family that allocates for each node would add a thousand.
+    assert!(small <= 600, "{small} allocations");
+    assert!(large - small <= 20, "{small} and, with twenty times the nodes, {large} allocations");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use nomad_exporter::collect::{self, Context, SOURCES};
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::exposition::{Encoding, Format, Rendered};
-use nomad_exporter::metrics::{OwnMetrics, Selection};
+use nomad_exporter::metrics::{Own, OwnMetrics, Selection};
 use nomad_exporter::nomad::Client;
 use nomad_exporter::snapshot::Snapshot;
 
@@ -56,8 +56,12 @@ impl Collector {
         self.context.store.snapshot(now())
     }
 
+    pub(crate) fn own(&self) -> Own {
+        self.own.gather()
+    }
+
     pub(crate) fn render(&self) -> Rendered {
-        Rendered::new(self.snapshot(), self.own.gather(), self.selection.clone(), None)
+        Rendered::new(Arc::new(self.snapshot()), self.own.gather(), self.selection.clone(), None)
     }
 
     pub(crate) fn text(&self) -> String {
