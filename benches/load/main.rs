@@ -8,7 +8,7 @@ mod marks;
 mod process;
 mod scrape;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nomad_simulator::{Load, Size};
 
@@ -41,6 +41,11 @@ struct Row {
     live_cpu: f64,
     /// In a cluster in which nothing changes.
     quiet_cpu: f64,
+    /// With compressed answers.
+    gzip_cpu: f64,
+    /// Of the simulated Nomad.
+    sender_cpu: f64,
+    gzip_sender_cpu: f64,
     /// With ten times the dead jobs and terminal allocations.
     old_cpu: f64,
     live_bytes: f64,
@@ -73,6 +78,9 @@ fn main() {
     line(&rows, "decode of the same bytes from a reader: CPU, s", |row| format!("{:.3}", row.decode));
     line(&rows, "live refresh ÷ decode", |row| format!("{:.2}", row.live_cpu / row.decode));
     line(&rows, "live refresh when nothing changed: CPU, s", |row| format!("{:.3}", row.quiet_cpu));
+    line(&rows, "live refresh with gzipped answers: CPU, s", |row| format!("{:.3}", row.gzip_cpu));
+    line(&rows, "sender's CPU for it, plain, s", |row| format!("{:.3}", row.sender_cpu));
+    line(&rows, "sender's CPU for it, gzipped, s", |row| format!("{:.3}", row.gzip_sender_cpu));
     line(&rows, "live refresh with ten times the dead: CPU, s", |row| format!("{:.3}", row.old_cpu));
     line(&rows, "skim of the same bytes (`IgnoredAny`): CPU, s", |row| format!("{:.3}", row.skim));
     line(&rows, "live refresh: MB asked of Nomad", |row| format!("{:.1}", row.live_bytes / 1e6));
@@ -106,6 +114,8 @@ fn measure(size: Size) -> Row {
     let (skim, decode) = (lists.skim(), lists.decode());
 
     let live = cost(&nomad, &LIVE_OFF, "allocations", size);
+    let zipped = [&LIVE_OFF[..], &["--nomad.accept-encoding", "gzip"]].concat();
+    let zipped = cost(&nomad, &zipped, "allocations", size);
     let quiet = cost(&Nomad::start(size, &["--quiet"]), &LIVE_OFF, "allocations", size);
     let old = cost(&Nomad::start(size, &["--dead-factor", "10"]), &LIVE_OFF, "allocations", size);
     let history = cost(&nomad, &HISTORY_OFF, "jobs", size);
@@ -130,6 +140,9 @@ fn measure(size: Size) -> Row {
         size,
         live_cpu: live.cpu,
         quiet_cpu: quiet.cpu,
+        gzip_cpu: zipped.cpu,
+        sender_cpu: live.sender_cpu,
+        gzip_sender_cpu: zipped.sender_cpu,
         old_cpu: old.cpu,
         live_bytes: live.bytes,
         live_requests: live.requests,
@@ -150,6 +163,8 @@ fn measure(size: Size) -> Row {
 /// What one refresh costs.
 struct Cost {
     cpu: f64,
+    /// Of the simulated Nomad, which is no part of the exporter's.
+    sender_cpu: f64,
     bytes: f64,
     requests: f64,
 }
@@ -170,16 +185,11 @@ fn cost(nomad: &Nomad, off: &[&str], endpoint: &str, size: Size) -> Cost {
         let text = exporter.wait_for(|text| process::value(text, &ok) >= at_least);
         let (cpu, done) = (exporter.cpu_seconds(), process::value(&text, &ok));
         let bytes = total(&text, "nomad_exporter_api_response_bytes_total");
-        (done, cpu, bytes, total(&text, "nomad_exporter_api_requests_total"))
+        let requests = total(&text, "nomad_exporter_api_requests_total");
+        [done, cpu, bytes, requests, nomad.cpu_seconds()]
     };
     let before = moment(2.0);
-    let after = moment(before.0 + refreshes);
-    let count = after.0 - before.0;
-    let per_refresh = |after: f64, before: f64| (after - before) / count;
-    std::thread::sleep(Duration::from_millis(10));
-    Cost {
-        cpu: per_refresh(after.1, before.1),
-        bytes: per_refresh(after.2, before.2),
-        requests: per_refresh(after.3, before.3),
-    }
+    let after = moment(before[0] + refreshes);
+    let per_refresh = |at: usize| (after[at] - before[at]) / (after[0] - before[0]);
+    Cost { cpu: per_refresh(1), sender_cpu: per_refresh(4), bytes: per_refresh(2), requests: per_refresh(3) }
 }

@@ -16,6 +16,22 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// A process that ends when this is dropped.
 struct Process(Child);
 
+impl Process {
+    /// User and system time.
+    fn cpu_seconds(&self) -> f64 {
+        let stat = self.proc("stat");
+        let after_name = stat.rsplit(") ").next().unwrap_or_default();
+        let ticks: f64 =
+            after_name.split(' ').skip(11).take(2).filter_map(|tick| tick.parse::<f64>().ok()).sum();
+        // USER_HZ is 100 on every Linux.
+        ticks / 100.0
+    }
+
+    fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).expect("the process runs")
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself; then there is nothing to do.
@@ -26,7 +42,7 @@ impl Drop for Process {
 
 /// The simulator, in a process of its own.
 pub(crate) struct Nomad {
-    _process: Process,
+    process: Process,
     url: String,
 }
 
@@ -44,7 +60,13 @@ impl Nomad {
         let stderr = child.stderr.take().expect("it is piped");
         BufReader::new(stderr).read_line(&mut said).expect("the simulator announces itself");
         assert!(said.contains("is simulated at"), "{said}");
-        Self { _process: Process(child), url: format!("http://{address}") }
+        Self { process: Process(child), url: format!("http://{address}") }
+    }
+}
+
+impl Nomad {
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        self.process.cpu_seconds()
     }
 }
 
@@ -96,25 +118,15 @@ impl Exporter {
         value(&self.wait_for(|_| true), &requests(endpoint))
     }
 
-    /// User and system time.
     pub(crate) fn cpu_seconds(&self) -> f64 {
-        let stat = self.proc("stat");
-        let after_name = stat.rsplit(") ").next().unwrap_or_default();
-        let ticks: f64 =
-            after_name.split(' ').skip(11).take(2).filter_map(|tick| tick.parse::<f64>().ok()).sum();
-        // USER_HZ is 100 on every Linux.
-        ticks / 100.0
+        self.process.cpu_seconds()
     }
 
     /// The most memory that it ever held.
     pub(crate) fn peak_mib(&self) -> f64 {
-        let status = self.proc("status");
+        let status = self.process.proc("status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
         line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number of KiB") / 1024.0
-    }
-
-    fn proc(&self, file: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.process.0.id())).expect("the exporter runs")
     }
 }
 

@@ -85,6 +85,11 @@ pub struct Args {
     #[arg(help_heading = "Nomad")]
     pub nomad_max_connections: u16,
 
+    /// How Nomad sends its answers: gzip asks CPU time of it to save bytes on a slow or metered link
+    #[arg(long = "nomad.accept-encoding", env = "NOMAD_EXPORTER_NOMAD_ACCEPT_ENCODING", value_enum)]
+    #[arg(value_name = "ENCODING", global = true, default_value = "identity", help_heading = "Nomad")]
+    pub nomad_accept_encoding: AcceptEncoding,
+
     /// Bytes of one list of Nomad at most, after decompression
     #[arg(long = "nomad.max-list-bytes", env = "NOMAD_EXPORTER_NOMAD_MAX_LIST_BYTES", value_name = "BYTES")]
     #[arg(global = true, default_value = "8589934592", help_heading = "Nomad")]
@@ -310,6 +315,15 @@ pub enum Command {
     Check,
     /// Print the reference of all metrics as Markdown
     Metrics,
+}
+
+/// How Nomad sends its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AcceptEncoding {
+    /// As they are.
+    Identity,
+    /// Compressed.
+    Gzip,
 }
 
 /// How much to log.

@@ -2,8 +2,9 @@
 
 use secrecy::SecretString;
 
+use super::args::AcceptEncoding;
 use super::{Args, ConfigError, Env};
-use crate::nomad::{Address, Settings, Tls, Token};
+use crate::nomad::{Address, Compression, Settings, Tls, Token};
 
 const DEFAULT_ADDRESS: &str = "http://127.0.0.1:4646";
 
@@ -24,6 +25,10 @@ pub(super) fn settings(args: Args, env: Env<'_>) -> Result<Settings, ConfigError
         allow_stale: args.nomad_allow_stale,
         max_last_contact: Some(args.nomad_max_last_contact).filter(|limit| !limit.is_zero()),
         max_connections: args.nomad_max_connections.into(),
+        compression: match args.nomad_accept_encoding {
+            AcceptEncoding::Identity => Compression::Identity,
+            AcceptEncoding::Gzip => Compression::Gzip,
+        },
         max_list_bytes: args.nomad_max_list_bytes,
     })
 }

@@ -18,7 +18,7 @@ use super::connections::Connections;
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Error, Reason};
 use super::token::Token;
-use super::transport::Tls;
+use super::transport::{Compression, Tls};
 
 /// Answers about one object are small; one that is not is a fault.
 const OBJECT_BYTES: u64 = 16 << 20;
@@ -49,6 +49,8 @@ pub struct Settings {
     pub max_last_contact: Option<Duration>,
     /// Requests in flight at most. Nomad allows 100 connections from one address, idle ones included.
     pub max_connections: usize,
+    /// How answers are sent.
+    pub compression: Compression,
     /// Bytes of one list at most, after decompression.
     pub max_list_bytes: u64,
 }
@@ -143,7 +145,8 @@ impl Client {
             .iter()
             .map(|address| {
                 let (tls, timeout) = (settings.tls.clone(), settings.timeout);
-                Ok(Connections::new(address.clone(), tls, timeout, settings.max_connections)?)
+                let (idle, compression) = (settings.max_connections, settings.compression);
+                Ok(Connections::new(address.clone(), tls, timeout, idle, compression)?)
             })
             .collect::<Result<_, ClientError>>()?;
         let permits = Semaphore::new(settings.max_connections.max(1));

@@ -20,5 +20,5 @@ pub use client::{Client, Meta, OnRequest, Request, RequestDone, Settings};
 pub use endpoint::Endpoint;
 pub use error::{ClientError, Error, Reason};
 pub use token::Token;
-pub use transport::{Tls, TransportError};
+pub use transport::{Compression, Tls, TransportError};
 pub use version::Version;
