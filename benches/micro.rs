@@ -2,11 +2,19 @@
 //! skim the same bytes: compare within one run.
 
 use std::io::Cursor;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use nomad_exporter::exposition;
+use nomad_exporter::collect::{self, Clock, Context, SOURCES};
+use nomad_exporter::config::{self, Config};
+use nomad_exporter::exposition::{self, Encoding, Format, Rendered};
+use nomad_exporter::metrics::{Own, OwnMetrics, Selection};
+use nomad_exporter::nomad::Client;
 use nomad_exporter::nomad::api::{Allocation, Job, each_row};
+use nomad_exporter::snapshot::{Demand, Snapshot};
+use nomad_simulator::{Load, Simulator, Size};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -58,4 +66,47 @@ fn negotiate() -> exposition::Format {
         "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
          text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
     )))
+}
+
+/// A cluster of size S or M as it is collected.
+fn collected(size: Size) -> (Arc<Snapshot>, Own) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let simulator = Simulator::start(Load::new(size, 1).into()).await.expect("it listens");
+        let line = ["nomad-exporter", "--nomad.address", &simulator.url()];
+        let config = config::parse(line).expect("plain flags");
+        let config = Config::new(config, &|_| None).expect("plain settings");
+        let client = Client::new(config.nomad, Arc::new(|_| {})).expect("nothing to read");
+        let context = Arc::new(Context::new(client, config.collect, SystemTime::now));
+        for source in SOURCES.iter().filter(|source| source.clock == Clock::Live) {
+            collect::refresh(source, &context).await.expect("the simulator answers");
+        }
+        let own = OwnMetrics::new().expect("names are unique").gather();
+        (Arc::new(context.store.snapshot(SystemTime::now())), own)
+    })
+}
+
+#[divan::bench(args = ["S", "M"])]
+fn join_demand(bencher: Bencher<'_, '_>, size: &str) {
+    let (snapshot, _) = collected(size.parse().expect("a size"));
+    let jobs = snapshot.sections.jobs.as_ref().expect("jobs were collected");
+    let specifications = snapshot.sections.specifications.as_ref().expect("specifications were collected");
+    bencher.bench(|| Demand::new(black_box(&jobs.queue), black_box(specifications)));
+}
+
+#[divan::bench(args = ["S", "M"])]
+fn render_text(bencher: Bencher<'_, '_>, size: &str) {
+    render(bencher, size, Encoding::Identity);
+}
+
+#[divan::bench(args = ["S", "M"])]
+fn render_gzip(bencher: Bencher<'_, '_>, size: &str) {
+    render(bencher, size, Encoding::Gzip);
+}
+
+fn render(bencher: Bencher<'_, '_>, size: &str, encoding: Encoding) {
+    let (snapshot, own) = collected(size.parse().expect("a size"));
+    bencher
+        .with_inputs(|| Rendered::new(snapshot.clone(), own.clone(), Selection::default(), None))
+        .bench_values(|rendered| rendered.bytes(Format::OpenMetrics, encoding));
 }
