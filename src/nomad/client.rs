@@ -2,7 +2,6 @@
 
 use std::io::BufReader;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -17,6 +16,8 @@ use super::body::{self, Body};
 use super::connections::Connections;
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Error, Reason};
+use super::request::{Meta, Request};
+use super::servers::Servers;
 use super::token::Token;
 use super::transport::{Compression, Tls};
 
@@ -25,6 +26,10 @@ const OBJECT_BYTES: u64 = 16 << 20;
 /// How much of an answer that is known already is read before its connection is given up instead.
 const PASSED_OVER_BYTES: u64 = 1 << 20;
 const PASS_OVER: Duration = Duration::from_secs(1);
+/// How long the first address may take to show that it is well again.
+const LOOK: Duration = Duration::from_secs(2);
+/// A body that comes more slowly than this is given up: it would be old before it is whole.
+const MIN_BYTES_PER_SECOND: u64 = 10 << 10;
 /// How much of an error's body is kept: Nomad's texts are one line.
 const MESSAGE_BYTES: usize = 300;
 
@@ -71,68 +76,10 @@ pub struct RequestDone {
     pub bytes: u64,
 }
 
-/// What is asked: an endpoint, its path, and parameters beside those that go with every request.
-#[derive(Clone, Debug)]
-pub struct Request {
-    endpoint: Endpoint,
-    path: String,
-    query: Vec<(&'static str, String)>,
-    timeout: Option<Duration>,
-    once: bool,
-}
-
-impl Request {
-    /// A request for a path below the address, such as `/v1/jobs`.
-    pub fn new(endpoint: Endpoint, path: impl Into<String>) -> Self {
-        Self { endpoint, path: path.into(), query: Vec::new(), timeout: None, once: false }
-    }
-
-    /// Makes an ID a part of a path: whatever is not plainly allowed there, a slash too, is percent-encoded.
-    pub fn escape(id: &str) -> String {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        id.bytes()
-            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-            .collect()
-    }
-
-    /// Adds a parameter.
-    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((name, value.into()));
-        self
-    }
-
-    /// Makes this a question that a server only passes on, to one of its clients: it is given up earlier than
-    /// others, and a failure says nothing of the server, so it is asked once and of this server alone.
-    pub fn passed_on_within(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self.once = true;
-        self
-    }
-}
-
-/// What the headers of an answer tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Meta {
-    /// How long ago the answering server last heard its leader: the age that a stale read may have.
-    pub last_contact: Option<Duration>,
-    /// The Raft index of what was read: it grows whenever anything of it changes, and is the same on all servers.
-    /// Of several answers it is none.
-    pub index: Option<u64>,
-}
-
-impl Meta {
-    /// The older of two answers.
-    pub fn or_older(self, other: Self) -> Self {
-        Self { last_contact: self.last_contact.max(other.last_contact), index: None }
-    }
-}
-
 /// A client of Nomad's HTTP API. It can only read.
 pub struct Client {
     settings: Settings,
-    servers: Vec<Connections>,
-    /// The server that answered last; a failure moves on to the next.
-    current: AtomicUsize,
+    servers: Servers,
     permits: Semaphore,
     on_request: OnRequest,
 }
@@ -150,7 +97,7 @@ impl Client {
             })
             .collect::<Result<_, ClientError>>()?;
         let permits = Semaphore::new(settings.max_connections.max(1));
-        Ok(Self { settings, servers, current: AtomicUsize::new(0), permits, on_request })
+        Ok(Self { settings, servers: Servers::new(servers), permits, on_request })
     }
 
     /// The region that is asked about, if it is not the agent's own.
@@ -195,13 +142,7 @@ impl Client {
     where
         T: Send + 'static,
     {
-        let mut count = Count {
-            on_request: &self.on_request,
-            endpoint: request.endpoint,
-            started: Instant::now(),
-            reason: Reason::Timeout,
-            bytes: 0,
-        };
+        let mut count = Count::new(&self.on_request, request.endpoint);
         let result = self.fetch_uncounted(&request, known, decode, &mut count.bytes).await;
         count.reason = result.as_ref().err().map_or(Reason::Ok, Error::reason);
         result
@@ -215,6 +156,7 @@ impl Client {
         bytes: &mut u64,
     ) -> Result<(Option<T>, Meta), Error> {
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        self.look_at_first().await;
         let (server, response) = self.send(request).await?;
         let meta = Meta { last_contact: last_contact(&response), index: index(&response) };
         let (feed, body) = body::channel();
@@ -237,19 +179,33 @@ impl Client {
         Ok((Some(value), meta))
     }
 
+    /// Goes back to the first address once it answers again. A short question shows that, so that a server that hangs
+    /// does not take the time of a long one.
+    async fn look_at_first(&self) {
+        let Some(first) = self.servers.first_to_look_at() else { return };
+        let request = Request::new(Endpoint::Leader, "/v1/status/leader");
+        let mut count = Count::new(&self.on_request, request.endpoint);
+        if let Ok(answer) = tokio::time::timeout(LOOK, self.send_once(first, &request)).await {
+            count.reason = answer.as_ref().err().map_or(Reason::Ok, Error::reason);
+            if answer.is_ok() {
+                tracing::info!(address = %first.address, "the first address answers again");
+                self.servers.return_to_first();
+            }
+        }
+    }
+
     /// Sends the request until an answer begins, trying again and elsewhere while the time limit lasts.
     async fn send(&self, request: &Request) -> Result<(&Connections, reqwest::Response), Error> {
         let limit = self.limit(request);
         let deadline = Instant::now() + limit;
-        let retries = self.servers.len().max(3) - 1;
+        let retries = self.servers.count().max(3) - 1;
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(100))
             .with_jitter()
             .with_max_times(retries)
             .build();
         loop {
-            let current = self.current.load(Ordering::Relaxed) % self.servers.len();
-            let server = &self.servers[current];
+            let (position, server) = self.servers.current();
             let error = match tokio::time::timeout_at(deadline, self.send_once(server, request)).await {
                 Ok(Ok(response)) => return Ok((server, response)),
                 Ok(Err(error)) => error,
@@ -260,7 +216,7 @@ impl Client {
             }
             if error.is_transient() || error.reason() == Reason::Timeout {
                 // Whoever comes next starts with the next address, also when our own time is up.
-                self.current.store(current + 1, Ordering::Relaxed);
+                self.servers.failed(position);
             }
             match delays.next() {
                 Some(delay) if error.is_transient() && Instant::now() + delay < deadline => {
@@ -345,7 +301,7 @@ impl Client {
         drop(tokio::time::timeout(PASS_OVER, reading).await);
     }
 
-    /// Passes the body on to its decoder, within the cap and without long pauses.
+    /// Passes the body on to its decoder, within the cap, without long pauses and not at a crawl.
     async fn feed(
         &self,
         server: &Connections,
@@ -355,11 +311,19 @@ impl Client {
         bytes: &mut u64,
     ) -> Result<(), Error> {
         let limit = if request.endpoint.is_list() { self.settings.max_list_bytes } else { OBJECT_BYTES };
-        let pause = self.limit(request);
+        let (pause, began) = (self.limit(request), Instant::now());
         loop {
-            let chunk = match tokio::time::timeout(pause, response.chunk()).await {
+            let allowed = pause + Duration::from_secs(*bytes / MIN_BYTES_PER_SECOND);
+            let until = (Instant::now() + pause).min(began + allowed);
+            let chunk = match tokio::time::timeout_at(until, response.chunk()).await {
                 Ok(chunk) => chunk.map_err(|error| self.broken(server, request, error))?,
-                Err(_) => return Err(Error::Timeout { address: server.address.to_string(), limit: pause }),
+                Err(_) if until < began + allowed => {
+                    return Err(Error::Timeout { address: server.address.to_string(), limit: pause });
+                }
+                Err(_) => {
+                    let address = server.address.to_string();
+                    return Err(Error::Crawl { address, minimum: MIN_BYTES_PER_SECOND });
+                }
             };
             let Some(chunk) = chunk else { return Ok(()) };
             *bytes += chunk.len() as u64;
@@ -399,6 +363,12 @@ struct Count<'a> {
     started: Instant,
     reason: Reason,
     bytes: u64,
+}
+
+impl<'a> Count<'a> {
+    fn new(on_request: &'a OnRequest, endpoint: Endpoint) -> Self {
+        Self { on_request, endpoint, started: Instant::now(), reason: Reason::Timeout, bytes: 0 }
+    }
 }
 
 impl Drop for Count<'_> {

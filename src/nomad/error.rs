@@ -64,6 +64,14 @@ pub enum Error {
         /// The limit in force.
         limit: Duration,
     },
+    /// An answer began and comes so slowly that it would be old before it is whole.
+    #[error("{address} answers at less than {} KiB a second; look at its load and at the network", minimum >> 10)]
+    Crawl {
+        /// Who was asked.
+        address: String,
+        /// Bytes a second that are expected.
+        minimum: u64,
+    },
     /// No connection, or one that broke.
     #[error("cannot reach {address}")]
     Connect {
@@ -149,7 +157,7 @@ impl Error {
     /// The reason for metrics.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Timeout { .. } => Reason::Timeout,
+            Self::Timeout { .. } | Self::Crawl { .. } => Reason::Timeout,
             Self::Connect { .. } => Reason::Connect,
             Self::Tls { .. } => Reason::Tls,
             Self::Status { status: 401 | 403, .. } | Self::TokenFile { .. } => Reason::Forbidden,

@@ -190,6 +190,65 @@ async fn the_next_address_is_asked_when_one_fails() {
     assert_eq!(broken.requests().len(), 1, "the address that answers is kept");
 }
 
+/// After a minute with another address, the first one is looked at again.
+#[tokio::test]
+async fn the_first_address_is_asked_again_when_it_is_well() {
+    let first = recordings::replay("2.0.5").await;
+    let second = recordings::replay("2.0.5").await;
+    let collector =
+        Collector::new(&format!("{},{}", first.url(), second.url()), &["--no-collector.host_stats"]);
+    let asked = async || {
+        let before = (first.requests().len(), second.requests().len());
+        collector.refresh().await;
+        (first.requests().len() - before.0, second.requests().len() - before.1)
+    };
+    let pass_a_minute = async || {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(61)).await;
+        tokio::time::resume();
+        // Connections were idle for so long that they end; let that be noticed.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let is_all = |requests: usize| requests >= 12;
+    first.faults().set("", Fault::Close);
+    assert!(matches!(asked().await, (1, all) if is_all(all)));
+
+    // Still ill: it is looked at once, and the other one goes on answering.
+    pass_a_minute().await;
+    assert!(matches!(asked().await, (1, all) if is_all(all)));
+    first.faults().clear();
+    assert!(matches!(asked().await, (0, all) if is_all(all)), "the minute is not over");
+    pass_a_minute().await;
+    assert!(matches!(asked().await, (all, 0) if is_all(all)));
+}
+
+/// An answer that drips never pauses for long, and would never end.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_at_a_crawl_is_given_up() {
+    let simulator = recordings::replay("2.0.5").await;
+    simulator.faults().set("/v1/nodes", Fault::Drip(Duration::from_millis(50)));
+    let collector = Collector::new(&simulator.url(), &["--nomad.timeout", "500ms"]);
+    let began = std::time::Instant::now();
+    collector.refresh().await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let shown = collector.exposition();
+    assert_eq!(is_up(&shown, "nodes"), Some(0.0));
+    assert_eq!(is_up(&shown, "jobs"), Some(1.0));
+    let slow = [("endpoint", "nodes"), ("reason", "timeout")];
+    assert_eq!(shown.value("nomad_exporter_api_requests_total", &slow), Some(1.0));
+}
+
+/// A redirect would take the token to wherever it points.
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_are_not_followed() {
+    let (simulator, elsewhere) = (recordings::replay("2.0.5").await, recordings::replay("2.0.5").await);
+    simulator.faults().set("/v1/nodes", Fault::Redirect(format!("{}/v1/nodes", elsewhere.url())));
+    let shown = collect(&simulator.url(), &[]).await;
+    assert_eq!(is_up(&shown, "nodes"), Some(0.0));
+    assert_eq!(is_up(&shown, "jobs"), Some(1.0));
+    assert_eq!(elsewhere.requests().len(), 0);
+}
+
 /// A server that is cut off from its leader answers readily, with old data.
 #[tokio::test(flavor = "multi_thread")]
 async fn stale_reads_fail_their_source_and_the_next_address_is_asked() {

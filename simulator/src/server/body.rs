@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::{Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::load::Rows;
 use crate::version::{Version, since};
@@ -17,6 +19,8 @@ pub(super) struct Body {
     data: Option<Bytes>,
     /// What comes then, written while it is sent.
     rows: Option<Sent>,
+    /// The pause after each byte, and how long, where the data is sent one by one.
+    pause: Option<(Pin<Box<Sleep>>, Duration)>,
     ending: Ending,
 }
 
@@ -66,15 +70,24 @@ impl Body {
     pub(super) fn rows(rows: Rows, gzip: bool) -> Body {
         let encoder = || Some(Box::new(GzEncoder::new(Vec::new(), Compression::fast())));
         let rows = if gzip { Sent::Gzip(rows, encoder()) } else { Sent::Plain(rows) };
-        Body { data: None, rows: Some(rows), ending: Ending::Whole }
+        Body { data: None, rows: Some(rows), pause: None, ending: Ending::Whole }
     }
 
     pub(super) fn whole(data: Bytes) -> Body {
-        Body { data: Some(data).filter(|data| !data.is_empty()), rows: None, ending: Ending::Whole }
+        Body {
+            data: Some(data).filter(|data| !data.is_empty()),
+            rows: None,
+            pause: None,
+            ending: Ending::Whole,
+        }
+    }
+
+    pub(super) fn dripping(data: Bytes, pause: Duration) -> Body {
+        Body { pause: Some((Box::pin(sleep(Duration::ZERO)), pause)), ..Body::whole(data) }
     }
 
     pub(super) fn cut(data: Bytes) -> Body {
-        Body { data: Some(data), rows: None, ending: Ending::Cut { flushed: false } }
+        Body { data: Some(data), rows: None, pause: None, ending: Ending::Cut { flushed: false } }
     }
 }
 
@@ -83,6 +96,16 @@ impl hyper::body::Body for Body {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let body = &mut *self;
+        if let (Some((waiting, pause)), Some(data)) = (&mut body.pause, &mut body.data) {
+            ready!(waiting.as_mut().poll(cx));
+            waiting.as_mut().reset(Instant::now() + *pause);
+            let byte = data.split_to(1);
+            if data.is_empty() {
+                body.data = None;
+            }
+            return Poll::Ready(Some(Ok(Frame::data(byte))));
+        }
         if let Some(data) = self.data.take() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }

@@ -26,6 +26,10 @@ pub enum Fault {
     Body(Bytes),
     /// The right status and headers, but the connection closes after this many bytes of the body.
     Truncate(usize),
+    /// The right answer, one byte at a time with a pause after each.
+    Drip(Duration),
+    /// 307 to this URL.
+    Redirect(String),
     /// The right answer, said to be this old.
     LastContact(Duration),
     /// The right answer from a server that knows no leader.

@@ -47,7 +47,12 @@ pub(super) async fn respond(
             tokio::time::sleep(*delay).await;
             shared.backend.answer(&request)
         }
-        Some(Fault::Truncate(_) | Fault::LastContact(_) | Fault::NoLeader) | None => {
+        Some(Fault::Redirect(url)) => {
+            let mut answer = Answer::error(StatusCode::TEMPORARY_REDIRECT, "");
+            answer.headers.extend(HeaderValue::from_str(url).ok().map(|url| (header::LOCATION, url)));
+            answer
+        }
+        Some(Fault::Truncate(_) | Fault::Drip(_) | Fault::LastContact(_) | Fault::NoLeader) | None => {
             shared.backend.answer(&request)
         }
     };
@@ -57,8 +62,7 @@ pub(super) async fn respond(
         _ => {}
     }
     compress(&shared, &request, &mut answer);
-    let cut = if let Some(Fault::Truncate(bytes)) = fault { Some(bytes) } else { None };
-    Ok(response(answer, cut))
+    Ok(response(answer, fault))
 }
 
 fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
@@ -82,11 +86,12 @@ fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
     }
 }
 
-fn response(answer: Answer, cut: Option<usize>) -> hyper::Response<Body> {
+fn response(answer: Answer, fault: Option<Fault>) -> hyper::Response<Body> {
     let Answer { status, mut headers, body, rows } = answer;
-    let body = match cut {
+    let body = match fault {
         _ if let Some(rows) = rows => Body::rows(rows, headers.contains_key(header::CONTENT_ENCODING)),
-        Some(bytes) if bytes < body.len() => {
+        Some(Fault::Drip(pause)) => Body::dripping(body, pause),
+        Some(Fault::Truncate(bytes)) if bytes < body.len() => {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             Body::cut(body.slice(..bytes))
         }

@@ -1,0 +1,61 @@
+//! What is asked, and what the headers of an answer tell.
+
+use std::time::Duration;
+
+use super::endpoint::Endpoint;
+
+/// What is asked: an endpoint, its path, and parameters beside those that go with every request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub(super) endpoint: Endpoint,
+    pub(super) path: String,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) once: bool,
+}
+
+impl Request {
+    /// A request for a path below the address, such as `/v1/jobs`.
+    pub fn new(endpoint: Endpoint, path: impl Into<String>) -> Self {
+        Self { endpoint, path: path.into(), query: Vec::new(), timeout: None, once: false }
+    }
+
+    /// Makes an ID a part of a path: whatever is not plainly allowed there, a slash too, is percent-encoded.
+    pub fn escape(id: &str) -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        id.bytes()
+            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .collect()
+    }
+
+    /// Adds a parameter.
+    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// Makes this a question that a server only passes on, to one of its clients: it is given up earlier than
+    /// others, and a failure says nothing of the server, so it is asked once and of this server alone.
+    pub fn passed_on_within(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self.once = true;
+        self
+    }
+}
+
+/// What the headers of an answer tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// How long ago the answering server last heard its leader: the age that a stale read may have.
+    pub last_contact: Option<Duration>,
+    /// The Raft index of what was read: it grows whenever anything of it changes, and is the same on all servers.
+    /// Of several answers it is none.
+    pub index: Option<u64>,
+}
+
+impl Meta {
+    /// The older of two answers.
+    pub fn or_older(self, other: Self) -> Self {
+        Self { last_contact: self.last_contact.max(other.last_contact), index: None }
+    }
+}

@@ -1,0 +1,65 @@
+//! Several addresses, and which of them is asked.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::connections::Connections;
+
+/// How long another address than the first is asked before the first one is looked at again.
+const LOOK_AFTER: Duration = Duration::from_secs(60);
+
+/// The addresses in the order that the user gave: the first is preferred, and the next is asked when one fails.
+pub(super) struct Servers {
+    all: Vec<Connections>,
+    current: AtomicUsize,
+    /// When the first address failed, or was last looked at.
+    looked: Mutex<Instant>,
+}
+
+impl Servers {
+    pub(super) fn new(all: Vec<Connections>) -> Self {
+        Self { all, current: AtomicUsize::new(0), looked: Mutex::new(Instant::now()) }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The one to ask, and its position.
+    pub(super) fn current(&self) -> (usize, &Connections) {
+        let position = self.current.load(Ordering::Relaxed) % self.all.len();
+        (position, &self.all[position])
+    }
+
+    /// Whoever comes next asks the next one, unless somebody moved on already.
+    pub(super) fn failed(&self, position: usize) {
+        let next = (position + 1) % self.all.len();
+        let moved = self.current.compare_exchange(position, next, Ordering::Relaxed, Ordering::Relaxed);
+        if moved.is_ok() && position == 0 {
+            *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
+    }
+
+    /// The first one, if another is asked now and it is time to look whether the first is well again. One caller at a
+    /// time is told.
+    pub(super) fn first_to_look_at(&self) -> Option<&Connections> {
+        if self.current().0 == 0 {
+            return None;
+        }
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.elapsed() < LOOK_AFTER {
+            return None;
+        }
+        *looked = Instant::now();
+        self.all.first()
+    }
+
+    /// The first one is well again.
+    pub(super) fn return_to_first(&self) {
+        self.current.store(0, Ordering::Relaxed);
+    }
+}
