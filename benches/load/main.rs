@@ -1,5 +1,6 @@
 //! The release binary against clusters of each size, and beside it what serde_json and a static server need for the
-//! same bytes, in one run. `cargo bench --bench load -- S M` runs some sizes only.
+//! same bytes, in one run. `cargo bench --bench load -- S M` runs some sizes only, and
+//! `--quick` fewer refreshes: enough to see that it works.
 //!
 //! CPU is what the system counted for the exporter's process, never wall time; the simulated Nomad runs in a process
 //! of its own, so that nothing of its cost is counted.
@@ -65,10 +66,11 @@ struct Row {
 
 #[expect(clippy::print_stdout, reason = "the table is what the benchmark is for")]
 fn main() {
+    let quick = std::env::args().any(|arg| arg == "--quick");
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let is_wanted =
         |size: &Size| wanted.is_empty() || wanted.iter().any(|name| name.eq_ignore_ascii_case(size.name()));
-    let rows: Vec<Row> = Size::ALL.into_iter().filter(is_wanted).map(measure).collect();
+    let rows: Vec<Row> = Size::ALL.into_iter().filter(is_wanted).map(|size| measure(size, quick)).collect();
     print!("| what |");
     rows.iter().for_each(|row| print!(" {} |", row.size.name()));
     print!("\n|---|");
@@ -107,18 +109,18 @@ fn line(rows: &[Row], what: &str, value: fn(&Row) -> String) {
 }
 
 #[expect(clippy::print_stderr, reason = "it takes minutes, and somebody waits")]
-fn measure(size: Size) -> Row {
+fn measure(size: Size, quick: bool) -> Row {
     eprintln!("measuring {}", size.name());
     let nomad = Nomad::start(size, &[]);
     let lists = marks::Lists::new(Load::new(size, 1));
     let (skim, decode) = (lists.skim(), lists.decode());
 
-    let live = cost(&nomad, &LIVE_OFF, "allocations", size);
+    let live = cost(&nomad, &LIVE_OFF, "allocations", size, quick);
     let zipped = [&LIVE_OFF[..], &["--nomad.accept-encoding", "gzip"]].concat();
-    let zipped = cost(&nomad, &zipped, "allocations", size);
-    let quiet = cost(&Nomad::start(size, &["--quiet"]), &LIVE_OFF, "allocations", size);
-    let old = cost(&Nomad::start(size, &["--dead-factor", "10"]), &LIVE_OFF, "allocations", size);
-    let history = cost(&nomad, &HISTORY_OFF, "jobs", size);
+    let zipped = cost(&nomad, &zipped, "allocations", size, quick);
+    let quiet = cost(&Nomad::start(size, &["--quiet"]), &LIVE_OFF, "allocations", size, quick);
+    let old = cost(&Nomad::start(size, &["--dead-factor", "10"]), &LIVE_OFF, "allocations", size, quick);
+    let history = cost(&nomad, &HISTORY_OFF, "jobs", size, quick);
 
     let started = Instant::now();
     let exporter = Exporter::start(&nomad, &[]);
@@ -170,8 +172,9 @@ struct Cost {
 }
 
 /// The mean cost of several refreshes, rendering for one scraper included.
-fn cost(nomad: &Nomad, off: &[&str], endpoint: &str, size: Size) -> Cost {
+fn cost(nomad: &Nomad, off: &[&str], endpoint: &str, size: Size, quick: bool) -> Cost {
     let (interval, refreshes) = match size {
+        Size::S | Size::M if quick => ("1s", 3.0),
         Size::S | Size::M => ("1s", 15.0),
         Size::L => ("4s", 4.0),
         Size::C2M => ("20s", 2.0),

@@ -13,6 +13,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 
 use super::Settings;
 use super::content::Published;
@@ -21,6 +22,8 @@ use super::routes::Routes;
 /// How long a connection may stay without a complete request head. It also bounds how long one is kept open
 /// between scrapes, so it is longer than the usual scrape interval of a minute.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long a scraper may take nothing of its answer: one that never reads does not hold its connection for ever.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long scrapes in flight may take when the exporter stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait after a failed accept: most often the process has run out of file descriptors.
@@ -125,12 +128,62 @@ async fn accept(
 
 async fn connection(stream: TcpStream, routes: Arc<Routes>, permit: OwnedSemaphorePermit, watcher: Watcher) {
     let service = service_fn(async |request| Ok::<_, Infallible>(routes.answer(&request).await));
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended badly");
     }
     drop(permit);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::exposition::Rendered;
+    use crate::metrics::{Own, Selection};
+    use crate::snapshot::{AllocationCounts, Sections, Snapshot};
+    use crate::web::Content;
+
+    /// More than the buffers of a socket pair hold.
+    fn large() -> Published {
+        let mut counts = AllocationCounts::default();
+        for number in 0..5_000 {
+            counts.by_namespace.entry(format!("{number}-{}", "x".repeat(200))).or_default();
+        }
+        let sections = Sections { finished_allocations: Some(Arc::new(counts)), ..Sections::default() };
+        let snapshot = Arc::new(Snapshot { taken_at: SystemTime::UNIX_EPOCH, sources: Vec::new(), sections });
+        let metrics = Rendered::new(snapshot.clone(), Own::default(), Selection::default(), None);
+        watch::channel(Arc::new(Content::new(metrics, snapshot))).1
+    }
+
+    #[tokio::test]
+    async fn a_scraper_that_never_reads_loses_its_connection() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let settings =
+            Settings { listen: vec![address], telemetry_path: "/metrics".to_owned(), max_connections: 1 };
+        let listener = Listener::bind(settings).await.unwrap();
+        let address = listener.addresses()[0];
+        tokio::spawn(listener.serve(large(), std::future::pending()));
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        silent.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        // Until it is written to, in this world's time.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::pause();
+        tokio::time::advance(WRITE_TIMEOUT).await;
+        tokio::time::resume();
+
+        // The only permit is free again.
+        let mut next = TcpStream::connect(address).await.unwrap();
+        next.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let answered = tokio::time::timeout(Duration::from_secs(5), next.readable()).await;
+        assert!(answered.is_ok(), "the connection of the silent one is still held");
+    }
 }

@@ -14,6 +14,7 @@ mod bad_input;
 mod cardinality;
 mod cli;
 mod demand;
+mod deploy;
 mod every_family;
 mod families;
 mod formats;
