@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nomad_simulator::{Fault, Simulator};
 
+use crate::support::collect::collect;
 use crate::support::exposition::Exposition;
 use crate::support::process::{Exporter, wait_until};
 use crate::support::recordings;
@@ -120,8 +121,59 @@ async fn only_get_is_sent_to_nomad() {
         assert_eq!(request.method, "GET", "{request:?}");
         assert!(request.path.starts_with("/v1/"), "{request:?}");
         assert!(request.query.contains("stale=true"), "{request:?}");
-        assert_eq!(request.accept_encoding.as_deref(), Some("gzip"), "{request:?}");
+        assert_eq!(request.accept_encoding, None, "{request:?}");
     }
+}
+
+/// Nomad compresses for this very word alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn gzip_is_asked_for_where_it_is_wanted() {
+    let simulator = recordings::replay("2.0.5").await;
+    let shown = collect(&simulator.url(), &["--nomad.accept-encoding", "gzip"]).await;
+    assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
+    let requests = simulator.requests();
+    assert!(requests.len() > 10);
+    assert!(requests.iter().all(|request| request.accept_encoding.as_deref() == Some("gzip")));
+}
+
+/// Whatever goes wrong, and however much is logged, the token stays inside.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_is_nowhere_to_be_seen() {
+    const TOKEN: &str = "2b778dd9-f5f1-6f29-b4b4-9a5fa948757a";
+    let simulator = recordings::replay("2.0.5").await;
+    simulator.faults().set("/v1/nodes", Fault::Status { code: 403, body: "Permission denied".into() });
+    simulator.faults().set("/v1/evaluations", Fault::Body("<html>".into()));
+    simulator.faults().set("/v1/deployments", Fault::Close);
+    let nomad = simulator.url();
+    blocking(move || {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, TOKEN).unwrap();
+        let arguments = ["--log.level", "trace", "--nomad.token-file", file.to_str().unwrap()];
+        let mut exporter = Exporter::start(&nomad, &[&QUICK[..], &arguments].concat());
+        wait_until(SOON, "a refresh", || {
+            let source = [("source", "jobs")];
+            metrics(&exporter.url).value("nomad_exporter_source_up", &source) == Some(1.0)
+        });
+        exporter.wait_for_log("source=nodes", SOON);
+        let mut seen = String::new();
+        for path in ["/", "/metrics", "/-/ready", "/-/healthy", "/nowhere"] {
+            let (head, body) = ask(&exporter.url, "GET", path, "");
+            seen.push_str(&head);
+            seen.push_str(&String::from_utf8(body).unwrap());
+        }
+        exporter.signal("TERM");
+        assert!(exporter.wait(SOON).success());
+        seen.push_str(&exporter.log());
+        // What is at hand to be seen: trace logging, and the reason of a refusal.
+        assert!(seen.contains("TRACE") || seen.contains("level=trace"), "{seen}");
+        assert!(seen.contains("reason=forbidden"), "{seen}");
+        assert!(!seen.contains(TOKEN), "the token was shown");
+        assert!(!seen.contains(&TOKEN[..13]), "a part of the token was shown");
+    })
+    .await;
+    let tokens: Vec<_> = simulator.requests().into_iter().map(|request| request.token).collect();
+    assert!(tokens.iter().all(|token| token.as_deref() == Some(TOKEN)), "it was sent with every request");
 }
 
 #[tokio::test(flavor = "multi_thread")]
