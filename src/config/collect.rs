@@ -22,15 +22,15 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
             "every source is switched off; leave at least one on",
         ));
     }
-    let interval = positive("--collect.interval", args.collect_interval)?;
-    let history_interval = positive("--collect.history-interval", args.collect_history_interval)?;
+    let interval = positive("--collect.interval", args.collect.interval)?;
+    let history_interval = positive("--collect.history-interval", args.collect.history_interval)?;
     if history_interval < interval {
         let problem =
             "it is shorter than --collect.interval; history is read at most as often as what is live";
         return Err(ConfigError::new("--collect.history-interval", problem));
     }
-    let client_interval = positive("--collect.client-interval", args.collect_client_interval)?;
-    let history_duty_cycle = args.collect_history_duty_cycle;
+    let client_interval = positive("--collect.client-interval", args.collect.client_interval)?;
+    let history_duty_cycle = args.collect.history_duty_cycle;
     if !(history_duty_cycle > 0.0 && history_duty_cycle <= 1.0) {
         let problem = "it is a share of the time: more than 0 and at most 1, such as 0.05";
         return Err(ConfigError::new("--collect.history-duty-cycle", problem));
@@ -42,24 +42,24 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         history_duty_cycle,
         client_interval,
         client_spread: client_interval.mul_f64(CLIENT_SPREAD),
-        max_age_intervals: args.collect_max_age_intervals,
+        max_age_intervals: args.collect.max_age_intervals,
         namespaces: namespaces(args, env),
-        pending_jobs: args.collect_pending_jobs.into(),
-        job_types: job_types(&args.collect_job_types)?,
-        max_jobs: args.collect_max_jobs,
-        max_specifications: args.collect_max_specifications,
-        client_timeout: positive("--collect.client-timeout", args.collect_client_timeout)?,
-        client_concurrency: args.collect_client_concurrency.into(),
+        pending_jobs: args.collect.pending_jobs.into(),
+        job_types: job_types(&args.collect.job_types)?,
+        max_jobs: args.collect.max_jobs,
+        max_specifications: args.collect.max_specifications,
+        client_timeout: positive("--collect.client-timeout", args.collect.client_timeout)?,
+        client_concurrency: args.collect.client_concurrency.into(),
         usage: UsageSettings {
-            jobs: job_patterns(&args.collect_usage_jobs)?,
-            max_allocations: args.collect_max_usage_allocations,
+            jobs: job_patterns(&args.collect.usage_jobs)?,
+            max_allocations: args.collect.max_usage_allocations,
         },
     })
 }
 
 /// The namespaces to read, each once; `*` among them means all.
 fn namespaces(args: &Args, env: Env<'_>) -> Vec<String> {
-    let mut namespaces = args.nomad_namespace.clone();
+    let mut namespaces = args.nomad.namespace.clone();
     if namespaces.is_empty() {
         namespaces.extend(env("NOMAD_NAMESPACE"));
     }

@@ -17,7 +17,7 @@ pub struct Log {
 
 impl From<&Args> for Log {
     fn from(args: &Args) -> Self {
-        Self { level: args.log_level, format: args.log_format }
+        Self { level: args.log.level, format: args.log.format }
     }
 }
 

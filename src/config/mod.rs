@@ -7,7 +7,10 @@ mod log;
 mod nomad;
 mod web;
 
-pub use args::{Args, Command, LogFormat, parse};
+pub use args::{
+    AcceptEncoding, Args, CollectArgs, Command, LogArgs, LogFormat, LogLevel, MetricsArgs, NomadArgs,
+    WebArgs, parse,
+};
 pub use log::Log;
 
 use crate::metrics::{Selection, SelectionError};
@@ -63,7 +66,7 @@ impl Config {
 fn selection(args: &Args) -> Result<Selection, ConfigError> {
     let refuse = |flag| move |error: SelectionError| ConfigError::new(flag, error.to_string());
     // Each flag is tried alone, so that an error names the right one.
-    Selection::new(&args.metrics_allow, &[], 0).map_err(refuse("--metrics.allow"))?;
-    Selection::new(&args.metrics_allow, &args.metrics_deny, args.metrics_max_series_per_family)
+    Selection::new(&args.metrics.allow, &[], 0).map_err(refuse("--metrics.allow"))?;
+    Selection::new(&args.metrics.allow, &args.metrics.deny, args.metrics.max_series_per_family)
         .map_err(refuse("--metrics.deny"))
 }

@@ -9,7 +9,7 @@ use crate::nomad::{Address, Compression, Settings, Tls, Token};
 const DEFAULT_ADDRESS: &str = "http://127.0.0.1:4646";
 
 pub(super) fn settings(args: Args, env: Env<'_>) -> Result<Settings, ConfigError> {
-    if args.nomad_timeout.is_zero() {
+    if args.nomad.timeout.is_zero() {
         return Err(ConfigError::new(
             "--nomad.timeout",
             "no answer comes within 0 s; give a duration such as 10s",
@@ -20,16 +20,16 @@ pub(super) fn settings(args: Args, env: Env<'_>) -> Result<Settings, ConfigError
         token: token(&args, env)?,
         http_auth: env("NOMAD_HTTP_AUTH").map(SecretString::from),
         tls: tls(&args, env)?,
-        region: args.nomad_region.or_else(|| env("NOMAD_REGION")),
-        timeout: args.nomad_timeout,
-        allow_stale: args.nomad_allow_stale,
-        max_last_contact: Some(args.nomad_max_last_contact).filter(|limit| !limit.is_zero()),
-        max_connections: args.nomad_max_connections.into(),
-        compression: match args.nomad_accept_encoding {
+        region: args.nomad.region.or_else(|| env("NOMAD_REGION")),
+        timeout: args.nomad.timeout,
+        allow_stale: args.nomad.allow_stale,
+        max_last_contact: Some(args.nomad.max_last_contact).filter(|limit| !limit.is_zero()),
+        max_connections: args.nomad.max_connections.into(),
+        compression: match args.nomad.accept_encoding {
             AcceptEncoding::Identity => Compression::Identity,
             AcceptEncoding::Gzip => Compression::Gzip,
         },
-        max_list_bytes: args.nomad_max_list_bytes,
+        max_list_bytes: args.nomad.max_list_bytes,
     })
 }
 
@@ -37,15 +37,15 @@ fn addresses(args: &Args, env: Env<'_>) -> Result<Vec<Address>, ConfigError> {
     let parse = |setting: &str, address: &str| {
         address.parse::<Address>().map_err(|error| ConfigError::new(setting, error.to_string()))
     };
-    if !args.nomad_address.is_empty() {
-        return args.nomad_address.iter().map(|address| parse("--nomad.address", address)).collect();
+    if !args.nomad.address.is_empty() {
+        return args.nomad.address.iter().map(|address| parse("--nomad.address", address)).collect();
     }
     let of_env = env("NOMAD_ADDR");
     Ok(vec![parse("NOMAD_ADDR", of_env.as_deref().unwrap_or(DEFAULT_ADDRESS))?])
 }
 
 fn token(args: &Args, env: Env<'_>) -> Result<Token, ConfigError> {
-    if let Some(path) = &args.nomad_token_file {
+    if let Some(path) = &args.nomad.token_file {
         return Token::file(path.clone()).map_err(|error| {
             let problem =
                 format!("cannot read {}: {error}; give a file that holds the token", path.display());
@@ -62,12 +62,12 @@ fn token(args: &Args, env: Env<'_>) -> Result<Token, ConfigError> {
 fn tls(args: &Args, env: Env<'_>) -> Result<Tls, ConfigError> {
     let path = |flag: &Option<_>, name: &str| flag.clone().or_else(|| env(name).map(Into::into));
     let tls = Tls {
-        ca_file: path(&args.nomad_ca_file, "NOMAD_CACERT"),
-        ca_path: path(&args.nomad_ca_path, "NOMAD_CAPATH"),
-        client_cert: path(&args.nomad_client_cert, "NOMAD_CLIENT_CERT"),
-        client_key: path(&args.nomad_client_key, "NOMAD_CLIENT_KEY"),
-        server_name: args.nomad_tls_server_name.clone().or_else(|| env("NOMAD_TLS_SERVER_NAME")),
-        skip_verify: args.nomad_tls_skip_verify || skip_verify(env)?,
+        ca_file: path(&args.nomad.ca_file, "NOMAD_CACERT"),
+        ca_path: path(&args.nomad.ca_path, "NOMAD_CAPATH"),
+        client_cert: path(&args.nomad.client_cert, "NOMAD_CLIENT_CERT"),
+        client_key: path(&args.nomad.client_key, "NOMAD_CLIENT_KEY"),
+        server_name: args.nomad.tls_server_name.clone().or_else(|| env("NOMAD_TLS_SERVER_NAME")),
+        skip_verify: args.nomad.tls_skip_verify || skip_verify(env)?,
     };
     if tls.client_cert.is_some() != tls.client_key.is_some() {
         let problem =

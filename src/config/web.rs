@@ -6,7 +6,7 @@ use super::{Args, ConfigError};
 use crate::web::Settings;
 
 pub(super) fn settings(args: &Args) -> Result<Settings, ConfigError> {
-    let path = &args.web_telemetry_path;
+    let path = &args.web.telemetry_path;
     if !path.starts_with('/') || path.contains(['?', '#']) || path.contains(char::is_whitespace) {
         let problem = format!("`{path}` is not a path; give one such as /metrics");
         return Err(ConfigError::new("--web.telemetry-path", problem));
@@ -15,11 +15,11 @@ pub(super) fn settings(args: &Args) -> Result<Settings, ConfigError> {
         let problem = format!("`{path}` is taken by the exporter's own pages; give another");
         return Err(ConfigError::new("--web.telemetry-path", problem));
     }
-    let addresses = args.web_listen_address.iter().map(|address| listen_address(address));
+    let addresses = args.web.listen_address.iter().map(|address| listen_address(address));
     Ok(Settings {
         listen: addresses.collect::<Result<Vec<_>, _>>()?.concat(),
         telemetry_path: path.clone(),
-        max_connections: args.web_max_connections.into(),
+        max_connections: args.web.max_connections.into(),
     })
 }
 

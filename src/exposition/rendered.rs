@@ -109,6 +109,14 @@ impl Rendered {
     }
 }
 
+#[cfg(test)]
+impl Rendered {
+    /// Everything there is to show of a snapshot, by an exporter that has done nothing yet.
+    pub(crate) fn of(snapshot: Arc<Snapshot>, previous: Option<&Self>) -> Self {
+        Self::new(snapshot, Own::default(), Selection::default(), previous)
+    }
+}
+
 /// Every variant, in the order of [`Rendered::variants`].
 const ALL: [(Format, Encoding); 4] = [
     (Format::Text, Encoding::Identity),
@@ -140,7 +148,7 @@ mod tests {
     fn rendered(previous: Option<&Rendered>) -> Rendered {
         let snapshot =
             Snapshot { taken_at: SystemTime::UNIX_EPOCH, sources: Vec::new(), sections: Sections::default() };
-        Rendered::new(Arc::new(snapshot), Own::default(), Selection::default(), previous)
+        Rendered::of(Arc::new(snapshot), previous)
     }
 
     #[test]

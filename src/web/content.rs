@@ -38,3 +38,20 @@ impl Content {
 
 /// The newest content, replaced whole by whoever renders and read by every request.
 pub type Published = watch::Receiver<Arc<Content>>;
+
+#[cfg(test)]
+impl Content {
+    /// What is served of a cluster of these namespaces.
+    pub(super) fn of_namespaces(names: impl Iterator<Item = String>) -> Published {
+        use crate::snapshot::{AllocationCounts, Sections};
+
+        let mut counts = AllocationCounts::default();
+        for name in names {
+            counts.by_namespace.entry(name).or_default();
+        }
+        let sections = Sections { finished_allocations: Some(Arc::new(counts)), ..Sections::default() };
+        let taken_at = std::time::SystemTime::UNIX_EPOCH;
+        let snapshot = Arc::new(Snapshot { taken_at, sources: Vec::new(), sections });
+        watch::channel(Arc::new(Self::new(Rendered::of(snapshot.clone(), None), snapshot))).1
+    }
+}

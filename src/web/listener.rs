@@ -142,26 +142,14 @@ async fn connection(stream: TcpStream, routes: Arc<Routes>, permit: OwnedSemapho
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use tokio::io::AsyncWriteExt;
 
     use super::*;
-    use crate::exposition::Rendered;
-    use crate::metrics::{Own, Selection};
-    use crate::snapshot::{AllocationCounts, Sections, Snapshot};
     use crate::web::Content;
 
     /// More than the buffers of a socket pair hold.
     fn large() -> Published {
-        let mut counts = AllocationCounts::default();
-        for number in 0..5_000 {
-            counts.by_namespace.entry(format!("{number}-{}", "x".repeat(200))).or_default();
-        }
-        let sections = Sections { finished_allocations: Some(Arc::new(counts)), ..Sections::default() };
-        let snapshot = Arc::new(Snapshot { taken_at: SystemTime::UNIX_EPOCH, sources: Vec::new(), sections });
-        let metrics = Rendered::new(snapshot.clone(), Own::default(), Selection::default(), None);
-        watch::channel(Arc::new(Content::new(metrics, snapshot))).1
+        Content::of_namespaces((0..5_000).map(|number| format!("{number}-{}", "x".repeat(200))))
     }
 
     #[tokio::test]

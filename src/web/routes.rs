@@ -116,28 +116,14 @@ fn respond(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::time::SystemTime;
-
     use allocation_counter::measure;
-    use tokio::sync::watch;
 
     use super::*;
-    use crate::exposition::Rendered;
-    use crate::metrics::{Own, Selection};
-    use crate::snapshot::{AllocationCounts, Sections, Snapshot};
     use crate::web::Content;
 
     /// Routes over a cluster of so many namespaces, after a first scrape.
     fn scraped(namespaces: usize, request: &Request<()>) -> Routes {
-        let mut counts = AllocationCounts::default();
-        for number in 0..namespaces {
-            counts.by_namespace.entry(format!("namespace-{number}")).or_default();
-        }
-        let sections = Sections { finished_allocations: Some(Arc::new(counts)), ..Sections::default() };
-        let snapshot = Arc::new(Snapshot { taken_at: SystemTime::UNIX_EPOCH, sources: Vec::new(), sections });
-        let metrics = Rendered::new(snapshot.clone(), Own::default(), Selection::default(), None);
-        let (_, content) = watch::channel(Arc::new(Content::new(metrics, snapshot)));
+        let content = Content::of_namespaces((0..namespaces).map(|number| format!("namespace-{number}")));
         let routes = Routes::new(content, "/metrics");
         assert_eq!(block_on(routes.answer(request)).status(), StatusCode::OK);
         routes

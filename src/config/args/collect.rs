@@ -1,0 +1,122 @@
+//! What to collect and how often, as typed.
+
+use std::time::Duration;
+
+use clap::Args;
+
+/// What to collect and how often, as typed.
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// How often live sources are read
+    #[arg(
+        long = "collect.interval",
+        env = "NOMAD_EXPORTER_COLLECT_INTERVAL",
+        value_name = "DURATION",
+        global = true
+    )]
+    #[arg(default_value = "15s", value_parser = humantime::parse_duration, help_heading = "Collection")]
+    pub interval: Duration,
+
+    /// How often history sources (dead jobs, terminal allocations) are read
+    #[arg(long = "collect.history-interval", env = "NOMAD_EXPORTER_COLLECT_HISTORY_INTERVAL", global = true)]
+    #[arg(value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(help_heading = "Collection")]
+    pub history_interval: Duration,
+
+    /// What share of the time one history source may be read. One whose refresh takes long is read less often
+    #[arg(
+        long = "collect.history-duty-cycle",
+        env = "NOMAD_EXPORTER_COLLECT_HISTORY_DUTY_CYCLE",
+        value_name = "RATIO"
+    )]
+    #[arg(global = true, default_value = "0.05", help_heading = "Collection")]
+    pub history_duty_cycle: f64,
+
+    /// How often clients are asked for their hosts and allocations; the requests are spread over this time
+    #[arg(long = "collect.client-interval", env = "NOMAD_EXPORTER_COLLECT_CLIENT_INTERVAL", global = true)]
+    #[arg(value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(help_heading = "Collection")]
+    pub client_interval: Duration,
+
+    /// After how many intervals without success a source's data is withdrawn
+    #[arg(
+        long = "collect.max-age-intervals",
+        env = "NOMAD_EXPORTER_COLLECT_MAX_AGE_INTERVALS",
+        global = true
+    )]
+    #[arg(value_name = "N", default_value = "4", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(help_heading = "Collection")]
+    pub max_age_intervals: u32,
+
+    /// How many of the oldest pending jobs are named
+    #[arg(
+        long = "collect.pending-jobs",
+        env = "NOMAD_EXPORTER_COLLECT_PENDING_JOBS",
+        value_name = "N",
+        global = true
+    )]
+    #[arg(default_value = "20", value_parser = clap::value_parser!(u16).range(0..=1000), help_heading = "Collection")]
+    pub pending_jobs: u16,
+
+    /// Types of the jobs that have series of their own: service, batch, system, sysbatch. With batch there are
+    /// series for each build that lives
+    #[arg(
+        long = "collect.job-types",
+        env = "NOMAD_EXPORTER_COLLECT_JOB_TYPES",
+        value_name = "TYPES",
+        global = true
+    )]
+    #[arg(value_delimiter = ',', default_value = "service,system", help_heading = "Collection")]
+    pub job_types: Vec<String>,
+
+    /// How many jobs have series of their own at most
+    #[arg(
+        long = "collect.max-jobs",
+        env = "NOMAD_EXPORTER_COLLECT_MAX_JOBS",
+        value_name = "N",
+        global = true
+    )]
+    #[arg(default_value = "2000", help_heading = "Collection")]
+    pub max_jobs: usize,
+
+    /// How many job specifications are read in one refresh at most, to tell what queued instances ask for
+    #[arg(
+        long = "collect.max-specifications",
+        env = "NOMAD_EXPORTER_COLLECT_MAX_SPECIFICATIONS",
+        value_name = "N"
+    )]
+    #[arg(global = true, default_value = "200", help_heading = "Collection")]
+    pub max_specifications: usize,
+
+    /// How long one client may take to answer for its host or an allocation
+    #[arg(long = "collect.client-timeout", env = "NOMAD_EXPORTER_COLLECT_CLIENT_TIMEOUT", global = true)]
+    #[arg(value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
+    #[arg(help_heading = "Collection")]
+    pub client_timeout: Duration,
+
+    /// How many clients are asked at once
+    #[arg(
+        long = "collect.client-concurrency",
+        env = "NOMAD_EXPORTER_COLLECT_CLIENT_CONCURRENCY",
+        value_name = "N"
+    )]
+    #[arg(global = true, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=90))]
+    #[arg(help_heading = "Collection")]
+    pub client_concurrency: u16,
+
+    /// Jobs whose allocations' usage is read, as a regular expression on the whole job ID; repeat it for several
+    /// [default: all]
+    #[arg(
+        long = "collect.usage-jobs",
+        env = "NOMAD_EXPORTER_COLLECT_USAGE_JOBS",
+        value_name = "REGEX",
+        global = true
+    )]
+    #[arg(help_heading = "Collection")]
+    pub usage_jobs: Vec<String>,
+
+    /// How many allocations' usage is read at most
+    #[arg(long = "collect.max-usage-allocations", env = "NOMAD_EXPORTER_COLLECT_MAX_USAGE_ALLOCATIONS")]
+    #[arg(global = true, value_name = "N", default_value = "500", help_heading = "Collection")]
+    pub max_usage_allocations: usize,
+}

@@ -1,0 +1,41 @@
+//! How to log, as typed.
+
+use clap::{Args, ValueEnum};
+
+/// How to log, as typed.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// What to log
+    #[arg(long = "log.level", env = "NOMAD_EXPORTER_LOG_LEVEL", value_name = "LEVEL", global = true)]
+    #[arg(default_value = "info", help_heading = "Log")]
+    pub level: LogLevel,
+
+    /// How to log; the log goes to stderr
+    #[arg(long = "log.format", env = "NOMAD_EXPORTER_LOG_FORMAT", value_name = "FORMAT", global = true)]
+    #[arg(default_value = "logfmt", help_heading = "Log")]
+    pub format: LogFormat,
+}
+
+/// How much to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What does not work.
+    Error,
+    /// And what may stop working.
+    Warn,
+    /// And changes of state.
+    Info,
+    /// And every single failure.
+    Debug,
+    /// And what libraries do.
+    Trace,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// key=value pairs.
+    Logfmt,
+    /// One JSON object a line.
+    Json,
+}

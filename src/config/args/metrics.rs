@@ -1,0 +1,22 @@
+//! Which families to expose, as typed.
+
+use clap::Args;
+
+/// Which families to expose, as typed.
+#[derive(Debug, Args)]
+pub struct MetricsArgs {
+    /// Families to expose, as names or regular expressions on whole names; repeat it for several [default: all]
+    #[arg(long = "metrics.allow", env = "NOMAD_EXPORTER_METRICS_ALLOW", value_name = "REGEX", global = true)]
+    #[arg(value_delimiter = ',', help_heading = "Metrics")]
+    pub allow: Vec<String>,
+
+    /// Families not to expose, in the same way
+    #[arg(long = "metrics.deny", env = "NOMAD_EXPORTER_METRICS_DENY", value_name = "REGEX", global = true)]
+    #[arg(value_delimiter = ',', help_heading = "Metrics")]
+    pub deny: Vec<String>,
+
+    /// Series of one family at most; what is cut is counted in nomad_exporter_series_dropped
+    #[arg(long = "metrics.max-series-per-family", env = "NOMAD_EXPORTER_METRICS_MAX_SERIES_PER_FAMILY")]
+    #[arg(global = true, value_name = "N", default_value = "200000", help_heading = "Metrics")]
+    pub max_series_per_family: usize,
+}

@@ -1,0 +1,133 @@
+//! Arguments as typed.
+
+mod collect;
+mod command;
+mod log;
+mod metrics;
+mod nomad;
+mod web;
+
+pub use collect::CollectArgs;
+pub use command::Command;
+pub use log::{LogArgs, LogFormat, LogLevel};
+pub use metrics::MetricsArgs;
+pub use nomad::{AcceptEncoding, NomadArgs};
+pub use web::WebArgs;
+
+use std::ffi::OsString;
+
+use clap::builder::BoolishValueParser;
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
+
+use crate::collect::SOURCES;
+
+/// Prometheus exporter for the state of a HashiCorp Nomad cluster: jobs, backlog, nodes and drains.
+///
+/// Without a command it serves. Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN, NOMAD_REGION, NOMAD_NAMESPACE,
+/// NOMAD_CACERT, NOMAD_CAPATH, NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY, NOMAD_TLS_SERVER_NAME, NOMAD_SKIP_VERIFY,
+/// NOMAD_HTTP_AUTH) apply where no flag is given.
+#[derive(Debug, Parser)]
+#[command(name = "nomad-exporter", version, max_term_width = 110)]
+pub struct Args {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// How to ask Nomad, as typed.
+    #[command(flatten)]
+    pub nomad: NomadArgs,
+    /// What to collect and how often, as typed.
+    #[command(flatten)]
+    pub collect: CollectArgs,
+    /// Which families to expose, as typed.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
+    /// How to serve, as typed.
+    #[command(flatten)]
+    pub web: WebArgs,
+    /// How to log, as typed.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// Names of the sources that are on; each has a flag of its own.
+    #[arg(skip)]
+    pub sources: Vec<&'static str>,
+}
+
+/// Parses a command line; its first item is the program's name.
+pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Args, clap::Error> {
+    let mut matches = command().try_get_matches_from(line)?;
+    let sources =
+        SOURCES.iter().filter(|source| is_on(&matches, source.name)).map(|source| source.name).collect();
+    Ok(Args { sources, ..Args::from_arg_matches_mut(&mut matches)? })
+}
+
+/// The command line, with two flags for each source.
+fn command() -> clap::Command {
+    let flags = SOURCES.iter().flat_map(|source| {
+        let on = Arg::new(on_flag(source.name))
+            .long(on_flag(source.name))
+            .env(format!("NOMAD_EXPORTER_COLLECTOR_{}", source.name.to_uppercase()))
+            .value_name("BOOL")
+            .help(format!("Read {}", source.help))
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_value(if source.default_on { "true" } else { "false" })
+            .default_missing_value("true")
+            .value_parser(BoolishValueParser::new());
+        let off = Arg::new(off_flag(source.name))
+            .long(off_flag(source.name))
+            .action(ArgAction::SetTrue)
+            .help(format!("Do not read {}", source.help))
+            .hide_short_help(true);
+        [on, off]
+    });
+    Args::command().args(flags.map(|flag| flag.global(true).help_heading("Sources")))
+}
+
+fn on_flag(source: &str) -> String {
+    format!("collector.{source}")
+}
+
+fn off_flag(source: &str) -> String {
+    format!("no-collector.{source}")
+}
+
+fn is_on(matches: &ArgMatches, source: &str) -> bool {
+    let on = matches.get_one::<bool>(&on_flag(source)).copied().unwrap_or_default();
+    on && !matches.get_flag(&off_flag(source))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn sources_are_switched_by_flags() {
+        let names = |line: &[&str]| parse(line).unwrap().sources;
+        let default = SOURCES.iter().filter(|source| source.default_on).count();
+        assert_eq!(names(&["nomad-exporter"]).len(), default);
+        let some =
+            names(&["nomad-exporter", "--no-collector.drains", "--collector.host_stats=false", "check"]);
+        assert_eq!(some.len(), default - 2);
+        assert!(!some.contains(&"drains") && !some.contains(&"host_stats"));
+        assert!(names(&["nomad-exporter", "--collector.allocation_usage"]).contains(&"allocation_usage"));
+    }
+
+    #[test]
+    fn flags_may_stand_before_or_behind_the_command() {
+        for line in [
+            ["nomad-exporter", "--nomad.timeout", "3s", "check"],
+            ["nomad-exporter", "check", "--nomad.timeout", "3s"],
+        ] {
+            assert_eq!(parse(line).unwrap().nomad.timeout, Duration::from_secs(3));
+        }
+        assert!(parse(["nomad-exporter", "--nomad.timeout", "soon"]).is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! How to ask Nomad, as typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, ValueEnum};
+
+/// How to ask Nomad, as typed.
+#[derive(Debug, Args)]
+pub struct NomadArgs {
+    /// Address of a Nomad agent: http://HOST:PORT, https://HOST:PORT or unix:///PATH. Repeat it to name others
+    /// that are asked when one fails [default: http://127.0.0.1:4646]
+    #[arg(long = "nomad.address", env = "NOMAD_EXPORTER_NOMAD_ADDRESS", value_name = "URL", global = true)]
+    #[arg(value_delimiter = ',', help_heading = "Nomad")]
+    pub address: Vec<String>,
+
+    /// File with the ACL token; read again when it changes. NOMAD_TOKEN gives the token itself
+    #[arg(
+        long = "nomad.token-file",
+        env = "NOMAD_EXPORTER_NOMAD_TOKEN_FILE",
+        value_name = "FILE",
+        global = true
+    )]
+    #[arg(help_heading = "Nomad")]
+    pub token_file: Option<PathBuf>,
+
+    /// How long an answer of Nomad may take to begin, and how long it may pause
+    #[arg(
+        long = "nomad.timeout",
+        env = "NOMAD_EXPORTER_NOMAD_TIMEOUT",
+        value_name = "DURATION",
+        global = true
+    )]
+    #[arg(default_value = "10s", value_parser = humantime::parse_duration, help_heading = "Nomad")]
+    pub timeout: Duration,
+
+    /// Region to ask about [default: the agent's own]
+    #[arg(long = "nomad.region", env = "NOMAD_EXPORTER_NOMAD_REGION", value_name = "NAME", global = true)]
+    #[arg(help_heading = "Nomad")]
+    pub region: Option<String>,
+
+    /// Namespace to ask about; repeat it for several [default: * (all)]
+    #[arg(
+        long = "nomad.namespace",
+        env = "NOMAD_EXPORTER_NOMAD_NAMESPACE",
+        value_name = "NAME",
+        global = true
+    )]
+    #[arg(value_delimiter = ',', help_heading = "Nomad")]
+    pub namespace: Vec<String>,
+
+    /// Let any server answer and not only the leader
+    #[arg(
+        long = "nomad.allow-stale",
+        env = "NOMAD_EXPORTER_NOMAD_ALLOW_STALE",
+        value_name = "BOOL",
+        global = true
+    )]
+    #[arg(default_value = "true", default_missing_value = "true", num_args = 0..=1, require_equals = true)]
+    #[arg(action = ArgAction::Set, value_parser = BoolishValueParser::new(), help_heading = "Nomad")]
+    pub allow_stale: bool,
+
+    /// Refuse answers of a server that knows no leader or has not heard it for longer; 0s takes any
+    #[arg(long = "nomad.max-last-contact", env = "NOMAD_EXPORTER_NOMAD_MAX_LAST_CONTACT")]
+    #[arg(value_name = "DURATION", global = true, default_value = "30s")]
+    #[arg(value_parser = humantime::parse_duration, help_heading = "Nomad")]
+    pub max_last_contact: Duration,
+
+    /// Requests in flight at most; Nomad allows 100 connections from one address
+    #[arg(long = "nomad.max-connections", env = "NOMAD_EXPORTER_NOMAD_MAX_CONNECTIONS", value_name = "N")]
+    #[arg(global = true, default_value = "16", value_parser = clap::value_parser!(u16).range(1..=90))]
+    #[arg(help_heading = "Nomad")]
+    pub max_connections: u16,
+
+    /// How Nomad sends its answers: gzip asks CPU time of it to save bytes on a slow or metered link
+    #[arg(long = "nomad.accept-encoding", env = "NOMAD_EXPORTER_NOMAD_ACCEPT_ENCODING", value_enum)]
+    #[arg(value_name = "ENCODING", global = true, default_value = "identity", help_heading = "Nomad")]
+    pub accept_encoding: AcceptEncoding,
+
+    /// Bytes of one list of Nomad at most, after decompression
+    #[arg(long = "nomad.max-list-bytes", env = "NOMAD_EXPORTER_NOMAD_MAX_LIST_BYTES", value_name = "BYTES")]
+    #[arg(global = true, default_value = "8589934592", help_heading = "Nomad")]
+    pub max_list_bytes: u64,
+
+    /// Trust the authorities in this PEM file instead of the system's
+    #[arg(long = "nomad.ca-file", env = "NOMAD_EXPORTER_NOMAD_CA_FILE", value_name = "FILE", global = true)]
+    #[arg(help_heading = "Nomad")]
+    pub ca_file: Option<PathBuf>,
+
+    /// Trust the authorities in the PEM files of this directory instead of the system's
+    #[arg(long = "nomad.ca-path", env = "NOMAD_EXPORTER_NOMAD_CA_PATH", value_name = "DIR", global = true)]
+    #[arg(help_heading = "Nomad")]
+    pub ca_path: Option<PathBuf>,
+
+    /// Certificate to show to Nomad, PEM
+    #[arg(
+        long = "nomad.client-cert",
+        env = "NOMAD_EXPORTER_NOMAD_CLIENT_CERT",
+        value_name = "FILE",
+        global = true
+    )]
+    #[arg(help_heading = "Nomad")]
+    pub client_cert: Option<PathBuf>,
+
+    /// Its private key, PEM
+    #[arg(
+        long = "nomad.client-key",
+        env = "NOMAD_EXPORTER_NOMAD_CLIENT_KEY",
+        value_name = "FILE",
+        global = true
+    )]
+    #[arg(help_heading = "Nomad")]
+    pub client_key: Option<PathBuf>,
+
+    /// Name to expect in Nomad's certificate, such as server.global.nomad [default: the address's host]
+    #[arg(long = "nomad.tls-server-name", env = "NOMAD_EXPORTER_NOMAD_TLS_SERVER_NAME", value_name = "NAME")]
+    #[arg(global = true, help_heading = "Nomad")]
+    pub tls_server_name: Option<String>,
+
+    /// Accept any certificate of Nomad: whoever stands between can read the token
+    #[arg(long = "nomad.tls-skip-verify", env = "NOMAD_EXPORTER_NOMAD_TLS_SKIP_VERIFY", global = true)]
+    #[arg(action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Nomad")]
+    pub tls_skip_verify: bool,
+}
+
+/// How Nomad sends its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AcceptEncoding {
+    /// As they are.
+    Identity,
+    /// Compressed.
+    Gzip,
+}
