@@ -127,6 +127,19 @@ pub(super) const FAMILIES: &[Family] = &[
             }
         },
     },
+    Family {
+        name: "nomad_exporter_samples_with_shortened_labels",
+        help: "Samples in this exposition of which a label value was longer than --metrics.max-label-length, by family. \
+               The value ends in `…` and a checksum.",
+        kind: Kind::Gauge,
+        labels: &["family"],
+        sources: &[],
+        emit: |_, out| {
+            for (family, count) in out.shortened_so_far() {
+                out.add_count(&[family], count);
+            }
+        },
+    },
     // Must be the last of all: it counts what stands before it.
     Family {
         name: "nomad_exporter_series",

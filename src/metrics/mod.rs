@@ -20,7 +20,7 @@ mod usage;
 
 pub use family::{Family, Kind, View};
 pub use own::{Own, OwnMetrics};
-pub use selection::{Selection, SelectionError};
+pub use selection::{Limits, Selection, SelectionError};
 pub use sink::{Exposition, Part, Samples, Sink};
 
 /// A subject and its families, in the order of the exposition.

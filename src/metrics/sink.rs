@@ -1,6 +1,8 @@
 //! The only way to a sample.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::SystemTime;
 
 use super::family::Family;
@@ -33,12 +35,13 @@ pub struct Sink<'w> {
     selection: &'w Selection,
     series: u64,
     dropped: BTreeMap<&'static str, u64>,
+    shortened: BTreeMap<&'static str, u64>,
 }
 
 impl<'w> Sink<'w> {
     /// A sink that writes the selected families in this format.
     pub fn new(format: &'w mut dyn Exposition, selection: &'w Selection) -> Self {
-        Self { format, selection, series: 0, dropped: BTreeMap::new() }
+        Self { format, selection, series: 0, dropped: BTreeMap::new(), shortened: BTreeMap::new() }
     }
 
     /// Which families are exposed.
@@ -127,9 +130,14 @@ impl Samples<'_, '_> {
         self.sink.dropped.clone()
     }
 
+    /// How many samples have shortened labels so far, by family.
+    pub(super) fn shortened_so_far(&self) -> BTreeMap<&'static str, u64> {
+        self.sink.shortened.clone()
+    }
+
     /// Whether the cap leaves room for so many series more.
     fn admit(&mut self, series: usize) -> bool {
-        if self.count + series > self.sink.selection.max_series_per_family {
+        if self.count + series > self.sink.selection.limits.series_per_family {
             self.drop_by_cap(series as u64);
             return false;
         }
@@ -143,6 +151,42 @@ impl Samples<'_, '_> {
 
     fn write(&mut self, part: Part, labels: &[&str], value: f64) {
         debug_assert_eq!(labels.len(), self.family.labels.len(), "{}: labels", self.family.name);
-        self.sink.format.sample(self.family, part, labels, value);
+        let limit = self.sink.selection.limits.label_length;
+        if labels.iter().all(|label| label.len() <= limit) {
+            return self.sink.format.sample(self.family, part, labels, value);
+        }
+        *self.sink.shortened.entry(self.family.name).or_default() += 1;
+        let shortened: Vec<_> = labels.iter().map(|label| shortened(label, limit)).collect();
+        let labels: Vec<&str> = shortened.iter().map(Cow::as_ref).collect();
+        self.sink.format.sample(self.family, part, &labels, value);
+    }
+}
+
+/// A label value within its limit: its beginning, a mark, and a checksum of all of it, so that two long names that
+/// begin alike stay two series.
+fn shortened(label: &str, limit: usize) -> Cow<'_, str> {
+    if label.len() <= limit {
+        return Cow::Borrowed(label);
+    }
+    let mut hasher = DefaultHasher::new();
+    label.hash(&mut hasher);
+    let ending = format!("…{:016x}", hasher.finish());
+    let kept = label.floor_char_boundary(limit.saturating_sub(ending.len()));
+    Cow::Owned(format!("{}{ending}", &label[..kept]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_labels_are_shortened_between_letters_and_stay_apart() {
+        assert_eq!(shortened("short", 32), "short");
+        let (one, other) = (format!("{}1", "é".repeat(100)), format!("{}2", "é".repeat(100)));
+        let (one, other) = (shortened(&one, 32), shortened(&other, 32));
+        assert_ne!(one, other);
+        for cut in [one, other] {
+            assert!(cut.len() <= 32 && cut.starts_with("éééééé…"), "{cut}");
+        }
     }
 }
