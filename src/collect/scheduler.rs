@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::context::Context;
 use super::report::{self, FetchError};
@@ -58,7 +58,7 @@ async fn keep_fresh(source: &'static Source, context: Arc<Context>, beat: Beat) 
         let now = Instant::now();
         // A refresh that outlasts its interval still leaves Nomad a moment's rest.
         let rested = now + interval / 10;
-        let next = match result {
+        let next = match &result {
             Ok(()) => {
                 retries = self::retries(interval);
                 match source.interval_after(now - started, &context.settings) {
@@ -69,7 +69,14 @@ async fn keep_fresh(source: &'static Source, context: Arc<Context>, beat: Beat) 
             // From its beginning, or one that waited in vain would put off the next.
             Err(_) => rested.max(started + retries.next().unwrap_or(interval)),
         };
-        sleep_until(next).await;
+        match result {
+            // What it builds on may be back sooner.
+            Err(FetchError::Needs(source)) => {
+                sleep_until(rested).await;
+                drop(timeout_at(next, context.store.answers(source)).await);
+            }
+            Ok(()) | Err(_) => sleep_until(next).await,
+        }
     }
 }
 

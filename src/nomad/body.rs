@@ -27,16 +27,22 @@ enum Content {
     Gzip(Box<MultiGzDecoder<Chunks>>),
 }
 
-/// A body and the sender that feeds it. The body ends when the sender is dropped; whether it ended well is for
-/// the feeding side to say.
-pub(super) fn channel(is_gzip: bool, limit: u64, meter: Arc<Meter>) -> (mpsc::Sender<Bytes>, Body) {
+/// A body as it is sent and the sender that feeds it. The body ends when the sender is dropped; whether it ended well
+/// is for the feeding side to say.
+pub(super) fn channel() -> (mpsc::Sender<Bytes>, Chunks) {
     let (sender, chunks) = mpsc::channel(CHUNKS_IN_FLIGHT);
-    let chunks = Chunks { chunks, current: Bytes::new() };
-    let content = match is_gzip {
-        true => Content::Gzip(Box::new(MultiGzDecoder::new(chunks))),
-        false => Content::Plain(chunks),
-    };
-    (sender, Body { content, limit, meter })
+    (sender, Chunks { chunks, current: Bytes::new() })
+}
+
+impl Body {
+    /// Waits for the first bytes of what is compressed.
+    pub(super) fn new(chunks: Chunks, is_gzip: bool, limit: u64, meter: Arc<Meter>) -> Self {
+        let content = match is_gzip {
+            true => Content::Gzip(Box::new(MultiGzDecoder::new(chunks))),
+            false => Content::Plain(chunks),
+        };
+        Self { content, limit, meter }
+    }
 }
 
 impl Read for Body {
@@ -78,7 +84,7 @@ impl Meter {
 }
 
 /// The body as it is sent.
-struct Chunks {
+pub(super) struct Chunks {
     chunks: mpsc::Receiver<Bytes>,
     current: Bytes,
 }

@@ -164,8 +164,10 @@ impl Client {
             return Ok((None, meta));
         }
         let (limit, flag) = self.cap(request);
-        let (feed, body) = body::channel(body::is_gzip(&response), limit, meter.clone());
-        let decoding = tokio::task::spawn_blocking(move || decode(body));
+        let (feed, chunks) = body::channel();
+        let (is_gzip, counted) = (body::is_gzip(&response), meter.clone());
+        let decoding =
+            tokio::task::spawn_blocking(move || decode(Body::new(chunks, is_gzip, limit, counted)));
         let fed = self.feed(server, request, response, feed).await;
         // A panicking decoder is a bug; the request then fails like an answer that cannot be read.
         let decoded = decoding
