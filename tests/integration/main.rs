@@ -17,6 +17,7 @@ mod demand;
 mod deploy;
 mod every_family;
 mod families;
+mod faults;
 mod formats;
 mod goldens;
 mod ledger;
