@@ -34,7 +34,7 @@ pub(super) const QUICK: [&str; 12] = [
 const GRACE: Duration = Duration::from_millis(1500);
 pub(super) const SOON: Duration = Duration::from_secs(20);
 /// Connections to Nomad that may be kept open for the next requests (--nomad.max-connections).
-const POOLED: usize = 16;
+pub(super) const POOLED: usize = 16;
 /// What one fault may add to the memory in use for good, and for a while: pools and buffers, not answers.
 const GROWTH_KIB: u64 = 24 << 10;
 const PEAK_GROWTH_KIB: u64 = 64 << 10;
@@ -285,7 +285,7 @@ impl Watched {
 }
 
 /// Sockets of an exporter that asks and answers nobody: one that listens, and three by which signals come.
-const BASE_SOCKETS: usize = 4;
+pub(super) const BASE_SOCKETS: usize = 4;
 
 /// Whether every source answers.
 pub(super) fn is_well(shown: &Exposition) -> bool {
