@@ -308,3 +308,25 @@ async fn what_a_cap_cuts_is_counted() {
     assert_eq!(shown.value("nomad_exporter_series", &[]), Some(shown.samples().len() as f64));
     assert!(collector.snapshot().is_up());
 }
+
+/// Names without end are shortened, stay apart, and are counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn label_values_have_a_length() {
+    let name = |ending| format!("{}{ending}", "n".repeat(64 << 10));
+    let body = serde_json::json!([
+        {"ID": "a", "Name": name("1"), "Status": "ready"},
+        {"ID": "b", "Name": name("2"), "Status": "ready"},
+    ]);
+    let simulator = recordings::replay("2.0.5").await;
+    simulator.faults().set("/v1/nodes", Fault::Body(body.to_string().into()));
+    let collector = Collector::new(&simulator.url(), &["--metrics.max-label-length", "64"]);
+    collector.refresh().await;
+    assert!(collector.text().len() < 200 << 10, "{} bytes", collector.text().len());
+    let shown = collector.exposition();
+    let names: std::collections::BTreeSet<&str> =
+        shown.find("nomad_node_info", &[]).map(|sample| sample.labels["node"].as_str()).collect();
+    assert_eq!(names.len(), 2);
+    assert!(names.iter().all(|name| name.len() == 64 && name.contains('…')), "{names:?}");
+    let shortened = [("family", "nomad_node_info")];
+    assert_eq!(shown.value("nomad_exporter_samples_with_shortened_labels", &shortened), Some(2.0));
+}

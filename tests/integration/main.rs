@@ -29,4 +29,5 @@ mod scheduling;
 mod serving;
 mod status_page;
 mod support;
+mod task_api;
 mod tls;

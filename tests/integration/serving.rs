@@ -7,7 +7,7 @@ use std::time::Duration;
 use nomad_simulator::{Fault, Simulator};
 
 use crate::support::collect::collect;
-use crate::support::process::{Exporter, wait_until};
+use crate::support::process::{Exporter, exporter as exporter_command, run, wait_until};
 use crate::support::recordings;
 use crate::support::scrape::{ask, metrics, status};
 
@@ -144,6 +144,15 @@ async fn the_token_is_nowhere_to_be_seen() {
         exporter.signal("TERM");
         assert!(exporter.wait(SOON).success());
         seen.push_str(&exporter.log());
+        for arguments in [&["check", "--nomad.address", &nomad][..], &["--collect.interval", "0s"]] {
+            let token_file = ["--nomad.token-file", file.to_str().unwrap()];
+            let (_, stdout, stderr) = run(exporter_command(&[arguments, &token_file].concat()));
+            seen.push_str(&stdout);
+            seen.push_str(&stderr);
+        }
+        let mut of_env = exporter_command(&["--nomad.address", "http://me:pass@nomad"]);
+        of_env.env("NOMAD_TOKEN", TOKEN);
+        seen.push_str(&run(of_env).2);
         // What is at hand to be seen: trace logging, and the reason of a refusal.
         assert!(seen.contains("TRACE") || seen.contains("level=trace"), "{seen}");
         assert!(seen.contains("reason=forbidden"), "{seen}");
