@@ -34,6 +34,8 @@ pub enum Fault {
     LastContact(Duration),
     /// The right answer from a server that knows no leader.
     NoLeader,
+    /// The right answer, said to be of this index: a server that was built anew counts from the beginning.
+    Index(u64),
 }
 
 /// The faults in force, by the path they begin with.
