@@ -1,18 +1,28 @@
 //! What the program can do, one file a command.
 
 mod check;
+mod find;
 mod metrics;
+mod node;
 mod publish;
 mod serve;
+mod terminal;
 
+use std::io::ErrorKind;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::collect::Context;
+use crate::collect::{self, Context};
 use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
 use crate::metrics::OwnMetrics;
-use crate::nomad::{Client, ClientError, OnRequest};
+use crate::nomad::{self, Client, ClientError, OnRequest};
 use crate::web::BindError;
+
+pub use find::FindError;
+
+/// The user has to ask for something else.
+const USAGE: u8 = 2;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +37,12 @@ pub enum Error {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Nomad did not give what it was asked for.
+    #[error("{}", .0.sentence())]
+    Nomad(Box<nomad::Error>),
+    /// What the user named is not to be found, or not plain.
+    #[error(transparent)]
+    Find(#[from] FindError),
     /// The exporter's own counters clash.
     #[error("cannot set up the exporter's own metrics")]
     OwnMetrics(#[from] prometheus::Error),
@@ -38,28 +54,62 @@ pub enum Error {
     Signals(#[source] std::io::Error),
 }
 
-impl Error {
-    /// Whether the user has to ask for something else.
-    pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Client(_))
+impl From<nomad::Error> for Error {
+    fn from(error: nomad::Error) -> Self {
+        Self::Nomad(Box::new(error))
     }
 }
 
-/// Does what the arguments say. Returns whether it went well.
-pub async fn run(args: Args) -> Result<bool, Error> {
-    let (command, log) = (args.command, Log::from(&args));
+impl Error {
+    /// The exit code: 2 where the user has to ask for something else, and else 1.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) | Self::Client(_) => ExitCode::from(USAGE),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// What a command that asks Nomad is given.
+struct Session {
+    client: Client,
+    /// What to collect, and in which namespaces to look.
+    #[allow(dead_code, reason = "the commands that use it follow")]
+    settings: collect::Settings,
+}
+
+impl Session {
+    fn new(config: Config) -> Result<Self, Error> {
+        let on_request: OnRequest = Arc::new(|_| {});
+        Ok(Self { client: Client::new(config.nomad, on_request)?, settings: config.collect })
+    }
+}
+
+/// Does what the arguments say.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    match run_command(args).await {
+        // Whoever read the output has seen enough of it.
+        Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        result => result,
+    }
+}
+
+async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
+    let (command, log) = (args.command.take(), Log::from(&args));
     if let Some(Command::Metrics) = command {
-        return metrics::run().map(|()| true);
+        return metrics::run().map(|()| ExitCode::SUCCESS);
     }
     let config = Config::new(args, &process_env)?;
-    match command {
+    let done = match command {
         None => {
             log.start();
-            serve::run(config).await.map(|()| true)
+            serve::run(config).await
         }
-        Some(Command::Check) => check::run(config).await,
+        Some(Command::Check) => return check::run(config).await,
+        Some(Command::Node(args)) => node::run(&Session::new(config)?, &args).await,
         Some(Command::Metrics) => unreachable!("it was handled above"),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Puts together what collects.

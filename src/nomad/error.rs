@@ -170,6 +170,19 @@ impl Error {
         }
     }
 
+    /// The error and its cause as one sentence, with what to do about a refusal.
+    pub fn sentence(&self) -> String {
+        // What lies between is how libraries are layered; the last cause is what happened.
+        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        match (causes.last(), self) {
+            (Some(cause), _) => format!("{self}: {cause}"),
+            (None, Self::Status { status: 401 | 403, endpoint, .. }) => {
+                format!("{self}; the token's policy must grant {}", endpoint.capability())
+            }
+            (None, _) => self.to_string(),
+        }
+    }
+
     /// Whether asking again at once, or another server, may help: the connection failed, Nomad shed load, or it
     /// is between leaders or cut off from its own. An answer that was refused or cannot be read will not get better.
     pub(super) fn is_transient(&self) -> bool {

@@ -8,7 +8,7 @@ mod nomad;
 mod web;
 
 pub use collect::CollectArgs;
-pub use command::Command;
+pub use command::{Command, NodeArgs, NodeChoice, ShowArgs};
 pub use log::{LogArgs, LogFormat, LogLevel};
 pub use metrics::MetricsArgs;
 pub use nomad::{AcceptEncoding, NomadArgs};
@@ -61,6 +61,14 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
     Ok(Args { sources, ..Args::from_arg_matches_mut(&mut matches)? })
 }
 
+/// Commands that ask nothing of Nomad.
+const OFFLINE: [&str; 1] = ["metrics"];
+/// Of the flags that all commands have, those that their help shows.
+const SHOWN: [&str; 5] = ["address", "token_file", "region", "namespace", "timeout"];
+/// The end of a command's help.
+const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and every other flag that \
+                    nomad-exporter --help tells of work here too.";
+
 /// The command line, with two flags for each source.
 fn command() -> clap::Command {
     let flags = SOURCES.iter().flat_map(|source| {
@@ -81,7 +89,20 @@ fn command() -> clap::Command {
             .hide_short_help(true);
         [on, off]
     });
-    Args::command().args(flags.map(|flag| flag.global(true).help_heading("Sources")))
+    let command = Args::command().args(flags.map(|flag| flag.global(true).help_heading("Sources")));
+    let flags: Vec<Arg> = command.get_arguments().filter(|flag| flag.is_global_set()).cloned().collect();
+    command.mut_subcommands(|command| with_terse_help(command, &flags))
+}
+
+/// A command has all flags, but its help is one screen.
+fn with_terse_help(command: clap::Command, flags: &[Arg]) -> clap::Command {
+    let asks = !OFFLINE.contains(&command.get_name());
+    let flags = flags.iter().cloned().map(|flag| match asks && SHOWN.contains(&flag.get_id().as_str()) {
+        true => flag.hide_env(true).hide_default_value(true),
+        false => flag.hide(true),
+    });
+    let command = command.args(flags);
+    if asks { command.after_help(MORE) } else { command }
 }
 
 fn on_flag(source: &str) -> String {

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::format;
+use crate::human;
 use crate::snapshot::{self, Drain, Host, LiveAllocations, Node, NodeLoad, Pool, Share, Snapshot};
-use crate::terms::{BlockReason, ByTerm, JobStatus, JobType, NodeState, Term};
+use crate::terms::{ByTerm, JobStatus, JobType, NodeState, Term};
 
 /// Rows of one table at most: a page is for looking at.
 const MAX_ROWS: usize = 200;
@@ -72,28 +72,12 @@ pub(super) fn pending(snapshot: &Snapshot) -> Markup {
                 tr {
                     td.name { (job.id) }
                     td { (job.namespace) }
-                    td { (format::ago(snapshot.taken_at, job.submitted)) }
-                    td { @match reason(&job.namespace, &job.id) { Some(reason) => (explain(reason)), None => "?" } }
+                    td { (human::ago(snapshot.taken_at, job.submitted)) }
+                    td { @match reason(&job.namespace, &job.id) { Some(reason) => (human::reason(reason)), None => "?" } }
                 }
             }
         },
     )
-}
-
-/// A reason in words.
-fn explain(reason: BlockReason) -> &'static str {
-    match reason {
-        BlockReason::Quota => "a quota is used up",
-        BlockReason::NoNodes => "no node takes work",
-        BlockReason::Device => "no free device",
-        BlockReason::Cores => "no free cores",
-        BlockReason::Memory => "not enough memory",
-        BlockReason::Cpu => "not enough CPU",
-        BlockReason::Disk => "not enough disk",
-        BlockReason::Network => "no free port or network",
-        BlockReason::Constraint => "no node meets its constraints",
-        BlockReason::Other => "not told",
-    }
 }
 
 /// What each node pool has and what waits for it.
@@ -118,8 +102,8 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
                 tr {
                     td.name { @if name.is_empty() { "(none)" } @else { (name) } }
                     td { (pool.active_nodes) @if pool.other_nodes > 0 { span.muted { " of " (pool.active_nodes + pool.other_nodes) } } }
-                    td { (promised(&pool.cpu, format::hertz)) }
-                    td { (promised(&pool.memory, format::bytes)) }
+                    td { (promised(&pool.cpu, human::hertz)) }
+                    td { (promised(&pool.memory, human::bytes)) }
                     td { (pool.queued) }
                     td { (asked(pool, sized)) }
                     td {
@@ -140,7 +124,7 @@ fn asked(pool: &Pool, sized: bool) -> Markup {
     let something = pool.cpu.asked > 0.0 || pool.memory.asked > 0.0;
     html! {
         @if sized && (something || pool.unsized_instances == 0) {
-            (format::hertz(pool.cpu.asked)) ", " (format::bytes(pool.memory.asked))
+            (human::hertz(pool.cpu.asked)) ", " (human::bytes(pool.memory.asked))
             @if pool.unsized_instances > 0 { span.muted { " and more" } }
         } @else {
             span.muted { "not known" }
@@ -176,7 +160,7 @@ pub(super) fn drains(snapshot: &Snapshot) -> Markup {
                 tr {
                     td.name { (node.name) }
                     td { (since(snapshot, node, drain)) }
-                    td { @if let Some(deadline) = drain.and_then(|drain| drain.deadline) { (format::until(snapshot.taken_at, deadline)) } }
+                    td { @if let Some(deadline) = drain.and_then(|drain| drain.deadline) { (human::until(snapshot.taken_at, deadline)) } }
                     td { (remaining(node, drain, allocations)) }
                     td { @if *drained { span.good { "safe to terminate" } } @else { "wait" } }
                 }
@@ -187,7 +171,7 @@ pub(super) fn drains(snapshot: &Snapshot) -> Markup {
 
 fn since(snapshot: &Snapshot, node: &Node, drain: Option<Drain>) -> String {
     let started = drain.and_then(|drain| drain.started).or(node.last_drain.and_then(|drain| drain.started));
-    started.map_or_else(String::new, |started| format::ago(snapshot.taken_at, started))
+    started.map_or_else(String::new, |started| human::ago(snapshot.taken_at, started))
 }
 
 fn remaining(node: &Node, drain: Option<Drain>, allocations: &LiveAllocations) -> String {
@@ -248,8 +232,7 @@ fn of_host(host: Option<&Host>, part: fn(&Host) -> Option<f64>, all: Option<f64>
 }
 
 fn share_bar(part: f64, all: f64) -> Markup {
-    let percent = if all > 0.0 { 100.0 * part / all } else { 0.0 };
-    bar(part, all, &format!("{percent:.0} %"))
+    bar(part, all, &human::percent(part, all))
 }
 
 /// A part of a whole, as a bar with its text.
@@ -288,7 +271,7 @@ pub(super) fn sources(snapshot: &Snapshot) -> Markup {
                             (Some(false), false) => span.bad { "down, withdrawn" },
                         }
                     }
-                    td { @if let Some(last) = source.last_success { (format::ago(snapshot.taken_at, last)) " ago" } @else { "never" } }
+                    td { @if let Some(last) = source.last_success { (human::ago(snapshot.taken_at, last)) " ago" } @else { "never" } }
                     td { @if let Some(objects) = source.objects { (objects) } }
                 }
             }
