@@ -29,6 +29,7 @@ mod usage;
 
 pub use context::{Context, Settings, UsageSettings};
 pub use observers::{Completions, Placements};
+pub use reasons::block_reason;
 pub use report::FetchError;
 pub use scheduler::{refresh, run};
 pub use sources::{Clock, SOURCES, Source, source};

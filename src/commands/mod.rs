@@ -1,7 +1,10 @@
 //! What the program can do, one file a command.
 
 mod check;
+mod drain;
 mod find;
+mod live;
+mod logs;
 mod metrics;
 mod node;
 mod publish;
@@ -11,7 +14,7 @@ mod terminal;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::collect::{self, Context};
 use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
@@ -20,6 +23,7 @@ use crate::nomad::{self, Client, ClientError, OnRequest};
 use crate::web::BindError;
 
 pub use find::FindError;
+pub use logs::LogsError;
 
 /// The user has to ask for something else.
 const USAGE: u8 = 2;
@@ -43,9 +47,20 @@ pub enum Error {
     /// What the user named is not to be found, or not plain.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// There is no log to show, or it is not plain which.
+    #[error(transparent)]
+    Logs(#[from] LogsError),
     /// The exporter's own counters clash.
     #[error("cannot set up the exporter's own metrics")]
     OwnMetrics(#[from] prometheus::Error),
+    /// A change that nobody can be asked about.
+    #[error(
+        "--yes: there is no terminal to ask at whether this is meant; give --yes, or look with --dry-run"
+    )]
+    Unconfirmed,
+    /// The terminal gives no answer.
+    #[error("cannot read the answer")]
+    Input(#[source] std::io::Error),
     /// Stdout is gone.
     #[error("cannot write to stdout")]
     Output(#[source] std::io::Error),
@@ -64,7 +79,7 @@ impl Error {
     /// The exit code: 2 where the user has to ask for something else, and else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) | Self::Client(_) => ExitCode::from(USAGE),
+            Self::Config(_) | Self::Client(_) | Self::Unconfirmed => ExitCode::from(USAGE),
             _ => ExitCode::FAILURE,
         }
     }
@@ -76,12 +91,15 @@ struct Session {
     /// What to collect, and in which namespaces to look.
     #[allow(dead_code, reason = "the commands that use it follow")]
     settings: collect::Settings,
+    /// How long an answer may take to begin.
+    timeout: Duration,
 }
 
 impl Session {
     fn new(config: Config) -> Result<Self, Error> {
         let on_request: OnRequest = Arc::new(|_| {});
-        Ok(Self { client: Client::new(config.nomad, on_request)?, settings: config.collect })
+        let timeout = config.nomad.timeout;
+        Ok(Self { timeout, client: Client::new(config.nomad, on_request)?, settings: config.collect })
     }
 }
 
@@ -106,6 +124,8 @@ async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
             serve::run(config).await
         }
         Some(Command::Check) => return check::run(config).await,
+        Some(Command::Drain(args)) => return drain::run(config, &args).await,
+        Some(Command::Logs(args)) => return logs::run(Session::new(config)?, &args).await,
         Some(Command::Node(args)) => node::run(&Session::new(config)?, &args).await,
         Some(Command::Metrics) => unreachable!("it was handled above"),
     };

@@ -62,6 +62,11 @@ impl Terminal {
         }
     }
 
+    /// The same for text that goes elsewhere in the end: as long as it is.
+    pub(super) fn unlimited(self) -> Self {
+        Self { width: None, ..self }
+    }
+
     /// The text in its tone, where there may be colour.
     pub(super) fn paint(&self, tone: Tone, text: &str) -> String {
         let style = self.style(tone);

@@ -8,8 +8,8 @@ mod nomad;
 mod web;
 
 pub use args::{
-    AcceptEncoding, Args, CollectArgs, Command, LogArgs, LogFormat, LogLevel, MetricsArgs, NodeArgs,
-    NodeChoice, NomadArgs, ShowArgs, WebArgs, parse,
+    AcceptEncoding, Args, CollectArgs, Command, Deadline, DrainArgs, LogArgs, LogFormat, LogLevel, LogsArgs,
+    MetricsArgs, NodeArgs, NodeChoice, NomadArgs, ShowArgs, WebArgs, parse,
 };
 pub use log::Log;
 

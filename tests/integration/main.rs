@@ -19,6 +19,7 @@ mod every_family;
 mod families;
 mod formats;
 mod goldens;
+mod hands;
 mod ledger;
 mod lifecycle;
 mod load;

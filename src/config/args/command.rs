@@ -2,6 +2,9 @@
 
 use clap::{Args, ColorChoice, Subcommand};
 
+use super::drain::DrainArgs;
+use super::logs::LogsArgs;
+
 /// What to do instead of serving.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
@@ -9,6 +12,10 @@ pub enum Command {
     Check,
     /// Show one client: what runs on it since when, how full it is, its drivers and its drain
     Node(NodeArgs),
+    /// Show what a job's build agent wrote: the log of its newest allocation
+    Logs(LogsArgs),
+    /// Drain a client and wait until it may be terminated; nothing else that this program does changes anything
+    Drain(DrainArgs),
     /// Print the reference of all metrics as Markdown
     Metrics,
 }

@@ -2,14 +2,18 @@
 
 mod collect;
 mod command;
+mod drain;
 mod log;
+mod logs;
 mod metrics;
 mod nomad;
 mod web;
 
 pub use collect::CollectArgs;
 pub use command::{Command, NodeArgs, NodeChoice, ShowArgs};
+pub use drain::{Deadline, DrainArgs};
 pub use log::{LogArgs, LogFormat, LogLevel};
+pub use logs::LogsArgs;
 pub use metrics::MetricsArgs;
 pub use nomad::{AcceptEncoding, NomadArgs};
 pub use web::WebArgs;
