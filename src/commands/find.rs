@@ -247,7 +247,7 @@ async fn search_jobs(
             namespace: row.namespace().to_owned(),
             id: id.to_owned(),
             status: row.status,
-            is_template: row.periodic == Some(true) || row.parameterized_job == Some(true),
+            is_template: row.template().is_some(),
         });
     };
     let ((search, _), _) = client.fetch(request, fold_rows(search, add)).await?;

@@ -2,10 +2,16 @@
 
 mod check;
 mod find;
+mod jobs;
+mod json;
+mod lines;
 mod metrics;
 mod node;
+mod nodes;
 mod publish;
 mod serve;
+mod status;
+mod table;
 mod terminal;
 
 use std::io::ErrorKind;
@@ -13,13 +19,22 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use crate::collect::{self, Context};
 use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
+use crate::human::plain;
 use crate::metrics::OwnMetrics;
-use crate::nomad::{self, Client, ClientError, OnRequest};
+use crate::nomad::{self, Client, ClientError, Endpoint, OnRequest};
+use crate::snapshot::Snapshot;
 use crate::web::BindError;
 
 pub use find::FindError;
+pub use jobs::Jobs;
+pub use node::NodeView;
+pub use nodes::NodeList;
+pub use status::Status;
+pub use terminal::Terminal;
 
 /// The user has to ask for something else.
 const USAGE: u8 = 2;
@@ -43,6 +58,9 @@ pub enum Error {
     /// What the user named is not to be found, or not plain.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// Nothing could be read.
+    #[error("nothing is known of the cluster\n{}", lines(.0))]
+    Nothing(Vec<Problem>),
     /// The exporter's own counters clash.
     #[error("cannot set up the exporter's own metrics")]
     OwnMetrics(#[from] prometheus::Error),
@@ -70,11 +88,40 @@ impl Error {
     }
 }
 
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    what: &'static str,
+    error: String,
+}
+
+impl From<&nomad::Error> for Problem {
+    fn from(error: &nomad::Error) -> Self {
+        Self { what: error.endpoint().map_or("client", Endpoint::as_str), error: error.sentence() }
+    }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("  {}", plain(&problem.error))).collect();
+    lines.join("\n")
+}
+
+/// What a snapshot lacks, each reason once.
+fn problems(snapshot: &Snapshot) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for source in &snapshot.sources {
+        let Some(error) = &source.problem else { continue };
+        if problems.iter().all(|known| known.error != *error) {
+            problems.push(Problem { what: source.name, error: error.clone() });
+        }
+    }
+    problems
+}
+
 /// What a command that asks Nomad is given.
 struct Session {
     client: Client,
     /// What to collect, and in which namespaces to look.
-    #[allow(dead_code, reason = "the commands that use it follow")]
     settings: collect::Settings,
 }
 
@@ -82,6 +129,19 @@ impl Session {
     fn new(config: Config) -> Result<Self, Error> {
         let on_request: OnRequest = Arc::new(|_| {});
         Ok(Self { client: Client::new(config.nomad, on_request)?, settings: config.collect })
+    }
+
+    /// The same in all namespaces: what lives on a client does not belong to one.
+    fn everywhere(config: Config) -> Result<Self, Error> {
+        let mut session = Self::new(config)?;
+        session.settings.namespaces = vec!["*".to_owned()];
+        Ok(session)
+    }
+
+    /// What collects these sources, as far as they are on.
+    fn context(mut self, sources: &[&str]) -> Arc<Context> {
+        self.settings.sources.retain(|source| sources.contains(source));
+        Arc::new(Context::new(self.client, self.settings, SystemTime::now))
     }
 }
 
@@ -106,7 +166,10 @@ async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
             serve::run(config).await
         }
         Some(Command::Check) => return check::run(config).await,
-        Some(Command::Node(args)) => node::run(&Session::new(config)?, &args).await,
+        Some(Command::Status(args)) => return status::run(config, &args).await,
+        Some(Command::Jobs(args)) => return jobs::run(config, &args).await,
+        Some(Command::Nodes(args)) => return nodes::run(config, &args).await,
+        Some(Command::Node(args)) => return node::run(config, &args).await,
         Some(Command::Metrics) => unreachable!("it was handled above"),
     };
     done.map(|()| ExitCode::SUCCESS)

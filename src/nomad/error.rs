@@ -154,6 +154,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// What was asked, where the error tells of one question and not of the connection.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Self::Status { endpoint, .. }
+            | Self::NoLeader { endpoint, .. }
+            | Self::Stale { endpoint, .. }
+            | Self::Decode { endpoint, .. }
+            | Self::TooLarge { endpoint, .. } => Some(*endpoint),
+            Self::Timeout { .. }
+            | Self::Crawl { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::TokenFile { .. } => None,
+        }
+    }
+
     /// The reason for metrics.
     pub fn reason(&self) -> Reason {
         match self {

@@ -10,12 +10,15 @@ mod drains;
 mod evaluations;
 mod hosts;
 mod jobs;
+mod levels;
 mod named;
 mod nodes;
 mod observed;
+mod one_node;
 mod pools;
 mod servers;
 mod source;
+mod totals;
 mod usage;
 
 use std::collections::BTreeSet;
@@ -25,16 +28,19 @@ use std::time::SystemTime;
 pub use allocations::{AllocationCounts, GroupAllocations, LiveAllocations, NodeLoad};
 pub use demand::{Ask, Demand, Queue, Queued, Specification, SpecificationKey, Specifications};
 pub use deployments::Deployments;
-pub use drains::{Drain, Drains};
+pub use drains::{Drain, DrainState, Drains, drains};
 pub use evaluations::{Evaluations, NamespaceEvaluations};
 pub use hosts::{Disk, Host, Hosts};
 pub use jobs::{AGE_BOUNDS_SECONDS, FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob};
+pub use levels::{Level, Levels};
 pub use named::{GroupCounts, JobInfo, NamedJob, NamedJobs};
 pub use nodes::{Capacity, LastDrain, Node, Nodes};
 pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDelays};
-pub use pools::{Pool, Share, pools};
+pub use one_node::{NodeAllocation, OneNode};
+pub use pools::{Missing, Pool, Share, pools};
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
 pub use source::SourceState;
+pub use totals::Totals;
 pub use usage::{AllocationUsage, Usage};
 
 /// Everything that one rendering shows.
