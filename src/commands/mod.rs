@@ -131,7 +131,8 @@ impl Session {
         Ok(Self { client: Client::new(config.nomad, on_request)?, settings: config.collect })
     }
 
-    /// The same in all namespaces: what lives on a client does not belong to one.
+    /// The same in all namespaces: a client is as full as all of them make it, and not safe to terminate while anything
+    /// lives on it.
     fn everywhere(config: Config) -> Result<Self, Error> {
         let mut session = Self::new(config)?;
         session.settings.namespaces = vec!["*".to_owned()];

@@ -34,7 +34,7 @@ const SOURCES: [&str; 10] = [
 
 /// Shows the cluster. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &StatusArgs) -> Result<ExitCode, Error> {
-    let context = Session::new(config)?.context(&SOURCES);
+    let context = Session::everywhere(config)?.context(&SOURCES);
     if args.watch {
         return watch::run(context, args).await.map(|()| ExitCode::SUCCESS);
     }

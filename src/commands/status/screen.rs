@@ -18,10 +18,10 @@ impl Status {
     pub fn screen(&self, terminal: &Terminal) -> String {
         let parts = [
             self.summary(terminal),
+            problem_lines(terminal, &self.problems),
             self.pending(terminal),
             self.pools(terminal),
             self.drains(terminal),
-            problem_lines(terminal, &self.problems),
         ];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join("\n")

@@ -66,8 +66,7 @@ const OFFLINE: [&str; 1] = ["metrics"];
 /// Of the flags that all commands have, those that their help shows.
 const SHOWN: [&str; 4] = ["address", "token_file", "region", "timeout"];
 /// And those that only some of them show.
-const SHOWN_IN: [(&str, &[&str]); 2] =
-    [("namespace", &["check", "jobs", "status"]), ("interval", &["status"])];
+const SHOWN_IN: [(&str, &[&str]); 2] = [("namespace", &["check", "jobs"]), ("interval", &["status"])];
 /// The end of a command's help.
 const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and every other flag that \
                     nomad-exporter --help tells of work here too.";

@@ -8,7 +8,7 @@ use nomad_exporter::commands::Terminal;
 
 use super::{STEERS, show, simulated};
 use crate::goldens::difference;
-use crate::support::{path, recordings, tools};
+use crate::support::{path, read, recordings, tools};
 
 /// Each command, as its golden is called and as it is typed.
 const COMMANDS: [(&str, &[&str]); 6] = [
@@ -43,6 +43,17 @@ async fn screens_look_as_they_did() {
         }
     }
     assert!(different.is_empty(), "these differ:\n{}", different.join("\n"));
+}
+
+/// The page shows what the command shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_shows_the_screen() {
+    let simulator = recordings::replay("2.0.5-drain").await;
+    let screen = show(&simulator.url(), &["status"]).await.plain(Some(80));
+    assert!(
+        read("docs/commands.md").contains(&screen),
+        "docs/commands.md shows another screen than\n{screen}"
+    );
 }
 
 /// No line is longer than the terminal is wide, as soon as it is 40 columns wide.

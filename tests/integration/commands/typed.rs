@@ -62,6 +62,7 @@ async fn the_namespace_of_the_shell_does_not_hide_what_lives_on_a_client() {
         ("jobs", &["jobs"][..], "no such job"),
         ("node", &["node", "client-1"], "build-"),
         ("nodes", &["nodes"], "      2  "),
+        ("status", &["status"], " 6 running"),
     ] {
         let mut command = exporter(&[line, &["--nomad.address", &simulator.url()]].concat());
         command.env("NOMAD_NAMESPACE", "default");
