@@ -41,7 +41,7 @@ pub(super) fn node(row: api::Node) -> Option<Node> {
         },
         cpu_total_hertz: left(has, None, NodeResources::cpu_mhz).map(hertz),
         drivers,
-        modify_index: row.modify_index.unwrap_or_default(),
+        modify_index: row.modify_index.filter(|_| is_draining(&row)).unwrap_or_default(),
         id,
         name: row.name.unwrap_or_default(),
         datacenter: row.datacenter.unwrap_or_default(),

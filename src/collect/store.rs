@@ -101,9 +101,13 @@ impl<T> Default for Slot<T> {
     }
 }
 
-impl<T> Slot<T> {
+impl<T: PartialEq> Slot<T> {
+    /// A value that is as it was stays the same one, so that whoever rendered it need not look at it again.
     fn put(&mut self, value: T, until: Instant) {
-        self.0 = Some((Arc::new(value), until));
+        match &mut self.0 {
+            Some((known, fresh_until)) if **known == value => *fresh_until = until,
+            slot => *slot = Some((Arc::new(value), until)),
+        }
     }
 
     fn renew(&mut self, until: Instant) {

@@ -1,8 +1,9 @@
 //! Families about the exporter itself.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::own;
 use super::sink::Samples;
+use super::view::View;
 use crate::snapshot::SourceState;
 
 /// Buckets of request durations, in seconds.
@@ -42,7 +43,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &[],
         sources: &[],
-        emit: |view, out| out.add(&[], f64::from(view.snapshot.is_up())),
+        emit: |view, out| out.add(&[], f64::from(view.is_up)),
     },
     Family {
         name: "nomad_exporter_source_up",
@@ -60,7 +61,7 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["source"],
         sources: &[],
         emit: |view, out| {
-            for source in &view.snapshot.sources {
+            for source in view.sources {
                 out.add_time(&[source.name], source.last_success);
             }
         },
@@ -100,7 +101,7 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &[],
         sources: &[],
         emit: |view, out| {
-            let contacts = view.snapshot.sources.iter().filter_map(|source| source.last_contact);
+            let contacts = view.sources.iter().filter_map(|source| source.last_contact);
             out.add_some(&[], contacts.max().map(|contact| contact.as_secs_f64()));
         },
     },
@@ -139,7 +140,7 @@ pub(super) const FAMILIES: &[Family] = &[
 ];
 
 fn of_source(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&SourceState) -> Option<f64>) {
-    for source in &view.snapshot.sources {
+    for source in view.sources {
         out.add_some(&[source.name], value(source));
     }
 }

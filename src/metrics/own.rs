@@ -6,9 +6,10 @@ use prometheus::proto::{Metric, MetricFamily, MetricType};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 use super::exporter::{API_BYTES, API_DURATION, API_REQUESTS, DURATION_BUCKETS};
-use super::family::View;
+
 use super::process::Process;
 use super::sink::Samples;
+use super::view::View;
 
 /// The counters and their registry.
 pub struct OwnMetrics {

@@ -2,7 +2,7 @@
 
 use regex::RegexSet;
 
-use super::families;
+use super::{Family, families};
 
 /// Series of one family at most, unless the operator says otherwise.
 const DEFAULT_MAX_SERIES_PER_FAMILY: usize = 200_000;
@@ -48,6 +48,11 @@ impl Selection {
     ) -> Result<Self, SelectionError> {
         let allow = if allow.is_empty() { None } else { Some(patterns(allow)?) };
         Ok(Self { allow, deny: patterns(deny)?, max_series_per_family })
+    }
+
+    /// The families that are exposed, in their order.
+    pub fn families(&self) -> impl Iterator<Item = &'static Family> {
+        families().filter(|family| self.selects(family.name))
     }
 
     /// Whether a family is exposed.

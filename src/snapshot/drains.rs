@@ -9,7 +9,7 @@ use super::nodes::Node;
 use crate::terms::{DrainStatus, NodeState};
 
 /// The terms of the drains that go on, by node ID.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Drains {
     /// One for each draining node.
     pub by_node: HashMap<String, Drain>,

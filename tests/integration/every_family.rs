@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use nomad_exporter::metrics::{OwnMetrics, Selection, Sink, View, emit, families};
+use nomad_exporter::metrics::{OwnMetrics, Selection, View, emit, families};
 use nomad_exporter::snapshot::*;
 use nomad_exporter::terms::{
     BlockReason, ClientStatus, DeploymentStatus, DrainStatus, JobStatus, JobType, NodeState, Outcome,
@@ -249,7 +249,7 @@ fn every_family_comes_of_a_value() {
     own.request_done("jobs", "ok", Duration::from_millis(20), 1000);
     let snapshot = Snapshot { taken_at: at(1000), sources: vec![source()], sections: sections() };
     let mut text = nomad_exporter::exposition::Text::new(Vec::new());
-    emit(&View::new(&snapshot, &own.gather()), &mut Sink::new(&mut text, &Selection::default()));
+    emit(&View::new(&snapshot, &own.gather()), &mut text, &Selection::default());
     let text = String::from_utf8(text.finish().unwrap()).unwrap();
 
     let shown = Exposition::parse(&text);
