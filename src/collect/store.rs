@@ -229,6 +229,14 @@ impl Store {
         let state = changes.wait_for(|state| state.sources.iter().all(tried)).await;
         state.expect("the sender lives in self").sections(Instant::now())
     }
+
+    /// Waits until this source answers.
+    pub(super) async fn answers(&self, source: &str) {
+        let is_up = |record: &SourceRecord| record.source == source && record.state.up == Some(true);
+        let mut changes = self.0.subscribe();
+        let state = changes.wait_for(|state| state.sources.iter().any(is_up)).await;
+        drop(state.expect("the sender lives in self"));
+    }
 }
 
 impl SourceRecord {

@@ -37,6 +37,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
     }
     Ok(Settings {
         sources: args.sources.clone(),
+        logged_changes: args.log.max_changes,
         interval,
         history_interval,
         history_duty_cycle,

@@ -13,7 +13,7 @@ pub use args::{
 };
 pub use log::Log;
 
-use crate::metrics::{Selection, SelectionError};
+use crate::metrics::{Limits, Selection, SelectionError};
 use crate::{collect as collecting, nomad as asking, web as serving};
 
 /// Everything the program runs on.
@@ -65,8 +65,11 @@ impl Config {
 
 fn selection(args: &Args) -> Result<Selection, ConfigError> {
     let refuse = |flag| move |error: SelectionError| ConfigError::new(flag, error.to_string());
+    let limits = Limits {
+        series_per_family: args.metrics.max_series_per_family,
+        label_length: usize::try_from(args.metrics.max_label_length).unwrap_or(usize::MAX),
+    };
     // Each flag is tried alone, so that an error names the right one.
-    Selection::new(&args.metrics.allow, &[], 0).map_err(refuse("--metrics.allow"))?;
-    Selection::new(&args.metrics.allow, &args.metrics.deny, args.metrics.max_series_per_family)
-        .map_err(refuse("--metrics.deny"))
+    Selection::new(&args.metrics.allow, &[], limits).map_err(refuse("--metrics.allow"))?;
+    Selection::new(&args.metrics.allow, &args.metrics.deny, limits).map_err(refuse("--metrics.deny"))
 }

@@ -30,6 +30,8 @@ pub(super) fn settings(args: Args, env: Env<'_>) -> Result<Settings, ConfigError
             AcceptEncoding::Gzip => Compression::Gzip,
         },
         max_list_bytes: args.nomad.max_list_bytes,
+        max_object_bytes: args.nomad.max_object_bytes,
+        max_compressed_bytes: args.nomad.max_compressed_bytes,
     })
 }
 

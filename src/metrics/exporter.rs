@@ -2,7 +2,7 @@
 
 use super::family::{Family, Kind};
 use super::own;
-use super::sink::Samples;
+use super::sink::{Emitted, Samples};
 use super::view::View;
 use crate::snapshot::SourceState;
 
@@ -122,11 +122,16 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["family"],
         sources: &[],
-        emit: |_, out| {
-            for (family, count) in out.dropped_so_far() {
-                out.add_count(&[family], count);
-            }
-        },
+        emit: |_, out| of_families(out, |emitted| emitted.dropped),
+    },
+    Family {
+        name: "nomad_exporter_samples_with_shortened_labels",
+        help: "Samples in this exposition of which a label value was longer than --metrics.max-label-length, by family. \
+               The value ends in `…` and a checksum.",
+        kind: Kind::Gauge,
+        labels: &["family"],
+        sources: &[],
+        emit: |_, out| of_families(out, |emitted| emitted.shortened),
     },
     // Must be the last of all: it counts what stands before it.
     Family {
@@ -138,6 +143,13 @@ pub(super) const FAMILIES: &[Family] = &[
         emit: |_, out| out.add_count(&[], out.series_so_far() + 1),
     },
 ];
+
+/// A count for each family that has any.
+fn of_families(out: &mut Samples<'_, '_>, count: fn(&Emitted) -> u64) {
+    for (family, emitted) in out.families_so_far().iter().filter(|(_, emitted)| count(emitted) > 0) {
+        out.add_count(&[family], count(emitted));
+    }
+}
 
 fn of_source(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&SourceState) -> Option<f64>) {
     for source in view.sources {

@@ -21,7 +21,7 @@ mod view;
 
 pub use family::{Family, Kind};
 pub use own::{Own, OwnMetrics};
-pub use selection::{Selection, SelectionError};
+pub use selection::{Limits, Selection, SelectionError};
 pub use sink::{Emitted, Exposition, Part, Samples, Sink};
 pub use view::{Inputs, View};
 

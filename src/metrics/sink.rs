@@ -1,6 +1,8 @@
 //! The only way to a sample.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::SystemTime;
 
 use super::family::Family;
@@ -32,20 +34,23 @@ pub enum Part {
 pub struct Sink<'s> {
     selection: &'s Selection,
     series: u64,
-    dropped: BTreeMap<&'static str, u64>,
+    by_family: BTreeMap<&'static str, Emitted>,
 }
 
 /// What became of the samples of one family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Emitted {
     series: u64,
-    dropped: u64,
+    /// Series that a cap cut.
+    pub(super) dropped: u64,
+    /// Samples of which a label value was too long.
+    pub(super) shortened: u64,
 }
 
 impl<'s> Sink<'s> {
     /// A sink for the families of a selection.
     pub fn new(selection: &'s Selection) -> Self {
-        Self { selection, series: 0, dropped: BTreeMap::new() }
+        Self { selection, series: 0, by_family: BTreeMap::new() }
     }
 
     /// Sends the samples of one family to the format.
@@ -60,9 +65,7 @@ impl<'s> Sink<'s> {
     /// Counts what was emitted before, and need not be again.
     pub fn count(&mut self, family: &'static Family, emitted: Emitted) {
         self.series += emitted.series;
-        if emitted.dropped > 0 {
-            self.dropped.insert(family.name, emitted.dropped);
-        }
+        self.by_family.insert(family.name, emitted);
     }
 }
 
@@ -74,7 +77,7 @@ pub struct Samples<'s, 'w> {
     emitted: Emitted,
 }
 
-impl Samples<'_, '_> {
+impl<'s> Samples<'s, '_> {
     /// One sample. A value that is not finite is no value: it is left out.
     pub fn add(&mut self, labels: &[&str], value: f64) {
         if value.is_finite() && self.admit(1) {
@@ -135,14 +138,14 @@ impl Samples<'_, '_> {
         self.sink.series
     }
 
-    /// What the cap cut of the families before this one.
-    pub(super) fn dropped_so_far(&self) -> BTreeMap<&'static str, u64> {
-        self.sink.dropped.clone()
+    /// What became of each family before this one.
+    pub(super) fn families_so_far(&self) -> &'s BTreeMap<&'static str, Emitted> {
+        &self.sink.by_family
     }
 
     /// Whether the cap leaves room for so many series more.
     fn admit(&mut self, series: u64) -> bool {
-        if self.emitted.series + series > self.sink.selection.max_series_per_family as u64 {
+        if self.emitted.series + series > self.sink.selection.limits.series_per_family as u64 {
             self.drop_by_cap(series);
             return false;
         }
@@ -155,6 +158,42 @@ impl Samples<'_, '_> {
 
     fn write(&mut self, part: Part, labels: &[&str], value: f64) {
         debug_assert_eq!(labels.len(), self.family.labels.len(), "{}: labels", self.family.name);
-        self.format.sample(self.family, part, labels, value);
+        let limit = self.sink.selection.limits.label_length;
+        if labels.iter().all(|label| label.len() <= limit) {
+            return self.format.sample(self.family, part, labels, value);
+        }
+        self.emitted.shortened += 1;
+        let shortened: Vec<_> = labels.iter().map(|label| shortened(label, limit)).collect();
+        let labels: Vec<&str> = shortened.iter().map(Cow::as_ref).collect();
+        self.format.sample(self.family, part, &labels, value);
+    }
+}
+
+/// A label value within its limit: its beginning, a mark, and a checksum of all of it, so that two long names that
+/// begin alike stay two series.
+fn shortened(label: &str, limit: usize) -> Cow<'_, str> {
+    if label.len() <= limit {
+        return Cow::Borrowed(label);
+    }
+    let mut hasher = DefaultHasher::new();
+    label.hash(&mut hasher);
+    let ending = format!("…{:016x}", hasher.finish());
+    let kept = label.floor_char_boundary(limit.saturating_sub(ending.len()));
+    Cow::Owned(format!("{}{ending}", &label[..kept]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_labels_are_shortened_between_letters_and_stay_apart() {
+        assert_eq!(shortened("short", 32), "short");
+        let (one, other) = (format!("{}1", "é".repeat(100)), format!("{}2", "é".repeat(100)));
+        let (one, other) = (shortened(&one, 32), shortened(&other, 32));
+        assert_ne!(one, other);
+        for cut in [one, other] {
+            assert!(cut.len() <= 32 && cut.starts_with("éééééé…"), "{cut}");
+        }
     }
 }

@@ -134,12 +134,14 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The body is larger than the cap.
-    #[error("the answer of {address} to {} is larger than {limit} bytes", endpoint.as_str())]
+    #[error("the answer of {address} to {} is larger than {flag}={limit}", endpoint.as_str())]
     TooLarge {
         /// Who was asked.
         address: String,
         /// What was asked.
         endpoint: Endpoint,
+        /// The flag that sets the cap.
+        flag: &'static str,
         /// The cap in force.
         limit: u64,
     },

@@ -77,7 +77,6 @@ pub(super) fn build(
     tls: &Tls,
     timeout: Duration,
     max_idle: usize,
-    compression: Compression,
 ) -> Result<reqwest::Client, TransportError> {
     // A second call finds the provider installed, which is what we want.
     drop(rustls::crypto::ring::default_provider().install_default());
@@ -87,8 +86,7 @@ pub(super) fn build(
         .redirect(redirect::Policy::none())
         .connect_timeout(timeout)
         .read_timeout(timeout)
-        .pool_max_idle_per_host(max_idle)
-        .gzip(compression == Compression::Gzip);
+        .pool_max_idle_per_host(max_idle);
     if let Address::Unix(path) = address {
         builder = builder.unix_socket(path.clone());
     }
