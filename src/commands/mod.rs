@@ -1,6 +1,9 @@
 //! What the program can do, one file a command.
 
 mod check;
+mod check_config;
+mod flags;
+mod markdown;
 mod metrics;
 mod publish;
 mod serve;
@@ -12,7 +15,7 @@ use crate::collect::Context;
 use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
 use crate::metrics::OwnMetrics;
 use crate::nomad::{Client, ClientError, OnRequest};
-use crate::web::BindError;
+use crate::web::{AccessError, BindError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +27,10 @@ pub enum Error {
     /// The settings for Nomad do not make a client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// An address cannot be listened on.
+    /// A web configuration cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is nothing to listen on.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The exporter's own counters clash.
@@ -47,19 +53,21 @@ impl Error {
 
 /// Does what the arguments say. Returns whether it went well.
 pub async fn run(args: Args) -> Result<bool, Error> {
-    let (command, log) = (args.command, Log::from(&args));
-    if let Some(Command::Metrics) = command {
-        return metrics::run().map(|()| true);
+    let log = Log::from(&args);
+    // Those that need nothing of Nomad.
+    match &args.command {
+        Some(Command::CheckConfig { file }) => return check_config::run(file).map(|()| true),
+        Some(Command::Metrics) => return metrics::run().map(|()| true),
+        Some(Command::Flags) => return flags::run().map(|()| true),
+        Some(Command::Check) | None => {}
     }
+    let is_check = args.command.is_some();
     let config = Config::new(args, &process_env)?;
-    match command {
-        None => {
-            log.start();
-            serve::run(config).await.map(|()| true)
-        }
-        Some(Command::Check) => check::run(config).await,
-        Some(Command::Metrics) => unreachable!("it was handled above"),
+    if is_check {
+        return check::run(config).await;
     }
+    log.start();
+    serve::run(config).await.map(|()| true)
 }
 
 /// Puts together what collects.

@@ -62,7 +62,7 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 }
 
 /// The command line, with two flags for each source.
-fn command() -> clap::Command {
+pub fn command() -> clap::Command {
     let flags = SOURCES.iter().flat_map(|source| {
         let on = Arg::new(on_flag(source.name))
             .long(on_flag(source.name))
