@@ -24,6 +24,7 @@ mod lifecycle;
 mod load;
 mod mutation;
 mod prometheus;
+mod properties;
 mod rooms;
 mod scheduling;
 mod serving;

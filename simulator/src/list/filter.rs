@@ -202,10 +202,7 @@ impl Parser {
         self.comparison().map(Filter::Match)
     }
 
-    fn deeper(
-        &mut self,
-        parse: fn(&mut Self) -> Result<Filter, SyntaxError>,
-    ) -> Result<Filter, SyntaxError> {
+    fn deeper(&mut self, parse: fn(&mut Self) -> Result<Filter, SyntaxError>) -> Result<Filter, SyntaxError> {
         if self.depth == MAX_DEPTH {
             return Err(self.unexpected());
         }

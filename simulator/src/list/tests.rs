@@ -138,8 +138,8 @@ fn a_filter_does_not_go_with_other_parameters_of_evaluations() {
 fn expression() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         prop::sample::select(vec![
-            "(", ")", "not", "and", "or", "==", "!=", "in", "is", "empty", "contains", "Status", "Meta.a.b", "..",
-            "=", "!", "`", "\"", "\"a\\", "\"dead\"", "50", "\u{202e}", "\0", "\n",
+            "(", ")", "not", "and", "or", "==", "!=", "in", "is", "empty", "contains", "Status", "Meta.a.b",
+            "..", "=", "!", "`", "\"", "\"a\\", "\"dead\"", "50", "\u{202e}", "\0", "\n",
         ])
         .prop_map(str::to_owned),
         any::<String>(),

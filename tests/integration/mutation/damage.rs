@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde_json::{Map, Value};
 
 /// Damages one value somewhere in it.
-pub(super) fn value(whole: &mut Value, keeps_types: bool, random: &mut Rng) {
+pub(crate) fn value(whole: &mut Value, keeps_types: bool, random: &mut Rng) {
     let goes_deeper = random.u8(..4) > 0;
     match whole {
         Value::Array(rows) if !rows.is_empty() => {
@@ -58,7 +58,7 @@ fn any(random: &mut Rng) -> Value {
 }
 
 /// Text as no sensible cluster has it.
-fn odd_text(random: &mut Rng) -> String {
+pub(crate) fn odd_text(random: &mut Rng) -> String {
     match random.u8(..32) {
         0 => "x".repeat(64 << 10),
         1..4 => String::new(),
@@ -72,7 +72,7 @@ fn odd_text(random: &mut Rng) -> String {
 }
 
 /// Damages the text of an answer in a way that values cannot hold.
-pub(super) fn text(text: &mut Vec<u8>, random: &mut Rng) {
+pub(crate) fn text(text: &mut Vec<u8>, random: &mut Rng) {
     if text.is_empty() {
         return;
     }

@@ -3,7 +3,7 @@
 //! Whatever comes, nothing panics and nothing hangs, the exposition can be read, no series is there twice, and no
 //! number is shown that is negative or not finite.
 
-mod damage;
+pub(crate) mod damage;
 
 use std::collections::HashSet;
 use std::time::Duration;
