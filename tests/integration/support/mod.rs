@@ -2,6 +2,7 @@
 
 pub(crate) mod collect;
 pub(crate) mod exposition;
+pub(crate) mod ledger;
 pub(crate) mod panics;
 pub(crate) mod process;
 pub(crate) mod prometheus;
