@@ -1,42 +1,27 @@
 //! The `nomad-exporter` command.
 
-use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use nomad_exporter::{commands, config};
-use tokio::runtime::Runtime;
 
-/// The user has to ask for something else.
-const USAGE: u8 = 2;
-/// How long work on other threads may hold up the end: a name that is being looked up cannot be interrupted.
-const LINGER: Duration = Duration::from_secs(1);
-
-fn main() -> ExitCode {
+#[tokio::main]
+async fn main() -> ExitCode {
     let args = match config::parse(std::env::args_os()) {
         Ok(args) => args,
         // Prints help and version too, and exits with 0 for those, else with 2.
         Err(error) => error.exit(),
     };
-    let runtime = match Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start threads")),
-    };
-    let result = runtime.block_on(commands::run(args));
-    runtime.shutdown_timeout(LINGER);
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) if error.is_usage() => {
-            complain(&error.into());
-            ExitCode::from(USAGE)
+    match commands::run(args).await {
+        Ok(code) => code,
+        Err(error) => {
+            let code = error.exit_code();
+            complain(error);
+            code
         }
-        Err(error) => complain(&error.into()),
     }
 }
 
-/// There may be no log yet; and whoever does not hear this sees the exit code.
-fn complain(error: &anyhow::Error) -> ExitCode {
-    drop(writeln!(std::io::stderr(), "nomad-exporter: {error:#}"));
-    ExitCode::FAILURE
+#[expect(clippy::print_stderr, reason = "there may be no log yet")]
+fn complain(error: commands::Error) {
+    eprintln!("nomad-exporter: {:#}", anyhow::Error::from(error));
 }

@@ -82,7 +82,8 @@ pub fn objects(data: &[u8]) {
         stats.throttled_seconds();
         stats.memory_bytes();
     });
-    object(data, |_: api::NodeDetail| {});
+    object(data, |_: api::Node| {});
+    object(data, |_: api::Agent| {});
     object(data, |_: api::SchedulerConfiguration| {});
 }
 

@@ -11,7 +11,7 @@ use crate::snapshot::{
     AGE_BOUNDS_SECONDS, FinishedJobs, GroupCounts, JobInfo, LiveJobs, NamedJobs, PendingJob, Queue, Queued,
     SpecificationKey,
 };
-use crate::terms::{JobStatus, JobType, Outcome, TemplateKind};
+use crate::terms::{JobStatus, JobType, TemplateKind};
 
 /// How many specifications queued instances may need; the youngest beyond that are counted as unsized.
 const MAX_QUEUED_SPECIFICATIONS: usize = 5_000;
@@ -61,7 +61,7 @@ impl Fold {
     }
 
     pub(super) fn add(&mut self, job: &Job) {
-        let kind = template_kind(job);
+        let kind = job.template();
         match (kind, job.status) {
             (Some(kind), JobStatus::Dead) => {
                 at(&mut self.finished.by_namespace, job.namespace()).templates[kind] += 1;
@@ -83,7 +83,7 @@ impl Fold {
     }
 
     fn add_dead(&mut self, job: &Job) {
-        let outcome = outcome(job);
+        let outcome = job.outcome();
         let namespace = at(&mut self.finished.by_namespace, job.namespace());
         namespace.outcomes[job.job_type][outcome] += 1;
         self.dead_pass.add(job);
@@ -234,28 +234,5 @@ fn counts(summary: &TaskGroupSummary) -> GroupCounts {
 fn finish_named(named: &mut NamedJobs) {
     for jobs in named.by_namespace.values_mut() {
         jobs.retain(|_, job| job.info.is_some());
-    }
-}
-
-/// What kind of template a job is, if it is one. Children carry their parent's ID and are work.
-fn template_kind(job: &Job) -> Option<TemplateKind> {
-    if job.parent().is_some() {
-        return None;
-    }
-    if job.periodic == Some(true) {
-        return Some(TemplateKind::Periodic);
-    }
-    (job.parameterized_job == Some(true)).then_some(TemplateKind::Parameterized)
-}
-
-fn outcome(job: &Job) -> Outcome {
-    if job.stop == Some(true) {
-        Outcome::Stopped
-    } else if job.sum(|group| group.failed) > 0 {
-        Outcome::Failed
-    } else if job.sum(|group| group.lost) > 0 {
-        Outcome::Lost
-    } else {
-        Outcome::Complete
     }
 }

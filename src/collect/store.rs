@@ -181,6 +181,10 @@ impl Store {
             if let Some(record) = state.sources.iter_mut().find(|record| record.source == source.name) {
                 change = record.change(result.is_ok());
                 record.state.duration = Some(duration);
+                record.state.problem = match &result {
+                    Err(error) if !matches!(error, FetchError::Needs(_)) => Some(error.sentence()),
+                    _ => None,
+                };
                 if let Ok(refresh) = &result {
                     record.state.interval = interval;
                     record.state.last_success = Some(now);
@@ -241,6 +245,7 @@ impl SourceRecord {
             name: source.name,
             required: source.required,
             up: None,
+            problem: None,
             fresh: false,
             last_success: None,
             duration: None,

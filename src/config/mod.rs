@@ -8,8 +8,8 @@ mod nomad;
 mod web;
 
 pub use args::{
-    AcceptEncoding, Args, CollectArgs, Command, LogArgs, LogFormat, LogLevel, MetricsArgs, NomadArgs,
-    WebArgs, command, parse,
+    AcceptEncoding, Args, CollectArgs, ColorArgs, Command, JobsArgs, LogArgs, LogFormat, LogLevel,
+    MetricsArgs, NodeArgs, NodeChoice, NodesArgs, NomadArgs, ShowArgs, StatusArgs, WebArgs, command, parse,
 };
 pub use log::Log;
 

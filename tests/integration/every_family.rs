@@ -238,6 +238,7 @@ pub(crate) fn source() -> SourceState {
         name: "jobs",
         required: true,
         up: Some(true),
+        problem: None,
         fresh: true,
         last_success: Some(at(999)),
         duration: Some(Duration::from_millis(20)),
@@ -265,6 +266,6 @@ fn every_family_comes_of_a_value() {
         let is_shown = is_shown || (name.starts_with("process_") && !cfg!(target_os = "linux"));
         assert!(is_shown || name == "process_max_fds", "{name} is missing");
     }
-    let difference = goldens::difference("families", &goldens::stable(&text));
+    let difference = goldens::difference("families.prom", &goldens::stable(&text));
     assert_eq!(difference, None, "these differ");
 }

@@ -13,6 +13,7 @@ mod arithmetic;
 mod bad_input;
 mod cardinality;
 mod cli;
+mod commands;
 mod demand;
 mod deploy;
 mod every_family;

@@ -43,6 +43,7 @@ pub struct NomadArgs {
     /// Namespace to ask about; repeat it for several [default: * (all)]
     #[arg(
         long = "nomad.namespace",
+        visible_alias = "namespace",
         env = "NOMAD_EXPORTER_NOMAD_NAMESPACE",
         value_name = "NAME",
         global = true

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use super::{Map, time};
-use crate::terms::{JobStatus, JobType};
+use crate::terms::{JobStatus, JobType, Outcome, TemplateKind};
 
 /// A job as the list shows it.
 #[derive(Debug, Default, Deserialize)]
@@ -81,6 +81,30 @@ impl Job {
     /// Whether it was started from a parent, by dispatch or by the clock.
     pub fn parent(&self) -> Option<&str> {
         self.parent_id.as_deref().filter(|parent| !parent.is_empty())
+    }
+
+    /// What kind of template it is, if it is one. Children carry their parent's ID and are work.
+    pub fn template(&self) -> Option<TemplateKind> {
+        if self.parent().is_some() {
+            return None;
+        }
+        if self.periodic == Some(true) {
+            return Some(TemplateKind::Periodic);
+        }
+        (self.parameterized_job == Some(true)).then_some(TemplateKind::Parameterized)
+    }
+
+    /// How it ended, if it is dead.
+    pub fn outcome(&self) -> Outcome {
+        if self.stop == Some(true) {
+            Outcome::Stopped
+        } else if self.sum(|group| group.failed) > 0 {
+            Outcome::Failed
+        } else if self.sum(|group| group.lost) > 0 {
+            Outcome::Lost
+        } else {
+            Outcome::Complete
+        }
     }
 
     /// Its task groups, by name.

@@ -6,6 +6,8 @@ use std::ops::ControlFlow;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde_json::{Error, Result};
 
+use crate::nomad::Body;
+
 /// How much is read before rows are decoded from it.
 const READ_BYTES: usize = 64 << 10;
 /// How long a row may be. Real ones are some kilobytes; what is held of a list does not grow beyond twice this.
@@ -42,6 +44,18 @@ pub fn each_row<T: DeserializeOwned>(list: impl Read, mut row: impl FnMut(T)) ->
             }
             None => return Err(Error::custom(format_args!("the list breaks off after row {position}"))),
         }
+    }
+}
+
+/// Decodes a list into a fold, and counts its rows: what [`Client::fetch`](crate::nomad::Client::fetch) is given for a
+/// list.
+pub fn fold_rows<R: DeserializeOwned, F>(
+    mut fold: F,
+    add: impl Fn(&mut F, R),
+) -> impl FnOnce(Body) -> Result<(F, u64)> {
+    move |body| {
+        let rows = each_row(body, |row: R| add(&mut fold, row))?;
+        Ok((fold, rows))
     }
 }
 
