@@ -1,6 +1,6 @@
 //! Jobs, counted as they come.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::time::SystemTime;
 
 use super::context::Context;
@@ -113,11 +113,9 @@ impl Fold {
         // Clocks differ: a job from the future has not waited yet.
         let age = self.now.duration_since(submitted).unwrap_or_default();
         namespace.pending_ages.observe(&AGE_BOUNDS_SECONDS, age);
-        self.oldest.push(PendingJob {
-            submitted,
-            namespace: job.namespace().to_owned(),
-            id: job.id.clone().unwrap_or_default(),
-        });
+        // Without an ID its series could not be told apart.
+        let Some(id) = job.id.clone().filter(|id| !id.is_empty()) else { return };
+        self.oldest.push(PendingJob { submitted, namespace: job.namespace().to_owned(), id });
         if self.oldest.len() > self.max_oldest {
             self.oldest.pop();
         }
@@ -158,6 +156,9 @@ impl Fold {
     /// Ends it: what there is of live jobs, and of dead ones.
     pub(super) fn finish(mut self) -> Finished {
         self.live.oldest_pending = self.oldest.into_sorted_vec();
+        // Two rows of one job would be the same series twice.
+        let mut named = HashSet::new();
+        self.live.oldest_pending.retain(|job| named.insert((job.namespace.clone(), job.id.clone())));
         prune(&mut self.live.queue);
         finish_named(&mut self.live.named);
         Finished {

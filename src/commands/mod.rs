@@ -1,10 +1,13 @@
 //! What the program can do, one file a command.
 
 mod check;
+mod check_config;
 mod find;
+mod flags;
 mod jobs;
 mod json;
 mod lines;
+mod markdown;
 mod metrics;
 mod node;
 mod nodes;
@@ -27,7 +30,7 @@ use crate::human::plain;
 use crate::metrics::OwnMetrics;
 use crate::nomad::{self, Client, ClientError, Endpoint, OnRequest};
 use crate::snapshot::Snapshot;
-use crate::web::BindError;
+use crate::web::{AccessError, BindError};
 
 pub use find::FindError;
 pub use jobs::Jobs;
@@ -49,7 +52,10 @@ pub enum Error {
     /// The settings for Nomad do not make a client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// An address cannot be listened on.
+    /// A web configuration cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is nothing to listen on.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// Nomad did not give what it was asked for.
@@ -157,21 +163,21 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
 
 async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
     let (command, log) = (args.command.take(), Log::from(&args));
-    if let Some(Command::Metrics) = command {
-        return metrics::run().map(|()| ExitCode::SUCCESS);
-    }
-    let config = Config::new(args, &process_env)?;
+    let config = || Config::new(args, &process_env);
     let done = match command {
         None => {
+            let config = config()?;
             log.start();
             serve::run(config).await
         }
-        Some(Command::Check) => return check::run(config).await,
-        Some(Command::Status(args)) => return status::run(config, &args).await,
-        Some(Command::Jobs(args)) => return jobs::run(config, &args).await,
-        Some(Command::Nodes(args)) => return nodes::run(config, &args).await,
-        Some(Command::Node(args)) => return node::run(config, &args).await,
-        Some(Command::Metrics) => unreachable!("it was handled above"),
+        Some(Command::Check) => return check::run(config()?).await,
+        Some(Command::CheckConfig { file }) => check_config::run(&file),
+        Some(Command::Flags) => flags::run(),
+        Some(Command::Jobs(args)) => return jobs::run(config()?, &args).await,
+        Some(Command::Metrics) => metrics::run(),
+        Some(Command::Node(args)) => return node::run(config()?, &args).await,
+        Some(Command::Nodes(args)) => return nodes::run(config()?, &args).await,
+        Some(Command::Status(args)) => return status::run(config()?, &args).await,
     };
     done.map(|()| ExitCode::SUCCESS)
 }

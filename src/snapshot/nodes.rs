@@ -67,6 +67,9 @@ pub struct LastDrain {
 
 impl From<Vec<Node>> for Nodes {
     fn from(mut nodes: Vec<Node>) -> Self {
+        // Two rows of one node would be the same series twice: the younger one counts.
+        nodes.sort_by(|one, other| (&one.id, other.modify_index).cmp(&(&other.id, one.modify_index)));
+        nodes.dedup_by(|older, younger| older.id == younger.id);
         nodes.sort_unstable_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
         Self(nodes)
     }

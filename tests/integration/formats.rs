@@ -22,7 +22,7 @@ async fn collected(name: &str) -> Collector {
 }
 
 /// Runs a judge with the text on its stdin; returns whether it was content, and what it said.
-fn judge(command: &mut Command, text: &[u8]) -> (bool, String) {
+pub(crate) fn judge(command: &mut Command, text: &[u8]) -> (bool, String) {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text).unwrap();

@@ -1,5 +1,7 @@
 //! Commands, as typed.
 
+use std::path::PathBuf;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ColorChoice, Subcommand};
 
@@ -18,8 +20,15 @@ pub enum Command {
     Node(NodeArgs),
     /// Collect once, print the metrics to stdout and a verdict on each source to stderr
     Check,
+    /// Say whether a file can be used as --web.config.file, and what it does
+    CheckConfig {
+        /// The file
+        file: PathBuf,
+    },
     /// Print the reference of all metrics as Markdown
     Metrics,
+    /// Print the reference of all flags as Markdown
+    Flags,
 }
 
 /// How to show the cluster, as typed.

@@ -62,7 +62,7 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 }
 
 /// Commands that ask nothing of Nomad.
-const OFFLINE: [&str; 1] = ["metrics"];
+const OFFLINE: [&str; 3] = ["check-config", "flags", "metrics"];
 /// Of the flags that all commands have, those that their help shows.
 const SHOWN: [&str; 4] = ["address", "token_file", "region", "timeout"];
 /// And those that only some of them show.
@@ -72,7 +72,7 @@ const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) an
                     nomad-exporter --help tells of work here too.";
 
 /// The command line, with two flags for each source.
-fn command() -> clap::Command {
+pub fn command() -> clap::Command {
     let flags = SOURCES.iter().flat_map(|source| {
         let on = Arg::new(on_flag(source.name))
             .long(on_flag(source.name))

@@ -119,9 +119,10 @@ impl Job {
     }
 }
 
-/// A number of a summary; one that is absent or drifted below zero is none.
+/// A number of a summary, or an amount in MHz or MiB; one that is absent, drifted below zero, or is larger than
+/// anything could be is none. So sums of them stay far from their limit.
 pub fn count(number: Option<i64>) -> u64 {
-    number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
+    number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default().into()
 }
 
 #[cfg(test)]

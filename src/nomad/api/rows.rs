@@ -73,7 +73,7 @@ impl<R: Read> Buffer<R> {
     fn next_byte(&mut self) -> Result<Option<u8>> {
         loop {
             let rest = &self.bytes[self.at..];
-            if let Some(offset) = rest.iter().position(|byte| !byte.is_ascii_whitespace()) {
+            if let Some(offset) = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
                 self.at += offset;
                 return Ok(Some(self.bytes[self.at]));
             }
@@ -186,6 +186,7 @@ mod tests {
             ("[1,]", "row 2: expected value"),
             ("[1] 2", "trailing characters"),
             ("[1]]", "trailing characters"),
+            ("[1,\x0c2]", "row 2: expected value"),
             ("[1, \"two\"]", "row 2: invalid type"),
         ] {
             let error = rows(text).unwrap_err().to_string();
