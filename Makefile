@@ -22,4 +22,5 @@ bench: ## Measure the release binary against clusters of each size (some only: m
 doc: ## Write the generated reference pages, and build the code's documentation
 	cargo run --quiet -- metrics > docs/metrics.md
 	cargo run --quiet --package nomad-dashboards
+	scripts/prometheusrule.sh > deploy/kubernetes/monitoring/prometheusrule.yaml
 	cargo doc --workspace --no-deps

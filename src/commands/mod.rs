@@ -1,6 +1,7 @@
 //! What the program can do, one file a command.
 
 mod check;
+mod healthcheck;
 mod metrics;
 mod publish;
 mod serve;
@@ -58,6 +59,7 @@ pub async fn run(args: Args) -> Result<bool, Error> {
             serve::run(config).await.map(|()| true)
         }
         Some(Command::Check) => check::run(config).await,
+        Some(Command::Healthcheck { ready }) => healthcheck::run(&config.web, ready).await,
         Some(Command::Metrics) => unreachable!("it was handled above"),
     }
 }

@@ -1,0 +1,4 @@
+//! What stands in deploy/ fits the program, and works.
+
+mod container;
+mod systemd;
