@@ -1,4 +1,6 @@
 //! What stands in deploy/ fits the program, and works.
 
 mod container;
+mod scaling;
+mod shapes;
 mod systemd;
