@@ -18,7 +18,7 @@ job "nomad-exporter" {
       port "http" {}
     }
 
-    # Prometheus finds it by this name: deploy/prometheus/prometheus.yml.
+    # Prometheus' nomad_sd_configs finds it by this name.
     service {
       name     = "nomad-exporter"
       port     = "http"

@@ -1,6 +1,9 @@
 //! What stands in deploy/ fits the program, and works.
 
 mod container;
+mod kubernetes;
+mod nomad;
+mod prometheus;
 mod scaling;
 mod shapes;
 mod systemd;

@@ -1,6 +1,8 @@
 //! The query that says how many clients a pool wants, over shapes of a cluster whose clients follow it, and the programs
 //! that ask it.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Command;
 
 use super::shapes::{Happens, Play, STEP};
@@ -114,4 +116,73 @@ fn unit_test(name: &str, play: &Play) -> String {
         );
     }
     text
+}
+
+/// What those who scale ask Prometheus.
+pub(super) fn query(pool: &str) -> String {
+    format!("max(pool:nomad_clients_wanted:count{{node_pool=\"{pool}\"}})")
+}
+
+/// Runs scale-asg.sh against a Prometheus that answers with this value, and a command line of AWS whose group has 2 to
+/// 10 clients and wants 4. Returns its exit code, and what AWS was told to set.
+fn scale(value: Option<&str>) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let (told, aws) = (folder.path().join("told"), folder.path().join("aws"));
+    let stub = "#!/bin/sh\ncase $2 in\ndescribe-auto-scaling-groups) printf '2\\t10\\t4\\n' ;;\n*) echo \"$*\" >\"$TOLD\" ;;\nesac\n";
+    std::fs::write(&aws, stub).unwrap();
+    std::fs::set_permissions(&aws, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let prometheus = format!("http://{}", listener.local_addr().unwrap());
+    let result = value.map(|value| serde_json::json!({"metric": {}, "value": [0, value]}));
+    let body = serde_json::json!({"status": "success", "data": {"resultType": "vector",
+        "result": result.into_iter().collect::<Vec<_>>()}});
+    let asked = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        let length = connection.read(&mut head).unwrap();
+        let body = body.to_string();
+        write!(
+            connection,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        String::from_utf8_lossy(&head[..length]).into_owned()
+    });
+    let mut script = Command::new(path("deploy/autoscaler/scale-asg.sh"));
+    let programs = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    script
+        .args(["clients", "default"])
+        .env("PATH", programs)
+        .env("TOLD", &told)
+        .env("PROMETHEUS_URL", prometheus);
+    let (code, _, _) = run(script);
+    let asked = asked.join().unwrap();
+    let request = asked.split(' ').nth(1).unwrap().to_owned();
+    let url = reqwest::Url::parse(&format!("http://a{request}")).unwrap();
+    assert_eq!(url.query_pairs().next().unwrap().1, query("default"));
+    (code, std::fs::read_to_string(&told).unwrap_or_default().trim().to_owned())
+}
+
+#[test]
+fn the_group_gets_what_the_pool_wants_within_its_limits() {
+    for program in ["curl", "jq"] {
+        if tools::find_optional(program, "running scale-asg.sh").is_none() {
+            return;
+        }
+    }
+    let set = |number: u8| {
+        format!(
+            "autoscaling set-desired-capacity --auto-scaling-group-name clients --desired-capacity {number}"
+        )
+    };
+    assert_eq!(scale(Some("7")), (Some(0), set(7)));
+    assert_eq!(scale(Some("3")), (Some(0), set(3)));
+    assert_eq!(scale(Some("4")), (Some(0), String::new()), "nothing is to be changed");
+    assert_eq!(scale(Some("0")), (Some(0), set(2)));
+    assert_eq!(scale(Some("99")), (Some(0), set(10)));
+    // Nothing known, or nothing that is a number of clients.
+    for unknown in [None, Some("NaN"), Some("+Inf"), Some("-1"), Some("3.5")] {
+        assert_eq!(scale(unknown), (Some(1), String::new()), "{unknown:?}");
+    }
 }
