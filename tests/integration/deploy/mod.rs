@@ -2,6 +2,7 @@
 
 mod container;
 mod kubernetes;
+mod names;
 mod nomad;
 mod prometheus;
 mod scaling;
