@@ -4,6 +4,7 @@ mod check;
 mod check_config;
 mod find;
 mod flags;
+mod healthcheck;
 mod jobs;
 mod json;
 mod lines;
@@ -173,6 +174,7 @@ async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
         Some(Command::Check) => return check::run(config()?).await,
         Some(Command::CheckConfig { file }) => check_config::run(&file),
         Some(Command::Flags) => flags::run(),
+        Some(Command::Healthcheck { ready }) => return healthcheck::run(&config()?.web, ready).await,
         Some(Command::Jobs(args)) => return jobs::run(config()?, &args).await,
         Some(Command::Metrics) => metrics::run(),
         Some(Command::Node(args)) => return node::run(config()?, &args).await,
