@@ -45,9 +45,9 @@ pub fn bytes(bytes: f64) -> String {
     format!("{:.1} GiB", bytes / GIB)
 }
 
-/// A share of a whole in percent; of nothing it is none.
-pub fn percent(part: f64, whole: f64) -> String {
-    format!("{:.0} %", if whole > 0.0 { 100.0 * part / whole } else { 0.0 })
+/// A share from 0 to 1 in percent.
+pub fn percent(ratio: f64) -> String {
+    format!("{:.0} %", 100.0 * ratio)
 }
 
 /// Why a job waits.

@@ -30,15 +30,16 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-#[expect(clippy::print_stderr, reason = "the verdicts are what the command is for")]
+/// Whoever does not hear this sees the exit code.
 fn say(source: &str, verdict: Result<(), String>, context: &collect::Context) {
-    match verdict {
+    let line = match verdict {
         Ok(()) => {
             let snapshot = context.store.snapshot((context.now)());
             let state = snapshot.sources.iter().find(|state| state.name == source);
             let rows = state.and_then(|state| state.objects).unwrap_or_default();
-            eprintln!("ok      {source}: {rows} rows");
+            format!("ok      {source}: {rows} rows")
         }
-        Err(problem) => eprintln!("FAILED  {source}: {problem}"),
-    }
+        Err(problem) => format!("FAILED  {source}: {problem}"),
+    };
+    drop(writeln!(std::io::stderr(), "{line}"));
 }

@@ -100,7 +100,9 @@ struct Nearest(Vec<(f64, String)>);
 
 impl Nearest {
     fn add(&mut self, wanted: &str, name: &str) {
-        let likeness = normalized_damerau_levenshtein(wanted, name);
+        // Whoever types the beginning of a name is near it, however long it is.
+        let begins = !wanted.is_empty() && name.starts_with(wanted);
+        let likeness = if begins { 1.0 } else { normalized_damerau_levenshtein(wanted, name) };
         let is_new = |(_, known): &(f64, String)| known != name;
         if likeness >= NEAR && self.0.iter().all(is_new) {
             self.0.push((likeness, name.to_owned()));
@@ -247,7 +249,7 @@ async fn search_jobs(
             namespace: row.namespace().to_owned(),
             id: id.to_owned(),
             status: row.status,
-            is_template: row.periodic == Some(true) || row.parameterized_job == Some(true),
+            is_template: row.template().is_some(),
         });
     };
     let ((search, _), _) = client.fetch(request, fold_rows(search, add)).await?;
@@ -279,6 +281,8 @@ mod tests {
         let all = [("1", "client-a"), ("2", "client-b"), ("3", "cleint-c"), ("4", "client-d"), ("5", "zzz")];
         let error = end("client-c", &all).unwrap_err().to_string();
         assert_eq!(error, "there is no node `client-c`; did you mean `cleint-c`, `client-a`, `client-b`?");
+        let error = end("cl", &[("1", "client-with-a-long-name"), ("2", "web")]).unwrap_err().to_string();
+        assert_eq!(error, "there is no node `cl`; did you mean `client-with-a-long-name`?");
         assert_eq!(end("qqqqqqqq", &all).unwrap_err().to_string(), "there is no node `qqqqqqqq`");
         assert_eq!(end("\u{1b}[2J", &[]).unwrap_err().to_string(), r"there is no node `\u{1b}[2J`");
     }

@@ -1,14 +1,24 @@
 //! What the program can do, one file a command.
 
 mod check;
+mod check_config;
 mod drain;
 mod find;
+mod flags;
+mod healthcheck;
+mod jobs;
+mod json;
+mod lines;
 mod live;
 mod logs;
+mod markdown;
 mod metrics;
 mod node;
+mod nodes;
 mod publish;
 mod serve;
+mod status;
+mod table;
 mod terminal;
 
 use std::io::ErrorKind;
@@ -16,14 +26,23 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
+
 use crate::collect::{self, Context};
 use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
+use crate::human::plain;
 use crate::metrics::OwnMetrics;
-use crate::nomad::{self, Client, ClientError, OnRequest};
-use crate::web::BindError;
+use crate::nomad::{self, Client, ClientError, Endpoint, OnRequest};
+use crate::snapshot::Snapshot;
+use crate::web::{AccessError, BindError};
 
 pub use find::FindError;
+pub use jobs::Jobs;
 pub use logs::LogsError;
+pub use node::NodeView;
+pub use nodes::NodeList;
+pub use status::Status;
+pub use terminal::Terminal;
 
 /// The user has to ask for something else.
 const USAGE: u8 = 2;
@@ -38,11 +57,14 @@ pub enum Error {
     /// The settings for Nomad do not make a client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// An address cannot be listened on.
+    /// A web configuration cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is nothing to listen on.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// Nomad did not give what it was asked for.
-    #[error("{}", .0.sentence())]
+    #[error("{}", plain(&.0.sentence()))]
     Nomad(Box<nomad::Error>),
     /// What the user named is not to be found, or not plain.
     #[error(transparent)]
@@ -50,6 +72,9 @@ pub enum Error {
     /// There is no log to show, or it is not plain which.
     #[error(transparent)]
     Logs(#[from] LogsError),
+    /// Nothing could be read.
+    #[error("nothing is known of the cluster\n{}", lines(.0))]
+    Nothing(Vec<Problem>),
     /// The exporter's own counters clash.
     #[error("cannot set up the exporter's own metrics")]
     OwnMetrics(#[from] prometheus::Error),
@@ -85,11 +110,40 @@ impl Error {
     }
 }
 
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    what: &'static str,
+    error: String,
+}
+
+impl From<&nomad::Error> for Problem {
+    fn from(error: &nomad::Error) -> Self {
+        Self { what: error.endpoint().map_or("client", Endpoint::as_str), error: error.sentence() }
+    }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("  {}", plain(&problem.error))).collect();
+    lines.join("\n")
+}
+
+/// What a snapshot lacks, each reason once.
+fn problems(snapshot: &Snapshot) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for source in &snapshot.sources {
+        let Some(error) = &source.problem else { continue };
+        if problems.iter().all(|known| known.error != *error) {
+            problems.push(Problem { what: source.name, error: error.clone() });
+        }
+    }
+    problems
+}
+
 /// What a command that asks Nomad is given.
 struct Session {
     client: Client,
     /// What to collect, and in which namespaces to look.
-    #[allow(dead_code, reason = "the commands that use it follow")]
     settings: collect::Settings,
     /// How long an answer may take to begin.
     timeout: Duration,
@@ -100,6 +154,20 @@ impl Session {
         let on_request: OnRequest = Arc::new(|_| {});
         let timeout = config.nomad.timeout;
         Ok(Self { timeout, client: Client::new(config.nomad, on_request)?, settings: config.collect })
+    }
+
+    /// The same in all namespaces: a client is as full as all of them make it, and not safe to terminate while anything
+    /// lives on it.
+    fn everywhere(config: Config) -> Result<Self, Error> {
+        let mut session = Self::new(config)?;
+        session.settings.namespaces = vec!["*".to_owned()];
+        Ok(session)
+    }
+
+    /// What collects these sources, as far as they are on.
+    fn context(mut self, sources: &[&str]) -> Arc<Context> {
+        self.settings.sources.retain(|source| sources.contains(source));
+        Arc::new(Context::new(self.client, self.settings, SystemTime::now))
     }
 }
 
@@ -114,20 +182,24 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
 
 async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
     let (command, log) = (args.command.take(), Log::from(&args));
-    if let Some(Command::Metrics) = command {
-        return metrics::run().map(|()| ExitCode::SUCCESS);
-    }
-    let config = Config::new(args, &process_env)?;
+    let config = || Config::new(args, &process_env);
     let done = match command {
         None => {
+            let config = config()?;
             log.start();
             serve::run(config).await
         }
-        Some(Command::Check) => return check::run(config).await,
-        Some(Command::Drain(args)) => return drain::run(config, &args).await,
-        Some(Command::Logs(args)) => return logs::run(Session::new(config)?, &args).await,
-        Some(Command::Node(args)) => node::run(&Session::new(config)?, &args).await,
-        Some(Command::Metrics) => unreachable!("it was handled above"),
+        Some(Command::Check) => return check::run(config()?).await,
+        Some(Command::CheckConfig { file }) => check_config::run(&file),
+        Some(Command::Flags) => flags::run(),
+        Some(Command::Healthcheck { ready }) => return healthcheck::run(&config()?.web, ready).await,
+        Some(Command::Jobs(args)) => return jobs::run(config()?, &args).await,
+        Some(Command::Drain(args)) => return drain::run(config()?, &args).await,
+        Some(Command::Logs(args)) => return logs::run(Session::new(config()?)?, &args).await,
+        Some(Command::Metrics) => metrics::run(),
+        Some(Command::Node(args)) => return node::run(config()?, &args).await,
+        Some(Command::Nodes(args)) => return nodes::run(config()?, &args).await,
+        Some(Command::Status(args)) => return status::run(config()?, &args).await,
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -1,7 +1,5 @@
 //! Where output goes: how wide it may be, whether it may have colour, and a reader that went away.
 
-#![allow(dead_code, reason = "the commands that use the rest of it follow")]
-
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 
@@ -12,9 +10,11 @@ use super::Error;
 
 /// What may be shown where output goes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terminal {
+pub struct Terminal {
     /// Columns; `None` where output is no terminal and COLUMNS is not set: then lines are as long as they are.
     pub(super) width: Option<usize>,
+    /// Lines; `None` where output is no terminal.
+    pub(super) height: Option<usize>,
     colored: bool,
 }
 
@@ -50,10 +50,12 @@ impl Terminal {
     /// What this stream allows, as the user wishes it.
     pub(super) fn of(stream: &(impl AsFd + IsTerminal), color: ColorChoice) -> Self {
         let of_env = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        let of_stream = || Some(terminal_size::terminal_size_of(stream)?.0.0.into());
+        let of_stream = terminal_size::terminal_size_of(stream);
+        let width = of_stream.map(|(width, _)| width.0.into());
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
-            width: of_env.or_else(of_stream).filter(|width: &usize| *width > 0),
+            height: of_stream.map(|(_, height)| height.0.into()),
+            width: of_env.or(width).filter(|width: &usize| *width > 0),
             colored: match color {
                 ColorChoice::Always => true,
                 ColorChoice::Never => false,
@@ -62,9 +64,9 @@ impl Terminal {
         }
     }
 
-    /// The same for text that goes elsewhere in the end: as long as it is.
-    pub(super) fn unlimited(self) -> Self {
-        Self { width: None, ..self }
+    /// A terminal of this width.
+    pub fn new(width: Option<usize>, colored: bool) -> Self {
+        Self { width, height: None, colored }
     }
 
     /// The text in its tone, where there may be colour.

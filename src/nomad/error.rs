@@ -134,12 +134,14 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The body is larger than the cap.
-    #[error("the answer of {address} to {} is larger than {limit} bytes", endpoint.as_str())]
+    #[error("the answer of {address} to {} is larger than {flag}={limit}", endpoint.as_str())]
     TooLarge {
         /// Who was asked.
         address: String,
         /// What was asked.
         endpoint: Endpoint,
+        /// The flag that sets the cap.
+        flag: &'static str,
         /// The cap in force.
         limit: u64,
     },
@@ -164,6 +166,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// What was asked, where the error tells of one question and not of the connection.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Self::Status { endpoint, .. }
+            | Self::NoLeader { endpoint, .. }
+            | Self::Stale { endpoint, .. }
+            | Self::Decode { endpoint, .. }
+            | Self::BrokenOff { endpoint, .. }
+            | Self::TooLarge { endpoint, .. } => Some(*endpoint),
+            Self::Timeout { .. }
+            | Self::Crawl { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::TokenFile { .. } => None,
+        }
+    }
+
     /// The reason for metrics.
     pub fn reason(&self) -> Reason {
         match self {

@@ -65,8 +65,7 @@ impl LogStream<'_> {
                 None => return Err(self.broken_off()),
             }
             if self.buffer.len() as u64 > FRAME_BYTES {
-                let (address, endpoint) = (self.server.address.to_string(), self.request.endpoint);
-                return Err(Error::TooLarge { address, endpoint, limit: FRAME_BYTES });
+                return Err(self.broken_off());
             }
         }
     }

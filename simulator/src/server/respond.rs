@@ -53,6 +53,11 @@ pub(super) async fn respond(
         Some(Fault::Hang) => pending().await,
         Some(Fault::Close) => return Err(NoAnswer),
         Some(Fault::Body(bytes)) => Answer::new(StatusCode::OK, Some("application/json"), bytes.clone()),
+        Some(Fault::Gzipped(bytes)) => {
+            let mut answer = Answer::new(StatusCode::OK, Some("application/json"), bytes.clone());
+            answer.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            answer
+        }
         Some(Fault::Delay(delay)) => {
             tokio::time::sleep(*delay).await;
             block(&shared, &request).await
@@ -63,9 +68,14 @@ pub(super) async fn respond(
             answer
         }
         Some(Fault::Index(_)) => shared.backend.answer(&request),
-        Some(Fault::Truncate(_) | Fault::Drip(_) | Fault::LastContact(_) | Fault::NoLeader) | None => {
-            block(&shared, &request).await
-        }
+        Some(
+            Fault::Truncate(_)
+            | Fault::Drip(_)
+            | Fault::LastContact(_)
+            | Fault::NoLeader
+            | Fault::Intermittent { .. },
+        )
+        | None => block(&shared, &request).await,
     };
     match &fault {
         Some(Fault::LastContact(age)) => answer.set_last_contact(*age),
@@ -102,7 +112,8 @@ fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
     if version >= since::EXACT_GZIP {
         answer.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     }
-    if !wants_gzip(version, request.accept_encoding.as_deref()) {
+    let is_compressed = answer.headers.contains_key(header::CONTENT_ENCODING);
+    if is_compressed || !wants_gzip(version, request.accept_encoding.as_deref()) {
         return;
     }
     if answer.rows.is_some() {

@@ -53,7 +53,7 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
     let drainer = Drainer::new(config.nomad, Arc::new(|_| {}))?;
     let node = find::node(drainer.client(), &args.choice).await?;
     let watch = Watch::new(drainer.client(), &node, timeout);
-    let progress = Progress::new(&node.name, args.show.color);
+    let progress = Progress::new(&node.name, args.color.color);
     let draining = Draining { drainer: &drainer, node: &node, args, watch, progress };
     match (args.cancel, args.dry_run) {
         (true, _) => draining.cancel().await,
@@ -237,7 +237,7 @@ impl Draining<'_> {
             return Ok(self.gone("Nomad does not know it any more"));
         };
         let ignore_system = seen.ignores_system(self.args.ignore_system);
-        let terminal = super::terminal::Terminal::of(&std::io::stdout(), self.args.show.color);
+        let terminal = super::terminal::Terminal::of(&std::io::stdout(), self.args.color.color);
         let count = seen.remaining(ignore_system).count();
         let name = plain(&self.node.name).into_owned();
         let stand = match seen.stand(ignore_system) {
@@ -249,7 +249,7 @@ impl Draining<'_> {
         };
         let title = format!("{name}: {count} allocations would have to finish ({stand})");
         let mut text = format!("{}\n", terminal.paint(Tone::Title, &title));
-        text.push_str(&live::table(seen.remaining(ignore_system), &terminal, SystemTime::now()));
+        text.push_str(&live::rows(seen.remaining(ignore_system), &terminal, SystemTime::now()));
         print(&text)?;
         Ok(ExitCode::SUCCESS)
     }

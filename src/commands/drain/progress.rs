@@ -145,9 +145,7 @@ mod tests {
     }
 
     fn progress(redraws: bool, width: Option<usize>) -> Progress {
-        let file = std::fs::File::open("/dev/null").unwrap();
-        let terminal = Terminal { width, ..Terminal::of(&file, ColorChoice::Never) };
-        let mut progress = Progress::on(terminal, redraws, "client\u{1b}-1");
+        let mut progress = Progress::on(Terminal::new(width, false), redraws, "client\u{1b}-1");
         progress.total = 20;
         progress
     }

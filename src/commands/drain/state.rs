@@ -2,14 +2,14 @@
 
 use std::time::SystemTime;
 
-use crate::nomad::api::{Instance, NodeDrain};
+use crate::nomad::api::{Instance, Node};
 use crate::terms::{DesiredStatus, DrainStatus, Eligibility, JobType, NodeStatus};
 
 /// A node that is there, and what lives on it by what its client says: the servers call an allocation stopped before it
 /// has stopped.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    pub(super) node: NodeDrain,
+    pub(super) node: Node,
     /// The live allocations, the oldest first.
     pub(super) live: Vec<Instance>,
 }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::state::Seen;
 use crate::commands::Error;
 use crate::commands::find::FoundNode;
-use crate::nomad::api::{Instance, NodeDrain, fold_rows};
+use crate::nomad::api::{Instance, Node, fold_rows};
 use crate::nomad::{self, Client, Endpoint, Reason, Request};
 use crate::terms::ClientStatus;
 
@@ -78,7 +78,7 @@ impl<'a> Watch<'a> {
             let wait = format!("{}ms", self.wait.as_millis());
             request = request.query("index", index.to_string()).query("wait", wait);
         }
-        let (node, meta) = match self.client.object::<NodeDrain>(request).await {
+        let (node, meta) = match self.client.object::<Node>(request).await {
             Ok(answer) => answer,
             Err(error) if error.reason() == Reason::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -95,7 +95,7 @@ impl<'a> Watch<'a> {
             .query("filter", format!(r#"NodeID == "{}" and {live}"#, self.node.id));
         let node = self.node.id.clone();
         let add = move |all: &mut Vec<Instance>, row: Instance| {
-            if row.node_id.as_ref() == Some(&node) && row.is_live() {
+            if row.node_id.as_ref() == Some(&node) && row.client_status.is_live() {
                 all.push(row);
             }
         };

@@ -12,7 +12,7 @@ use super::pick;
 use crate::commands::Error;
 use crate::commands::find::FoundJob;
 use crate::human::plain;
-use crate::nomad::api::{Instance, NodeDrain};
+use crate::nomad::api::{Instance, Node};
 use crate::nomad::{self, Client, Endpoint, Frame, LogStream, Reason, Request};
 use crate::terms::{NodeStatus, Term};
 
@@ -243,7 +243,7 @@ impl Log {
     /// Whether its allocation has ended or is gone. What cannot be told has not ended.
     async fn has_ended(&self) -> bool {
         let Ok(all) = pick::newest_first(&self.client, &self.job).await else { return false };
-        all.iter().find(|it| it.id() == self.of.id()).is_none_or(|it| !it.is_live())
+        all.iter().find(|it| it.id() == self.of.id()).is_none_or(|it| !it.client_status.is_live())
     }
 
     fn cut_off(&self) -> nomad::Error {
@@ -281,7 +281,7 @@ impl Log {
     /// What the servers say of the client that does not answer.
     async fn node_status(&self) -> Option<NodeStatus> {
         let path = format!("/v1/node/{}", Request::escape(self.of.node_id.as_deref()?));
-        let (node, _) = self.client.object::<NodeDrain>(Request::new(Endpoint::Node, path)).await.ok()?;
+        let (node, _) = self.client.object::<Node>(Request::new(Endpoint::Node, path)).await.ok()?;
         Some(node.status).filter(|status| *status != NodeStatus::Ready)
     }
 

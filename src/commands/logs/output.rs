@@ -26,11 +26,11 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(logs: &[Log], args: &LogsArgs) -> Self {
-        let terminal = Terminal::of(&std::io::stdout(), args.show.color);
+        let terminal = Terminal::of(&std::io::stdout(), args.color.color);
         let prefix = |log: &Log| terminal.paint(Tone::Muted, &format!("{} | ", plain(log.of.short_id())));
         Self {
             stdout: tokio::io::stdout(),
-            stderr: Terminal::of(&std::io::stderr(), args.show.color),
+            stderr: Terminal::of(&std::io::stderr(), args.color.color),
             prefixes: if logs.len() > 1 || args.all { logs.iter().map(prefix).collect() } else { Vec::new() },
             open: BTreeMap::new(),
         }

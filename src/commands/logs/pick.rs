@@ -2,8 +2,6 @@
 
 use std::time::SystemTime;
 
-use clap::ColorChoice;
-
 use super::error::LogsError;
 use crate::collect::block_reason;
 use crate::commands::find::FoundJob;
@@ -46,7 +44,7 @@ fn choose(mut all: Vec<Instance>, job: &str, args: &LogsArgs) -> Result<Vec<Inst
         };
     }
     // What is being replaced does not compete with what replaces it.
-    let lives = |it: &Instance| it.is_live() && it.desired_status == DesiredStatus::Run;
+    let lives = |it: &Instance| it.client_status.is_live() && it.desired_status == DesiredStatus::Run;
     match (all.iter().filter(|it| lives(it)).count(), args.all) {
         (0, true) => Ok(all),
         (_, true) => Ok(all.into_iter().filter(lives).collect()),
@@ -82,9 +80,9 @@ fn lines(all: &[Instance]) -> Vec<String> {
 }
 
 fn every_line(all: &[Instance]) -> Vec<String> {
-    let nowhere = Terminal::of(&std::io::stderr(), ColorChoice::Never).unlimited();
-    let table = live::table(all.iter(), &nowhere, SystemTime::now());
-    table.lines().map(|line| line.trim().to_owned()).collect()
+    let anywhere = Terminal::new(None, false);
+    let table = live::rows(all.iter(), &anywhere, SystemTime::now());
+    table.lines().skip(1).map(|line| line.trim().to_owned()).collect()
 }
 
 /// The newest children of a job that only starts others, to be offered.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::command::{NodeChoice, ShowArgs};
+use super::command::{ColorArgs, NodeChoice};
 
 /// How to drain a node, as typed.
 #[derive(Clone, Debug, Args)]
@@ -44,9 +44,9 @@ pub struct DrainArgs {
     #[arg(long, conflicts_with = "wait")]
     pub dry_run: bool,
 
-    /// How to show it, as typed.
+    /// In colour or not, as typed.
     #[command(flatten)]
-    pub show: ShowArgs,
+    pub color: ColorArgs,
 }
 
 /// The end of the help.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::command::ShowArgs;
+use super::command::ColorArgs;
 
 /// Which log to show, as typed.
 #[derive(Clone, Debug, Args)]
@@ -39,7 +39,7 @@ pub struct LogsArgs {
     #[arg(long, value_name = "ID")]
     pub alloc: Option<String>,
 
-    /// How to show it, as typed.
+    /// In colour or not, as typed.
     #[command(flatten)]
-    pub show: ShowArgs,
+    pub color: ColorArgs,
 }

@@ -10,7 +10,7 @@ mod nomad;
 mod web;
 
 pub use collect::CollectArgs;
-pub use command::{Command, NodeArgs, NodeChoice, ShowArgs};
+pub use command::{ColorArgs, Command, JobsArgs, NodeArgs, NodeChoice, NodesArgs, ShowArgs, StatusArgs};
 pub use drain::{Deadline, DrainArgs};
 pub use log::{LogArgs, LogFormat, LogLevel};
 pub use logs::LogsArgs;
@@ -66,15 +66,17 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 }
 
 /// Commands that ask nothing of Nomad.
-const OFFLINE: [&str; 1] = ["metrics"];
+const OFFLINE: [&str; 3] = ["check-config", "flags", "metrics"];
 /// Of the flags that all commands have, those that their help shows.
-const SHOWN: [&str; 5] = ["address", "token_file", "region", "namespace", "timeout"];
+const SHOWN: [&str; 4] = ["address", "token_file", "region", "timeout"];
+/// And those that only some of them show.
+const SHOWN_IN: [(&str, &[&str]); 2] = [("namespace", &["check", "jobs", "logs"]), ("interval", &["status"])];
 /// The end of a command's help.
 const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and every other flag that \
                     nomad-exporter --help tells of work here too.";
 
 /// The command line, with two flags for each source.
-fn command() -> clap::Command {
+pub fn command() -> clap::Command {
     let flags = SOURCES.iter().flat_map(|source| {
         let on = Arg::new(on_flag(source.name))
             .long(on_flag(source.name))
@@ -100,13 +102,27 @@ fn command() -> clap::Command {
 
 /// A command has all flags, but its help is one screen.
 fn with_terse_help(command: clap::Command, flags: &[Arg]) -> clap::Command {
-    let asks = !OFFLINE.contains(&command.get_name());
-    let flags = flags.iter().cloned().map(|flag| match asks && SHOWN.contains(&flag.get_id().as_str()) {
-        true => flag.hide_env(true).hide_default_value(true),
+    let name = command.get_name();
+    let asks = !OFFLINE.contains(&name);
+    let is_shown = |flag: &str| {
+        let here = |(shown, names): &(&str, &[&str])| *shown == flag && names.contains(&name);
+        asks && (SHOWN.contains(&flag) || SHOWN_IN.iter().any(here))
+    };
+    let flags = flags.iter().cloned().map(|flag| match is_shown(flag.get_id().as_str()) {
+        true => tersely(flag),
         false => flag.hide(true),
     });
+    let flags: Vec<Arg> = flags.collect();
     let command = command.args(flags);
-    if asks { command.after_help(MORE) } else { command }
+    let own = command.get_after_help().map(|help| format!("{help}\n\n")).unwrap_or_default();
+    if asks { command.after_help(format!("{own}{MORE}")) } else { command }
+}
+
+/// The first sentence of a flag's help is enough there.
+fn tersely(flag: Arg) -> Arg {
+    let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+    let first = help.split(". ").next().unwrap_or_default().to_owned();
+    flag.help(first).hide_env(true).hide_default_value(true)
 }
 
 fn on_flag(source: &str) -> String {

@@ -65,9 +65,4 @@ impl Instance {
     pub fn modified(&self) -> Option<SystemTime> {
         time::from_nanos(self.modify_time)
     }
-
-    /// Whether its client still has it. A status of a newer Nomad counts as live and not as lost.
-    pub fn is_live(&self) -> bool {
-        !matches!(self.client_status, ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost)
-    }
 }

@@ -197,7 +197,7 @@ async fn a_rehearsal_changes_nothing() {
         text.starts_with("client-1: 21 allocations would have to finish (nothing was changed)\n"),
         "{text}"
     );
-    assert_eq!((text.lines().count(), text.matches("  running").count()), (22, 21), "{text}");
+    assert_eq!((text.lines().count(), text.matches("  running").count()), (23, 21), "{text}");
     assert!(world.methods().iter().all(|method| method == "GET"));
 }
 
