@@ -36,6 +36,7 @@ unpack() {
 
 unpack prometheus prometheus promtool
 unpack prometheus-alertmanager prometheus-alertmanager amtool
+unpack shellcheck shellcheck
 # Debian's Alertmanager looks for its templates at this place and nowhere else.
 templates=/usr/share/prometheus/alertmanager
 if [ ! -e "$templates/default.tmpl" ]; then

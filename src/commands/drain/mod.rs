@@ -152,7 +152,7 @@ impl Draining<'_> {
         };
         let count = seen.remaining(self.args.ignore_system).count();
         let name = plain(&self.node.name);
-        format!("Drain {name} ({})? {count} allocations live there; {deadline}.", self.node.id)
+        format!("Drain {name} ({})? {} live there; {deadline}.", self.node.id, allocations(count))
     }
 
     /// Asks at the terminal. Nothing but yes is yes.
@@ -198,7 +198,7 @@ impl Draining<'_> {
                 Stand::Stopping | Stand::Idle => {
                     if !std::mem::replace(&mut was_forced, true) {
                         let text =
-                            format!("the drain of {name} is over; {left} allocations have yet to stop");
+                            format!("the drain of {name} is over; {} have yet to stop", allocations(left));
                         self.progress.say(Tone::Warn, &text);
                     }
                     Some("stopping")
@@ -247,7 +247,7 @@ impl Draining<'_> {
             Stand::Down => "it is down",
             Stand::Idle | Stand::Cancelled => "nothing was changed",
         };
-        let title = format!("{name}: {count} allocations would have to finish ({stand})");
+        let title = format!("{name}: {} would have to finish ({stand})", allocations(count));
         let mut text = format!("{}\n", terminal.paint(Tone::Title, &title));
         text.push_str(&live::rows(seen.remaining(ignore_system), &terminal, SystemTime::now()));
         print(&text)?;
@@ -290,5 +290,12 @@ impl Draining<'_> {
             format!("somebody cancelled the drain of {name}: {left} left, and it must not be terminated");
         self.progress.say(Tone::Bad, &text);
         ExitCode::from(CANCELLED)
+    }
+}
+
+fn allocations(count: usize) -> String {
+    match count {
+        1 => "1 allocation".to_owned(),
+        _ => format!("{count} allocations"),
     }
 }

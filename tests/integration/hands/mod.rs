@@ -2,6 +2,9 @@
 
 mod drain;
 mod logs;
+mod only_drain_writes;
+mod scale_in;
+mod screens;
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard};
