@@ -10,7 +10,7 @@
 # everything else leave the hook alone. Start it again at any time: it joins the drain that goes on.
 set -u
 
-nomad_exporter=${NOMAD_EXPORTER:-nomad-exporter}
+exporter=${EXPORTER:-nomad-exporter}
 hook=${HOOK:-nomad-drain}
 # Shorter than the hook can be kept alive, and longer than the longest build.
 deadline=${DRAIN_DEADLINE:-2h}
@@ -53,7 +53,7 @@ beating=$!
 
 node=${1:---self}
 [ $# -eq 0 ] || shift
-"$nomad_exporter" drain "$node" --yes --wait --deadline "$deadline" \
+"$exporter" drain "$node" --yes --wait --deadline "$deadline" \
     ${DRAIN_TIMEOUT:+--timeout "$DRAIN_TIMEOUT"} "$@" &
 draining=$!
 trap 'kill -TERM "$draining" 2>/dev/null' TERM INT

@@ -157,9 +157,10 @@ mod tests {
                 140,
                 "client\\u{1b}-1: ████████████░░░░░░░░ 12/20 ended, 8 left, build-7 for 1 min 1 s, deadline in 50 min 0 s",
             ),
-            (80, "client\\u{1b}-1: ████████████░░░░░░░░ 12/20 ended, 8 left"),
+            (80, "client\\u{1b}-1: ████████████░░░░░░░░ 12/20 ended, 8 left, build-7 for 1 min 1 s"),
+            (60, "client\\u{1b}-1: ████████████░░░░░░░░ 12/20 ended, 8 left"),
             (40, "client\\u{1b}-1: 8 left"),
-            (10, "client\\u{1"),
+            (10, "client\\u{"),
         ] {
             let line = progress(true, Some(width)).line(&step(8), now());
             assert_eq!(line, expected, "{width}");

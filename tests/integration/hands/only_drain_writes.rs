@@ -22,11 +22,10 @@ fn one_client_can_write_and_one_command_has_it() {
     for file in rust_files(&path("src")) {
         let source = std::fs::read_to_string(&file).unwrap();
         let relative = file.strip_prefix(path("src")).unwrap().display().to_string();
-        // Only that room has what sends requests to Nomad.
-        assert!(relative.starts_with("nomad/") || !source.contains("reqwest"), "{relative}");
         // Whatever can make a request that is no GET, however it is spelled.
         let writes = [".put(", ".post(", ".patch(", ".delete(", ".request(", "Method::"];
-        if relative.starts_with("nomad/") && writes.iter().any(|call| source.contains(call)) {
+        let can_send = relative.starts_with("nomad/") || source.contains("reqwest");
+        if can_send && writes.iter().any(|call| source.contains(call)) {
             writers.push(relative.clone());
         }
         if source.contains("Drainer") {

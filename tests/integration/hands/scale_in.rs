@@ -19,7 +19,7 @@ fn start(world: &World, folder: &TempDir, variables: &[(&str, &str)]) -> Child {
     let paths = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
     let mut command = Command::new(path("deploy/scale-in/lifecycle-hook.sh"));
     command.arg("client-1").envs(variables.iter().copied());
-    command.env("PATH", paths).env("NOMAD_EXPORTER", env!("CARGO_BIN_EXE_nomad-exporter"));
+    command.env("PATH", paths).env("EXPORTER", env!("CARGO_BIN_EXE_nomad-exporter"));
     command.env("NOMAD_ADDR", world.simulator.url()).env("NOMAD_EXPORTER_NOMAD_TIMEOUT", "2s");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.kill_on_drop(true).spawn().unwrap()
@@ -45,6 +45,7 @@ async fn the_hook_is_completed_once_nothing_lives_there() {
     let child = start(&world, &folder, &AWS);
     world.until("heartbeats", |_| log(&folder).lines().count() >= 3).await;
     assert!(!log(&folder).contains("complete-lifecycle-action"), "{}", log(&folder));
+    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
@@ -99,6 +100,7 @@ async fn other_clouds_bring_their_own_commands() {
     let (beat, complete) = (format!("echo beat >>{told}"), format!("echo complete >>{told}"));
     let child = start(&world, &folder, &[("HEARTBEAT_COMMAND", &beat), ("COMPLETE_COMMAND", &complete)]);
     world.until("heartbeat", |_| std::fs::exists(&told).unwrap()).await;
+    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
