@@ -54,8 +54,8 @@ impl Gate {
             Ok(()) => self.within_limit(request).await,
             Err(refusal) => (refuse(refusal), None),
         };
-        if let Some(access) = access {
-            response.headers_mut().extend(access.headers.iter().cloned());
+        for (name, value) in access.iter().flat_map(|access| &access.headers) {
+            response.headers_mut().insert(name, value.clone());
         }
         response.map(|body| Answer::new(body, (under_way, place)))
     }

@@ -29,3 +29,4 @@ mod serving;
 mod status_page;
 mod support;
 mod tls;
+mod web_config;

@@ -12,6 +12,8 @@ pub use live::{AccessFile, LastLoad};
 pub(super) use tls::speaks_http2;
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,9 +21,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls::ServerConfig;
 
 use self::clients::ClientAuth;
-use self::file::File;
 use self::rate::RateLimit;
 use self::users::Users;
+
+/// More than any of the files needs.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What one version of the file says.
 pub(super) struct Access {
@@ -56,7 +60,7 @@ pub struct AccessError {
 
 impl Access {
     /// Takes what a file says; relative paths in it start at its folder. Reads certificates.
-    fn new(file: &File, folder: &Path) -> Result<Self, String> {
+    fn new(file: &file::File, folder: &Path) -> Result<Self, String> {
         let http = file.http_server_config.as_ref();
         let http2 = http.and_then(|http| http.http2).unwrap_or(true);
         let tls = match &file.tls_server_config {
@@ -103,6 +107,21 @@ impl Access {
     fn lost_in(&self, newer: &Self) -> Option<&'static str> {
         let pairs = self.guards().into_iter().zip(newer.guards());
         pairs.into_iter().find(|((_, was), (_, is))| *was && !is).map(|((guard, _), _)| guard)
+    }
+}
+
+/// Reads a file. Blocking work.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    // A device or a pipe might never end, or never begin.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(format!("{} is no file", path.display()));
+    }
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    match read.map_err(failed)? as u64 > MAX_BYTES {
+        true => Err(format!("{} is larger than 1 MiB", path.display())),
+        false => Ok(bytes),
     }
 }
 

@@ -189,8 +189,7 @@ fn read(
         (Some(text), None) => Ok(Some(Material { origin: section(name), pem: text.into() })),
         (None, Some(file)) => {
             let (path, name) = (folder.join(file), format!("{name}_file"));
-            let pem = std::fs::read(&path)
-                .map_err(|error| field(&name, &format!("cannot read {}: {error}", path.display())))?;
+            let pem = super::read(&path).map_err(|problem| field(&name, &problem))?;
             Ok(Some(Material { origin: format!("{}: {}", section(&name), path.display()), pem }))
         }
         (Some(_), Some(_)) => Err(field(name, &format!("{name} and {name}_file are both given; give one"))),

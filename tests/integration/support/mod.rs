@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 pub(crate) mod collect;
 pub(crate) mod exposition;
+pub(crate) mod https;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod recordings;
