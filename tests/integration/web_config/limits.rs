@@ -1,6 +1,6 @@
 //! Limits, where TLS and HTTP/2 are spoken. src/web/listener.rs tests those of plain connections.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -29,7 +29,7 @@ async fn is_closed(mut stream: TcpStream) -> bool {
 #[tokio::test]
 async fn handshakes_have_a_deadline() {
     let authority = authority();
-    let address = serve(authority.folder.path(), TLS, &["--web.header-timeout", "400ms"]).await;
+    let address = serve(authority.folder.path(), TLS, &["--web.header-timeout", "2s"]).await;
     for begin in [&b""[..], HALF_A_HELLO] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(begin).await.unwrap();
@@ -62,7 +62,7 @@ async fn half_open_handshakes_block_nobody() {
 #[tokio::test]
 async fn an_answer_that_is_not_taken_ends_its_connection() {
     let authority = authority();
-    let limits = ["--web.response-timeout", "500ms", "--web.max-requests", "1"];
+    let limits = ["--web.response-timeout", "2s", "--web.max-requests", "1"];
     let address = serve(authority.folder.path(), TLS, &limits).await;
     let client = Client::new(&authority, None);
     let stream = client.connect(address).await.unwrap();
@@ -79,28 +79,6 @@ async fn an_answer_that_is_not_taken_ends_its_connection() {
     assert!(timeout(SOON, connection).await.is_ok(), "the connection is still held");
     drop(held);
     assert_eq!(client.get(address, "/metrics").await.unwrap().status, StatusCode::OK);
-}
-
-/// A scraper that takes a little now and then is not silent, but too slow.
-#[tokio::test]
-async fn an_answer_that_is_taken_at_a_crawl_ends_its_connection() {
-    let folder = tempfile::tempdir().unwrap();
-    let address =
-        serve(folder.path(), "", &["--web.response-timeout", "500ms", "--web.idle-timeout", "500ms"]).await;
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let begin = Instant::now();
-    // Each answer has some KiB, so many of them fill every buffer between.
-    let crawl = async {
-        loop {
-            if stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").await.is_err()
-                || stream.read(&mut [0; 16]).await.is_ok_and(|read| read == 0)
-            {
-                break;
-            }
-        }
-    };
-    timeout(SOON, crawl).await.expect("it ends");
-    assert!(begin.elapsed() >= Duration::from_millis(400));
 }
 
 #[tokio::test]
