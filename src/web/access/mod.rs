@@ -70,14 +70,15 @@ impl Access {
         let users = file.basic_auth_users.as_ref().map(Users::new).transpose()?.flatten();
         let headers = http.and_then(|http| http.headers.as_ref()).map(headers::headers).transpose()?;
         let rate = file.rate_limit.as_ref().map(RateLimit::new).transpose()?.flatten();
-        let sans = file.tls_server_config.as_ref().and_then(|tls| tls.client_allowed_sans.as_ref());
+        let names_are_checked =
+            file.tls_server_config.as_ref().is_some_and(|tls| tls.client_allowed_sans.is_some());
         Ok(Self {
             clients: tls.as_ref().map_or(ClientAuth::No, |(_, auth)| *auth),
             tls: tls.map(|(config, _)| config),
             headers: headers.unwrap_or_default(),
             users,
             rate,
-            names_are_checked: sans.is_some_and(|sans| !sans.is_empty()),
+            names_are_checked,
         })
     }
 
@@ -128,34 +129,28 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 /// What it does, in a line.
 impl fmt::Display for Access {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(tls) = &self.tls else { return self.fmt_requests(out, "plain HTTP/1.1") };
-        let http2 = tls.alpn_protocols.iter().any(|protocol| speaks_http2(Some(protocol)));
-        let protocol = if http2 { "TLS with HTTP/2 and HTTP/1.1" } else { "TLS with HTTP/1.1" };
-        match self.clients {
-            ClientAuth::No => self.fmt_requests(out, protocol),
-            _ if self.names_are_checked => {
-                let names = "and client_allowed_sans";
-                self.fmt_requests(out, &format!("{protocol}, {} {names}", self.clients.as_str()))
-            }
-            auth => self.fmt_requests(out, &format!("{protocol}, {}", auth.as_str())),
+        let offers_http2 =
+            |tls: &Arc<ServerConfig>| tls.alpn_protocols.iter().any(|name| speaks_http2(Some(name)));
+        out.write_str(match self.tls.as_ref().map(offers_http2) {
+            Some(true) => "TLS with HTTP/2 and HTTP/1.1",
+            Some(false) => "TLS with HTTP/1.1",
+            None => "plain HTTP/1.1",
+        })?;
+        if self.clients != ClientAuth::No {
+            write!(out, ", {}", self.clients.as_str())?;
         }
-    }
-}
-
-impl Access {
-    fn fmt_requests(&self, out: &mut fmt::Formatter<'_>, connections: &str) -> fmt::Result {
-        write!(out, "{connections}")?;
+        if self.names_are_checked {
+            out.write_str(" and client_allowed_sans")?;
+        }
         match self.users.as_ref().map(Users::count) {
-            Some(1) => write!(out, ", 1 user")?,
+            Some(1) => out.write_str(", 1 user")?,
             Some(count) => write!(out, ", {count} users")?,
-            None => write!(out, ", no users")?,
+            None => out.write_str(", no users")?,
         }
-        match &self.rate {
-            Some(rate) => {
-                let interval = humantime::format_duration(rate.interval);
-                write!(out, ", a request each {interval} after a burst of {}", rate.burst)
-            }
-            None => Ok(()),
+        if let Some(rate) = &self.rate {
+            let interval = humantime::format_duration(rate.interval);
+            write!(out, ", a request each {interval} after a burst of {}", rate.burst)?;
         }
+        Ok(())
     }
 }

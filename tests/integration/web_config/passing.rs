@@ -93,6 +93,10 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
             "tls_server_config.client_allowed_sans: clients need no certificate",
         ),
         (
+            with("client_allowed_sans: []"),
+            "tls_server_config.client_allowed_sans: it is empty, so nobody could come in",
+        ),
+        (
             with("client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: empty.pem"),
             "empty.pem: it holds no certificate in PEM",
         ),
