@@ -15,7 +15,8 @@ const BEGIN: &str = "# Configuration\n\n\
     `NOMAD_HTTP_AUTH`, which mean what they mean to `nomad`. Two things have a variable and no flag, for a command line\n\
     is seen by everybody on the machine: the token itself (`NOMAD_TOKEN`; `--nomad.token-file` outweighs it) and a\n\
     proxy's name and password (`NOMAD_HTTP_AUTH`). A variable of Nomad that is empty counts as unset.\n\n\
-    `--no-collector.NAME` is short for `--collector.NAME=false`. Durations are written like `15s`, `1m30s` or `250ms`. Where a flag may be repeated, its variable takes values\n\
+    `--no-collector.NAME` is short for `--collector.NAME=false`.\n\n\
+    Durations are written like `15s`, `1m30s` or `250ms`. Where a flag may be repeated, its variable takes values\n\
     separated by commas. Wrong values are refused at start, with a sentence that names the flag and exit code 2.\n\n\
     Who may scrape is said in a file: see [web-config.md](web-config.md).\n";
 
