@@ -18,7 +18,7 @@ unpack() {
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     if ! command -v apt-get >/dev/null; then
-        say "The tests need ${missing[*]}: install Prometheus so that they are on the PATH."
+        say "The tests need ${missing[*]}: install them so that they are on the PATH."
         exit 1
     fi
     say "unpacking ${missing[*]} of Debian's package $package into target/tools"
@@ -31,11 +31,16 @@ unpack() {
         fi
     fi
     dpkg-deb -x "$tools/deb/${package}"_*.deb "$tools/deb/$package"
-    for program in "${missing[@]}"; do ln -sf "../deb/$package/usr/bin/$program" "$tools/bin/$program"; done
+    for program in "${missing[@]}"; do
+        ln -sf "$(cd "$tools/deb" && find "$package" -path "*bin/$program" | sed 's|^|../deb/|')" "$tools/bin/$program"
+    done
 }
 
 unpack prometheus prometheus promtool
 unpack prometheus-alertmanager prometheus-alertmanager amtool
+# Judges of manual pages and of completions.
+unpack mandoc mandoc
+unpack zsh zsh
 # Debian's Alertmanager looks for its templates at this place and nowhere else.
 templates=/usr/share/prometheus/alertmanager
 if [ ! -e "$templates/default.tmpl" ]; then

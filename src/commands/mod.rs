@@ -1,10 +1,13 @@
 //! What the program can do, one file a command.
 
 mod check;
+mod completions;
+mod man;
 mod metrics;
 mod publish;
 mod serve;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -33,6 +36,9 @@ pub enum Error {
     /// Stdout is gone.
     #[error("cannot write to stdout")]
     Output(#[source] std::io::Error),
+    /// A directory cannot be written to.
+    #[error("--directory: cannot write manual pages to {}", .0.display())]
+    Directory(PathBuf, #[source] std::io::Error),
     /// The system will not tell of signals.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
@@ -46,19 +52,18 @@ impl Error {
 }
 
 /// Does what the arguments say. Returns whether it went well.
-pub async fn run(args: Args) -> Result<bool, Error> {
-    let (command, log) = (args.command, Log::from(&args));
-    if let Some(Command::Metrics) = command {
-        return metrics::run().map(|()| true);
-    }
-    let config = Config::new(args, &process_env)?;
-    match command {
+pub async fn run(mut args: Args) -> Result<bool, Error> {
+    match args.command.take() {
         None => {
+            let log = Log::from(&args);
+            let config = Config::new(args, &process_env)?;
             log.start();
             serve::run(config).await.map(|()| true)
         }
-        Some(Command::Check) => check::run(config).await,
-        Some(Command::Metrics) => unreachable!("it was handled above"),
+        Some(Command::Check) => check::run(Config::new(args, &process_env)?).await,
+        Some(Command::Metrics) => metrics::run().map(|()| true),
+        Some(Command::Completions { shell }) => completions::run(shell).map(|()| true),
+        Some(Command::Man { directory }) => man::run(directory).map(|()| true),
     }
 }
 

@@ -9,7 +9,7 @@ mod web;
 
 pub use args::{
     AcceptEncoding, Args, CollectArgs, Command, LogArgs, LogFormat, LogLevel, MetricsArgs, NomadArgs,
-    WebArgs, parse,
+    WebArgs, command, parse,
 };
 pub use log::Log;
 

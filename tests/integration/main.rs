@@ -22,6 +22,7 @@ mod goldens;
 mod ledger;
 mod lifecycle;
 mod load;
+mod manuals;
 mod prometheus;
 mod rooms;
 mod scheduling;

@@ -61,8 +61,8 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
     Ok(Args { sources, ..Args::from_arg_matches_mut(&mut matches)? })
 }
 
-/// The command line, with two flags for each source.
-fn command() -> clap::Command {
+/// The command line, with two flags for each source: what help, completions and manual pages are made of.
+pub fn command() -> clap::Command {
     let flags = SOURCES.iter().flat_map(|source| {
         let on = Arg::new(on_flag(source.name))
             .long(on_flag(source.name))
@@ -77,7 +77,7 @@ fn command() -> clap::Command {
         let off = Arg::new(off_flag(source.name))
             .long(off_flag(source.name))
             .action(ArgAction::SetTrue)
-            .help(format!("Do not read {}", source.help))
+            .long_help(format!("Do not read {}", source.help))
             .hide_short_help(true);
         [on, off]
     });
