@@ -21,13 +21,16 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use crate::collect::SOURCES;
 
+/// The version and the commit, as `--version` tells them.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("NOMAD_EXPORTER_REVISION"), ")");
+
 /// Prometheus exporter for the state of a HashiCorp Nomad cluster: jobs, backlog, nodes and drains.
 ///
 /// Without a command it serves. Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN, NOMAD_REGION, NOMAD_NAMESPACE,
 /// NOMAD_CACERT, NOMAD_CAPATH, NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY, NOMAD_TLS_SERVER_NAME, NOMAD_SKIP_VERIFY,
 /// NOMAD_HTTP_AUTH) apply where no flag is given.
 #[derive(Debug, Parser)]
-#[command(name = "nomad-exporter", version, max_term_width = 110)]
+#[command(name = "nomad-exporter", version = VERSION, max_term_width = 110)]
 pub struct Args {
     /// What to do instead of serving.
     #[command(subcommand)]
