@@ -24,6 +24,7 @@ mod lifecycle;
 mod load;
 mod manuals;
 mod prometheus;
+mod release;
 mod revision;
 mod rooms;
 mod scheduling;
