@@ -21,5 +21,6 @@ bench: ## Measure the release binary against clusters of each size (some only: m
 
 doc: ## Write the generated reference pages, and build the code's documentation
 	cargo run --quiet -- metrics > docs/metrics.md
+	cargo run --quiet -- flags > docs/configuration.md
 	cargo run --quiet --package nomad-dashboards
 	cargo doc --workspace --no-deps

@@ -1,8 +1,11 @@
 //! What the program can do, one file a command.
 
 mod check;
+mod check_config;
 mod completions;
+mod flags;
 mod man;
+mod markdown;
 mod metrics;
 mod publish;
 mod serve;
@@ -15,7 +18,7 @@ use crate::collect::Context;
 use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
 use crate::metrics::OwnMetrics;
 use crate::nomad::{Client, ClientError, OnRequest};
-use crate::web::BindError;
+use crate::web::{AccessError, BindError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +30,10 @@ pub enum Error {
     /// The settings for Nomad do not make a client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// An address cannot be listened on.
+    /// A web configuration cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is nothing to listen on.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The exporter's own counters clash.
@@ -61,7 +67,9 @@ pub async fn run(mut args: Args) -> Result<bool, Error> {
             serve::run(config).await.map(|()| true)
         }
         Some(Command::Check) => check::run(Config::new(args, &process_env)?).await,
+        Some(Command::CheckConfig { file }) => check_config::run(&file).map(|()| true),
         Some(Command::Metrics) => metrics::run().map(|()| true),
+        Some(Command::Flags) => flags::run().map(|()| true),
         Some(Command::Completions { shell }) => completions::run(shell).map(|()| true),
         Some(Command::Man { directory }) => man::run(directory).map(|()| true),
     }

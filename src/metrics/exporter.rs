@@ -35,6 +35,26 @@ pub(super) const API_BYTES: &Family = &Family {
     emit: |view, out| own::pass_on(view, out, API_BYTES.name),
 };
 
+pub(super) const CONFIG_SUCCESSFUL: &Family = &Family {
+    name: "nomad_exporter_config_last_reload_successful",
+    help: "Whether the newest version of --web.config.file is in use; the one before is where it is not. Absent \
+           without such a file.",
+    kind: Kind::Gauge,
+    labels: &[],
+    sources: &[],
+    emit: |view, out| own::pass_on(view, out, CONFIG_SUCCESSFUL.name),
+};
+
+pub(super) const CONFIG_SUCCESS_TIME: &Family = &Family {
+    name: "nomad_exporter_config_last_reload_success_timestamp_seconds",
+    help: "When a version of --web.config.file, or of a certificate that it names, last came into use. Absent \
+           without such a file.",
+    kind: Kind::Gauge,
+    labels: &[],
+    sources: &[],
+    emit: |view, out| own::pass_on(view, out, CONFIG_SUCCESS_TIME.name),
+};
+
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_up",
@@ -93,6 +113,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { ..*API_REQUESTS },
     Family { ..*API_DURATION },
     Family { ..*API_BYTES },
+    Family { ..*CONFIG_SUCCESSFUL },
+    Family { ..*CONFIG_SUCCESS_TIME },
     Family {
         name: "nomad_exporter_last_contact_seconds",
         help: "The longest time since an answering server last heard its leader: how old stale reads may be.",

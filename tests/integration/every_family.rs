@@ -246,6 +246,7 @@ pub(crate) fn source() -> SourceState {
 fn every_family_comes_of_a_value() {
     let own = OwnMetrics::new().unwrap();
     own.request_done("jobs", "ok", Duration::from_millis(20), 1000);
+    own.config_loaded(true, at(998));
     let snapshot = Snapshot { taken_at: at(1000), sources: vec![source()], sections: sections() };
     let mut text = nomad_exporter::exposition::Text::new(Vec::new());
     emit(&View::new(&snapshot, &own.gather()), &mut Sink::new(&mut text, &Selection::default()));

@@ -97,9 +97,18 @@ fn crates_stay_in_their_rooms() {
 
 #[test]
 fn the_metrics_reference_is_in_step() {
-    let (code, stdout, _) = run(exporter(&["metrics"]));
+    reference_is_in_step("metrics", "docs/metrics.md");
+}
+
+#[test]
+fn the_flags_reference_is_in_step() {
+    reference_is_in_step("flags", "docs/configuration.md");
+}
+
+fn reference_is_in_step(command: &str, page: &str) {
+    let (code, stdout, _) = run(exporter(&[command]));
     assert_eq!(code, Some(0));
-    assert!(stdout == read("docs/metrics.md"), "docs/metrics.md is out of step: run `make doc`");
+    assert!(stdout == read(page), "{page} is out of step: run `make doc`");
 }
 
 /// What README, alerts and dashboards name, the code has.
