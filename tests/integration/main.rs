@@ -15,6 +15,7 @@ mod cardinality;
 mod cli;
 mod demand;
 mod deploy;
+mod docs;
 mod every_family;
 mod families;
 mod formats;
