@@ -205,7 +205,7 @@ async fn runnable_commands_run() {
 fn has_tools(code: &str) -> bool {
     let needed =
         ["promtool", "amtool", "systemd-analyze"].into_iter().filter(|program| code.contains(program));
-    needed.fold(true, |all, program| tools::find(program, "a command of a page").is_some() && all)
+    needed.all(|program| tools::find(program, "a command of a page").is_some())
 }
 
 fn block(code: &str, nomad: &Simulator) -> Command {
