@@ -203,7 +203,7 @@ async fn runnable_commands_run() {
 }
 
 fn has_tools(code: &str) -> bool {
-    let needed =
+    let mut needed =
         ["promtool", "amtool", "systemd-analyze"].into_iter().filter(|program| code.contains(program));
     needed.all(|program| tools::find(program, "a command of a page").is_some())
 }
