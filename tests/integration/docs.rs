@@ -215,7 +215,7 @@ fn block(code: &str, nomad: &Simulator) -> Command {
     let inherited = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(programs.to_owned()).chain(std::env::split_paths(&inherited));
     let mut command = Command::new("timeout");
-    command.args(["60", "bash", "-euo", "pipefail", "-c", code]).current_dir(root());
+    command.args(["300", "bash", "-euo", "pipefail", "-c", code]).current_dir(root());
     command.env("PATH", std::env::join_paths(folders).unwrap());
     command.env("HOME", home).env("NOMAD_ADDR", nomad.url());
     command
