@@ -1,6 +1,9 @@
 # The few verbs of this project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench doc release release-check
+.PHONY: help demo test lint bench fuzz soak doc release release-check
+
+SOAK_SECONDS ?= 1200
+FUZZ_SECONDS ?= 60
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +21,12 @@ bench: ## Measure the release binary against clusters of each size (some only: m
 	cargo build --release --locked --package nomad-simulator
 	cargo bench --locked --bench load -- $(SIZES)
 	cargo bench --locked --bench micro
+
+fuzz: ## Run each fuzz target for a minute (longer: make fuzz FUZZ_SECONDS=600), where cargo-fuzz and a nightly compiler are
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+soak: ## Run the release binary for 20 minutes beside a cluster that never rests (shorter: make soak SOAK_SECONDS=120)
+	@scripts/soak.sh $(SOAK_SECONDS) --release
 
 doc: ## Write the generated reference pages, and build the code's documentation
 	cargo run --quiet -- metrics > docs/metrics.md

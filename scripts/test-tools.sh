@@ -70,15 +70,19 @@ installed chromium chromium
 installed systemd systemd-analyze
 installed dpkg-dev dpkg-shlibdeps
 
-# An OpenMetrics parser of someone else's making.
-if [ ! -x "$tools/bin/openmetrics-python" ]; then
+# An OpenMetrics parser and a JSON Schema validator of someone else's making.
+pythons=(openmetrics-python jsonschema-python)
+if [ ! -x "$tools/bin/${pythons[0]}" ] || [ ! -x "$tools/bin/${pythons[1]}" ]; then
+    packages=(prometheus_client==0.22.1 jsonschema==4.26.0)
     if command -v python3 >/dev/null && python3 -m venv "$tools/venv" >/dev/null 2>&1 &&
-        "$tools/venv/bin/pip" install --quiet --disable-pip-version-check prometheus_client==0.22.1 >&2; then
-        # Not a link: Python finds its venv by the path that it is called by.
-        printf '#!/bin/sh\nexec "%s" "$@"\n' "$tools/venv/bin/python" >"$tools/bin/openmetrics-python"
-        chmod +x "$tools/bin/openmetrics-python"
+        "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check "${packages[@]}" >&2; then
+        for python in "${pythons[@]}"; do
+            # Not a link: Python finds its venv by the path that it is called by.
+            printf '#!/bin/sh\nexec "%s" "$@"\n' "$tools/venv/bin/python" >"$tools/bin/$python"
+            chmod +x "$tools/bin/$python"
+        done
     else
-        say "no Python with venv and pip here: the test with the Python OpenMetrics parser will be skipped"
+        say "no Python with venv and pip here: tests with Python's OpenMetrics and JSON Schema will be skipped"
     fi
 fi
 # Cargo's own helpers. Built without optimizations, and together, since they share most of what they are made of.

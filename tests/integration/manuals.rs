@@ -62,7 +62,7 @@ fn typed_in_bash(words: &[&str]) -> Vec<String> {
 fn bash_completes_commands_flags_and_values() {
     assert_eq!(typed_in_bash(&["nomad-exporter", "compl"]), ["completions"]);
     assert_eq!(typed_in_bash(&["nomad-exporter", "--nomad.ti"]), ["--nomad.timeout"]);
-    assert_eq!(typed_in_bash(&["nomad-exporter", "check", "--log.form"]), ["--log.format"]);
+    assert_eq!(typed_in_bash(&["nomad-exporter", "check", "--nomad.to"]), ["--nomad.token-file"]);
     assert_eq!(typed_in_bash(&["nomad-exporter", "--log.format", "j"]), ["json"]);
 }
 

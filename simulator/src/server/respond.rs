@@ -43,6 +43,11 @@ pub(super) async fn respond(
         Some(Fault::Hang) => pending().await,
         Some(Fault::Close) => return Err(NoAnswer),
         Some(Fault::Body(bytes)) => Answer::new(StatusCode::OK, Some("application/json"), bytes.clone()),
+        Some(Fault::Gzipped(bytes)) => {
+            let mut answer = Answer::new(StatusCode::OK, Some("application/json"), bytes.clone());
+            answer.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            answer
+        }
         Some(Fault::Delay(delay)) => {
             tokio::time::sleep(*delay).await;
             shared.backend.answer(&request)
@@ -52,9 +57,14 @@ pub(super) async fn respond(
             answer.headers.extend(HeaderValue::from_str(url).ok().map(|url| (header::LOCATION, url)));
             answer
         }
-        Some(Fault::Truncate(_) | Fault::Drip(_) | Fault::LastContact(_) | Fault::NoLeader) | None => {
-            shared.backend.answer(&request)
-        }
+        Some(
+            Fault::Truncate(_)
+            | Fault::Drip(_)
+            | Fault::LastContact(_)
+            | Fault::NoLeader
+            | Fault::Intermittent { .. },
+        )
+        | None => shared.backend.answer(&request),
     };
     match &fault {
         Some(Fault::LastContact(age)) => answer.set_last_contact(*age),
@@ -70,7 +80,8 @@ fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
     if version >= since::EXACT_GZIP {
         answer.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     }
-    if !wants_gzip(version, request.accept_encoding.as_deref()) {
+    let is_compressed = answer.headers.contains_key(header::CONTENT_ENCODING);
+    if is_compressed || !wants_gzip(version, request.accept_encoding.as_deref()) {
         return;
     }
     if answer.rows.is_some() {
