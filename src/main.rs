@@ -4,9 +4,6 @@ use std::process::ExitCode;
 
 use nomad_exporter::{commands, config};
 
-/// The user has to ask for something else.
-const USAGE: u8 = 2;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = match config::parse(std::env::args_os()) {
@@ -15,10 +12,9 @@ async fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     match commands::run(args).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(code) => code,
         Err(error) => {
-            let code = if error.is_usage() { ExitCode::from(USAGE) } else { ExitCode::FAILURE };
+            let code = error.exit_code();
             complain(error);
             code
         }

@@ -136,8 +136,7 @@ fn measure(size: Size, quick: bool) -> Row {
     // Two more live refreshes, while it is scraped.
     let refreshes = exporter.refreshes("allocations");
     exporter.wait_for(|text| process::value(text, &process::requests("allocations")) >= refreshes + 2.0);
-    let scrapes = scrape::percentiles(exporter.address(), SCRAPERS);
-    let served = scrape::percentiles(scrape::serve(gzip.clone()), SCRAPERS);
+    let [scrapes, served] = scrape::compare([exporter.address(), scrape::serve(gzip.clone())], SCRAPERS);
     Row {
         size,
         live_cpu: live.cpu,

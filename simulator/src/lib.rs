@@ -28,5 +28,5 @@ pub use cluster::{Cluster, Settings};
 pub use load::{Load, Size};
 pub use replay::Recording;
 pub use scenario::Scenario;
-pub use server::{Fault, Faults, LoggedRequest, Simulator};
+pub use server::{ConnectionFault, Fault, Faults, LoggedRequest, Simulator};
 pub use version::{InvalidVersion, Version};

@@ -7,7 +7,7 @@ use regex::RegexSet;
 
 use super::list::Known;
 use super::observers::{Completions, LookedFor, Placements};
-use super::report::FetchError;
+use super::report::{FetchError, Said};
 use super::store::Store;
 use crate::nomad::{Client, Endpoint, Request};
 use crate::snapshot::{NamedJobs, Sections, Servers};
@@ -23,6 +23,8 @@ const MAX_NAMESPACES: usize = 200;
 pub struct Settings {
     /// Names of the sources that are on.
     pub sources: Vec<&'static str>,
+    /// Changes of state that are logged of one source in 10 minutes.
+    pub logged_changes: u32,
     /// How often live sources are read.
     pub interval: Duration,
     /// How often history sources are read.
@@ -83,6 +85,8 @@ pub struct Context {
     pub completions: Completions,
     /// Tells the time; tests stop it.
     pub now: fn() -> SystemTime,
+    /// What was logged of each source lately.
+    pub(super) said: Said,
     /// The last list of nodes.
     pub(super) known_nodes: Known<()>,
     /// The last list of live allocations, which jobs had series of their own then, and whose first allocation was
@@ -101,6 +105,7 @@ impl Context {
             placements: Placements::default(),
             completions: Completions::default(),
             now,
+            said: Said::default(),
             known_nodes: Known::default(),
             known_allocations: Known::default(),
         }

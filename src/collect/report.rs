@@ -1,10 +1,15 @@
 //! What failed, said once.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::context::Context;
 use super::sources::Source;
 use super::store::Change;
-use crate::nomad::{self, Endpoint, Reason};
+use crate::nomad::{self, Reason};
 
 /// A refresh that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -32,30 +37,78 @@ impl FetchError {
     }
 
     /// The error and its cause as one sentence, with what to do about a refusal.
-    pub fn sentence(&self, endpoint: Endpoint) -> String {
-        let mut sentence = self.to_string();
-        // What lies between is how libraries are layered; the last cause is what happened.
-        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
-        if let Some(cause) = causes.last() {
-            sentence = format!("{sentence}: {cause}");
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Nomad(error) => error.sentence(),
+            Self::Needs(_) | Self::TookTooLong(_) => self.to_string(),
         }
-        if matches!(self, Self::Nomad(error) if error.reason() == Reason::Forbidden) {
-            sentence = format!("{sentence}; the token's policy must grant {}", endpoint.capability());
-        }
-        sentence
     }
 }
 
-/// Logs how a refresh changed its source: a line for every change of state, and not for every try.
-pub(super) fn log(source: &Source, change: Change, error: Option<&FetchError>) {
-    let name = source.name;
-    let told = error.map(|error| (error.word(), error.sentence(source.endpoint)));
-    match (change, told) {
-        (Change::Down, Some((reason, error))) => {
-            tracing::warn!(source = name, reason, error, "source is down")
+/// Over how long changes of state are counted.
+const PERIOD: Duration = Duration::from_secs(600);
+
+/// What was logged of each source lately, so that one that comes and goes all the time does not fill the log.
+#[derive(Debug, Default)]
+pub(super) struct Said(Mutex<HashMap<&'static str, Lately>>);
+
+#[derive(Debug)]
+struct Lately {
+    since: Instant,
+    said: u32,
+    unsaid: u64,
+}
+
+impl Said {
+    /// Whether one more change of this source is to be logged, and how many were left out before it.
+    fn one_more(&self, source: &'static str, limit: u32) -> Option<u64> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lately =
+            all.entry(source).or_insert_with(|| Lately { since: Instant::now(), said: 0, unsaid: 0 });
+        if lately.since.elapsed() >= PERIOD {
+            (lately.since, lately.said) = (Instant::now(), 0);
         }
-        (Change::Up, _) => tracing::info!(source = name, "source is up"),
+        if lately.said >= limit {
+            lately.unsaid += 1;
+            return None;
+        }
+        lately.said += 1;
+        Some(std::mem::take(&mut lately.unsaid))
+    }
+}
+
+/// Logs how a refresh changed its source: a line for every change of state, as long as there are not too many, and
+/// not for every try.
+pub(super) fn log(context: &Context, source: &Source, change: Change, error: Option<&FetchError>) {
+    let name = source.name;
+    let told = error.map(|error| (error.word(), error.sentence()));
+    let say = match change {
+        Change::None => None,
+        Change::Up | Change::Down => context.said.one_more(name, context.settings.logged_changes),
+    };
+    // A field that is none is not written.
+    let left_out = say.filter(|count| *count > 0);
+    match (change, told) {
+        (Change::Down, Some((reason, error))) if say.is_some() => {
+            tracing::warn!(source = name, reason, error, left_out, "source is down");
+        }
+        (Change::Up, _) if say.is_some() => tracing::info!(source = name, left_out, "source is up"),
         (_, Some((reason, error))) => tracing::debug!(source = name, reason, error, "source is still down"),
         (_, None) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_comes_and_goes_does_not_fill_the_log() {
+        let said = Said::default();
+        let changes = |count: u32| (0..count).map(|_| said.one_more("jobs", 2)).collect::<Vec<_>>();
+        assert_eq!(changes(4), [Some(0), Some(0), None, None]);
+        assert_eq!(said.one_more("nodes", 2), Some(0), "others are heard");
+        tokio::time::advance(PERIOD).await;
+        assert_eq!(changes(3), [Some(2), Some(0), None]);
     }
 }

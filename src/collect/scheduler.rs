@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::context::Context;
 use super::report::{self, FetchError};
@@ -54,20 +54,29 @@ async fn keep_fresh(source: &'static Source, context: Arc<Context>, beat: Beat) 
     let mut retries = retries(interval);
     loop {
         let started = Instant::now();
-        let next = match refresh(source, &context).await {
+        let result = refresh(source, &context).await;
+        let now = Instant::now();
+        // A refresh that outlasts its interval still leaves Nomad a moment's rest.
+        let rested = now + interval / 10;
+        let next = match &result {
             Ok(()) => {
                 retries = self::retries(interval);
-                let now = Instant::now();
-                // A refresh that outlasts its interval still leaves Nomad a moment's rest.
-                let rested = now + interval / 10;
                 match source.interval_after(now - started, &context.settings) {
                     longer if longer > interval => beat.next(interval, rested.max(started + longer)),
                     _ => beat.next(interval, rested),
                 }
             }
-            Err(_) => Instant::now() + retries.next().unwrap_or(interval),
+            // From its beginning, or one that waited in vain would put off the next.
+            Err(_) => rested.max(started + retries.next().unwrap_or(interval)),
         };
-        sleep_until(next).await;
+        match result {
+            // What it builds on may be back sooner.
+            Err(FetchError::Needs(source)) => {
+                sleep_until(rested).await;
+                drop(timeout_at(next, context.store.answers(source)).await);
+            }
+            Ok(()) | Err(_) => sleep_until(next).await,
+        }
     }
 }
 
@@ -95,6 +104,26 @@ pub async fn refresh(source: &'static Source, context: &Arc<Context>) -> Result<
     };
     let result = refresh.ok_or_else(|| error.as_ref().expect("a refresh or an error"));
     let change = context.store.record(source, result, started.elapsed(), (context.now)(), settings);
-    report::log(source, change, error.as_ref());
+    report::log(context, source, change, error.as_ref());
     error.map_or(Ok(()), Err)
+}
+
+/// Refreshes every source that is on once, all at the same time but for those that build on others. Returns what
+/// failed, in the order of the table.
+pub async fn refresh_all(context: &Arc<Context>) -> Vec<(&'static Source, FetchError)> {
+    let mut refreshes = JoinSet::new();
+    for (place, source) in SOURCES.iter().enumerate() {
+        if context.settings.sources.contains(&source.name) {
+            let context = context.clone();
+            refreshes.spawn(async move { (place, source, refresh(source, &context).await) });
+        }
+    }
+    let mut failed: Vec<_> = refreshes
+        .join_all()
+        .await
+        .into_iter()
+        .filter_map(|(place, source, result)| Some((place, source, result.err()?)))
+        .collect();
+    failed.sort_unstable_by_key(|(place, ..)| *place);
+    failed.into_iter().map(|(_, source, error)| (source, error)).collect()
 }

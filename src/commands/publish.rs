@@ -12,7 +12,7 @@ use crate::metrics::{OwnMetrics, Selection};
 use crate::web::{AccessFile, Content};
 
 /// For how long at most what is new waits for sources that are still being refreshed.
-const GATHER: Duration = Duration::from_secs(5);
+pub(super) const GATHER: Duration = Duration::from_secs(5);
 
 /// What it takes to render.
 pub(super) struct Publisher {

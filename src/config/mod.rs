@@ -8,12 +8,14 @@ mod nomad;
 mod web;
 
 pub use args::{
-    AcceptEncoding, Args, CollectArgs, Command, LogArgs, LogFormat, LogLevel, MetricsArgs, NomadArgs,
-    WebArgs, command, parse,
+    AcceptEncoding, Args, CollectArgs, ColorArgs, Command, JobsArgs, LogArgs, LogFormat, LogLevel,
+    MetricsArgs, NodeArgs, NodeChoice, NodesArgs, NomadArgs, ShowArgs, StatusArgs, WebArgs, command, parse,
 };
 pub use log::Log;
 
-use crate::metrics::{Selection, SelectionError};
+use std::time::Duration;
+
+use crate::metrics::{Limits, Selection, SelectionError};
 use crate::{collect as collecting, nomad as asking, web as serving};
 
 /// Everything the program runs on.
@@ -63,10 +65,26 @@ impl Config {
     }
 }
 
+/// Longer than anybody waits, and short enough to be counted with.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A duration that something can be done in.
+fn duration(flag: &str, given: Duration) -> Result<Duration, ConfigError> {
+    let problem = match given {
+        Duration::ZERO => "nothing is done within 0 s; give a duration such as 15s",
+        given if given > MAX_DURATION => "it is longer than a day; give a duration such as 15s",
+        given => return Ok(given),
+    };
+    Err(ConfigError::new(flag, problem))
+}
+
 fn selection(args: &Args) -> Result<Selection, ConfigError> {
     let refuse = |flag| move |error: SelectionError| ConfigError::new(flag, error.to_string());
+    let limits = Limits {
+        series_per_family: args.metrics.max_series_per_family,
+        label_length: usize::try_from(args.metrics.max_label_length).unwrap_or(usize::MAX),
+    };
     // Each flag is tried alone, so that an error names the right one.
-    Selection::new(&args.metrics.allow, &[], 0).map_err(refuse("--metrics.allow"))?;
-    Selection::new(&args.metrics.allow, &args.metrics.deny, args.metrics.max_series_per_family)
-        .map_err(refuse("--metrics.deny"))
+    Selection::new(&args.metrics.allow, &[], limits).map_err(refuse("--metrics.allow"))?;
+    Selection::new(&args.metrics.allow, &args.metrics.deny, limits).map_err(refuse("--metrics.deny"))
 }

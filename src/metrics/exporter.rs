@@ -1,8 +1,9 @@
 //! Families about the exporter itself.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::own;
-use super::sink::Samples;
+use super::sink::{Emitted, Samples};
+use super::view::View;
 use crate::snapshot::SourceState;
 
 /// Buckets of request durations, in seconds.
@@ -62,7 +63,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &[],
         sources: &[],
-        emit: |view, out| out.add(&[], f64::from(view.snapshot.is_up())),
+        emit: |view, out| out.add(&[], f64::from(view.is_up)),
     },
     Family {
         name: "nomad_exporter_source_up",
@@ -80,7 +81,7 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["source"],
         sources: &[],
         emit: |view, out| {
-            for source in &view.snapshot.sources {
+            for source in view.sources {
                 out.add_time(&[source.name], source.last_success);
             }
         },
@@ -122,7 +123,7 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &[],
         sources: &[],
         emit: |view, out| {
-            let contacts = view.snapshot.sources.iter().filter_map(|source| source.last_contact);
+            let contacts = view.sources.iter().filter_map(|source| source.last_contact);
             out.add_some(&[], contacts.max().map(|contact| contact.as_secs_f64()));
         },
     },
@@ -133,8 +134,8 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["version", "revision", "rustversion"],
         sources: &[],
         emit: |_, out| {
-            let revision = option_env!("NOMAD_EXPORTER_REVISION").unwrap_or("unknown");
-            out.add(&[env!("CARGO_PKG_VERSION"), revision, env!("NOMAD_EXPORTER_RUSTC")], 1.0);
+            let (version, revision) = (env!("CARGO_PKG_VERSION"), env!("NOMAD_EXPORTER_REVISION"));
+            out.add(&[version, revision, env!("NOMAD_EXPORTER_RUSTC")], 1.0);
         },
     },
     Family {
@@ -143,11 +144,16 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["family"],
         sources: &[],
-        emit: |_, out| {
-            for (family, count) in out.dropped_so_far() {
-                out.add_count(&[family], count);
-            }
-        },
+        emit: |_, out| of_families(out, |emitted| emitted.dropped),
+    },
+    Family {
+        name: "nomad_exporter_samples_with_shortened_labels",
+        help: "Samples in this exposition of which a label value was longer than --metrics.max-label-length, by family. \
+               The value ends in `…` and a checksum.",
+        kind: Kind::Gauge,
+        labels: &["family"],
+        sources: &[],
+        emit: |_, out| of_families(out, |emitted| emitted.shortened),
     },
     // Must be the last of all: it counts what stands before it.
     Family {
@@ -160,8 +166,15 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
+/// A count for each family that has any.
+fn of_families(out: &mut Samples<'_, '_>, count: fn(&Emitted) -> u64) {
+    for (family, emitted) in out.families_so_far().iter().filter(|(_, emitted)| count(emitted) > 0) {
+        out.add_count(&[family], count(emitted));
+    }
+}
+
 fn of_source(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&SourceState) -> Option<f64>) {
-    for source in &view.snapshot.sources {
+    for source in view.sources {
         out.add_some(&[source.name], value(source));
     }
 }

@@ -8,9 +8,9 @@ use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Reg
 use super::exporter::{
     API_BYTES, API_DURATION, API_REQUESTS, CONFIG_SUCCESS_TIME, CONFIG_SUCCESSFUL, DURATION_BUCKETS,
 };
-use super::family::View;
 use super::process::Process;
 use super::sink::Samples;
+use super::view::View;
 
 /// The counters and their registry.
 pub struct OwnMetrics {

@@ -2,18 +2,29 @@
 
 use regex::RegexSet;
 
-use super::families;
-
-/// Series of one family at most, unless the operator says otherwise.
-const DEFAULT_MAX_SERIES_PER_FAMILY: usize = 200_000;
+use super::{Family, families};
 
 /// Which families are exposed, and how large each may grow.
 #[derive(Clone, Debug)]
 pub struct Selection {
     allow: Option<RegexSet>,
     deny: RegexSet,
+    pub(super) limits: Limits,
+}
+
+/// How large a family may grow.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
     /// Series of one family at most.
-    pub max_series_per_family: usize,
+    pub series_per_family: usize,
+    /// Bytes of a label value at most.
+    pub label_length: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { series_per_family: 200_000, label_length: 256 }
+    }
 }
 
 /// A pattern that selects nothing, as a sentence.
@@ -35,19 +46,20 @@ pub enum SelectionError {
 
 impl Default for Selection {
     fn default() -> Self {
-        Self { allow: None, deny: RegexSet::empty(), max_series_per_family: DEFAULT_MAX_SERIES_PER_FAMILY }
+        Self { allow: None, deny: RegexSet::empty(), limits: Limits::default() }
     }
 }
 
 impl Selection {
     /// All families, or those that are allowed, less those that are denied. Patterns match whole names.
-    pub fn new(
-        allow: &[String],
-        deny: &[String],
-        max_series_per_family: usize,
-    ) -> Result<Self, SelectionError> {
+    pub fn new(allow: &[String], deny: &[String], limits: Limits) -> Result<Self, SelectionError> {
         let allow = if allow.is_empty() { None } else { Some(patterns(allow)?) };
-        Ok(Self { allow, deny: patterns(deny)?, max_series_per_family })
+        Ok(Self { allow, deny: patterns(deny)?, limits })
+    }
+
+    /// The families that are exposed, in their order.
+    pub fn families(&self) -> impl Iterator<Item = &'static Family> {
+        families().filter(|family| self.selects(family.name))
     }
 
     /// Whether a family is exposed.
@@ -80,7 +92,7 @@ mod tests {
     fn selection(allow: &[&str], deny: &[&str]) -> Result<Selection, String> {
         let owned =
             |patterns: &[&str]| patterns.iter().map(|pattern| (*pattern).to_owned()).collect::<Vec<_>>();
-        Selection::new(&owned(allow), &owned(deny), 1).map_err(|error| error.to_string())
+        Selection::new(&owned(allow), &owned(deny), Limits::default()).map_err(|error| error.to_string())
     }
 
     #[test]

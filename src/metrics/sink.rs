@@ -1,10 +1,13 @@
 //! The only way to a sample.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::SystemTime;
 
 use super::family::Family;
 use super::selection::Selection;
+use super::view::View;
 
 /// Writes samples in one format.
 pub trait Exposition {
@@ -27,39 +30,54 @@ pub enum Part {
     Count,
 }
 
-/// Passes samples on, within a cap on series.
-pub struct Sink<'w> {
-    format: &'w mut dyn Exposition,
-    selection: &'w Selection,
+/// Passes samples on, within a cap on series, and counts them.
+pub struct Sink<'s> {
+    selection: &'s Selection,
     series: u64,
-    dropped: BTreeMap<&'static str, u64>,
+    by_family: BTreeMap<&'static str, Emitted>,
 }
 
-impl<'w> Sink<'w> {
-    /// A sink that writes the selected families in this format.
-    pub fn new(format: &'w mut dyn Exposition, selection: &'w Selection) -> Self {
-        Self { format, selection, series: 0, dropped: BTreeMap::new() }
+/// What became of the samples of one family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Emitted {
+    series: u64,
+    /// Series that a cap cut.
+    pub(super) dropped: u64,
+    /// Samples of which a label value was too long.
+    pub(super) shortened: u64,
+}
+
+impl<'s> Sink<'s> {
+    /// A sink for the families of a selection.
+    pub fn new(selection: &'s Selection) -> Self {
+        Self { selection, series: 0, by_family: BTreeMap::new() }
     }
 
-    /// Which families are exposed.
-    pub(super) fn selection(&self) -> &'w Selection {
-        self.selection
+    /// Sends the samples of one family to the format.
+    pub fn emit(&mut self, family: &'static Family, view: &View<'_>, format: &mut dyn Exposition) -> Emitted {
+        let mut samples = Samples { sink: self, format, family, emitted: Emitted::default() };
+        (family.emit)(view, &mut samples);
+        let emitted = samples.emitted;
+        self.count(family, emitted);
+        emitted
     }
 
-    /// Begins a family.
-    pub(super) fn family<'s>(&'s mut self, family: &'static Family) -> Samples<'s, 'w> {
-        Samples { sink: self, family, count: 0 }
+    /// Counts what was emitted before, and need not be again.
+    pub fn count(&mut self, family: &'static Family, emitted: Emitted) {
+        self.series += emitted.series;
+        self.by_family.insert(family.name, emitted);
     }
 }
 
 /// The samples of one family.
 pub struct Samples<'s, 'w> {
-    sink: &'s mut Sink<'w>,
+    sink: &'s Sink<'w>,
+    format: &'s mut dyn Exposition,
     family: &'static Family,
-    count: usize,
+    emitted: Emitted,
 }
 
-impl Samples<'_, '_> {
+impl<'s> Samples<'s, '_> {
     /// One sample. A value that is not finite is no value: it is left out.
     pub fn add(&mut self, labels: &[&str], value: f64) {
         if value.is_finite() && self.admit(1) {
@@ -94,7 +112,7 @@ impl Samples<'_, '_> {
         count: u64,
         sum: f64,
     ) {
-        if !self.admit(cumulative.len() + 3) {
+        if !self.admit(cumulative.len() as u64 + 3) {
             return;
         }
         for (bound, at_most) in cumulative {
@@ -107,9 +125,7 @@ impl Samples<'_, '_> {
 
     /// Counts series that a cap cut before they came here.
     pub(super) fn drop_by_cap(&mut self, series: u64) {
-        if series > 0 {
-            *self.sink.dropped.entry(self.family.name).or_default() += series;
-        }
+        self.emitted.dropped += series;
     }
 
     /// The names of this family's labels.
@@ -117,32 +133,67 @@ impl Samples<'_, '_> {
         self.family.labels
     }
 
-    /// Series of all families so far.
+    /// Series of all families before this one.
     pub(super) fn series_so_far(&self) -> u64 {
         self.sink.series
     }
 
-    /// What the cap cut so far, by family.
-    pub(super) fn dropped_so_far(&self) -> BTreeMap<&'static str, u64> {
-        self.sink.dropped.clone()
+    /// What became of each family before this one.
+    pub(super) fn families_so_far(&self) -> &'s BTreeMap<&'static str, Emitted> {
+        &self.sink.by_family
     }
 
     /// Whether the cap leaves room for so many series more.
-    fn admit(&mut self, series: usize) -> bool {
-        if self.count + series > self.sink.selection.max_series_per_family {
-            self.drop_by_cap(series as u64);
+    fn admit(&mut self, series: u64) -> bool {
+        if self.emitted.series + series > self.sink.selection.limits.series_per_family as u64 {
+            self.drop_by_cap(series);
             return false;
         }
-        if self.count == 0 {
-            self.sink.format.family(self.family);
+        if self.emitted.series == 0 {
+            self.format.family(self.family);
         }
-        self.count += series;
-        self.sink.series += series as u64;
+        self.emitted.series += series;
         true
     }
 
     fn write(&mut self, part: Part, labels: &[&str], value: f64) {
         debug_assert_eq!(labels.len(), self.family.labels.len(), "{}: labels", self.family.name);
-        self.sink.format.sample(self.family, part, labels, value);
+        let limit = self.sink.selection.limits.label_length;
+        if labels.iter().all(|label| label.len() <= limit) {
+            return self.format.sample(self.family, part, labels, value);
+        }
+        self.emitted.shortened += 1;
+        let shortened: Vec<_> = labels.iter().map(|label| shortened(label, limit)).collect();
+        let labels: Vec<&str> = shortened.iter().map(Cow::as_ref).collect();
+        self.format.sample(self.family, part, &labels, value);
+    }
+}
+
+/// A label value within its limit: its beginning, a mark, and a checksum of all of it, so that two long names that
+/// begin alike stay two series.
+fn shortened(label: &str, limit: usize) -> Cow<'_, str> {
+    if label.len() <= limit {
+        return Cow::Borrowed(label);
+    }
+    let mut hasher = DefaultHasher::new();
+    label.hash(&mut hasher);
+    let ending = format!("…{:016x}", hasher.finish());
+    let kept = label.floor_char_boundary(limit.saturating_sub(ending.len()));
+    Cow::Owned(format!("{}{ending}", &label[..kept]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_labels_are_shortened_between_letters_and_stay_apart() {
+        assert_eq!(shortened("short", 32), "short");
+        let (one, other) = (format!("{}1", "é".repeat(100)), format!("{}2", "é".repeat(100)));
+        let (one, other) = (shortened(&one, 32), shortened(&other, 32));
+        assert_ne!(one, other);
+        for cut in [one, other] {
+            assert!(cut.len() <= 32 && cut.starts_with("éééééé…"), "{cut}");
+        }
     }
 }

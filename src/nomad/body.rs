@@ -1,28 +1,95 @@
 //! A response body as a blocking reader, so that serde_json decodes it while it arrives.
 
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::{Buf, Bytes};
+use flate2::read::{GzDecoder, MultiGzDecoder};
+use http::header::CONTENT_ENCODING;
 use tokio::sync::mpsc;
 
 /// How many chunks may wait for the decoder. Beyond that the connection waits: a slow decoder slows Nomad down
 /// instead of filling our memory.
 const CHUNKS_IN_FLIGHT: usize = 8;
+/// How much of an error's body is kept: Nomad's texts are one line.
+const MESSAGE_BYTES: usize = 300;
 
-/// The blocking end of a body.
+/// The blocking end of a body. It decompresses what comes compressed, and fails once it has yielded more than its cap.
 pub struct Body {
+    content: Content,
+    limit: u64,
+    meter: Arc<Meter>,
+}
+
+enum Content {
+    Plain(Chunks),
+    Gzip(Box<MultiGzDecoder<Chunks>>),
+}
+
+/// A body as it is sent and the sender that feeds it. The body ends when the sender is dropped; whether it ended well
+/// is for the feeding side to say.
+pub(super) fn channel() -> (mpsc::Sender<Bytes>, Chunks) {
+    let (sender, chunks) = mpsc::channel(CHUNKS_IN_FLIGHT);
+    (sender, Chunks { chunks, current: Bytes::new() })
+}
+
+impl Body {
+    /// Waits for the first bytes of what is compressed.
+    pub(super) fn new(chunks: Chunks, is_gzip: bool, limit: u64, meter: Arc<Meter>) -> Self {
+        let content = match is_gzip {
+            true => Content::Gzip(Box::new(MultiGzDecoder::new(chunks))),
+            false => Content::Plain(chunks),
+        };
+        Self { content, limit, meter }
+    }
+}
+
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = match &mut self.content {
+            Content::Plain(chunks) => chunks.read(buffer),
+            Content::Gzip(decoder) => decoder.read(buffer),
+        }?;
+        if self.meter.add(count) > self.limit {
+            self.meter.is_cut.store(true, Ordering::Relaxed);
+            return Err(io::Error::other("it is larger than its cap"));
+        }
+        Ok(count)
+    }
+}
+
+/// What was read of a body, for both of its ends.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    bytes: AtomicU64,
+    is_cut: AtomicBool,
+}
+
+impl Meter {
+    /// Counts bytes; returns how many there are now.
+    pub(super) fn add(&self, count: usize) -> u64 {
+        self.bytes.fetch_add(count as u64, Ordering::Relaxed) + count as u64
+    }
+
+    /// Bytes so far, after decompression.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the cap was reached.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
+    }
+}
+
+/// The body as it is sent.
+pub(super) struct Chunks {
     chunks: mpsc::Receiver<Bytes>,
     current: Bytes,
 }
 
-/// A body and the sender that feeds it. The body ends when the sender is dropped; whether it ended well is for
-/// the feeding side to say.
-pub(super) fn channel() -> (mpsc::Sender<Bytes>, Body) {
-    let (sender, chunks) = mpsc::channel(CHUNKS_IN_FLIGHT);
-    (sender, Body { chunks, current: Bytes::new() })
-}
-
-impl Read for Body {
+impl Read for Chunks {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() {
             match self.chunks.blocking_recv() {
@@ -34,4 +101,28 @@ impl Read for Body {
         self.current.copy_to_slice(&mut buffer[..count]);
         Ok(count)
     }
+}
+
+/// Whether a body comes compressed.
+pub(super) fn is_gzip(response: &reqwest::Response) -> bool {
+    response.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip")
+}
+
+/// The first words of an error's body.
+pub(super) async fn message(mut response: reqwest::Response) -> String {
+    let mut sent = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        sent.extend_from_slice(&chunk[..chunk.len().min(MESSAGE_BYTES - sent.len())]);
+        if sent.len() >= MESSAGE_BYTES {
+            break;
+        }
+    }
+    let mut text = Vec::new();
+    if is_gzip(&response) {
+        // What came before it broke off is what there is to say.
+        drop(GzDecoder::new(sent.as_slice()).take(MESSAGE_BYTES as u64).read_to_end(&mut text));
+    } else {
+        text = sent;
+    }
+    String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use http::header::CONTENT_TYPE;
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use super::address::Address;
-use super::body::{self, Body};
+use super::body::{self, Body, Meter};
 use super::connections::Connections;
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Error, Reason};
@@ -21,17 +21,14 @@ use super::servers::Servers;
 use super::token::Token;
 use super::transport::{Compression, Tls};
 
-/// Answers about one object are small; one that is not is a fault.
-const OBJECT_BYTES: u64 = 16 << 20;
 /// How much of an answer that is known already is read before its connection is given up instead.
 const PASSED_OVER_BYTES: u64 = 1 << 20;
+/// And how long.
 const PASS_OVER: Duration = Duration::from_secs(1);
 /// How long the first address may take to show that it is well again.
 const LOOK: Duration = Duration::from_secs(2);
 /// A body that comes more slowly than this is given up: it would be old before it is whole.
 const MIN_BYTES_PER_SECOND: u64 = 10 << 10;
-/// How much of an error's body is kept: Nomad's texts are one line.
-const MESSAGE_BYTES: usize = 300;
 
 /// What a client needs to know.
 #[derive(Debug)]
@@ -58,6 +55,10 @@ pub struct Settings {
     pub compression: Compression,
     /// Bytes of one list at most, after decompression.
     pub max_list_bytes: u64,
+    /// Bytes of any other answer at most, after decompression.
+    pub max_object_bytes: u64,
+    /// Bytes of one compressed answer at most, as it is sent.
+    pub max_compressed_bytes: u64,
 }
 
 /// Told of every request that ended.
@@ -92,8 +93,7 @@ impl Client {
             .iter()
             .map(|address| {
                 let (tls, timeout) = (settings.tls.clone(), settings.timeout);
-                let (idle, compression) = (settings.max_connections, settings.compression);
-                Ok(Connections::new(address.clone(), tls, timeout, idle, compression)?)
+                Ok(Connections::new(address.clone(), tls, timeout, settings.max_connections)?)
             })
             .collect::<Result<_, ClientError>>()?;
         let permits = Semaphore::new(settings.max_connections.max(1));
@@ -143,7 +143,7 @@ impl Client {
         T: Send + 'static,
     {
         let mut count = Count::new(&self.on_request, request.endpoint);
-        let result = self.fetch_uncounted(&request, known, decode, &mut count.bytes).await;
+        let result = self.fetch_uncounted(&request, known, decode, &count.meter).await;
         count.reason = result.as_ref().err().map_or(Reason::Ok, Error::reason);
         result
     }
@@ -153,29 +153,32 @@ impl Client {
         request: &Request,
         known: Option<u64>,
         decode: impl FnOnce(Body) -> serde_json::Result<T> + Send + 'static,
-        bytes: &mut u64,
+        meter: &Arc<Meter>,
     ) -> Result<(Option<T>, Meta), Error> {
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
         self.look_at_first().await;
         let (server, response) = self.send(request).await?;
         let meta = Meta { last_contact: last_contact(&response), index: index(&response) };
-        let (feed, body) = body::channel();
         if known.is_some() && meta.index == known {
-            self.pass_over(response, bytes).await;
+            self.pass_over(response, meter).await;
             return Ok((None, meta));
         }
-        let decoding = tokio::task::spawn_blocking(move || decode(body));
-        let fed = self.feed(server, request, response, feed, bytes).await;
+        let (limit, flag) = self.cap(request);
+        let (feed, chunks) = body::channel();
+        let (is_gzip, counted) = (body::is_gzip(&response), meter.clone());
+        let decoding =
+            tokio::task::spawn_blocking(move || decode(Body::new(chunks, is_gzip, limit, counted)));
+        let fed = self.feed(server, request, response, feed).await;
         // A panicking decoder is a bug; the request then fails like an answer that cannot be read.
         let decoded = decoding
             .await
             .unwrap_or_else(|panic| Err(serde_json::Error::io(std::io::Error::other(panic.to_string()))));
         fed?;
-        let value = decoded.map_err(|source| Error::Decode {
-            address: server.address.to_string(),
-            endpoint: request.endpoint,
-            source,
-        })?;
+        let (address, endpoint) = (|| server.address.to_string(), request.endpoint);
+        if meter.is_cut() {
+            return Err(Error::TooLarge { address: address(), endpoint, flag, limit });
+        }
+        let value = decoded.map_err(|source| Error::Decode { address: address(), endpoint, source })?;
         Ok((Some(value), meta))
     }
 
@@ -188,7 +191,6 @@ impl Client {
         if let Ok(answer) = tokio::time::timeout(LOOK, self.send_once(first, &request)).await {
             count.reason = answer.as_ref().err().map_or(Reason::Ok, Error::reason);
             if answer.is_ok() {
-                tracing::info!(address = %first.address, "the first address answers again");
                 self.servers.return_to_first();
             }
         }
@@ -207,7 +209,10 @@ impl Client {
         loop {
             let (position, server) = self.servers.current();
             let error = match tokio::time::timeout_at(deadline, self.send_once(server, request)).await {
-                Ok(Ok(response)) => return Ok((server, response)),
+                Ok(Ok(response)) => {
+                    self.servers.answered(position);
+                    return Ok((server, response));
+                }
                 Ok(Err(error)) => error,
                 Err(_) => Error::Timeout { address: server.address.to_string(), limit },
             };
@@ -235,6 +240,10 @@ impl Client {
         if let Some(region) = &self.settings.region {
             builder = builder.query(&[("region", region)]);
         }
+        if self.settings.compression == Compression::Gzip {
+            // Nomad compresses for this very word alone.
+            builder = builder.header(ACCEPT_ENCODING, "gzip");
+        }
         if let Some(token) = self.settings.token.current()? {
             builder = builder.header("X-Nomad-Token", token.expose_secret());
         }
@@ -257,7 +266,7 @@ impl Client {
             address: server.address.to_string(),
             endpoint: request.endpoint,
             status,
-            message: message(response).await,
+            message: body::message(response).await,
         })
     }
 
@@ -289,31 +298,37 @@ impl Client {
     }
 
     /// Reads a short rest, so that the connection can be used again; the rest of a long one is cheaper to cut off.
-    async fn pass_over(&self, mut response: reqwest::Response, bytes: &mut u64) {
+    async fn pass_over(&self, mut response: reqwest::Response, meter: &Meter) {
         let reading = async {
             while let Ok(Some(chunk)) = response.chunk().await
-                && *bytes < PASSED_OVER_BYTES
-            {
-                *bytes += chunk.len() as u64;
-            }
+                && meter.add(chunk.len()) < PASSED_OVER_BYTES
+            {}
         };
         // What it would have said is known, however this ends.
         drop(tokio::time::timeout(PASS_OVER, reading).await);
     }
 
-    /// Passes the body on to its decoder, within the cap, without long pauses and not at a crawl.
+    /// How many bytes an answer may have, and the flag that says so.
+    fn cap(&self, request: &Request) -> (u64, &'static str) {
+        match request.endpoint.is_list() {
+            true => (self.settings.max_list_bytes, "--nomad.max-list-bytes"),
+            false => (self.settings.max_object_bytes, "--nomad.max-object-bytes"),
+        }
+    }
+
+    /// Passes the body on to its decoder, without long pauses and not at a crawl. The decoder knows its cap; what
+    /// is compressed has one of its own, since there is no end to what yields nothing.
     async fn feed(
         &self,
         server: &Connections,
         request: &Request,
         mut response: reqwest::Response,
         feed: mpsc::Sender<bytes::Bytes>,
-        bytes: &mut u64,
     ) -> Result<(), Error> {
-        let limit = if request.endpoint.is_list() { self.settings.max_list_bytes } else { OBJECT_BYTES };
-        let (pause, began) = (self.limit(request), Instant::now());
+        let limit = if body::is_gzip(&response) { self.settings.max_compressed_bytes } else { u64::MAX };
+        let (pause, began, mut sent) = (self.limit(request), Instant::now(), 0);
         loop {
-            let allowed = pause + Duration::from_secs(*bytes / MIN_BYTES_PER_SECOND);
+            let allowed = pause + Duration::from_secs(sent / MIN_BYTES_PER_SECOND);
             let until = (Instant::now() + pause).min(began + allowed);
             let chunk = match tokio::time::timeout_at(until, response.chunk()).await {
                 Ok(chunk) => chunk.map_err(|error| self.broken(server, request, error))?,
@@ -326,10 +341,10 @@ impl Client {
                 }
             };
             let Some(chunk) = chunk else { return Ok(()) };
-            *bytes += chunk.len() as u64;
-            if *bytes > limit {
-                let address = server.address.to_string();
-                return Err(Error::TooLarge { address, endpoint: request.endpoint, limit });
+            sent += chunk.len() as u64;
+            if sent > limit {
+                let (address, flag) = (server.address.to_string(), "--nomad.max-compressed-bytes");
+                return Err(Error::TooLarge { address, endpoint: request.endpoint, flag, limit });
             }
             if feed.send(chunk).await.is_err() {
                 // The decoder gave up; its error tells why.
@@ -362,12 +377,12 @@ struct Count<'a> {
     endpoint: Endpoint,
     started: Instant,
     reason: Reason,
-    bytes: u64,
+    meter: Arc<Meter>,
 }
 
 impl<'a> Count<'a> {
     fn new(on_request: &'a OnRequest, endpoint: Endpoint) -> Self {
-        Self { on_request, endpoint, started: Instant::now(), reason: Reason::Timeout, bytes: 0 }
+        Self { on_request, endpoint, started: Instant::now(), reason: Reason::Timeout, meter: Arc::default() }
     }
 }
 
@@ -377,7 +392,7 @@ impl Drop for Count<'_> {
             endpoint: self.endpoint,
             reason: self.reason,
             duration: self.started.elapsed(),
-            bytes: self.bytes,
+            bytes: self.meter.bytes(),
         });
     }
 }
@@ -407,16 +422,4 @@ fn is_tls(error: &reqwest::Error) -> bool {
 fn holds_rustls_error(error: &(dyn std::error::Error + 'static)) -> bool {
     let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.is::<rustls::Error>() || held.is_some_and(|held| holds_rustls_error(held))
-}
-
-async fn message(mut response: reqwest::Response) -> String {
-    let mut text = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        text.extend_from_slice(&chunk);
-        if text.len() >= MESSAGE_BYTES {
-            text.truncate(MESSAGE_BYTES);
-            break;
-        }
-    }
-    String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ")
 }

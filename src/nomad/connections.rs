@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::address::Address;
-use super::transport::{self, Compression, Tls, TransportError};
+use super::transport::{self, Tls, TransportError};
 
 /// A pool of connections and the state of the files that it was made from: whoever renews a certificate need not
 /// restart us.
@@ -14,7 +14,6 @@ pub(super) struct Connections {
     tls: Tls,
     timeout: Duration,
     max_idle: usize,
-    compression: Compression,
     last: Mutex<(Marks, reqwest::Client)>,
 }
 
@@ -27,11 +26,10 @@ impl Connections {
         tls: Tls,
         timeout: Duration,
         max_idle: usize,
-        compression: Compression,
     ) -> Result<Self, TransportError> {
         let marks = marks(&address, &tls);
-        let client = transport::build(&address, &tls, timeout, max_idle, compression)?;
-        Ok(Self { address, tls, timeout, max_idle, compression, last: Mutex::new((marks, client)) })
+        let client = transport::build(&address, &tls, timeout, max_idle)?;
+        Ok(Self { address, tls, timeout, max_idle, last: Mutex::new((marks, client)) })
     }
 
     /// The connections to use now. New files that do not work leave the old ones in use, and are said once.
@@ -40,7 +38,7 @@ impl Connections {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.0 != marks {
             last.0 = marks;
-            match transport::build(&self.address, &self.tls, self.timeout, self.max_idle, self.compression) {
+            match transport::build(&self.address, &self.tls, self.timeout, self.max_idle) {
                 Ok(client) => {
                     tracing::info!(address = %self.address, "read the changed TLS files");
                     last.1 = client;

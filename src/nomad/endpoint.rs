@@ -31,6 +31,8 @@ pub enum Endpoint {
     Scheduler,
     /// `GET /v1/client/allocation/:id/stats`
     AllocationStats,
+    /// `GET /v1/agent/self`
+    Agent,
 }
 
 impl Endpoint {
@@ -51,6 +53,7 @@ impl Endpoint {
             Self::Autopilot => "autopilot",
             Self::Scheduler => "scheduler",
             Self::AllocationStats => "allocation_stats",
+            Self::Agent => "agent",
         }
     }
 
@@ -62,6 +65,7 @@ impl Endpoint {
                 r#"namespace "*" { capabilities = ["read-job"] }"#
             }
             Self::Nodes | Self::Node | Self::ClientStats | Self::Members => r#"node { policy = "read" }"#,
+            Self::Agent => r#"agent { policy = "read" }"#,
             Self::Autopilot | Self::Scheduler => r#"operator { policy = "read" }"#,
             Self::Namespaces => "any capability in the namespaces to be listed",
             Self::Leader => "nothing: everybody may ask for the leader",

@@ -134,12 +134,14 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The body is larger than the cap.
-    #[error("the answer of {address} to {} is larger than {limit} bytes", endpoint.as_str())]
+    #[error("the answer of {address} to {} is larger than {flag}={limit}", endpoint.as_str())]
     TooLarge {
         /// Who was asked.
         address: String,
         /// What was asked.
         endpoint: Endpoint,
+        /// The flag that sets the cap.
+        flag: &'static str,
         /// The cap in force.
         limit: u64,
     },
@@ -154,6 +156,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// What was asked, where the error tells of one question and not of the connection.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Self::Status { endpoint, .. }
+            | Self::NoLeader { endpoint, .. }
+            | Self::Stale { endpoint, .. }
+            | Self::Decode { endpoint, .. }
+            | Self::TooLarge { endpoint, .. } => Some(*endpoint),
+            Self::Timeout { .. }
+            | Self::Crawl { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::TokenFile { .. } => None,
+        }
+    }
+
     /// The reason for metrics.
     pub fn reason(&self) -> Reason {
         match self {
@@ -167,6 +185,19 @@ impl Error {
             Self::Status { .. } => Reason::Http,
             Self::Decode { .. } => Reason::Decode,
             Self::TooLarge { .. } => Reason::TooLarge,
+        }
+    }
+
+    /// The error and its cause as one sentence, with what to do about a refusal.
+    pub fn sentence(&self) -> String {
+        // What lies between is how libraries are layered; the last cause is what happened.
+        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        match (causes.last(), self) {
+            (Some(cause), _) => format!("{self}: {cause}"),
+            (None, Self::Status { status: 401 | 403, endpoint, .. }) => {
+                format!("{self}; the token's policy must grant {}", endpoint.capability())
+            }
+            (None, _) => self.to_string(),
         }
     }
 

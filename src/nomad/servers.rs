@@ -1,6 +1,6 @@
 //! Several addresses, and which of them is asked.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,13 +15,16 @@ const LOOK_AFTER: Duration = Duration::from_secs(60);
 pub(super) struct Servers {
     all: Vec<Connections>,
     current: AtomicUsize,
+    /// Whether the first address failed and has not answered since.
+    first_is_down: AtomicBool,
     /// When the first address failed, or was last looked at.
     looked: Mutex<Instant>,
 }
 
 impl Servers {
     pub(super) fn new(all: Vec<Connections>) -> Self {
-        Self { all, current: AtomicUsize::new(0), looked: Mutex::new(Instant::now()) }
+        let (current, first_is_down) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { all, current, first_is_down, looked: Mutex::new(Instant::now()) }
     }
 
     /// How many there are.
@@ -39,8 +42,18 @@ impl Servers {
     pub(super) fn failed(&self, position: usize) {
         let next = (position + 1) % self.all.len();
         let moved = self.current.compare_exchange(position, next, Ordering::Relaxed, Ordering::Relaxed);
-        if moved.is_ok() && position == 0 {
+        if moved.is_ok() && position == 0 && next != 0 {
+            if !self.first_is_down.swap(true, Ordering::Relaxed) {
+                tracing::warn!(address = %self.all[0].address, "the first address fails; others are asked");
+            }
             *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
+    }
+
+    /// This one answered.
+    pub(super) fn answered(&self, position: usize) {
+        if position == 0 && self.first_is_down.swap(false, Ordering::Relaxed) {
+            tracing::info!(address = %self.all[0].address, "the first address answers again");
         }
     }
 
@@ -61,5 +74,6 @@ impl Servers {
     /// The first one is well again.
     pub(super) fn return_to_first(&self) {
         self.current.store(0, Ordering::Relaxed);
+        self.answered(0);
     }
 }

@@ -77,7 +77,6 @@ pub(super) fn build(
     tls: &Tls,
     timeout: Duration,
     max_idle: usize,
-    compression: Compression,
 ) -> Result<reqwest::Client, TransportError> {
     // A second call finds the provider installed, which is what we want.
     drop(rustls::crypto::ring::default_provider().install_default());
@@ -87,14 +86,15 @@ pub(super) fn build(
         .redirect(redirect::Policy::none())
         .connect_timeout(timeout)
         .read_timeout(timeout)
-        .pool_max_idle_per_host(max_idle)
-        .gzip(compression == Compression::Gzip);
+        .pool_max_idle_per_host(max_idle);
     if let Address::Unix(path) = address {
         builder = builder.unix_socket(path.clone());
     }
-    if address.is_https() {
-        builder = with_tls(builder, address, tls)?;
-    }
+    builder = match address.is_https() {
+        true => with_tls(builder, address, tls)?,
+        // Nobody is to be trusted, so the system's authorities need not be read.
+        false => builder.tls_certs_only([]),
+    };
     builder.build().map_err(|source| TransportError::Build { address: address.to_string(), source })
 }
 

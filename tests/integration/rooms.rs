@@ -9,16 +9,20 @@ use crate::support::process::{exporter, run};
 use crate::support::{path, read};
 
 /// What each room may use. `terms` is Nomad's vocabulary, which every room speaks.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("terms", &[]),
+    ("human", &["terms"]),
     ("nomad", &["terms"]),
     ("snapshot", &["terms"]),
     ("collect", &["nomad", "snapshot", "terms"]),
     ("metrics", &["snapshot", "terms"]),
     ("exposition", &["metrics", "snapshot"]),
-    ("web", &["exposition", "snapshot", "terms"]),
+    ("web", &["exposition", "human", "snapshot", "terms"]),
     ("config", &["collect", "metrics", "nomad", "terms", "web"]),
-    ("commands", &["collect", "config", "exposition", "metrics", "nomad", "web"]),
+    (
+        "commands",
+        &["collect", "config", "exposition", "human", "metrics", "nomad", "snapshot", "terms", "web"],
+    ),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

@@ -2,10 +2,12 @@
 
 mod body;
 mod faults;
+mod follow;
 mod log;
 mod respond;
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,13 +16,14 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::backend::Backend;
 
-pub use faults::{Fault, Faults};
+pub use faults::{ConnectionFault, Fault, Faults};
 pub use log::LoggedRequest;
 use log::RequestLog;
 
@@ -111,7 +114,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(TokioIo::new(stream), Arc::clone(&shared)));
+                    connections.spawn(connection(stream, Arc::clone(&shared)));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -122,7 +125,27 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
     }
 }
 
-async fn connection(io: TokioIo<TcpStream>, shared: Arc<Shared>) {
+/// Serves a connection until it ends or is cut.
+async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    match shared.faults.of_connection() {
+        Some(ConnectionFault::Raw(bytes)) => {
+            let mut stream = stream;
+            if let Err(error) = stream.write_all(&bytes).await {
+                tracing::debug!(%error, "a connection ended before it was refused");
+            }
+        }
+        Some(ConnectionFault::Silent) => {
+            let _held = stream;
+            pending().await
+        }
+        None => tokio::select! {
+            () = serve(TokioIo::new(stream), Arc::clone(&shared)) => {}
+            () = shared.faults.cut() => {}
+        },
+    }
+}
+
+async fn serve(io: TokioIo<TcpStream>, shared: Arc<Shared>) {
     let service = service_fn(move |request| respond::respond(Arc::clone(&shared), request));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -21,4 +21,10 @@ pub struct MetricsArgs {
     #[arg(long = "metrics.max-series-per-family", env = "NOMAD_EXPORTER_METRICS_MAX_SERIES_PER_FAMILY")]
     #[arg(global = true, value_name = "N", default_value = "200000", help_heading = "Metrics")]
     pub max_series_per_family: usize,
+
+    /// Bytes of a label value at most; what is shortened is counted in nomad_exporter_samples_with_shortened_labels
+    #[arg(long = "metrics.max-label-length", env = "NOMAD_EXPORTER_METRICS_MAX_LABEL_LENGTH")]
+    #[arg(global = true, value_name = "BYTES", default_value = "256", help_heading = "Metrics")]
+    #[arg(value_parser = clap::value_parser!(u32).range(32..))]
+    pub max_label_length: u32,
 }

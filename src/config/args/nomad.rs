@@ -43,6 +43,7 @@ pub struct NomadArgs {
     /// Namespace to ask about; repeat it for several [default: * (all)]
     #[arg(
         long = "nomad.namespace",
+        visible_alias = "namespace",
         env = "NOMAD_EXPORTER_NOMAD_NAMESPACE",
         value_name = "NAME",
         global = true
@@ -85,6 +86,16 @@ pub struct NomadArgs {
     #[arg(long = "nomad.max-list-bytes", env = "NOMAD_EXPORTER_NOMAD_MAX_LIST_BYTES", value_name = "BYTES")]
     #[arg(global = true, default_value = "8589934592", help_heading = "Nomad")]
     pub max_list_bytes: u64,
+
+    /// Bytes of any other answer of Nomad at most, after decompression
+    #[arg(long = "nomad.max-object-bytes", env = "NOMAD_EXPORTER_NOMAD_MAX_OBJECT_BYTES")]
+    #[arg(global = true, value_name = "BYTES", default_value = "16777216", help_heading = "Nomad")]
+    pub max_object_bytes: u64,
+
+    /// Bytes of one compressed answer of Nomad at most, as it is sent
+    #[arg(long = "nomad.max-compressed-bytes", env = "NOMAD_EXPORTER_NOMAD_MAX_COMPRESSED_BYTES")]
+    #[arg(global = true, value_name = "BYTES", default_value = "1073741824", help_heading = "Nomad")]
+    pub max_compressed_bytes: u64,
 
     /// Trust the authorities in this PEM file instead of the system's
     #[arg(long = "nomad.ca-file", env = "NOMAD_EXPORTER_NOMAD_CA_FILE", value_name = "FILE", global = true)]

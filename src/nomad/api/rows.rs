@@ -6,8 +6,12 @@ use std::ops::ControlFlow;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde_json::{Error, Result};
 
+use crate::nomad::Body;
+
 /// How much is read before rows are decoded from it.
 const READ_BYTES: usize = 64 << 10;
+/// How long a row may be. Real ones are some kilobytes; what is held of a list does not grow beyond twice this.
+const MAX_ROW_BYTES: usize = 16 << 20;
 
 /// Hands every row of a JSON list to `row`, while the list is read. A `null` list has no rows, and a `null` row is
 /// passed over. Returns how many rows there were.
@@ -43,6 +47,18 @@ pub fn each_row<T: DeserializeOwned>(list: impl Read, mut row: impl FnMut(T)) ->
     }
 }
 
+/// Decodes a list into a fold, and counts its rows: what [`Client::fetch`](crate::nomad::Client::fetch) is given for a
+/// list.
+pub fn fold_rows<R: DeserializeOwned, F>(
+    mut fold: F,
+    add: impl Fn(&mut F, R),
+) -> impl FnOnce(Body) -> Result<(F, u64)> {
+    move |body| {
+        let rows = each_row(body, |row: R| add(&mut fold, row))?;
+        Ok((fold, rows))
+    }
+}
+
 /// A window that moves along a list.
 struct Buffer<R> {
     list: R,
@@ -57,7 +73,7 @@ impl<R: Read> Buffer<R> {
     fn next_byte(&mut self) -> Result<Option<u8>> {
         loop {
             let rest = &self.bytes[self.at..];
-            if let Some(offset) = rest.iter().position(|byte| !byte.is_ascii_whitespace()) {
+            if let Some(offset) = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
                 self.at += offset;
                 return Ok(Some(self.bytes[self.at]));
             }
@@ -101,6 +117,9 @@ impl<R: Read> Buffer<R> {
     fn fill(&mut self) -> Result<()> {
         self.bytes.drain(..self.at);
         self.at = 0;
+        if self.bytes.len() > MAX_ROW_BYTES {
+            return Err(Error::custom(format_args!("longer than {} MiB", MAX_ROW_BYTES >> 20)));
+        }
         let more = self.bytes.len().max(READ_BYTES) as u64;
         let read = self.list.by_ref().take(more).read_to_end(&mut self.bytes).map_err(Error::io)?;
         self.ended = (read as u64) < more;
@@ -167,11 +186,19 @@ mod tests {
             ("[1,]", "row 2: expected value"),
             ("[1] 2", "trailing characters"),
             ("[1]]", "trailing characters"),
+            ("[1,\x0c2]", "row 2: expected value"),
             ("[1, \"two\"]", "row 2: invalid type"),
         ] {
             let error = rows(text).unwrap_err().to_string();
             assert!(error.contains(told), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_row_without_end_is_given_up() {
+        let endless = b"[\"".chain(std::io::repeat(b'a'));
+        let error = each_row(endless, |_: IgnoredAny| {}).unwrap_err().to_string();
+        assert!(error.contains("row 1: longer than 16 MiB"), "{error}");
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     // A device or a pipe might never end, or never begin.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(format!("{} is no file", path.display()));
+        return Err(format!("{} is no file but a directory or a device", path.display()));
     }
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));

@@ -4,6 +4,8 @@ pub(crate) mod authority;
 pub(crate) mod collect;
 pub(crate) mod exposition;
 pub(crate) mod https;
+pub(crate) mod ledger;
+pub(crate) mod panics;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod recordings;

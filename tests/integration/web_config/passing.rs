@@ -185,16 +185,6 @@ fn sockets_of_systemd_are_served() {
     });
 }
 
-/// The socket unit listens where the exporter would, and its comment names a variable that exists.
-#[test]
-fn the_socket_unit_fits_the_program() {
-    let (unit, flags) = (read("deploy/systemd/nomad-exporter.socket"), read("docs/configuration.md"));
-    let port = unit.lines().find_map(|line| line.strip_prefix("ListenStream=")).unwrap();
-    assert!(flags.contains(&format!("| `:{port}` |")), "{port}");
-    let variable = unit.split_whitespace().find_map(|word| word.strip_suffix("=true.")).unwrap();
-    assert!(flags.contains(&format!("| `--web.systemd-socket` | `{variable}` |")), "{variable}");
-}
-
 #[test]
 fn without_a_socket_it_says_so() {
     let (code, _, stderr) = run(exporter(&["--web.systemd-socket"]));
