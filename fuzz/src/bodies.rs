@@ -117,10 +117,11 @@ pub fn flags(data: &[u8]) {
     match config::parse(std::iter::once("nomad-exporter").chain(text.lines())) {
         Ok(args) => {
             // Names would be looked up, and files read.
-            if args.web.listen_address == [":9441"] && args.nomad.token_file.is_none() {
-                if let Err(error) = Config::new(args, &|_| None) {
-                    assert!(error.to_string().starts_with("--"), "{error}");
-                }
+            if args.web.listen_address == [":9441"]
+                && args.nomad.token_file.is_none()
+                && let Err(error) = Config::new(args, &|_| None)
+            {
+                assert!(error.to_string().starts_with("--"), "{error}");
             }
         }
         Err(error) => assert!(!error.to_string().is_empty()),
