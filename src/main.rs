@@ -1,27 +1,38 @@
 //! The `nomad-exporter` command.
 
+use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use nomad_exporter::{commands, config};
+use tokio::runtime::Runtime;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// How long work on other threads may hold up the end: a name that is being looked up cannot be interrupted.
+const LINGER: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
     let args = match config::parse(std::env::args_os()) {
         Ok(args) => args,
         // Prints help and version too, and exits with 0 for those, else with 2.
         Err(error) => error.exit(),
     };
-    match commands::run(args).await {
-        Ok(code) => code,
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
         Err(error) => {
-            let code = error.exit_code();
-            complain(error);
-            code
+            complain(&anyhow::Error::new(error).context("cannot start threads"));
+            return ExitCode::FAILURE;
         }
-    }
+    };
+    let result = runtime.block_on(commands::run(args));
+    runtime.shutdown_timeout(LINGER);
+    result.unwrap_or_else(|error| {
+        let code = error.exit_code();
+        complain(&error.into());
+        code
+    })
 }
 
-#[expect(clippy::print_stderr, reason = "there may be no log yet")]
-fn complain(error: commands::Error) {
-    eprintln!("nomad-exporter: {:#}", anyhow::Error::from(error));
+/// There may be no log yet; and whoever does not hear this sees the exit code.
+fn complain(error: &anyhow::Error) {
+    drop(writeln!(std::io::stderr(), "nomad-exporter: {error:#}"));
 }

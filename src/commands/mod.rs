@@ -63,7 +63,7 @@ pub enum Error {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// Nomad did not give what it was asked for.
-    #[error("{}", .0.sentence())]
+    #[error("{}", plain(&.0.sentence()))]
     Nomad(Box<nomad::Error>),
     /// What the user named is not to be found, or not plain.
     #[error(transparent)]

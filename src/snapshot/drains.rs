@@ -82,8 +82,7 @@ pub fn drains<'a>(sections: &'a Sections) -> Option<Vec<DrainState<'a>>> {
 }
 
 impl<'a> DrainState<'a> {
-    /// How the drain on these terms, or the last one, stands.
-    pub fn new(node: &'a Node, terms: Option<Drain>, drained: bool, load: Option<&NodeLoad>) -> Self {
+    fn new(node: &'a Node, terms: Option<Drain>, drained: bool, load: Option<&NodeLoad>) -> Self {
         let terms = terms.filter(|_| node.draining);
         let last = node.last_drain.and_then(|drain| drain.started);
         let remaining = match terms {

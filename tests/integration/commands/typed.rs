@@ -88,6 +88,15 @@ async fn a_missing_permission_is_named() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nomad_says_in_an_error_is_text() {
+    let (_cluster, simulator) = simulated(false).await;
+    simulator.faults().set("/v1/jobs", Fault::Status { code: 400, body: super::STEERS.into() });
+    let (code, _, stderr) = typed(&simulator, &["jobs"]).await;
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains(r"\u{1b}[2J") && !stderr.contains('\u{1b}'), "{stderr:?}");
+}
+
 /// What can be read is shown, what cannot is told, and scripts see it by the exit code.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_is_told_beside_what_is_known() {
