@@ -32,6 +32,7 @@ doc: ## Write the generated reference pages, and build the code's documentation
 	cargo run --quiet -- metrics > docs/metrics.md
 	cargo run --quiet -- flags > docs/configuration.md
 	cargo run --quiet --package nomad-dashboards
+	scripts/prometheusrule.sh > deploy/kubernetes/monitoring/prometheusrule.yaml
 	cargo doc --workspace --no-deps
 
 release: ## Build and pack the commit that is checked out: see docs/releasing.md

@@ -85,6 +85,56 @@ if [ ! -x "$tools/bin/${pythons[0]}" ] || [ ! -x "$tools/bin/${pythons[1]}" ]; t
         say "no Python with venv and pip here: tests with Python's OpenMetrics and JSON Schema will be skipped"
     fi
 fi
+
+# What judges deploy/. Where one cannot be had, its test says what it skips.
+
+# wrap NAME COMMAND…: a program of this name that runs the command.
+wrap() {
+    local name=$1
+    shift
+    printf '#!/bin/sh\nexec %s "$@"\n' "$*" >"$tools/bin/$name"
+    chmod +x "$tools/bin/$name"
+}
+
+# Helm's own engine, and the schemas of Kubernetes.
+if [ ! -x "$tools/bin/helm-python" ]; then
+    if [ -x "$tools/venv/bin/python" ] && "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        helm-python-sdk==0.2.2 kubernetes-validate==1.37.0 >&2; then
+        wrap kubernetes-validate "$tools/venv/bin/kubernetes-validate"
+        wrap helm-python "$tools/venv/bin/python"
+    else
+        say "no Python with venv and pip here: tests of deploy/kubernetes and deploy/helm will be skipped"
+    fi
+fi
+
+# The Prometheus Operator's types, and a compiler that knows an unknown field.
+if [ ! -x "$tools/bin/operator-types" ]; then
+    if command -v npm >/dev/null && npm install --prefix "$tools/npm" --silent --ignore-scripts --no-audit --no-fund \
+        typescript@5.9.3 @kubernetes-models/prometheus-operator@6.0.0 >&2; then
+        wrap operator-types "$tools/npm/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck --target esnext \
+            --module nodenext
+    else
+        say "no npm here: the test of the Prometheus Operator's objects will be skipped"
+    fi
+fi
+
+if [ ! -x "$tools/bin/kustomize" ] && ! command -v kustomize >/dev/null; then
+    say "building kustomize (a minute or two)"
+    if ! { command -v go >/dev/null && GOBIN="$tools/bin" go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1 >&2; }; then
+        say "no Go here: tests of deploy/kubernetes will be skipped"
+    fi
+fi
+
+# Buildah needs its libraries and its configuration, so it is installed for good.
+if ! command -v buildah >/dev/null; then
+    install=(apt-get install -qq -y --no-install-recommends buildah)
+    [ "$(id -u)" = 0 ] || install=(sudo -n "${install[@]}")
+    say "installing Debian's package buildah"
+    if ! DEBIAN_FRONTEND=noninteractive "${install[@]}" >/dev/null 2>&1; then
+        say "no buildah here: the test that runs the image will be skipped"
+    fi
+fi
+
 # Cargo's own helpers. Built without optimizations, and together, since they share most of what they are made of.
 crates=()
 crate() {

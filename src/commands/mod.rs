@@ -5,6 +5,7 @@ mod check_config;
 mod completions;
 mod find;
 mod flags;
+mod healthcheck;
 mod jobs;
 mod json;
 mod lines;
@@ -180,6 +181,7 @@ async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
         Some(Command::CheckConfig { file }) => check_config::run(&file),
         Some(Command::Completions { shell }) => completions::run(shell),
         Some(Command::Flags) => flags::run(),
+        Some(Command::Healthcheck { ready }) => return healthcheck::run(&config()?.web, ready).await,
         Some(Command::Jobs(args)) => return jobs::run(config()?, &args).await,
         Some(Command::Man { directory }) => man::run(directory),
         Some(Command::Metrics) => metrics::run(),

@@ -11,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::support::authority::Authority;
 use crate::support::collect::{Collector, collect};
+use crate::support::process::{self, Exporter};
 use crate::support::recordings;
 
 /// Puts TLS in front of an address, with a certificate for this name; returns the port.
@@ -127,4 +128,16 @@ async fn renewed_certificates_are_read_without_a_restart() {
         shown.value("nomad_exporter_api_requests_total", &[("endpoint", "nodes"), ("reason", reason)])
     };
     assert_eq!((asked("tls"), asked("ok")), (Some(1.0), Some(3.0)));
+}
+
+/// Whatever stands in the certificate: it is asked on an address of this machine, which no certificate names.
+#[tokio::test(flavor = "multi_thread")]
+async fn healthcheck_asks_an_exporter_behind_tls() {
+    let authority = Authority::new();
+    let exporter = tokio::task::spawn_blocking(|| Exporter::start("http://127.0.0.1:1", &[])).await.unwrap();
+    let port = front(&authority, &exporter.url, "exporter.example", false).await;
+    let check = process::exporter(&["healthcheck", "--web.listen-address", &format!("127.0.0.1:{port}")]);
+    let (code, stdout, stderr) = tokio::task::spawn_blocking(|| process::run(check)).await.unwrap();
+    assert_eq!(stdout, format!("https://127.0.0.1:{port}/-/healthy: healthy\n"), "{stderr}");
+    assert_eq!(code, Some(0));
 }

@@ -208,6 +208,7 @@ fn get(target: &str) -> Request {
         query: Query::parse(query),
         token: None,
         accept_encoding: None,
+        body: bytes::Bytes::new(),
     }
 }
 

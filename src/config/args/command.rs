@@ -26,6 +26,15 @@ pub enum Command {
         /// The file
         file: PathBuf,
     },
+    /// Ask the exporter that runs on this machine whether it works; for containers
+    ///
+    /// It is asked on its own --web.listen-address, once, and has 3 s to answer. Exits with 0 if it is well and with 1
+    /// if not, with a sentence that says so. Give it the same flags, or better variables, as the exporter.
+    Healthcheck {
+        /// Whether Nomad has answered lately, too
+        #[arg(long)]
+        ready: bool,
+    },
     /// Print the reference of all metrics as Markdown
     Metrics,
     /// Print the reference of all flags as Markdown

@@ -1,4 +1,4 @@
-//! What stands in deploy/ fits the program.
+//! The unit of systemd.
 
 use std::process::Command;
 
