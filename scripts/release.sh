@@ -28,8 +28,10 @@ if [ "${1:-}" != --check ]; then
 fi
 folders=$(mktemp -d)
 trap 'rm -rf "$folders"' EXIT
-for folder in "$folders/one" "$folders/another-with-a-longer-name"; do
-    git clone --quiet . "$folder"
+# Both clones first: a commit that is made meanwhile must not come between.
+names=("$folders/one" "$folders/another-with-a-longer-name")
+for folder in "${names[@]}"; do git clone --quiet . "$folder"; done
+for folder in "${names[@]}"; do
     release "$folder"
     cat "$folder/target/dist/SHA256SUMS"
 done

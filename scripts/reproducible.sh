@@ -1,4 +1,4 @@
-# To be sourced in the project's root: what makes a build say nothing about the machine and the moment it is made on.
+# To be sourced in the project's root: what keeps the machine and the moment out of a build.
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 sysroot=$(rustc --print sysroot)
 export RUSTFLAGS="--remap-path-prefix=$PWD=/nomad-exporter --remap-path-prefix=$cargo_home=/cargo --remap-path-prefix=$sysroot=/rust"

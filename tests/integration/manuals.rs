@@ -17,9 +17,10 @@ fn completions(shell: &str) -> String {
 fn commands() -> Vec<String> {
     let (_, help, _) = run(exporter(&["--help"]));
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    // What a command does may go on in a line of its own, further in.
     let names = listed.take_while(|line| !line.is_empty()).filter_map(|line| {
-        let name = line.strip_prefix("  ")?.split_whitespace().next()?;
-        line.starts_with("  ").then(|| name.to_owned())
+        let name = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '))?;
+        name.split_whitespace().next().map(str::to_owned)
     });
     let names: Vec<String> = names.filter(|name| name != "help").collect();
     assert!(names.len() >= 4 && names.iter().any(|name| name == "check"), "{names:?}");
@@ -44,15 +45,18 @@ fn completions_name_every_command_and_flag() {
 /// What a user of bash gets who types this much and presses the tab key.
 fn typed_in_bash(words: &[&str]) -> Vec<String> {
     let (last, before) = (words.last().unwrap(), words[words.len() - 2]);
-    let line = format!(
+    let script = format!(
         "{}\nfunction=$(complete -p nomad-exporter | grep -oP '(?<=-F )\\S+')\nCOMP_WORDS=({}) COMP_CWORD={}\n\
          $function nomad-exporter '{last}' '{before}'\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
         completions("bash"),
         words.join(" "),
         words.len() - 1,
     );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("typed.bash");
+    std::fs::write(&file, script).unwrap();
     let mut bash = Command::new("bash");
-    bash.args(["--norc", "-c", &line]);
+    bash.arg("--norc").arg(file);
     let (code, stdout, stderr) = run(bash);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     stdout.lines().map(str::to_owned).collect()
