@@ -111,17 +111,30 @@ impl Access {
     }
 }
 
+/// How much of a path a sentence names.
+const NAMED_CHARS: usize = 300;
+
+/// A path, or the end of one that is too long for a sentence.
+fn named(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    match path.char_indices().rev().nth(NAMED_CHARS) {
+        Some((at, _)) => format!("…{}", &path[at..]),
+        None => path.into_owned(),
+    }
+}
+
 /// Reads a file. Blocking work.
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let name = named(path);
+    let failed = |error: std::io::Error| format!("cannot read {name}: {error}");
     // A device or a pipe might never end, or never begin.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(format!("{} is no file but a directory or a device", path.display()));
+        return Err(format!("{name} is no file but a directory or a device"));
     }
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     match read.map_err(failed)? as u64 > MAX_BYTES {
-        true => Err(format!("{} is larger than 1 MiB", path.display())),
+        true => Err(format!("{name} is larger than 1 MiB")),
         false => Ok(bytes),
     }
 }
