@@ -19,6 +19,7 @@ mod deploy;
 mod docs;
 mod every_family;
 mod families;
+mod faults;
 mod formats;
 mod goldens;
 mod ledger;

@@ -9,6 +9,7 @@ pub(crate) mod panics;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod recordings;
+pub(crate) mod scrape;
 pub(crate) mod tools;
 pub(crate) mod webhook;
 
