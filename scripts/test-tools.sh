@@ -41,6 +41,7 @@ unpack prometheus-alertmanager prometheus-alertmanager amtool
 # Judges of manual pages and of completions.
 unpack mandoc mandoc
 unpack zsh zsh
+unpack shellcheck shellcheck
 # Debian's Alertmanager looks for its templates at this place and nowhere else.
 templates=/usr/share/prometheus/alertmanager
 if [ ! -e "$templates/default.tmpl" ]; then

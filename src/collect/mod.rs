@@ -31,6 +31,7 @@ mod usage;
 pub use context::{Context, Settings, UsageSettings};
 pub use observers::{Completions, Placements};
 pub use one_node::one_node;
+pub use reasons::block_reason;
 pub use report::FetchError;
 pub use scheduler::{refresh, refresh_all, run};
 pub use sources::{Clock, SOURCES, Source, source};

@@ -3,12 +3,15 @@
 mod check;
 mod check_config;
 mod completions;
+mod drain;
 mod find;
 mod flags;
 mod healthcheck;
 mod jobs;
 mod json;
 mod lines;
+mod live;
+mod logs;
 mod man;
 mod markdown;
 mod metrics;
@@ -24,7 +27,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -38,6 +41,7 @@ use crate::web::{AccessError, BindError};
 
 pub use find::FindError;
 pub use jobs::Jobs;
+pub use logs::LogsError;
 pub use node::NodeView;
 pub use nodes::NodeList;
 pub use status::Status;
@@ -68,12 +72,23 @@ pub enum Error {
     /// What the user named is not to be found, or not plain.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// There is no log to show, or it is not plain which.
+    #[error(transparent)]
+    Logs(#[from] LogsError),
     /// Nothing could be read.
     #[error("nothing is known of the cluster\n{}", lines(.0))]
     Nothing(Vec<Problem>),
     /// The exporter's own counters clash.
     #[error("cannot set up the exporter's own metrics")]
     OwnMetrics(#[from] prometheus::Error),
+    /// A change that nobody can be asked about.
+    #[error(
+        "--yes: there is no terminal to ask at whether this is meant; give --yes, or look with --dry-run"
+    )]
+    Unconfirmed,
+    /// The terminal gives no answer.
+    #[error("cannot read the answer")]
+    Input(#[source] std::io::Error),
     /// Stdout is gone.
     #[error("cannot write to stdout")]
     Output(#[source] std::io::Error),
@@ -95,7 +110,7 @@ impl Error {
     /// The exit code: 2 where the user has to ask for something else, and else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) | Self::Client(_) => ExitCode::from(USAGE),
+            Self::Config(_) | Self::Client(_) | Self::Unconfirmed => ExitCode::from(USAGE),
             _ => ExitCode::FAILURE,
         }
     }
@@ -136,12 +151,15 @@ struct Session {
     client: Client,
     /// What to collect, and in which namespaces to look.
     settings: collect::Settings,
+    /// How long an answer may take to begin.
+    timeout: Duration,
 }
 
 impl Session {
     fn new(config: Config) -> Result<Self, Error> {
         let on_request: OnRequest = Arc::new(|_| {});
-        Ok(Self { client: Client::new(config.nomad, on_request)?, settings: config.collect })
+        let timeout = config.nomad.timeout;
+        Ok(Self { timeout, client: Client::new(config.nomad, on_request)?, settings: config.collect })
     }
 
     /// The same in all namespaces: a client is as full as all of them make it, and not safe to terminate while anything
@@ -180,9 +198,11 @@ async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
         Some(Command::Check) => return check::run(config()?).await,
         Some(Command::CheckConfig { file }) => check_config::run(&file),
         Some(Command::Completions { shell }) => completions::run(shell),
+        Some(Command::Drain(args)) => return drain::run(config()?, &args).await,
         Some(Command::Flags) => flags::run(),
         Some(Command::Healthcheck { ready }) => return healthcheck::run(&config()?.web, ready).await,
         Some(Command::Jobs(args)) => return jobs::run(config()?, &args).await,
+        Some(Command::Logs(args)) => return logs::run(Session::new(config()?)?, &args).await,
         Some(Command::Man { directory }) => man::run(directory),
         Some(Command::Metrics) => metrics::run(),
         Some(Command::Node(args)) => return node::run(config()?, &args).await,

@@ -145,6 +145,16 @@ pub enum Error {
         /// The cap in force.
         limit: u64,
     },
+    /// An answer that had begun well ended with this text.
+    #[error("{address} broke off its answer to {}: {message}", endpoint.as_str())]
+    BrokenOff {
+        /// Who was asked.
+        address: String,
+        /// What was asked.
+        endpoint: Endpoint,
+        /// Nomad's text.
+        message: String,
+    },
     /// The token file cannot be read any more.
     #[error("cannot read the token file {}", path.display())]
     TokenFile {
@@ -163,6 +173,7 @@ impl Error {
             | Self::NoLeader { endpoint, .. }
             | Self::Stale { endpoint, .. }
             | Self::Decode { endpoint, .. }
+            | Self::BrokenOff { endpoint, .. }
             | Self::TooLarge { endpoint, .. } => Some(*endpoint),
             Self::Timeout { .. }
             | Self::Crawl { .. }
@@ -182,9 +193,17 @@ impl Error {
             Self::Status { status: 404, .. } => Reason::NotFound,
             Self::Status { status: 429, .. } => Reason::Throttled,
             Self::NoLeader { .. } | Self::Stale { .. } => Reason::Stale,
-            Self::Status { .. } => Reason::Http,
+            Self::Status { .. } | Self::BrokenOff { .. } => Reason::Http,
             Self::Decode { .. } => Reason::Decode,
             Self::TooLarge { .. } => Reason::TooLarge,
+        }
+    }
+
+    /// Nomad's own words, where it said why it refused.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Status { message, .. } | Self::BrokenOff { message, .. } => Some(message),
+            _ => None,
         }
     }
 
@@ -203,7 +222,7 @@ impl Error {
 
     /// Whether asking again at once, or another server, may help: the connection failed, Nomad shed load, or it
     /// is between leaders or cut off from its own. An answer that was refused or cannot be read will not get better.
-    pub(super) fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Connect { .. }

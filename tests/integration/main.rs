@@ -22,6 +22,7 @@ mod families;
 mod faults;
 mod formats;
 mod goldens;
+mod hands;
 mod ledger;
 mod lifecycle;
 mod load;

@@ -6,6 +6,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ColorChoice, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use super::drain::DrainArgs;
+use super::logs::LogsArgs;
 use crate::terms::{JobStatus, JobType, NodeState, Term};
 
 /// What to do instead of serving.
@@ -19,6 +21,10 @@ pub enum Command {
     Nodes(NodesArgs),
     /// Show one client: what runs on it since when, how full it is, its drivers and its drain
     Node(NodeArgs),
+    /// Show what a job's build agent wrote: the log of its newest allocation
+    Logs(LogsArgs),
+    /// Drain a client and wait until it may be terminated; nothing else that this program does changes anything
+    Drain(DrainArgs),
     /// Collect once, print the metrics to stdout and a verdict on each source to stderr
     Check,
     /// Say whether a file can be used as --web.config.file, and what it does

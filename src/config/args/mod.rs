@@ -2,14 +2,18 @@
 
 mod collect;
 mod command;
+mod drain;
 mod log;
+mod logs;
 mod metrics;
 mod nomad;
 mod web;
 
 pub use collect::CollectArgs;
 pub use command::{ColorArgs, Command, JobsArgs, NodeArgs, NodeChoice, NodesArgs, ShowArgs, StatusArgs};
+pub use drain::{Deadline, DrainArgs};
 pub use log::{LogArgs, LogFormat, LogLevel};
+pub use logs::LogsArgs;
 pub use metrics::MetricsArgs;
 pub use nomad::{AcceptEncoding, NomadArgs};
 pub use web::WebArgs;
@@ -69,7 +73,7 @@ const OFFLINE: [&str; 5] = ["check-config", "completions", "flags", "man", "metr
 /// Of the flags that all commands have, those that their help shows.
 const SHOWN: [&str; 4] = ["address", "token_file", "region", "timeout"];
 /// And those that only some of them show.
-const SHOWN_IN: [(&str, &[&str]); 2] = [("namespace", &["check", "jobs"]), ("interval", &["status"])];
+const SHOWN_IN: [(&str, &[&str]); 2] = [("namespace", &["check", "jobs", "logs"]), ("interval", &["status"])];
 /// The end of a command's help.
 const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and every other flag that \
                     nomad-exporter --help tells of work here too.";
@@ -113,7 +117,8 @@ fn with_terse_help(command: clap::Command, flags: &[Arg]) -> clap::Command {
     });
     let flags: Vec<Arg> = flags.collect();
     let command = command.args(flags);
-    if asks { command.after_help(MORE) } else { command }
+    let own = command.get_after_help().map(|help| format!("{help}\n\n")).unwrap_or_default();
+    if asks { command.after_help(format!("{own}{MORE}")) } else { command }
 }
 
 /// The first sentence of a flag's help is enough there.

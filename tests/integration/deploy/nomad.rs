@@ -155,7 +155,12 @@ fn the_autoscalers_policy_is_one() {
 /// bash finds no fault in the scripts.
 #[test]
 fn scripts_are_well_formed() {
-    for script in ["deploy/docker/rootfs.sh", "deploy/autoscaler/scale-asg.sh", "scripts/licences.sh"] {
+    for script in [
+        "deploy/docker/rootfs.sh",
+        "deploy/autoscaler/scale-asg.sh",
+        "deploy/scale-in/lifecycle-hook.sh",
+        "scripts/licences.sh",
+    ] {
         let mut check = Command::new("bash");
         check.arg("-n").arg(path(script));
         assert_eq!(run(check).0, Some(0), "{script}");
