@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the programs that the tests use available, in target/tools, and prints the folder that holds them.
-# As little as can be is installed into the system: Debian's packages are only unpacked, Python's go into a venv, and
-# only the browser and Alertmanager's templates go where they must be.
+# As little as can be is installed into the system: Debian's packages are only unpacked, Python's go into a venv, cargo's
+# stay in target/tools, and only what works nowhere else goes where it must be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools="$PWD/target/tools"
@@ -18,7 +18,7 @@ unpack() {
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     if ! command -v apt-get >/dev/null; then
-        say "The tests need ${missing[*]}: install Prometheus so that they are on the PATH."
+        say "The tests need ${missing[*]}: install them so that they are on the PATH."
         exit 1
     fi
     say "unpacking ${missing[*]} of Debian's package $package into target/tools"
@@ -31,11 +31,16 @@ unpack() {
         fi
     fi
     dpkg-deb -x "$tools/deb/${package}"_*.deb "$tools/deb/$package"
-    for program in "${missing[@]}"; do ln -sf "../deb/$package/usr/bin/$program" "$tools/bin/$program"; done
+    for program in "${missing[@]}"; do
+        ln -sf "$(cd "$tools/deb" && find "$package" -path "*bin/$program" | sed 's|^|../deb/|')" "$tools/bin/$program"
+    done
 }
 
 unpack prometheus prometheus promtool
 unpack prometheus-alertmanager prometheus-alertmanager amtool
+# Judges of manual pages and of completions.
+unpack mandoc mandoc
+unpack zsh zsh
 unpack shellcheck shellcheck
 # Debian's Alertmanager looks for its templates at this place and nowhere else.
 templates=/usr/share/prometheus/alertmanager
@@ -49,16 +54,22 @@ if [ ! -e "$templates/default.tmpl" ]; then
     fi
 fi
 
-# A browser needs its many libraries, so this one is installed for good.
-if ! command -v chromium >/dev/null; then
-    install=(apt-get install -qq -y --no-install-recommends chromium)
+# installed PACKAGE PROGRAM: installs a Debian package for good, where it cannot work from a folder of its own.
+installed() {
+    if command -v "$2" >/dev/null; then return 0; fi
+    local install=(apt-get install -qq -y --no-install-recommends "$1")
     [ "$(id -u)" = 0 ] || install=(sudo -n "${install[@]}")
-    say "installing Debian's package chromium"
+    say "installing Debian's package $1"
     if ! DEBIAN_FRONTEND=noninteractive "${install[@]}" >/dev/null 2>&1; then
-        say "The tests need chromium: run 'sudo apt-get update && sudo apt-get install chromium'."
+        say "The tests need $2: run 'sudo apt-get update && sudo apt-get install $1'."
         exit 1
     fi
-fi
+}
+
+# A browser needs its many libraries; the others theirs, at places that are fixed.
+installed chromium chromium
+installed systemd systemd-analyze
+installed dpkg-dev dpkg-shlibdeps
 
 # An OpenMetrics parser and a JSON Schema validator of someone else's making.
 pythons=(openmetrics-python jsonschema-python)
@@ -123,5 +134,20 @@ if ! command -v buildah >/dev/null; then
     if ! DEBIAN_FRONTEND=noninteractive "${install[@]}" >/dev/null 2>&1; then
         say "no buildah here: the test that runs the image will be skipped"
     fi
+fi
+
+# Cargo's own helpers. Built without optimizations, and together, since they share most of what they are made of.
+crates=()
+crate() {
+    if [ ! -x "$tools/bin/$1" ] && ! command -v "$1" >/dev/null; then crates+=("$1@$2"); fi
+}
+crate cargo-deny 0.20.2
+crate cargo-deb 3.8.0
+crate cargo-cyclonedx 0.5.9
+if [ ${#crates[@]} -gt 0 ]; then
+    say "building ${crates[*]} into target/tools, which takes some minutes"
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$tools/build" \
+        cargo install --debug --locked --quiet --root "$tools" "${crates[@]}" >&2
+    rm -rf "$tools/build"
 fi
 echo "$tools/bin"

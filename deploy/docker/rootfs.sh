@@ -12,4 +12,6 @@ ldd "$binary" | grep -o '/[^ ]*' | while read -r library; do
     install -D -m 755 "$(readlink -f "$library")" "$root$library"
 done
 install -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
-"$here/../../scripts/licenses.sh" "$root/usr/share/licenses"
+licences="$root/usr/share/licenses/nomad-exporter"
+install -D -m 644 "$here/../../LICENSE" "$licences/LICENSE"
+"$here/../../scripts/licences.sh" "$(rustc --version --verbose | sed -n 's/^host: //p')" >"$licences/THIRD-PARTY-LICENCES.txt"

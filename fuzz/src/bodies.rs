@@ -43,12 +43,11 @@ pub fn lists(data: &[u8]) {
     });
     each(list, step, |allocation: api::Allocation| {
         allocation.created();
-        allocation
-            .allocated_resources
-            .iter()
-            .for_each(|resources| assert_eq!(resources.total(), resources.total()));
+        allocation.allocated_resources.as_ref().map(api::AllocatedResources::total);
     });
-    each(list, step, |evaluation: api::Evaluation| assert!(evaluation.created() >= None));
+    each(list, step, |evaluation: api::Evaluation| {
+        evaluation.created();
+    });
     each(list, step, |_: api::Node| {});
     each(list, step, |_: api::Deployment| {});
     each(list, step, |_: api::Namespace| {});
@@ -69,14 +68,19 @@ pub fn objects(data: &[u8]) {
     });
     object(data, |health: api::AutopilotHealth| {
         let servers = health.servers.into_iter().flatten().flatten();
-        servers.for_each(|server| assert!(server.last_contact() >= None));
+        for server in servers {
+            server.last_contact();
+        }
     });
     object(data, |job: api::JobSpecification| {
         for group in job.task_groups.iter().flatten().flatten() {
-            assert!(group.asks_for_cores() || group.total().memory_max_mib >= group.total().memory_mib);
+            group.asks_for_cores();
+            group.total();
         }
     });
-    object(data, |stats: api::HostStats| assert!(stats.booted() >= None));
+    object(data, |stats: api::HostStats| {
+        stats.booted();
+    });
     object(data, |stats: api::AllocationStats| {
         stats.cpu_mhz();
         stats.throttled_seconds();
@@ -114,17 +118,17 @@ pub fn flags(data: &[u8]) {
         assert_eq!(shown.parse::<Address>().map(|address| address.to_string()), Ok(shown));
     }
     text.parse::<Version>().ok();
-    match config::parse(std::iter::once("nomad-exporter").chain(text.lines())) {
-        Ok(args) => {
-            // Names would be looked up, and files read.
-            if args.web.listen_address == [":9441"]
-                && args.nomad.token_file.is_none()
-                && let Err(error) = Config::new(args, &|_| None)
-            {
-                assert!(error.to_string().starts_with("--"), "{error}");
-            }
-        }
-        Err(error) => assert!(!error.to_string().is_empty()),
+    let args = match config::parse(std::iter::once("nomad-exporter").chain(text.lines())) {
+        Ok(args) => args,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    // Names would be looked up, and files read.
+    let reads_files = args.nomad.token_file.is_some() || args.web.config_file.is_some();
+    if args.web.listen_address != [":9441"] || reads_files {
+        return;
+    }
+    if let Err(error) = Config::new(args, &|_| None) {
+        assert!(error.to_string().starts_with("--"), "{error}");
     }
 }
 

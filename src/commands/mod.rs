@@ -2,6 +2,7 @@
 
 mod check;
 mod check_config;
+mod completions;
 mod drain;
 mod find;
 mod flags;
@@ -11,6 +12,7 @@ mod json;
 mod lines;
 mod live;
 mod logs;
+mod man;
 mod markdown;
 mod metrics;
 mod node;
@@ -22,6 +24,7 @@ mod table;
 mod terminal;
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -89,6 +92,9 @@ pub enum Error {
     /// Stdout is gone.
     #[error("cannot write to stdout")]
     Output(#[source] std::io::Error),
+    /// A directory cannot be written to.
+    #[error("--directory: cannot write manual pages to {}", .0.display())]
+    Directory(PathBuf, #[source] std::io::Error),
     /// The system will not tell of signals.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
@@ -191,11 +197,13 @@ async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
         }
         Some(Command::Check) => return check::run(config()?).await,
         Some(Command::CheckConfig { file }) => check_config::run(&file),
+        Some(Command::Completions { shell }) => completions::run(shell),
+        Some(Command::Drain(args)) => return drain::run(config()?, &args).await,
         Some(Command::Flags) => flags::run(),
         Some(Command::Healthcheck { ready }) => return healthcheck::run(&config()?.web, ready).await,
         Some(Command::Jobs(args)) => return jobs::run(config()?, &args).await,
-        Some(Command::Drain(args)) => return drain::run(config()?, &args).await,
         Some(Command::Logs(args)) => return logs::run(Session::new(config()?)?, &args).await,
+        Some(Command::Man { directory }) => man::run(directory),
         Some(Command::Metrics) => metrics::run(),
         Some(Command::Node(args)) => return node::run(config()?, &args).await,
         Some(Command::Nodes(args)) => return nodes::run(config()?, &args).await,

@@ -134,8 +134,8 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["version", "revision", "rustversion"],
         sources: &[],
         emit: |_, out| {
-            let revision = option_env!("NOMAD_EXPORTER_REVISION").unwrap_or("unknown");
-            out.add(&[env!("CARGO_PKG_VERSION"), revision, env!("NOMAD_EXPORTER_RUSTC")], 1.0);
+            let (version, revision) = (env!("CARGO_PKG_VERSION"), env!("NOMAD_EXPORTER_REVISION"));
+            out.add(&[version, revision, env!("NOMAD_EXPORTER_RUSTC")], 1.0);
         },
     },
     Family {

@@ -208,20 +208,34 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(300);
 
+    /// Whether it reads nothing at all, or a little now and then.
     #[tokio::test]
-    async fn a_scraper_that_never_reads_loses_its_connection() {
-        let address = listening(|limits| {
-            limits.deadlines.response = SHORT;
-            limits.max_requests = 1;
-        })
-        .await;
-        let silent = connected(address, SCRAPE).await;
-        // The only place is taken, until the silent one is given up.
-        while answer(connected(address, SCRAPE).await).await != "HTTP/1.1 503 Service Unavailable" {}
-        while answer(connected(address, SCRAPE).await).await != "HTTP/1.1 200 OK" {
-            tokio::time::sleep(SHORT / 10).await;
+    async fn a_scraper_that_does_not_take_its_answer_loses_its_connection() {
+        for pace in [0, 1_024] {
+            let address = listening(|limits| {
+                // Long enough to render in.
+                limits.deadlines.response = 10 * SHORT;
+                limits.max_requests = 1;
+            })
+            .await;
+            let mut slow = connected(address, SCRAPE).await;
+            slow.readable().await.unwrap();
+            let crawl = tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(SHORT / 10).await;
+                    slow.read_exact(&mut vec![0; pace]).await.unwrap();
+                }
+            });
+            // The only place is taken until the slow one is given up.
+            assert_eq!(answer(connected(address, SCRAPE).await).await, "HTTP/1.1 503 Service Unavailable");
+            let given_up = async {
+                while answer(connected(address, SCRAPE).await).await != "HTTP/1.1 200 OK" {
+                    tokio::time::sleep(SHORT / 10).await;
+                }
+            };
+            timeout(SOON, given_up).await.expect("its place is free again");
+            crawl.abort();
         }
-        assert!(is_closed(silent).await);
     }
 
     #[tokio::test]

@@ -45,12 +45,11 @@ fn live_jobs() -> LiveJobs {
     let counts = GroupCounts { queued: 1, complete: 2, failed: 3, lost: 4 };
     LiveJobs {
         by_namespace: BTreeMap::from([(CI.into(), namespace)]),
-        // Longer than a label may be.
-        oldest_pending: vec![PendingJob {
-            submitted: at(900),
-            namespace: CI.into(),
-            id: "build-".repeat(50),
-        }],
+        oldest_pending: vec![
+            PendingJob { submitted: at(900), namespace: CI.into(), id: "build-1".into() },
+            // Longer than a label may be.
+            PendingJob { submitted: at(901), namespace: CI.into(), id: "build-".repeat(50) },
+        ],
         queue: Queue { by_specification, untracked: BTreeMap::from([(CI.into(), 2)]) },
         named: NamedJobs {
             by_namespace: named("web", JobStatus::Running, counts),

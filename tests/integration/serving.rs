@@ -1,15 +1,15 @@
 //! The running exporter: what it answers, what it asks, what it logs, how it ends.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
 
 use nomad_simulator::{Fault, Simulator};
 
 use crate::support::collect::collect;
-use crate::support::exposition::Exposition;
 use crate::support::process::{Exporter, wait_until};
 use crate::support::recordings;
+use crate::support::scrape::{ask, metrics, status};
 
 const SOON: Duration = Duration::from_secs(20);
 /// Short intervals keep these tests short.
@@ -21,27 +21,6 @@ const QUICK: [&str; 6] = [
     "--collect.client-interval",
     "200ms",
 ];
-
-/// A raw request, so that nothing is hidden by a client: status line and headers, and body.
-fn ask(url: &str, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
-    let host = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(host).unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a complete head");
-    (String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase(), answer[end + 4..].to_vec())
-}
-
-fn status(url: &str, path: &str) -> String {
-    ask(url, "GET", path, "").0.lines().next().unwrap().split(' ').nth(1).unwrap().to_owned()
-}
-
-fn metrics(url: &str) -> Exposition {
-    let (_, body) = ask(url, "GET", "/metrics", "");
-    Exposition::parse(std::str::from_utf8(&body).unwrap())
-}
 
 async fn blocking<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(test).await.unwrap()

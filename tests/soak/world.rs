@@ -10,8 +10,10 @@ use nomad_simulator::{Scenario, SharedCluster};
 /// Seconds of the cluster in one of ours.
 const SPEED: u32 = 5;
 const CLIENTS: usize = 12;
-/// Nothing is forgotten, so that the ledger can be compared to the last job.
-const NEVER: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long the cluster remembers what ended: a minute of ours, within which every list is read many times.
+const REMEMBERED: Duration = Duration::from_secs(300);
+/// What happened before anybody looks: as much is forgotten as is new, so that a cluster that grows is no excuse.
+const PRELUDE: Duration = Duration::from_secs(900);
 
 pub(crate) struct World {
     pub(crate) cluster: SharedCluster,
@@ -21,17 +23,17 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let gc = GcSettings {
-            evaluation: NEVER,
-            batch_evaluation: NEVER,
-            job: NEVER,
-            deployment: NEVER,
-            node: NEVER,
-            ..GcSettings::default()
+            interval: Duration::from_secs(30),
+            evaluation: REMEMBERED,
+            batch_evaluation: REMEMBERED,
+            job: REMEMBERED,
+            deployment: REMEMBERED,
+            node: REMEMBERED,
         };
         let start = SystemTime::now();
         let (mut cluster, mut scenario) =
             Scenario::new(Settings { seed, start, gc, ..Settings::default() }, CLIENTS);
-        scenario.advance(&mut cluster, Duration::from_secs(120));
+        scenario.advance(&mut cluster, PRELUDE);
         Self { cluster: Arc::new(Mutex::new(cluster)), scenario }
     }
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, ColorChoice, Subcommand};
+use clap::{Args, ColorChoice, Subcommand, ValueHint};
+use clap_complete::Shell;
 
 use super::drain::DrainArgs;
 use super::logs::LogsArgs;
@@ -44,6 +45,18 @@ pub enum Command {
     Metrics,
     /// Print the reference of all flags as Markdown
     Flags,
+    /// Print what makes a shell complete flags and commands
+    Completions {
+        /// The shell, which reads it at its start
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page of the program as roff, for `man -l -`
+    Man {
+        /// Write the pages of the program and of each command into this directory instead
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: Option<PathBuf>,
+    },
 }
 
 /// How to show the cluster, as typed.

@@ -25,13 +25,16 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use crate::collect::SOURCES;
 
+/// The version and the commit, as `--version` tells them.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("NOMAD_EXPORTER_REVISION"), ")");
+
 /// Prometheus exporter for the state of a HashiCorp Nomad cluster: jobs, backlog, nodes and drains.
 ///
 /// Without a command it serves. Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN, NOMAD_REGION, NOMAD_NAMESPACE,
 /// NOMAD_CACERT, NOMAD_CAPATH, NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY, NOMAD_TLS_SERVER_NAME, NOMAD_SKIP_VERIFY,
 /// NOMAD_HTTP_AUTH) apply where no flag is given.
 #[derive(Debug, Parser)]
-#[command(name = "nomad-exporter", version, max_term_width = 110)]
+#[command(name = "nomad-exporter", version = VERSION, max_term_width = 110)]
 pub struct Args {
     /// What to do instead of serving.
     #[command(subcommand)]
@@ -66,7 +69,7 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 }
 
 /// Commands that ask nothing of Nomad.
-const OFFLINE: [&str; 3] = ["check-config", "flags", "metrics"];
+const OFFLINE: [&str; 5] = ["check-config", "completions", "flags", "man", "metrics"];
 /// Of the flags that all commands have, those that their help shows.
 const SHOWN: [&str; 4] = ["address", "token_file", "region", "timeout"];
 /// And those that only some of them show.
@@ -75,7 +78,7 @@ const SHOWN_IN: [(&str, &[&str]); 2] = [("namespace", &["check", "jobs", "logs"]
 const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and every other flag that \
                     nomad-exporter --help tells of work here too.";
 
-/// The command line, with two flags for each source.
+/// The command line, with two flags for each source: what help, completions and manual pages are made of.
 pub fn command() -> clap::Command {
     let flags = SOURCES.iter().flat_map(|source| {
         let on = Arg::new(on_flag(source.name))
@@ -91,7 +94,7 @@ pub fn command() -> clap::Command {
         let off = Arg::new(off_flag(source.name))
             .long(off_flag(source.name))
             .action(ArgAction::SetTrue)
-            .help(format!("Do not read {}", source.help))
+            .long_help(format!("Do not read {}", source.help))
             .hide_short_help(true);
         [on, off]
     });

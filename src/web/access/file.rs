@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_saphyr::Error as YamlError;
+use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
 
 /// The whole file. Every part may be left out.
 #[derive(Default, Deserialize)]
@@ -88,8 +88,8 @@ fn sentence(error: &YamlError) -> String {
             format!("{expected} is expected here")
         }
         other => {
-            let text = other.render();
-            text.lines().next().unwrap_or("it cannot be read").to_owned()
+            let message = UserMessageFormatter.format_message(other);
+            message.lines().next().unwrap_or_default().chars().take(200).collect()
         }
     };
     match error.location() {

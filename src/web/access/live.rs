@@ -9,10 +9,7 @@ use std::time::SystemTime;
 use tokio::task::spawn_blocking;
 
 use super::file::File;
-use super::{Access, AccessError};
-
-/// Larger than any file with a few certificates in it.
-const MAX_BYTES: u64 = 1 << 20;
+use super::{Access, AccessError, read};
 
 /// A file, and what its last good version says. What is wrong with a newer one is logged once.
 pub struct AccessFile {
@@ -110,7 +107,9 @@ fn load(path: &Path) -> (Marks, Result<Access, String>) {
         (path, mark)
     };
     let mut marks = vec![marked(path.to_owned())];
-    let file = read(path).and_then(|text| File::parse(&text));
+    let text = read(path)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text in UTF-8".to_owned()));
+    let file = text.and_then(|text| File::parse(&text));
     let access = file.and_then(|file| {
         let folder = path.parent().unwrap_or(Path::new(""));
         let named = file.tls_server_config.iter().flat_map(|tls| tls.files(folder));
@@ -118,15 +117,6 @@ fn load(path: &Path) -> (Marks, Result<Access, String>) {
         Access::new(&file, folder)
     });
     (marks, access)
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| format!("cannot read it: {error}"))?;
-    if !metadata.is_file() || metadata.len() > MAX_BYTES {
-        return Err("it is no file of at most 1 MiB".to_owned());
-    }
-    let bytes = std::fs::read(path).map_err(|error| format!("cannot read it: {error}"))?;
-    String::from_utf8(bytes).map_err(|_| "it is not text in UTF-8".to_owned())
 }
 
 fn mark(path: &Path) -> Option<[i64; 4]> {

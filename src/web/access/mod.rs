@@ -12,6 +12,8 @@ pub use live::{AccessFile, LastLoad};
 pub(super) use tls::speaks_http2;
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,9 +21,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls::ServerConfig;
 
 use self::clients::ClientAuth;
-use self::file::File;
 use self::rate::RateLimit;
 use self::users::Users;
+
+/// More than any of the files needs.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What one version of the file says.
 pub(super) struct Access {
@@ -56,7 +60,7 @@ pub struct AccessError {
 
 impl Access {
     /// Takes what a file says; relative paths in it start at its folder. Reads certificates.
-    fn new(file: &File, folder: &Path) -> Result<Self, String> {
+    fn new(file: &file::File, folder: &Path) -> Result<Self, String> {
         let http = file.http_server_config.as_ref();
         let http2 = http.and_then(|http| http.http2).unwrap_or(true);
         let tls = match &file.tls_server_config {
@@ -66,14 +70,15 @@ impl Access {
         let users = file.basic_auth_users.as_ref().map(Users::new).transpose()?.flatten();
         let headers = http.and_then(|http| http.headers.as_ref()).map(headers::headers).transpose()?;
         let rate = file.rate_limit.as_ref().map(RateLimit::new).transpose()?.flatten();
-        let sans = file.tls_server_config.as_ref().and_then(|tls| tls.client_allowed_sans.as_ref());
+        let names_are_checked =
+            file.tls_server_config.as_ref().is_some_and(|tls| tls.client_allowed_sans.is_some());
         Ok(Self {
             clients: tls.as_ref().map_or(ClientAuth::No, |(_, auth)| *auth),
             tls: tls.map(|(config, _)| config),
             headers: headers.unwrap_or_default(),
             users,
             rate,
-            names_are_checked: sans.is_some_and(|sans| !sans.is_empty()),
+            names_are_checked,
         })
     }
 
@@ -106,37 +111,59 @@ impl Access {
     }
 }
 
-/// What it does, in a line.
-impl fmt::Display for Access {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(tls) = &self.tls else { return self.fmt_requests(out, "plain HTTP/1.1") };
-        let http2 = tls.alpn_protocols.iter().any(|protocol| speaks_http2(Some(protocol)));
-        let protocol = if http2 { "TLS with HTTP/2 and HTTP/1.1" } else { "TLS with HTTP/1.1" };
-        match self.clients {
-            ClientAuth::No => self.fmt_requests(out, protocol),
-            _ if self.names_are_checked => {
-                let names = "and client_allowed_sans";
-                self.fmt_requests(out, &format!("{protocol}, {} {names}", self.clients.as_str()))
-            }
-            auth => self.fmt_requests(out, &format!("{protocol}, {}", auth.as_str())),
-        }
+/// How much of a path a sentence names.
+const NAMED_CHARS: usize = 300;
+
+/// A path, or the end of one that is too long for a sentence.
+fn named(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    match path.char_indices().rev().nth(NAMED_CHARS) {
+        Some((at, _)) => format!("…{}", &path[at..]),
+        None => path.into_owned(),
     }
 }
 
-impl Access {
-    fn fmt_requests(&self, out: &mut fmt::Formatter<'_>, connections: &str) -> fmt::Result {
-        write!(out, "{connections}")?;
+/// Reads a file. Blocking work.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let name = named(path);
+    let failed = |error: std::io::Error| format!("cannot read {name}: {error}");
+    // A device or a pipe might never end, or never begin.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(format!("{name} is no file but a directory or a device"));
+    }
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    match read.map_err(failed)? as u64 > MAX_BYTES {
+        true => Err(format!("{name} is larger than 1 MiB")),
+        false => Ok(bytes),
+    }
+}
+
+/// What it does, in a line.
+impl fmt::Display for Access {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let offers_http2 =
+            |tls: &Arc<ServerConfig>| tls.alpn_protocols.iter().any(|name| speaks_http2(Some(name)));
+        out.write_str(match self.tls.as_ref().map(offers_http2) {
+            Some(true) => "TLS with HTTP/2 and HTTP/1.1",
+            Some(false) => "TLS with HTTP/1.1",
+            None => "plain HTTP/1.1",
+        })?;
+        if self.clients != ClientAuth::No {
+            write!(out, ", {}", self.clients.as_str())?;
+        }
+        if self.names_are_checked {
+            out.write_str(" and client_allowed_sans")?;
+        }
         match self.users.as_ref().map(Users::count) {
-            Some(1) => write!(out, ", 1 user")?,
+            Some(1) => out.write_str(", 1 user")?,
             Some(count) => write!(out, ", {count} users")?,
-            None => write!(out, ", no users")?,
+            None => out.write_str(", no users")?,
         }
-        match &self.rate {
-            Some(rate) => {
-                let interval = humantime::format_duration(rate.interval);
-                write!(out, ", a request each {interval} after a burst of {}", rate.burst)
-            }
-            None => Ok(()),
+        if let Some(rate) = &self.rate {
+            let interval = humantime::format_duration(rate.interval);
+            write!(out, ", a request each {interval} after a burst of {}", rate.burst)?;
         }
+        Ok(())
     }
 }

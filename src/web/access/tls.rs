@@ -32,11 +32,12 @@ impl Tls {
     fn is_empty(&self) -> bool {
         let Self { cert, client_ca, cert_file, key_file, client_ca_file, client_auth_type, .. } = self;
         let texts = [cert, client_ca, client_auth_type, &self.min_version, &self.max_version];
-        let lists = [&self.client_allowed_sans, &self.cipher_suites, &self.curve_preferences];
+        let lists = [&self.cipher_suites, &self.curve_preferences];
         texts.iter().all(|text| text.as_deref().is_none_or(str::is_empty))
             && [cert_file, key_file, client_ca_file].into_iter().all(|file| given(file).is_none())
             && lists.iter().all(|list| list.as_deref().is_none_or(<[String]>::is_empty))
             && self.key.is_none()
+            && self.client_allowed_sans.is_none()
             && self.prefer_server_cipher_suites.is_none()
     }
 
@@ -48,6 +49,12 @@ impl Tls {
     ) -> Result<Option<(Arc<ServerConfig>, ClientAuth)>, String> {
         if self.is_empty() {
             return Ok(None);
+        }
+        if self.client_allowed_sans.as_ref().is_some_and(Vec::is_empty) {
+            return Err(field(
+                "client_allowed_sans",
+                "it is empty, so nobody could come in; give names or leave it out",
+            ));
         }
         let provider = Arc::new(CryptoProvider {
             cipher_suites: self.suites()?,
@@ -189,8 +196,7 @@ fn read(
         (Some(text), None) => Ok(Some(Material { origin: section(name), pem: text.into() })),
         (None, Some(file)) => {
             let (path, name) = (folder.join(file), format!("{name}_file"));
-            let pem = std::fs::read(&path)
-                .map_err(|error| field(&name, &format!("cannot read {}: {error}", path.display())))?;
+            let pem = super::read(&path).map_err(|problem| field(&name, &problem))?;
             Ok(Some(Material { origin: format!("{}: {}", section(&name), path.display()), pem }))
         }
         (Some(_), Some(_)) => Err(field(name, &format!("{name} and {name}_file are both given; give one"))),

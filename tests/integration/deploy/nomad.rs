@@ -159,7 +159,7 @@ fn scripts_are_well_formed() {
         "deploy/docker/rootfs.sh",
         "deploy/autoscaler/scale-asg.sh",
         "deploy/scale-in/lifecycle-hook.sh",
-        "scripts/licenses.sh",
+        "scripts/licences.sh",
     ] {
         let mut check = Command::new("bash");
         check.arg("-n").arg(path(script));

@@ -26,9 +26,20 @@ impl Authority {
 
     /// A certificate and its key for this name.
     pub(crate) fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        self.issue_as(CertificateParams::new(vec![name.to_owned()]).unwrap())
+    }
+
+    /// A certificate that says this, and its key.
+    pub(crate) fn issue_as(&self, params: CertificateParams) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
-        let certificate =
-            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
         (certificate, key)
+    }
+
+    /// Puts a certificate for this name and its key into the folder, as NAME.crt and NAME.key.
+    pub(crate) fn write(&self, file: &str, name: &str) {
+        let (certificate, key) = self.issue(name);
+        std::fs::write(self.path(&format!("{file}.crt")), certificate.pem()).unwrap();
+        std::fs::write(self.path(&format!("{file}.key")), key.serialize_pem()).unwrap();
     }
 }

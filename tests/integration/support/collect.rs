@@ -53,7 +53,7 @@ impl Collector {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        self.context.store.snapshot(now())
+        self.context.store.snapshot((self.context.now)())
     }
 
     pub(crate) fn own(&self) -> Own {

@@ -3,11 +3,13 @@
 pub(crate) mod authority;
 pub(crate) mod collect;
 pub(crate) mod exposition;
+pub(crate) mod https;
 pub(crate) mod ledger;
 pub(crate) mod panics;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod recordings;
+pub(crate) mod scrape;
 pub(crate) mod tools;
 pub(crate) mod webhook;
 

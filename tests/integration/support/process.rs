@@ -29,7 +29,11 @@ impl Exporter {
     /// Starts it on a free port and waits until it listens.
     pub(crate) fn start(nomad: &str, arguments: &[&str]) -> Self {
         let fixed = ["--nomad.address", nomad, "--web.listen-address", "127.0.0.1:0"];
-        let mut command = exporter(&[&fixed, arguments].concat());
+        Self::spawn(exporter(&[&fixed, arguments].concat()))
+    }
+
+    /// Starts this command and waits until it listens.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = BufReader::new(child.stderr.take().unwrap());

@@ -1,5 +1,7 @@
 //! Recorded answers of real Nomad agents.
 
+use std::net::SocketAddr;
+
 use nomad_simulator::{Backend, Recording, Simulator};
 use serde_json::Value;
 
@@ -23,9 +25,14 @@ pub(crate) fn readable() -> impl Iterator<Item = &'static str> {
 
 /// Replays a folder.
 pub(crate) async fn replay(name: &str) -> Simulator {
+    replay_on(name, SocketAddr::from(([127, 0, 0, 1], 0))).await
+}
+
+/// Replays a folder on this address.
+pub(crate) async fn replay_on(name: &str, address: SocketAddr) -> Simulator {
     let folder = super::path("tests/fixtures/recordings").join(name);
     let recording = Recording::load(&folder).unwrap();
-    Simulator::start(Backend::Replay(recording)).await.unwrap()
+    Simulator::start_on(address, Backend::Replay(recording)).await.unwrap()
 }
 
 /// A recorded answer as plain JSON.

@@ -1,0 +1,137 @@
+//! A cluster that is ill in itself: without a leader, restarted, with clients that hang.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nomad_simulator::cluster::{Cluster, JobSpec, NodeSpec, Settings};
+use nomad_simulator::{Fault, Simulator};
+
+use super::driver::{SOON, Watched, blocking, is_well, lines};
+use crate::support::collect::Collector;
+use crate::support::process::wait_until;
+use crate::support::recordings;
+use crate::support::scrape::{metrics, status};
+
+fn cluster(clients: usize, builds: usize) -> Cluster {
+    let mut cluster = Cluster::new(Settings::default());
+    for number in 1..=clients {
+        cluster.register_node(NodeSpec::new(&format!("client-{number}")));
+    }
+    for number in 0..builds {
+        cluster.submit(JobSpec::batch(&format!("build-{number}")).running_for(Duration::from_secs(3600)));
+    }
+    cluster.advance(Duration::from_secs(10));
+    cluster
+}
+
+/// Half of the time there is no leader: nothing is withdrawn, and the log stays short.
+#[tokio::test(flavor = "multi_thread")]
+async fn elections_again_and_again() {
+    const PERIOD: Duration = Duration::from_millis(1200);
+    const LINES: usize = 3;
+    let simulator = recordings::replay("2.0.5").await;
+    let nomad = simulator.url();
+    let watched = blocking(move || {
+        Watched::start(&nomad, &["--log.max-changes", "3", "--collect.max-age-intervals", "12"])
+    })
+    .await;
+    let lost = Fault::Status { code: 500, body: "rpc error: No cluster leader".into() };
+    simulator.faults().set("", Fault::Intermittent { period: PERIOD, fault: Box::new(lost) });
+    let watched = blocking(move || {
+        let (url, began) = (&watched.exporter.url, Instant::now());
+        let (mut scrapes, mut downs) = (0, 0);
+        while began.elapsed() < 6 * PERIOD {
+            let shown = metrics(url);
+            assert!(shown.find("nomad_jobs", &[]).count() > 0 && status(url, "/-/ready") == "200");
+            scrapes += 1;
+            downs += u32::from(shown.value("nomad_up", &[]) == Some(0.0));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(downs > 0, "the elections were not noticed");
+        let log = watched.exporter.log();
+        for level in ["level=info", "level=warn"] {
+            assert!(lines(&log, level, "jobs") <= LINES, "{log}");
+        }
+        eprintln!("| leader elections every 1.2 s | nothing withdrawn in {scrapes} scrapes, {downs} of them with nomad_up 0 |");
+        watched
+    })
+    .await;
+    simulator.faults().clear();
+    blocking(move || {
+        wait_until(SOON, "recovery", || is_well(&metrics(&watched.exporter.url)));
+        watched.check_figures("elections");
+    })
+    .await;
+}
+
+/// The new one has other jobs and nodes, and its index is lower.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_with_a_lower_index() {
+    let old = Simulator::start(cluster(6, 40).into()).await.unwrap();
+    let url = old.url();
+    let address = url.trim_start_matches("http://").parse().unwrap();
+    let collector = Collector::new(&url, &[]);
+    collector.refresh().await;
+    collector.refresh().await;
+    let running =
+        |shown: &crate::support::exposition::Exposition| shown.sum("nomad_jobs", &[("status", "running")]);
+    let before = collector.exposition();
+    assert_eq!(before.find("nomad_node_info", &[]).count(), 6);
+    assert!(running(&before) > Some(2.0));
+    old.stop().await;
+
+    let _new = Simulator::start_on(address, cluster(1, 2).into()).await.unwrap();
+    collector.refresh().await;
+    let after = collector.exposition();
+    assert_eq!(after.value("nomad_up", &[]), Some(1.0));
+    assert_eq!(after.find("nomad_node_info", &[]).count(), 1);
+    assert_eq!(running(&after), Some(2.0));
+    assert!(after.samples().iter().all(|sample| sample.value >= 0.0));
+}
+
+/// Four of forty: those are shown as silent, the others are not held up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenth_of_the_clients_hang() {
+    let mut model = cluster(36, 0);
+    let hanging: Vec<_> =
+        (0..4).map(|number| model.register_node(NodeSpec::new(&format!("hanging-{number}")))).collect();
+    let simulator = Simulator::start(Arc::new(Mutex::new(model)).into()).await.unwrap();
+    for node in &hanging {
+        simulator.faults().set(&format!("/v1/client/stats?node_id={node}"), Fault::Hang);
+    }
+    let collector = Collector::new(&simulator.url(), &["--collect.client-timeout", "500ms"]);
+    let began = Instant::now();
+    collector.refresh().await;
+    let took = began.elapsed();
+    // All four at once, beside four that answer.
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    let shown = collector.exposition();
+    assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
+    assert_eq!(shown.value("nomad_exporter_source_up", &[("source", "host_stats")]), Some(1.0));
+    assert_eq!(shown.sum("nomad_node_host_stats_up", &[]), Some(36.0));
+    assert_eq!(shown.find("nomad_node_host_stats_up", &[]).count(), 40);
+
+    simulator.faults().clear();
+    collector.refresh().await;
+    assert_eq!(collector.exposition().sum("nomad_node_host_stats_up", &[]), Some(40.0));
+    eprintln!(
+        "| 4 of 40 clients hang | all sources refreshed in {took:.1?}, 36 of 40 hosts shown; 40 with the next refresh |"
+    );
+}
+
+/// It asks for the region that it was told, wherever it asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_region_is_asked_for_at_every_address() {
+    let (first, second) = (recordings::replay("2.0.5").await, recordings::replay("2.0.5").await);
+    let addresses = format!("{},{}", first.url(), second.url());
+    let collector = Collector::new(&addresses, &["--nomad.region", "global"]);
+    collector.refresh().await;
+    first.faults().set("", Fault::Status { code: 500, body: "No path to region".into() });
+    collector.refresh().await;
+    assert_eq!(collector.exposition().value("nomad_up", &[]), Some(1.0));
+    for (simulator, least) in [(&first, 10), (&second, 10)] {
+        let requests = simulator.requests();
+        assert!(requests.len() > least);
+        assert!(requests.iter().all(|request| request.query.contains("region=global")), "{requests:?}");
+    }
+}

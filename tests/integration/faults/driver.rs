@@ -1,0 +1,312 @@
+//! One fault from before its beginning to after its end.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use nomad_exporter::metrics::families;
+use nomad_simulator::{ConnectionFault, Fault, Simulator};
+
+use super::figures::{Figures, mib};
+use crate::support::exposition::Exposition;
+use crate::support::process::{Exporter, wait_until};
+use crate::support::recordings;
+use crate::support::scrape::{ask, metrics, status};
+
+/// How often everything is refreshed.
+pub(super) const INTERVAL: Duration = Duration::from_millis(500);
+/// The same as flags; after three intervals data is withdrawn.
+pub(super) const QUICK: [&str; 12] = [
+    "--collect.interval",
+    "500ms",
+    "--collect.history-interval",
+    "500ms",
+    "--collect.client-interval",
+    "500ms",
+    "--collect.max-age-intervals",
+    "3",
+    "--collect.history-duty-cycle",
+    "1",
+    "--log.level",
+    "debug",
+];
+/// What a busy machine may add to an interval.
+const GRACE: Duration = Duration::from_millis(1500);
+pub(super) const SOON: Duration = Duration::from_secs(20);
+/// Connections to Nomad that may be kept open for the next requests (--nomad.max-connections).
+const POOLED: usize = 16;
+/// What one fault may add to the memory in use for good, and for a while: pools and buffers, not answers.
+const GROWTH_KIB: u64 = 24 << 10;
+const PEAK_GROWTH_KIB: u64 = 64 << 10;
+const TOKEN: &str = "9f1c2d3e-5a6b-4c7d-8e9f-0a1b2c3d4e5f";
+/// The sources that the exporter is of little use without.
+const REQUIRED: [&str; 4] = ["jobs", "nodes", "allocations", "evaluations"];
+
+/// What goes wrong.
+pub(super) enum Trouble {
+    /// Answers to paths that begin so.
+    Answers(Vec<(String, Fault)>),
+    /// Whatever is asked.
+    Connections(ConnectionFault),
+    /// The process of Nomad ends, and is started again.
+    Death,
+}
+
+/// A fault, and what it does.
+pub(super) struct Trial {
+    pub(super) fault: &'static str,
+    pub(super) trouble: Trouble,
+    pub(super) arguments: Vec<&'static str>,
+    /// The sources that go down; none for all.
+    pub(super) down: &'static [&'static str],
+    /// The endpoint that is looked at, and how its requests end.
+    pub(super) seen: (&'static str, &'static str),
+}
+
+impl Trial {
+    /// A fault of everything.
+    pub(super) fn all(fault: &'static str, trouble: Trouble, reason: &'static str) -> Self {
+        Self { fault, trouble, arguments: Vec::new(), down: &[], seen: ("jobs", reason) }
+    }
+
+    /// A fault of what is asked about evaluations, on which nothing else builds.
+    pub(super) fn one(name: &'static str, fault: Fault, reason: &'static str) -> Self {
+        let trouble = Trouble::Answers(vec![("/v1/evaluations".to_owned(), fault)]);
+        let seen = ("evaluations", reason);
+        Self { fault: name, trouble, arguments: Vec::new(), down: &["evaluations"], seen }
+    }
+
+    pub(super) fn with(mut self, arguments: &[&'static str]) -> Self {
+        self.arguments.extend(arguments);
+        self
+    }
+
+    /// Goes through it: before, meanwhile, after.
+    pub(super) async fn run(self) {
+        let mut nomad = Some(recordings::replay("2.0.5").await);
+        let url = nomad.as_ref().unwrap().url();
+        let address: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
+        let arguments = self.arguments.clone();
+        let watched = blocking(move || Watched::start(&url, &arguments)).await;
+
+        let began = Instant::now();
+        match &self.trouble {
+            Trouble::Answers(faults) => {
+                let nomad = nomad.as_ref().unwrap();
+                faults.iter().for_each(|(path, fault)| nomad.faults().set(path, fault.clone()));
+            }
+            Trouble::Connections(fault) => nomad.as_ref().unwrap().faults().set_connections(fault.clone()),
+            Trouble::Death => nomad.take().unwrap().stop().await,
+        }
+        let (down, seen, fault) = (self.down, self.seen, self.fault);
+        let meanwhile = blocking(move || watched.meanwhile(began, fault, down, seen)).await;
+        match nomad {
+            Some(_) => nomad.as_ref().unwrap().faults().clear(),
+            None => nomad = Some(recordings::replay_on("2.0.5", address).await),
+        }
+        let ended = Instant::now();
+        blocking(move || meanwhile.after(ended)).await;
+        check_tokens(&nomad.unwrap());
+    }
+}
+
+/// It is sent with every request, to nobody but Nomad.
+fn check_tokens(nomad: &Simulator) {
+    let requests = nomad.requests();
+    assert!(!requests.is_empty() && requests.iter().all(|request| request.token.as_deref() == Some(TOKEN)));
+}
+
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// An exporter that is well, and how it was then.
+pub(super) struct Watched {
+    pub(super) exporter: Exporter,
+    pub(super) before: Figures,
+    families: BTreeSet<&'static str>,
+    sources: Vec<String>,
+    _token: tempfile::TempDir,
+}
+
+impl Watched {
+    /// Starts the exporter and waits until all is well.
+    pub(super) fn start(nomad: &str, arguments: &[&str]) -> Self {
+        let token = tempfile::tempdir().unwrap();
+        let file = token.path().join("token");
+        std::fs::write(&file, TOKEN).unwrap();
+        let token_file = ["--nomad.token-file", file.to_str().unwrap()];
+        let exporter = Exporter::start(nomad, &[&QUICK[..], &token_file, arguments].concat());
+        wait_until(SOON, "all sources", || is_well(&metrics(&exporter.url)));
+        assert_eq!(status(&exporter.url, "/-/ready"), "200");
+        let shown = metrics(&exporter.url);
+        let sources = shown.find("nomad_exporter_source_up", &[]).map(|up| up.labels["source"].clone());
+        let (sources, families) = (sources.collect(), shown_families(&shown));
+        // What is open for a moment is not counted.
+        let several = (0..5).map(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            Figures::of(exporter.id())
+        });
+        let before = several.min_by_key(|figures| figures.files).unwrap();
+        Self { exporter, before, families, sources, _token: token }
+    }
+
+    /// Waits for the fault to show, and compares what is shown.
+    fn meanwhile(
+        self,
+        began: Instant,
+        fault: &'static str,
+        down: &'static [&'static str],
+        seen: (&str, &str),
+    ) -> Meanwhile {
+        let url = self.exporter.url.clone();
+        let is_down = |source: &str| down.is_empty() || down.contains(&source);
+        let expected = |source: &String| f64::from(!is_down(source));
+        let up = |shown: &Exposition, source: &String| {
+            shown.value("nomad_exporter_source_up", &[("source", source)]).unwrap()
+        };
+        wait_until(SOON, &format!("{fault}: the sources to be down"), || {
+            let shown = metrics(&url);
+            self.sources.iter().all(|source| up(&shown, source) == expected(source))
+        });
+        // What no source vouches for any more is withdrawn; what others vouch for stays.
+        let gone: BTreeSet<&str> = families()
+            .filter(|family| self.families.contains(family.name))
+            .filter(|family| family.sources.iter().all(|source| is_down(source)))
+            .map(|family| family.name)
+            .collect();
+        let stay: BTreeSet<&str> = families()
+            .filter(|family| self.families.contains(family.name))
+            .filter(|family| !family.sources.iter().any(|source| is_down(source)))
+            .map(|family| family.name)
+            .collect();
+        assert!(!gone.is_empty(), "{fault} withdraws nothing");
+        wait_until(SOON, &format!("{fault}: the withdrawal"), || {
+            shown_families(&metrics(&url)).is_disjoint(&gone)
+        });
+        let withdrawn = began.elapsed();
+        // It goes on trying, and says nothing more.
+        let failures = |shown: &Exposition| {
+            let labels = [("endpoint", seen.0), ("reason", seen.1)];
+            shown.value("nomad_exporter_api_requests_total", &labels).unwrap_or_default()
+        };
+        wait_until(SOON, &format!("{fault}: several tries that end in {}", seen.1), || {
+            failures(&metrics(&url)) >= 3.0
+        });
+
+        let shown = metrics(&url);
+        for source in &self.sources {
+            assert_eq!(up(&shown, source), expected(source), "{fault}: {source}");
+        }
+        let families = shown_families(&shown);
+        assert!(stay.is_subset(&families), "{fault}: {:?} vanished", stay.difference(&families));
+        let all_required = REQUIRED.iter().all(|source| is_down(source));
+        let any_required = REQUIRED.iter().any(|source| is_down(source));
+        assert_eq!(shown.value("nomad_up", &[]), Some(f64::from(!any_required)), "{fault}");
+        assert_eq!(status(&url, "/-/ready"), if all_required { "503" } else { "200" }, "{fault}");
+        assert_eq!(status(&url, "/-/healthy"), "200", "{fault}");
+        let page = String::from_utf8(ask(&url, "GET", "/", "").1).unwrap();
+        assert!(!page.contains(TOKEN) && page.contains("evaluations"), "{fault}");
+        for source in &self.sources {
+            let lines = lines(&self.exporter.log(), "level=warn", source);
+            assert_eq!(lines, usize::from(is_down(source)), "{fault}: {source}\n{}", self.exporter.log());
+        }
+        let requests = shown.sum("nomad_exporter_api_requests_total", &[]).unwrap_or_default();
+        Meanwhile { fault, watched: self, down, withdrawn, lasted: began.elapsed(), requests }
+    }
+}
+
+/// The exporter while Nomad is ill.
+struct Meanwhile {
+    fault: &'static str,
+    watched: Watched,
+    down: &'static [&'static str],
+    withdrawn: Duration,
+    lasted: Duration,
+    requests: f64,
+}
+
+impl Meanwhile {
+    /// Waits for all to be well again, and compares what is left.
+    fn after(self, ended: Instant) {
+        let Self { fault, watched, down, .. } = self;
+        let url = watched.exporter.url.clone();
+        wait_until(SOON, &format!("{fault}: recovery"), || {
+            let shown = metrics(&url);
+            is_well(&shown) && watched.families.is_subset(&shown_families(&shown))
+        });
+        let recovered = ended.elapsed();
+        assert!(recovered <= INTERVAL + GRACE, "{fault}: well again only after {recovered:?}");
+        assert_eq!(status(&url, "/-/ready"), "200", "{fault}");
+        let log = watched.exporter.log();
+        let mut said = 0;
+        for source in &watched.sources {
+            let expected = usize::from(down.is_empty() || down.contains(&source.as_str()));
+            // Once when it was started, and once now.
+            assert_eq!(lines(&log, "level=info", source), 1 + expected, "{fault}: {source}\n{log}");
+            said += 2 * expected;
+        }
+        let after = watched.check_figures(fault);
+        let mut exporter = watched.exporter;
+        exporter.signal("TERM");
+        assert_eq!(exporter.wait(SOON).code(), Some(0), "{fault}");
+        assert!(!exporter.log().contains(TOKEN), "{fault}: the token is in the log");
+        let before = watched.before;
+        let intervals = |time: Duration| time.div_duration_f64(INTERVAL);
+        eprintln!(
+            "| {fault} | {:.1} | {:.1} | {:.1} | {} | {said} | {:.1} → {:.1} | {} → {} |",
+            intervals(self.lasted),
+            intervals(self.withdrawn),
+            intervals(recovered),
+            self.requests,
+            mib(before.resident),
+            mib(after.resident),
+            before.descriptors(),
+            after.descriptors(),
+        );
+    }
+}
+
+impl Watched {
+    /// Nothing is left open, and memory is within its bound.
+    pub(super) fn check_figures(&self, what: &str) -> Figures {
+        let id = self.exporter.id();
+        // Connections of the last scrapes take a moment to end.
+        let bound = self.before.sockets.max(BASE_SOCKETS + POOLED);
+        wait_until(SOON, &format!("{what}: descriptors to be closed"), || {
+            let now = Figures::of(id);
+            now.files <= self.before.files && now.sockets <= bound
+        });
+        let (before, after) = (self.before, Figures::of(id));
+        assert!(after.resident < before.resident + GROWTH_KIB, "{what}: {before:?} {after:?}");
+        assert!(after.peak < before.peak + PEAK_GROWTH_KIB, "{what}: {before:?} {after:?}");
+        after
+    }
+}
+
+/// Sockets of an exporter that asks and answers nobody: one that listens, and three by which signals come.
+const BASE_SOCKETS: usize = 4;
+
+/// Whether every source answers.
+pub(super) fn is_well(shown: &Exposition) -> bool {
+    let count = |family| shown.find(family, &[]).count();
+    // Each has an interval from the beginning, and tells how it is once it was tried.
+    let all = count("nomad_exporter_source_interval_seconds");
+    all > 0 && shown.sum("nomad_exporter_source_up", &[]) == Some(all as f64)
+}
+
+/// The families of the cluster that have samples.
+fn shown_families(shown: &Exposition) -> BTreeSet<&'static str> {
+    let names: BTreeSet<&str> = shown.samples().iter().map(|sample| sample.name.as_str()).collect();
+    let has = |name: &str| names.contains(name) || names.contains(format!("{name}_bucket").as_str());
+    families()
+        .filter(|family| !family.sources.is_empty() && has(family.name))
+        .map(|family| family.name)
+        .collect()
+}
+
+/// How often the log tells at this level of a source.
+pub(super) fn lines(log: &str, level: &str, source: &str) -> usize {
+    let source = format!(" source={source} ");
+    log.lines().filter(|line| line.contains(level) && format!("{line} ").contains(&source)).count()
+}

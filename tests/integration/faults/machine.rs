@@ -1,0 +1,143 @@
+//! A machine that is ill: its clock steps, it has no descriptors or no disk left.
+
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use nomad_exporter::collect;
+use nomad_simulator::Fault;
+
+use super::driver::{QUICK, SOON, blocking, is_well};
+use crate::support::collect::Collector;
+use crate::support::process::{Exporter, Running, exporter, wait_until};
+use crate::support::prometheus::free_port;
+use crate::support::recordings;
+use crate::support::scrape::{ask, metrics, status};
+
+static STEP_SECONDS: AtomicI64 = AtomicI64::new(0);
+
+fn stepping() -> SystemTime {
+    let now = crate::support::collect::now();
+    let step = STEP_SECONDS.load(Ordering::Relaxed);
+    let by = Duration::from_secs(step.unsigned_abs());
+    if step < 0 { now - by } else { now + by }
+}
+
+/// Data is as old as a clock says that nobody can set.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_steps() {
+    const DAY: i64 = 86_400;
+    let simulator = recordings::replay("2.0.5").await;
+    let arguments = ["--collect.interval", "200ms", "--collect.history-interval", "200ms"];
+    let mut collector = Collector::new(&simulator.url(), &arguments);
+    Arc::get_mut(&mut collector.context).unwrap().now = stepping;
+    let running = tokio::spawn(collect::run(collector.context.clone()));
+    let soon = async |what: &str, is_so: &dyn Fn() -> bool| {
+        let waited = async {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(SOON, waited).await.is_ok(), "waited for {what}");
+    };
+    soon("all sources", &|| is_well(&collector.exposition())).await;
+    let series = collector.exposition().samples().len();
+    for step in [-DAY, DAY, -400 * DAY, 0] {
+        STEP_SECONDS.store(step, Ordering::Relaxed);
+        let shown = collector.exposition();
+        assert!(is_well(&shown), "{step} s withdraw nothing");
+        let now = stepping().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+        soon("a success by the new clock", &|| {
+            let last = [("source", "jobs")];
+            let shown = collector.exposition();
+            shown.value("nomad_exporter_source_last_success_timestamp_seconds", &last) == Some(now)
+        })
+        .await;
+        let shown = collector.exposition();
+        assert!(shown.samples().iter().all(|sample| sample.value >= 0.0), "{step} s make numbers negative");
+        assert!(shown.samples().len().abs_diff(series) < 20, "{step} s make series come or go");
+    }
+    // What is old is withdrawn, whatever the clock says.
+    simulator.faults().set("", Fault::Close);
+    STEP_SECONDS.store(-DAY, Ordering::Relaxed);
+    soon("the withdrawal", &|| collector.exposition().find("nomad_jobs", &[]).count() == 0).await;
+    simulator.faults().clear();
+    soon("recovery", &|| is_well(&collector.exposition())).await;
+    running.abort();
+}
+
+/// 60 scrapers where there are descriptors for 30: one line in the log, and all is well when they are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn descriptors_run_out() {
+    let simulator = recordings::replay("2.0.5").await;
+    let nomad = simulator.url();
+    blocking(move || {
+        let fixed = ["--nomad.address", &nomad, "--web.listen-address", "127.0.0.1:0"];
+        let wanted = exporter(&[&fixed[..], &QUICK[..]].concat());
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -n 40 && exec \"$0\" \"$@\""]);
+        command.arg(wanted.get_program()).args(wanted.get_args());
+        wanted.get_envs().filter(|(_, value)| value.is_none()).for_each(|(name, _)| {
+            command.env_remove(name);
+        });
+        let mut exporter = Exporter::spawn(command);
+        wait_until(SOON, "all sources", || is_well(&metrics(&exporter.url)));
+
+        let address = exporter.url.trim_start_matches("http://").to_owned();
+        let flood: Vec<_> = (0..60).map(|_| TcpStream::connect(&address).unwrap()).collect();
+        exporter.wait_for_log("cannot accept connections", SOON);
+        std::thread::sleep(Duration::from_secs(2));
+        assert_eq!(exporter.log().matches("cannot accept connections").count(), 1, "{}", exporter.log());
+        drop(flood);
+        let ended = std::time::Instant::now();
+        wait_until(SOON, "all sources after the flood", || is_well(&metrics(&exporter.url)));
+        eprintln!(
+            "| descriptors run out (40) | 1 line in the log; well {:.1?} after the flood |",
+            ended.elapsed()
+        );
+        exporter.signal("TERM");
+        assert_eq!(exporter.wait(SOON).code(), Some(0));
+        assert!(!exporter.log().contains("panicked"), "{}", exporter.log());
+    })
+    .await;
+}
+
+/// It writes nothing but its log; where that cannot be written, everything else goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_disk_is_full() {
+    for format in ["logfmt", "json"] {
+        let simulator = recordings::replay("2.0.5").await;
+        let nomad = simulator.url();
+        blocking(move || {
+            let listen = format!("127.0.0.1:{}", free_port());
+            let fixed = ["--nomad.address", &nomad, "--web.listen-address", &listen, "--log.format", format];
+            let mut command = exporter(&[&fixed[..], &QUICK[..]].concat());
+            let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
+            let mut running = Running(command.stdout(full()).stderr(full()).spawn().unwrap());
+            wait_until(SOON, "it to listen", || TcpStream::connect(&listen).is_ok());
+            let url = format!("http://{listen}");
+            wait_until(SOON, "all sources", || is_well(&metrics(&url)));
+            assert_eq!(status(&url, "/-/ready"), "200");
+            assert!(ask(&url, "GET", "/", "").0.starts_with("http/1.1 200"));
+            let id = running.0.id().to_string();
+            assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
+            assert_eq!(running.0.wait().unwrap().code(), Some(0), "{format}");
+        })
+        .await;
+    }
+}
+
+/// The same for what is said before there is a log: the exit code says it then.
+#[test]
+fn errors_that_cannot_be_written_have_their_exit_code() {
+    let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    for (arguments, code) in [
+        (&["--nomad.address", "nowhere"][..], 2),
+        (&["check", "--nomad.address", "http://127.0.0.1:1", "--nomad.timeout", "100ms"], 1),
+    ] {
+        let status = exporter(arguments).stdout(full()).stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
+    }
+}

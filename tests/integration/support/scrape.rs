@@ -1,0 +1,34 @@
+//! Raw requests to the exporter, so that nothing is hidden by a client.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::exposition::Exposition;
+
+/// Whoever waits for longer than this waits in vain.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Status line and headers in lower case, and body.
+pub(crate) fn ask(url: &str, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
+    let host = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a complete head");
+    (String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase(), answer[end + 4..].to_vec())
+}
+
+/// The status that a path is answered with.
+pub(crate) fn status(url: &str, path: &str) -> String {
+    ask(url, "GET", path, "").0.lines().next().unwrap().split(' ').nth(1).unwrap().to_owned()
+}
+
+/// What a scrape shows.
+pub(crate) fn metrics(url: &str) -> Exposition {
+    let (_, body) = ask(url, "GET", "/metrics", "");
+    Exposition::parse(std::str::from_utf8(&body).unwrap())
+}
