@@ -1,9 +1,12 @@
 # The few verbs of this project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench doc
+.PHONY: help demo test lint bench fuzz soak doc release release-check
+
+SOAK_SECONDS ?= 1200
+FUZZ_SECONDS ?= 60
 
 help: ## List the verbs
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Run the exporter against a simulated cluster
 	@scripts/demo.sh
@@ -19,7 +22,21 @@ bench: ## Measure the release binary against clusters of each size (some only: m
 	cargo bench --locked --bench load -- $(SIZES)
 	cargo bench --locked --bench micro
 
+fuzz: ## Run each fuzz target for a minute (longer: make fuzz FUZZ_SECONDS=600), where cargo-fuzz and a nightly compiler are
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+soak: ## Run the release binary for 20 minutes beside a cluster that never rests (shorter: make soak SOAK_SECONDS=120)
+	@scripts/soak.sh $(SOAK_SECONDS) --release
+
 doc: ## Write the generated reference pages, and build the code's documentation
 	cargo run --quiet -- metrics > docs/metrics.md
+	cargo run --quiet -- flags > docs/configuration.md
 	cargo run --quiet --package nomad-dashboards
+	scripts/prometheusrule.sh > deploy/kubernetes/monitoring/prometheusrule.yaml
 	cargo doc --workspace --no-deps
+
+release: ## Build and pack the commit that is checked out: see docs/releasing.md
+	@scripts/release.sh
+
+release-check: ## Build and pack it twice in two folders, and compare: a release is the same wherever it is made
+	@scripts/release.sh --check

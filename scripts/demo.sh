@@ -68,8 +68,9 @@ cat <<EOF
   its metrics               http://127.0.0.1:$port/metrics
   Prometheus' alerts        $alerts
 
-Watch jobs, nodes and utilization move (a simulated second takes a third of one):
+Watch jobs, nodes and utilization move (a simulated second takes a third of one), on a screen or as metrics:
 
+  target/release/nomad-exporter status --watch --collect.interval 2s --nomad.address http://127.0.0.1:$nomad_port
   watch -n 2 "curl -s http://127.0.0.1:$port/metrics | grep -E '^nomad_(jobs|nodes|queued_allocations|node_allocated_cpu_hertz)\{' | grep -v ' 0$'"
 
 Builds come in bursts, so that a backlog grows and clears every 40 seconds, and alerts with it.

@@ -10,13 +10,15 @@
 //! Nomad     clocks      a value      samples     a refresh      them out
 //! ```
 //!
-//! [`terms`] holds Nomad's closed vocabularies, which every room speaks; [`commands`] put the rooms together.
+//! [`terms`] holds Nomad's closed vocabularies, which every room speaks; [`human`] says numbers and words to people;
+//! [`commands`] put the rooms together.
 //! Dependencies point one way, and a test keeps it so.
 
 pub mod collect;
 pub mod commands;
 pub mod config;
 pub mod exposition;
+pub mod human;
 pub mod metrics;
 pub mod nomad;
 pub mod snapshot;

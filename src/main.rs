@@ -7,8 +7,6 @@ use std::time::Duration;
 use nomad_exporter::{commands, config};
 use tokio::runtime::Runtime;
 
-/// The user has to ask for something else.
-const USAGE: u8 = 2;
 /// How long work on other threads may hold up the end: a name that is being looked up cannot be interrupted.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -20,23 +18,21 @@ fn main() -> ExitCode {
     };
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start threads")),
+        Err(error) => {
+            complain(&anyhow::Error::new(error).context("cannot start threads"));
+            return ExitCode::FAILURE;
+        }
     };
     let result = runtime.block_on(commands::run(args));
     runtime.shutdown_timeout(LINGER);
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) if error.is_usage() => {
-            complain(&error.into());
-            ExitCode::from(USAGE)
-        }
-        Err(error) => complain(&error.into()),
-    }
+    result.unwrap_or_else(|error| {
+        let code = error.exit_code();
+        complain(&error.into());
+        code
+    })
 }
 
 /// There may be no log yet; and whoever does not hear this sees the exit code.
-fn complain(error: &anyhow::Error) -> ExitCode {
+fn complain(error: &anyhow::Error) {
     drop(writeln!(std::io::stderr(), "nomad-exporter: {error:#}"));
-    ExitCode::FAILURE
 }

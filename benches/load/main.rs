@@ -11,28 +11,24 @@ mod scrape;
 
 use std::time::Instant;
 
+use nomad_exporter::collect::SOURCES;
 use nomad_simulator::{Load, Size};
 
 use process::{Exporter, Nomad};
 
-/// Sources that a live refresh consists of.
-const LIVE_OFF: [&str; 3] =
-    ["--no-collector.finished_jobs", "--no-collector.finished_allocations", "--no-collector.host_stats"];
-/// Everything but what a history refresh reads.
-const HISTORY_OFF: [&str; 12] = [
-    "--no-collector.namespaces",
-    "--no-collector.jobs",
-    "--no-collector.nodes",
-    "--no-collector.allocations",
-    "--no-collector.evaluations",
-    "--no-collector.specifications",
-    "--no-collector.drains",
-    "--no-collector.host_stats",
-    "--no-collector.deployments",
-    "--no-collector.leader",
-    "--no-collector.autopilot",
-    "--no-collector.scheduler",
-];
+/// What a live refresh does not read.
+const NOT_LIVE: [&str; 4] = ["finished_jobs", "finished_allocations", "host_stats", "allocation_usage"];
+/// What a history refresh reads.
+const HISTORY: [&str; 3] = ["servers", "finished_jobs", "finished_allocations"];
+/// What it takes to ask every client.
+const CLIENTS: [&str; 2] = ["nodes", "host_stats"];
+
+/// Flags that leave these sources on and no others.
+fn only(is_on: impl Fn(&str) -> bool) -> Vec<String> {
+    let off = SOURCES.iter().filter(|source| !is_on(source.name));
+    off.map(|source| format!("--no-collector.{}", source.name)).collect()
+}
+
 /// Scrapers at once.
 const SCRAPERS: usize = 50;
 
@@ -53,6 +49,8 @@ struct Row {
     live_requests: f64,
     history_cpu: f64,
     history_bytes: f64,
+    /// How many clients one CPU second asks for their hosts; starting and listing the nodes is in it.
+    clients_per_cpu: f64,
     skim: f64,
     decode: f64,
     peak_mib: f64,
@@ -89,6 +87,7 @@ fn main() {
     line(&rows, "live refresh: requests", |row| format!("{:.0}", row.live_requests));
     line(&rows, "history refresh: CPU, s", |row| format!("{:.3}", row.history_cpu));
     line(&rows, "history refresh: MB asked of Nomad", |row| format!("{:.1}", row.history_bytes / 1e6));
+    line(&rows, "clients asked for their hosts per CPU second", |row| format!("{:.0}", row.clients_per_cpu));
     line(&rows, "memory at most, MiB", |row| format!("{:.0}", row.peak_mib));
     line(&rows, "start to first full scrape, s", |row| format!("{:.1}", row.first_scrape));
     line(&rows, "series", |row| format!("{:.0}", row.series));
@@ -115,12 +114,17 @@ fn measure(size: Size, quick: bool) -> Row {
     let lists = marks::Lists::new(Load::new(size, 1));
     let (skim, decode) = (lists.skim(), lists.decode());
 
-    let live = cost(&nomad, &LIVE_OFF, "allocations", size, quick);
-    let zipped = [&LIVE_OFF[..], &["--nomad.accept-encoding", "gzip"]].concat();
+    let sources = only(|source| !NOT_LIVE.contains(&source));
+    let live = cost(&nomad, &sources, "allocations", size, quick);
+    let quiet = cost(&Nomad::start(size, &["--quiet"]), &sources, "allocations", size, quick);
+    let old = cost(&Nomad::start(size, &["--dead-factor", "10"]), &sources, "allocations", size, quick);
+    let zipped = [&sources[..], &["--nomad.accept-encoding=gzip".to_owned()]].concat();
     let zipped = cost(&nomad, &zipped, "allocations", size, quick);
-    let quiet = cost(&Nomad::start(size, &["--quiet"]), &LIVE_OFF, "allocations", size, quick);
-    let old = cost(&Nomad::start(size, &["--dead-factor", "10"]), &LIVE_OFF, "allocations", size, quick);
-    let history = cost(&nomad, &HISTORY_OFF, "jobs", size, quick);
+    let history = cost(&nomad, &only(|source| HISTORY.contains(&source)), "jobs", size, quick);
+    let clients = Exporter::start(&nomad, &only(|source| CLIENTS.contains(&source)));
+    clients.wait_for(|text| text.contains("nomad_exporter_source_up{source=\"host_stats\"} 1"));
+    let clients_per_cpu = size.nodes() as f64 / clients.cpu_seconds();
+    drop(clients);
 
     let started = Instant::now();
     let exporter = Exporter::start(&nomad, &[]);
@@ -136,8 +140,7 @@ fn measure(size: Size, quick: bool) -> Row {
     // Two more live refreshes, while it is scraped.
     let refreshes = exporter.refreshes("allocations");
     exporter.wait_for(|text| process::value(text, &process::requests("allocations")) >= refreshes + 2.0);
-    let scrapes = scrape::percentiles(exporter.address(), SCRAPERS);
-    let served = scrape::percentiles(scrape::serve(gzip.clone()), SCRAPERS);
+    let [scrapes, served] = scrape::compare([exporter.address(), scrape::serve(gzip.clone())], SCRAPERS);
     Row {
         size,
         live_cpu: live.cpu,
@@ -150,6 +153,7 @@ fn measure(size: Size, quick: bool) -> Row {
         live_requests: live.requests,
         history_cpu: history.cpu,
         history_bytes: history.bytes,
+        clients_per_cpu,
         skim,
         decode,
         peak_mib: exporter.peak_mib(),
@@ -172,7 +176,7 @@ struct Cost {
 }
 
 /// The mean cost of several refreshes, rendering for one scraper included.
-fn cost(nomad: &Nomad, off: &[&str], endpoint: &str, size: Size, quick: bool) -> Cost {
+fn cost(nomad: &Nomad, sources: &[String], endpoint: &str, size: Size, quick: bool) -> Cost {
     let (interval, refreshes) = match size {
         Size::S | Size::M if quick => ("1s", 3.0),
         Size::S | Size::M => ("1s", 15.0),
@@ -180,8 +184,9 @@ fn cost(nomad: &Nomad, off: &[&str], endpoint: &str, size: Size, quick: bool) ->
         Size::C2M => ("20s", 2.0),
     };
     let clocks = ["--collect.interval", interval, "--collect.history-interval", interval];
-    let all = [off, &clocks, &["--collect.history-duty-cycle", "1", "--nomad.timeout", "60s"]].concat();
-    let exporter = Exporter::start(nomad, &all);
+    let patience = ["--collect.history-duty-cycle", "1", "--nomad.timeout", "60s"];
+    let flags = clocks.into_iter().chain(patience).map(str::to_owned);
+    let exporter = Exporter::start(nomad, &sources.iter().cloned().chain(flags).collect::<Vec<_>>());
     let total = |text: &str, family: &str| process::sum(text, family);
     let moment = |at_least: f64| {
         let ok = process::requests(endpoint);

@@ -16,6 +16,9 @@ const NODES: &str = "/v1/nodes?resources=true";
 const ALLOCATIONS: &str = r#"/v1/allocations?namespace=*&task_states=false&resources=true&filter=ClientStatus != "complete" and ClientStatus != "failed" and ClientStatus != "lost""#;
 const EVALUATIONS: &str = r#"/v1/evaluations?namespace=*&filter=Status == "blocked" or Status == "pending""#;
 
+/// How many CPU seconds are measured of each list at least.
+const ENOUGH: f64 = 0.2;
+
 /// The lists of a live refresh.
 pub(crate) struct Lists(Load);
 
@@ -37,8 +40,17 @@ impl Lists {
             + self.read(EVALUATIONS, decode::<Evaluation>)
     }
 
-    /// CPU seconds of a reader's thread; another one writes what it reads.
+    /// CPU seconds of a reader's thread; another one writes what it reads. The mean over so many reads that the system,
+    /// which counts by the tick, counts them well.
     fn read(&self, list: &str, reader: fn(Chunks)) -> f64 {
+        let mut seconds = Vec::new();
+        while seconds.iter().sum::<f64>() < ENOUGH {
+            seconds.push(self.read_once(list, reader));
+        }
+        seconds.iter().sum::<f64>() / seconds.len() as f64
+    }
+
+    fn read_once(&self, list: &str, reader: fn(Chunks)) -> f64 {
         let (sender, receiver) = sync_channel(32);
         let chunks = self.0.list(list);
         let writing = std::thread::spawn(move || {

@@ -77,7 +77,7 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    pub(crate) fn start(nomad: &Nomad, arguments: &[&str]) -> Self {
+    pub(crate) fn start(nomad: &Nomad, arguments: &[String]) -> Self {
         let address = free_address();
         let child = Command::new(env!("CARGO_BIN_EXE_nomad-exporter"))
             .args(["--nomad.address", &nomad.url, "--web.listen-address", &address.to_string()])

@@ -9,8 +9,10 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 
-/// Scrapes of each scraper.
-const ROUNDS: usize = 20;
+/// Scrapes of each scraper in one turn.
+const ROUNDS: usize = 10;
+/// How often both servers are scraped in turn.
+const TURNS: usize = 9;
 
 /// Seconds that scrapes took.
 #[derive(Clone, Copy)]
@@ -19,8 +21,26 @@ pub(crate) struct Percentiles {
     pub(crate) p99: f64,
 }
 
-/// How long gzipped scrapes take, by so many scrapers at once that each keep a connection.
-pub(crate) fn percentiles(address: SocketAddr, scrapers: usize) -> Percentiles {
+/// How long gzipped scrapes of two servers take, by so many scrapers at once that each keep a connection. They are
+/// scraped in turn, and the middle turn of each counts: what else the machine does meanwhile disturbs both.
+pub(crate) fn compare(addresses: [SocketAddr; 2], scrapers: usize) -> [Percentiles; 2] {
+    let mut turns = addresses.map(|_| Vec::new());
+    for _ in 0..TURNS {
+        for (turns, address) in turns.iter_mut().zip(addresses) {
+            turns.push(percentiles(address, scrapers));
+        }
+    }
+    let middle = |mut values: Vec<f64>| {
+        values.sort_unstable_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    turns.map(|turns| Percentiles {
+        p50: middle(turns.iter().map(|turn| turn.p50).collect()),
+        p99: middle(turns.iter().map(|turn| turn.p99).collect()),
+    })
+}
+
+fn percentiles(address: SocketAddr, scrapers: usize) -> Percentiles {
     let scraper = move || {
         let mut connection = BufReader::new(TcpStream::connect(address).expect("the server listens"));
         let times = (0..ROUNDS).map(|_| {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
+use crate::api::Follow;
 use crate::load::Rows;
 
 const INDEX: HeaderName = HeaderName::from_static("x-nomad-index");
@@ -21,6 +22,8 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     /// A body that is written while it is sent, instead of the one above.
     pub(crate) rows: Option<Rows>,
+    /// A log that is sent while it grows, instead of the body.
+    pub(crate) follow: Option<Follow>,
 }
 
 impl Answer {
@@ -33,12 +36,18 @@ impl Answer {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        Answer { status, headers, body: body.into(), rows: None }
+        Answer { status, headers, body: body.into(), rows: None, follow: None }
     }
 
     /// 200 with this value.
     pub(crate) fn json(value: &Value) -> Answer {
         Answer::new(StatusCode::OK, Some("application/json"), value.to_string())
+    }
+
+    /// Goes on as a log does that is followed.
+    pub(crate) fn following(mut self, follow: Follow) -> Answer {
+        self.follow = Some(follow);
+        self
     }
 
     /// An error in Nomad's manner: plain text, no newline.
@@ -66,6 +75,11 @@ impl Answer {
             self.headers.insert(NEXT_TOKEN, value);
         }
         self
+    }
+
+    /// The index of what was read.
+    pub(crate) fn index(&self) -> Option<u64> {
+        self.headers.get(INDEX)?.to_str().ok()?.parse().ok()
     }
 
     /// Claims another index, if the answer says one at all.

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
 use crate::answer::Answer;
-use crate::api;
+use crate::api::{self, Follow, More};
 use crate::cluster::Cluster;
 use crate::load::Load;
 use crate::replay::Recording;
@@ -63,8 +65,20 @@ impl Backend {
             Backend::Replay(recording) => recording.answer(request),
             Backend::Load(load) => load.answer(request),
             Backend::Cluster(cluster) => {
-                api::answer(&cluster.lock().unwrap_or_else(PoisonError::into_inner), request)
+                let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
+                match request.is_write() {
+                    true => api::write(&mut cluster, request),
+                    false => api::answer(&cluster, request),
+                }
             }
+        }
+    }
+
+    /// What there is to send of a log that is followed.
+    pub(crate) fn more(&self, follow: &mut Follow) -> More {
+        match self {
+            Backend::Cluster(cluster) => follow.next(&cluster.lock().unwrap_or_else(PoisonError::into_inner)),
+            Backend::Replay(_) | Backend::Load(_) => More::End(Bytes::new()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a request asks for: its path in decoded segments, its parameters, its token.
 
+use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 
@@ -14,6 +15,8 @@ pub(crate) struct Request {
     pub(crate) query: Query,
     pub(crate) token: Option<String>,
     pub(crate) accept_encoding: Option<String>,
+    /// Empty but for a write.
+    pub(crate) body: Bytes,
 }
 
 impl Request {
@@ -30,7 +33,13 @@ impl Request {
             raw_query,
             token: header("x-nomad-token").or_else(bearer),
             accept_encoding: header("accept-encoding"),
+            body: Bytes::new(),
         }
+    }
+
+    /// Whether it is to change something.
+    pub(crate) fn is_write(&self) -> bool {
+        matches!(self.method, Method::PUT | Method::POST)
     }
 
     /// Path and query as sent.

@@ -14,7 +14,8 @@ use crate::snapshot::{AllocationCounts, LiveAllocations, LiveJobs, NodeLoad};
 use crate::terms::{DesiredStatus, JobType};
 
 /// Everything but the terminal statuses, so that a status of a newer Nomad is live and not lost.
-const LIVE: &str = r#"ClientStatus != "complete" and ClientStatus != "failed" and ClientStatus != "lost""#;
+pub(super) const LIVE: &str =
+    r#"ClientStatus != "complete" and ClientStatus != "failed" and ClientStatus != "lost""#;
 const TERMINAL: &str = r#"ClientStatus == "complete" or ClientStatus == "failed" or ClientStatus == "lost""#;
 
 /// Reads the live allocations; from servers that cannot filter, all of them.
@@ -118,7 +119,8 @@ impl Fold {
     }
 }
 
-fn add_load(load: &mut NodeLoad, allocation: &Allocation) {
+/// Adds a live allocation to what its node holds.
+pub(super) fn add_load(load: &mut NodeLoad, allocation: &Allocation) {
     load.by_status[allocation.client_status] += 1;
     if allocation.job_type == JobType::System {
         load.system += 1;

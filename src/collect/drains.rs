@@ -8,7 +8,7 @@ use super::context::Context;
 use super::fan_out;
 use super::report::FetchError;
 use super::store::{Refresh, Section};
-use crate::nomad::api::NodeDetail;
+use crate::nomad::api::Node;
 use crate::nomad::{Endpoint, Error, Reason, Request};
 use crate::snapshot::{Drain, Drains};
 
@@ -41,17 +41,20 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
 
 async fn ask(context: Arc<Context>, id: String, modify_index: u64) -> Result<(String, Option<Drain>), Error> {
     let request = Request::new(Endpoint::Node, format!("/v1/node/{id}"));
-    let detail = match context.client.object::<NodeDetail>(request).await {
-        Ok((detail, _)) => detail,
+    match context.client.object::<Node>(request).await {
+        Ok((node, _)) => Ok((id, drain(&node, modify_index))),
         // The node went away since it was listed.
-        Err(error) if error.reason() == Reason::NotFound => return Ok((id, None)),
-        Err(error) => return Err(error),
-    };
-    let drain = detail.drain_strategy.map(|strategy| Drain {
+        Err(error) if error.reason() == Reason::NotFound => Ok((id, None)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The terms of the drain of a node that was asked for alone.
+pub(super) fn drain(node: &Node, node_modify_index: u64) -> Option<Drain> {
+    node.drain_strategy.as_ref().map(|strategy| Drain {
         started: strategy.started_at.0,
         deadline: strategy.force_deadline.0,
         ignore_system_jobs: strategy.ignore_system_jobs.unwrap_or_default(),
-        node_modify_index: modify_index,
-    });
-    Ok((id, drain))
+        node_modify_index,
+    })
 }

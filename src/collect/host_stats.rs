@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::context::Context;
+use super::context::{Context, Settings};
 use super::fan_out;
 use super::report::FetchError;
 use super::store::{Refresh, Section};
 use crate::nomad::api::{HostDisk, HostStats};
-use crate::nomad::{Endpoint, Error, Reason, Request};
+use crate::nomad::{Client, Endpoint, Error, Reason, Request};
 use crate::snapshot::{Disk, Host, Hosts};
 use crate::terms::NodeState;
 
@@ -19,9 +19,8 @@ const ALLOC_DIR: &str = "alloc_dir";
 pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
     let sections = context.after(&["nodes"]).await;
     let nodes = sections.nodes.ok_or(FetchError::Needs("nodes"))?;
-    let ready = |state| matches!(state, NodeState::Active | NodeState::Draining | NodeState::Ineligible);
     let mut ids: Vec<String> =
-        nodes.iter().filter(|node| ready(node.state)).map(|node| node.id.clone()).collect();
+        nodes.iter().filter(|node| is_ready(node.state)).map(|node| node.id.clone()).collect();
     // Those that did not answer the last time may hang again: they come last, where they hold up no other.
     let spread = context.client_spread(sections.hosts.is_some());
     if let Some(hosts) = sections.hosts {
@@ -32,7 +31,10 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
         ids,
         context.settings.client_concurrency,
         spread,
-        |id| ask(context.clone(), id),
+        |id| {
+            let context = context.clone();
+            async move { ask(&context.client, &context.settings, &id).await.map(|host| (id, host)) }
+        },
         |(id, host)| {
             by_node.insert(id, host);
         },
@@ -42,19 +44,24 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
     Ok(Refresh { sections: vec![Section::Hosts(Hosts { by_node })], objects, ..Refresh::default() })
 }
 
-async fn ask(context: Arc<Context>, id: String) -> Result<(String, Option<Host>), Error> {
+/// Whether a client in this state can be asked.
+pub(super) fn is_ready(state: NodeState) -> bool {
+    matches!(state, NodeState::Active | NodeState::Draining | NodeState::Ineligible)
+}
+
+/// Asks one client. It is `None` that a client did not answer; an error tells of Nomad or of our token.
+pub(super) async fn ask(client: &Client, settings: &Settings, id: &str) -> Result<Option<Host>, Error> {
     let request = Request::new(Endpoint::ClientStats, "/v1/client/stats")
-        .query("node_id", &id)
-        .passed_on_within(context.settings.client_timeout);
-    match context.client.object::<Option<HostStats>>(request).await {
-        Ok((stats, _)) => Ok((id, stats.map(host))),
-        // These tell of Nomad or our token; everything else tells of this one client.
+        .query("node_id", id)
+        .passed_on_within(settings.client_timeout);
+    match client.object::<Option<HostStats>>(request).await {
+        Ok((stats, _)) => Ok(stats.map(host)),
         Err(error) if matches!(error.reason(), Reason::Forbidden | Reason::Connect | Reason::Tls) => {
             Err(error)
         }
         Err(error) => {
             tracing::debug!(node_id = id, %error, "no host statistics");
-            Ok((id, None))
+            Ok(None)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Jobs, counted as they come.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::time::SystemTime;
 
 use super::context::Context;
@@ -11,7 +11,7 @@ use crate::snapshot::{
     AGE_BOUNDS_SECONDS, FinishedJobs, GroupCounts, JobInfo, LiveJobs, NamedJobs, PendingJob, Queue, Queued,
     SpecificationKey,
 };
-use crate::terms::{JobStatus, JobType, Outcome, TemplateKind};
+use crate::terms::{JobStatus, JobType, TemplateKind};
 
 /// How many specifications queued instances may need; the youngest beyond that are counted as unsized.
 const MAX_QUEUED_SPECIFICATIONS: usize = 5_000;
@@ -61,7 +61,7 @@ impl Fold {
     }
 
     pub(super) fn add(&mut self, job: &Job) {
-        let kind = template_kind(job);
+        let kind = job.template();
         match (kind, job.status) {
             (Some(kind), JobStatus::Dead) => {
                 at(&mut self.finished.by_namespace, job.namespace()).templates[kind] += 1;
@@ -83,7 +83,7 @@ impl Fold {
     }
 
     fn add_dead(&mut self, job: &Job) {
-        let outcome = outcome(job);
+        let outcome = job.outcome();
         let namespace = at(&mut self.finished.by_namespace, job.namespace());
         namespace.outcomes[job.job_type][outcome] += 1;
         self.dead_pass.add(job);
@@ -113,11 +113,9 @@ impl Fold {
         // Clocks differ: a job from the future has not waited yet.
         let age = self.now.duration_since(submitted).unwrap_or_default();
         namespace.pending_ages.observe(&AGE_BOUNDS_SECONDS, age);
-        self.oldest.push(PendingJob {
-            submitted,
-            namespace: job.namespace().to_owned(),
-            id: job.id.clone().unwrap_or_default(),
-        });
+        // Without an ID its series could not be told apart.
+        let Some(id) = job.id.clone().filter(|id| !id.is_empty()) else { return };
+        self.oldest.push(PendingJob { submitted, namespace: job.namespace().to_owned(), id });
         if self.oldest.len() > self.max_oldest {
             self.oldest.pop();
         }
@@ -158,6 +156,9 @@ impl Fold {
     /// Ends it: what there is of live jobs, and of dead ones.
     pub(super) fn finish(mut self) -> Finished {
         self.live.oldest_pending = self.oldest.into_sorted_vec();
+        // Two rows of one job would be the same series twice.
+        let mut named = HashSet::new();
+        self.live.oldest_pending.retain(|job| named.insert((job.namespace.clone(), job.id.clone())));
         prune(&mut self.live.queue);
         finish_named(&mut self.live.named);
         Finished {
@@ -233,28 +234,5 @@ fn counts(summary: &TaskGroupSummary) -> GroupCounts {
 fn finish_named(named: &mut NamedJobs) {
     for jobs in named.by_namespace.values_mut() {
         jobs.retain(|_, job| job.info.is_some());
-    }
-}
-
-/// What kind of template a job is, if it is one. Children carry their parent's ID and are work.
-fn template_kind(job: &Job) -> Option<TemplateKind> {
-    if job.parent().is_some() {
-        return None;
-    }
-    if job.periodic == Some(true) {
-        return Some(TemplateKind::Periodic);
-    }
-    (job.parameterized_job == Some(true)).then_some(TemplateKind::Parameterized)
-}
-
-fn outcome(job: &Job) -> Outcome {
-    if job.stop == Some(true) {
-        Outcome::Stopped
-    } else if job.sum(|group| group.failed) > 0 {
-        Outcome::Failed
-    } else if job.sum(|group| group.lost) > 0 {
-        Outcome::Lost
-    } else {
-        Outcome::Complete
     }
 }

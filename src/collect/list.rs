@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::report::FetchError;
 use super::store::{Refresh, Section};
-use crate::nomad::api::each_row;
-use crate::nomad::{Body, Client, Meta, Request};
+use crate::nomad::api::fold_rows;
+use crate::nomad::{Client, Meta, Request};
 
 /// What became of the rows of one or several lists.
 pub(super) struct Folded<F> {
@@ -38,23 +38,12 @@ where
 {
     let (mut objects, mut meta) = (0, Meta::default());
     for request in requests {
-        let ((folded, rows), told) = client.fetch(request, decode(fold, add)).await?;
+        let ((folded, rows), told) = client.fetch(request, fold_rows(fold, add)).await?;
         fold = folded;
         objects += rows;
         meta = meta.or_older(told);
     }
     Ok(Folded { fold, objects, meta })
-}
-
-/// Decodes a list into a fold, and counts its rows.
-fn decode<R: DeserializeOwned, F>(
-    mut fold: F,
-    add: impl Fn(&mut F, R),
-) -> impl FnOnce(Body) -> serde_json::Result<(F, u64)> {
-    move |body| {
-        let rows = each_row(body, |row: R| add(&mut fold, row))?;
-        Ok((fold, rows))
-    }
 }
 
 /// After how long an answer is decoded again although its index stayed, should an index ever lie: a cluster that was
@@ -119,7 +108,7 @@ impl<K: PartialEq> Known<K> {
             (last.decoded.elapsed() < DECODE_AFTER).then_some((last.index, last.objects))
         });
         let index = known.map(|(index, _)| index);
-        let (folded, meta) = client.fetch_unless_known(request, index, decode(fold, add)).await?;
+        let (folded, meta) = client.fetch_unless_known(request, index, fold_rows(fold, add)).await?;
         Ok(match folded {
             Some((fold, objects)) => {
                 let decoded = Instant::now();

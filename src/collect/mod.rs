@@ -17,6 +17,7 @@ mod list;
 mod namespaces;
 mod nodes;
 mod observers;
+mod one_node;
 mod reasons;
 mod report;
 mod scheduler;
@@ -29,8 +30,10 @@ mod usage;
 
 pub use context::{Context, Settings, UsageSettings};
 pub use observers::{Completions, Placements};
+pub use one_node::one_node;
+pub use reasons::block_reason;
 pub use report::FetchError;
-pub use scheduler::{refresh, run};
+pub use scheduler::{refresh, refresh_all, run};
 pub use sources::{Clock, SOURCES, Source, source};
 pub use store::{Changes, Store};
 

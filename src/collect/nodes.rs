@@ -20,11 +20,12 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
 }
 
 /// A node as we model it. Without an ID its series could not be told apart.
-fn node(row: api::Node) -> Option<Node> {
+pub(super) fn node(row: api::Node) -> Option<Node> {
     let id = row.id.clone().filter(|id| !id.is_empty())?;
     let (has, reserved) = (row.node_resources.as_ref(), row.reserved_resources.as_ref());
     let mut drivers: Vec<(String, bool)> = row.drivers.iter().flatten().filter_map(driver).collect();
     drivers.sort_unstable();
+    let version = row.version().unwrap_or_default().to_owned();
     Some(Node {
         state: state(&row),
         eligible: row.scheduling_eligibility == Eligibility::Eligible,
@@ -40,13 +41,13 @@ fn node(row: api::Node) -> Option<Node> {
         },
         cpu_total_hertz: left(has, None, NodeResources::cpu_mhz).map(hertz),
         drivers,
-        modify_index: row.modify_index.unwrap_or_default(),
+        modify_index: row.modify_index.filter(|_| is_draining(&row)).unwrap_or_default(),
         id,
         name: row.name.unwrap_or_default(),
         datacenter: row.datacenter.unwrap_or_default(),
         pool: row.node_pool.unwrap_or_default(),
         class: row.node_class.unwrap_or_default(),
-        version: row.version.unwrap_or_default(),
+        version,
         address: row.address.unwrap_or_default(),
     })
 }

@@ -24,6 +24,11 @@ pub(super) fn main(reasons: TermSet<BlockReason>) -> BlockReason {
     reasons.iter().next().unwrap_or(BlockReason::Other)
 }
 
+/// Why the job of a blocked evaluation waits.
+pub fn block_reason(evaluation: &Evaluation) -> BlockReason {
+    main(all(evaluation))
+}
+
 fn of_group(failure: &PlacementFailure, reasons: &mut TermSet<BlockReason>) {
     if failure.quota_exhausted.as_ref().is_some_and(|quotas| !quotas.is_empty()) {
         reasons.insert(BlockReason::Quota);

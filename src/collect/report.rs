@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::context::Context;
 use super::sources::Source;
 use super::store::Change;
-use crate::nomad::{self, Endpoint, Reason};
+use crate::nomad::{self, Reason};
 
 /// A refresh that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -37,17 +37,11 @@ impl FetchError {
     }
 
     /// The error and its cause as one sentence, with what to do about a refusal.
-    pub fn sentence(&self, endpoint: Endpoint) -> String {
-        let mut sentence = self.to_string();
-        // What lies between is how libraries are layered; the last cause is what happened.
-        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
-        if let Some(cause) = causes.last() {
-            sentence = format!("{sentence}: {cause}");
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Nomad(error) => error.sentence(),
+            Self::Needs(_) | Self::TookTooLong(_) => self.to_string(),
         }
-        if matches!(self, Self::Nomad(error) if error.reason() == Reason::Forbidden) {
-            sentence = format!("{sentence}; the token's policy must grant {}", endpoint.capability());
-        }
-        sentence
     }
 }
 
@@ -87,7 +81,7 @@ impl Said {
 /// not for every try.
 pub(super) fn log(context: &Context, source: &Source, change: Change, error: Option<&FetchError>) {
     let name = source.name;
-    let told = error.map(|error| (error.word(), error.sentence(source.endpoint)));
+    let told = error.map(|error| (error.word(), error.sentence()));
     let say = match change {
         Change::None => None,
         Change::Up | Change::Down => context.said.one_more(name, context.settings.logged_changes),

@@ -107,3 +107,23 @@ pub async fn refresh(source: &'static Source, context: &Arc<Context>) -> Result<
     report::log(context, source, change, error.as_ref());
     error.map_or(Ok(()), Err)
 }
+
+/// Refreshes every source that is on once, all at the same time but for those that build on others. Returns what
+/// failed, in the order of the table.
+pub async fn refresh_all(context: &Arc<Context>) -> Vec<(&'static Source, FetchError)> {
+    let mut refreshes = JoinSet::new();
+    for (place, source) in SOURCES.iter().enumerate() {
+        if context.settings.sources.contains(&source.name) {
+            let context = context.clone();
+            refreshes.spawn(async move { (place, source, refresh(source, &context).await) });
+        }
+    }
+    let mut failed: Vec<_> = refreshes
+        .join_all()
+        .await
+        .into_iter()
+        .filter_map(|(place, source, result)| Some((place, source, result.err()?)))
+        .collect();
+    failed.sort_unstable_by_key(|(place, ..)| *place);
+    failed.into_iter().map(|(_, source, error)| (source, error)).collect()
+}

@@ -20,11 +20,14 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
         list_everywhere: oldest.is_none_or(Version::lists_evaluations_of_all_namespaces),
         ..Servers::default()
     };
-    for member in members.of_region(context.client.region()) {
+    let mut members: Vec<&Member> = members.of_region(context.client.region()).collect();
+    members.sort_by_key(|member| &member.name);
+    // Two rows of one server would be the same series twice.
+    members.dedup_by(|second, first| first.name.is_some() && second.name == first.name);
+    for member in members {
         servers.by_state[member.status] += 1;
         servers.servers.extend(server(member));
     }
-    servers.servers.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     let objects = servers.servers.len() as u64;
     Ok(Refresh { sections: vec![Section::Servers(servers)], objects, meta })
 }
@@ -55,7 +58,10 @@ pub(super) async fn fetch_leader(context: Arc<Context>) -> Result<Refresh, Fetch
 pub(super) async fn fetch_autopilot(context: Arc<Context>) -> Result<Refresh, FetchError> {
     let request = Request::new(Endpoint::Autopilot, "/v1/operator/autopilot/health");
     let (health, meta) = context.client.object::<AutopilotHealth>(request).await?;
-    let servers: Vec<_> = health.servers.into_iter().flatten().flatten().filter_map(server_health).collect();
+    let servers = health.servers.into_iter().flatten().flatten().filter_map(server_health);
+    let mut servers: Vec<ServerHealth> = servers.collect();
+    servers.sort_by(|one, other| one.name.cmp(&other.name));
+    servers.dedup_by(|second, first| second.name == first.name);
     let objects = servers.len() as u64;
     let autopilot = Autopilot {
         healthy: health.healthy,

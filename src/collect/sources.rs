@@ -11,7 +11,6 @@ use super::{
     allocations, deployments, drains, evaluations, host_stats, jobs, namespaces, nodes, servers,
     specifications, usage,
 };
-use crate::nomad::Endpoint;
 
 /// One thing that is read from Nomad.
 pub struct Source {
@@ -25,8 +24,6 @@ pub struct Source {
     pub required: bool,
     /// How often it is read.
     pub clock: Clock,
-    /// What it asks, for naming the missing capability when it may not.
-    pub endpoint: Endpoint,
     /// Reads it once.
     pub(super) fetch: fn(Arc<Context>) -> Fetch,
 }
@@ -78,7 +75,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::Live,
-        endpoint: Endpoint::Members,
         fetch: |context| Box::pin(servers::fetch(context)),
     },
     Source {
@@ -87,7 +83,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::History,
-        endpoint: Endpoint::Namespaces,
         fetch: |context| Box::pin(namespaces::fetch(context)),
     },
     Source {
@@ -96,7 +91,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: true,
         clock: Clock::Live,
-        endpoint: Endpoint::Jobs,
         fetch: |context| Box::pin(jobs::fetch_live(context)),
     },
     Source {
@@ -105,7 +99,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: true,
         clock: Clock::Live,
-        endpoint: Endpoint::Nodes,
         fetch: |context| Box::pin(nodes::fetch(context)),
     },
     Source {
@@ -114,7 +107,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: true,
         clock: Clock::Live,
-        endpoint: Endpoint::Allocations,
         fetch: |context| Box::pin(allocations::fetch_live(context)),
     },
     Source {
@@ -123,7 +115,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: true,
         clock: Clock::Live,
-        endpoint: Endpoint::Evaluations,
         fetch: |context| Box::pin(evaluations::fetch(context)),
     },
     Source {
@@ -132,7 +123,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::Live,
-        endpoint: Endpoint::Job,
         fetch: |context| Box::pin(specifications::fetch(context)),
     },
     Source {
@@ -141,7 +131,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::Live,
-        endpoint: Endpoint::Node,
         fetch: |context| Box::pin(drains::fetch(context)),
     },
     Source {
@@ -150,7 +139,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::Client,
-        endpoint: Endpoint::ClientStats,
         fetch: |context| Box::pin(host_stats::fetch(context)),
     },
     Source {
@@ -159,7 +147,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::History,
-        endpoint: Endpoint::Jobs,
         fetch: |context| Box::pin(jobs::fetch_finished(context)),
     },
     Source {
@@ -168,7 +155,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::History,
-        endpoint: Endpoint::Allocations,
         fetch: |context| Box::pin(allocations::fetch_finished(context)),
     },
     Source {
@@ -177,7 +163,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::Live,
-        endpoint: Endpoint::Deployments,
         fetch: |context| Box::pin(deployments::fetch(context)),
     },
     Source {
@@ -186,7 +171,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::Live,
-        endpoint: Endpoint::Leader,
         fetch: |context| Box::pin(servers::fetch_leader(context)),
     },
     Source {
@@ -195,7 +179,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::Live,
-        endpoint: Endpoint::Autopilot,
         fetch: |context| Box::pin(servers::fetch_autopilot(context)),
     },
     Source {
@@ -204,7 +187,6 @@ pub const SOURCES: &[Source] = &[
         default_on: true,
         required: false,
         clock: Clock::Live,
-        endpoint: Endpoint::Scheduler,
         fetch: |context| Box::pin(servers::fetch_scheduler(context)),
     },
     Source {
@@ -213,7 +195,6 @@ pub const SOURCES: &[Source] = &[
         default_on: false,
         required: false,
         clock: Clock::Client,
-        endpoint: Endpoint::AllocationStats,
         fetch: |context| Box::pin(usage::fetch(context)),
     },
 ];

@@ -101,9 +101,13 @@ impl<T> Default for Slot<T> {
     }
 }
 
-impl<T> Slot<T> {
+impl<T: PartialEq> Slot<T> {
+    /// A value that is as it was stays the same one, so that whoever rendered it need not look at it again.
     fn put(&mut self, value: T, until: Instant) {
-        self.0 = Some((Arc::new(value), until));
+        match &mut self.0 {
+            Some((known, fresh_until)) if **known == value => *fresh_until = until,
+            slot => *slot = Some((Arc::new(value), until)),
+        }
     }
 
     fn renew(&mut self, until: Instant) {
@@ -177,6 +181,10 @@ impl Store {
             if let Some(record) = state.sources.iter_mut().find(|record| record.source == source.name) {
                 change = record.change(result.is_ok());
                 record.state.duration = Some(duration);
+                record.state.problem = match &result {
+                    Err(error) if !matches!(error, FetchError::Needs(_)) => Some(error.sentence()),
+                    _ => None,
+                };
                 if let Ok(refresh) = &result {
                     record.state.interval = interval;
                     record.state.last_success = Some(now);
@@ -237,6 +245,7 @@ impl SourceRecord {
             name: source.name,
             required: source.required,
             up: None,
+            problem: None,
             fresh: false,
             last_success: None,
             duration: None,

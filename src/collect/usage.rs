@@ -28,7 +28,10 @@ pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> 
     let fold = Fold { context: context.clone(), usage: Usage::default() };
     let folded = list::fold(&context.client, requests, fold, Fold::add).await?;
     let mut usage = Usage { dropped: folded.fold.usage.dropped, ..Usage::default() };
-    let running = folded.fold.usage.allocations;
+    let mut running = folded.fold.usage.allocations;
+    // Two rows of one allocation would be the same series twice.
+    running.sort_by(|one, other| one.id.cmp(&other.id));
+    running.dedup_by(|second, first| second.id == first.id);
     let ask = |allocation| ask(context.clone(), allocation);
     let spread = context.client_spread(context.after(&[]).await.usage.is_some());
     let done = |answer: Option<AllocationUsage>| usage.allocations.extend(answer);

@@ -1,6 +1,7 @@
 //! One collection, for people: does it work, and if not, what is missing?
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::{Error, context};
@@ -9,9 +10,9 @@ use crate::config::Config;
 use crate::exposition::{Encoding, Format, Rendered};
 use crate::metrics::OwnMetrics;
 
-/// Refreshes every source once, prints the metrics to stdout and a verdict on each source to stderr. Returns
-/// whether every source that is on answered.
-pub(super) async fn run(config: Config) -> Result<bool, Error> {
+/// Refreshes every source once, prints the metrics to stdout and a verdict on each source to stderr. It is a
+/// success if every source that is on answered.
+pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
     let selection = config.selection.clone();
     let own = Arc::new(OwnMetrics::new()?);
     let context = Arc::new(context(config, &own)?);
@@ -20,13 +21,13 @@ pub(super) async fn run(config: Config) -> Result<bool, Error> {
     for source in SOURCES.iter().filter(|source| context.settings.sources.contains(&source.name)) {
         let verdict = collect::refresh(source, &context).await;
         all_well &= verdict.is_ok();
-        say(source.name, verdict.map_err(|error| error.sentence(source.endpoint)), &context);
+        say(source.name, verdict.map_err(|error| error.sentence()), &context);
     }
     let (snapshot, own) = (Arc::new(context.store.snapshot((context.now)())), own.gather());
     let rendered = Rendered::new(snapshot, own, selection, None);
     let bytes = rendered.bytes(Format::Text, Encoding::Identity);
     std::io::stdout().write_all(&bytes).map_err(Error::Output)?;
-    Ok(all_well)
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Whoever does not hear this sees the exit code.

@@ -1,18 +1,54 @@
 //! What the program can do, one file a command.
 
 mod check;
+mod check_config;
+mod completions;
+mod drain;
+mod find;
+mod flags;
+mod healthcheck;
+mod jobs;
+mod json;
+mod lines;
+mod live;
+mod logs;
+mod man;
+mod markdown;
 mod metrics;
+mod node;
+mod nodes;
 mod publish;
 mod serve;
+mod status;
+mod table;
+mod terminal;
 
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::collect::Context;
+use serde::Serialize;
+
+use crate::collect::{self, Context};
 use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
+use crate::human::plain;
 use crate::metrics::OwnMetrics;
-use crate::nomad::{Client, ClientError, OnRequest};
-use crate::web::BindError;
+use crate::nomad::{self, Client, ClientError, Endpoint, OnRequest};
+use crate::snapshot::Snapshot;
+use crate::web::{AccessError, BindError};
+
+pub use find::FindError;
+pub use jobs::Jobs;
+pub use logs::LogsError;
+pub use node::NodeView;
+pub use nodes::NodeList;
+pub use status::Status;
+pub use terminal::Terminal;
+
+/// The user has to ask for something else.
+const USAGE: u8 = 2;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,42 +60,156 @@ pub enum Error {
     /// The settings for Nomad do not make a client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// An address cannot be listened on.
+    /// A web configuration cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is nothing to listen on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Nomad did not give what it was asked for.
+    #[error("{}", plain(&.0.sentence()))]
+    Nomad(Box<nomad::Error>),
+    /// What the user named is not to be found, or not plain.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// There is no log to show, or it is not plain which.
+    #[error(transparent)]
+    Logs(#[from] LogsError),
+    /// Nothing could be read.
+    #[error("nothing is known of the cluster\n{}", lines(.0))]
+    Nothing(Vec<Problem>),
     /// The exporter's own counters clash.
     #[error("cannot set up the exporter's own metrics")]
     OwnMetrics(#[from] prometheus::Error),
+    /// A change that nobody can be asked about.
+    #[error(
+        "--yes: there is no terminal to ask at whether this is meant; give --yes, or look with --dry-run"
+    )]
+    Unconfirmed,
+    /// The terminal gives no answer.
+    #[error("cannot read the answer")]
+    Input(#[source] std::io::Error),
     /// Stdout is gone.
     #[error("cannot write to stdout")]
     Output(#[source] std::io::Error),
+    /// A directory cannot be written to.
+    #[error("--directory: cannot write manual pages to {}", .0.display())]
+    Directory(PathBuf, #[source] std::io::Error),
     /// The system will not tell of signals.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
 }
 
-impl Error {
-    /// Whether the user has to ask for something else.
-    pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Client(_))
+impl From<nomad::Error> for Error {
+    fn from(error: nomad::Error) -> Self {
+        Self::Nomad(Box::new(error))
     }
 }
 
-/// Does what the arguments say. Returns whether it went well.
-pub async fn run(args: Args) -> Result<bool, Error> {
-    let (command, log) = (args.command, Log::from(&args));
-    if let Some(Command::Metrics) = command {
-        return metrics::run().map(|()| true);
-    }
-    let config = Config::new(args, &process_env)?;
-    match command {
-        None => {
-            log.start();
-            serve::run(config).await.map(|()| true)
+impl Error {
+    /// The exit code: 2 where the user has to ask for something else, and else 1.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) | Self::Client(_) | Self::Unconfirmed => ExitCode::from(USAGE),
+            _ => ExitCode::FAILURE,
         }
-        Some(Command::Check) => check::run(config).await,
-        Some(Command::Metrics) => unreachable!("it was handled above"),
     }
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    what: &'static str,
+    error: String,
+}
+
+impl From<&nomad::Error> for Problem {
+    fn from(error: &nomad::Error) -> Self {
+        Self { what: error.endpoint().map_or("client", Endpoint::as_str), error: error.sentence() }
+    }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("  {}", plain(&problem.error))).collect();
+    lines.join("\n")
+}
+
+/// What a snapshot lacks, each reason once.
+fn problems(snapshot: &Snapshot) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for source in &snapshot.sources {
+        let Some(error) = &source.problem else { continue };
+        if problems.iter().all(|known| known.error != *error) {
+            problems.push(Problem { what: source.name, error: error.clone() });
+        }
+    }
+    problems
+}
+
+/// What a command that asks Nomad is given.
+struct Session {
+    client: Client,
+    /// What to collect, and in which namespaces to look.
+    settings: collect::Settings,
+    /// How long an answer may take to begin.
+    timeout: Duration,
+}
+
+impl Session {
+    fn new(config: Config) -> Result<Self, Error> {
+        let on_request: OnRequest = Arc::new(|_| {});
+        let timeout = config.nomad.timeout;
+        Ok(Self { timeout, client: Client::new(config.nomad, on_request)?, settings: config.collect })
+    }
+
+    /// The same in all namespaces: a client is as full as all of them make it, and not safe to terminate while anything
+    /// lives on it.
+    fn everywhere(config: Config) -> Result<Self, Error> {
+        let mut session = Self::new(config)?;
+        session.settings.namespaces = vec!["*".to_owned()];
+        Ok(session)
+    }
+
+    /// What collects these sources, as far as they are on.
+    fn context(mut self, sources: &[&str]) -> Arc<Context> {
+        self.settings.sources.retain(|source| sources.contains(source));
+        Arc::new(Context::new(self.client, self.settings, SystemTime::now))
+    }
+}
+
+/// Does what the arguments say.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    match run_command(args).await {
+        // Whoever read the output has seen enough of it.
+        Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        result => result,
+    }
+}
+
+async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
+    let (command, log) = (args.command.take(), Log::from(&args));
+    let config = || Config::new(args, &process_env);
+    let done = match command {
+        None => {
+            let config = config()?;
+            log.start();
+            serve::run(config).await
+        }
+        Some(Command::Check) => return check::run(config()?).await,
+        Some(Command::CheckConfig { file }) => check_config::run(&file),
+        Some(Command::Completions { shell }) => completions::run(shell),
+        Some(Command::Drain(args)) => return drain::run(config()?, &args).await,
+        Some(Command::Flags) => flags::run(),
+        Some(Command::Healthcheck { ready }) => return healthcheck::run(&config()?.web, ready).await,
+        Some(Command::Jobs(args)) => return jobs::run(config()?, &args).await,
+        Some(Command::Logs(args)) => return logs::run(Session::new(config()?)?, &args).await,
+        Some(Command::Man { directory }) => man::run(directory),
+        Some(Command::Metrics) => metrics::run(),
+        Some(Command::Node(args)) => return node::run(config()?, &args).await,
+        Some(Command::Nodes(args)) => return nodes::run(config()?, &args).await,
+        Some(Command::Status(args)) => return status::run(config()?, &args).await,
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Puts together what collects.

@@ -9,22 +9,27 @@ use tokio::time::timeout;
 use crate::collect::Context;
 use crate::exposition::Rendered;
 use crate::metrics::{OwnMetrics, Selection};
-use crate::web::Content;
+use crate::web::{AccessFile, Content};
 
 /// For how long at most what is new waits for sources that are still being refreshed.
-const GATHER: Duration = Duration::from_secs(5);
+pub(super) const GATHER: Duration = Duration::from_secs(5);
 
 /// What it takes to render.
 pub(super) struct Publisher {
     pub(super) context: Arc<Context>,
     pub(super) own: Arc<OwnMetrics>,
     pub(super) selection: Selection,
+    /// Whose state is shown, where there is one.
+    pub(super) access: Option<Arc<AccessFile>>,
 }
 
 impl Publisher {
     /// Renders what is known now. Blocking work.
     pub(super) fn render(&self, previous: Option<&Content>) -> Content {
         let snapshot = Arc::new(self.context.store.snapshot((self.context.now)()));
+        if let Some(load) = self.access.as_ref().map(|access| access.last_load()) {
+            self.own.config_loaded(load.successful, load.last_success);
+        }
         let previous = previous.map(|content| &content.metrics);
         let metrics = Rendered::new(snapshot.clone(), self.own.gather(), self.selection.clone(), previous);
         Content::new(metrics, snapshot)

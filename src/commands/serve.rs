@@ -24,7 +24,10 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     let web = config.web.clone();
     let selection = config.selection.clone();
     let context = Arc::new(context(config, &own)?);
-    let publisher = Publisher { context: context.clone(), own, selection };
+    let publisher = Publisher { context: context.clone(), own, selection, access: web.access.clone() };
+    if let Some(access) = &web.access {
+        tracing::info!(%access, "read --web.config.file");
+    }
     let listener = Listener::bind(web).await?;
     for address in listener.addresses() {
         let version = env!("CARGO_PKG_VERSION");

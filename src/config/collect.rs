@@ -1,38 +1,34 @@
 //! What to collect, and how often.
 
-use std::time::Duration;
-
 use regex::RegexSet;
 
-use super::{Args, ConfigError, Env};
+use super::{Args, ConfigError, Env, duration};
 use crate::collect::{Settings, UsageSettings};
 use crate::terms::JobType;
 
 /// Over which share of their interval requests to clients are spread: the rest is for those that come late.
 const CLIENT_SPREAD: f64 = 0.8;
+/// Less of the time is not worth asking.
+const MIN_DUTY_CYCLE: f64 = 0.001;
 
 pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigError> {
-    let positive = |flag: &str, duration: Duration| match duration.is_zero() {
-        true => Err(ConfigError::new(flag, "0 s is no interval; give a duration such as 15s")),
-        false => Ok(duration),
-    };
     if args.sources.is_empty() {
         return Err(ConfigError::new(
             "--no-collector.*",
             "every source is switched off; leave at least one on",
         ));
     }
-    let interval = positive("--collect.interval", args.collect.interval)?;
-    let history_interval = positive("--collect.history-interval", args.collect.history_interval)?;
+    let interval = duration("--collect.interval", args.collect.interval)?;
+    let history_interval = duration("--collect.history-interval", args.collect.history_interval)?;
     if history_interval < interval {
         let problem =
             "it is shorter than --collect.interval; history is read at most as often as what is live";
         return Err(ConfigError::new("--collect.history-interval", problem));
     }
-    let client_interval = positive("--collect.client-interval", args.collect.client_interval)?;
+    let client_interval = duration("--collect.client-interval", args.collect.client_interval)?;
     let history_duty_cycle = args.collect.history_duty_cycle;
-    if !(history_duty_cycle > 0.0 && history_duty_cycle <= 1.0) {
-        let problem = "it is a share of the time: more than 0 and at most 1, such as 0.05";
+    if !(MIN_DUTY_CYCLE..=1.0).contains(&history_duty_cycle) {
+        let problem = "it is a share of the time: at least 0.001 and at most 1, such as 0.05";
         return Err(ConfigError::new("--collect.history-duty-cycle", problem));
     }
     Ok(Settings {
@@ -49,7 +45,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         job_types: job_types(&args.collect.job_types)?,
         max_jobs: args.collect.max_jobs,
         max_specifications: args.collect.max_specifications,
-        client_timeout: positive("--collect.client-timeout", args.collect.client_timeout)?,
+        client_timeout: duration("--collect.client-timeout", args.collect.client_timeout)?,
         client_concurrency: args.collect.client_concurrency.into(),
         usage: UsageSettings {
             jobs: job_patterns(&args.collect.usage_jobs)?,
@@ -104,11 +100,13 @@ mod tests {
 
     #[test]
     fn intervals_must_make_sense() {
-        assert!(error(&["--collect.interval", "0s"]).starts_with("--collect.interval: "));
+        for wrong in ["0s", "25h", "9999y"] {
+            assert!(error(&["--collect.interval", wrong]).starts_with("--collect.interval: "));
+        }
         assert!(
             error(&["--collect.interval", "2m"]).starts_with("--collect.history-interval: it is shorter")
         );
-        for ratio in ["0", "1.5", "NaN"] {
+        for ratio in ["0", "0.0001", "1.5", "NaN"] {
             assert!(error(&["--collect.history-duty-cycle", ratio]).contains("it is a share of the time"));
         }
         let off: Vec<String> =

@@ -8,10 +8,13 @@ mod nomad;
 mod web;
 
 pub use args::{
-    AcceptEncoding, Args, CollectArgs, Command, LogArgs, LogFormat, LogLevel, MetricsArgs, NomadArgs,
-    WebArgs, parse,
+    AcceptEncoding, Args, CollectArgs, ColorArgs, Command, Deadline, DrainArgs, JobsArgs, LogArgs, LogFormat,
+    LogLevel, LogsArgs, MetricsArgs, NodeArgs, NodeChoice, NodesArgs, NomadArgs, ShowArgs, StatusArgs,
+    WebArgs, command, parse,
 };
 pub use log::Log;
+
+use std::time::Duration;
 
 use crate::metrics::{Limits, Selection, SelectionError};
 use crate::{collect as collecting, nomad as asking, web as serving};
@@ -61,6 +64,19 @@ impl Config {
             nomad: nomad::settings(args, env)?,
         })
     }
+}
+
+/// Longer than anybody waits, and short enough to be counted with.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A duration that something can be done in.
+fn duration(flag: &str, given: Duration) -> Result<Duration, ConfigError> {
+    let problem = match given {
+        Duration::ZERO => "nothing is done within 0 s; give a duration such as 15s",
+        given if given > MAX_DURATION => "it is longer than a day; give a duration such as 15s",
+        given => return Ok(given),
+    };
+    Err(ConfigError::new(flag, problem))
 }
 
 fn selection(args: &Args) -> Result<Selection, ConfigError> {

@@ -3,25 +3,19 @@
 use secrecy::SecretString;
 
 use super::args::AcceptEncoding;
-use super::{Args, ConfigError, Env};
+use super::{Args, ConfigError, Env, duration};
 use crate::nomad::{Address, Compression, Settings, Tls, Token};
 
 const DEFAULT_ADDRESS: &str = "http://127.0.0.1:4646";
 
 pub(super) fn settings(args: Args, env: Env<'_>) -> Result<Settings, ConfigError> {
-    if args.nomad.timeout.is_zero() {
-        return Err(ConfigError::new(
-            "--nomad.timeout",
-            "no answer comes within 0 s; give a duration such as 10s",
-        ));
-    }
     Ok(Settings {
         addresses: addresses(&args, env)?,
         token: token(&args, env)?,
         http_auth: env("NOMAD_HTTP_AUTH").map(SecretString::from),
         tls: tls(&args, env)?,
         region: args.nomad.region.or_else(|| env("NOMAD_REGION")),
-        timeout: args.nomad.timeout,
+        timeout: duration("--nomad.timeout", args.nomad.timeout)?,
         allow_stale: args.nomad.allow_stale,
         max_last_contact: Some(args.nomad.max_last_contact).filter(|limit| !limit.is_zero()),
         max_connections: args.nomad.max_connections.into(),
@@ -135,6 +129,7 @@ mod tests {
                 "--nomad.token-file: cannot read /nowhere/token",
             ),
             (&["--nomad.timeout", "0s"], &[], "--nomad.timeout: "),
+            (&["--nomad.timeout", "1000y"], &[], "--nomad.timeout: it is longer than a day"),
             (&["--nomad.client-cert", "cert.pem"], &[], "--nomad.client-cert: a certificate and its key"),
             (&[], &[("NOMAD_SKIP_VERIFY", "maybe")], "NOMAD_SKIP_VERIFY: `maybe`"),
             (&[], &[("NOMAD_TOKEN", "s3cret one")], "NOMAD_TOKEN: it holds blanks"),

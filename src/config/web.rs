@@ -1,9 +1,11 @@
 //! How to serve.
 
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Args, ConfigError};
-use crate::web::Settings;
+use crate::web::{AccessFile, Deadlines, Limits, Settings};
 
 pub(super) fn settings(args: &Args) -> Result<Settings, ConfigError> {
     let path = &args.web.telemetry_path;
@@ -18,8 +20,34 @@ pub(super) fn settings(args: &Args) -> Result<Settings, ConfigError> {
     let addresses = args.web.listen_address.iter().map(|address| listen_address(address));
     Ok(Settings {
         listen: addresses.collect::<Result<Vec<_>, _>>()?.concat(),
+        systemd_socket: args.web.systemd_socket,
         telemetry_path: path.clone(),
+        access: access(args)?,
+        limits: limits(args)?,
+    })
+}
+
+fn access(args: &Args) -> Result<Option<Arc<AccessFile>>, ConfigError> {
+    let Some(path) = &args.web.config_file else { return Ok(None) };
+    let file = AccessFile::open(path.clone())
+        .map_err(|error| ConfigError::new("--web.config.file", error.to_string()))?;
+    Ok(Some(Arc::new(file)))
+}
+
+fn limits(args: &Args) -> Result<Limits, ConfigError> {
+    let positive = |flag: &str, duration: Duration| match duration.is_zero() {
+        true => Err(ConfigError::new(flag, "nothing is done within 0 s; give a duration such as 30s")),
+        false => Ok(duration),
+    };
+    Ok(Limits {
         max_connections: args.web.max_connections.into(),
+        max_requests: args.web.max_requests.into(),
+        max_header_bytes: args.web.max_header_bytes,
+        deadlines: Deadlines {
+            head: positive("--web.header-timeout", args.web.header_timeout)?,
+            idle: positive("--web.idle-timeout", args.web.idle_timeout)?,
+            response: positive("--web.response-timeout", args.web.response_timeout)?,
+        },
     })
 }
 
@@ -65,6 +93,22 @@ mod tests {
         for wrong in ["metrics", "/", "/-/ready", "/a b", "/m?x"] {
             let error = of("--web.telemetry-path", wrong).unwrap_err();
             assert!(error.starts_with("--web.telemetry-path: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn limits_and_the_file_are_checked() {
+        for (flag, value) in [
+            ("--web.header-timeout", "0s"),
+            ("--web.idle-timeout", "0s"),
+            ("--web.response-timeout", "0s"),
+            ("--web.config.file", "/nowhere/web.yml"),
+        ] {
+            let error = of(flag, value).unwrap_err();
+            assert!(error.starts_with(&format!("{flag}: ")), "{error}");
+        }
+        for (flag, value) in [("--web.max-requests", "0"), ("--web.max-header-bytes", "100")] {
+            assert!(parse(["nomad-exporter", flag, value]).is_err());
         }
     }
 }

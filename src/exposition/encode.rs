@@ -9,6 +9,9 @@ use crate::metrics::{Family, Part};
 /// compressing it needs.
 const PASS_ON_BYTES: usize = 64 << 10;
 
+/// Up to here every whole number has a float of its own.
+const MAX_WHOLE: u64 = 1 << 53;
+
 /// Gathers text and passes it on now and then, so that an exposition that is compressed is never held whole.
 pub(super) struct Lines<W> {
     text: String,
@@ -29,10 +32,16 @@ impl<W: Write> Lines<W> {
         &mut self.text
     }
 
-    /// Passes on what is left. The first error of any writing is told here.
-    pub(super) fn finish(mut self) -> io::Result<W> {
+    /// Passes on what is left, and lends the writer. The first error of any writing is told here.
+    pub(super) fn out(&mut self) -> io::Result<&mut W> {
         self.pass_on();
-        self.error.map_or(Ok(self.out), Err)
+        self.error.take().map_or(Ok(&mut self.out), Err)
+    }
+
+    /// Passes on what is left, and hands the writer back.
+    pub(super) fn finish(mut self) -> io::Result<W> {
+        self.out()?;
+        Ok(self.out)
     }
 
     fn pass_on(&mut self) {
@@ -70,8 +79,19 @@ pub(super) fn sample(
         Part::Count => out.push_str(endings.count),
     }
     write_labels(out, family.labels, labels, bound.as_deref().map(|bound| ("le", bound)));
-    write!(out, " {value}").expect("writing to a string does not fail");
+    out.push(' ');
+    write_value(out, value);
     out.push('\n');
+}
+
+/// Writes a value as Rust displays it. Most are counts and bytes: whole numbers, which need not be written as floats.
+fn write_value(out: &mut String, value: f64) {
+    let whole = value as u64;
+    if whole as f64 == value && whole < MAX_WHOLE && value.is_sign_positive() {
+        out.push_str(itoa::Buffer::new().format(whole));
+    } else {
+        write!(out, "{value}").expect("writing to a string does not fail");
+    }
 }
 
 /// Writes `{name="value",…}`, with one more label at the end if there is one, or nothing where there is none.
@@ -93,7 +113,7 @@ fn write_labels(out: &mut String, names: &[&str], values: &[&str], last: Option<
 /// Writes text with backslash, newline and, in label values, the quote escaped.
 pub(super) fn escape(out: &mut String, text: &str, quotes: bool) {
     let mut rest = text;
-    while let Some(at) = rest.find(|c| matches!(c, '\\' | '\n') || (quotes && c == '"')) {
+    while let Some(at) = rest.bytes().position(|b| matches!(b, b'\\' | b'\n') || (quotes && b == b'"')) {
         out.push_str(&rest[..at]);
         out.push_str(match rest.as_bytes()[at] {
             b'\\' => "\\\\",
@@ -109,4 +129,20 @@ pub(super) fn escape(out: &mut String, text: &str, quotes: bool) {
 /// for both means one series, whichever format a scraper asks for.
 fn bound_text(bound: f64) -> String {
     if bound.is_infinite() { "+Inf".to_owned() } else { format!("{bound:?}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_written_as_floats_are() {
+        let odd =
+            [0.0, -0.0, 1.0, -1.0, 0.5, 1e15, 9_007_199_254_740_993.0, 1e21, 1795354759.656144, f64::MAX];
+        for value in odd.into_iter().chain((0..64).map(|power| 2f64.powi(power))) {
+            let mut out = String::new();
+            write_value(&mut out, value);
+            assert_eq!(out, value.to_string());
+        }
+    }
 }

@@ -34,13 +34,12 @@ pub fn format(accept: Option<&str>) -> Format {
     let Some(accept) = accept else { return Format::Text };
     let (mut openmetrics, mut text) = (0.0_f32, 0.0_f32);
     for choice in choices(accept) {
-        match choice.value {
-            // Version 0.0.1 was the draft that few scrapers still name beside 1.0.0.
-            "application/openmetrics-text" if matches!(choice.parameter("version"), None | Some("1.0.0")) => {
-                openmetrics = openmetrics.max(choice.weight);
-            }
-            "text/plain" | "text/*" | "*/*" => text = text.max(choice.weight),
-            _ => {}
+        // Version 0.0.1 was the draft that few scrapers still name beside 1.0.0.
+        let is_current = || matches!(choice.parameter("version"), None | Some("1.0.0"));
+        if choice.is("application/openmetrics-text") && is_current() {
+            openmetrics = openmetrics.max(choice.weight);
+        } else if ["text/plain", "text/*", "*/*"].into_iter().any(|name| choice.is(name)) {
+            text = text.max(choice.weight);
         }
     }
     if openmetrics > 0.0 && openmetrics >= text { Format::OpenMetrics } else { Format::Text }
@@ -49,8 +48,8 @@ pub fn format(accept: Option<&str>) -> Format {
 /// The encoding for an `Accept-Encoding` header.
 pub fn encoding(accept_encoding: Option<&str>) -> Encoding {
     let Some(accept) = accept_encoding else { return Encoding::Identity };
-    let named = choices(accept).find(|choice| choice.value.eq_ignore_ascii_case("gzip"));
-    match named.or_else(|| choices(accept).find(|choice| choice.value == "*")) {
+    let named = choices(accept).find(|choice| choice.is("gzip"));
+    match named.or_else(|| choices(accept).find(|choice| choice.is("*"))) {
         Some(choice) if choice.weight > 0.0 => Encoding::Gzip,
         _ => Encoding::Identity,
     }
@@ -63,6 +62,11 @@ struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
+    /// Names of media types and encodings have no case.
+    fn is(&self, name: &str) -> bool {
+        self.value.eq_ignore_ascii_case(name)
+    }
+
     fn parameter(&self, name: &str) -> Option<&'a str> {
         self.parameters.split(';').find_map(|parameter| {
             let (key, value) = parameter.split_once('=')?;
@@ -97,6 +101,7 @@ mod tests {
             (Some("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"), Format::Text),
             (Some("text/plain;version=0.0.4"), Format::Text),
             (Some("application/openmetrics-text"), Format::OpenMetrics),
+            (Some("Application/OpenMetrics-Text"), Format::OpenMetrics),
             (Some("application/openmetrics-text;version=0.0.1"), Format::Text),
             (Some("application/openmetrics-text; version=\"1.0.0\""), Format::OpenMetrics),
             (Some("application/openmetrics-text;q=0,text/plain"), Format::Text),

@@ -1,16 +1,13 @@
 //! An exposition, ready to be handed out.
 
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
+use super::assembly::Assembly;
 use super::negotiate::{Encoding, Format};
-use super::{OpenMetrics, Text};
-use crate::metrics::{self, Own, Selection, Sink, View};
+use crate::metrics::{Own, Selection, View};
 use crate::snapshot::Snapshot;
 
 /// How many renderings a variant is prepared for after somebody last asked for it: 10 minutes at an interval of
@@ -32,16 +29,14 @@ pub struct Rendered {
 /// The bytes of one format and encoding, where they are needed.
 #[derive(Default)]
 struct Variant {
-    bytes: OnceLock<Bytes>,
+    assembly: OnceLock<Assembly>,
     asked_for: AtomicBool,
     /// For how many renderings more it is prepared, unless it is asked for again.
     prepare: u32,
-    /// How large it was the last time, to begin with a buffer of the right size.
-    expected_bytes: usize,
 }
 
 impl Rendered {
-    /// Renders what scrapers of the previous one asked for. Blocking work: gzip is most of it.
+    /// Renders what scrapers of the previous one asked for, as far as it changed since. Blocking work: gzip is most of it.
     pub fn new(snapshot: Arc<Snapshot>, own: Own, selection: Selection, previous: Option<&Self>) -> Self {
         let variants = match previous {
             Some(previous) => previous.variants.each_ref().map(Variant::next),
@@ -50,7 +45,8 @@ impl Rendered {
         let rendered = Self { snapshot, own, selection, variants };
         for (format, encoding) in ALL {
             if rendered.variant(format, encoding).prepare > 0 {
-                rendered.render(format, encoding);
+                let previous = previous.and_then(|all| all.variant(format, encoding).assembly.get());
+                rendered.render(format, encoding, previous);
             }
         }
         rendered
@@ -60,12 +56,12 @@ impl Rendered {
     pub fn ready(&self, format: Format, encoding: Encoding) -> Option<Bytes> {
         let variant = self.variant(format, encoding);
         variant.asked_for.store(true, Ordering::Relaxed);
-        variant.bytes.get().cloned()
+        variant.assembly.get().map(|assembly| assembly.whole().clone())
     }
 
     /// The bytes of one format and encoding, rendered now if they are not ready. Blocking work.
     pub fn bytes(&self, format: Format, encoding: Encoding) -> Bytes {
-        self.ready(format, encoding).unwrap_or_else(|| self.render(format, encoding))
+        self.ready(format, encoding).unwrap_or_else(|| self.render(format, encoding, None))
     }
 
     fn variant(&self, format: Format, encoding: Encoding) -> &Variant {
@@ -74,38 +70,12 @@ impl Rendered {
     }
 
     /// Whoever asks meanwhile waits for the same bytes.
-    fn render(&self, format: Format, encoding: Encoding) -> Bytes {
-        let variant = self.variant(format, encoding);
-        variant.bytes.get_or_init(|| self.encode(format, encoding, variant.expected_bytes)).clone()
-    }
-
-    fn encode(&self, format: Format, encoding: Encoding, expected_bytes: usize) -> Bytes {
-        let out = Vec::with_capacity(expected_bytes);
-        match encoding {
-            Encoding::Identity => self.write(format, out),
-            Encoding::Gzip => {
-                let encoder = self.write(format, GzEncoder::new(out, Compression::fast()));
-                encoder.finish().expect("writing to memory does not fail")
-            }
-        }
-        .into()
-    }
-
-    fn write<W: Write>(&self, format: Format, out: W) -> W {
-        let view = View::new(&self.snapshot, &self.own);
-        match format {
-            Format::Text => {
-                let mut text = Text::new(out);
-                metrics::emit(&view, &mut Sink::new(&mut text, &self.selection));
-                text.finish()
-            }
-            Format::OpenMetrics => {
-                let mut openmetrics = OpenMetrics::new(out);
-                metrics::emit(&view, &mut Sink::new(&mut openmetrics, &self.selection));
-                openmetrics.finish()
-            }
-        }
-        .expect("writing to memory does not fail")
+    fn render(&self, format: Format, encoding: Encoding, previous: Option<&Assembly>) -> Bytes {
+        let assemble = || {
+            let view = View::new(&self.snapshot, &self.own);
+            Assembly::new(format, encoding, &view, &self.selection, previous)
+        };
+        self.variant(format, encoding).assembly.get_or_init(assemble).whole().clone()
     }
 }
 
@@ -132,9 +102,7 @@ impl Variant {
             true => KEEP_PREPARING,
             false => self.prepare.saturating_sub(1),
         };
-        // Some room, since clusters grow.
-        let expected_bytes = self.bytes.get().map_or(self.expected_bytes, |bytes| bytes.len() * 9 / 8);
-        Self { prepare, expected_bytes, ..Self::default() }
+        Self { prepare, ..Self::default() }
     }
 }
 
@@ -154,20 +122,22 @@ mod tests {
     #[test]
     fn only_what_scrapers_ask_for_is_prepared() {
         let first = rendered(None);
-        assert!(ALL.iter().all(|(format, encoding)| first.variants.iter().all(|v| v.bytes.get().is_none())
-            && first.variant(*format, *encoding).prepare == 0));
+        assert!(
+            ALL.iter().all(|(format, encoding)| first.variants.iter().all(|v| v.assembly.get().is_none())
+                && first.variant(*format, *encoding).prepare == 0)
+        );
         assert!(first.ready(Format::OpenMetrics, Encoding::Gzip).is_none());
         let bytes = first.bytes(Format::OpenMetrics, Encoding::Gzip);
         assert_eq!(first.ready(Format::OpenMetrics, Encoding::Gzip), Some(bytes));
 
         let mut last = rendered(Some(&first));
         for _ in 1..KEEP_PREPARING {
-            let ready = last.variant(Format::OpenMetrics, Encoding::Gzip).bytes.get();
-            assert!(ready.is_some() && last.variant(Format::Text, Encoding::Gzip).bytes.get().is_none());
+            let ready = last.variant(Format::OpenMetrics, Encoding::Gzip).assembly.get();
+            assert!(ready.is_some() && last.variant(Format::Text, Encoding::Gzip).assembly.get().is_none());
             last = rendered(Some(&last));
         }
         // Nobody asked for it all the while.
         last = rendered(Some(&last));
-        assert!(last.variants.iter().all(|variant| variant.bytes.get().is_none()));
+        assert!(last.variants.iter().all(|variant| variant.assembly.get().is_none()));
     }
 }

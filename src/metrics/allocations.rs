@@ -1,7 +1,8 @@
 //! Families about allocations.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::sink::Samples;
+use super::view::View;
 use crate::snapshot::AllocationCounts;
 use crate::terms::Term;
 
@@ -27,7 +28,7 @@ fn allocations(view: &View<'_>, out: &mut Samples<'_, '_>) {
 
 fn counts(view: &View<'_>, out: &mut Samples<'_, '_>, counts: &AllocationCounts, live: bool) {
     let none = Default::default();
-    for namespace in view.sections().known_namespaces() {
+    for namespace in view.namespaces() {
         for (job_type, by_status) in counts.by_namespace.get(namespace).unwrap_or(&none).shown() {
             for (status, count) in by_status.shown().filter(|(status, _)| status.is_live() == live) {
                 out.add_count(&[namespace, job_type.as_str(), status.as_str()], *count);

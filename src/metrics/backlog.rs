@@ -1,7 +1,8 @@
 //! Families about what waits, and why.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::sink::Samples;
+use super::view::View;
 use crate::snapshot::{Ask, NamespaceEvaluations};
 use crate::terms::{ByTerm, JobType, Term};
 
@@ -50,8 +51,8 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["namespace"],
         sources: DEMAND,
         emit: |view, out| {
-            let Some(demand) = &view.demand else { return };
-            for namespace in view.sections().known_namespaces() {
+            let Some(demand) = view.demand() else { return };
+            for namespace in view.namespaces() {
                 let count = demand.unsized_instances.get(namespace).copied().unwrap_or_default();
                 out.add_count(&[namespace], count);
             }
@@ -95,9 +96,9 @@ fn queued(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let sections = view.sections();
     let Some(live) = &sections.jobs else { return };
     let none = ByTerm::<JobType, u64>::default();
-    for namespace in sections.known_namespaces() {
+    for namespace in view.namespaces() {
         let by_pool = live.by_namespace.get(namespace).map(|jobs| &jobs.queued);
-        for pool in sections.known_pools() {
+        for pool in view.pools() {
             let queued = by_pool.and_then(|by_pool| by_pool.get(pool)).unwrap_or(&none);
             for (job_type, count) in queued.shown() {
                 out.add_count(&[namespace, job_type.as_str(), pool], *count);
@@ -107,11 +108,11 @@ fn queued(view: &View<'_>, out: &mut Samples<'_, '_>) {
 }
 
 fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Ask) -> f64) {
-    let Some(demand) = &view.demand else { return };
+    let Some(demand) = view.demand() else { return };
     let none = Ask::default();
-    for namespace in view.sections().known_namespaces() {
+    for namespace in view.namespaces() {
         let by_pool = demand.by_pool.get(namespace);
-        for pool in view.sections().known_pools() {
+        for pool in view.pools() {
             let ask = by_pool.and_then(|by_pool| by_pool.get(pool)).unwrap_or(&none);
             out.add(&[namespace, pool], value(ask));
         }
@@ -125,7 +126,7 @@ fn by_job_type(
 ) {
     let Some(evaluations) = &view.sections().evaluations else { return };
     let none = NamespaceEvaluations::default();
-    for namespace in view.sections().known_namespaces() {
+    for namespace in view.namespaces() {
         let evaluations = evaluations.by_namespace.get(namespace).unwrap_or(&none);
         for (job_type, count) in counts(evaluations).shown() {
             out.add_count(&[namespace, job_type.as_str()], *count);
@@ -145,7 +146,7 @@ fn oldest_blocked(view: &View<'_>, out: &mut Samples<'_, '_>) {
 fn by_reason(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(evaluations) = &view.sections().evaluations else { return };
     let none = NamespaceEvaluations::default();
-    for namespace in view.sections().known_namespaces() {
+    for namespace in view.namespaces() {
         let evaluations = evaluations.by_namespace.get(namespace).unwrap_or(&none);
         for (reason, count) in evaluations.by_reason.iter() {
             out.add_count(&[namespace, reason.as_str()], *count);

@@ -1,8 +1,9 @@
 //! Families about drains.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::nodes::{NODE, each_node};
 use super::sink::Samples;
+use super::view::View;
 use crate::snapshot::{Drain, Node};
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -11,7 +12,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the drain of a draining node began.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: &["nodes"],
+        sources: &["nodes", "drains"],
         emit: |view, out| {
             each_node(view, |node| {
                 if node.draining {
@@ -52,7 +53,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
-fn drain_of<'a>(view: &View<'a>, node: &Node) -> Option<&'a Drain> {
+fn drain_of<'v>(view: &'v View<'_>, node: &Node) -> Option<&'v Drain> {
     view.sections().drains.as_ref()?.by_node.get(&node.id)
 }
 

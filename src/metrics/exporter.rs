@@ -1,8 +1,9 @@
 //! Families about the exporter itself.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::own;
-use super::sink::Samples;
+use super::sink::{Emitted, Samples};
+use super::view::View;
 use crate::snapshot::SourceState;
 
 /// Buckets of request durations, in seconds.
@@ -35,6 +36,26 @@ pub(super) const API_BYTES: &Family = &Family {
     emit: |view, out| own::pass_on(view, out, API_BYTES.name),
 };
 
+pub(super) const CONFIG_SUCCESSFUL: &Family = &Family {
+    name: "nomad_exporter_config_last_reload_successful",
+    help: "Whether the newest version of --web.config.file is in use; the one before is where it is not. Absent \
+           without such a file.",
+    kind: Kind::Gauge,
+    labels: &[],
+    sources: &[],
+    emit: |view, out| own::pass_on(view, out, CONFIG_SUCCESSFUL.name),
+};
+
+pub(super) const CONFIG_SUCCESS_TIME: &Family = &Family {
+    name: "nomad_exporter_config_last_reload_success_timestamp_seconds",
+    help: "When a version of --web.config.file, or of a certificate that it names, last came into use. Absent \
+           without such a file.",
+    kind: Kind::Gauge,
+    labels: &[],
+    sources: &[],
+    emit: |view, out| own::pass_on(view, out, CONFIG_SUCCESS_TIME.name),
+};
+
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_up",
@@ -42,7 +63,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &[],
         sources: &[],
-        emit: |view, out| out.add(&[], f64::from(view.snapshot.is_up())),
+        emit: |view, out| out.add(&[], f64::from(view.is_up)),
     },
     Family {
         name: "nomad_exporter_source_up",
@@ -60,7 +81,7 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["source"],
         sources: &[],
         emit: |view, out| {
-            for source in &view.snapshot.sources {
+            for source in view.sources {
                 out.add_time(&[source.name], source.last_success);
             }
         },
@@ -93,6 +114,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { ..*API_REQUESTS },
     Family { ..*API_DURATION },
     Family { ..*API_BYTES },
+    Family { ..*CONFIG_SUCCESSFUL },
+    Family { ..*CONFIG_SUCCESS_TIME },
     Family {
         name: "nomad_exporter_last_contact_seconds",
         help: "The longest time since an answering server last heard its leader: how old stale reads may be.",
@@ -100,7 +123,7 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &[],
         sources: &[],
         emit: |view, out| {
-            let contacts = view.snapshot.sources.iter().filter_map(|source| source.last_contact);
+            let contacts = view.sources.iter().filter_map(|source| source.last_contact);
             out.add_some(&[], contacts.max().map(|contact| contact.as_secs_f64()));
         },
     },
@@ -111,8 +134,8 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["version", "revision", "rustversion"],
         sources: &[],
         emit: |_, out| {
-            let revision = option_env!("NOMAD_EXPORTER_REVISION").unwrap_or("unknown");
-            out.add(&[env!("CARGO_PKG_VERSION"), revision, env!("NOMAD_EXPORTER_RUSTC")], 1.0);
+            let (version, revision) = (env!("CARGO_PKG_VERSION"), env!("NOMAD_EXPORTER_REVISION"));
+            out.add(&[version, revision, env!("NOMAD_EXPORTER_RUSTC")], 1.0);
         },
     },
     Family {
@@ -121,11 +144,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["family"],
         sources: &[],
-        emit: |_, out| {
-            for (family, count) in out.dropped_so_far() {
-                out.add_count(&[family], count);
-            }
-        },
+        emit: |_, out| of_families(out, |emitted| emitted.dropped),
     },
     Family {
         name: "nomad_exporter_samples_with_shortened_labels",
@@ -134,11 +153,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["family"],
         sources: &[],
-        emit: |_, out| {
-            for (family, count) in out.shortened_so_far() {
-                out.add_count(&[family], count);
-            }
-        },
+        emit: |_, out| of_families(out, |emitted| emitted.shortened),
     },
     // Must be the last of all: it counts what stands before it.
     Family {
@@ -151,8 +166,15 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
+/// A count for each family that has any.
+fn of_families(out: &mut Samples<'_, '_>, count: fn(&Emitted) -> u64) {
+    for (family, emitted) in out.families_so_far().iter().filter(|(_, emitted)| count(emitted) > 0) {
+        out.add_count(&[family], count(emitted));
+    }
+}
+
 fn of_source(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&SourceState) -> Option<f64>) {
-    for source in &view.snapshot.sources {
+    for source in view.sources {
         out.add_some(&[source.name], value(source));
     }
 }

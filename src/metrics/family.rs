@@ -1,8 +1,7 @@
 //! What a family is.
 
-use super::own::Own;
 use super::sink::Samples;
-use crate::snapshot::{Demand, Sections, Snapshot};
+use super::view::View;
 
 /// One metric family.
 pub struct Family {
@@ -14,7 +13,7 @@ pub struct Family {
     pub kind: Kind,
     /// Label names, in the order in which `emit` gives values.
     pub labels: &'static [&'static str],
-    /// The sources it needs; empty for families about the exporter itself.
+    /// The sources it needs: it is shown what they told, and nothing else. Empty for families about the exporter itself.
     pub sources: &'static [&'static str],
     /// Sends its samples; none at all when what it needs is not known.
     pub emit: fn(&View<'_>, &mut Samples<'_, '_>),
@@ -33,31 +32,6 @@ pub enum Kind {
     Histogram,
     /// Buckets of a state: they rise and fall. Format 0.0.4 knows only histograms, so it is one there.
     GaugeHistogram,
-}
-
-/// What a family's function sees.
-pub struct View<'a> {
-    /// What is known of the cluster.
-    pub snapshot: &'a Snapshot,
-    /// How the exporter itself stands.
-    pub own: &'a Own,
-    /// What the queued instances ask for, where both their number and their specifications are known.
-    pub(super) demand: Option<Demand>,
-}
-
-impl<'a> View<'a> {
-    /// A view of one moment.
-    pub fn new(snapshot: &'a Snapshot, own: &'a Own) -> Self {
-        let sections = &snapshot.sections;
-        let both = sections.jobs.as_ref().zip(sections.specifications.as_ref());
-        let demand = both.map(|(jobs, specifications)| Demand::new(&jobs.queue, specifications));
-        Self { snapshot, own, demand }
-    }
-
-    /// What the sources told.
-    pub fn sections(&self) -> &'a Sections {
-        &self.snapshot.sections
-    }
 }
 
 impl Family {

@@ -1,8 +1,9 @@
 //! Families about the hosts of the nodes, as their clients measure them.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::nodes::{NODE, each_node};
 use super::sink::Samples;
+use super::view::View;
 use crate::snapshot::{Disk, Host, Node};
 
 const DISK: &[&str] = &["node_id", "node", "device"];

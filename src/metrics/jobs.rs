@@ -1,7 +1,8 @@
 //! Families about jobs.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::sink::Samples;
+use super::view::View;
 use crate::snapshot::{
     AGE_BOUNDS_SECONDS, DELAY_BOUNDS_SECONDS, FinishedNamespace, Histogram, NamespaceJobs,
 };
@@ -81,7 +82,7 @@ pub(super) const FAMILIES: &[Family] = &[
 fn jobs(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let sections = view.sections();
     let (no_live, no_dead) = (NamespaceJobs::default(), FinishedNamespace::default());
-    for namespace in sections.known_namespaces() {
+    for namespace in view.namespaces() {
         if let Some(live) = &sections.jobs {
             let live = live.by_namespace.get(namespace).unwrap_or(&no_live);
             for (job_type, by_status) in live.jobs.shown() {
@@ -103,7 +104,7 @@ fn jobs(view: &View<'_>, out: &mut Samples<'_, '_>) {
 fn templates(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let sections = view.sections();
     let (no_live, no_dead) = (NamespaceJobs::default(), FinishedNamespace::default());
-    for namespace in sections.known_namespaces() {
+    for namespace in view.namespaces() {
         for kind in TemplateKind::ALL.iter().copied() {
             if let Some(live) = &sections.jobs {
                 let live = live.by_namespace.get(namespace).unwrap_or(&no_live);
@@ -122,7 +123,7 @@ fn templates(view: &View<'_>, out: &mut Samples<'_, '_>) {
 fn finished(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(dead) = &view.sections().finished_jobs else { return };
     let none = FinishedNamespace::default();
-    for namespace in view.sections().known_namespaces() {
+    for namespace in view.namespaces() {
         let dead = dead.by_namespace.get(namespace).unwrap_or(&none);
         for (job_type, outcomes) in dead.outcomes.shown() {
             for (outcome, count) in outcomes.iter() {
@@ -144,7 +145,7 @@ fn oldest_pending(view: &View<'_>, out: &mut Samples<'_, '_>) {
 fn pending_ages(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(live) = &view.sections().jobs else { return };
     let none = Histogram::default();
-    for namespace in view.sections().known_namespaces() {
+    for namespace in view.namespaces() {
         let ages = live.by_namespace.get(namespace).map_or(&none, |jobs| &jobs.pending_ages);
         histogram(out, &[namespace], ages, &AGE_BOUNDS_SECONDS);
     }
@@ -153,7 +154,7 @@ fn pending_ages(view: &View<'_>, out: &mut Samples<'_, '_>) {
 fn placement_delays(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(delays) = &view.sections().placements else { return };
     let none = Default::default();
-    for namespace in view.sections().known_namespaces() {
+    for namespace in view.namespaces() {
         for (job_type, delays) in delays.by_namespace.get(namespace).unwrap_or(&none).shown() {
             histogram(out, &[namespace, job_type.as_str()], delays, &DELAY_BOUNDS_SECONDS);
         }
@@ -163,7 +164,7 @@ fn placement_delays(view: &View<'_>, out: &mut Samples<'_, '_>) {
 fn completions(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(completions) = &view.sections().completions else { return };
     let none = Default::default();
-    for namespace in view.sections().known_namespaces() {
+    for namespace in view.namespaces() {
         for (job_type, outcomes) in completions.by_namespace.get(namespace).unwrap_or(&none).shown() {
             for (outcome, count) in outcomes.iter() {
                 out.add_count(&[namespace, job_type.as_str(), outcome.as_str()], *count);

@@ -17,11 +17,13 @@ mod selection;
 mod servers;
 mod sink;
 mod usage;
+mod view;
 
-pub use family::{Family, Kind, View};
+pub use family::{Family, Kind};
 pub use own::{Own, OwnMetrics};
 pub use selection::{Limits, Selection, SelectionError};
-pub use sink::{Exposition, Part, Samples, Sink};
+pub use sink::{Emitted, Exposition, Part, Samples, Sink};
+pub use view::{Inputs, View};
 
 /// A subject and its families, in the order of the exposition.
 pub type Table = (&'static str, &'static [Family]);
@@ -46,10 +48,10 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
     TABLES.iter().flat_map(|(_, families)| families.iter())
 }
 
-/// Sends the samples of every family that is selected to the sink.
-pub fn emit(view: &View<'_>, sink: &mut Sink<'_>) {
-    let selection = sink.selection();
-    for family in families().filter(|family| selection.selects(family.name)) {
-        (family.emit)(view, &mut sink.family(family));
+/// Sends the samples of every family that is selected to the format.
+pub fn emit(view: &View<'_>, format: &mut dyn Exposition, selection: &Selection) {
+    let mut sink = Sink::new(selection);
+    for family in selection.families() {
+        sink.emit(family, &view.of(family), format);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::sink::Samples;
+use super::view::View;
 use crate::snapshot::{GroupCounts, JobInfo, NamedJob, NamedJobs};
 use crate::terms::{ClientStatus, Term};
 

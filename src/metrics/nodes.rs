@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::sink::Samples;
+use super::view::View;
 use crate::snapshot::{Node, NodeLoad};
 use crate::terms::{ByTerm, ClientStatus, NodeState, Term};
 
@@ -142,7 +143,7 @@ fn nodes(view: &View<'_>, out: &mut Samples<'_, '_>) {
 }
 
 /// Calls for every node, if nodes are known.
-pub(super) fn each_node<'a>(view: &View<'a>, mut call: impl FnMut(&'a Node)) {
+pub(super) fn each_node<'v>(view: &'v View<'_>, mut call: impl FnMut(&'v Node)) {
     view.sections().nodes.iter().flat_map(|nodes| nodes.iter()).for_each(&mut call);
 }
 

@@ -1,14 +1,16 @@
 //! The exporter's own counters, on a registry of their own. They are the only metrics that are updated in place.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus::proto::{Metric, MetricFamily, MetricType};
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-use super::exporter::{API_BYTES, API_DURATION, API_REQUESTS, DURATION_BUCKETS};
-use super::family::View;
+use super::exporter::{
+    API_BYTES, API_DURATION, API_REQUESTS, CONFIG_SUCCESS_TIME, CONFIG_SUCCESSFUL, DURATION_BUCKETS,
+};
 use super::process::Process;
 use super::sink::Samples;
+use super::view::View;
 
 /// The counters and their registry.
 pub struct OwnMetrics {
@@ -16,6 +18,9 @@ pub struct OwnMetrics {
     requests: IntCounterVec,
     durations: HistogramVec,
     bytes: IntCounterVec,
+    /// Without a value until there is a file.
+    config_successful: GaugeVec,
+    config_success_time: GaugeVec,
 }
 
 impl OwnMetrics {
@@ -28,11 +33,15 @@ impl OwnMetrics {
             HistogramOpts::from(opts(API_DURATION)).buckets(DURATION_BUCKETS.to_vec()),
             API_DURATION.labels,
         )?;
+        let config_successful = GaugeVec::new(opts(CONFIG_SUCCESSFUL), CONFIG_SUCCESSFUL.labels)?;
+        let config_success_time = GaugeVec::new(opts(CONFIG_SUCCESS_TIME), CONFIG_SUCCESS_TIME.labels)?;
         let registry = Registry::new();
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(bytes.clone()))?;
         registry.register(Box::new(durations.clone()))?;
-        Ok(Self { registry, requests, durations, bytes })
+        registry.register(Box::new(config_successful.clone()))?;
+        registry.register(Box::new(config_success_time.clone()))?;
+        Ok(Self { registry, requests, durations, bytes, config_successful, config_success_time })
     }
 
     /// Counts one request to Nomad.
@@ -40,6 +49,13 @@ impl OwnMetrics {
         self.requests.with_label_values(&[endpoint, reason]).inc();
         self.durations.with_label_values(&[endpoint]).observe(duration.as_secs_f64());
         self.bytes.with_label_values(&[endpoint]).inc_by(bytes);
+    }
+
+    /// Notes whether the newest version of the web configuration is in use, and when one last came into use.
+    pub fn config_loaded(&self, successful: bool, last_success: SystemTime) {
+        let since_epoch = last_success.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.config_successful.with_label_values::<&str>(&[]).set(f64::from(successful));
+        self.config_success_time.with_label_values::<&str>(&[]).set(since_epoch.as_secs_f64());
     }
 
     /// Where the exporter stands now.

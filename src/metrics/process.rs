@@ -1,7 +1,8 @@
 //! Families about the exporter's process, under the names that every Prometheus client library uses.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::sink::Samples;
+use super::view::View;
 
 /// What the system knows of this process; a field is absent where it does not tell.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use regex::RegexSet;
 
-use super::families;
+use super::{Family, families};
 
 /// Which families are exposed, and how large each may grow.
 #[derive(Clone, Debug)]
@@ -55,6 +55,11 @@ impl Selection {
     pub fn new(allow: &[String], deny: &[String], limits: Limits) -> Result<Self, SelectionError> {
         let allow = if allow.is_empty() { None } else { Some(patterns(allow)?) };
         Ok(Self { allow, deny: patterns(deny)?, limits })
+    }
+
+    /// The families that are exposed, in their order.
+    pub fn families(&self) -> impl Iterator<Item = &'static Family> {
+        families().filter(|family| self.selects(family.name))
     }
 
     /// Whether a family is exposed.

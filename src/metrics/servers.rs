@@ -1,7 +1,8 @@
 //! Families about the servers of the region, and about deployments.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::sink::Samples;
+use super::view::View;
 use crate::snapshot::{SchedulerSettings, ServerHealth};
 use crate::terms::Term;
 
@@ -137,7 +138,7 @@ pub(super) const FAMILIES: &[Family] = &[
 fn deployments(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(deployments) = &view.sections().deployments else { return };
     let none = Default::default();
-    for namespace in view.sections().known_namespaces() {
+    for namespace in view.namespaces() {
         for (status, count) in deployments.by_namespace.get(namespace).unwrap_or(&none).shown() {
             out.add_count(&[namespace, status.as_str()], *count);
         }

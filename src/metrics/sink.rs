@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::family::Family;
 use super::selection::Selection;
+use super::view::View;
 
 /// Writes samples in one format.
 pub trait Exposition {
@@ -29,40 +30,54 @@ pub enum Part {
     Count,
 }
 
-/// Passes samples on, within a cap on series.
-pub struct Sink<'w> {
-    format: &'w mut dyn Exposition,
-    selection: &'w Selection,
+/// Passes samples on, within a cap on series, and counts them.
+pub struct Sink<'s> {
+    selection: &'s Selection,
     series: u64,
-    dropped: BTreeMap<&'static str, u64>,
-    shortened: BTreeMap<&'static str, u64>,
+    by_family: BTreeMap<&'static str, Emitted>,
 }
 
-impl<'w> Sink<'w> {
-    /// A sink that writes the selected families in this format.
-    pub fn new(format: &'w mut dyn Exposition, selection: &'w Selection) -> Self {
-        Self { format, selection, series: 0, dropped: BTreeMap::new(), shortened: BTreeMap::new() }
+/// What became of the samples of one family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Emitted {
+    series: u64,
+    /// Series that a cap cut.
+    pub(super) dropped: u64,
+    /// Samples of which a label value was too long.
+    pub(super) shortened: u64,
+}
+
+impl<'s> Sink<'s> {
+    /// A sink for the families of a selection.
+    pub fn new(selection: &'s Selection) -> Self {
+        Self { selection, series: 0, by_family: BTreeMap::new() }
     }
 
-    /// Which families are exposed.
-    pub(super) fn selection(&self) -> &'w Selection {
-        self.selection
+    /// Sends the samples of one family to the format.
+    pub fn emit(&mut self, family: &'static Family, view: &View<'_>, format: &mut dyn Exposition) -> Emitted {
+        let mut samples = Samples { sink: self, format, family, emitted: Emitted::default() };
+        (family.emit)(view, &mut samples);
+        let emitted = samples.emitted;
+        self.count(family, emitted);
+        emitted
     }
 
-    /// Begins a family.
-    pub(super) fn family<'s>(&'s mut self, family: &'static Family) -> Samples<'s, 'w> {
-        Samples { sink: self, family, count: 0 }
+    /// Counts what was emitted before, and need not be again.
+    pub fn count(&mut self, family: &'static Family, emitted: Emitted) {
+        self.series += emitted.series;
+        self.by_family.insert(family.name, emitted);
     }
 }
 
 /// The samples of one family.
 pub struct Samples<'s, 'w> {
-    sink: &'s mut Sink<'w>,
+    sink: &'s Sink<'w>,
+    format: &'s mut dyn Exposition,
     family: &'static Family,
-    count: usize,
+    emitted: Emitted,
 }
 
-impl Samples<'_, '_> {
+impl<'s> Samples<'s, '_> {
     /// One sample. A value that is not finite is no value: it is left out.
     pub fn add(&mut self, labels: &[&str], value: f64) {
         if value.is_finite() && self.admit(1) {
@@ -97,7 +112,7 @@ impl Samples<'_, '_> {
         count: u64,
         sum: f64,
     ) {
-        if !self.admit(cumulative.len() + 3) {
+        if !self.admit(cumulative.len() as u64 + 3) {
             return;
         }
         for (bound, at_most) in cumulative {
@@ -110,9 +125,7 @@ impl Samples<'_, '_> {
 
     /// Counts series that a cap cut before they came here.
     pub(super) fn drop_by_cap(&mut self, series: u64) {
-        if series > 0 {
-            *self.sink.dropped.entry(self.family.name).or_default() += series;
-        }
+        self.emitted.dropped += series;
     }
 
     /// The names of this family's labels.
@@ -120,32 +133,26 @@ impl Samples<'_, '_> {
         self.family.labels
     }
 
-    /// Series of all families so far.
+    /// Series of all families before this one.
     pub(super) fn series_so_far(&self) -> u64 {
         self.sink.series
     }
 
-    /// What the cap cut so far, by family.
-    pub(super) fn dropped_so_far(&self) -> BTreeMap<&'static str, u64> {
-        self.sink.dropped.clone()
-    }
-
-    /// How many samples have shortened labels so far, by family.
-    pub(super) fn shortened_so_far(&self) -> BTreeMap<&'static str, u64> {
-        self.sink.shortened.clone()
+    /// What became of each family before this one.
+    pub(super) fn families_so_far(&self) -> &'s BTreeMap<&'static str, Emitted> {
+        &self.sink.by_family
     }
 
     /// Whether the cap leaves room for so many series more.
-    fn admit(&mut self, series: usize) -> bool {
-        if self.count + series > self.sink.selection.limits.series_per_family {
-            self.drop_by_cap(series as u64);
+    fn admit(&mut self, series: u64) -> bool {
+        if self.emitted.series + series > self.sink.selection.limits.series_per_family as u64 {
+            self.drop_by_cap(series);
             return false;
         }
-        if self.count == 0 {
-            self.sink.format.family(self.family);
+        if self.emitted.series == 0 {
+            self.format.family(self.family);
         }
-        self.count += series;
-        self.sink.series += series as u64;
+        self.emitted.series += series;
         true
     }
 
@@ -153,12 +160,12 @@ impl Samples<'_, '_> {
         debug_assert_eq!(labels.len(), self.family.labels.len(), "{}: labels", self.family.name);
         let limit = self.sink.selection.limits.label_length;
         if labels.iter().all(|label| label.len() <= limit) {
-            return self.sink.format.sample(self.family, part, labels, value);
+            return self.format.sample(self.family, part, labels, value);
         }
-        *self.sink.shortened.entry(self.family.name).or_default() += 1;
+        self.emitted.shortened += 1;
         let shortened: Vec<_> = labels.iter().map(|label| shortened(label, limit)).collect();
         let labels: Vec<&str> = shortened.iter().map(Cow::as_ref).collect();
-        self.sink.format.sample(self.family, part, &labels, value);
+        self.format.sample(self.family, part, &labels, value);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Families about what allocations use. They carry allocation IDs, so their source is off unless switched on.
 
-use super::family::{Family, Kind, View};
+use super::family::{Family, Kind};
 use super::sink::Samples;
+use super::view::View;
 use crate::snapshot::AllocationUsage;
 
 const ALLOCATION: &[&str] = &["namespace", "job_id", "task_group", "alloc_id", "node_id"];

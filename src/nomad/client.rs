@@ -77,7 +77,7 @@ pub struct RequestDone {
     pub bytes: u64,
 }
 
-/// A client of Nomad's HTTP API. It can only read.
+/// A client of Nomad's HTTP API. It can only read; [`Drainer`](super::Drainer) can write.
 pub struct Client {
     settings: Settings,
     servers: Servers,
@@ -237,6 +237,19 @@ impl Client {
         if self.settings.allow_stale {
             builder = builder.query(&[("stale", "true")]);
         }
+        if request.endpoint.is_stream() {
+            builder = builder.header(ACCEPT_ENCODING, "identity");
+        }
+        self.send_as_us(server, request, builder).await
+    }
+
+    /// Sends what was built, in our region and with our token, and returns an answer that is to be read.
+    pub(super) async fn send_as_us(
+        &self,
+        server: &Connections,
+        request: &Request,
+        mut builder: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, Error> {
         if let Some(region) = &self.settings.region {
             builder = builder.query(&[("region", region)]);
         }
@@ -289,7 +302,20 @@ impl Client {
         }
     }
 
-    fn url(&self, server: &Connections, request: &Request) -> String {
+    /// Opens an answer that is read while it comes. It counts as done once it has begun.
+    pub(super) async fn open(&self, request: &Request) -> Result<(&Connections, reqwest::Response), Error> {
+        let mut count = Count::new(&self.on_request, request.endpoint);
+        let opened = self.send(request).await;
+        count.reason = opened.as_ref().err().map_or(Reason::Ok, Error::reason);
+        opened
+    }
+
+    /// The address to ask now.
+    pub(super) fn server(&self) -> &Connections {
+        self.servers.current().1
+    }
+
+    pub(super) fn url(&self, server: &Connections, request: &Request) -> String {
         let url = server.address.join(&request.path);
         match (&self.settings.tls.server_name, server.address.is_https()) {
             (Some(name), true) => with_host(&url, name).unwrap_or(url),
@@ -353,11 +379,11 @@ impl Client {
         }
     }
 
-    fn limit(&self, request: &Request) -> Duration {
+    pub(super) fn limit(&self, request: &Request) -> Duration {
         request.timeout.unwrap_or(self.settings.timeout)
     }
 
-    fn broken(&self, server: &Connections, request: &Request, error: reqwest::Error) -> Error {
+    pub(super) fn broken(&self, server: &Connections, request: &Request, error: reqwest::Error) -> Error {
         let address = server.address.to_string();
         // The URL is ours and long; the address names the peer well enough.
         let source = error.without_url();

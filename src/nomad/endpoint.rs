@@ -31,6 +31,16 @@ pub enum Endpoint {
     Scheduler,
     /// `GET /v1/client/allocation/:id/stats`
     AllocationStats,
+    /// `GET /v1/agent/self`
+    Agent,
+    /// `GET /v1/job/:id/allocations`
+    JobAllocations,
+    /// `GET /v1/job/:id/evaluations`
+    JobEvaluations,
+    /// `GET /v1/client/fs/logs/:id`
+    Logs,
+    /// `PUT /v1/node/:id/drain`, which only the drain command sends.
+    Drain,
 }
 
 impl Endpoint {
@@ -51,6 +61,11 @@ impl Endpoint {
             Self::Autopilot => "autopilot",
             Self::Scheduler => "scheduler",
             Self::AllocationStats => "allocation_stats",
+            Self::Agent => "agent",
+            Self::JobAllocations => "job_allocations",
+            Self::JobEvaluations => "job_evaluations",
+            Self::Logs => "logs",
+            Self::Drain => "drain",
         }
     }
 
@@ -58,10 +73,17 @@ impl Endpoint {
     pub fn capability(self) -> &'static str {
         match self {
             Self::Jobs => r#"namespace "*" { capabilities = ["list-jobs"] }"#,
-            Self::Allocations | Self::Evaluations | Self::Job | Self::Deployments | Self::AllocationStats => {
-                r#"namespace "*" { capabilities = ["read-job"] }"#
-            }
+            Self::Allocations
+            | Self::Evaluations
+            | Self::Job
+            | Self::JobAllocations
+            | Self::JobEvaluations
+            | Self::Deployments
+            | Self::AllocationStats => r#"namespace "*" { capabilities = ["read-job"] }"#,
+            Self::Logs => r#"namespace "*" { capabilities = ["read-logs"] }"#,
+            Self::Drain => r#"node:write, which is node { policy = "write" }"#,
             Self::Nodes | Self::Node | Self::ClientStats | Self::Members => r#"node { policy = "read" }"#,
+            Self::Agent => r#"agent { policy = "read" }"#,
             Self::Autopilot | Self::Scheduler => r#"operator { policy = "read" }"#,
             Self::Namespaces => "any capability in the namespaces to be listed",
             Self::Leader => "nothing: everybody may ask for the leader",
@@ -70,7 +92,20 @@ impl Endpoint {
 
     /// Whether the answer is a list over the whole cluster, which may be large and is decoded as it comes.
     pub(super) fn is_list(self) -> bool {
-        matches!(self, Self::Jobs | Self::Nodes | Self::Allocations | Self::Evaluations | Self::Deployments)
+        matches!(
+            self,
+            Self::Jobs
+                | Self::Nodes
+                | Self::Allocations
+                | Self::JobAllocations
+                | Self::Evaluations
+                | Self::Deployments
+        )
+    }
+
+    /// Whether the answer may go on for ever, a little at a time: then it is not compressed, which would hold it back.
+    pub(super) fn is_stream(self) -> bool {
+        self == Self::Logs
     }
 
     /// Whether an answer of this status is to be read. Autopilot says with 429 that the servers are not well; the

@@ -145,6 +145,16 @@ pub enum Error {
         /// The cap in force.
         limit: u64,
     },
+    /// An answer that had begun well ended with this text.
+    #[error("{address} broke off its answer to {}: {message}", endpoint.as_str())]
+    BrokenOff {
+        /// Who was asked.
+        address: String,
+        /// What was asked.
+        endpoint: Endpoint,
+        /// Nomad's text.
+        message: String,
+    },
     /// The token file cannot be read any more.
     #[error("cannot read the token file {}", path.display())]
     TokenFile {
@@ -156,6 +166,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// What was asked, where the error tells of one question and not of the connection.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Self::Status { endpoint, .. }
+            | Self::NoLeader { endpoint, .. }
+            | Self::Stale { endpoint, .. }
+            | Self::Decode { endpoint, .. }
+            | Self::BrokenOff { endpoint, .. }
+            | Self::TooLarge { endpoint, .. } => Some(*endpoint),
+            Self::Timeout { .. }
+            | Self::Crawl { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::TokenFile { .. } => None,
+        }
+    }
+
     /// The reason for metrics.
     pub fn reason(&self) -> Reason {
         match self {
@@ -166,15 +193,36 @@ impl Error {
             Self::Status { status: 404, .. } => Reason::NotFound,
             Self::Status { status: 429, .. } => Reason::Throttled,
             Self::NoLeader { .. } | Self::Stale { .. } => Reason::Stale,
-            Self::Status { .. } => Reason::Http,
+            Self::Status { .. } | Self::BrokenOff { .. } => Reason::Http,
             Self::Decode { .. } => Reason::Decode,
             Self::TooLarge { .. } => Reason::TooLarge,
         }
     }
 
+    /// Nomad's own words, where it said why it refused.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Status { message, .. } | Self::BrokenOff { message, .. } => Some(message),
+            _ => None,
+        }
+    }
+
+    /// The error and its cause as one sentence, with what to do about a refusal.
+    pub fn sentence(&self) -> String {
+        // What lies between is how libraries are layered; the last cause is what happened.
+        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        match (causes.last(), self) {
+            (Some(cause), _) => format!("{self}: {cause}"),
+            (None, Self::Status { status: 401 | 403, endpoint, .. }) => {
+                format!("{self}; the token's policy must grant {}", endpoint.capability())
+            }
+            (None, _) => self.to_string(),
+        }
+    }
+
     /// Whether asking again at once, or another server, may help: the connection failed, Nomad shed load, or it
     /// is between leaders or cut off from its own. An answer that was refused or cannot be read will not get better.
-    pub(super) fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Connect { .. }

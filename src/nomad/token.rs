@@ -48,9 +48,11 @@ impl Token {
 
 impl TokenFile {
     fn current(&self) -> std::io::Result<SecretString> {
-        let modified = std::fs::metadata(&self.path)?.modified()?;
+        let metadata = std::fs::metadata(&self.path)?;
+        let modified = metadata.modified()?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0 != modified {
+        // A pipe gives its token once.
+        if metadata.is_file() && last.0 != modified {
             *last = read(&self.path)?;
         }
         Ok(last.1.clone())

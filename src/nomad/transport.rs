@@ -90,9 +90,11 @@ pub(super) fn build(
     if let Address::Unix(path) = address {
         builder = builder.unix_socket(path.clone());
     }
-    if address.is_https() {
-        builder = with_tls(builder, address, tls)?;
-    }
+    builder = match address.is_https() {
+        true => with_tls(builder, address, tls)?,
+        // Nobody is to be trusted, so the system's authorities need not be read.
+        false => builder.tls_certs_only([]),
+    };
     builder.build().map_err(|source| TransportError::Build { address: address.to_string(), source })
 }
 

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use crate::terms::{ByTerm, ClientStatus, JobType};
 
 /// How many allocations there are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllocationCounts {
     /// Counts by namespace.
     pub by_namespace: BTreeMap<String, ByTerm<JobType, ByTerm<ClientStatus, u64>>>,
 }
 
 /// Allocations that hold resources: all that are not complete, failed or lost.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LiveAllocations {
     /// How many.
     pub counts: AllocationCounts,
@@ -26,7 +26,7 @@ pub struct LiveAllocations {
 pub type GroupAllocations = BTreeMap<String, ByTerm<ClientStatus, u64>>;
 
 /// The live allocations of one node.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeLoad {
     /// How many.
     pub by_status: ByTerm<ClientStatus, u64>,

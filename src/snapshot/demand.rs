@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
 /// Queued instances by the specification that tells what one of them asks for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Queue {
     /// The oldest, as many as the cap allows.
     pub by_specification: HashMap<SpecificationKey, Queued>,
@@ -36,7 +36,7 @@ pub struct Queued {
 }
 
 /// Specifications that were read; `None` for those that may not be read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Specifications {
     /// Only those that something queued needs now.
     pub by_key: HashMap<SpecificationKey, Option<Specification>>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::terms::{ByTerm, DeploymentStatus};
 
 /// Deployments that Nomad still retains.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Deployments {
     /// Counts by namespace.
     pub by_namespace: BTreeMap<String, ByTerm<DeploymentStatus, u64>>,

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use super::Sections;
 use super::allocations::{LiveAllocations, NodeLoad};
 use super::nodes::Node;
 use crate::terms::{DrainStatus, NodeState};
 
 /// The terms of the drains that go on, by node ID.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Drains {
     /// One for each draining node.
     pub by_node: HashMap<String, Drain>,
@@ -51,5 +52,49 @@ impl Node {
         }
         let load = allocations.by_node.get(&self.id);
         Some(load.is_none_or(|load| load.count() == load.system_kept))
+    }
+}
+
+/// How the drain of one node stands.
+#[derive(Clone, Copy, Debug)]
+pub struct DrainState<'a> {
+    /// The node.
+    pub node: &'a Node,
+    /// Whether it may be terminated.
+    pub drained: bool,
+    /// When the drain began, where that is known.
+    pub started: Option<SystemTime>,
+    /// When it stops whatever is left; absent where it waits without limit or that is not known.
+    pub deadline: Option<SystemTime>,
+    /// How many allocations it waits for.
+    pub remaining: u64,
+}
+
+/// Drains that go on or are over. `None` while nodes or allocations are not known.
+pub fn drains<'a>(sections: &'a Sections) -> Option<Vec<DrainState<'a>>> {
+    let (nodes, allocations) = (sections.nodes.as_ref()?, sections.allocations.as_ref()?);
+    let terms = |node: &Node| sections.drains.as_ref()?.by_node.get(&node.id).copied();
+    let state = |node: &'a Node| {
+        let drained = node.is_drained(allocations)?;
+        Some(DrainState::new(node, terms(node), drained, allocations.by_node.get(&node.id)))
+    };
+    Some(nodes.iter().filter_map(state).collect())
+}
+
+impl<'a> DrainState<'a> {
+    fn new(node: &'a Node, terms: Option<Drain>, drained: bool, load: Option<&NodeLoad>) -> Self {
+        let terms = terms.filter(|_| node.draining);
+        let last = node.last_drain.and_then(|drain| drain.started);
+        let remaining = match terms {
+            Some(terms) => terms.remaining(load),
+            None => load.map_or(0, NodeLoad::count),
+        };
+        Self {
+            node,
+            drained,
+            started: terms.and_then(|terms| terms.started).or(last),
+            deadline: terms.and_then(|terms| terms.deadline),
+            remaining,
+        }
     }
 }

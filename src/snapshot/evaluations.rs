@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::terms::{BlockReason, ByTerm, JobType};
 
 /// Blocked and pending evaluations.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluations {
     /// Counts by namespace.
     pub by_namespace: BTreeMap<String, NamespaceEvaluations>,
@@ -15,7 +15,7 @@ pub struct Evaluations {
 }
 
 /// The waiting evaluations of one namespace.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamespaceEvaluations {
     /// How many are blocked.
     pub blocked: ByTerm<JobType, u64>,

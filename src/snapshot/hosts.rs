@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 /// Host statistics by node ID, of every ready node.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hosts {
     /// `None` for a client that did not answer.
     pub by_node: HashMap<String, Option<Host>>,

@@ -14,7 +14,7 @@ pub const AGE_BOUNDS_SECONDS: [f64; 10] =
 
 /// Jobs that are not dead. Periodic and parameterized parents are templates: Nomad always calls them running,
 /// but they are no work, so they are counted apart. Their children are jobs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LiveJobs {
     /// Counts by namespace.
     pub by_namespace: BTreeMap<String, NamespaceJobs>,
@@ -27,7 +27,7 @@ pub struct LiveJobs {
 }
 
 /// The live jobs of one namespace.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamespaceJobs {
     /// How many.
     pub jobs: ByTerm<JobType, ByTerm<JobStatus, u64>>,
@@ -53,7 +53,7 @@ pub struct PendingJob {
 }
 
 /// Dead jobs that Nomad still retains.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FinishedJobs {
     /// Counts by namespace.
     pub by_namespace: BTreeMap<String, FinishedNamespace>,
@@ -62,7 +62,7 @@ pub struct FinishedJobs {
 }
 
 /// The dead jobs of one namespace.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FinishedNamespace {
     /// How they ended.
     pub outcomes: ByTerm<JobType, ByTerm<Outcome, u64>>,

@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use crate::terms::{DrainStatus, NodeState};
 
 /// The nodes of the cluster, by name and ID.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Nodes(Vec<Node>);
 
 /// A node.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// A UUID.
     pub id: String,
@@ -40,7 +40,8 @@ pub struct Node {
     pub cpu_total_hertz: Option<f64>,
     /// Detected drivers and whether they are healthy.
     pub drivers: Vec<(String, bool)>,
-    /// Grows with every change of the node.
+    /// While it is being drained, what grows with every change of it; else 0. Of other nodes it tells nothing that is
+    /// shown, and changes with each of their allocations (Nomad 1.5 and later).
     pub modify_index: u64,
 }
 
@@ -56,7 +57,7 @@ pub struct Capacity {
 }
 
 /// How a node's last drain stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LastDrain {
     /// When it began.
     pub started: Option<SystemTime>,
@@ -66,6 +67,9 @@ pub struct LastDrain {
 
 impl From<Vec<Node>> for Nodes {
     fn from(mut nodes: Vec<Node>) -> Self {
+        // Two rows of one node would be the same series twice: the younger one counts.
+        nodes.sort_by(|one, other| (&one.id, other.modify_index).cmp(&(&other.id, one.modify_index)));
+        nodes.dedup_by(|older, younger| older.id == younger.id);
         nodes.sort_unstable_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
         Self(nodes)
     }

@@ -9,14 +9,14 @@ use crate::terms::{ByTerm, JobType, Outcome};
 pub const DELAY_BOUNDS_SECONDS: [f64; 10] = [1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
 
 /// How long jobs waited from their submission to their first allocation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlacementDelays {
     /// By namespace.
     pub by_namespace: BTreeMap<String, ByTerm<JobType, Histogram<{ DELAY_BOUNDS_SECONDS.len() }>>>,
 }
 
 /// Jobs that were seen to finish.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FinishedCounts {
     /// By namespace.
     pub by_namespace: BTreeMap<String, ByTerm<JobType, ByTerm<Outcome, u64>>>,

@@ -46,6 +46,17 @@ impl Share {
     }
 }
 
+/// How many clients of a pool's usual size are missing for what is asked to fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// So many, were everything divisible at will.
+    AtLeast(u64),
+    /// Something waits and there is no active node, which would tell the usual size.
+    All,
+    /// What is asked for is not known, or nothing waits where there is no active node.
+    Unknown,
+}
+
 impl Pool {
     /// This pool with another one's nodes beside its own.
     fn with_nodes_of(mut self, other: &Self) -> Self {
@@ -58,9 +69,23 @@ impl Pool {
         self
     }
 
+    /// Whether it is known what the queued instances ask for, or a part of it.
+    pub fn is_asked_known(&self) -> bool {
+        self.cpu.asked > 0.0 || self.memory.asked > 0.0 || self.unsized_instances == 0
+    }
+
+    /// How many clients are missing.
+    pub fn missing(&self) -> Missing {
+        match self.missing_clients() {
+            Some(missing) if missing > 0 || self.unsized_instances == 0 => Missing::AtLeast(missing),
+            None if self.queued > 0 => Missing::All,
+            _ => Missing::Unknown,
+        }
+    }
+
     /// How many clients of the pool's usual size are missing at least, for what is asked to fit. `None` where no
     /// active node tells the usual size.
-    pub fn missing_clients(&self) -> Option<u64> {
+    fn missing_clients(&self) -> Option<u64> {
         if self.active_nodes == 0 {
             return None;
         }
@@ -110,6 +135,8 @@ pub fn pools(sections: &Sections) -> Option<BTreeMap<String, Pool>> {
                 pool.cpu.asked += ask.cpu_hertz;
                 pool.memory.asked += ask.memory_bytes;
             }
+        } else {
+            pools.values_mut().for_each(|pool| pool.unsized_instances = pool.queued);
         }
     }
     if let Some(everything) = pools.get(ALL).filter(|pool| pool.queued > 0).cloned() {

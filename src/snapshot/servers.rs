@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::terms::{ByTerm, ServerState};
 
 /// The servers of the region, as gossip knows them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Servers {
     /// How many.
     pub by_state: ByTerm<ServerState, u64>,
@@ -47,7 +47,7 @@ pub struct Leader {
 }
 
 /// What autopilot says of the servers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Autopilot {
     /// Whether all is well.
     pub healthy: Option<bool>,
@@ -58,7 +58,7 @@ pub struct Autopilot {
 }
 
 /// What autopilot says of one server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerHealth {
     /// Its name, with the region at the end.
     pub name: String,

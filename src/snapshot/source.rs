@@ -11,6 +11,8 @@ pub struct SourceState {
     pub required: bool,
     /// How its last refresh ended; `None` before the first.
     pub up: Option<bool>,
+    /// Why its last refresh failed, if it did and not only because another source did.
+    pub problem: Option<String>,
     /// Whether its last success is young enough for its data to be shown.
     pub fresh: bool,
     /// When it last succeeded.

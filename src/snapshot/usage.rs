@@ -1,7 +1,7 @@
 //! What allocations use of what they were promised.
 
 /// Usage of running allocations.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Usage {
     /// One for each allocation that was asked about and answered.
     pub allocations: Vec<AllocationUsage>,

@@ -1,40 +1,45 @@
-//! Connections: bound, counted, and ended in good order.
+//! Listening: sockets, what they accept, and an end in good order.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::server::graceful::GracefulShutdown;
+use listenfd::ListenFd;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_io_timeout::TimeoutStream;
 
 use super::Settings;
+use super::connection::{self, Shared};
 use super::content::Published;
+use super::crowd::{Crowd, Place};
+use super::gate::Gate;
 use super::routes::Routes;
 
-/// How long a connection may stay without a complete request head. It also bounds how long one is kept open
-/// between scrapes, so it is longer than the usual scrape interval of a minute.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
-/// How long a scraper may take nothing of its answer: one that never reads does not hold its connection for ever.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long scrapes in flight may take when the exporter stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait after a failed accept: most often the process has run out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// An address that cannot be listened on.
+/// Nothing to listen on.
 #[derive(Debug, thiserror::Error)]
-#[error("--web.listen-address: cannot listen on {address}")]
-pub struct BindError {
-    address: SocketAddr,
-    source: io::Error,
+pub enum BindError {
+    /// An address cannot be listened on.
+    #[error("--web.listen-address: cannot listen on {address}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The service manager passed no socket.
+    #[error("--web.systemd-socket: no socket was passed; have a systemd socket unit start the exporter")]
+    NoSocket,
+    /// What the service manager passed cannot be listened on.
+    #[error("--web.systemd-socket: what was passed is no TCP socket that listens")]
+    Socket(#[source] io::Error),
 }
 
 /// Listening sockets, not yet accepting.
@@ -44,11 +49,16 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds every address.
+    /// Binds every address, or takes the sockets of the service manager.
     pub async fn bind(settings: Settings) -> Result<Self, BindError> {
         let mut sockets = Vec::new();
-        for address in settings.listen.iter().copied() {
-            sockets.push(bind(address).await.map_err(|source| BindError { address, source })?);
+        if settings.systemd_socket {
+            sockets = passed()?;
+        } else {
+            for address in settings.listen.iter().copied() {
+                let bound = bind(address).await;
+                sockets.push(bound.map_err(|source| BindError::Address { address, source })?);
+            }
         }
         Ok(Self { sockets, settings })
     }
@@ -60,16 +70,34 @@ impl Listener {
 
     /// Serves until `stop` completes; then takes no new connection and gives those in flight a limited time.
     pub async fn serve(self, content: Published, stop: impl Future<Output = ()>) {
-        let routes = Arc::new(Routes::new(content, &self.settings.telemetry_path));
-        let permits = Arc::new(Semaphore::new(self.settings.max_connections));
+        let Settings { limits, access, telemetry_path, .. } = self.settings;
+        let gate = Gate::new(Routes::new(content, &telemetry_path), access, limits.max_requests);
+        let shared = Arc::new(Shared { gate, max_header_bytes: limits.max_header_bytes });
+        let crowd = Arc::new(Crowd::new(limits.max_connections, limits.deadlines));
         let (stopping, stopped) = watch::channel(());
         let mut serving = JoinSet::new();
         for socket in self.sockets {
-            serving.spawn(serve_socket(socket, routes.clone(), permits.clone(), stopped.clone()));
+            serving.spawn(serve_socket(socket, shared.clone(), crowd.clone(), stopped.clone()));
         }
+        drop(stopped);
         stop.await;
         drop(stopping);
         while serving.join_next().await.is_some() {}
+    }
+}
+
+/// The sockets that the service manager passed.
+fn passed() -> Result<Vec<TcpListener>, BindError> {
+    let mut passed = ListenFd::from_env();
+    let mut sockets = Vec::new();
+    for index in 0..passed.len() {
+        let Some(socket) = passed.take_tcp_listener(index).map_err(BindError::Socket)? else { continue };
+        socket.set_nonblocking(true).map_err(BindError::Socket)?;
+        sockets.push(TcpListener::from_std(socket).map_err(BindError::Socket)?);
+    }
+    match sockets.is_empty() {
+        true => Err(BindError::NoSocket),
+        false => Ok(sockets),
     }
 }
 
@@ -83,25 +111,27 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     }
 }
 
-/// Accepts until the sender of `stopped` is gone. A failed accept ends nothing; where connections are too many,
-/// the next one waits.
+/// Accepts until the sender of `stopped` is gone. A failed accept ends nothing.
 async fn serve_socket(
     socket: TcpListener,
-    routes: Arc<Routes>,
-    permits: Arc<Semaphore>,
+    shared: Arc<Shared>,
+    crowd: Arc<Crowd>,
     mut stopped: watch::Receiver<()>,
 ) {
     let graceful = GracefulShutdown::new();
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&socket, &permits) => accepted,
+            accepted = accept(&socket, &crowd) => accepted,
             _ = stopped.changed() => break,
         };
         match accepted {
-            Ok((stream, permit)) => {
+            Ok((stream, place)) => {
                 failing = false;
-                tokio::spawn(connection(stream, routes.clone(), permit, graceful.watcher()));
+                let (shared, watcher, stopped) = (shared.clone(), graceful.watcher(), stopped.clone());
+                tokio::spawn(async move {
+                    connection::serve(stream, &shared, &place.pulse, watcher, stopped).await;
+                });
             }
             Err(error) => {
                 if !failing {
@@ -118,60 +148,144 @@ async fn serve_socket(
     }
 }
 
-async fn accept(
-    socket: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
-    Ok((socket.accept().await?.0, permit))
-}
-
-async fn connection(stream: TcpStream, routes: Arc<Routes>, permit: OwnedSemaphorePermit, watcher: Watcher) {
-    let service = service_fn(async |request| Ok::<_, Infallible>(routes.answer(&request).await));
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_TIMEOUT));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended badly");
-    }
-    drop(permit);
+async fn accept(socket: &TcpListener, crowd: &Arc<Crowd>) -> io::Result<(TcpStream, Place)> {
+    let (stream, _) = socket.accept().await?;
+    Ok((stream, crowd.enter().await))
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::timeout;
 
     use super::*;
-    use crate::web::Content;
+    use crate::web::{Content, Deadlines, Limits};
 
-    /// More than the buffers of a socket pair hold.
-    fn large() -> Published {
-        Content::of_namespaces((0..5_000).map(|number| format!("{number}-{}", "x".repeat(200))))
+    const SOON: Duration = Duration::from_secs(20);
+    const PROBE: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n";
+    const SCRAPE: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    /// A listener with these limits over an answer that is larger than the buffers of a socket pair.
+    async fn listening(change: impl FnOnce(&mut Limits)) -> SocketAddr {
+        let long = Duration::from_secs(3_600);
+        let deadlines = Deadlines { head: long, idle: long, response: long };
+        let mut limits =
+            Limits { max_connections: 100, max_requests: 100, max_header_bytes: 16_384, deadlines };
+        change(&mut limits);
+        let settings = Settings {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            systemd_socket: false,
+            telemetry_path: "/metrics".to_owned(),
+            access: None,
+            limits,
+        };
+        let listener = Listener::bind(settings).await.unwrap();
+        let address = listener.addresses()[0];
+        let content =
+            Content::of_namespaces((0..5_000).map(|number| format!("{number}-{}", "x".repeat(200))));
+        tokio::spawn(listener.serve(content, std::future::pending()));
+        address
+    }
+
+    async fn connected(address: SocketAddr, request: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        stream
+    }
+
+    /// The first line of an answer.
+    async fn answer(mut stream: TcpStream) -> String {
+        let mut bytes = [0; 256];
+        let read = timeout(SOON, stream.read(&mut bytes)).await.expect("an answer in time").unwrap();
+        String::from_utf8_lossy(&bytes[..read]).lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// Whether the other end closes before long, whatever it sent before.
+    async fn is_closed(mut stream: TcpStream) -> bool {
+        let read = async { while stream.read(&mut [0; 65_536]).await.is_ok_and(|read| read > 0) {} };
+        timeout(SOON, read).await.is_ok()
+    }
+
+    const SHORT: Duration = Duration::from_millis(300);
+
+    /// Whether it reads nothing at all, or a little now and then.
+    #[tokio::test]
+    async fn a_scraper_that_does_not_take_its_answer_loses_its_connection() {
+        for pace in [0, 1_024] {
+            let address = listening(|limits| {
+                // Long enough to render in.
+                limits.deadlines.response = 10 * SHORT;
+                limits.max_requests = 1;
+            })
+            .await;
+            let mut slow = connected(address, SCRAPE).await;
+            slow.readable().await.unwrap();
+            let crawl = tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(SHORT / 10).await;
+                    slow.read_exact(&mut vec![0; pace]).await.unwrap();
+                }
+            });
+            // The only place is taken until the slow one is given up.
+            assert_eq!(answer(connected(address, SCRAPE).await).await, "HTTP/1.1 503 Service Unavailable");
+            let given_up = async {
+                while answer(connected(address, SCRAPE).await).await != "HTTP/1.1 200 OK" {
+                    tokio::time::sleep(SHORT / 10).await;
+                }
+            };
+            timeout(SOON, given_up).await.expect("its place is free again");
+            crawl.abort();
+        }
     }
 
     #[tokio::test]
-    async fn a_scraper_that_never_reads_loses_its_connection() {
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let settings =
-            Settings { listen: vec![address], telemetry_path: "/metrics".to_owned(), max_connections: 1 };
-        let listener = Listener::bind(settings).await.unwrap();
-        let address = listener.addresses()[0];
-        tokio::spawn(listener.serve(large(), std::future::pending()));
-        let mut silent = TcpStream::connect(address).await.unwrap();
-        silent.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        // Until it is written to, in this world's time.
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        tokio::time::pause();
-        tokio::time::advance(WRITE_TIMEOUT).await;
-        tokio::time::resume();
+    async fn connections_without_a_request_and_between_requests_end() {
+        let address = listening(|limits| limits.deadlines.head = SHORT).await;
+        assert!(is_closed(connected(address, b"").await).await);
+        assert!(is_closed(connected(address, &PROBE[..20]).await).await);
+        let address = listening(|limits| limits.deadlines.idle = SHORT).await;
+        assert!(is_closed(connected(address, PROBE).await).await);
+        let second = [PROBE, &PROBE[..20]].concat();
+        assert!(is_closed(connected(address, &second).await).await);
+    }
 
-        // The only permit is free again.
-        let mut next = TcpStream::connect(address).await.unwrap();
-        next.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        let answered = tokio::time::timeout(Duration::from_secs(5), next.readable()).await;
-        assert!(answered.is_ok(), "the connection of the silent one is still held");
+    #[tokio::test]
+    async fn silent_connections_make_room_for_others() {
+        let address = listening(|limits| limits.max_connections = 2).await;
+        let mut crowd = Vec::new();
+        for _ in 0..20 {
+            crowd.push(connected(address, b"GET ").await);
+        }
+        assert_eq!(answer(connected(address, PROBE).await).await, "HTTP/1.1 200 OK");
+        // Those that are being answered stay.
+        let slow = connected(address, SCRAPE).await;
+        slow.readable().await.unwrap();
+        crowd.push(connected(address, b"").await);
+        assert_eq!(answer(connected(address, PROBE).await).await, "HTTP/1.1 200 OK");
+        assert_eq!(answer(slow).await, "HTTP/1.1 200 OK");
+    }
+
+    #[tokio::test]
+    async fn long_heads_are_refused() {
+        let address = listening(|limits| limits.max_header_bytes = 1_024).await;
+        let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Long: {}\r\n\r\n", "x".repeat(1_024));
+        let refused = answer(connected(address, long.as_bytes()).await).await;
+        assert_eq!(refused, "HTTP/1.1 431 Request Header Fields Too Large");
+        assert_eq!(answer(connected(address, PROBE).await).await, "HTTP/1.1 200 OK");
+    }
+
+    /// Probes are answered while scrapes are too many.
+    #[tokio::test]
+    async fn requests_at_once_are_limited() {
+        let address = listening(|limits| limits.max_requests = 1).await;
+        let slow = connected(address, SCRAPE).await;
+        slow.readable().await.unwrap();
+        let refused = answer(connected(address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await).await;
+        assert_eq!(refused, "HTTP/1.1 503 Service Unavailable");
+        assert_eq!(answer(connected(address, PROBE).await).await, "HTTP/1.1 200 OK");
+        drop(slow);
+        while answer(connected(address, SCRAPE).await).await != "HTTP/1.1 200 OK" {
+            tokio::time::sleep(SHORT / 10).await;
+        }
     }
 }

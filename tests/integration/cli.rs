@@ -1,6 +1,8 @@
 //! The command line, as its user types it.
 
-use crate::support::process::{exporter, run};
+use std::time::Duration;
+
+use crate::support::process::{Exporter, exporter, run, wait_until};
 use crate::support::recordings;
 
 /// Runs a command line that cannot work; returns what it said.
@@ -75,4 +77,51 @@ async fn check_names_the_capability_that_a_token_lacks() {
 async fn check(nomad: &str) -> (Option<i32>, String, String) {
     let command = exporter(&["check", "--nomad.address", nomad]);
     tokio::task::spawn_blocking(|| run(command)).await.unwrap()
+}
+
+/// What containers ask, with the flags of the exporter that they ask.
+#[tokio::test(flavor = "multi_thread")]
+async fn healthcheck_asks_the_exporter_on_its_own_address() {
+    let simulator = recordings::replay("2.0.5").await;
+    let nomad = simulator.url();
+    let test = move || {
+        let running = Exporter::start(&nomad, &[]);
+        let address = running.url.trim_start_matches("http://").to_owned();
+        let address = address.as_str();
+        let asked = |address: &str, arguments: &[&str]| {
+            let mut command = exporter(&[&["healthcheck"], arguments].concat());
+            command.env("NOMAD_EXPORTER_WEB_LISTEN_ADDRESS", address);
+            run(command)
+        };
+        let (code, stdout, stderr) = asked(address, &[]);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+        assert_eq!(stdout, format!("http://{address}/-/healthy: healthy\n"));
+        wait_until(Duration::from_secs(20), "readiness", || asked(address, &["--ready"]).0 == Some(0));
+        // Every address, of which it is reached on one.
+        let port = address.rsplit_once(':').unwrap().1;
+        assert_eq!(asked(&format!("0.0.0.0:{port}"), &[]).0, Some(0));
+
+        drop(running);
+        let (code, stdout, stderr) = asked(address, &[]);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""));
+        assert!(stderr.contains(&format!("{address}/-/healthy does not answer: ")), "{stderr}");
+        let (code, _, stderr) = asked(":0", &[]);
+        assert_eq!(code, Some(1));
+        assert!(stderr.starts_with("--web.listen-address: port 0"), "{stderr}");
+    };
+    tokio::task::spawn_blocking(test).await.unwrap();
+}
+
+/// An exporter that cannot reach Nomad works, and is not ready.
+#[test]
+fn healthcheck_tells_health_from_readiness() {
+    let blind = Exporter::start("http://127.0.0.1:1", &[]);
+    let address = blind.url.trim_start_matches("http://");
+    let asked = |arguments: &[&str]| {
+        run(exporter(&[&["healthcheck", "--web.listen-address", address], arguments].concat()))
+    };
+    assert_eq!(asked(&[]).0, Some(0));
+    let (code, _, stderr) = asked(&["--ready"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("503 Service Unavailable: not ready: Nomad has not answered lately"), "{stderr}");
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use nomad_exporter::metrics::{Own, Selection, Sink, View, emit};
+use nomad_exporter::metrics::{Own, Selection, View, emit};
 use nomad_exporter::snapshot::{
     Capacity, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs, Node, NodeLoad, Nodes,
     Sections, Snapshot,
@@ -20,7 +20,7 @@ fn at(seconds: u64) -> SystemTime {
 fn shown(sections: Sections) -> Exposition {
     let snapshot = Snapshot { taken_at: at(1000), sources: Vec::new(), sections };
     let mut text = nomad_exporter::exposition::Text::new(Vec::new());
-    emit(&View::new(&snapshot, &Own::default()), &mut Sink::new(&mut text, &Selection::default()));
+    emit(&View::new(&snapshot, &Own::default()), &mut text, &Selection::default());
     Exposition::parse(std::str::from_utf8(&text.finish().unwrap()).unwrap())
 }
 

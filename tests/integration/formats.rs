@@ -22,7 +22,7 @@ async fn collected(name: &str) -> Collector {
 }
 
 /// Runs a judge with the text on its stdin; returns whether it was content, and what it said.
-fn judge(command: &mut Command, text: &[u8]) -> (bool, String) {
+pub(crate) fn judge(command: &mut Command, text: &[u8]) -> (bool, String) {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text).unwrap();
@@ -83,7 +83,7 @@ async fn the_prometheus_crate_writes_the_same_bytes() {
         let mut text = nomad_exporter::exposition::Text::new(Vec::new());
         let all = nomad_exporter::metrics::Selection::default();
         for format in [&mut proto as &mut dyn Exposition, &mut text] {
-            nomad_exporter::metrics::emit(&view, &mut nomad_exporter::metrics::Sink::new(format, &all));
+            nomad_exporter::metrics::emit(&view, format, &all);
         }
         let text = String::from_utf8(text.finish().unwrap()).unwrap();
         let mut theirs = Vec::new();

@@ -3,7 +3,7 @@
 //! `UPDATE_GOLDENS=1 cargo test goldens` writes them anew; read the difference before committing it.
 
 use crate::support::collect::Collector;
-use crate::support::{path, read, recordings};
+use crate::support::{path, recordings};
 
 /// Families that differ from run to run or build to build: times of this run, its process (which is not known
 /// equally well everywhere, so that the number of all series differs too), its compiler.
@@ -34,21 +34,21 @@ async fn recorded_clusters_look_as_they_did() {
         collector.refresh().await;
         // The port differs from run to run; it stands only in logs.
         let shown = stable(&collector.text());
-        different.extend(difference(name, &shown));
+        different.extend(difference(&format!("{name}.prom"), &shown));
     }
     assert!(different.is_empty(), "these differ:\n{}", different.join("\n"));
 }
 
 /// The two files to compare, unless the golden of this name is what is shown.
 pub(crate) fn difference(name: &str, shown: &str) -> Option<String> {
-    let golden = format!("tests/goldens/{name}.prom");
+    let golden = format!("tests/goldens/{name}");
     if std::env::var_os("UPDATE_GOLDENS").is_some() {
         std::fs::write(path(&golden), shown).unwrap();
     }
-    if read(&golden) == shown {
+    if std::fs::read_to_string(path(&golden)).is_ok_and(|golden| golden == shown) {
         return None;
     }
-    let received = std::env::temp_dir().join(format!("{name}.received.prom"));
+    let received = std::env::temp_dir().join(format!("received.{}", name.replace('/', "-")));
     std::fs::write(&received, shown).unwrap();
     Some(format!("{golden} and {}", received.display()))
 }

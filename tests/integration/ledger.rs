@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use nomad_exporter::snapshot::DELAY_BOUNDS_SECONDS;
-use nomad_simulator::cluster::{
-    Cluster, JobKey, JobSpec, JobStatus, Ledger, NodeId, NodeSpec, NodeState, Outcome, Settings,
-};
+use nomad_simulator::cluster::{Cluster, JobKey, JobSpec, Ledger, NodeId, NodeSpec, Settings};
 use nomad_simulator::{SharedCluster, Simulator};
 use proptest::prelude::*;
 
 use crate::support::collect::Collector;
 use crate::support::exposition::Exposition;
+use crate::support::ledger::{assert_agrees, assert_counted};
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -114,48 +112,6 @@ impl World {
     }
 }
 
-/// States add up to the model's, nothing is negative, and a node is drained only when the model says so.
-fn assert_agrees(shown: &Exposition, ledger: &Ledger, waited_for: &BTreeMap<String, usize>) {
-    for sample in shown.samples() {
-        assert!(sample.value >= 0.0, "{sample:?}");
-    }
-    for status in [JobStatus::Pending, JobStatus::Running, JobStatus::Dead] {
-        let expected: usize =
-            ledger.jobs.iter().filter(|((_, _, of), _)| *of == status).map(|(_, count)| count).sum();
-        let found = shown.sum("nomad_jobs", &[("status", status.as_str())]);
-        assert_eq!(found, Some(expected as f64), "jobs {status:?}");
-    }
-    for ((namespace, job_type, status), count) in &ledger.jobs {
-        let labels =
-            [("namespace", namespace.as_str()), ("job_type", job_type.as_str()), ("status", status.as_str())];
-        assert_eq!(shown.value("nomad_jobs", &labels), Some(*count as f64), "{labels:?}");
-    }
-    let total: usize = ledger.nodes.values().sum();
-    assert_eq!(shown.sum("nomad_nodes", &[]), Some(total as f64));
-    for (state, word) in [
-        (NodeState::Down, "down"),
-        (NodeState::Disconnected, "disconnected"),
-        (NodeState::Draining, "draining"),
-        (NodeState::Ineligible, "ineligible"),
-        (NodeState::Active, "active"),
-    ] {
-        let expected = ledger.nodes.get(&state).copied().unwrap_or_default();
-        assert_eq!(shown.sum("nomad_nodes", &[("state", word)]), Some(expected as f64), "{word}");
-    }
-    for (id, load) in &ledger.loads {
-        let id = id.to_string();
-        let on = [("node_id", id.as_str())];
-        let live: usize = load.live.values().sum();
-        assert_eq!(shown.sum("nomad_node_allocations", &on), Some(live as f64), "{}", load.name);
-        if shown.value("nomad_node_drained", &on) == Some(1.0) {
-            let held = waited_for.get(&id).copied().unwrap_or_default();
-            assert_eq!(held, 0, "{} is called drained with {held} allocations on it", load.name);
-        }
-    }
-    let queued: u32 = ledger.queued.values().sum();
-    assert_eq!(shown.sum("nomad_queued_allocations", &[]), Some(f64::from(queued)));
-}
-
 /// What lives on each node, system allocations that go on aside: as the API tells, in the plainest way.
 async fn waited_for(simulator: &Simulator) -> BTreeMap<String, usize> {
     let url = format!("{}/v1/allocations?namespace=*", simulator.url());
@@ -218,7 +174,7 @@ async fn placements_and_completions_are_exact() {
     cluster.submit(JobSpec::service("before").with_count(2));
     cluster.submit(JobSpec::batch("waits").in_namespace("ci").with_resources(50_000, 10));
     cluster.advance(Duration::from_secs(30));
-    let known_before = cluster.ledger().history.len();
+    let first_refresh = cluster.ledger().time;
     let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
     let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
     let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats"]);
@@ -254,32 +210,6 @@ async fn placements_and_completions_are_exact() {
 
     let ledger = cluster.lock().unwrap().ledger();
     let shown = collector.exposition();
-    let history = &ledger.history[known_before..];
-    assert!(history.len() > 4_000);
-    for (outcome, word) in [
-        (Outcome::Stopped, "stopped"),
-        (Outcome::Failed, "failed"),
-        (Outcome::Lost, "lost"),
-        (Outcome::Complete, "complete"),
-    ] {
-        let expected =
-            history.iter().filter(|job| job.completion.is_some_and(|end| end.outcome == outcome)).count();
-        let found = shown.sum("nomad_job_completions_total", &[("outcome", word)]);
-        assert_eq!(found, Some(expected as f64), "{word}");
-    }
-    let delays: Vec<f64> = history
-        .iter()
-        .filter(|job| !job.purged)
-        .filter_map(|job| Some(job.first_placed?.duration_since(job.submitted).unwrap().as_secs_f64()))
-        .collect();
-    let count = shown.sum("nomad_job_placement_delay_seconds_count", &[]);
-    assert_eq!(count, Some(delays.len() as f64));
-    for bound in DELAY_BOUNDS_SECONDS {
-        let expected = delays.iter().filter(|delay| **delay <= bound).count();
-        let le = format!("{bound:?}");
-        let found = shown.sum("nomad_job_placement_delay_seconds_bucket", &[("le", &le)]);
-        assert_eq!(found, Some(expected as f64), "at most {bound} s");
-    }
-    let sum = shown.sum("nomad_job_placement_delay_seconds_sum", &[]).unwrap();
-    assert!((sum - delays.iter().sum::<f64>()).abs() < 1e-3);
+    assert!(ledger.history.len() > 4_000);
+    assert_counted(&shown, &ledger, first_refresh);
 }

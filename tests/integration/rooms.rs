@@ -9,16 +9,20 @@ use crate::support::process::{exporter, run};
 use crate::support::{path, read};
 
 /// What each room may use. `terms` is Nomad's vocabulary, which every room speaks.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("terms", &[]),
+    ("human", &["terms"]),
     ("nomad", &["terms"]),
     ("snapshot", &["terms"]),
     ("collect", &["nomad", "snapshot", "terms"]),
     ("metrics", &["snapshot", "terms"]),
     ("exposition", &["metrics", "snapshot"]),
-    ("web", &["exposition", "snapshot", "terms"]),
+    ("web", &["exposition", "human", "snapshot", "terms"]),
     ("config", &["collect", "metrics", "nomad", "terms", "web"]),
-    ("commands", &["collect", "config", "exposition", "metrics", "nomad", "web"]),
+    (
+        "commands",
+        &["collect", "config", "exposition", "human", "metrics", "nomad", "snapshot", "terms", "web"],
+    ),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
@@ -97,9 +101,18 @@ fn crates_stay_in_their_rooms() {
 
 #[test]
 fn the_metrics_reference_is_in_step() {
-    let (code, stdout, _) = run(exporter(&["metrics"]));
+    reference_is_in_step("metrics", "docs/metrics.md");
+}
+
+#[test]
+fn the_flags_reference_is_in_step() {
+    reference_is_in_step("flags", "docs/configuration.md");
+}
+
+fn reference_is_in_step(command: &str, page: &str) {
+    let (code, stdout, _) = run(exporter(&[command]));
     assert_eq!(code, Some(0));
-    assert!(stdout == read("docs/metrics.md"), "docs/metrics.md is out of step: run `make doc`");
+    assert!(stdout == read(page), "{page} is out of step: run `make doc`");
 }
 
 /// What README, alerts and dashboards name, the code has.

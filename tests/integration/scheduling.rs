@@ -24,6 +24,9 @@ async fn live_sources_are_read_more_often_than_history() {
         "100ms",
         "--collect.history-interval",
         "1s",
+        // However long a refresh takes on a busy machine.
+        "--collect.history-duty-cycle",
+        "1",
         "--collect.client-interval",
         "100ms",
     ];

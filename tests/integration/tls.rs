@@ -1,76 +1,48 @@
 //! Nomad behind TLS: who is trusted, and who we are.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use nomad_exporter::nomad::Reason;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::support::authority::Authority;
 use crate::support::collect::{Collector, collect};
+use crate::support::process::{self, Exporter};
 use crate::support::recordings;
 
-/// A private authority, and the folder that its PEM files are in.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    folder: tempfile::TempDir,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), issuer.pem()).unwrap();
-        Self { issuer, folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// A certificate and its key for this name.
-    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let certificate =
-            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        (certificate, key)
-    }
-
-    /// Puts TLS in front of an address, with a certificate for this name; returns the port.
-    async fn front(&self, address: &str, name: &str, ask_for_clients: bool) -> u16 {
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let (certificate, key) = self.issue(name);
-        let chain = vec![CertificateDer::from(certificate.der().to_vec())];
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let builder = rustls::ServerConfig::builder();
-        let builder = if ask_for_clients {
-            let mut roots = rustls::RootCertStore::empty();
-            roots.add(CertificateDer::from(self.issuer.der().to_vec())).unwrap();
-            builder.with_client_cert_verifier(WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap())
-        } else {
-            builder.with_no_client_auth()
-        };
-        let acceptor = TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key).unwrap()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let address = address.trim_start_matches("http://").to_owned();
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let (acceptor, address) = (acceptor.clone(), address.clone());
-                tokio::spawn(async move {
-                    let Ok(mut client) = acceptor.accept(client).await else { return };
-                    let mut server = TcpStream::connect(address).await.unwrap();
-                    tokio::io::copy_bidirectional(&mut client, &mut server).await.ok();
-                });
-            }
-        });
-        port
-    }
+/// Puts TLS in front of an address, with a certificate for this name; returns the port.
+async fn front(authority: &Authority, address: &str, name: &str, ask_for_clients: bool) -> u16 {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let (certificate, key) = authority.issue(name);
+    let chain = vec![CertificateDer::from(certificate.der().to_vec())];
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let builder = rustls::ServerConfig::builder();
+    let builder = if ask_for_clients {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from(authority.issuer.der().to_vec())).unwrap();
+        builder.with_client_cert_verifier(WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap())
+    } else {
+        builder.with_no_client_auth()
+    };
+    let acceptor = TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key).unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let address = address.trim_start_matches("http://").to_owned();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (acceptor, address) = (acceptor.clone(), address.clone());
+            tokio::spawn(async move {
+                let Ok(mut client) = acceptor.accept(client).await else { return };
+                let mut server = TcpStream::connect(address).await.unwrap();
+                tokio::io::copy_bidirectional(&mut client, &mut server).await.ok();
+            });
+        }
+    });
+    port
 }
 
 fn text(path: &Path) -> &str {
@@ -85,7 +57,7 @@ async fn requests(url: &str, arguments: &[&str], reason: Reason) -> Option<f64> 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_private_authority_is_trusted_by_file_and_by_folder() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
-    let port = authority.front(&simulator.url(), "localhost", false).await;
+    let port = front(&authority, &simulator.url(), "localhost", false).await;
     let url = format!("https://localhost:{port}");
     let (ca, folder) = (authority.path("ca.pem"), authority.folder.path().to_owned());
     assert_eq!(requests(&url, &["--nomad.ca-file", text(&ca)], Reason::Ok).await, Some(1.0));
@@ -99,7 +71,7 @@ async fn a_private_authority_is_trusted_by_file_and_by_folder() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_name_in_the_certificate_can_be_another_than_the_hosts() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
-    let port = authority.front(&simulator.url(), "server.global.nomad", false).await;
+    let port = front(&authority, &simulator.url(), "server.global.nomad", false).await;
     let (url, ca) = (format!("https://127.0.0.1:{port}"), authority.path("ca.pem"));
     let named = ["--nomad.ca-file", text(&ca), "--nomad.tls-server-name", "server.global.nomad"];
     assert_eq!(requests(&url, &named, Reason::Ok).await, Some(1.0));
@@ -111,7 +83,7 @@ async fn the_name_in_the_certificate_can_be_another_than_the_hosts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_certificate_is_shown_to_who_asks_for_one() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
-    let port = authority.front(&simulator.url(), "localhost", true).await;
+    let port = front(&authority, &simulator.url(), "localhost", true).await;
     let (certificate, key) = authority.issue("cli.global.nomad");
     let (cert_file, key_file, ca) =
         (authority.path("cli.crt"), authority.path("cli.key"), authority.path("ca.pem"));
@@ -135,7 +107,7 @@ async fn a_client_certificate_is_shown_to_who_asks_for_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn renewed_certificates_are_read_without_a_restart() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
-    let port = authority.front(&simulator.url(), "localhost", false).await;
+    let port = front(&authority, &simulator.url(), "localhost", false).await;
     let (right, ca) = (std::fs::read(authority.path("ca.pem")).unwrap(), authority.path("trusted.pem"));
     std::fs::copy(Authority::new().path("ca.pem"), &ca).unwrap();
     let collector = Collector::new(&format!("https://localhost:{port}"), &["--nomad.ca-file", text(&ca)]);
@@ -156,4 +128,16 @@ async fn renewed_certificates_are_read_without_a_restart() {
         shown.value("nomad_exporter_api_requests_total", &[("endpoint", "nodes"), ("reason", reason)])
     };
     assert_eq!((asked("tls"), asked("ok")), (Some(1.0), Some(3.0)));
+}
+
+/// Whatever stands in the certificate: it is asked on an address of this machine, which no certificate names.
+#[tokio::test(flavor = "multi_thread")]
+async fn healthcheck_asks_an_exporter_behind_tls() {
+    let authority = Authority::new();
+    let exporter = tokio::task::spawn_blocking(|| Exporter::start("http://127.0.0.1:1", &[])).await.unwrap();
+    let port = front(&authority, &exporter.url, "exporter.example", false).await;
+    let check = process::exporter(&["healthcheck", "--web.listen-address", &format!("127.0.0.1:{port}")]);
+    let (code, stdout, stderr) = tokio::task::spawn_blocking(|| process::run(check)).await.unwrap();
+    assert_eq!(stdout, format!("https://127.0.0.1:{port}/-/healthy: healthy\n"), "{stderr}");
+    assert_eq!(code, Some(0));
 }

@@ -24,6 +24,17 @@ pub(super) enum Access<'a> {
 pub(super) enum Capability {
     ListJobs,
     ReadJob,
+    ReadLogs,
+}
+
+impl Capability {
+    fn scope(self, policy: &Policy) -> &Scope {
+        match self {
+            Capability::ListJobs => &policy.list_jobs,
+            Capability::ReadJob => &policy.read_job,
+            Capability::ReadLogs => &policy.read_logs,
+        }
+    }
 }
 
 impl<'a> Access<'a> {
@@ -59,8 +70,7 @@ impl<'a> Access<'a> {
     pub(super) fn sees(self, capability: Capability, namespace: &str) -> bool {
         match (self, capability) {
             (Access::Full, _) => true,
-            (Access::Limited(policy), Capability::ListJobs) => policy.list_jobs.covers(namespace),
-            (Access::Limited(policy), Capability::ReadJob) => policy.read_job.covers(namespace),
+            (Access::Limited(policy), capability) => capability.scope(policy).covers(namespace),
             (Access::Anonymous | Access::UnknownToken, _) => false,
         }
     }
@@ -75,8 +85,7 @@ impl<'a> Access<'a> {
         self.require_known(version)?;
         let scope = match (self, capability) {
             (Access::Full, _) => return Ok(()),
-            (Access::Limited(policy), Capability::ListJobs) => &policy.list_jobs,
-            (Access::Limited(policy), Capability::ReadJob) => &policy.read_job,
+            (Access::Limited(policy), capability) => capability.scope(policy),
             (Access::Anonymous | Access::UnknownToken, _) => &Scope::Nowhere,
         };
         let allowed = if namespace == "*" {

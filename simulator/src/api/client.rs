@@ -40,7 +40,7 @@ impl Call<'_> {
     }
 
     /// Servers reach a client only over the connection that it keeps open.
-    fn check_path(&self, node: &Node) -> Result<(), Refusal> {
+    pub(super) fn check_path(&self, node: &Node) -> Result<(), Refusal> {
         if node.status == NodeStatus::Ready {
             return Ok(());
         }

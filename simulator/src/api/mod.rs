@@ -5,9 +5,11 @@ mod agent;
 mod client;
 mod jobs;
 mod lists;
+mod logs;
 mod nodes;
 mod operator;
 mod view;
+mod writes;
 
 use http::{Method, StatusCode};
 use serde_json::Value;
@@ -19,6 +21,9 @@ use crate::request::{Request, decode};
 use crate::version::{Version, since};
 
 use access::Access;
+
+pub(crate) use logs::{Follow, More};
+pub(crate) use writes::write;
 
 /// An answer, or the refusal that ends the handling early.
 type Reply = Result<Answer, Refusal>;
@@ -67,6 +72,7 @@ impl Call<'_> {
             ["operator", "autopilot", "health"] => self.autopilot_health(),
             ["operator", "scheduler", "configuration"] => self.scheduler_configuration(),
             ["client", "stats"] => self.client_stats(),
+            ["client", "fs", "logs", id] => self.log(id),
             ["client", "allocation", id, "stats"] => self.allocation_stats(id),
             _ => Ok(Answer::no_such_path()),
         }

@@ -1,10 +1,12 @@
 //! Allocations: instances of task groups on nodes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::id::{AllocationId, DeploymentId, EvaluationId, NodeId};
 use super::job::JobKey;
+use super::logs::LogStream;
 use super::resources::Resources;
 use super::spec::{JobSpec, TaskGroup};
 
@@ -108,6 +110,8 @@ pub(crate) struct Allocation {
     pub(crate) finished: Option<SystemTime>,
     pub(crate) create_index: u64,
     pub(crate) modify_index: u64,
+    /// What its tasks wrote, where a test says so.
+    pub(crate) written: BTreeMap<(String, LogStream), Vec<u8>>,
 }
 
 impl Allocation {

@@ -19,32 +19,33 @@ const MAX_PARALLEL: usize = 1;
 
 impl Cluster {
     /// Drains a node, by a deadline if there is one; a deadline of zero forces everything off it at once. The
-    /// node becomes ineligible and stays so.
+    /// node becomes ineligible and stays so. Of a drain that goes on it changes the terms: the deadline counts anew.
     pub fn drain(&mut self, id: NodeId, deadline: Option<Duration>, ignore_system_jobs: bool) {
         let index = self.write(Table::Nodes);
         let now = self.now;
         let Some(node) = self.nodes.get_mut(&id) else { return };
         // Changing a drain does not start it anew.
         let started = node.drain.map_or(now, |drain| drain.started);
-        let strategy = DrainStrategy { deadline, ignore_system_jobs, started };
+        let force_deadline = deadline.map(|deadline| now + deadline);
+        let strategy = DrainStrategy { deadline, ignore_system_jobs, started, force_deadline };
         node.drain = Some(strategy);
         node.eligible = false;
         node.last_drain = Some(LastDrain { started, updated: now, status: "draining" });
         self.node_event(id, index, "Node drain strategy set", "Drain");
         self.draining.insert(id);
-        if let Some(deadline) = strategy.force_deadline() {
-            self.agenda.enter(deadline.max(now), Event::DrainDeadline(id, started));
+        if let Some(deadline) = force_deadline {
+            self.agenda.enter(deadline, Event::DrainDeadline(id, started));
         }
     }
 
-    /// Cancels a drain. What was already told to stop stops.
+    /// Cancels a drain. What was already told to stop stops. A node that is not being drained can be made eligible
+    /// so.
     pub fn cancel_drain(&mut self, id: NodeId, mark_eligible: bool) {
         let index = self.write(Table::Nodes);
         let now = self.now;
-        let Some(node) = self.nodes.get_mut(&id).filter(|node| node.drain.is_some()) else { return };
-        node.drain = None;
-        node.eligible = mark_eligible;
-        if let Some(last) = &mut node.last_drain {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.eligible |= mark_eligible;
+        if let (Some(_), Some(last)) = (node.drain.take(), &mut node.last_drain) {
             last.status = "canceled";
             last.updated = now;
         }
@@ -62,7 +63,7 @@ impl Cluster {
 
     pub(super) fn drain_deadline(&mut self, id: NodeId, started: SystemTime) {
         let drain = self.nodes.get(&id).and_then(|node| node.drain);
-        let due = |drain: &DrainStrategy| drain.force_deadline().is_some_and(|deadline| deadline <= self.now);
+        let due = |drain: &DrainStrategy| drain.force_deadline.is_some_and(|deadline| deadline <= self.now);
         if drain.is_some_and(|drain| drain.started == started && due(&drain)) {
             self.finish_drain(id, true);
         }

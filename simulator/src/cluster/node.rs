@@ -116,12 +116,8 @@ pub(crate) struct DrainStrategy {
     pub(crate) deadline: Option<Duration>,
     pub(crate) ignore_system_jobs: bool,
     pub(crate) started: SystemTime,
-}
-
-impl DrainStrategy {
-    pub(crate) fn force_deadline(&self) -> Option<SystemTime> {
-        self.deadline.map(|deadline| self.started + deadline)
-    }
+    /// When it stops whatever is left.
+    pub(crate) force_deadline: Option<SystemTime>,
 }
 
 /// What became of the last drain.

@@ -127,8 +127,12 @@ pub struct Policy {
     pub list_jobs: Scope,
     /// `read-job`: jobs, allocations, evaluations and deployments.
     pub read_job: Scope,
+    /// `read-logs`: what tasks have written.
+    pub read_logs: Scope,
     /// `node { policy = "read" }`.
     pub node: bool,
+    /// `node { policy = "write" }`, beside the right to read.
+    pub node_write: bool,
     /// `agent { policy = "read" }`.
     pub agent: bool,
     /// `operator { policy = "read" }`.
@@ -145,12 +149,19 @@ impl Policy {
         Policy {
             list_jobs: Scope::Everywhere,
             read_job: Scope::Everywhere,
+            read_logs: Scope::Nowhere,
             node: true,
+            node_write: false,
             agent: true,
             operator: true,
             node_pool: true,
             management: false,
         }
+    }
+
+    /// What somebody needs who reads logs and drains nodes too.
+    pub fn operator() -> Policy {
+        Policy { read_logs: Scope::Everywhere, node_write: true, ..Policy::exporter() }
     }
 
     /// Everything.

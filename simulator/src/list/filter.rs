@@ -9,11 +9,14 @@ use serde_json::Value;
 
 use super::lexer::{Token, tokens};
 
+/// How deep parentheses and `not` may be nested: far beyond what anybody writes, far from the end of the stack.
+const MAX_DEPTH: usize = 64;
+
 /// A parsed filter expression.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Filter {
-    Or(Box<Filter>, Box<Filter>),
-    And(Box<Filter>, Box<Filter>),
+    Or(Vec<Filter>),
+    And(Vec<Filter>),
     Not(Box<Filter>),
     Match(Match),
 }
@@ -73,7 +76,7 @@ pub(crate) struct Fields {
 impl Filter {
     pub(crate) fn parse(text: &str) -> Result<Filter, SyntaxError> {
         let tokens = tokens(text)?;
-        let mut parser = Parser { tokens, at: 0, end: text.len() };
+        let mut parser = Parser { tokens, at: 0, end: text.len(), depth: 0 };
         let filter = parser.or()?;
         match parser.tokens.get(parser.at) {
             Some((at, _)) => Err(SyntaxError { at: *at }),
@@ -83,11 +86,21 @@ impl Filter {
 
     pub(crate) fn matches(&self, row: &Value, fields: Fields) -> Result<bool, UnknownField> {
         Ok(match self {
-            Filter::Or(left, right) => left.matches(row, fields)? || right.matches(row, fields)?,
-            Filter::And(left, right) => left.matches(row, fields)? && right.matches(row, fields)?,
+            Filter::Or(parts) => Filter::any_is(true, parts, row, fields)?,
+            Filter::And(parts) => !Filter::any_is(false, parts, row, fields)?,
             Filter::Not(inner) => !inner.matches(row, fields)?,
             Filter::Match(comparison) => comparison.matches(row, fields)?,
         })
+    }
+
+    /// Whether one of the parts comes out as this; those behind it are not looked at.
+    fn any_is(wanted: bool, parts: &[Filter], row: &Value, fields: Fields) -> Result<bool, UnknownField> {
+        for part in parts {
+            if part.matches(row, fields)? == wanted {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -158,28 +171,45 @@ struct Parser {
     tokens: Vec<(usize, Token)>,
     at: usize,
     end: usize,
+    depth: usize,
 }
 
 impl Parser {
     fn or(&mut self) -> Result<Filter, SyntaxError> {
-        let left = self.and()?;
-        if self.take_word("or") { Ok(Filter::Or(Box::new(left), Box::new(self.or()?))) } else { Ok(left) }
+        let mut parts = vec![self.and()?];
+        while self.take_word("or") {
+            parts.push(self.and()?);
+        }
+        Ok(if parts.len() > 1 { Filter::Or(parts) } else { parts.remove(0) })
     }
 
     fn and(&mut self) -> Result<Filter, SyntaxError> {
-        let left = self.not()?;
-        if self.take_word("and") { Ok(Filter::And(Box::new(left), Box::new(self.and()?))) } else { Ok(left) }
+        let mut parts = vec![self.not()?];
+        while self.take_word("and") {
+            parts.push(self.not()?);
+        }
+        Ok(if parts.len() > 1 { Filter::And(parts) } else { parts.remove(0) })
     }
 
     fn not(&mut self) -> Result<Filter, SyntaxError> {
         if self.take_word("not") {
-            return Ok(Filter::Not(Box::new(self.not()?)));
+            return self.deeper(Self::not).map(|inner| Filter::Not(Box::new(inner)));
         }
         if self.take(&Token::Open) {
-            let inner = self.or()?;
+            let inner = self.deeper(Self::or)?;
             return if self.take(&Token::Close) { Ok(inner) } else { Err(self.unexpected()) };
         }
         self.comparison().map(Filter::Match)
+    }
+
+    fn deeper(&mut self, parse: fn(&mut Self) -> Result<Filter, SyntaxError>) -> Result<Filter, SyntaxError> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.unexpected());
+        }
+        self.depth += 1;
+        let parsed = parse(self);
+        self.depth -= 1;
+        parsed
     }
 
     fn comparison(&mut self) -> Result<Match, SyntaxError> {

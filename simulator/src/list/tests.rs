@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::filter::{Fields, Filter, UnknownField};
@@ -131,4 +132,56 @@ fn a_filter_does_not_go_with_other_parameters_of_evaluations() {
     assert_eq!(refused.message, "Filter expression cannot be used with other filter parameters");
     let old = Version::new(1, 1, 18);
     assert!(select(Table::Evaluations, old, &query, Vec::new()).is_ok(), "old versions ignore both");
+}
+
+/// An expression of any length, made of what expressions are made of.
+fn expression() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        prop::sample::select(vec![
+            "(", ")", "not", "and", "or", "==", "!=", "in", "is", "empty", "contains", "Status", "Meta.a.b",
+            "..", "=", "!", "`", "\"", "\"a\\", "\"dead\"", "50", "\u{202e}", "\0", "\n",
+        ])
+        .prop_map(str::to_owned),
+        any::<String>(),
+    ];
+    prop::collection::vec(part, 0..40).prop_map(|parts| parts.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_a_filter_or_refused_with_a_position_in_it(text in expression()) {
+        let row = json!({"Status": "dead", "Meta": {"a": 1}});
+        match Filter::parse(&text) {
+            Ok(filter) => drop(filter.matches(&row, Fields::default())),
+            Err(error) => prop_assert!(error.at <= text.len() && text.is_char_boundary(error.at)),
+        }
+    }
+
+    /// `not (x)` says the opposite of `x`, and what is alone in parentheses stays.
+    #[test]
+    fn negation_and_parentheses_mean_what_they_say(status in "[a-z]{1,4}", other in "[a-z]{1,4}") {
+        let row = json!({"Status": status});
+        let is = |text: String| Filter::parse(&text).unwrap().matches(&row, Fields::default()).unwrap();
+        let equal = is(format!("Status == {other:?}"));
+        prop_assert_eq!(equal, status == other);
+        prop_assert_eq!(is(format!("not (Status == {other:?})")), !equal);
+        prop_assert_eq!(is(format!("((Status == {other:?}))")), equal);
+        prop_assert_eq!(is(format!("Status == {other:?} or Status != {other:?}")), true);
+        prop_assert_eq!(is(format!("Status == {other:?} and Status != {other:?}")), false);
+    }
+}
+
+/// As long as a request line may be: neither nesting nor length may exhaust the stack.
+#[test]
+fn long_filters_are_refused_or_evaluated() {
+    let row = json!({"Status": "dead"});
+    for nested in ["(", "not ", "not ("] {
+        assert!(Filter::parse(&nested.repeat(60_000)).is_err(), "{nested}");
+    }
+    for word in ["or", "and"] {
+        let long = format!("Status == dead {word} ").repeat(5_000) + "Status == dead";
+        assert_eq!(Filter::parse(&long).unwrap().matches(&row, Fields::default()), Ok(true), "{word}");
+    }
 }

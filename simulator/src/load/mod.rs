@@ -69,8 +69,8 @@ impl Load {
         load
     }
 
-    /// The same in a cluster in which nothing happens: indexes stay. In others each answer has a higher one, since
-    /// builds come and go all the time.
+    /// The same in a cluster in which nothing happens: indexes stay. In others each answer has a higher one, and
+    /// allocations are on other nodes in each, since builds come and go all the time.
     pub fn quiet(self) -> Self {
         Self { writes: None, ..self }
     }
@@ -91,8 +91,9 @@ impl Load {
 
     pub(crate) fn answer(&self, request: &Request) -> Answer {
         let mut answer = api::answer(&self.cluster, &self.of_representative(request));
-        if let Some(writes) = &self.writes {
-            answer.set_index(BUSY_INDEX + writes.fetch_add(1, Ordering::Relaxed));
+        let writes = self.writes.as_ref().map(|writes| writes.fetch_add(1, Ordering::Relaxed));
+        if let Some(writes) = writes {
+            answer.set_index(BUSY_INDEX + writes);
         }
         let table = Table::ALL.into_iter().find(|table| table.path() == request.path);
         if let Some(table) = table
@@ -100,7 +101,7 @@ impl Load {
             && let Ok(rows) = serde_json::from_slice::<Vec<Value>>(&answer.body)
         {
             let templates = rows.iter().map(|row| self.template(table, row)).collect();
-            answer.rows = Some(Rows::new(templates, self.nodes.clone()));
+            answer.rows = Some(Rows::new(templates, self.nodes.clone(), writes.unwrap_or_default() as usize));
             answer.body = Bytes::new();
         }
         answer
@@ -207,6 +208,7 @@ fn get(target: &str) -> Request {
         query: Query::parse(query),
         token: None,
         accept_encoding: None,
+        body: bytes::Bytes::new(),
     }
 }
 

@@ -114,6 +114,8 @@ impl Template {
 pub(crate) struct Rows {
     templates: Arc<[Template]>,
     nodes: Arc<[NodeCopy]>,
+    /// How far copies have moved on to other nodes.
+    moved: usize,
     template: usize,
     copy: u64,
     written: usize,
@@ -121,8 +123,8 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(templates: Vec<Template>, nodes: Arc<[NodeCopy]>) -> Self {
-        Self { templates: templates.into(), nodes, template: 0, copy: 0, written: 0, ended: false }
+    pub(super) fn new(templates: Vec<Template>, nodes: Arc<[NodeCopy]>, moved: usize) -> Self {
+        Self { templates: templates.into(), nodes, moved, template: 0, copy: 0, written: 0, ended: false }
     }
 }
 
@@ -145,8 +147,10 @@ impl Iterator for Rows {
                 continue;
             }
             out.put_u8(if self.written == 0 { b'[' } else { b',' });
-            // Each representative begins elsewhere, so that allocations are spread over all nodes.
-            let node = (self.copy as usize + self.template * 7919) % self.nodes.len();
+            // Each representative begins elsewhere, so that allocations are spread over all nodes; and each moves on at
+            // a pace of its own, so that what is promised on a node changes.
+            let begin = self.template * 7919 + self.moved * (self.template + 1);
+            let node = (self.copy as usize + begin) % self.nodes.len();
             template.write(&mut out, self.copy, &self.nodes[node]);
             self.copy += 1;
             self.written += 1;

@@ -106,6 +106,7 @@ impl Entry {
             headers,
             body: fs::read(dir.join(&self.file))?.into(),
             rows: None,
+            follow: None,
         })
     }
 }

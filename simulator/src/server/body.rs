@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,14 +12,20 @@ use flate2::write::GzEncoder;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::api::Follow;
 use crate::load::Rows;
 use crate::version::{Version, since};
+
+use super::Shared;
+use super::follow::Following;
 
 /// A body that ends with its data, or breaks the connection after it.
 pub(super) struct Body {
     data: Option<Bytes>,
     /// What comes then, written while it is sent.
     rows: Option<Sent>,
+    /// A log that is sent while it grows, instead of all these.
+    follow: Option<Following>,
     /// The pause after each byte, and how long, where the data is sent one by one.
     pause: Option<(Pin<Box<Sleep>>, Duration)>,
     ending: Ending,
@@ -70,16 +77,22 @@ impl Body {
     pub(super) fn rows(rows: Rows, gzip: bool) -> Body {
         let encoder = || Some(Box::new(GzEncoder::new(Vec::new(), Compression::fast())));
         let rows = if gzip { Sent::Gzip(rows, encoder()) } else { Sent::Plain(rows) };
-        Body { data: None, rows: Some(rows), pause: None, ending: Ending::Whole }
+        Body { data: None, rows: Some(rows), follow: None, pause: None, ending: Ending::Whole }
     }
 
     pub(super) fn whole(data: Bytes) -> Body {
         Body {
             data: Some(data).filter(|data| !data.is_empty()),
             rows: None,
+            follow: None,
             pause: None,
             ending: Ending::Whole,
         }
+    }
+
+    pub(super) fn following(shared: Arc<Shared>, target: String, follow: Follow) -> Body {
+        let follow = Some(Following::new(shared, target, follow));
+        Body { follow, ..Body::whole(Bytes::new()) }
     }
 
     pub(super) fn dripping(data: Bytes, pause: Duration) -> Body {
@@ -87,7 +100,13 @@ impl Body {
     }
 
     pub(super) fn cut(data: Bytes) -> Body {
-        Body { data: Some(data), rows: None, pause: None, ending: Ending::Cut { flushed: false } }
+        Body {
+            data: Some(data),
+            rows: None,
+            follow: None,
+            pause: None,
+            ending: Ending::Cut { flushed: false },
+        }
     }
 }
 
@@ -97,6 +116,9 @@ impl hyper::body::Body for Body {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let body = &mut *self;
+        if let Some(follow) = &mut body.follow {
+            return follow.poll_next(cx).map_ok(Frame::data);
+        }
         if let (Some((waiting, pause)), Some(data)) = (&mut body.pause, &mut body.data) {
             ready!(waiting.as_mut().poll(cx));
             waiting.as_mut().reset(Instant::now() + *pause);
@@ -125,12 +147,12 @@ impl hyper::body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.rows.is_none() && self.ending == Ending::Whole
+        self.data.is_none() && self.rows.is_none() && self.follow.is_none() && self.ending == Ending::Whole
     }
 
     fn size_hint(&self) -> SizeHint {
         match self.ending {
-            _ if self.rows.is_some() => SizeHint::default(),
+            _ if self.rows.is_some() || self.follow.is_some() => SizeHint::default(),
             Ending::Whole => SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)),
             Ending::Cut { .. } => SizeHint::default(),
         }

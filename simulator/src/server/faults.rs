@@ -39,6 +39,8 @@ pub enum Fault {
     LastContact(Duration),
     /// The right answer from a server that knows no leader.
     NoLeader,
+    /// The right answer, said to be of this index: a server that was built anew counts from the beginning.
+    Index(u64),
     /// This fault in the first half of each period, none in the second.
     Intermittent {
         /// One fault and its pause.

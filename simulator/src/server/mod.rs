@@ -2,6 +2,7 @@
 
 mod body;
 mod faults;
+mod follow;
 mod log;
 mod respond;
 

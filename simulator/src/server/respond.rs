@@ -3,17 +3,25 @@
 use std::fmt;
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use crate::answer::Answer;
 use crate::request::Request;
 use crate::version::since;
 
+use tokio::time::Instant;
+
 use super::Shared;
 use super::body::{Body, gzip, wants_gzip};
 use super::faults::Fault;
+
+/// How long a question about what comes next waits at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The request gets no answer and the connection closes.
 #[derive(Debug)]
@@ -31,8 +39,10 @@ pub(super) async fn respond(
     shared: Arc<Shared>,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Body>, NoAnswer> {
-    let (parts, _) = request.into_parts();
-    let request = Request::new(&parts);
+    let (parts, body) = request.into_parts();
+    // What breaks off is no request.
+    let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
+    let request = Request { body, ..Request::new(&parts) };
     shared.log.record(&request);
 
     let fault = shared.faults.find(&request.target());
@@ -50,13 +60,14 @@ pub(super) async fn respond(
         }
         Some(Fault::Delay(delay)) => {
             tokio::time::sleep(*delay).await;
-            shared.backend.answer(&request)
+            block(&shared, &request).await
         }
         Some(Fault::Redirect(url)) => {
             let mut answer = Answer::error(StatusCode::TEMPORARY_REDIRECT, "");
             answer.headers.extend(HeaderValue::from_str(url).ok().map(|url| (header::LOCATION, url)));
             answer
         }
+        Some(Fault::Index(_)) => shared.backend.answer(&request),
         Some(
             Fault::Truncate(_)
             | Fault::Drip(_)
@@ -64,15 +75,36 @@ pub(super) async fn respond(
             | Fault::NoLeader
             | Fault::Intermittent { .. },
         )
-        | None => shared.backend.answer(&request),
+        | None => block(&shared, &request).await,
     };
     match &fault {
         Some(Fault::LastContact(age)) => answer.set_last_contact(*age),
         Some(Fault::NoLeader) => answer.set_no_leader(),
+        Some(Fault::Index(index)) => answer.set_index(*index),
         _ => {}
+    }
+    if let Some(follow) = answer.follow.take() {
+        let mut response = hyper::Response::new(Body::following(shared, request.target(), follow));
+        *response.headers_mut() = answer.headers;
+        return Ok(response);
     }
     compress(&shared, &request, &mut answer);
     Ok(response(answer, fault))
+}
+
+/// Answers a question about what comes after an index once it has come, or when the time is up.
+async fn block(shared: &Shared, request: &Request) -> Answer {
+    let after = request.query.get("index").and_then(|index| index.parse().ok()).unwrap_or(0_u64);
+    let wait = request.query.get("wait").and_then(|wait| humantime::parse_duration(wait).ok());
+    let until = Instant::now() + wait.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+    loop {
+        let answer = shared.backend.answer(request);
+        let is_old = after > 0 && answer.index().is_some_and(|index| index <= after);
+        if !is_old || Instant::now() >= until {
+            return answer;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
@@ -98,7 +130,7 @@ fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
 }
 
 fn response(answer: Answer, fault: Option<Fault>) -> hyper::Response<Body> {
-    let Answer { status, mut headers, body, rows } = answer;
+    let Answer { status, mut headers, body, rows, follow: _ } = answer;
     let body = match fault {
         _ if let Some(rows) = rows => Body::rows(rows, headers.contains_key(header::CONTENT_ENCODING)),
         Some(Fault::Drip(pause)) => Body::dripping(body, pause),

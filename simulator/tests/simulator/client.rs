@@ -41,6 +41,13 @@ pub(crate) async fn get(url: &str, target: &str) -> Reply {
     send(url, "GET", target, &[]).await.unwrap_or_else(|error| panic!("{target}: {error}"))
 }
 
+/// PUT of this JSON, which must be answered.
+pub(crate) async fn put(url: &str, target: &str, token: &str, body: &str) -> Reply {
+    let length = body.len().to_string();
+    let headers = [("X-Nomad-Token", token), ("Content-Length", &length)];
+    send_with(url, "PUT", target, &headers, body).await.unwrap_or_else(|error| panic!("{target}: {error}"))
+}
+
 /// Any request with any headers. An answer that breaks off is an error.
 pub(crate) async fn send(
     url: &str,
@@ -48,13 +55,23 @@ pub(crate) async fn send(
     target: &str,
     headers: &[(&str, &str)],
 ) -> io::Result<Reply> {
+    send_with(url, method, target, headers, "").await
+}
+
+async fn send_with(
+    url: &str,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Reply> {
     let address = url.strip_prefix("http://").expect("an http URL");
     let mut stream = TcpStream::connect(address).await?;
     let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
     }
-    stream.write_all(format!("{request}\r\n").as_bytes()).await?;
+    stream.write_all(format!("{request}\r\n{body}").as_bytes()).await?;
     let mut raw = Vec::new();
     stream.read_to_end(&mut raw).await?;
     parse(&raw)

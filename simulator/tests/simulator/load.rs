@@ -69,7 +69,7 @@ fn rows_are_as_large_as_real_ones() {
 
 #[test]
 fn a_list_of_any_size_is_written_in_chunks() {
-    let load = Load::new(Size::M, 1);
+    let load = Load::new(Size::M, 1).quiet();
     assert!(load.list(ALLOCATIONS).all(|chunk| chunk.len() <= 72 << 10));
     assert!(body(&load, ALLOCATIONS) == body(&load, ALLOCATIONS), "two reads give the same bytes");
 }

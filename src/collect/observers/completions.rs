@@ -55,8 +55,8 @@ impl Pass {
     /// A dead job. One that was submitted again since, under the same ID, counts again.
     pub(in crate::collect) fn add(&mut self, job: &Job, outcome: Outcome) {
         let submission = hash((job.namespace(), job.id.as_deref(), job.create_index, job.submitted()));
-        self.seen.insert(submission);
-        if self.before.as_ref().is_some_and(|before| !before.contains(submission)) {
+        let is_first_row = self.seen.insert(submission);
+        if is_first_row && self.before.as_ref().is_some_and(|before| !before.contains(submission)) {
             at(&mut self.finished.by_namespace, job.namespace())[job.job_type][outcome] += 1;
         }
     }

@@ -36,7 +36,9 @@ struct State {
     dead_is_known: bool,
     /// Jobs of the last live list.
     live: Arc<Seen>,
-    /// Jobs of all live lists since the last dead one.
+    /// Jobs of the live lists since the last dead one, and of the one before it.
+    since_dead: Seen,
+    /// The same since the dead list before that: a job that dies while the dead are listed is in neither list then.
     recent: Arc<Seen>,
     /// Jobs of the last dead list.
     dead: Arc<Seen>,
@@ -129,6 +131,7 @@ impl Placements {
         state.live = Arc::new(pass.seen);
         if dead_are_listed {
             let live = state.live.clone();
+            state.since_dead.extend(&live);
             Arc::make_mut(&mut state.recent).extend(&live);
         } else {
             state.recent = state.live.clone();
@@ -147,7 +150,8 @@ impl Placements {
             }
         }
         state.dead = Arc::new(pass.seen);
-        state.recent = state.live.clone();
+        let live = Seen::clone(&state.live);
+        state.recent = Arc::new(std::mem::replace(&mut state.since_dead, live));
         let dead = state.dead.clone();
         for waiting in Arc::make_mut(&mut state.waiting).values_mut() {
             waiting.dead = dead.contains(waiting.job);
@@ -221,8 +225,8 @@ impl State {
 
     /// Forgets jobs that no list shows any more: they were purged.
     fn forget_vanished(&mut self) {
-        let (live, dead) = (self.live.clone(), self.dead.clone());
-        let is_listed = |waiting: &Waiting| live.contains(waiting.job) || dead.contains(waiting.job);
+        let (recent, dead) = (self.recent.clone(), self.dead.clone());
+        let is_listed = |waiting: &Waiting| recent.contains(waiting.job) || dead.contains(waiting.job);
         if self.waiting.values().any(|waiting| !is_listed(waiting)) {
             Arc::make_mut(&mut self.waiting).retain(|_, waiting| is_listed(waiting));
         }
@@ -286,4 +290,56 @@ impl AllocationPass {
 /// What a job and its allocations are recognized by.
 fn name_of(namespace: &str, job_id: &str) -> u64 {
     hash((namespace, job_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUBMITTED: i64 = 1_795_354_600_000_000_000;
+
+    fn job(status: &str) -> Job {
+        let row = serde_json::json!({"ID": "build", "Namespace": "ci", "Type": "batch", "Status": status,
+            "CreateIndex": 7, "SubmitTime": SUBMITTED});
+        serde_json::from_value(row).unwrap()
+    }
+
+    fn list(placements: &Placements, jobs: &[Job]) -> JobPass {
+        let mut pass = placements.job_pass();
+        jobs.iter().for_each(|job| pass.add(job));
+        pass
+    }
+
+    /// How many jobs are counted after its allocation was listed here.
+    fn count(placements: &Placements, which: Which) -> u64 {
+        let mut pass = placements.allocation_pass();
+        let row = serde_json::json!({"Namespace": "ci", "JobID": "build", "CreateTime": SUBMITTED + 5});
+        pass.add(&serde_json::from_value(row).unwrap());
+        let delays = placements.commit_allocations(pass, which);
+        delays.by_namespace.values().map(|by_type| by_type[JobType::Batch].count()).sum()
+    }
+
+    /// A dead list that is read while a job dies does not show it yet; live lists committed meanwhile no longer do.
+    #[test]
+    fn a_job_that_dies_while_the_dead_are_listed_counts_once() {
+        for is_settled in [false, true] {
+            let placements = Placements::default();
+            placements.commit_live(list(&placements, &[]), true);
+            placements.commit_dead(list(&placements, &[]));
+            placements.commit_live(list(&placements, &[job("pending")]), true);
+            if is_settled {
+                count(&placements, Which::Live);
+                placements.commit_live(list(&placements, &[job("running")]), true);
+                assert_eq!(count(&placements, Which::Live), 1);
+            }
+            let dead_before_it_died = list(&placements, &[]);
+            placements.commit_live(list(&placements, &[]), true);
+            placements.commit_dead(dead_before_it_died);
+            for _ in 0..3 {
+                placements.commit_dead(list(&placements, &[job("dead")]));
+                count(&placements, Which::Finished);
+            }
+            assert_eq!(count(&placements, Which::Finished), 1, "settled before: {is_settled}");
+        }
+    }
 }

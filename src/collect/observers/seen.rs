@@ -14,12 +14,10 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn insert(&mut self, hash: u64) {
-        if self.hashes.len() < MAX {
-            self.hashes.insert(hash);
-        } else {
-            self.overflowed = true;
-        }
+    /// Remembers a job; returns whether the list did not show it before.
+    pub(super) fn insert(&mut self, hash: u64) -> bool {
+        self.overflowed |= self.hashes.len() >= MAX;
+        !self.overflowed && self.hashes.insert(hash)
     }
 
     pub(super) fn contains(&self, hash: u64) -> bool {
@@ -27,7 +25,9 @@ impl Seen {
     }
 
     pub(super) fn extend(&mut self, other: &Self) {
-        other.hashes.iter().for_each(|hash| self.insert(*hash));
+        for hash in &other.hashes {
+            self.insert(*hash);
+        }
     }
 
     /// Whether some jobs are missing here, so that absence means nothing.

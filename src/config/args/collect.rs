@@ -49,6 +49,8 @@ pub struct CollectArgs {
     pub max_age_intervals: u32,
 
     /// How many of the oldest pending jobs are named
+    ///
+    /// Each has a series that comes and goes with the job: enough to see who waits, and too few to fill a database
     #[arg(
         long = "collect.pending-jobs",
         env = "NOMAD_EXPORTER_COLLECT_PENDING_JOBS",
@@ -70,6 +72,8 @@ pub struct CollectArgs {
     pub job_types: Vec<String>,
 
     /// How many jobs have series of their own at most
+    ///
+    /// Services and system jobs are few and live long; where there are more, the cap is counted and not the memory
     #[arg(
         long = "collect.max-jobs",
         env = "NOMAD_EXPORTER_COLLECT_MAX_JOBS",
@@ -80,6 +84,8 @@ pub struct CollectArgs {
     pub max_jobs: usize,
 
     /// How many job specifications are read in one refresh at most, to tell what queued instances ask for
+    ///
+    /// Each is a request. What is known is kept, so a longer queue is known after some refreshes
     #[arg(
         long = "collect.max-specifications",
         env = "NOMAD_EXPORTER_COLLECT_MAX_SPECIFICATIONS",
@@ -89,12 +95,16 @@ pub struct CollectArgs {
     pub max_specifications: usize,
 
     /// How long one client may take to answer for its host or an allocation
+    ///
+    /// A client answers within milliseconds or hangs; it must not hold up the others
     #[arg(long = "collect.client-timeout", env = "NOMAD_EXPORTER_COLLECT_CLIENT_TIMEOUT", global = true)]
     #[arg(value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
     #[arg(help_heading = "Collection")]
     pub client_timeout: Duration,
 
     /// How many clients are asked at once
+    ///
+    /// Half of the connections to Nomad (--nomad.max-connections): the lists have the others
     #[arg(
         long = "collect.client-concurrency",
         env = "NOMAD_EXPORTER_COLLECT_CLIENT_CONCURRENCY",
@@ -116,6 +126,8 @@ pub struct CollectArgs {
     pub usage_jobs: Vec<String>,
 
     /// How many allocations' usage is read at most
+    ///
+    /// Each is a request through a server to a client, every client interval
     #[arg(long = "collect.max-usage-allocations", env = "NOMAD_EXPORTER_COLLECT_MAX_USAGE_ALLOCATIONS")]
     #[arg(global = true, value_name = "N", default_value = "500", help_heading = "Collection")]
     pub max_usage_allocations: usize,

@@ -1,12 +1,162 @@
 //! Commands, as typed.
 
-use clap::Subcommand;
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ColorChoice, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use super::drain::DrainArgs;
+use super::logs::LogsArgs;
+use crate::terms::{JobStatus, JobType, NodeState, Term};
 
 /// What to do instead of serving.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    /// Show the cluster on one screen: jobs, backlog, capacity, clients and drains
+    Status(StatusArgs),
+    /// List jobs: what waits first, the oldest first, then what runs and what is dead, the youngest first
+    Jobs(JobsArgs),
+    /// List clients with what runs on them and how full they are, those that need attention first
+    Nodes(NodesArgs),
+    /// Show one client: what runs on it since when, how full it is, its drivers and its drain
+    Node(NodeArgs),
+    /// Show what a job's build agent wrote: the log of its newest allocation
+    Logs(LogsArgs),
+    /// Drain a client and wait until it may be terminated; nothing else that this program does changes anything
+    Drain(DrainArgs),
     /// Collect once, print the metrics to stdout and a verdict on each source to stderr
     Check,
+    /// Say whether a file can be used as --web.config.file, and what it does
+    CheckConfig {
+        /// The file
+        file: PathBuf,
+    },
+    /// Ask the exporter that runs on this machine whether it works; for containers
+    ///
+    /// It is asked on its own --web.listen-address, once, and has 3 s to answer. Exits with 0 if it is well and with 1
+    /// if not, with a sentence that says so. Give it the same flags, or better variables, as the exporter.
+    Healthcheck {
+        /// Whether Nomad has answered lately, too
+        #[arg(long)]
+        ready: bool,
+    },
     /// Print the reference of all metrics as Markdown
     Metrics,
+    /// Print the reference of all flags as Markdown
+    Flags,
+    /// Print what makes a shell complete flags and commands
+    Completions {
+        /// The shell, which reads it at its start
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page of the program as roff, for `man -l -`
+    Man {
+        /// Write the pages of the program and of each command into this directory instead
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: Option<PathBuf>,
+    },
+}
+
+/// How to show the cluster, as typed.
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// Go on until ^C, and show it anew whenever something was read, as often as serving does
+    #[arg(long)]
+    pub watch: bool,
+    /// How to show it, as typed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Which jobs to list, as typed.
+#[derive(Clone, Debug, Args)]
+pub struct JobsArgs {
+    /// Jobs of this status alone; then templates are left out
+    #[arg(long, value_name = "STATUS", value_parser = word::<JobStatus>(&["pending", "running", "dead"]))]
+    pub status: Option<JobStatus>,
+
+    /// Jobs of this type alone
+    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(value_parser = word::<JobType>(&["service", "batch", "system", "sysbatch"]))]
+    pub job_type: Option<JobType>,
+
+    /// Jobs to list at most; all are counted
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub limit: usize,
+
+    /// How to show them, as typed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Which nodes to list, as typed.
+#[derive(Clone, Debug, Args)]
+pub struct NodesArgs {
+    /// Clients in this state alone
+    #[arg(long, value_name = "STATE", value_parser = word::<NodeState>(&[
+        "active", "ineligible", "draining", "initializing", "disconnected", "down",
+    ]))]
+    pub state: Option<NodeState>,
+
+    /// Clients of this node pool alone
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+
+    /// How to show them, as typed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Reads one of these words of a vocabulary.
+fn word<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: Term + for<'a> From<&'a str> + Send + Sync,
+{
+    PossibleValuesParser::new(words).map(|word| T::from(word.as_str()))
+}
+
+/// What to show of a node, as typed.
+#[derive(Clone, Debug, Args)]
+pub struct NodeArgs {
+    /// Which, as typed.
+    #[command(flatten)]
+    pub choice: NodeChoice,
+    /// How to show it, as typed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Which node, as typed.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct NodeChoice {
+    /// The client: its ID, the beginning of its ID, or its name
+    #[arg(value_name = "NODE")]
+    pub node: Option<String>,
+
+    /// The client that answers at --nomad.address
+    #[arg(id = "self", long = "self")]
+    pub own: bool,
+}
+
+/// How to show something, as typed.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ShowArgs {
+    /// Print JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// In colour or not, as typed.
+    #[command(flatten)]
+    pub color: ColorArgs,
+}
+
+/// In colour or not, as typed.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ColorArgs {
+    /// When to colour: auto does on a terminal, unless NO_COLOR is set
+    #[arg(long, env = "NOMAD_EXPORTER_COLOR", value_name = "WHEN", default_value = "auto")]
+    #[arg(hide_env = true, hide_default_value = true)]
+    pub color: ColorChoice,
 }

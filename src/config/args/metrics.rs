@@ -16,6 +16,8 @@ pub struct MetricsArgs {
     pub deny: Vec<String>,
 
     /// Series of one family at most; what is cut is counted in nomad_exporter_series_dropped
+    ///
+    /// Room for the largest clusters: it is there to keep a mistake from filling Prometheus
     #[arg(long = "metrics.max-series-per-family", env = "NOMAD_EXPORTER_METRICS_MAX_SERIES_PER_FAMILY")]
     #[arg(global = true, value_name = "N", default_value = "200000", help_heading = "Metrics")]
     pub max_series_per_family: usize,

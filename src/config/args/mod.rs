@@ -2,14 +2,18 @@
 
 mod collect;
 mod command;
+mod drain;
 mod log;
+mod logs;
 mod metrics;
 mod nomad;
 mod web;
 
 pub use collect::CollectArgs;
-pub use command::Command;
+pub use command::{ColorArgs, Command, JobsArgs, NodeArgs, NodeChoice, NodesArgs, ShowArgs, StatusArgs};
+pub use drain::{Deadline, DrainArgs};
 pub use log::{LogArgs, LogFormat, LogLevel};
+pub use logs::LogsArgs;
 pub use metrics::MetricsArgs;
 pub use nomad::{AcceptEncoding, NomadArgs};
 pub use web::WebArgs;
@@ -21,13 +25,16 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use crate::collect::SOURCES;
 
+/// The version and the commit, as `--version` tells them.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("NOMAD_EXPORTER_REVISION"), ")");
+
 /// Prometheus exporter for the state of a HashiCorp Nomad cluster: jobs, backlog, nodes and drains.
 ///
 /// Without a command it serves. Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN, NOMAD_REGION, NOMAD_NAMESPACE,
 /// NOMAD_CACERT, NOMAD_CAPATH, NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY, NOMAD_TLS_SERVER_NAME, NOMAD_SKIP_VERIFY,
 /// NOMAD_HTTP_AUTH) apply where no flag is given.
 #[derive(Debug, Parser)]
-#[command(name = "nomad-exporter", version, max_term_width = 110)]
+#[command(name = "nomad-exporter", version = VERSION, max_term_width = 110)]
 pub struct Args {
     /// What to do instead of serving.
     #[command(subcommand)]
@@ -61,8 +68,18 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
     Ok(Args { sources, ..Args::from_arg_matches_mut(&mut matches)? })
 }
 
-/// The command line, with two flags for each source.
-fn command() -> clap::Command {
+/// Commands that ask nothing of Nomad.
+const OFFLINE: [&str; 5] = ["check-config", "completions", "flags", "man", "metrics"];
+/// Of the flags that all commands have, those that their help shows.
+const SHOWN: [&str; 4] = ["address", "token_file", "region", "timeout"];
+/// And those that only some of them show.
+const SHOWN_IN: [(&str, &[&str]); 2] = [("namespace", &["check", "jobs", "logs"]), ("interval", &["status"])];
+/// The end of a command's help.
+const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and every other flag that \
+                    nomad-exporter --help tells of work here too.";
+
+/// The command line, with two flags for each source: what help, completions and manual pages are made of.
+pub fn command() -> clap::Command {
     let flags = SOURCES.iter().flat_map(|source| {
         let on = Arg::new(on_flag(source.name))
             .long(on_flag(source.name))
@@ -77,11 +94,38 @@ fn command() -> clap::Command {
         let off = Arg::new(off_flag(source.name))
             .long(off_flag(source.name))
             .action(ArgAction::SetTrue)
-            .help(format!("Do not read {}", source.help))
+            .long_help(format!("Do not read {}", source.help))
             .hide_short_help(true);
         [on, off]
     });
-    Args::command().args(flags.map(|flag| flag.global(true).help_heading("Sources")))
+    let command = Args::command().args(flags.map(|flag| flag.global(true).help_heading("Sources")));
+    let flags: Vec<Arg> = command.get_arguments().filter(|flag| flag.is_global_set()).cloned().collect();
+    command.mut_subcommands(|command| with_terse_help(command, &flags))
+}
+
+/// A command has all flags, but its help is one screen.
+fn with_terse_help(command: clap::Command, flags: &[Arg]) -> clap::Command {
+    let name = command.get_name();
+    let asks = !OFFLINE.contains(&name);
+    let is_shown = |flag: &str| {
+        let here = |(shown, names): &(&str, &[&str])| *shown == flag && names.contains(&name);
+        asks && (SHOWN.contains(&flag) || SHOWN_IN.iter().any(here))
+    };
+    let flags = flags.iter().cloned().map(|flag| match is_shown(flag.get_id().as_str()) {
+        true => tersely(flag),
+        false => flag.hide(true),
+    });
+    let flags: Vec<Arg> = flags.collect();
+    let command = command.args(flags);
+    let own = command.get_after_help().map(|help| format!("{help}\n\n")).unwrap_or_default();
+    if asks { command.after_help(format!("{own}{MORE}")) } else { command }
+}
+
+/// The first sentence of a flag's help is enough there.
+fn tersely(flag: Arg) -> Arg {
+    let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+    let first = help.split(". ").next().unwrap_or_default().to_owned();
+    flag.help(first).hide_env(true).hide_default_value(true)
 }
 
 fn on_flag(source: &str) -> String {

@@ -43,6 +43,7 @@ pub struct NomadArgs {
     /// Namespace to ask about; repeat it for several [default: * (all)]
     #[arg(
         long = "nomad.namespace",
+        visible_alias = "namespace",
         env = "NOMAD_EXPORTER_NOMAD_NAMESPACE",
         value_name = "NAME",
         global = true
@@ -79,6 +80,9 @@ pub struct NomadArgs {
     pub accept_encoding: AcceptEncoding,
 
     /// Bytes of one list of Nomad at most, after decompression
+    ///
+    /// A list is decoded while it arrives and never held as a whole, so this is no bound on memory: it ends a list that
+    /// never ends, and is far above those that do
     #[arg(long = "nomad.max-list-bytes", env = "NOMAD_EXPORTER_NOMAD_MAX_LIST_BYTES", value_name = "BYTES")]
     #[arg(global = true, default_value = "8589934592", help_heading = "Nomad")]
     pub max_list_bytes: u64,

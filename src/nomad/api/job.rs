@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use super::{Map, time};
-use crate::terms::{JobStatus, JobType};
+use crate::terms::{JobStatus, JobType, Outcome, TemplateKind};
 
 /// A job as the list shows it.
 #[derive(Debug, Default, Deserialize)]
@@ -83,6 +83,30 @@ impl Job {
         self.parent_id.as_deref().filter(|parent| !parent.is_empty())
     }
 
+    /// What kind of template it is, if it is one. Children carry their parent's ID and are work.
+    pub fn template(&self) -> Option<TemplateKind> {
+        if self.parent().is_some() {
+            return None;
+        }
+        if self.periodic == Some(true) {
+            return Some(TemplateKind::Periodic);
+        }
+        (self.parameterized_job == Some(true)).then_some(TemplateKind::Parameterized)
+    }
+
+    /// How it ended, if it is dead.
+    pub fn outcome(&self) -> Outcome {
+        if self.stop == Some(true) {
+            Outcome::Stopped
+        } else if self.sum(|group| group.failed) > 0 {
+            Outcome::Failed
+        } else if self.sum(|group| group.lost) > 0 {
+            Outcome::Lost
+        } else {
+            Outcome::Complete
+        }
+    }
+
     /// Its task groups, by name.
     pub fn groups(&self) -> impl Iterator<Item = (&str, &TaskGroupSummary)> {
         let groups = self.job_summary.iter().filter_map(|summary| summary.summary.as_ref()).flatten();
@@ -95,9 +119,10 @@ impl Job {
     }
 }
 
-/// A number of a summary; one that is absent or drifted below zero is none.
+/// A number of a summary, or an amount in MHz or MiB; one that is absent, drifted below zero, or is larger than
+/// anything could be is none. So sums of them stay far from their limit.
 pub fn count(number: Option<i64>) -> u64 {
-    number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
+    number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default().into()
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 //! Any field may be absent or `null` in some version: all are optional, and what is unknown is skipped. Numbers
 //! that Nomad calls MB are MiB, its MHz are 1e6 hertz; these rows keep Nomad's own units.
 
+mod agent;
 mod allocation;
 mod deployment;
 mod evaluation;
 mod host;
+mod instance;
 mod job;
 mod member;
 mod namespace;
@@ -14,21 +16,25 @@ mod node;
 mod operator;
 mod rows;
 mod specification;
+mod tasks;
 mod time;
 mod total;
 mod usage;
 
+pub use agent::Agent;
 pub use allocation::{AllocatedResources, Allocation};
 pub use deployment::Deployment;
 pub use evaluation::{Evaluation, PlacementFailure};
 pub use host::{HostDisk, HostMemory, HostStats};
+pub use instance::{Instance, TaskState};
 pub use job::{Job, JobSummary, TaskGroupSummary, count};
 pub use member::{Member, Members};
 pub use namespace::Namespace;
-pub use node::{DrainStrategy, Driver, LastDrain, Node, NodeDetail, NodeResources};
+pub use node::{DrainStrategy, Driver, LastDrain, Node, NodeResources};
 pub use operator::{AutopilotHealth, AutopilotServer, SchedulerConfig, SchedulerConfiguration};
-pub use rows::each_row;
+pub use rows::{each_row, fold_rows};
 pub use specification::{JobSpecification, TaskGroup};
+pub use tasks::{JobTasks, TaskName};
 pub use time::Time;
 pub use total::Total;
 pub use usage::AllocationStats;

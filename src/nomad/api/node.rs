@@ -1,11 +1,11 @@
-//! Rows of `GET /v1/nodes`, and the part of `GET /v1/node/:id` that tells of a drain.
+//! Rows of `GET /v1/nodes`, and the answer of `GET /v1/node/:id`, which is alike.
 
 use serde::Deserialize;
 
 use super::{Map, Time};
 use crate::terms::{DrainStatus, Eligibility, NodeStatus};
 
-/// A node as the list shows it.
+/// A node.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Node {
@@ -22,8 +22,7 @@ pub struct Node {
     pub node_class: Option<String>,
     /// The host part of its HTTP address.
     pub address: Option<String>,
-    /// The version of its agent.
-    pub version: Option<String>,
+    version: Option<String>,
     /// Its status as the servers see it.
     pub status: NodeStatus,
     /// Whether it is being drained.
@@ -40,6 +39,24 @@ pub struct Node {
     pub last_drain: Option<LastDrain>,
     /// Grows with every change of the node.
     pub modify_index: Option<u64>,
+    /// The terms of the drain that goes on; only of one node.
+    pub drain_strategy: Option<DrainStrategy>,
+    attributes: Option<Attributes>,
+}
+
+/// What a client found out about itself; only of one node, which has its version there alone.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Attributes {
+    #[serde(rename = "nomad.version")]
+    version: Option<String>,
+}
+
+impl Node {
+    /// The version of its agent.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref().or_else(|| self.attributes.as_ref()?.version.as_deref())
+    }
 }
 
 /// A task driver on a node.
@@ -104,14 +121,6 @@ pub struct LastDrain {
     pub started_at: Time,
     /// Whether it goes on, is complete, or was canceled.
     pub status: DrainStatus,
-}
-
-/// A node as `GET /v1/node/:id` shows it, as far as a drain is concerned.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct NodeDetail {
-    /// `null` on a node that is not being drained.
-    pub drain_strategy: Option<DrainStrategy>,
 }
 
 /// The terms of a running drain.

@@ -6,6 +6,8 @@ use std::ops::ControlFlow;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde_json::{Error, Result};
 
+use crate::nomad::Body;
+
 /// How much is read before rows are decoded from it.
 const READ_BYTES: usize = 64 << 10;
 /// How long a row may be. Real ones are some kilobytes; what is held of a list does not grow beyond twice this.
@@ -45,6 +47,18 @@ pub fn each_row<T: DeserializeOwned>(list: impl Read, mut row: impl FnMut(T)) ->
     }
 }
 
+/// Decodes a list into a fold, and counts its rows: what [`Client::fetch`](crate::nomad::Client::fetch) is given for a
+/// list.
+pub fn fold_rows<R: DeserializeOwned, F>(
+    mut fold: F,
+    add: impl Fn(&mut F, R),
+) -> impl FnOnce(Body) -> Result<(F, u64)> {
+    move |body| {
+        let rows = each_row(body, |row: R| add(&mut fold, row))?;
+        Ok((fold, rows))
+    }
+}
+
 /// A window that moves along a list.
 struct Buffer<R> {
     list: R,
@@ -59,7 +73,7 @@ impl<R: Read> Buffer<R> {
     fn next_byte(&mut self) -> Result<Option<u8>> {
         loop {
             let rest = &self.bytes[self.at..];
-            if let Some(offset) = rest.iter().position(|byte| !byte.is_ascii_whitespace()) {
+            if let Some(offset) = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
                 self.at += offset;
                 return Ok(Some(self.bytes[self.at]));
             }
@@ -172,6 +186,7 @@ mod tests {
             ("[1,]", "row 2: expected value"),
             ("[1] 2", "trailing characters"),
             ("[1]]", "trailing characters"),
+            ("[1,\x0c2]", "row 2: expected value"),
             ("[1, \"two\"]", "row 2: invalid type"),
         ] {
             let error = rows(text).unwrap_err().to_string();

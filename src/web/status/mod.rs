@@ -2,11 +2,11 @@
 //!
 //! Everything that comes from Nomad is escaped by the template library.
 
-mod format;
 mod sections;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::human;
 use crate::snapshot::Snapshot;
 
 /// How often the page asks for itself anew, in seconds.
@@ -61,7 +61,7 @@ fn header(snapshot: &Snapshot) -> Markup {
         header {
             h1 { "Nomad cluster" }
             span class={ "badge " (class) } { (verdict) }
-            span.muted { "as of " (format::clock(snapshot.taken_at)) }
+            span.muted { "as of " (human::clock(snapshot.taken_at)) }
         }
     }
 }

@@ -2,45 +2,25 @@
 
 use maud::{Markup, html};
 
-use super::format;
-use crate::snapshot::{self, Drain, Host, LiveAllocations, Node, NodeLoad, Pool, Share, Snapshot};
-use crate::terms::{BlockReason, ByTerm, JobStatus, JobType, NodeState, Term};
+use crate::human;
+use crate::snapshot::{self, Level, Missing, Node, Pool, Share, Snapshot, Totals};
+use crate::terms::{NodeState, Term};
 
 /// Rows of one table at most: a page is for looking at.
 const MAX_ROWS: usize = 200;
 
 /// The numbers that a glance is for.
 pub(super) fn tiles(snapshot: &Snapshot) -> Markup {
-    let sections = &snapshot.sections;
-    let live = sections.jobs.as_ref();
-    let by_status = |status: JobStatus| {
-        let namespaces = live?.by_namespace.values();
-        let of = |jobs: &ByTerm<JobType, ByTerm<JobStatus, u64>>| {
-            jobs.iter().map(|(_, by)| by[status]).sum::<u64>()
-        };
-        Some(namespaces.map(|namespace| of(&namespace.jobs)).sum::<u64>())
-    };
-    let dead = sections.finished_jobs.as_ref().map(|finished| {
-        let outcomes = finished.by_namespace.values().flat_map(|namespace| namespace.outcomes.iter());
-        outcomes.flat_map(|(_, by_outcome)| by_outcome.iter()).map(|(_, count)| *count).sum::<u64>()
-    });
-    let queued = live.map(|jobs| {
-        let pools = jobs.by_namespace.values().flat_map(|namespace| namespace.queued.values());
-        pools.flat_map(|by_type| by_type.iter()).map(|(_, count)| *count).sum::<u64>()
-    });
-    let nodes = |state: NodeState| {
-        let nodes = sections.nodes.as_ref()?;
-        Some(nodes.iter().filter(|node| node.state == state).count() as u64)
-    };
+    let totals = Totals::new(&snapshot.sections);
     html! {
         section.tiles aria-label="Summary" {
-            (tile("pending jobs", by_status(JobStatus::Pending), "warn"))
-            (tile("running jobs", by_status(JobStatus::Running), ""))
-            (tile("dead jobs", dead, ""))
-            (tile("queued instances", queued, "warn"))
-            (tile("active nodes", nodes(NodeState::Active), ""))
-            (tile("draining nodes", nodes(NodeState::Draining), ""))
-            (tile("down nodes", nodes(NodeState::Down), "bad"))
+            (tile("pending jobs", totals.pending_jobs, "warn"))
+            (tile("running jobs", totals.running_jobs, ""))
+            (tile("dead jobs", totals.dead_jobs, ""))
+            (tile("queued instances", totals.queued_instances, "warn"))
+            (tile("active nodes", totals.nodes(NodeState::Active), ""))
+            (tile("draining nodes", totals.nodes(NodeState::Draining), ""))
+            (tile("down nodes", totals.nodes(NodeState::Down), "bad"))
         }
     }
 }
@@ -72,34 +52,17 @@ pub(super) fn pending(snapshot: &Snapshot) -> Markup {
                 tr {
                     td.name { (job.id) }
                     td { (job.namespace) }
-                    td { (format::ago(snapshot.taken_at, job.submitted)) }
-                    td { @match reason(&job.namespace, &job.id) { Some(reason) => (explain(reason)), None => "?" } }
+                    td { (human::ago(snapshot.taken_at, job.submitted)) }
+                    td { @match reason(&job.namespace, &job.id) { Some(reason) => (human::reason(reason)), None => "?" } }
                 }
             }
         },
     )
 }
 
-/// A reason in words.
-fn explain(reason: BlockReason) -> &'static str {
-    match reason {
-        BlockReason::Quota => "a quota is used up",
-        BlockReason::NoNodes => "no node takes work",
-        BlockReason::Device => "no free device",
-        BlockReason::Cores => "no free cores",
-        BlockReason::Memory => "not enough memory",
-        BlockReason::Cpu => "not enough CPU",
-        BlockReason::Disk => "not enough disk",
-        BlockReason::Network => "no free port or network",
-        BlockReason::Constraint => "no node meets its constraints",
-        BlockReason::Other => "not told",
-    }
-}
-
 /// What each node pool has and what waits for it.
 pub(super) fn pools(snapshot: &Snapshot) -> Markup {
     let Some(pools) = snapshot::pools(&snapshot.sections) else { return html! {} };
-    let sized = snapshot.sections.specifications.is_some();
     let heads = [
         "pool",
         "active nodes",
@@ -118,15 +81,15 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
                 tr {
                     td.name { @if name.is_empty() { "(none)" } @else { (name) } }
                     td { (pool.active_nodes) @if pool.other_nodes > 0 { span.muted { " of " (pool.active_nodes + pool.other_nodes) } } }
-                    td { (promised(&pool.cpu, format::hertz)) }
-                    td { (promised(&pool.memory, format::bytes)) }
+                    td { (promised(&pool.cpu, human::hertz)) }
+                    td { (promised(&pool.memory, human::bytes)) }
                     td { (pool.queued) }
-                    td { (asked(pool, sized)) }
+                    td { (asked(pool)) }
                     td {
-                        @match pool.missing_clients() {
-                            Some(missing) if sized && (missing > 0 || pool.unsized_instances == 0) => (missing),
-                            None if pool.queued > 0 => span.bad { "no active node" },
-                            _ => "",
+                        @match pool.missing() {
+                            Missing::AtLeast(missing) => (missing),
+                            Missing::All => span.bad { "no active node" },
+                            Missing::Unknown => "",
                         }
                     }
                 }
@@ -136,11 +99,10 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
 }
 
 /// What the queued instances ask for, as far as that is known.
-fn asked(pool: &Pool, sized: bool) -> Markup {
-    let something = pool.cpu.asked > 0.0 || pool.memory.asked > 0.0;
+fn asked(pool: &Pool) -> Markup {
     html! {
-        @if sized && (something || pool.unsized_instances == 0) {
-            (format::hertz(pool.cpu.asked)) ", " (format::bytes(pool.memory.asked))
+        @if pool.is_asked_known() {
+            (human::hertz(pool.cpu.asked)) ", " (human::bytes(pool.memory.asked))
             @if pool.unsized_instances > 0 { span.muted { " and more" } }
         } @else {
             span.muted { "not known" }
@@ -158,44 +120,26 @@ fn promised(share: &Share, format: fn(f64) -> String) -> Markup {
 
 /// Drains that go on or are over, and which nodes may go.
 pub(super) fn drains(snapshot: &Snapshot) -> Markup {
-    let sections = &snapshot.sections;
-    let (Some(nodes), Some(allocations)) = (&sections.nodes, &sections.allocations) else { return html! {} };
-    let drains: Vec<_> =
-        nodes.iter().filter_map(|node| Some((node, node.is_drained(allocations)?))).collect();
+    let drains = snapshot::drains(&snapshot.sections).unwrap_or_default();
     if drains.is_empty() {
         return html! {};
     }
-    let terms = |node: &Node| sections.drains.as_ref()?.by_node.get(&node.id).copied();
     table(
         "Drains",
         &["node", "since", "deadline", "remaining", ""],
         drains.len(),
         html! {
-            @for (node, drained) in drains.iter().take(MAX_ROWS) {
-                @let drain = terms(node).filter(|_| node.draining);
+            @for drain in drains.iter().take(MAX_ROWS) {
                 tr {
-                    td.name { (node.name) }
-                    td { (since(snapshot, node, drain)) }
-                    td { @if let Some(deadline) = drain.and_then(|drain| drain.deadline) { (format::until(snapshot.taken_at, deadline)) } }
-                    td { (remaining(node, drain, allocations)) }
-                    td { @if *drained { span.good { "safe to terminate" } } @else { "wait" } }
+                    td.name { (drain.node.name) }
+                    td { @if let Some(started) = drain.started { (human::ago(snapshot.taken_at, started)) } }
+                    td { @if let Some(deadline) = drain.deadline { (human::until(snapshot.taken_at, deadline)) } }
+                    td { (drain.remaining) }
+                    td { @if drain.drained { span.good { "safe to terminate" } } @else { "wait" } }
                 }
             }
         },
     )
-}
-
-fn since(snapshot: &Snapshot, node: &Node, drain: Option<Drain>) -> String {
-    let started = drain.and_then(|drain| drain.started).or(node.last_drain.and_then(|drain| drain.started));
-    started.map_or_else(String::new, |started| format::ago(snapshot.taken_at, started))
-}
-
-fn remaining(node: &Node, drain: Option<Drain>, allocations: &LiveAllocations) -> String {
-    let load = allocations.by_node.get(&node.id);
-    match drain {
-        Some(drain) => drain.remaining(load).to_string(),
-        None => load.map_or(0, NodeLoad::count).to_string(),
-    }
 }
 
 /// Every node with what is on it, those that need attention first.
@@ -220,36 +164,24 @@ pub(super) fn nodes(snapshot: &Snapshot) -> Markup {
         shown.len(),
         html! {
             @for node in shown.into_iter().take(MAX_ROWS) {
-                @let load = sections.allocations.as_ref().map(|all| all.by_node.get(&node.id));
-                @let host = sections.hosts.as_ref().and_then(|hosts| hosts.by_node.get(&node.id)).and_then(Option::as_ref);
+                @let levels = sections.levels(node);
                 tr {
                     td.name { (node.name) }
                     td { span class=(state_class(node.state)) { (node.state.as_str()) } }
                     td { (node.pool) }
-                    td { @if let Some(load) = load { (load.map_or(0, NodeLoad::count)) } @else { "?" } }
-                    td { (of_node(load, node.allocatable.cpu_hertz, |load| load.cpu_hertz)) }
-                    td { (of_node(load, node.allocatable.memory_bytes, |load| load.memory_bytes)) }
-                    td { (of_host(host, |host| host.cpu_used_hertz, node.cpu_total_hertz)) }
-                    td { (of_host(host, |host| host.memory_used_bytes, host.and_then(|host| host.memory_total_bytes))) }
+                    td { @if let Some(load) = sections.load(node) { (load.count()) } @else { "?" } }
+                    @for level in [levels.cpu, levels.memory, levels.host_cpu, levels.host_memory] { td { (level_bar(level)) } }
                 }
             }
         },
     )
 }
 
-fn of_node(load: Option<Option<&NodeLoad>>, all: Option<f64>, part: fn(&NodeLoad) -> f64) -> Markup {
-    let (Some(load), Some(all)) = (load, all) else { return html! { "?" } };
-    share_bar(load.map_or(0.0, part), all)
-}
-
-fn of_host(host: Option<&Host>, part: fn(&Host) -> Option<f64>, all: Option<f64>) -> Markup {
-    let (Some(part), Some(all)) = (host.and_then(part), all) else { return html! { span.muted { "?" } } };
-    share_bar(part, all)
-}
-
-fn share_bar(part: f64, all: f64) -> Markup {
-    let percent = if all > 0.0 { 100.0 * part / all } else { 0.0 };
-    bar(part, all, &format!("{percent:.0} %"))
+fn level_bar(level: Option<Level>) -> Markup {
+    match level {
+        Some(level) => bar(level.taken, level.whole, &human::percent(level.ratio())),
+        None => html! { span.muted { "?" } },
+    }
 }
 
 /// A part of a whole, as a bar with its text.
@@ -288,7 +220,7 @@ pub(super) fn sources(snapshot: &Snapshot) -> Markup {
                             (Some(false), false) => span.bad { "down, withdrawn" },
                         }
                     }
-                    td { @if let Some(last) = source.last_success { (format::ago(snapshot.taken_at, last)) " ago" } @else { "never" } }
+                    td { @if let Some(last) = source.last_success { (human::ago(snapshot.taken_at, last)) " ago" } @else { "never" } }
                     td { @if let Some(objects) = source.objects { (objects) } }
                 }
             }

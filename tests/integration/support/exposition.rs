@@ -63,20 +63,20 @@ fn parse_labels(text: &str) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
     let mut rest = text;
     while let Some((name, after)) = rest.split_once("=\"") {
-        let mut value = String::new();
-        let mut letters = after.char_indices();
-        let end = loop {
-            match letters.next().expect("the value ends") {
-                (at, '"') => break at,
-                (_, '\\') => match letters.next().expect("something is escaped").1 {
-                    'n' => value.push('\n'),
-                    letter => value.push(letter),
-                },
-                (_, letter) => value.push(letter),
+        let (mut value, mut after) = (String::new(), after);
+        // Text between quotes and backslashes is taken as it is: values may be long.
+        loop {
+            let at = after.find(['"', '\\']).expect("the value ends");
+            value.push_str(&after[..at]);
+            if after[at..].starts_with('"') {
+                rest = &after[at + 1..];
+                break;
             }
-        };
+            let letter = after[at + 1..].chars().next().expect("something is escaped");
+            value.push(if letter == 'n' { '\n' } else { letter });
+            after = &after[at + 1 + letter.len_utf8()..];
+        }
         labels.insert(name.trim_start_matches(',').to_owned(), value);
-        rest = &after[end + 1..];
     }
     assert_eq!(rest, "}", "labels end with a brace");
     labels

@@ -1,7 +1,11 @@
 //! What the tests share.
 
+pub(crate) mod authority;
 pub(crate) mod collect;
 pub(crate) mod exposition;
+pub(crate) mod https;
+pub(crate) mod ledger;
+pub(crate) mod panics;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod recordings;

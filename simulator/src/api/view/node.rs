@@ -127,7 +127,7 @@ fn drain_strategy(drain: &DrainStrategy) -> Value {
     json!({
         "Deadline": drain.deadline.map_or(0, duration_nanos),
         "IgnoreSystemJobs": drain.ignore_system_jobs,
-        "ForceDeadline": drain.force_deadline().map(rfc3339),
+        "ForceDeadline": drain.force_deadline.map(rfc3339),
         "StartedAt": rfc3339(drain.started),
     })
 }

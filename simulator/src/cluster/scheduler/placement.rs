@@ -232,6 +232,7 @@ impl Cluster {
             finished: None,
             create_index: index,
             modify_index: index,
+            written: Default::default(),
             spec,
         };
         there.live.insert(id);

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Gives an AWS autoscaling group the clients that a node pool wants: scale-asg.sh GROUP POOL
+# It asks Prometheus at PROMETHEUS_URL once, and sets the desired capacity within the group's own limits. Let a timer run
+# it every minute. Without an answer everything stays as it is. Needs curl, jq and the AWS command line.
+set -euo pipefail
+group=${1:?"scale-asg.sh GROUP POOL"} pool=${2:?"scale-asg.sh GROUP POOL"}
+prometheus=${PROMETHEUS_URL:-http://127.0.0.1:9090}
+
+answer=$(curl --fail --silent --show-error --max-time 10 --get "$prometheus/api/v1/query" \
+    --data-urlencode "query=max(pool:nomad_clients_wanted:count{node_pool=\"$pool\"})")
+wanted=$(jq --raw-output '.data.result[0].value[1] // "unknown"' <<<"$answer")
+if ! [[ $wanted =~ ^[0-9]+$ ]]; then
+    echo "what pool $pool wants is $wanted: $group stays as it is" >&2
+    exit 1
+fi
+
+limits=$(aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names "$group" \
+    --query 'AutoScalingGroups[0].[MinSize,MaxSize,DesiredCapacity]' --output text)
+read -r min max desired <<<"$limits"
+if [ "$wanted" -lt "$min" ]; then wanted=$min; fi
+if [ "$wanted" -gt "$max" ]; then
+    echo "pool $pool wants $wanted clients, and $group may have $max" >&2
+    wanted=$max
+fi
+if [ "$wanted" = "$desired" ]; then exit 0; fi
+echo "$group: from $desired to $wanted clients"
+aws autoscaling set-desired-capacity --auto-scaling-group-name "$group" --desired-capacity "$wanted"

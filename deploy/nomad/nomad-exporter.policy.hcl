@@ -1,0 +1,19 @@
+# What the exporter's identity may do, and for which source; docs/security.md has the table. A source that is switched
+# off (--no-collector.NAME) needs nothing: take its line out.
+
+namespace "*" {
+  capabilities = [
+    "list-jobs", # jobs, finished_jobs
+    "read-job",  # allocations, finished_allocations, evaluations, deployments, specifications, allocation_usage
+  ]
+}
+
+# nodes, drains, host_stats, servers
+node {
+  policy = "read"
+}
+
+# autopilot, scheduler
+operator {
+  policy = "read"
+}

@@ -1,0 +1,8 @@
+//! What the fuzz targets do, and the reader of expositions that they share with the tests.
+
+mod bodies;
+#[path = "../../tests/integration/support/exposition.rs"]
+#[allow(dead_code)]
+mod exposition;
+
+pub use bodies::*;

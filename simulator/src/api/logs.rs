@@ -1,0 +1,121 @@
+//! What tasks write, and how it is followed.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::json;
+
+use crate::answer::{Answer, Refusal};
+use crate::cluster::{Allocation, AllocationId, Cluster, LogStream, NodeStatus};
+
+use super::access::Capability;
+use super::{Call, Reply};
+
+/// Nomad sends at most so much of a file in one frame.
+const FRAME_BYTES: usize = 64 << 10;
+
+/// A log that is being sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Follow {
+    allocation: AllocationId,
+    task: String,
+    stream: LogStream,
+    /// How much was sent, from the beginning.
+    offset: usize,
+    /// Bytes as they are, and no frames.
+    pub(crate) plain: bool,
+}
+
+/// What there is to send of a log.
+pub(crate) enum More {
+    /// This; nothing where there is nothing new.
+    Data(Bytes),
+    /// This, and nothing more can come.
+    End(Bytes),
+}
+
+impl Call<'_> {
+    pub(super) fn log(&self, id: &str) -> Reply {
+        let refuse = |status, message: String| Err(Refusal::new(status, message));
+        let query = &self.request.query;
+        let Some(task) = query.get("task") else {
+            return refuse(StatusCode::BAD_REQUEST, "must provide task name".to_owned());
+        };
+        let stream = match query.get("type") {
+            Some("stdout") => LogStream::Stdout,
+            Some("stderr") => LogStream::Stderr,
+            _ => {
+                return refuse(StatusCode::BAD_REQUEST, "log type must be stdout or stderr".to_owned());
+            }
+        };
+        let Ok(offset) = query.get("offset").unwrap_or("0").parse::<usize>() else {
+            return refuse(StatusCode::BAD_REQUEST, "error parsing offset".to_owned());
+        };
+        let from_end = match query.get("origin").unwrap_or("start") {
+            "start" => false,
+            "end" => true,
+            _ => return refuse(StatusCode::BAD_REQUEST, "origin must be start or end".to_owned()),
+        };
+        let allocation = self.readable(id)?;
+        let node = self.cluster.nodes.get(&allocation.node);
+        let unknown = || Refusal::new(StatusCode::NOT_FOUND, format!("Unknown node {}", allocation.node));
+        self.check_path(node.ok_or_else(unknown)?)?;
+        let mut tasks = allocation.task_group().into_iter().flat_map(|group| &group.tasks);
+        if !tasks.any(|known| known.name == task) {
+            return refuse(StatusCode::BAD_REQUEST, format!("unknown task name {task:?}"));
+        }
+        if allocation.started.is_none() {
+            let message = format!("task {task:?} not started yet. No logs available");
+            return refuse(StatusCode::NOT_FOUND, message);
+        }
+        let length = self.cluster.log(allocation, task, stream).len();
+        let offset = if from_end { length.saturating_sub(offset) } else { offset.min(length) };
+        let plain = query.is_true("plain");
+        let mut follow = Follow { allocation: allocation.id, task: task.to_owned(), stream, offset, plain };
+        let content_type = if plain { None } else { Some("application/json") };
+        if query.is_true("follow") {
+            return Ok(Answer::new(StatusCode::OK, content_type, Bytes::new()).following(follow));
+        }
+        let (More::Data(bytes) | More::End(bytes)) = follow.next(self.cluster);
+        Ok(Answer::new(StatusCode::OK, content_type, bytes))
+    }
+
+    /// An allocation whose logs the token may read.
+    fn readable(&self, id: &str) -> Result<&Allocation, Refusal> {
+        self.access.require_known(self.version())?;
+        let found = id.parse().ok().and_then(|id: AllocationId| self.cluster.allocations.get(&id));
+        let unknown = || Refusal::new(StatusCode::NOT_FOUND, format!("Unknown allocation {id:?}"));
+        let allocation = found.ok_or_else(unknown)?;
+        match self.access.sees(Capability::ReadLogs, &allocation.job.namespace) {
+            true => Ok(allocation),
+            false => Err(Refusal::forbidden()),
+        }
+    }
+}
+
+impl Follow {
+    /// What was written since. Nomad says in the body why it cannot go on.
+    pub(crate) fn next(&mut self, cluster: &Cluster) -> More {
+        let Some(allocation) = cluster.allocations.get(&self.allocation) else {
+            return More::End(Bytes::from_static(b"unknown allocation"));
+        };
+        let reachable =
+            cluster.nodes.get(&allocation.node).is_some_and(|node| node.status == NodeStatus::Ready);
+        if !reachable {
+            return More::End(Bytes::from_static(b"No path to node"));
+        }
+        let log = cluster.log(allocation, &self.task, self.stream);
+        let new = log.get(self.offset..).unwrap_or_default();
+        self.offset = self.offset.max(log.len());
+        if self.plain {
+            return More::Data(Bytes::copy_from_slice(new));
+        }
+        let mut at = self.offset - new.len();
+        let frames = new.chunks(FRAME_BYTES).map(|chunk| {
+            at += chunk.len();
+            let file = format!("alloc/logs/{}.{}.0", self.task, self.stream.as_str());
+            json!({"Offset": at, "Data": BASE64_STANDARD.encode(chunk), "File": file}).to_string()
+        });
+        More::Data(frames.collect::<String>().into())
+    }
+}

@@ -1,0 +1,93 @@
+//! One node, looked at closely, for somebody who asks about this one.
+
+use std::sync::Arc;
+
+use super::allocations::{LIVE, add_load};
+use super::context::Settings;
+use super::host_stats;
+use crate::nomad::api::{self, Allocation, fold_rows};
+use crate::nomad::{Client, Endpoint, Error, Request};
+use crate::snapshot::{Drains, Hosts, LiveAllocations, NodeAllocation, NodeLoad, OneNode};
+
+/// Reads one node, what lives on it and what its host uses, and names no more than so many allocations. What cannot
+/// be read beside the node itself is absent, with its error.
+pub async fn one_node(
+    client: &Client,
+    settings: &Settings,
+    id: &str,
+    max_allocations: usize,
+) -> Result<(OneNode, Vec<Error>), Error> {
+    let request = Request::new(Endpoint::Node, format!("/v1/node/{}", Request::escape(id)));
+    let (mut row, _) = client.object::<api::Node>(request).await?;
+    row.id = Some(id.to_owned());
+    let drain = super::drains::drain(&row, row.modify_index.unwrap_or_default());
+    let node = super::nodes::node(row).expect("its ID is known");
+    let (live, host) = tokio::join!(allocations(client, id, max_allocations), async {
+        if !host_stats::is_ready(node.state) {
+            return Ok(None);
+        }
+        host_stats::ask(client, settings, id).await
+    });
+
+    let mut problems = Vec::new();
+    let mut known = OneNode::default();
+    match live {
+        Ok(live) => {
+            let by_node = [(id.to_owned(), live.load)].into();
+            let section = LiveAllocations { by_node, ..LiveAllocations::default() };
+            known.sections.allocations = Some(Arc::new(section));
+            known.allocations = live.shown;
+        }
+        Err(error) => problems.push(error),
+    }
+    match host {
+        Ok(host) => {
+            known.sections.hosts = Some(Arc::new(Hosts { by_node: [(id.to_owned(), host)].into() }));
+        }
+        Err(error) => problems.push(error),
+    }
+    let drains = drain.map(|drain| (id.to_owned(), drain)).into_iter().collect();
+    known.sections.drains = Some(Arc::new(Drains { by_node: drains }));
+    known.sections.nodes = Some(Arc::new(vec![node].into()));
+    Ok((known, problems))
+}
+
+/// The live allocations of one node as they come.
+struct Live {
+    id: String,
+    load: NodeLoad,
+    shown: Vec<NodeAllocation>,
+    max: usize,
+}
+
+/// Reads the live allocations of a node, of all namespaces that may be read. Servers before Nomad 1.3 send all
+/// allocations there are.
+async fn allocations(client: &Client, id: &str, max: usize) -> Result<Live, Error> {
+    let request = Request::new(Endpoint::Allocations, "/v1/allocations")
+        .query("namespace", "*")
+        .query("resources", "true")
+        .query("task_states", "false")
+        .query("filter", format!(r#"NodeID == "{id}" and {LIVE}"#));
+    let live = Live { id: id.to_owned(), load: NodeLoad::default(), shown: Vec::new(), max };
+    let ((live, _), _) = client.fetch(request, fold_rows(live, Live::add)).await?;
+    Ok(live)
+}
+
+impl Live {
+    fn add(&mut self, row: Allocation) {
+        if row.node_id.as_deref() != Some(self.id.as_str()) || !row.client_status.is_live() {
+            return;
+        }
+        add_load(&mut self.load, &row);
+        if self.shown.len() < self.max {
+            self.shown.push(NodeAllocation {
+                placed: row.created(),
+                status: row.client_status,
+                id: row.id.unwrap_or_default(),
+                namespace: row.namespace.unwrap_or_default(),
+                job_id: row.job_id.unwrap_or_default(),
+                task_group: row.task_group.unwrap_or_default(),
+            });
+        }
+    }
+}

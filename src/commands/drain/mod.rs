@@ -1,0 +1,301 @@
+//! Draining a client, and waiting until it may be terminated. The only command that changes anything.
+
+mod progress;
+mod state;
+mod watch;
+
+use std::future::pending;
+use std::io::{BufRead, IsTerminal};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::find::{self, FoundNode};
+use super::terminal::{Tone, print};
+use super::{Error, live};
+use crate::config::{Config, DrainArgs};
+use crate::human::{self, plain};
+use crate::nomad::Drainer;
+use crate::terms::NodeStatus;
+use progress::{Progress, Step};
+use state::{Seen, Stand};
+use watch::{Watch, passes, unstarted};
+
+/// Still draining: the time was up, or a signal came.
+const DRAINING: u8 = 3;
+/// The node is down, or Nomad does not know it any more.
+const GONE: u8 = 4;
+/// Somebody else ended the drain.
+const CANCELLED: u8 = 5;
+
+/// How often beginning a drain is tried while Nomad's servers are away, and the pause after the first time.
+const ATTEMPTS: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// What the command works with.
+struct Draining<'a> {
+    drainer: &'a Drainer,
+    node: &'a FoundNode,
+    args: &'a DrainArgs,
+    watch: Watch<'a>,
+    progress: Progress,
+}
+
+/// Drains, or shows what would have to finish, or undoes it.
+pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Error> {
+    if !args.yes && !args.dry_run && !std::io::stdin().is_terminal() {
+        return Err(Error::Unconfirmed);
+    }
+    let timeout = config.nomad.timeout;
+    let drainer = Drainer::new(config.nomad, Arc::new(|_| {}))?;
+    let node = find::node(drainer.client(), &args.choice).await?;
+    let watch = Watch::new(drainer.client(), &node, timeout);
+    let progress = Progress::new(&node.name, args.color.color);
+    let draining = Draining { drainer: &drainer, node: &node, args, watch, progress };
+    match (args.cancel, args.dry_run) {
+        (true, _) => draining.cancel().await,
+        (_, true) => draining.rehearse().await,
+        _ => draining.drain().await,
+    }
+}
+
+impl Draining<'_> {
+    async fn drain(mut self) -> Result<ExitCode, Error> {
+        // From before the first write on, a signal does not end the program: it is told what stays.
+        let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+        let until = self.args.timeout.map(|timeout| Instant::now() + timeout);
+        if let Some(code) = self.begin().await? {
+            return Ok(code);
+        }
+        if !self.args.wait {
+            return self.leave().await;
+        }
+        let time_is_up = async {
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => pending().await,
+            }
+        };
+        let name = format!("{} ({})", plain(&self.node.name), self.node.id);
+        let why = tokio::select! {
+            ended = self.wait() => return ended,
+            () = time_is_up => "the time is up".to_owned(),
+            _ = terminate.recv() => "SIGTERM came".to_owned(),
+            _ = interrupt.recv() => "interrupted".to_owned(),
+        };
+        let text = format!("{why}: the drain of {name} stays in force, and it must not be terminated yet");
+        self.progress.say(Tone::Warn, &text);
+        Ok(ExitCode::from(DRAINING))
+    }
+
+    /// Begins the drain, or joins the one that goes on. An exit code if there is nothing to wait for.
+    async fn begin(&mut self) -> Result<Option<ExitCode>, Error> {
+        let (mut pause, mut asked) = (FIRST_PAUSE, false);
+        for attempt in 1.. {
+            let error = match self.watch.look().await {
+                Ok(None) => return Ok(Some(self.gone("Nomad does not know it any more"))),
+                Ok(Some(seen)) => match self.begin_or_join(&seen, &mut asked).await {
+                    Err(Error::Nomad(error)) => error,
+                    done => return done,
+                },
+                Err(Error::Nomad(error)) => error,
+                Err(error) => return Err(error),
+            };
+            if !passes(&error) || attempt == ATTEMPTS {
+                return Err(Error::Nomad(error));
+            }
+            self.progress.say(Tone::Warn, &format!("{}; trying again", error.sentence()));
+            sleep(pause).await;
+            pause *= 2;
+        }
+        unreachable!("it tries a number of times");
+    }
+
+    async fn begin_or_join(&mut self, seen: &Seen, asked: &mut bool) -> Result<Option<ExitCode>, Error> {
+        let now = SystemTime::now();
+        let ignore_system = self.args.ignore_system;
+        match seen.stand(ignore_system) {
+            Stand::Down => return Ok(Some(self.gone("it is down"))),
+            Stand::Draining => {
+                let drain = seen.node.drain_strategy.as_ref();
+                let since = drain.and_then(|drain| drain.started_at.0);
+                let since = since.map_or_else(String::new, |at| format!(" since {}", human::ago(now, at)));
+                let deadline = match seen.deadline() {
+                    Some(deadline) => format!("its deadline stays: {}", human::until(now, deadline)),
+                    None => "it has no deadline".to_owned(),
+                };
+                let text = format!("{} is being drained{since}; {deadline}", plain(&self.node.name));
+                self.progress.say(Tone::Muted, &text);
+                return Ok(None);
+            }
+            Stand::Stopping => return Ok(None),
+            Stand::Drained => return Ok(Some(self.drained())),
+            Stand::Idle | Stand::Cancelled => {}
+        }
+        if !self.args.yes && !*asked && !self.confirm(&self.question(seen)).await? {
+            self.progress.say(Tone::Muted, "nothing was changed");
+            return Ok(Some(ExitCode::FAILURE));
+        }
+        *asked = true;
+        self.drainer.drain(&self.node.id, self.args.deadline.0, ignore_system).await?;
+        Ok(None)
+    }
+
+    fn question(&self, seen: &Seen) -> String {
+        let deadline = match self.args.deadline.0 {
+            Some(deadline) => format!("what still runs in {} is stopped", human::duration(deadline)),
+            None => "nothing is stopped before it has ended".to_owned(),
+        };
+        let count = seen.remaining(self.args.ignore_system).count();
+        let name = plain(&self.node.name);
+        format!("Drain {name} ({})? {} live there; {deadline}.", self.node.id, allocations(count))
+    }
+
+    /// Asks at the terminal. Nothing but yes is yes.
+    async fn confirm(&mut self, question: &str) -> Result<bool, Error> {
+        self.progress.say(Tone::Title, &format!("{question} [y/N]"));
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).map(|_| line)
+        });
+        let line = answer.await.map_err(std::io::Error::other).flatten().map_err(Error::Input)?;
+        Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Waits until the machine may be terminated, or never may be by this drain.
+    async fn wait(&mut self) -> Result<ExitCode, Error> {
+        let name = plain(&self.node.name).into_owned();
+        let mut ignore_system = self.args.ignore_system;
+        let mut was_forced = false;
+        loop {
+            let (progress, watch) = (&std::cell::RefCell::new(&mut self.progress), &mut self.watch);
+            let on_outage = |why: Option<String>| match why {
+                Some(why) => progress.borrow_mut().say(
+                    Tone::Warn,
+                    &format!("cannot look at {name}: {why}; the drain goes on, and so does the wait"),
+                ),
+                None => progress.borrow_mut().say(Tone::Muted, "Nomad answers again"),
+            };
+            let Some(seen) = watch.next(on_outage).await? else {
+                return Ok(self.gone("Nomad does not know it any more"));
+            };
+            ignore_system = seen.ignores_system(ignore_system);
+            let left = seen.remaining(ignore_system).count();
+            let stand = seen.stand(ignore_system);
+            let note = match stand {
+                Stand::Drained => return Ok(self.drained()),
+                Stand::Down => return Ok(self.gone("it is down, and what ran there is lost")),
+                Stand::Cancelled => return Ok(self.cancelled(left)),
+                Stand::Draining if seen.node.status == NodeStatus::Disconnected => Some("disconnected"),
+                Stand::Draining if unstarted(seen.remaining(ignore_system)) == left && left > 0 => {
+                    Some("not started")
+                }
+                Stand::Draining => None,
+                Stand::Stopping | Stand::Idle => {
+                    if !std::mem::replace(&mut was_forced, true) {
+                        let text =
+                            format!("the drain of {name} is over; {} have yet to stop", allocations(left));
+                        self.progress.say(Tone::Warn, &text);
+                    }
+                    Some("stopping")
+                }
+            };
+            let oldest = seen.remaining(ignore_system).next();
+            let oldest = oldest.and_then(|it| Some((it.job_id.clone()?, it.created()?)));
+            self.progress.show(Step { left, deadline: seen.deadline(), note, oldest }, SystemTime::now());
+        }
+    }
+
+    /// Says what goes on, and does not wait for it.
+    async fn leave(mut self) -> Result<ExitCode, Error> {
+        let name = plain(&self.node.name).into_owned();
+        let Some(seen) = self.watch.look().await? else {
+            return Ok(self.gone("Nomad does not know it any more"));
+        };
+        let ignore_system = seen.ignores_system(self.args.ignore_system);
+        if seen.stand(ignore_system) == Stand::Drained {
+            return Ok(self.drained());
+        }
+        let left = seen.remaining(ignore_system).count();
+        let deadline =
+            seen.deadline().map(|at| format!(", deadline {}", human::until(SystemTime::now(), at)));
+        let text = format!(
+            "{name} is being drained: {left} left{}; --wait waits for them",
+            deadline.unwrap_or_default()
+        );
+        self.progress.say(Tone::Good, &text);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Shows what would have to finish, on stdout.
+    async fn rehearse(mut self) -> Result<ExitCode, Error> {
+        let Some(seen) = self.watch.look().await? else {
+            return Ok(self.gone("Nomad does not know it any more"));
+        };
+        let ignore_system = seen.ignores_system(self.args.ignore_system);
+        let terminal = super::terminal::Terminal::of(&std::io::stdout(), self.args.color.color);
+        let count = seen.remaining(ignore_system).count();
+        let name = plain(&self.node.name).into_owned();
+        let stand = match seen.stand(ignore_system) {
+            Stand::Draining => "it is being drained",
+            Stand::Drained => "it is drained",
+            Stand::Stopping => "its drain is over",
+            Stand::Down => "it is down",
+            Stand::Idle | Stand::Cancelled => "nothing was changed",
+        };
+        let title = format!("{name}: {} would have to finish ({stand})", allocations(count));
+        let mut text = format!("{}\n", terminal.paint(Tone::Title, &title));
+        text.push_str(&live::rows(seen.remaining(ignore_system), &terminal, SystemTime::now()));
+        print(&text)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn cancel(mut self) -> Result<ExitCode, Error> {
+        let name = plain(&self.node.name).into_owned();
+        let Some(seen) = self.watch.look().await? else {
+            return Ok(self.gone("Nomad does not know it any more"));
+        };
+        if seen.takes_work() {
+            self.progress.say(Tone::Good, &format!("{name} takes work; there is nothing to undo"));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let question = format!("End the drain of {name} ({}) and let it take work again?", self.node.id);
+        if !self.args.yes && !self.confirm(&question).await? {
+            self.progress.say(Tone::Muted, "nothing was changed");
+            return Ok(ExitCode::FAILURE);
+        }
+        self.drainer.cancel(&self.node.id).await?;
+        self.progress.say(Tone::Good, &format!("{name} takes work again; what was told to stop stops"));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn drained(&mut self) -> ExitCode {
+        let text = format!("{} is drained: it may be terminated", plain(&self.node.name));
+        self.progress.say(Tone::Good, &text);
+        ExitCode::SUCCESS
+    }
+
+    fn gone(&mut self, why: &str) -> ExitCode {
+        self.progress.say(Tone::Bad, &format!("{} is gone: {why}", plain(&self.node.name)));
+        ExitCode::from(GONE)
+    }
+
+    fn cancelled(&mut self, left: usize) -> ExitCode {
+        let name = plain(&self.node.name);
+        let text =
+            format!("somebody cancelled the drain of {name}: {left} left, and it must not be terminated");
+        self.progress.say(Tone::Bad, &text);
+        ExitCode::from(CANCELLED)
+    }
+}
+
+fn allocations(count: usize) -> String {
+    match count {
+        1 => "1 allocation".to_owned(),
+        _ => format!("{count} allocations"),
+    }
+}

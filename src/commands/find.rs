@@ -1,0 +1,298 @@
+//! From what the user typed to the node or job that is meant, with what else might be meant where that is not plain.
+
+#![allow(dead_code, reason = "the commands that use the rest of it follow")]
+
+use strsim::normalized_damerau_levenshtein;
+
+use super::Error;
+use crate::config::NodeChoice;
+use crate::human::plain;
+use crate::nomad::api::{Agent, Job, Node, fold_rows};
+use crate::nomad::{Client, Endpoint, Request};
+use crate::terms::JobStatus;
+
+/// How many matches of an ambiguous name are listed.
+const MAX_MATCHES: usize = 10;
+/// How many names are offered instead of an unknown one.
+const MAX_OFFERS: usize = 3;
+/// How near a name must be to be offered: 1 is the same, 0 has nothing in common.
+const NEAR: f64 = 0.5;
+/// The namespace that stands for all.
+const ALL: &str = "*";
+
+/// A name that means nothing, or not one thing.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// Nothing is called that.
+    #[error("there is no {what} `{}`{}", plain(name), offer(nearest))]
+    Unknown {
+        /// What was looked for: `node`, or `job` and where.
+        what: String,
+        /// What was typed.
+        name: String,
+        /// The nearest names, the nearest first.
+        nearest: Vec<String>,
+    },
+    /// Several are called that.
+    #[error("`{}` may be any of {count} {what}: name one of\n{}", plain(name), list(matches, *count))]
+    Ambiguous {
+        /// What was looked for.
+        what: &'static str,
+        /// What was typed.
+        name: String,
+        /// How many there are.
+        count: usize,
+        /// The first of them, a line each.
+        matches: Vec<String>,
+    },
+    /// The job is elsewhere.
+    #[error(
+        "there is no job `{}` in namespace {asked}, but in {}: give --namespace {}",
+        plain(id), plain(&found.join(", ")), plain(&found[0])
+    )]
+    Elsewhere {
+        /// What was typed.
+        id: String,
+        /// Where it was looked for.
+        asked: String,
+        /// The namespaces that have it.
+        found: Vec<String>,
+    },
+    /// The agent that answers is a server only.
+    #[error(
+        "--self: the agent that answers is no client; give --nomad.address of the client's own agent, or a node"
+    )]
+    NoClient,
+}
+
+fn offer(nearest: &[String]) -> String {
+    let quoted: Vec<String> = nearest.iter().map(|name| format!("`{}`", plain(name))).collect();
+    if quoted.is_empty() { String::new() } else { format!("; did you mean {}?", quoted.join(", ")) }
+}
+
+fn list(matches: &[String], count: usize) -> String {
+    let mut lines: Vec<String> = matches.iter().map(|line| format!("  {}", plain(line))).collect();
+    if count > matches.len() {
+        lines.push(format!("  and {} more", count - matches.len()));
+    }
+    lines.join("\n")
+}
+
+/// Who is meant, of all that are listed: the one of exactly this ID or name, or else of an ID that begins so.
+#[derive(Debug)]
+struct Search<T> {
+    wanted: String,
+    exact: Matches<T>,
+    prefixed: Matches<T>,
+    nearest: Nearest,
+}
+
+#[derive(Debug)]
+struct Matches<T> {
+    found: Vec<T>,
+    count: usize,
+}
+
+/// The names that are most like the wanted one.
+#[derive(Debug, Default)]
+struct Nearest(Vec<(f64, String)>);
+
+impl Nearest {
+    fn add(&mut self, wanted: &str, name: &str) {
+        // Whoever types the beginning of a name is near it, however long it is.
+        let begins = !wanted.is_empty() && name.starts_with(wanted);
+        let likeness = if begins { 1.0 } else { normalized_damerau_levenshtein(wanted, name) };
+        let is_new = |(_, known): &(f64, String)| known != name;
+        if likeness >= NEAR && self.0.iter().all(is_new) {
+            self.0.push((likeness, name.to_owned()));
+            self.0.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
+            self.0.truncate(MAX_OFFERS);
+        }
+    }
+
+    fn names(self) -> Vec<String> {
+        self.0.into_iter().map(|(_, name)| name).collect()
+    }
+}
+
+impl<T> Matches<T> {
+    fn new() -> Self {
+        Self { found: Vec::new(), count: 0 }
+    }
+
+    fn add(&mut self, found: T) {
+        self.count += 1;
+        if self.found.len() < MAX_MATCHES {
+            self.found.push(found);
+        }
+    }
+}
+
+impl<T> Search<T> {
+    fn new(wanted: &str) -> Self {
+        Self {
+            wanted: wanted.to_owned(),
+            exact: Matches::new(),
+            prefixed: Matches::new(),
+            nearest: Nearest::default(),
+        }
+    }
+
+    /// Looks at one that is listed.
+    fn add(&mut self, id: &str, name: &str, found: impl FnOnce() -> T) {
+        if self.wanted == id || self.wanted == name {
+            self.exact.add(found());
+        } else if id.starts_with(&self.wanted) {
+            self.prefixed.add(found());
+        } else {
+            self.nearest.add(&self.wanted, name);
+        }
+    }
+
+    /// The one that is meant.
+    fn end(self, what: &'static str, line: impl Fn(&T) -> String) -> Result<T, FindError> {
+        let Self { wanted, exact, prefixed, nearest } = self;
+        let Matches { mut found, count } = if exact.count > 0 { exact } else { prefixed };
+        match count {
+            0 => Err(FindError::Unknown { what: what.to_owned(), name: wanted, nearest: nearest.names() }),
+            1 => Ok(found.remove(0)),
+            _ => {
+                let matches = found.iter().map(line).collect();
+                let what = if what == "node" { "nodes" } else { "jobs" };
+                Err(FindError::Ambiguous { what, name: wanted, count, matches })
+            }
+        }
+    }
+}
+
+/// A node that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FoundNode {
+    /// Its whole ID.
+    pub(super) id: String,
+    /// Its name.
+    pub(super) name: String,
+}
+
+/// Finds the node that is meant.
+pub(super) async fn node(client: &Client, choice: &NodeChoice) -> Result<FoundNode, Error> {
+    let wanted = match &choice.node {
+        Some(wanted) => wanted.clone(),
+        None => own_id(client).await?,
+    };
+    let request = Request::new(Endpoint::Nodes, "/v1/nodes");
+    let add = |search: &mut Search<FoundNode>, row: Node| {
+        let (id, name) = (row.id.unwrap_or_default(), row.name.unwrap_or_default());
+        search.add(&id, &name, || FoundNode { id: id.clone(), name: name.clone() });
+    };
+    let ((search, _), _) = client.fetch(request, fold_rows(Search::new(&wanted), add)).await?;
+    Ok(search.end("node", |node| format!("{} {}", node.id, node.name))?)
+}
+
+/// The ID of the client that answers.
+async fn own_id(client: &Client) -> Result<String, Error> {
+    let (agent, _) = client.object::<Agent>(Request::new(Endpoint::Agent, "/v1/agent/self")).await?;
+    Ok(agent.node_id().ok_or(FindError::NoClient)?.to_owned())
+}
+
+/// A job that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FoundJob {
+    /// Its namespace.
+    pub(super) namespace: String,
+    /// Its whole ID.
+    pub(super) id: String,
+    /// Its status.
+    pub(super) status: JobStatus,
+    /// Whether it is started by dispatch or by the clock, and so is no work of its own.
+    pub(super) is_template: bool,
+}
+
+/// Finds the job that is meant: of this ID, or the only one whose ID begins so, in these namespaces; `*` is all. A job
+/// that is elsewhere is an error that says where.
+pub(super) async fn job(client: &Client, namespaces: &[String], wanted: &str) -> Result<FoundJob, Error> {
+    let mut search = Search::new(wanted);
+    for namespace in namespaces {
+        search = search_jobs(client, namespace, Some(wanted), search).await?;
+    }
+    if search.exact.count + search.prefixed.count == 0 {
+        let asked = namespaces.join(", ");
+        if !namespaces.iter().any(|name| name == ALL) {
+            let everywhere = search_jobs(client, ALL, Some(wanted), Search::new(wanted)).await?;
+            if everywhere.exact.count > 0 {
+                let found = everywhere.exact.found.into_iter().map(|job| job.namespace).collect();
+                return Err(FindError::Elsewhere { id: wanted.to_owned(), asked, found }.into());
+            }
+        }
+        // Only now all jobs are read, for the names that are nearest.
+        for namespace in namespaces {
+            search = search_jobs(client, namespace, None, search).await?;
+        }
+    }
+    Ok(search.end("job", |job| format!("{} in namespace {}", job.id, job.namespace))?)
+}
+
+async fn search_jobs(
+    client: &Client,
+    namespace: &str,
+    prefix: Option<&str>,
+    search: Search<FoundJob>,
+) -> Result<Search<FoundJob>, Error> {
+    let mut request = Request::new(Endpoint::Jobs, "/v1/jobs").query("namespace", namespace);
+    if let Some(prefix) = prefix {
+        request = request.query("prefix", prefix);
+    }
+    let add = |search: &mut Search<FoundJob>, row: Job| {
+        let id = row.id.as_deref().unwrap_or_default();
+        search.add(id, id, || FoundJob {
+            namespace: row.namespace().to_owned(),
+            id: id.to_owned(),
+            status: row.status,
+            is_template: row.template().is_some(),
+        });
+    };
+    let ((search, _), _) = client.fetch(request, fold_rows(search, add)).await?;
+    Ok(search)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(wanted: &str, all: &[(&str, &str)]) -> Result<String, FindError> {
+        let mut search = Search::new(wanted);
+        all.iter().for_each(|(id, name)| search.add(id, name, || (*id).to_owned()));
+        search.end("node", String::clone)
+    }
+
+    #[test]
+    fn an_exact_name_outweighs_the_beginning_of_an_id() {
+        let all = [("abcd", "one"), ("abce", "two"), ("f00d", "ab"), ("f00e", "three")];
+        assert_eq!(end("abcd", &all).as_deref(), Ok("abcd"));
+        assert_eq!(end("ab", &all).as_deref(), Ok("f00d"));
+        assert_eq!(end("f00e", &all).as_deref(), Ok("f00e"));
+        let error = end("abc", &all).unwrap_err().to_string();
+        assert_eq!(error, "`abc` may be any of 2 nodes: name one of\n  abcd\n  abce");
+    }
+
+    #[test]
+    fn the_nearest_names_are_offered_and_nothing_far() {
+        let all = [("1", "client-a"), ("2", "client-b"), ("3", "cleint-c"), ("4", "client-d"), ("5", "zzz")];
+        let error = end("client-c", &all).unwrap_err().to_string();
+        assert_eq!(error, "there is no node `client-c`; did you mean `cleint-c`, `client-a`, `client-b`?");
+        let error = end("cl", &[("1", "client-with-a-long-name"), ("2", "web")]).unwrap_err().to_string();
+        assert_eq!(error, "there is no node `cl`; did you mean `client-with-a-long-name`?");
+        assert_eq!(end("qqqqqqqq", &all).unwrap_err().to_string(), "there is no node `qqqqqqqq`");
+        assert_eq!(end("\u{1b}[2J", &[]).unwrap_err().to_string(), r"there is no node `\u{1b}[2J`");
+    }
+
+    #[test]
+    fn of_many_matches_some_are_listed() {
+        let ids: Vec<String> = (0..30).map(|number| format!("a{number:02}")).collect();
+        let all: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), "same")).collect();
+        let error = end("same", &all).unwrap_err().to_string();
+        assert!(error.ends_with("  a09\n  and 20 more"), "{error}");
+        assert_eq!(error.lines().count(), 12);
+    }
+}

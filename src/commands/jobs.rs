@@ -1,0 +1,279 @@
+//! Jobs: what waits first.
+
+use std::collections::BinaryHeap;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::json::{Time, Word, print_json};
+use super::lines::{and_more, counted, line, problem_lines};
+use super::table::{Cell, Column, table};
+use super::terminal::{Terminal, Tone, print};
+use super::{Error, Problem, Session, problems};
+use crate::collect;
+use crate::config::{Config, JobsArgs};
+use crate::human;
+use crate::nomad::api::{self, fold_rows};
+use crate::nomad::{Client, Endpoint, Request};
+use crate::snapshot::Snapshot;
+use crate::terms::{BlockReason, ByTerm, JobStatus, JobType, Outcome, TemplateKind, Term};
+
+/// What tells why jobs wait.
+const SOURCES: [&str; 3] = ["servers", "namespaces", "evaluations"];
+
+/// Lists jobs. It is a success if everything that was asked for was answered.
+pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Error> {
+    let session = Session::new(config)?;
+    let mut jobs = Jobs::read(&session.client, &session.settings.namespaces, args, SystemTime::now()).await?;
+    if jobs.jobs.iter().any(|job| job.status.0 == JobStatus::Pending) {
+        let context = session.context(&SOURCES);
+        collect::refresh_all(&context).await;
+        jobs.explain(&context.store.snapshot((context.now)()));
+    }
+    if args.show.json {
+        print_json(&jobs)?;
+    } else {
+        print(&jobs.screen(&Terminal::of(&std::io::stdout(), args.show.color.color)))?;
+    }
+    Ok(if jobs.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What `jobs` shows.
+#[derive(Debug, Serialize)]
+pub struct Jobs {
+    as_of: Time,
+    counts: Counts,
+    jobs: Vec<Job>,
+    problems: Vec<Problem>,
+}
+
+/// How many jobs there are of those that are wanted, whether they are listed or not.
+#[derive(Debug, Serialize)]
+struct Counts {
+    pending: u64,
+    running: u64,
+    dead: u64,
+    other: u64,
+    templates: u64,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Job {
+    namespace: String,
+    id: String,
+    #[serde(rename = "type")]
+    job_type: Word<JobType>,
+    status: Word<JobStatus>,
+    /// What kind of template it is, if it is one and no work of its own.
+    template: Option<Word<TemplateKind>>,
+    priority: Option<i64>,
+    node_pool: Option<String>,
+    submitted: Option<Time>,
+    queued_instances: u64,
+    /// Why it waits, if it is pending.
+    reason: Option<Word<BlockReason>>,
+    /// How it ended, if it is dead.
+    outcome: Option<Word<Outcome>>,
+}
+
+impl Jobs {
+    /// Reads the jobs that are wanted in these namespaces, and keeps as many as are to be listed.
+    pub async fn read(
+        client: &Client,
+        namespaces: &[String],
+        args: &JobsArgs,
+        now: SystemTime,
+    ) -> Result<Self, Error> {
+        let mut fold = Fold {
+            status: args.status,
+            job_type: args.job_type,
+            limit: args.limit,
+            counts: ByTerm::default(),
+            templates: 0,
+            listed: BinaryHeap::new(),
+        };
+        for namespace in namespaces {
+            let mut request = Request::new(Endpoint::Jobs, "/v1/jobs").query("namespace", namespace);
+            if let Some(filter) = filter(args) {
+                request = request.query("filter", filter);
+            }
+            ((fold, _), _) = client.fetch(request, fold_rows(fold, Fold::add)).await?;
+        }
+        let counts = &fold.counts;
+        Ok(Self {
+            as_of: Time(now),
+            counts: Counts {
+                pending: counts[JobStatus::Pending],
+                running: counts[JobStatus::Running],
+                dead: counts[JobStatus::Dead],
+                other: counts[JobStatus::Other],
+                templates: fold.templates,
+            },
+            jobs: fold.listed.into_sorted_vec().into_iter().map(|listed| listed.job).collect(),
+            problems: Vec::new(),
+        })
+    }
+
+    /// Says of the pending jobs why they wait, as far as a snapshot tells.
+    pub fn explain(&mut self, snapshot: &Snapshot) {
+        if let Some(evaluations) = &snapshot.sections.evaluations {
+            for job in self.jobs.iter_mut().filter(|job| job.status.0 == JobStatus::Pending) {
+                job.reason = Some(Word(evaluations.reason(&job.namespace, &job.id)));
+            }
+        }
+        self.problems = problems(snapshot);
+    }
+
+    /// The screen.
+    pub fn screen(&self, terminal: &Terminal) -> String {
+        const COLUMNS: [Column; 7] = [
+            Column::text("JOB", 0),
+            Column::text("NAMESPACE", 2),
+            Column::text("TYPE", 3),
+            Column::text("STATUS", 0),
+            Column::number("AGE", 1),
+            Column::number("QUEUED", 4),
+            Column::text("WHY", 1),
+        ];
+        let counts = [
+            counted(Some(self.counts.pending), "pending", Tone::Warn),
+            counted(Some(self.counts.running), "running", Tone::Good),
+            counted(Some(self.counts.dead), "dead", Tone::Muted),
+            counted(Some(self.counts.templates), "templates", Tone::Muted),
+        ];
+        let rows: Vec<_> = self.jobs.iter().map(|job| job.row(self.as_of.0)).collect();
+        let all = self.counts.all();
+        let list = match all {
+            0 => format!("{}\n", terminal.paint(Tone::Muted, "no such job")),
+            _ => table(terminal, &COLUMNS, rows),
+        };
+        let more = and_more(terminal, self.jobs.len(), all, ": give a higher --limit");
+        format!(
+            "{list}{more}\n{}{}",
+            line(terminal, "Jobs", &counts),
+            problem_lines(terminal, &self.problems)
+        )
+    }
+}
+
+impl Counts {
+    fn all(&self) -> u64 {
+        self.pending + self.running + self.dead + self.other + self.templates
+    }
+}
+
+impl Job {
+    fn new(row: api::Job) -> Self {
+        let is_dead = row.status == JobStatus::Dead;
+        Self {
+            namespace: row.namespace().to_owned(),
+            job_type: Word(row.job_type),
+            status: Word(row.status),
+            template: row.template().map(Word),
+            priority: row.priority,
+            submitted: row.submitted().map(Time),
+            queued_instances: row.sum(|group| group.queued),
+            reason: None,
+            outcome: is_dead.then(|| Word(row.outcome())),
+            node_pool: row.node_pool.filter(|pool| !pool.is_empty()),
+            id: row.id.unwrap_or_default(),
+        }
+    }
+
+    fn row(&self, now: SystemTime) -> Vec<Cell> {
+        let status = match (self.template, self.status.0) {
+            (Some(_), JobStatus::Running) => "template".into(),
+            (_, JobStatus::Pending) => Cell::toned("pending", Tone::Warn),
+            (_, JobStatus::Running) => Cell::toned("running", Tone::Good),
+            (_, other) => other.as_str().into(),
+        };
+        let why = match (&self.template, &self.reason, &self.outcome) {
+            (Some(template), ..) => template.0.as_str().into(),
+            (_, Some(reason), _) => human::reason(reason.0).into(),
+            (_, _, Some(Word(outcome @ (Outcome::Failed | Outcome::Lost)))) => {
+                Cell::toned(outcome.as_str(), Tone::Bad)
+            }
+            (_, _, Some(outcome)) => outcome.0.as_str().into(),
+            (_, None, None) if self.status.0 == JobStatus::Pending => Cell::toned("?", Tone::Muted),
+            _ => "".into(),
+        };
+        let queued = Some(self.queued_instances).filter(|queued| *queued > 0);
+        vec![
+            self.id.as_str().into(),
+            self.namespace.as_str().into(),
+            self.job_type.0.as_str().into(),
+            status,
+            self.submitted.map(|submitted| human::ago(now, submitted.0)).into(),
+            queued.map_or_else(Cell::default, |queued| Some(queued).into()),
+            why,
+        ]
+    }
+
+    /// What waits first, the oldest of it first; then what runs and what is dead, the youngest first; templates last.
+    fn order(&self) -> (bool, usize, Duration, &str, &str) {
+        const LONG: Duration = Duration::MAX;
+        let submitted = self.submitted.and_then(|at| at.0.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let time = match self.status.0 {
+            JobStatus::Pending => submitted.unwrap_or(LONG),
+            _ => submitted.map_or(LONG, |submitted| LONG - submitted),
+        };
+        (self.template.is_some(), self.status.0.index(), time, &self.namespace, &self.id)
+    }
+}
+
+/// A job that is to be listed, in the order of the list.
+#[derive(Debug, PartialEq, Eq)]
+struct Listed {
+    job: Job,
+}
+
+impl Ord for Listed {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.job.order().cmp(&other.job.order())
+    }
+}
+
+impl PartialOrd for Listed {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Counts jobs as they come, and keeps the first in the order of the list.
+struct Fold {
+    status: Option<JobStatus>,
+    job_type: Option<JobType>,
+    limit: usize,
+    counts: ByTerm<JobStatus, u64>,
+    templates: u64,
+    /// The last of them on top.
+    listed: BinaryHeap<Listed>,
+}
+
+impl Fold {
+    fn add(&mut self, row: api::Job) {
+        // Servers before Nomad 1.3 send all jobs, whatever is asked for.
+        let is_wanted = self.status.is_none_or(|status| status == row.status && row.template().is_none())
+            && self.job_type.is_none_or(|job_type| job_type == row.job_type);
+        if !is_wanted {
+            return;
+        }
+        match row.template() {
+            Some(_) => self.templates += 1,
+            None => self.counts[row.status] += 1,
+        }
+        self.listed.push(Listed { job: Job::new(row) });
+        if self.listed.len() > self.limit {
+            self.listed.pop();
+        }
+    }
+}
+
+/// What is wanted, for the servers to pick.
+fn filter(args: &JobsArgs) -> Option<String> {
+    let status = args.status.map(|status| format!(r#"Status == "{}""#, status.as_str()));
+    let job_type = args.job_type.map(|job_type| format!(r#"Type == "{}""#, job_type.as_str()));
+    let parts: Vec<String> = status.into_iter().chain(job_type).collect();
+    (!parts.is_empty()).then(|| parts.join(" and "))
+}

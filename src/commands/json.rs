@@ -1,0 +1,69 @@
+//! JSON for scripts. The schemas are in docs/schemas.
+
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+
+use super::Error;
+use super::terminal::print;
+use crate::snapshot::{Level, Levels};
+use crate::terms::Term;
+
+/// A point in time, as RFC 3339 in UTC, to the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Time(pub(super) SystemTime);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_rfc3339_seconds(self.0))
+    }
+}
+
+/// A word of a closed vocabulary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word<T>(pub(super) T);
+
+impl<T: Term> Serialize for Word<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+/// How much of something is taken.
+#[derive(Debug, Serialize)]
+pub(super) struct LevelJson {
+    taken: f64,
+    whole: f64,
+}
+
+/// How full a node is, or all of them.
+#[derive(Debug, Serialize)]
+pub(super) struct LevelsJson {
+    allocated_cpu_hertz: Option<LevelJson>,
+    allocated_memory_bytes: Option<LevelJson>,
+    host_cpu_hertz: Option<LevelJson>,
+    host_memory_bytes: Option<LevelJson>,
+}
+
+impl From<Level> for LevelJson {
+    fn from(level: Level) -> Self {
+        Self { taken: level.taken, whole: level.whole }
+    }
+}
+
+impl From<&Levels> for LevelsJson {
+    fn from(levels: &Levels) -> Self {
+        Self {
+            allocated_cpu_hertz: levels.cpu.map(LevelJson::from),
+            allocated_memory_bytes: levels.memory.map(LevelJson::from),
+            host_cpu_hertz: levels.host_cpu.map(LevelJson::from),
+            host_memory_bytes: levels.host_memory.map(LevelJson::from),
+        }
+    }
+}
+
+/// Prints one value, one line.
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Error> {
+    let line = serde_json::to_string(value).expect("it is made of text and numbers");
+    print(&format!("{line}\n"))
+}

@@ -1,0 +1,338 @@
+//! One log: from the beginning or its last lines to the end, or on and on through lost connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use memchr::{memchr_iter, memmem, memrchr_iter};
+use tokio::sync::mpsc::Sender;
+use tokio::time::sleep;
+
+use super::error::LogsError;
+use super::pick;
+use crate::commands::Error;
+use crate::commands::find::FoundJob;
+use crate::human::plain;
+use crate::nomad::api::{Instance, Node};
+use crate::nomad::{self, Client, Endpoint, Frame, LogStream, Reason, Request};
+use crate::terms::{NodeStatus, Term};
+
+/// How much of what was shown is kept, to find it again when a connection was lost.
+const KEPT_BYTES: usize = 16 << 10;
+/// How far back from the end lines are looked for: first, and at most.
+const FIRST_BACK: u64 = 64 << 10;
+const LAST_BACK: u64 = 16 << 20;
+/// After how many signs of life without anything new it is looked whether more can come.
+const QUIET: u32 = 3;
+/// The pauses between attempts while the log does not come.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// What a log tells.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// What the task wrote.
+    Bytes(Vec<u8>),
+    /// What is to be known about it.
+    Note(String),
+}
+
+/// Which log, and how it is to be shown.
+pub(super) struct Log {
+    pub(super) client: Arc<Client>,
+    /// How long an answer may take to begin.
+    pub(super) timeout: Duration,
+    pub(super) job: FoundJob,
+    pub(super) of: Instance,
+    pub(super) task: String,
+    /// `stdout` or `stderr`.
+    pub(super) kind: &'static str,
+    pub(super) follow: bool,
+    /// How many lines from the end; all if `None`.
+    pub(super) tail: Option<usize>,
+    /// Which of several this is.
+    pub(super) number: usize,
+    /// Where it goes. Whoever hears no more of it has seen enough.
+    pub(super) out: Sender<(usize, Part)>,
+    /// The end of what was shown.
+    pub(super) shown: Vec<u8>,
+}
+
+/// Why a followed log stops for now.
+enum Stop {
+    /// Nothing more can come.
+    Ended,
+    /// Nobody listens.
+    Unheard,
+}
+
+impl Log {
+    /// Reads it to its end.
+    pub(super) async fn read(mut self) -> Result<(), Error> {
+        let result = self.try_read().await;
+        match result {
+            Err(error) => Err(self.explained(error).await),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn try_read(&mut self) -> Result<(), nomad::Error> {
+        if self.follow {
+            return self.keep_following().await;
+        }
+        let Some(lines) = self.tail else {
+            let client = self.client.clone();
+            let mut stream = client.log(self.request("start", 0)).await?;
+            while let Some(frame) = stream.next().await? {
+                if !self.pass(frame).await {
+                    break;
+                }
+            }
+            return Ok(());
+        };
+        let end = self.last_lines(lines).await?;
+        self.pass(Frame::Data(end)).await;
+        Ok(())
+    }
+
+    /// Follows it until it ends, whatever happens to the connection.
+    async fn keep_following(&mut self) -> Result<(), nomad::Error> {
+        let (mut pause, mut is_out) = (FIRST_PAUSE, false);
+        loop {
+            let shown = self.shown.len();
+            match self.follow_once().await {
+                Ok(Stop::Ended | Stop::Unheard) => return Ok(()),
+                Err(error) if may_pass(&error) => {
+                    if self.shown.len() != shown {
+                        (pause, is_out) = (FIRST_PAUSE, false);
+                    }
+                    if !std::mem::replace(&mut is_out, true) {
+                        let note = format!("{}; trying again", error.sentence());
+                        if !self.note(note).await {
+                            return Ok(());
+                        }
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+            sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn follow_once(&mut self) -> Result<Stop, nomad::Error> {
+        if let (true, Some(lines)) = (self.shown.is_empty(), self.tail) {
+            let end = self.last_lines(lines).await?;
+            if !self.pass(Frame::Data(end)).await {
+                return Ok(Stop::Unheard);
+            }
+        }
+        let client = self.client.clone();
+        let mut stream = match self.shown.is_empty() {
+            true => client.log(self.request("start", 0)).await?,
+            false => self.resume(&client).await?,
+        };
+        let (mut quiet, mut has_ended) = (0, false);
+        while let Some(frame) = stream.next().await? {
+            if frame != Frame::Alive {
+                quiet = 0;
+                if !self.pass(frame).await {
+                    return Ok(Stop::Unheard);
+                }
+                continue;
+            }
+            // One more sign of life behind the end, so that nothing is cut off.
+            if has_ended {
+                return Ok(Stop::Ended);
+            }
+            quiet += 1;
+            if quiet >= QUIET || self.out.is_closed() {
+                quiet = 0;
+                has_ended = self.has_ended().await;
+            }
+        }
+        // Nomad itself does not end a log that is followed: a server or client went away.
+        if self.has_ended().await { Ok(Stop::Ended) } else { Err(self.cut_off()) }
+    }
+
+    /// Finds what was shown last, near the end of the log, and goes on behind it.
+    async fn resume<'a>(&mut self, client: &'a Client) -> Result<LogStream<'a>, nomad::Error> {
+        let mut back = FIRST_BACK;
+        loop {
+            let mut stream = client.log(self.request("end", back)).await?;
+            let (mut got, mut was_quiet) = (Vec::new(), false);
+            loop {
+                match stream.next().await? {
+                    Some(Frame::Data(data)) => {
+                        got.extend_from_slice(&data);
+                        was_quiet = false;
+                        if let Some(at) = memmem::find(&got, &self.shown) {
+                            let rest = got.split_off(at + self.shown.len());
+                            self.pass(Frame::Data(rest)).await;
+                            return Ok(stream);
+                        }
+                        if got.len() as u64 > LAST_BACK {
+                            break;
+                        }
+                    }
+                    Some(Frame::Alive) if !was_quiet => was_quiet = true,
+                    _ => break,
+                }
+            }
+            if back >= LAST_BACK || (got.len() as u64) < back {
+                self.note("what was written meanwhile may be missing".to_owned()).await;
+                self.pass(Frame::Data(got)).await;
+                return Ok(stream);
+            }
+            back *= 4;
+        }
+    }
+
+    /// The last lines, read from as near the end as will do.
+    async fn last_lines(&self, lines: usize) -> Result<Vec<u8>, nomad::Error> {
+        let mut back = FIRST_BACK;
+        loop {
+            let mut stream = self.client.log(self.request("end", back)).await?;
+            let mut got = Vec::new();
+            while let Some(frame) = stream.next().await? {
+                if let Frame::Data(data) = frame {
+                    got.extend_from_slice(&data);
+                }
+                // Of one that is being written fast, what is asked for is enough.
+                if got.len() as u64 >= 2 * back {
+                    break;
+                }
+            }
+            let is_whole = (got.len() as u64) < back;
+            if is_whole || back >= LAST_BACK || memchr_iter(b'\n', &got).count() > lines {
+                let start = start_of_last(&got, lines);
+                return Ok(got.split_off(start));
+            }
+            back *= 4;
+        }
+    }
+
+    fn request(&self, origin: &str, offset: u64) -> Request {
+        let path = format!("/v1/client/fs/logs/{}", Request::escape(self.of.id()));
+        Request::new(Endpoint::Logs, path)
+            .query("namespace", &self.job.namespace)
+            .query("task", &self.task)
+            .query("type", self.kind)
+            .query("origin", origin)
+            .query("offset", offset.to_string())
+            // The last lines are read to their end first, and only then followed.
+            .query("follow", (self.follow && !(self.shown.is_empty() && self.tail.is_some())).to_string())
+            .passed_on_within(self.timeout)
+    }
+
+    /// Hands it on. Whether anybody listens.
+    async fn pass(&mut self, frame: Frame) -> bool {
+        let Frame::Data(data) = frame else { return !self.out.is_closed() };
+        if data.is_empty() {
+            return true;
+        }
+        self.shown.extend_from_slice(&data);
+        let excess = self.shown.len().saturating_sub(KEPT_BYTES);
+        self.shown.drain(..excess);
+        self.out.send((self.number, Part::Bytes(data))).await.is_ok()
+    }
+
+    async fn note(&self, note: String) -> bool {
+        self.out.send((self.number, Part::Note(note))).await.is_ok()
+    }
+
+    /// Whether its allocation has ended or is gone. What cannot be told has not ended.
+    async fn has_ended(&self) -> bool {
+        let Ok(all) = pick::newest_first(&self.client, &self.job).await else { return false };
+        all.iter().find(|it| it.id() == self.of.id()).is_none_or(|it| !it.client_status.is_live())
+    }
+
+    fn cut_off(&self) -> nomad::Error {
+        nomad::Error::BrokenOff {
+            address: "Nomad".to_owned(),
+            endpoint: Endpoint::Logs,
+            message: "the log ended while its allocation runs".to_owned(),
+        }
+    }
+
+    /// What an error of Nomad means for a log.
+    async fn explained(&self, error: nomad::Error) -> Error {
+        let message = error.message().unwrap_or_default();
+        let node = self.of.node_name.clone().unwrap_or_default();
+        let allocation = self.of.short_id().to_owned();
+        if error.reason() == Reason::Forbidden {
+            return error.into();
+        }
+        if message.contains("not started yet") {
+            return LogsError::NotStarted { task: self.task.clone(), allocation, node }.into();
+        }
+        if message.contains("Unknown node") {
+            return LogsError::NodeGone { node }.into();
+        }
+        if message.contains("nknown allocation") || message.contains("log entry") {
+            return LogsError::LogGone { allocation }.into();
+        }
+        let is_silent = message.contains("No path to node") || error.reason() == Reason::Timeout;
+        if is_silent && let Some(status) = self.node_status().await {
+            return LogsError::Unreachable { node, status: status.as_str().to_owned() }.into();
+        }
+        error.into()
+    }
+
+    /// What the servers say of the client that does not answer.
+    async fn node_status(&self) -> Option<NodeStatus> {
+        let path = format!("/v1/node/{}", Request::escape(self.of.node_id.as_deref()?));
+        let (node, _) = self.client.object::<Node>(Request::new(Endpoint::Node, path)).await.ok()?;
+        Some(node.status).filter(|status| *status != NodeStatus::Ready)
+    }
+
+    /// What it is the log of.
+    pub(super) fn title(&self) -> String {
+        let node = self.of.node_name.as_deref().unwrap_or("?");
+        let status = self.of.client_status.as_str();
+        format!(
+            "{}: {} of task {}, allocation {} on {}, {status}",
+            plain(&self.job.id),
+            self.kind,
+            plain(&self.task),
+            plain(self.of.short_id()),
+            plain(node),
+        )
+    }
+}
+
+/// Whether a log that is followed may go on later: servers are away, or its task has yet to start.
+fn may_pass(error: &nomad::Error) -> bool {
+    let unstarted = error.message().is_some_and(|message| message.contains("not started yet"));
+    let broken =
+        matches!(error, nomad::Error::BrokenOff { message, .. } if !message.contains("No path to node"));
+    unstarted || broken || error.is_transient() || matches!(error.reason(), Reason::Timeout)
+}
+
+/// Where the last lines begin. A line without its end is one too.
+fn start_of_last(text: &[u8], lines: usize) -> usize {
+    if lines == 0 {
+        return text.len();
+    }
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    memrchr_iter(b'\n', body).nth(lines - 1).map_or(0, |at| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_from_the_end() {
+        for (text, lines, expected) in [
+            ("a\nb\nc\n", 2, "b\nc\n"),
+            ("a\nb\nc", 2, "b\nc"),
+            ("a\nb\n\n", 2, "b\n\n"),
+            ("a\nb\n", 9, "a\nb\n"),
+            ("a\nb\n", 0, ""),
+            ("", 3, ""),
+            ("\n", 1, "\n"),
+        ] {
+            assert_eq!(&text[start_of_last(text.as_bytes(), lines)..], expected, "{text:?} {lines}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Clients, those that need attention first.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::json::{LevelsJson, Time, Word, print_json};
+use super::lines::{counted, line, problem_lines, state_tone};
+use super::table::{Cell, Column, table};
+use super::terminal::{Terminal, Tone, print};
+use super::{Error, Problem, Session, problems};
+use crate::collect;
+use crate::config::{Config, NodesArgs};
+use crate::snapshot::{Levels, Node, Snapshot};
+use crate::terms::{ByTerm, ClientStatus, NodeState, Term};
+
+/// What the list is made of.
+const SOURCES: [&str; 3] = ["nodes", "allocations", "host_stats"];
+
+/// Lists clients. It is a success if everything that was asked for was answered.
+pub(super) async fn run(config: Config, args: &NodesArgs) -> Result<ExitCode, Error> {
+    let context = Session::everywhere(config)?.context(&SOURCES);
+    collect::refresh_all(&context).await;
+    let snapshot = context.store.snapshot((context.now)());
+    let nodes = NodeList::new(&snapshot, args).ok_or_else(|| Error::Nothing(problems(&snapshot)))?;
+    if args.show.json {
+        print_json(&nodes)?;
+    } else {
+        print(&nodes.screen(&Terminal::of(&std::io::stdout(), args.show.color.color)))?;
+    }
+    Ok(if nodes.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What `nodes` shows.
+#[derive(Debug, Serialize)]
+pub struct NodeList {
+    as_of: Time,
+    nodes: Vec<NodeRow>,
+    problems: Vec<Problem>,
+}
+
+/// A client; absent where not known.
+#[derive(Debug, Serialize)]
+pub(super) struct NodeRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) state: Word<NodeState>,
+    pub(super) pool: String,
+    pub(super) class: String,
+    pub(super) datacenter: String,
+    pub(super) version: String,
+    /// Allocations.
+    running: Option<u64>,
+    pub(super) live: Option<u64>,
+    levels: LevelsJson,
+    #[serde(skip)]
+    pub(super) shown_levels: Levels,
+}
+
+impl NodeRow {
+    /// What a snapshot tells of a node.
+    pub(super) fn new(snapshot: &Snapshot, node: &Node) -> Self {
+        let sections = &snapshot.sections;
+        let (load, levels) = (sections.load(node), sections.levels(node));
+        Self {
+            id: node.id.clone(),
+            name: node.name.clone(),
+            state: Word(node.state),
+            pool: node.pool.clone(),
+            class: node.class.clone(),
+            datacenter: node.datacenter.clone(),
+            version: node.version.clone(),
+            running: load.as_ref().map(|load| load.by_status[ClientStatus::Running]),
+            live: load.as_ref().map(|load| load.count()),
+            levels: LevelsJson::from(&levels),
+            shown_levels: levels,
+        }
+    }
+}
+
+impl NodeList {
+    /// What a snapshot tells of the wanted nodes; nothing while nodes are not known.
+    pub fn new(snapshot: &Snapshot, args: &NodesArgs) -> Option<Self> {
+        let wanted = |node: &&Node| {
+            args.state.is_none_or(|state| state == node.state)
+                && args.pool.as_ref().is_none_or(|pool| *pool == node.pool)
+        };
+        let nodes = snapshot.sections.nodes.as_ref()?.iter().filter(wanted);
+        let mut nodes: Vec<NodeRow> = nodes.map(|node| NodeRow::new(snapshot, node)).collect();
+        nodes.sort_by_key(|node| node.state.0);
+        Some(Self { as_of: Time(snapshot.taken_at), nodes, problems: problems(snapshot) })
+    }
+
+    /// The screen.
+    pub fn screen(&self, terminal: &Terminal) -> String {
+        const COLUMNS: [Column; 9] = [
+            Column::text("CLIENT", 0),
+            Column::text("ID", 6),
+            Column::text("STATE", 0),
+            Column::text("POOL", 3),
+            Column::number("RUNNING", 1),
+            Column::text("CPU", 2),
+            Column::text("MEMORY", 2),
+            Column::text("HOST CPU", 4),
+            Column::text("HOST MEMORY", 5),
+        ];
+        let row = |node: &NodeRow| {
+            let levels = &node.shown_levels;
+            vec![
+                node.name.as_str().into(),
+                node.id.get(..8).unwrap_or(&node.id).into(),
+                Cell::toned(node.state.0.as_str(), state_tone(node.state.0)),
+                node.pool.as_str().into(),
+                node.running.into(),
+                Cell::level(levels.cpu),
+                Cell::level(levels.memory),
+                Cell::level(levels.host_cpu),
+                Cell::level(levels.host_memory),
+            ]
+        };
+        let mut by_state = ByTerm::<NodeState, u64>::default();
+        self.nodes.iter().for_each(|node| by_state[node.state.0] += 1);
+        let counts = by_state.iter().filter(|(_, count)| **count > 0);
+        let counts: Vec<Cell> =
+            counts.map(|(state, count)| counted(Some(*count), state.as_str(), state_tone(state))).collect();
+        let rows: Vec<_> = self.nodes.iter().map(row).collect();
+        let list = match rows.is_empty() {
+            true => format!("{}\n", terminal.paint(Tone::Muted, "no such client")),
+            false => table(terminal, &COLUMNS, rows) + "\n" + &line(terminal, "Clients", &counts),
+        };
+        list + &problem_lines(terminal, &self.problems)
+    }
+}

@@ -1,0 +1,229 @@
+//! The cluster on one screen, from the same collection as the metrics.
+
+mod screen;
+mod watch;
+
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::json::{LevelsJson, Time, Word, print_json};
+use super::table::Cell;
+use super::terminal::{Terminal, Tone, print};
+use super::{Error, Problem, Session, problems};
+use crate::collect;
+use crate::config::{Config, StatusArgs};
+use crate::human;
+use crate::snapshot::{self, Levels, Missing, Pool, Share, Snapshot, Totals};
+use crate::terms::{BlockReason, NodeState};
+
+/// What the screen is made of.
+const SOURCES: [&str; 10] = [
+    "servers",
+    "namespaces",
+    "jobs",
+    "nodes",
+    "allocations",
+    "evaluations",
+    "specifications",
+    "drains",
+    "host_stats",
+    "finished_jobs",
+];
+
+/// Shows the cluster. It is a success if everything that was asked for was answered.
+pub(super) async fn run(config: Config, args: &StatusArgs) -> Result<ExitCode, Error> {
+    let context = Session::everywhere(config)?.context(&SOURCES);
+    if args.watch {
+        return watch::run(context, args).await.map(|()| ExitCode::SUCCESS);
+    }
+    collect::refresh_all(&context).await;
+    let status = Status::new(&context.store.snapshot((context.now)()));
+    if status.sources_up == 0 {
+        return Err(Error::Nothing(status.problems));
+    }
+    if args.show.json {
+        print_json(&status)?;
+    } else {
+        print(&status.screen(&Terminal::of(&std::io::stdout(), args.show.color.color)))?;
+    }
+    Ok(if status.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What `status` shows; absent where not known.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    as_of: Time,
+    jobs: Jobs,
+    oldest_pending: Option<Vec<PendingJob>>,
+    clients: Option<Vec<ClientCount>>,
+    levels: LevelsJson,
+    pools: Option<Vec<PoolStatus>>,
+    drains: Option<Vec<Drain>>,
+    problems: Vec<Problem>,
+    #[serde(skip)]
+    shown_levels: Levels,
+    #[serde(skip)]
+    sources_up: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Jobs {
+    pending: Option<u64>,
+    running: Option<u64>,
+    dead: Option<u64>,
+    queued_instances: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct PendingJob {
+    namespace: String,
+    id: String,
+    submitted: Time,
+    reason: Option<Word<BlockReason>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClientCount {
+    state: Word<NodeState>,
+    count: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct PoolStatus {
+    name: String,
+    active_clients: u64,
+    other_clients: u64,
+    cpu_hertz: ShareJson,
+    memory_bytes: ShareJson,
+    queued_instances: u64,
+    unsized_instances: u64,
+    missing_clients: Option<u64>,
+    #[serde(skip)]
+    pool: Pool,
+}
+
+#[derive(Debug, Serialize)]
+struct ShareJson {
+    allocatable: f64,
+    allocated: f64,
+    /// Absent where it is not known what the queued instances ask for.
+    asked: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Drain {
+    id: String,
+    name: String,
+    drained: bool,
+    started: Option<Time>,
+    deadline: Option<Time>,
+    remaining_allocations: u64,
+}
+
+impl Status {
+    /// What a snapshot tells.
+    pub fn new(snapshot: &Snapshot) -> Self {
+        let sections = &snapshot.sections;
+        let totals = Totals::new(sections);
+        let levels = sections.capacity_levels();
+        Self {
+            as_of: Time(snapshot.taken_at),
+            jobs: Jobs {
+                pending: totals.pending_jobs,
+                running: totals.running_jobs,
+                dead: totals.dead_jobs,
+                queued_instances: totals.queued_instances,
+            },
+            oldest_pending: oldest_pending(snapshot),
+            clients: totals.nodes.map(|by_state| {
+                let shown =
+                    by_state.iter().filter(|(state, count)| *state == NodeState::Active || **count > 0);
+                let mut clients: Vec<_> =
+                    shown.map(|(state, count)| ClientCount { state: Word(state), count: *count }).collect();
+                clients.sort_by_key(|client| client.state.0 != NodeState::Active);
+                clients
+            }),
+            levels: LevelsJson::from(&levels),
+            pools: snapshot::pools(sections)
+                .map(|pools| pools.into_iter().map(|(name, pool)| PoolStatus::new(name, pool)).collect()),
+            drains: snapshot::drains(sections).map(|drains| drains.iter().map(Drain::from).collect()),
+            problems: problems(snapshot),
+            shown_levels: levels,
+            sources_up: snapshot.sources.iter().filter(|source| source.up == Some(true)).count(),
+        }
+    }
+
+    fn as_of(&self) -> SystemTime {
+        self.as_of.0
+    }
+}
+
+fn oldest_pending(snapshot: &Snapshot) -> Option<Vec<PendingJob>> {
+    let sections = &snapshot.sections;
+    let reason = |namespace: &str, id: &str| Some(Word(sections.evaluations.as_ref()?.reason(namespace, id)));
+    let jobs = sections.jobs.as_ref()?.oldest_pending.iter().map(|job| PendingJob {
+        reason: reason(&job.namespace, &job.id),
+        namespace: job.namespace.clone(),
+        id: job.id.clone(),
+        submitted: Time(job.submitted),
+    });
+    Some(jobs.collect())
+}
+
+impl PoolStatus {
+    fn new(name: String, pool: Pool) -> Self {
+        let share = |share: &Share| ShareJson {
+            allocatable: share.allocatable,
+            allocated: share.allocated,
+            asked: pool.is_asked_known().then_some(share.asked),
+        };
+        Self {
+            name,
+            active_clients: pool.active_nodes,
+            other_clients: pool.other_nodes,
+            cpu_hertz: share(&pool.cpu),
+            memory_bytes: share(&pool.memory),
+            queued_instances: pool.queued,
+            unsized_instances: pool.unsized_instances,
+            missing_clients: match pool.missing() {
+                Missing::AtLeast(missing) => Some(missing),
+                Missing::All | Missing::Unknown => None,
+            },
+            pool,
+        }
+    }
+}
+
+impl From<&snapshot::DrainState<'_>> for Drain {
+    fn from(drain: &snapshot::DrainState<'_>) -> Self {
+        Self {
+            id: drain.node.id.clone(),
+            name: drain.node.name.clone(),
+            drained: drain.drained,
+            started: drain.started.map(Time),
+            deadline: drain.deadline.map(Time),
+            remaining_allocations: drain.remaining,
+        }
+    }
+}
+
+impl Drain {
+    /// How it stands, in a few words each.
+    pub(super) fn cells(&self, now: SystemTime) -> Vec<Cell> {
+        let since = self.started.map(|started| format!("since {}", human::ago(now, started.0)));
+        let deadline = self.deadline.map(|deadline| format!("deadline {}", human::until(now, deadline.0)));
+        let remaining = format!("{} remaining", self.remaining_allocations);
+        let facts = since.into_iter().chain(deadline).chain([remaining]).map(|fact| fact.as_str().into());
+        facts.chain([self.verdict()]).collect()
+    }
+
+    /// Whether the client may go.
+    fn verdict(&self) -> Cell {
+        match self.drained {
+            true => Cell::toned("safe to terminate", Tone::Good),
+            false => Cell::toned("wait", Tone::Warn),
+        }
+    }
+}

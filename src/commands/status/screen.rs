@@ -1,0 +1,161 @@
+//! How the cluster looks on one screen.
+
+use super::{ClientCount, Drain, PendingJob, PoolStatus, Status};
+use crate::commands::lines::{and_more, counted, heading, level, line, problem_lines, state_tone};
+use crate::commands::table::{Cell, Column, table};
+use crate::commands::terminal::{Terminal, Tone};
+use crate::human;
+use crate::snapshot::{Level, Missing, Share};
+use crate::terms::Term;
+
+/// How many of the oldest pending jobs fit on the screen.
+const MAX_PENDING: usize = 5;
+/// How many pools and drains.
+const MAX_ROWS: usize = 20;
+
+impl Status {
+    /// The screen.
+    pub fn screen(&self, terminal: &Terminal) -> String {
+        let parts = [
+            self.summary(terminal),
+            problem_lines(terminal, &self.problems),
+            self.pending(terminal),
+            self.pools(terminal),
+            self.drains(terminal),
+        ];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join("\n")
+    }
+
+    fn summary(&self, terminal: &Terminal) -> String {
+        let jobs = &self.jobs;
+        let levels = &self.shown_levels;
+        let with_host = |promised: Option<Level>, host: Option<Level>, unit| {
+            let host = host.map(|host| format!("{} used by hosts", human::percent(host.ratio())));
+            [level(terminal, promised, unit, "allocated")]
+                .into_iter()
+                .chain(host.map(|host| host.as_str().into()))
+        };
+        [
+            heading(terminal, &format!("Nomad as of {}", human::clock(self.as_of()))),
+            line(
+                terminal,
+                "Jobs",
+                &[
+                    counted(jobs.pending, "pending", Tone::Warn),
+                    counted(jobs.running, "running", Tone::Good),
+                    counted(jobs.dead, "dead", Tone::Muted),
+                    counted(jobs.queued_instances, "queued", Tone::Warn),
+                ],
+            ),
+            line(terminal, "Clients", &self.clients()),
+            line(terminal, "CPU", &with_host(levels.cpu, levels.host_cpu, human::hertz).collect::<Vec<_>>()),
+            line(
+                terminal,
+                "Memory",
+                &with_host(levels.memory, levels.host_memory, human::bytes).collect::<Vec<_>>(),
+            ),
+        ]
+        .concat()
+    }
+
+    fn clients(&self) -> Vec<Cell> {
+        let Some(clients) = &self.clients else { return vec![Cell::toned("?", Tone::Muted)] };
+        let count = |client: &ClientCount| {
+            counted(Some(client.count), client.state.0.as_str(), state_tone(client.state.0))
+        };
+        clients.iter().map(count).collect()
+    }
+
+    fn pending(&self, terminal: &Terminal) -> String {
+        let Some(pending) = self.oldest_pending.as_ref().filter(|pending| !pending.is_empty()) else {
+            return String::new();
+        };
+        let columns = [
+            Column::text("OLDEST PENDING", 0),
+            Column::text("NAMESPACE", 1),
+            Column::number("WAITS FOR", 0),
+            Column::text("WHY", 0),
+        ];
+        let row = |job: &PendingJob| {
+            let reason = job.reason.map_or("?", |reason| human::reason(reason.0));
+            let waits = human::ago(self.as_of(), job.submitted.0);
+            vec![job.id.as_str().into(), job.namespace.as_str().into(), waits.as_str().into(), reason.into()]
+        };
+        let shown = pending.iter().take(MAX_PENDING).map(row).collect();
+        let all = self.jobs.pending.unwrap_or_default();
+        table(terminal, &columns, shown) + &and_more(terminal, pending.len().min(MAX_PENDING), all, "")
+    }
+
+    fn pools(&self, terminal: &Terminal) -> String {
+        let Some(pools) = self.pools.as_ref().filter(|pools| !pools.is_empty()) else { return String::new() };
+        let columns = [
+            Column::text("POOL", 0),
+            Column::number("ACTIVE", 1),
+            Column::number("QUEUED", 0),
+            Column::number("CPU ASKED/FREE", 2),
+            Column::number("MEM ASKED/FREE", 2),
+            Column::number("CLIENTS MISSING", 0),
+        ];
+        let shown = pools.iter().take(MAX_ROWS).map(pool_row).collect();
+        let count = pools.len();
+        table(terminal, &columns, shown) + &and_more(terminal, count.min(MAX_ROWS), count as u64, "")
+    }
+
+    fn drains(&self, terminal: &Terminal) -> String {
+        let Some(drains) = self.drains.as_ref().filter(|drains| !drains.is_empty()) else {
+            return String::new();
+        };
+        let columns = [
+            Column::text("DRAIN", 0),
+            Column::number("SINCE", 2),
+            Column::number("DEADLINE", 1),
+            Column::number("REMAINING", 0),
+            Column::text("", 0),
+        ];
+        let row = |drain: &Drain| {
+            let since = drain.started.map(|started| human::ago(self.as_of(), started.0)).unwrap_or_default();
+            let deadline = drain.deadline.map(|deadline| human::until(self.as_of(), deadline.0));
+            let remaining = Some(drain.remaining_allocations).into();
+            let deadline = deadline.unwrap_or_default();
+            vec![
+                drain.name.as_str().into(),
+                since.as_str().into(),
+                deadline.as_str().into(),
+                remaining,
+                drain.verdict(),
+            ]
+        };
+        let shown = drains.iter().take(MAX_ROWS).map(row).collect();
+        let count = drains.len();
+        table(terminal, &columns, shown) + &and_more(terminal, count.min(MAX_ROWS), count as u64, "")
+    }
+}
+
+fn pool_row(status: &PoolStatus) -> Vec<Cell> {
+    let pool = &status.pool;
+    let active = match pool.other_nodes {
+        0 => pool.active_nodes.to_string(),
+        others => format!("{} of {}", pool.active_nodes, pool.active_nodes + others),
+    };
+    let asked = |share: &Share, unit: fn(f64) -> String| match (pool.is_asked_known(), pool.unsized_instances)
+    {
+        (false, _) => format!("?/{}", unit(share.free())),
+        (true, 0) => format!("{}/{}", unit(share.asked), unit(share.free())),
+        (true, _) => format!("{}+/{}", unit(share.asked), unit(share.free())),
+    };
+    let missing = match pool.missing() {
+        Missing::AtLeast(0) => "0".into(),
+        Missing::AtLeast(missing) => Cell::toned(&format!("at least {missing}"), Tone::Warn),
+        Missing::All => Cell::toned("no active client", Tone::Bad),
+        Missing::Unknown => Cell::toned("?", Tone::Muted),
+    };
+    vec![
+        if status.name.is_empty() { "(none)".into() } else { status.name.as_str().into() },
+        active.as_str().into(),
+        Some(pool.queued).into(),
+        asked(&pool.cpu, human::hertz).as_str().into(),
+        asked(&pool.memory, human::bytes).as_str().into(),
+        missing,
+    ]
+}

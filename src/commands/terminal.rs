@@ -1,0 +1,102 @@
+//! Where output goes: how wide it may be, whether it may have colour, and a reader that went away.
+
+use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+
+use anstyle::{AnsiColor, Style};
+use clap::ColorChoice;
+
+use super::Error;
+
+/// What may be shown where output goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    /// Columns; `None` where output is no terminal and COLUMNS is not set: then lines are as long as they are.
+    pub(super) width: Option<usize>,
+    /// Lines; `None` where output is no terminal.
+    pub(super) height: Option<usize>,
+    colored: bool,
+}
+
+/// What a text says beside its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// A heading.
+    Title,
+    /// All is well.
+    Good,
+    /// Look at this.
+    Warn,
+    /// Something is broken.
+    Bad,
+    /// Of less interest.
+    Muted,
+}
+
+impl Tone {
+    /// How it looks.
+    pub(super) fn style(self) -> Style {
+        match self {
+            Self::Title => Style::new().bold(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Warn => AnsiColor::Yellow.on_default(),
+            Self::Bad => AnsiColor::Red.on_default(),
+            Self::Muted => Style::new().dimmed(),
+        }
+    }
+}
+
+impl Terminal {
+    /// What this stream allows, as the user wishes it.
+    pub(super) fn of(stream: &(impl AsFd + IsTerminal), color: ColorChoice) -> Self {
+        let of_env = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let of_stream = terminal_size::terminal_size_of(stream);
+        let width = of_stream.map(|(width, _)| width.0.into());
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            height: of_stream.map(|(_, height)| height.0.into()),
+            width: of_env.or(width).filter(|width: &usize| *width > 0),
+            colored: match color {
+                ColorChoice::Always => true,
+                ColorChoice::Never => false,
+                ColorChoice::Auto => stream.is_terminal() && !no_color,
+            },
+        }
+    }
+
+    /// A terminal of this width.
+    pub fn new(width: Option<usize>, colored: bool) -> Self {
+        Self { width, height: None, colored }
+    }
+
+    /// The text in its tone, where there may be colour.
+    pub(super) fn paint(&self, tone: Tone, text: &str) -> String {
+        let style = self.style(tone);
+        format!("{style}{text}{style:#}")
+    }
+
+    /// How a tone looks here.
+    pub(super) fn style(&self, tone: Tone) -> Style {
+        if self.colored { tone.style() } else { Style::new() }
+    }
+}
+
+/// Writes to stdout at once.
+pub(super) fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Error::Output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_is_for_those_who_want_it() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let paint = |color| Terminal::of(&file, color).paint(Tone::Bad, "down");
+        assert_eq!(paint(ColorChoice::Auto), "down");
+        assert_eq!(paint(ColorChoice::Never), "down");
+        assert_eq!(paint(ColorChoice::Always), "\u{1b}[31mdown\u{1b}[0m");
+    }
+}

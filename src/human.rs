@@ -1,0 +1,109 @@
+//! Times, amounts and words for people: on the status page and at the terminal.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use crate::terms::BlockReason;
+
+/// A time of day, in UTC.
+pub fn clock(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string().replace('T', " ").replace('Z', " UTC")
+}
+
+/// How long ago, in its two largest units; a time that is not over yet was just now.
+pub fn ago(now: SystemTime, then: SystemTime) -> String {
+    duration(now.duration_since(then).unwrap_or_default())
+}
+
+/// How long until then, or how long it is overdue.
+pub fn until(now: SystemTime, then: SystemTime) -> String {
+    match then.duration_since(now) {
+        Ok(left) => format!("in {}", duration(left)),
+        Err(passed) => format!("overdue by {}", duration(passed.duration())),
+    }
+}
+
+/// How long, in its two largest units.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// CPU in gigahertz.
+pub fn hertz(hertz: f64) -> String {
+    format!("{:.1} GHz", hertz / 1e9)
+}
+
+/// Memory in gibibytes.
+pub fn bytes(bytes: f64) -> String {
+    const GIB: f64 = 1_073_741_824.0;
+    format!("{:.1} GiB", bytes / GIB)
+}
+
+/// A share from 0 to 1 in percent.
+pub fn percent(ratio: f64) -> String {
+    format!("{:.0} %", 100.0 * ratio)
+}
+
+/// Why a job waits.
+pub fn reason(reason: BlockReason) -> &'static str {
+    match reason {
+        BlockReason::Quota => "a quota is used up",
+        BlockReason::NoNodes => "no node takes work",
+        BlockReason::Device => "no free device",
+        BlockReason::Cores => "no free cores",
+        BlockReason::Memory => "not enough memory",
+        BlockReason::Cpu => "not enough CPU",
+        BlockReason::Disk => "not enough disk",
+        BlockReason::Network => "no free port or network",
+        BlockReason::Constraint => "no node meets its constraints",
+        BlockReason::Other => "not told",
+    }
+}
+
+/// Text from elsewhere as it may stand on a terminal: what would steer it, or turn the direction of writing, is
+/// escaped.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| if steers(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
+}
+
+fn steers(c: char) -> bool {
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_two_units() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(200_000);
+        let before = |seconds| now - Duration::from_secs(seconds);
+        for (seconds, text) in
+            [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3_725, "1 h 2 min"), (90_000, "1 d 1 h")]
+        {
+            assert_eq!(ago(now, before(seconds)), text);
+        }
+        assert_eq!(ago(now, now + Duration::from_secs(5)), "0 s");
+        assert_eq!(until(now, now + Duration::from_secs(90)), "in 1 min 30 s");
+        assert_eq!(until(now, before(90)), "overdue by 1 min 30 s");
+        assert_eq!(clock(SystemTime::UNIX_EPOCH), "1970-01-01 00:00:00 UTC");
+    }
+
+    #[test]
+    fn nothing_from_elsewhere_steers_a_terminal() {
+        assert!(matches!(plain("builds/größe ✓"), Cow::Borrowed("builds/größe ✓")));
+        assert_eq!(plain("a\u{1b}[2Jb\r\nc\td"), r"a\u{1b}[2Jb\r\nc\td");
+        assert_eq!(plain("\u{9b}1m\u{202e}cba\u{7f}"), r"\u{9b}1m\u{202e}cba\u{7f}");
+    }
+}

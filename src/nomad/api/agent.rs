@@ -1,0 +1,38 @@
+//! The answer of `GET /v1/agent/self`: which client the answering agent is.
+
+use serde::Deserialize;
+
+use super::Map;
+
+/// An agent. Its keys are lower-case, unlike those of all else.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Agent {
+    stats: Option<Map<Map<String>>>,
+}
+
+impl Agent {
+    /// The ID of the node that this agent is; `None` for one that is a server only.
+    pub fn node_id(&self) -> Option<&str> {
+        let client = self.stats.as_ref()?.get("client")?.as_ref()?;
+        client.get("node_id")?.as_deref().filter(|id| !id.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_client_has_a_node() {
+        let id = |json: &str| {
+            let agent: Agent = serde_json::from_str(json).unwrap();
+            agent.node_id().map(str::to_owned)
+        };
+        let client =
+            r#"{"config":{},"stats":{"client":{"node_id":"c1","known_servers":"s"},"runtime":null}}"#;
+        assert_eq!(id(client).as_deref(), Some("c1"));
+        assert_eq!(id(r#"{"stats":{"nomad":{"server":"true"}}}"#), None);
+        assert_eq!(id(r#"{"stats":null}"#), None);
+    }
+}

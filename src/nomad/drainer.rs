@@ -1,0 +1,77 @@
+//! The one client that can write: it drains nodes, and undoes it.
+
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
+
+use super::client::{Client, OnRequest, Settings};
+use super::endpoint::Endpoint;
+use super::error::{ClientError, Error};
+use super::request::Request;
+
+/// A client that drains nodes. Only the drain command makes one; whoever serves or only looks has a [`Client`].
+pub struct Drainer {
+    client: Client,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Change {
+    drain_spec: Option<DrainSpec>,
+    mark_eligible: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DrainSpec {
+    /// Nanoseconds; 0 is none.
+    deadline: u64,
+    ignore_system_jobs: bool,
+}
+
+impl Drainer {
+    /// A drainer from its settings. Nothing is asked yet. What it reads comes from the leader: whether a machine may be
+    /// terminated is not to be told from old data.
+    pub fn new(settings: Settings, on_request: OnRequest) -> Result<Self, ClientError> {
+        let client = Client::new(Settings { allow_stale: false, ..settings }, on_request)?;
+        Ok(Self { client })
+    }
+
+    /// Its reading half.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Begins a drain. Of a drain that goes on it would change the terms, and its deadline would count anew: ask first.
+    /// It is sent once: whether a lost answer was a lost request, only the node tells.
+    pub async fn drain(
+        &self,
+        node: &str,
+        deadline: Option<Duration>,
+        ignore_system_jobs: bool,
+    ) -> Result<(), Error> {
+        let deadline = deadline.map_or(0, |it| u64::try_from(it.as_nanos()).unwrap_or(u64::MAX));
+        let spec = DrainSpec { deadline, ignore_system_jobs };
+        self.put(node, &Change { drain_spec: Some(spec), mark_eligible: false }).await
+    }
+
+    /// Ends a drain early, or takes back one that is complete: the node takes work again.
+    pub async fn cancel(&self, node: &str) -> Result<(), Error> {
+        self.put(node, &Change { drain_spec: None, mark_eligible: true }).await
+    }
+
+    async fn put(&self, node: &str, change: &Change) -> Result<(), Error> {
+        let request = Request::new(Endpoint::Drain, format!("/v1/node/{}/drain", Request::escape(node)));
+        let body = serde_json::to_vec(change).expect("plain values are JSON");
+        let server = self.client.server();
+        let builder = server.current().put(self.client.url(server, &request));
+        let builder = builder.header(CONTENT_TYPE, "application/json").body(body);
+        let sent = self.client.send_as_us(server, &request, builder);
+        let limit = self.client.limit(&request);
+        match tokio::time::timeout(limit, sent).await {
+            Ok(answer) => answer.map(drop),
+            Err(_) => Err(Error::Timeout { address: server.address.to_string(), limit }),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The numbers that a glance is for.
+
+use super::Sections;
+use crate::terms::{ByTerm, JobStatus, NodeState};
+
+/// Sums over the whole cluster; absent where not known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Jobs of which nothing is placed yet. None of these numbers counts templates.
+    pub pending_jobs: Option<u64>,
+    /// Jobs that run.
+    pub running_jobs: Option<u64>,
+    /// Jobs that are done and that Nomad still retains.
+    pub dead_jobs: Option<u64>,
+    /// Instances that should run and are not placed.
+    pub queued_instances: Option<u64>,
+    /// Nodes by state.
+    pub nodes: Option<ByTerm<NodeState, u64>>,
+}
+
+impl Totals {
+    /// Sums what the sections count.
+    pub fn new(sections: &Sections) -> Self {
+        let namespaces = || Some(sections.jobs.as_ref()?.by_namespace.values());
+        let of_status = |status: JobStatus| {
+            let by_type = namespaces()?.flat_map(|namespace| namespace.jobs.iter());
+            Some(by_type.map(|(_, by_status)| by_status[status]).sum())
+        };
+        Self {
+            pending_jobs: of_status(JobStatus::Pending),
+            running_jobs: of_status(JobStatus::Running),
+            dead_jobs: sections.finished_jobs.as_ref().map(|finished| {
+                let by_type = finished.by_namespace.values().flat_map(|namespace| namespace.outcomes.iter());
+                by_type.flat_map(|(_, by_outcome)| by_outcome.iter()).map(|(_, count)| count).sum()
+            }),
+            queued_instances: namespaces().map(|namespaces| {
+                let pools = namespaces.flat_map(|namespace| namespace.queued.values());
+                pools.flat_map(|by_type| by_type.iter()).map(|(_, count)| count).sum()
+            }),
+            nodes: sections.nodes.as_ref().map(|nodes| {
+                let mut by_state = ByTerm::default();
+                nodes.iter().for_each(|node| by_state[node.state] += 1);
+                by_state
+            }),
+        }
+    }
+
+    /// Nodes of one state.
+    pub fn nodes(&self, state: NodeState) -> Option<u64> {
+        Some(self.nodes.as_ref()?[state])
+    }
+}

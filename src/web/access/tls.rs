@@ -1,0 +1,227 @@
+//! From `tls_server_config` to what rustls serves with.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion, version};
+use secrecy::ExposeSecret;
+
+use super::clients::{self, ClientAuth};
+use super::file::Tls;
+
+/// Protocols in the order in which they are preferred.
+const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
+
+/// Whether a client that was greeted chose HTTP/2.
+pub(in crate::web) fn speaks_http2(protocol: Option<&[u8]>) -> bool {
+    protocol == Some(HTTP2)
+}
+
+impl Tls {
+    /// The files that it names, as found from the folder of the file that names them.
+    pub(super) fn files(&self, folder: &Path) -> Vec<PathBuf> {
+        let named = [&self.cert_file, &self.key_file, &self.client_ca_file];
+        named.into_iter().filter_map(|file| Some(folder.join(given(file)?))).collect()
+    }
+
+    /// Whether anything is asked for. An empty section switches nothing on.
+    fn is_empty(&self) -> bool {
+        let Self { cert, client_ca, cert_file, key_file, client_ca_file, client_auth_type, .. } = self;
+        let texts = [cert, client_ca, client_auth_type, &self.min_version, &self.max_version];
+        let lists = [&self.cipher_suites, &self.curve_preferences];
+        texts.iter().all(|text| text.as_deref().is_none_or(str::is_empty))
+            && [cert_file, key_file, client_ca_file].into_iter().all(|file| given(file).is_none())
+            && lists.iter().all(|list| list.as_deref().is_none_or(<[String]>::is_empty))
+            && self.key.is_none()
+            && self.client_allowed_sans.is_none()
+            && self.prefer_server_cipher_suites.is_none()
+    }
+
+    /// What rustls serves with, and how clients show who they are; `None` if nothing is asked for.
+    pub(super) fn server_config(
+        &self,
+        folder: &Path,
+        http2: bool,
+    ) -> Result<Option<(Arc<ServerConfig>, ClientAuth)>, String> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        if self.client_allowed_sans.as_ref().is_some_and(Vec::is_empty) {
+            return Err(field(
+                "client_allowed_sans",
+                "it is empty, so nobody could come in; give names or leave it out",
+            ));
+        }
+        let provider = Arc::new(CryptoProvider {
+            cipher_suites: self.suites()?,
+            kx_groups: self.groups()?,
+            ..ring::default_provider()
+        });
+        let (chain, key) = self.identity(folder)?;
+        let auth = ClientAuth::new(self.client_auth_type.as_deref().unwrap_or_default())?;
+        let authorities = read("client_ca", self.client_ca.as_deref(), &self.client_ca_file, folder)?;
+        let allowed = self.client_allowed_sans.clone().unwrap_or_default();
+        let verifier = clients::verifier(auth, authorities, allowed, &provider)?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&self.versions()?)
+            .map_err(|error| {
+                field("cipher_suites", &format!("they leave nothing for these versions: {error}"))
+            })?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)
+            .map_err(|error| {
+                field("cert", &format!("certificate and key cannot be used together: {error}"))
+            })?;
+        config.ignore_client_order = self.prefer_server_cipher_suites.unwrap_or(true);
+        config.alpn_protocols = match http2 {
+            true => vec![HTTP2.to_vec(), HTTP1.to_vec()],
+            false => vec![HTTP1.to_vec()],
+        };
+        Ok(Some((Arc::new(config), auth)))
+    }
+
+    fn identity(
+        &self,
+        folder: &Path,
+    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+        let missing = |name: &str| field(name, &format!("it is missing; give {name} or {name}_file"));
+        let cert =
+            read("cert", self.cert.as_deref(), &self.cert_file, folder)?.ok_or_else(|| missing("cert"))?;
+        let key = self.key.as_ref().map(|key| key.expose_secret());
+        let key = read("key", key, &self.key_file, folder)?.ok_or_else(|| missing("key"))?;
+        let chain = certificates(&cert)?;
+        // What is wrong with a key is not said in its own words.
+        let parsed = PrivateKeyDer::from_pem_slice(&key.pem)
+            .map_err(|_| format!("{}: it holds no private key in PEM that is not encrypted", key.origin))?;
+        Ok((chain, parsed))
+    }
+
+    fn versions(&self) -> Result<Vec<&'static SupportedProtocolVersion>, String> {
+        let number =
+            |name: &str, typed: &Option<String>, default: u8| match typed.as_deref().unwrap_or_default() {
+                "" => Ok(default),
+                "TLS12" => Ok(2),
+                "TLS13" => Ok(3),
+                old @ ("TLS10" | "TLS11") => {
+                    Err(field(name, &format!("{old} is broken and not supported; give TLS12 or TLS13")))
+                }
+                other => Err(field(
+                    name,
+                    &format!("`{}` is no version; give TLS12 or TLS13", other.escape_debug()),
+                )),
+            };
+        let (least, most) =
+            (number("min_version", &self.min_version, 2)?, number("max_version", &self.max_version, 3)?);
+        let both = [(3, &version::TLS13), (2, &version::TLS12)];
+        let versions: Vec<_> =
+            both.into_iter().filter(|(number, _)| (least..=most).contains(number)).collect();
+        match versions.is_empty() {
+            true => Err(field("min_version", "it is above max_version")),
+            false => Ok(versions.into_iter().map(|(_, version)| version).collect()),
+        }
+    }
+
+    /// The suites of TLS 1.2 that are named, in their order. Those of TLS 1.3 stay, unless some of them are named.
+    fn suites(&self) -> Result<Vec<SupportedCipherSuite>, String> {
+        let names = self.cipher_suites.as_deref().unwrap_or_default();
+        let all = ring::ALL_CIPHER_SUITES;
+        let named = choose("cipher_suites", names, all, suite_name)?;
+        let is_new = |suite: &SupportedCipherSuite| suite.tls13().is_some();
+        let stay = |suite: &SupportedCipherSuite| match is_new(suite) {
+            true => !named.iter().any(is_new),
+            false => named.is_empty(),
+        };
+        let others = all.iter().copied().filter(stay);
+        Ok(others.chain(named.iter().copied()).collect())
+    }
+
+    fn groups(&self) -> Result<Vec<&'static dyn SupportedKxGroup>, String> {
+        let names = self.curve_preferences.as_deref().unwrap_or_default();
+        let all = ring::ALL_KX_GROUPS;
+        match choose("curve_preferences", names, all, group_name)? {
+            none if none.is_empty() => Ok(all.to_vec()),
+            some => Ok(some),
+        }
+    }
+}
+
+/// The name that Go, and so the file, has for a suite.
+fn suite_name(suite: &SupportedCipherSuite) -> String {
+    format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")
+}
+
+/// The name that Go, and so the file, has for a group.
+fn group_name(group: &&'static dyn SupportedKxGroup) -> String {
+    format!("{:?}", group.name()).replace("secp256r1", "CurveP256").replace("secp384r1", "CurveP384")
+}
+
+/// Those of `all` that are named, in the order of the names. The error names every one that is not there.
+fn choose<T: Copy>(
+    list: &str,
+    names: &[String],
+    all: &[T],
+    name: fn(&T) -> String,
+) -> Result<Vec<T>, String> {
+    let find =
+        |wanted: &String| all.iter().find(|one| name(one) == *wanted).copied().ok_or_else(|| wanted.clone());
+    let (found, unknown): (Vec<_>, Vec<_>) = names.iter().map(find).partition(Result::is_ok);
+    if unknown.is_empty() {
+        return Ok(found.into_iter().flatten().collect());
+    }
+    let unknown = unknown.into_iter().filter_map(Result::err);
+    let unknown: Vec<String> = unknown.map(|name| name.escape_debug().to_string()).collect();
+    let known: Vec<String> = all.iter().map(name).collect();
+    let problem = format!("not supported: {}; there are {}", unknown.join(", "), known.join(", "));
+    Err(field(list, &problem))
+}
+
+/// PEM, and the words for where it comes from.
+pub(super) struct Material {
+    pub(super) origin: String,
+    pub(super) pem: Vec<u8>,
+}
+
+fn read(
+    name: &str,
+    inline: Option<&str>,
+    file: &Option<PathBuf>,
+    folder: &Path,
+) -> Result<Option<Material>, String> {
+    match (inline.filter(|text| !text.is_empty()), given(file)) {
+        (None, None) => Ok(None),
+        (Some(text), None) => Ok(Some(Material { origin: section(name), pem: text.into() })),
+        (None, Some(file)) => {
+            let (path, name) = (folder.join(file), format!("{name}_file"));
+            let pem = super::read(&path).map_err(|problem| field(&name, &problem))?;
+            Ok(Some(Material { origin: format!("{}: {}", section(&name), path.display()), pem }))
+        }
+        (Some(_), Some(_)) => Err(field(name, &format!("{name} and {name}_file are both given; give one"))),
+    }
+}
+
+/// The certificates of a chain; at least one.
+pub(super) fn certificates(material: &Material) -> Result<Vec<CertificateDer<'static>>, String> {
+    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&material.pem).collect();
+    match parsed {
+        Ok(chain) if chain.is_empty() => Err(format!("{}: it holds no certificate in PEM", material.origin)),
+        Ok(chain) => Ok(chain),
+        Err(error) => Err(format!("{}: it holds a broken certificate: {error}", material.origin)),
+    }
+}
+
+/// A path that is written; an empty one is none.
+fn given(file: &Option<PathBuf>) -> Option<&PathBuf> {
+    file.as_ref().filter(|path| !path.as_os_str().is_empty())
+}
+
+fn section(name: &str) -> String {
+    format!("tls_server_config.{name}")
+}
+
+pub(super) fn field(name: &str, problem: &str) -> String {
+    format!("{}: {problem}", section(name))
+}

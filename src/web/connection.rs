@@ -1,0 +1,114 @@
+//! One connection, from its handshake to its end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::Watcher;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::access::speaks_http2;
+use super::answer::Answer;
+use super::gate::{Gate, Taken};
+use super::pulse::Pulse;
+
+/// What every connection needs.
+pub(super) struct Shared {
+    pub(super) gate: Gate,
+    /// Bytes of a request's head at most.
+    pub(super) max_header_bytes: u32,
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Serves a connection until it ends, is overdue, or has been answered after the exporter was told to stop.
+pub(super) async fn serve(
+    stream: TcpStream,
+    shared: &Arc<Shared>,
+    pulse: &Arc<Pulse>,
+    watcher: Watcher,
+    stopped: watch::Receiver<()>,
+) {
+    tokio::select! {
+        outcome = converse(stream, shared, pulse, watcher, stopped) => {
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "a connection ended badly");
+            }
+        }
+        reason = pulse.overdue() => tracing::debug!(reason, "a connection was ended"),
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    shared: &Arc<Shared>,
+    pulse: &Arc<Pulse>,
+    watcher: Watcher,
+    mut stopped: watch::Receiver<()>,
+) -> Outcome {
+    let tls = shared.gate.access().await.and_then(|access| access.tls.clone());
+    let Some(config) = tls else {
+        return speak_http1(stream, shared, pulse, watcher).await;
+    };
+    let stream = tokio::select! {
+        accepted = TlsAcceptor::from(config).accept(stream) => accepted?,
+        // Nobody waits for an answer yet.
+        _ = stopped.changed() => return Ok(()),
+    };
+    match speaks_http2(stream.get_ref().1.alpn_protocol()) {
+        true => speak_http2(stream, shared, pulse, watcher).await,
+        false => speak_http1(stream, shared, pulse, watcher).await,
+    }
+}
+
+async fn speak_http1(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    shared: &Arc<Shared>,
+    pulse: &Arc<Pulse>,
+    watcher: Watcher,
+) -> Outcome {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // The pulse has the deadlines, for either protocol.
+        .header_read_timeout(None)
+        .max_header_size(shared.max_header_bytes as usize)
+        .serve_connection(TokioIo::new(stream), service(shared, pulse));
+    Ok(watcher.watch(connection).await?)
+}
+
+async fn speak_http2(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    shared: &Arc<Shared>,
+    pulse: &Arc<Pulse>,
+    watcher: Watcher,
+) -> Outcome {
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_header_list_size(shared.max_header_bytes)
+        .serve_connection(TokioIo::new(stream), service(shared, pulse));
+    Ok(watcher.watch(connection).await?)
+}
+
+/// What answers the requests of a connection.
+fn service(
+    shared: &Arc<Shared>,
+    pulse: &Arc<Pulse>,
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<Answer<Taken>>,
+    Error = Infallible,
+    Future: Send + 'static,
+> + use<> {
+    let (shared, pulse) = (shared.clone(), pulse.clone());
+    service_fn(move |request| {
+        let (shared, pulse) = (shared.clone(), pulse.clone());
+        async move { Ok(shared.gate.answer(&request, &pulse).await) }
+    })
+}

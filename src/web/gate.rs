@@ -1,0 +1,132 @@
+//! What stands before the routes: who may ask, and how many at once.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::access::{Access, AccessFile, Refusal};
+use super::answer::Answer;
+use super::pulse::{Pulse, UnderWay};
+use super::routes::Routes;
+
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"nomad-exporter\", charset=\"UTF-8\"");
+
+/// The way to the routes.
+pub(super) struct Gate {
+    routes: Routes,
+    access: Option<Arc<AccessFile>>,
+    requests: Arc<Semaphore>,
+}
+
+/// What ends when an answer has been taken: the request, and its place among those at once.
+pub(super) type Taken = (UnderWay, Option<OwnedSemaphorePermit>);
+
+impl Gate {
+    pub(super) fn new(routes: Routes, access: Option<Arc<AccessFile>>, max_requests: usize) -> Self {
+        Self { routes, access, requests: Arc::new(Semaphore::new(max_requests)) }
+    }
+
+    /// Who may come in now; everybody if nothing is said.
+    pub(super) async fn access(&self) -> Option<Arc<Access>> {
+        match &self.access {
+            Some(file) => Some(file.current().await),
+            None => None,
+        }
+    }
+
+    /// Answers a request of a connection.
+    pub(super) async fn answer<B>(
+        &self,
+        request: &Request<B>,
+        pulse: &Arc<Pulse>,
+    ) -> Response<Answer<Taken>> {
+        let under_way = pulse.request();
+        let access = self.access().await;
+        let admitted = match &access {
+            Some(access) => access.admit(request.headers()).await,
+            None => Ok(()),
+        };
+        let (mut response, place) = match admitted {
+            Ok(()) => self.within_limit(request).await,
+            Err(refusal) => (refuse(refusal), None),
+        };
+        for (name, value) in access.iter().flat_map(|access| &access.headers) {
+            response.headers_mut().insert(name, value.clone());
+        }
+        response.map(|body| Answer::new(body, (under_way, place)))
+    }
+
+    /// Probes are always answered: a supervisor that gets no answer would end a busy exporter.
+    async fn within_limit<B>(
+        &self,
+        request: &Request<B>,
+    ) -> (Response<Full<Bytes>>, Option<OwnedSemaphorePermit>) {
+        if request.uri().path().starts_with("/-/") {
+            return (self.routes.answer(request).await, None);
+        }
+        match self.requests.clone().try_acquire_owned() {
+            Ok(place) => (self.routes.answer(request).await, Some(place)),
+            Err(_) => (busy("too many requests at once (--web.max-requests)\n"), None),
+        }
+    }
+}
+
+fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
+    match refusal {
+        Refusal::TooMany => text(StatusCode::TOO_MANY_REQUESTS, "too many requests (rate_limit)\n"),
+        Refusal::Busy => busy("too many passwords wait to be checked\n"),
+        Refusal::Unknown => {
+            let mut response = text(StatusCode::UNAUTHORIZED, "name and password are needed\n");
+            response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+            response
+        }
+    }
+}
+
+fn busy(why: &'static str) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, why);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use allocation_counter::measure;
+    use http::header::{ACCEPT, ACCEPT_ENCODING};
+
+    use super::*;
+    use crate::web::{Content, Deadlines};
+
+    /// What is counted and limited costs a scrape nothing: its answer is as src/web/routes.rs makes it.
+    #[test]
+    fn the_way_to_the_routes_allocates_nothing() {
+        let request = Request::get("/metrics")
+            .header(ACCEPT, "application/openmetrics-text;version=1.0.0")
+            .header(ACCEPT_ENCODING, "gzip")
+            .body(())
+            .unwrap();
+        let content = Content::of_namespaces((0..10).map(|number| format!("namespace-{number}")));
+        let gate = Gate::new(Routes::new(content, "/metrics"), None, 1);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let long = Duration::from_secs(60);
+        let pulse = Arc::new(Pulse::new(Deadlines { head: long, idle: long, response: long }));
+        // The first renders.
+        drop(runtime.block_on(gate.answer(&request, &pulse)));
+        let routes = measure(|| drop(runtime.block_on(gate.routes.answer(&request))));
+        let gated = measure(|| drop(runtime.block_on(gate.answer(&request, &pulse))));
+        assert_eq!(gated.count_total, routes.count_total);
+    }
+}

@@ -1,0 +1,165 @@
+//! The deadlines of one connection, whatever it speaks: for its first request, for each answer, and for the silence
+//! between them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// How long what may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// From the connection's begin to its first complete request head, a TLS handshake included.
+    pub head: Duration,
+    /// From an answer to the next complete request head.
+    pub idle: Duration,
+    /// From a request's head until its answer has been taken.
+    pub response: Duration,
+}
+
+/// What a connection is doing, and since when.
+pub(super) struct Pulse {
+    deadlines: Deadlines,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    /// Whether there was a request.
+    is_greeted: bool,
+    /// When nothing was under way last.
+    silent_since: Instant,
+    /// Requests whose answer has not been taken: a number for each, and when it came. The oldest is first.
+    under_way: VecDeque<(u64, Instant)>,
+    next: u64,
+    is_evicted: bool,
+}
+
+/// A request that is being answered. It ends when this is dropped.
+pub(super) struct UnderWay {
+    pulse: Arc<Pulse>,
+    number: u64,
+}
+
+impl Pulse {
+    pub(super) fn new(deadlines: Deadlines) -> Self {
+        let state = State {
+            is_greeted: false,
+            silent_since: Instant::now(),
+            under_way: VecDeque::new(),
+            next: 0,
+            is_evicted: false,
+        };
+        Self { deadlines, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// A request came.
+    pub(super) fn request(self: &Arc<Self>) -> UnderWay {
+        let number = self.with(|state| {
+            state.is_greeted = true;
+            state.under_way.push_back((state.next, Instant::now()));
+            state.next += 1;
+            state.next - 1
+        });
+        self.changed.notify_one();
+        UnderWay { pulse: self.clone(), number }
+    }
+
+    /// Since when nothing is under way; `None` while something is, or if it has been told to end.
+    pub(super) fn silent_since(&self) -> Option<Instant> {
+        self.with(|state| (state.under_way.is_empty() && !state.is_evicted).then_some(state.silent_since))
+    }
+
+    /// Tells the connection to end, to make room for another.
+    pub(super) fn evict(&self) {
+        self.with(|state| state.is_evicted = true);
+        self.changed.notify_one();
+    }
+
+    /// Completes when a deadline has passed; says which.
+    pub(super) async fn overdue(&self) -> &'static str {
+        loop {
+            let (due, reason) = self.due();
+            if due <= Instant::now() {
+                return reason;
+            }
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+
+    fn due(&self) -> (Instant, &'static str) {
+        let Deadlines { head, idle, response } = self.deadlines;
+        self.with(|state| match state.under_way.front() {
+            _ if state.is_evicted => (state.silent_since, "it made room for another"),
+            Some((_, since)) => (*since + response, "its answer was not taken in time"),
+            None if state.is_greeted => (state.silent_since + idle, "it was idle"),
+            None => (state.silent_since + head, "it brought no request in time"),
+        })
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.pulse.with(|state| {
+            state.under_way.retain(|(number, _)| *number != self.number);
+            state.silent_since = Instant::now();
+        });
+        self.pulse.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn pulse() -> Arc<Pulse> {
+        Arc::new(Pulse::new(Deadlines { head: 10 * SECOND, idle: 90 * SECOND, response: 30 * SECOND }))
+    }
+
+    /// How many seconds later it is overdue, and why.
+    async fn overdue(pulse: &Pulse) -> (u64, &'static str) {
+        let begin = Instant::now();
+        let reason = pulse.overdue().await;
+        (begin.elapsed().as_secs(), reason)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_state_has_its_deadline() {
+        let pulse = pulse();
+        assert_eq!(overdue(&pulse).await, (10, "it brought no request in time"));
+        let first = pulse.request();
+        assert_eq!(overdue(&pulse).await, (30, "its answer was not taken in time"));
+        let second = pulse.request();
+        drop(first);
+        assert_eq!(overdue(&pulse).await, (30, "its answer was not taken in time"));
+        assert_eq!(pulse.silent_since(), None);
+        drop(second);
+        assert_eq!(overdue(&pulse).await, (90, "it was idle"));
+        assert!(pulse.silent_since().is_some());
+        pulse.evict();
+        assert_eq!(overdue(&pulse).await, (0, "it made room for another"));
+    }
+
+    /// A deadline that is set later and ends sooner is kept.
+    #[tokio::test(start_paused = true)]
+    async fn a_request_after_a_silence_is_noticed() {
+        let pulse = pulse();
+        drop(pulse.request());
+        let waiting = pulse.clone();
+        let overdue = tokio::spawn(async move { overdue(&waiting).await });
+        tokio::time::sleep(5 * SECOND).await;
+        let _request = pulse.request();
+        assert_eq!(overdue.await.unwrap(), (35, "its answer was not taken in time"));
+    }
+}

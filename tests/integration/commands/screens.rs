@@ -1,0 +1,142 @@
+//! How the screens look, and what the JSON says, of each recorded cluster.
+//!
+//! `UPDATE_GOLDENS=1 cargo test commands::screens` writes them anew; read the difference before committing it.
+
+use std::process::{Command, Stdio};
+
+use nomad_exporter::commands::Terminal;
+use serde_json::json;
+
+use super::{STEERS, show, simulated};
+use crate::goldens::difference;
+use crate::support::{path, read, recordings, tools};
+
+/// Each command, as its golden is called and as it is typed.
+const COMMANDS: [(&str, &[&str]); 6] = [
+    ("status", &["status"]),
+    ("jobs", &["jobs"]),
+    ("jobs-pending", &["jobs", "--status", "pending", "--type", "batch", "--limit", "2"]),
+    ("nodes", &["nodes"]),
+    ("nodes-down", &["nodes", "--state", "down", "--pool", "builders"]),
+    ("node", &["node", "client-a"]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn screens_look_as_they_did() {
+    let mut different = Vec::new();
+    for recording in ["2.0.5-drain", "1.1.18-drain"] {
+        let simulator = recordings::replay(recording).await;
+        for (name, line) in COMMANDS {
+            let shown = show(&simulator.url(), line).await;
+            let mut text = String::new();
+            for (title, width, colored) in [
+                ("80 columns", 80, false),
+                ("80 columns, in colour", 80, true),
+                ("140 columns", 140, false),
+                ("140 columns, in colour", 140, true),
+                ("40 columns", 40, false),
+            ] {
+                let screen = (shown.screen)(&Terminal::new(Some(width), colored)).replace('\u{1b}', "␛");
+                text.push_str(&format!("== {title}\n{screen}\n"));
+            }
+            text.push_str(&format!("== JSON\n{:#}\n", shown.json));
+            different.extend(difference(&format!("commands/{name}-{recording}.txt"), &text));
+        }
+    }
+    assert!(different.is_empty(), "these differ:\n{}", different.join("\n"));
+}
+
+/// The page shows what the command shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_shows_the_screen() {
+    let simulator = recordings::replay("2.0.5-drain").await;
+    let screen = show(&simulator.url(), &["status"]).await.plain(Some(80));
+    assert!(
+        read("docs/commands.md").contains(&screen),
+        "docs/commands.md shows another screen than\n{screen}"
+    );
+}
+
+/// No line is longer than the terminal is wide, as soon as it is 40 columns wide.
+#[tokio::test(flavor = "multi_thread")]
+async fn screens_fit_the_terminal() {
+    let (_cluster, world) = simulated(false).await;
+    let recording = recordings::replay("2.0.5-drain").await;
+    for url in [world.url(), recording.url()] {
+        let client = if url == world.url() { "client-1" } else { "client-a" };
+        for line in [&["status"][..], &["jobs"], &["nodes"], &["node", client]] {
+            let shown = show(&url, line).await;
+            for width in [40, 60, 80, 100, 140, 200] {
+                for row in shown.plain(Some(width)).lines() {
+                    assert!(row.chars().count() <= width, "{line:?} at {width} columns: {row}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_from_nomad_do_not_steer_the_terminal() {
+    let (_cluster, simulator) = simulated(true).await;
+    let client = format!("client-1{STEERS}");
+    for line in [&["status"][..], &["jobs"], &["nodes"], &["node", &client]] {
+        let shown = show(&simulator.url(), line).await.plain(None);
+        assert!(shown.contains(r"\u{1b}[2J\u{1b}]0;title\u{7}\r\n\u{202e}"), "{line:?}: {shown}");
+        let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!shown.contains(steers), "{line:?}: {shown:?}");
+    }
+}
+
+/// The schema is checked by a program of another make. Here, unlike elsewhere, there may be nothing that it does not
+/// tell of.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_json_follows_its_schema() {
+    let Some(python) = tools::find_optional("jsonschema-python", "validating JSON with jsonschema") else {
+        return;
+    };
+    const SCRIPT: &str = "\
+import json, sys
+from jsonschema import Draft202012Validator as Validator
+schema = json.load(open(sys.argv[1]))
+def close(part):
+    if isinstance(part, dict):
+        if 'properties' in part and part.get('type') == 'object': part['additionalProperties'] = False
+        for value in part.values(): close(value)
+close(schema)
+Validator.check_schema(schema)
+for name, value in json.load(sys.stdin):
+    validator = Validator({**schema, '$ref': '#/$defs/' + name}, format_checker=Validator.FORMAT_CHECKER)
+    for error in validator.iter_errors(value): print(name, error.json_path, error.message)
+";
+    let (_cluster, world) = simulated(true).await;
+    let client = format!("client-1{STEERS}");
+    let mut clusters = vec![(world, client.as_str())];
+    for recording in recordings::readable() {
+        clusters.push((recordings::replay(recording).await, "client-a"));
+    }
+    let mut values = Vec::new();
+    for (simulator, client) in &clusters {
+        for line in [&["status"][..], &["jobs"], &["nodes"], &["node", client]] {
+            values.push((line[0], show(&simulator.url(), line).await.json));
+        }
+    }
+    let known = values.len();
+    // The judge is awake.
+    values.push(("level", json!({"taken": 1})));
+    values.push(("level", json!({"taken": 1, "whole": 2, "more": 3})));
+
+    let schema = path("docs/commands.schema.json");
+    let mut judge = Command::new(python)
+        .args(["-c", SCRIPT, schema.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    serde_json::to_writer(judge.stdin.take().unwrap(), &values).unwrap();
+    let output = judge.wait_with_output().unwrap();
+    assert!(output.status.success() && known > 30);
+    let errors = String::from_utf8(output.stdout).unwrap();
+    let expected = "level $ 'whole' is a required property\n\
+                    level $ Additional properties are not allowed ('more' was unexpected)\n";
+    assert_eq!(errors, expected);
+}

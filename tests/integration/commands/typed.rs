@@ -1,0 +1,253 @@
+//! The commands as they are typed: exit codes, complaints, and where their output goes.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nomad_simulator::{Fault, Simulator};
+
+use super::simulated;
+use crate::support::process::{Running, exporter, run, wait_until};
+use crate::support::recordings;
+
+const SOON: Duration = Duration::from_secs(20);
+/// The commands that only read, each with what it needs.
+const READING: [&[&str]; 4] = [&["status"], &["jobs"], &["nodes"], &["node", "client-1"]];
+
+/// What became of a command line: exit code, stdout, stderr.
+async fn typed(simulator: &Simulator, line: &[&str]) -> (Option<i32>, String, String) {
+    let command = exporter(&[line, &["--nomad.address", &simulator.url()]].concat());
+    tokio::task::spawn_blocking(|| run(command)).await.unwrap()
+}
+
+#[test]
+fn the_help_of_each_is_one_screen() {
+    for name in ["status", "jobs", "nodes", "node", "check", "metrics"] {
+        let mut command = exporter(&[name, "--help"]);
+        command.env("COLUMNS", "80");
+        let (code, help, _) = run(command);
+        assert_eq!(code, Some(0));
+        assert!(help.lines().count() <= 40, "{name} has {} lines:\n{help}", help.lines().count());
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        for foreign in ["--web.", "--collector.", "--metrics.", "--log."] {
+            assert!(!help.contains(foreign), "{name} shows {foreign}");
+        }
+        assert_eq!(help.contains("--nomad.token-file"), name != "metrics", "{help}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_read_and_do_nothing_else() {
+    let (_cluster, simulator) = simulated(false).await;
+    for line in READING {
+        let (code, stdout, stderr) = typed(&simulator, line).await;
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{line:?}: {stdout}");
+        assert!(stdout.contains("client-") || stdout.contains("build-"), "{line:?}: {stdout}");
+        let (code, json, _) = typed(&simulator, &[line, &["--json"]].concat()).await;
+        assert_eq!((code, json.lines().count()), (Some(0), 1), "{line:?}");
+        assert!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["problems"].is_array());
+    }
+    let requests = simulator.requests();
+    assert!(requests.len() > 30);
+    for request in requests {
+        assert_eq!(request.method, "GET", "{request:?}");
+        assert!(request.query.contains("stale=true"), "{request:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_namespace_of_the_shell_does_not_hide_what_lives_on_a_client() {
+    let (_cluster, simulator) = simulated(false).await;
+    for (name, line, here) in [
+        ("jobs", &["jobs"][..], "no such job"),
+        ("node", &["node", "client-1"], "build-"),
+        ("nodes", &["nodes"], "      2  "),
+        ("status", &["status"], " 6 running"),
+    ] {
+        let mut command = exporter(&[line, &["--nomad.address", &simulator.url()]].concat());
+        command.env("NOMAD_NAMESPACE", "default");
+        let (code, stdout, stderr) = tokio::task::spawn_blocking(|| run(command)).await.unwrap();
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stdout.contains(here), "{name}: {stdout}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_permission_is_named() {
+    let simulator = recordings::replay("2.0.5-acl-bad-token").await;
+    for (line, capability) in [
+        (&["status"][..], r#"must grant namespace "*" { capabilities = ["list-jobs"] }"#),
+        (&["jobs"], r#"must grant namespace "*" { capabilities = ["list-jobs"] }"#),
+        (&["nodes"], r#"must grant node { policy = "read" }"#),
+        (&["node", "client-a"], r#"must grant node { policy = "read" }"#),
+        (&["node", "--self"], r#"must grant agent { policy = "read" }"#),
+    ] {
+        let (code, stdout, stderr) = typed(&simulator, line).await;
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{line:?}: {stderr}");
+        assert!(stderr.contains("Permission denied") && stderr.contains(capability), "{line:?}: {stderr}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nomad_says_in_an_error_is_text() {
+    let (_cluster, simulator) = simulated(false).await;
+    simulator.faults().set("/v1/jobs", Fault::Status { code: 400, body: super::STEERS.into() });
+    let (code, _, stderr) = typed(&simulator, &["jobs"]).await;
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains(r"\u{1b}[2J") && !stderr.contains('\u{1b}'), "{stderr:?}");
+}
+
+/// What can be read is shown, what cannot is told, and scripts see it by the exit code.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_told_beside_what_is_known() {
+    let (_cluster, simulator) = simulated(false).await;
+    let refused = || Fault::Status { code: 403, body: "Permission denied".into() };
+    simulator.faults().set("/v1/allocations", refused());
+    simulator.faults().set("/v1/evaluations", refused());
+    for (line, known, missing) in [
+        (&["status"][..], "3 active", "allocations not known: "),
+        (&["jobs"], "build-huge", "evaluations not known: "),
+        (&["nodes"], "client-3", "allocations not known: "),
+        (&["node", "client-2"], "takes work", "allocations not known: "),
+    ] {
+        let (code, stdout, stderr) = typed(&simulator, line).await;
+        assert_eq!((code, stderr.as_str()), (Some(1), ""), "{line:?}");
+        assert!(stdout.contains(known) && stdout.contains(missing), "{line:?}: {stdout}");
+        assert!(stdout.contains(r#"must grant namespace "*" { capabilities = ["read-job"] }"#), "{stdout}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_are_found_by_id_beginning_and_name() {
+    let simulator = recordings::replay("2.0.5-drain").await;
+    for node in ["client-a", "35d03f66-5d8a-2b42-88f4-6e59dbebb780", "35d03f66", "35d"] {
+        let (code, stdout, stderr) = typed(&simulator, &["node", node]).await;
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stdout.starts_with("client-a\n35d03f66-5d8a-2b42-88f4-6e59dbebb780\n"), "{stdout}");
+    }
+    let (code, _, stderr) = typed(&simulator, &["node", "3"]).await;
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("`3` may be any of 2 nodes: name one of\n  35d03f66"), "{stderr}");
+    let (code, _, stderr) = typed(&simulator, &["node", "cleint-a"]).await;
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("there is no node `cleint-a`; did you mean `client-a`"), "{stderr}");
+    // The recorded agent is a server.
+    let (code, _, stderr) = typed(&simulator, &["node", "--self"]).await;
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("--self: the agent that answers is no client"), "{stderr}");
+    let client = r#"{"stats":{"client":{"node_id":"35d03f66-5d8a-2b42-88f4-6e59dbebb780"}}}"#;
+    simulator.faults().set("/v1/agent/self", Fault::Body(client.into()));
+    let (code, stdout, stderr) = typed(&simulator, &["node", "--self"]).await;
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.starts_with("client-a\n"), "{stdout}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_words_are_usage_errors() {
+    let (_cluster, simulator) = simulated(false).await;
+    for (line, said) in [
+        (&["jobs", "--status", "waiting"][..], "[possible values: pending, running, dead]"),
+        (&["jobs", "--type", "cron"], "[possible values: service, batch, system, sysbatch]"),
+        (&["nodes", "--state", "gone"], "[possible values: active, ineligible, draining"),
+        (&["node"], "<NODE|--self>"),
+        (&["node", "client-1", "--self"], "cannot be used with '--self'"),
+    ] {
+        let (code, stdout, stderr) = typed(&simulator, line).await;
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{line:?}");
+        assert!(stderr.contains(said), "{line:?}: {stderr}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn colour_and_width_are_as_wished() {
+    let (_cluster, simulator) = simulated(false).await;
+    let shown = |arguments: &'static [&str], variables: &'static [(&str, &str)]| {
+        let mut command = exporter(&[&["nodes", "--nomad.address", &simulator.url()], arguments].concat());
+        command.envs(variables.iter().copied());
+        async { tokio::task::spawn_blocking(|| run(command)).await.unwrap().1 }
+    };
+    // A pipe is no terminal: no colour, and nothing is cut.
+    let plain = shown(&[], &[]).await;
+    assert!(!plain.contains('\u{1b}') && plain.contains("HOST MEMORY") && plain.contains('█'), "{plain}");
+    assert!(shown(&["--color", "always"], &[]).await.contains("\u{1b}[32mactive\u{1b}[0m"));
+    assert!(shown(&[], &[("NOMAD_EXPORTER_COLOR", "always")]).await.contains("\u{1b}[32mactive"));
+    assert_eq!(shown(&["--color", "never"], &[("NOMAD_EXPORTER_COLOR", "always")]).await, plain);
+    let narrow = shown(&[], &[("COLUMNS", "40")]).await;
+    assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+}
+
+/// An operator's own token need not stand in a command line or a file.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_may_come_through_a_pipe() {
+    let (_cluster, simulator) = simulated(false).await;
+    let arguments = ["nodes", "--nomad.address", &simulator.url(), "--nomad.token-file", "/dev/stdin"];
+    let mut command = exporter(&arguments);
+    let output = tokio::task::spawn_blocking(move || {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "s3cr3t").unwrap();
+        child.wait().unwrap()
+    });
+    assert_eq!(output.await.unwrap().code(), Some(0));
+    let requests = simulator.requests();
+    assert!(requests.len() > 3 && requests.iter().all(|request| request.token.as_deref() == Some("s3cr3t")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_goes_away_is_no_error() {
+    let (_cluster, simulator) = simulated(false).await;
+    let url = simulator.url();
+    tokio::task::spawn_blocking(move || {
+        for line in READING
+            .iter()
+            .copied()
+            .chain([&["status", "--watch", "--collect.interval", "200ms"][..], &["metrics"]])
+        {
+            let mut command = exporter(&[line, &["--nomad.address", &url]].concat());
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            drop(child.stdout.take());
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), said.as_str()), (Some(0), ""), "{line:?}");
+        }
+    })
+    .await
+    .unwrap();
+}
+
+/// Watching shows one screen after the other, asks as serving does, and ends well.
+#[tokio::test(flavor = "multi_thread")]
+async fn watching_goes_on_until_it_is_interrupted() {
+    let (_cluster, simulator) = simulated(false).await;
+    for json in [false, true] {
+        let arguments = ["status", "--watch", "--collect.interval", "100ms", "--nomad.address"];
+        let mut command =
+            exporter(&[&arguments[..], &[&simulator.url()], if json { &["--json"] } else { &[] }].concat());
+        tokio::task::spawn_blocking(move || {
+            let mut child = Running(command.stdout(Stdio::piped()).spawn().unwrap());
+            let mut stdout = BufReader::new(child.0.stdout.take().unwrap());
+            let mut frames = 0;
+            while frames < 4 {
+                let mut line = String::new();
+                assert!(stdout.read_line(&mut line).unwrap() > 0, "it ended after {frames} frames");
+                frames += usize::from(line.starts_with("Nomad as of") || line.starts_with("{\"as_of\""));
+            }
+            let id = child.0.id().to_string();
+            assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
+            let mut status = None;
+            let mut rest = String::new();
+            stdout.read_to_string(&mut rest).unwrap();
+            wait_until(SOON, "the end", || {
+                status = child.0.try_wait().unwrap();
+                status.is_some()
+            });
+            assert_eq!(status.unwrap().code(), Some(0));
+        })
+        .await
+        .unwrap();
+    }
+    // What changes slowly was read once a run.
+    let dead = |request: &&nomad_simulator::LoggedRequest| {
+        request.path == "/v1/jobs" && request.query.contains("%3D%3D") || request.path == "/v1/namespaces"
+    };
+    assert_eq!(simulator.requests().iter().filter(dead).count(), 4);
+}

@@ -1,0 +1,205 @@
+//! The image: what its Dockerfile says, and that it runs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::support::process::{run, wait_until};
+use crate::support::prometheus::free_port;
+use crate::support::{path, read, recordings, root, tools};
+
+const DOCKERFILE: &str = "deploy/docker/Dockerfile";
+const IMAGE: &str = "localhost/nomad-exporter:test";
+
+/// The instructions of the Dockerfile, by stage.
+fn stages() -> Vec<Vec<(String, String)>> {
+    let mut stages: Vec<Vec<(String, String)>> = Vec::new();
+    for line in read(DOCKERFILE).lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (instruction, rest) = line.split_once(' ').unwrap();
+        if instruction == "FROM" {
+            stages.push(Vec::new());
+        }
+        let stage = stages.last_mut().expect("a Dockerfile begins with FROM");
+        stage.push((instruction.to_owned(), rest.to_owned()));
+    }
+    stages
+}
+
+#[test]
+fn the_image_holds_no_shell_and_no_privilege() {
+    let stages = stages();
+    let [build, last] = stages.as_slice() else { panic!("{stages:?}") };
+    let said = |stage: &[(String, String)], instruction: &str| {
+        let found = stage.iter().filter(|(name, _)| name == instruction).map(|(_, rest)| rest.clone());
+        found.collect::<Vec<_>>()
+    };
+    let toolchain = read("rust-toolchain.toml");
+    let version =
+        toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
+    assert!(build[0].1.contains(&format!("/rust:{version}-")), "{:?} builds with another Rust", build[0]);
+    assert!(said(build, "ENV").contains(&format!("RUSTUP_TOOLCHAIN={version}")));
+    let steps = said(build, "RUN").join("\n");
+    assert!(steps.contains("cargo build --release --locked --package nomad-exporter"), "{steps}");
+    assert!(steps.contains("deploy/docker/rootfs.sh target/release/nomad-exporter /rootfs"), "{steps}");
+
+    assert_eq!(last[0].1, "scratch");
+    assert_eq!(said(last, "COPY"), ["--from=build /rootfs/ /"]);
+    assert_eq!(said(last, "USER"), ["65532:65532"]);
+    assert_eq!(said(last, "EXPOSE"), ["9441"]);
+    assert_eq!(said(last, "ENTRYPOINT"), [r#"["/usr/bin/nomad-exporter"]"#]);
+    assert!(said(last, "HEALTHCHECK")[0].ends_with(r#"CMD ["/usr/bin/nomad-exporter", "healthcheck"]"#));
+    assert!(said(last, "RUN").is_empty(), "there is nothing in the last stage that could run");
+}
+
+const LICENCES: &str = "usr/share/licenses/nomad-exporter";
+
+#[test]
+fn the_root_holds_the_binary_its_library_authorities_and_licences() {
+    if !Path::new("/etc/ssl/certs/ca-certificates.crt").is_file() {
+        eprintln!("skipped: laying out the image: there is no /etc/ssl/certs/ca-certificates.crt here");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    lay_out(folder.path());
+    let holds = |file: &str| folder.path().join(file).is_file();
+    assert!(holds("usr/bin/nomad-exporter") && holds("etc/ssl/certs/ca-certificates.crt"));
+    let licences = ["LICENSE", "THIRD-PARTY-LICENCES.txt"].map(|name| format!("{LICENCES}/{name}"));
+    assert!(licences.iter().all(|name| holds(name)));
+    let texts = std::fs::read_to_string(folder.path().join(&licences[1])).unwrap();
+    assert!(texts.contains("\n  hyper 1.") && texts.contains("Permission is hereby granted"));
+    for file in files(folder.path()) {
+        let name = file.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
+        let known = ["usr/bin/nomad-exporter", "etc/ssl/certs/ca-certificates.crt"].contains(&name.as_str())
+            || licences.contains(&name)
+            // The C library, and what loads it.
+            || (name.starts_with("lib") && name.contains(".so"))
+            || (name.starts_with("usr/lib") && name.contains(".so"));
+        assert!(known, "{name} has no place in the image");
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn lay_out(folder: &Path) {
+    let mut script = Command::new(path("deploy/docker/rootfs.sh"));
+    script.arg(env!("CARGO_BIN_EXE_nomad-exporter")).arg(folder).current_dir(root());
+    let (code, stdout, stderr) = run(script);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+}
+
+/// Buildah with a storage of its own.
+struct Buildah {
+    program: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Buildah {
+    /// `None`, and says why, where buildah is missing or may not build.
+    fn find() -> Option<Self> {
+        let program = tools::find_optional("buildah", "building and running the image")?;
+        let buildah = Self { program, folder: tempfile::tempdir().unwrap() };
+        let context = buildah.folder.path().join("probe");
+        std::fs::create_dir(&context).unwrap();
+        std::fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY Dockerfile /\n").unwrap();
+        let mut probe = buildah.command(&["build", "--isolation", "chroot"]);
+        probe.arg(&context);
+        let (code, _, stderr) = run(probe);
+        if code == Some(0) && is_root() {
+            return Some(buildah);
+        }
+        eprintln!("skipped: building and running the image: buildah does not work for this user: {stderr}");
+        None
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["--storage-driver", "vfs", "--root"]).arg(self.folder.path().join("storage"));
+        command.arg("--runroot").arg(self.folder.path().join("run")).args(arguments);
+        command
+    }
+
+    fn succeed(&self, arguments: &[&str]) -> String {
+        let (code, stdout, stderr) = run(self.command(arguments));
+        assert_eq!(code, Some(0), "{arguments:?}: {stdout}{stderr}");
+        stdout.trim().to_owned()
+    }
+}
+
+/// Whether this process may change its root.
+fn is_root() -> bool {
+    let mut id = Command::new("id");
+    id.arg("-u");
+    run(id).1.trim() == "0"
+}
+
+/// A container in the foreground, ended in good order when dropped, so that nothing of it stays.
+struct Container(Child);
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        Command::new("kill").args(["-s", "TERM", &self.0.id().to_string()]).status().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// The shipped Dockerfile, whose first stage is replaced by this build's binary: nothing is fetched.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_image_serves_and_knows_its_own_health() {
+    let Some(buildah) = Buildah::find() else { return };
+    let simulator = recordings::replay("2.0.5").await;
+    let nomad = simulator.url();
+    let test = move || {
+        let stage = buildah.folder.path().join("stage");
+        lay_out(&stage.join("rootfs"));
+        let build_context = format!("build={}", stage.display());
+        let file = path(DOCKERFILE);
+        buildah.succeed(&[
+            "build",
+            "--isolation",
+            "chroot",
+            "--format",
+            "docker",
+            "--pull-never",
+            "--build-context",
+            &build_context,
+            "--file",
+            file.to_str().unwrap(),
+            "--tag",
+            IMAGE,
+            buildah.folder.path().join("probe").to_str().unwrap(),
+        ]);
+        let container = buildah.succeed(&["from", "--pull-never", IMAGE]);
+        let exporter = ["run", "--isolation", "chroot", &container, "--", "/usr/bin/nomad-exporter"];
+        let listen = format!("127.0.0.1:{}", free_port());
+        let at = ["--web.listen-address", &listen];
+        let asked = |arguments: &[&str]| run(buildah.command(&[&exporter, arguments, &at].concat()));
+
+        let (code, _, stderr) = asked(&["healthcheck"]);
+        assert_eq!(code, Some(1), "nothing runs yet: {stderr}");
+        // A name, so that the C library has to look it up.
+        let nomad = nomad.replace("127.0.0.1", "localhost");
+        let mut command = buildah.command(&[&exporter[..], &["--nomad.address", &nomad], &at].concat());
+        let _running = Container(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        wait_until(Duration::from_secs(60), "a healthy container", || asked(&["healthcheck"]).0 == Some(0));
+        wait_until(Duration::from_secs(60), "a ready container", || {
+            asked(&["healthcheck", "--ready"]).0 == Some(0)
+        });
+        let (_, stdout, _) = asked(&["healthcheck", "--ready"]);
+        assert_eq!(stdout, format!("http://{listen}/-/ready: ready\n"));
+        let shell = run(buildah.command(&[
+            "run",
+            "--isolation",
+            "chroot",
+            &container,
+            "--",
+            "/bin/sh",
+            "-c",
+            "true",
+        ]));
+        assert_ne!(shell.0, Some(0), "there is a shell");
+    };
+    tokio::task::spawn_blocking(test).await.unwrap();
+}

@@ -1,0 +1,10 @@
+//! What stands in deploy/ fits the program, and works.
+
+mod container;
+mod kubernetes;
+mod names;
+mod nomad;
+mod prometheus;
+mod scaling;
+mod shapes;
+mod systemd;

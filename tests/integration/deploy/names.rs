@@ -1,0 +1,118 @@
+//! Nothing in deploy/ names a file, flag, variable, command, port, path, family or rule that does not exist.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use nomad_exporter::metrics::families;
+use regex::Regex;
+
+use crate::support::process::{exporter, run};
+use crate::support::{path, read, root};
+
+/// Variables that Nomad sets in its tasks.
+const OF_TASKS: [&str; 3] = ["NOMAD_SECRETS_DIR", "NOMAD_PORT_http", "NOMAD_NAMESPACE"];
+/// Ours, Nomad's, Prometheus' and Alertmanager's.
+const PORTS: [&str; 4] = ["9441", "4646", "9090", "9093"];
+
+/// The text files below deploy/, and the document that goes with them. Links lead to files that are tested elsewhere.
+fn files() -> Vec<PathBuf> {
+    fn below(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let own = entries.filter(|path| !path.is_symlink());
+        own.flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
+    }
+    let mut files = below(&path("deploy"));
+    files.push(path("docs/scaling-a-cluster.md"));
+    assert!(files.len() > 30, "{files:?}");
+    files
+}
+
+/// Asserts that every match of a pattern's first group satisfies a test; returns how many there were.
+fn each(pattern: &str, mut exists: impl FnMut(&str, &Path) -> bool) -> usize {
+    let pattern = Regex::new(pattern).unwrap();
+    let mut found = 0;
+    for file in files() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for name in pattern.captures_iter(&text).map(|captures| captures.get(1).unwrap().as_str()) {
+            assert!(exists(name, &file), "{} names {name}, which does not exist", file.display());
+            found += 1;
+        }
+    }
+    found
+}
+
+fn help(arguments: &[&str]) -> String {
+    run(exporter(arguments)).1
+}
+
+#[test]
+fn flags_variables_and_commands_exist() {
+    // Some are read when the program is built.
+    let build = read("build.rs");
+    let (all, healthcheck) = (help(&["--help"]), help(&["healthcheck", "--help"]));
+    // Flags of ours have a dot, but for those of commands.
+    let flags =
+        each(r"(--(?:no-)?(?:nomad|collect|collector|metrics|web|log)\.[a-zA-Z_.-]*[a-zA-Z_])", |flag, _| {
+            flag == "--no-collector.NAME"
+                || all.contains(&format!("{flag} "))
+                || all.contains(&format!("{flag}\n"))
+        });
+    let variables = each(r"\b(NOMAD_[A-Za-z_]*[A-Za-z])\b", |name, _| {
+        OF_TASKS.contains(&name)
+            || build.contains(&format!("={name}\""))
+            || Regex::new(&format!(r"\b{name}\b")).unwrap().is_match(&all)
+    });
+    let commands = each(r#"nomad-exporter(?:",)? "?(check|healthcheck|metrics|[a-z]+)[`"]"#, |name, _| {
+        Regex::new(&format!(r"(?m)^  {name} ")).unwrap().is_match(&all)
+    });
+    assert!(flags >= 1 && variables >= 15 && commands >= 2, "{flags} {variables} {commands}");
+    assert!(healthcheck.contains("--ready"));
+}
+
+#[test]
+fn ports_and_paths_exist() {
+    let hosts = each(r"(?:[a-z]|\.\d+):(\d{4,5})\b", |port, _| PORTS.contains(&port));
+    // Names are asked for at 53.
+    let ports =
+        each(r"(?:port:|Port:|\bto +=|EXPOSE) *(\d+)", |port, _| PORTS.contains(&port) || port == "53");
+    let paths = each(r"(/-/[a-z]+)", |path, _| read("src/web/routes.rs").contains(&format!("\"{path}\"")));
+    assert!(hosts >= 10 && ports >= 8 && paths >= 6, "{hosts} {ports} {paths}");
+}
+
+#[test]
+fn families_and_rules_exist() {
+    let known: BTreeSet<&str> = families().map(|family| family.name).collect();
+    // And Prometheus' service discovery, and the file in which Nomad puts a task's identity.
+    let found = each(r"(?:^|[^a-z0-9_:/-])(nomad_[a-z0-9_]*[a-z0-9])(?:[^a-z0-9_:]|$)", |name, _| {
+        let family =
+            ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
+        known.contains(family) || ["nomad_sd_configs", "nomad_token"].contains(&name)
+    });
+    assert!(found > 20, "{found}");
+    let rules = [
+        read("alerts/nomad.rules.yml"),
+        read("alerts/nomad.alerts.yml"),
+        read("deploy/autoscaler/nomad-autoscaler.rules.yml"),
+    ];
+    let found = each(r"\b([a-z_]+:(?:nomad_[a-z_]+|autoscaler|threshold):[a-z0-9_]+)\b", |name, _| {
+        rules.iter().any(|rules| rules.contains(&format!("record: {name}\n")))
+    });
+    assert!(found > 20, "{found}");
+}
+
+#[test]
+fn files_exist() {
+    let links = each(r"\]\(([^)#:]+)\)", |link, file| file.parent().unwrap().join(link).exists());
+    let named = each(
+        r"\b((?:alerts|dashboards|deploy|docs|scripts|tests)/[A-Za-z0-9_./-]*[A-Za-z0-9_])",
+        |name, file| {
+            // Some are seen from the folder that the file is in.
+            root().join(name).exists() || file.parent().unwrap().join(name).exists()
+        },
+    );
+    assert!(links > 20 && named > 20, "{links} {named}");
+    // And links of the file system lead somewhere.
+    for link in ["prometheus/alertmanager.yml", "prometheus/rules", "helm/nomad-exporter/files/dashboards"] {
+        assert!(path("deploy").join(link).exists(), "{link}");
+    }
+}

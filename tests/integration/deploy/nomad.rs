@@ -1,0 +1,168 @@
+//! The jobs of Nomad, their policy, and what the autoscaler is told.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::process::{exporter, run};
+use crate::support::{path, read, recordings};
+
+const JOBS: [(&str, &str); 2] = [
+    ("docker", "deploy/nomad/nomad-exporter.nomad.hcl"),
+    ("exec", "deploy/nomad/nomad-exporter-exec.nomad.hcl"),
+];
+
+fn hcl(file: &str) -> Value {
+    hcl::from_str(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The group of a job, and its task.
+fn group(file: &str) -> (Value, Value) {
+    let group = hcl(file)["job"]["nomad-exporter"]["group"]["exporter"].clone();
+    let task = group["task"]["nomad-exporter"].clone();
+    assert!(group.is_object() && task.is_object(), "{file}");
+    (group, task)
+}
+
+#[test]
+fn jobs_ask_by_their_identity_through_the_task_api() {
+    for (driver, file) in JOBS {
+        let (group, task) = group(file);
+        assert_eq!(task["driver"], driver);
+        assert_eq!(task["identity"], json!({"file": true}), "{file}");
+        let env = &task["env"];
+        assert_eq!(env["NOMAD_EXPORTER_NOMAD_ADDRESS"], "unix://${NOMAD_SECRETS_DIR}/api.sock");
+        assert_eq!(env["NOMAD_EXPORTER_NOMAD_TOKEN_FILE"], "${NOMAD_SECRETS_DIR}/nomad_token");
+        let help = run(exporter(&["--help"])).1;
+        for name in env.as_object().unwrap().keys() {
+            assert!(help.contains(&format!("{name}=")), "{file}: {name} is no variable of the program");
+        }
+        let service = &group["service"];
+        assert!(
+            group["network"]["port"][service["port"].as_str().unwrap()].is_object(),
+            "{file}: which port?"
+        );
+        assert_eq!((&service["provider"], &service["check"]["path"]), (&json!("nomad"), &json!("/-/ready")));
+    }
+    let (docker, task) = group(JOBS[0].1);
+    assert_eq!(docker["network"]["port"]["http"]["to"], 9441);
+    assert_eq!(
+        (&task["config"]["readonly_rootfs"], &task["config"]["cap_drop"]),
+        (&json!(true), &json!(["all"]))
+    );
+    // Without a driver that maps ports, it listens on the one that it was given.
+    assert_eq!(group(JOBS[1].1).1["env"]["NOMAD_EXPORTER_WEB_LISTEN_ADDRESS"], ":${NOMAD_PORT_http}");
+}
+
+/// Only what the drivers need tells the variants apart.
+#[test]
+fn the_variants_differ_in_their_driver_alone() {
+    let plain = |(_, file): (&str, &str)| {
+        let mut group = group(file).0;
+        let task = group["task"]["nomad-exporter"].as_object_mut().unwrap();
+        task.remove("driver");
+        task.remove("config");
+        task["env"].as_object_mut().unwrap().remove("NOMAD_EXPORTER_WEB_LISTEN_ADDRESS");
+        group["network"]["port"]["http"] = Value::Null;
+        group
+    };
+    assert_eq!(plain(JOBS[0]), plain(JOBS[1]));
+}
+
+/// Nomad tells every task its job's namespace and region, in variables that the exporter takes for Nomad's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_one_namespace_watches_all() {
+    let simulator = recordings::replay("2.0.5").await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("nomad_token"), "an.identity").unwrap();
+    let mut check = exporter(&["check"]);
+    check.env("NOMAD_NAMESPACE", "default").env("NOMAD_REGION", "global");
+    for (name, value) in group(JOBS[0].1).1["env"].as_object().unwrap() {
+        check.env(
+            name,
+            value.as_str().unwrap().replace("${NOMAD_SECRETS_DIR}", folder.path().to_str().unwrap()),
+        );
+    }
+    check.env("NOMAD_EXPORTER_NOMAD_ADDRESS", simulator.url());
+    let (_, _, stderr) = tokio::task::spawn_blocking(|| run(check)).await.unwrap();
+    assert!(stderr.contains("ok      jobs: 22 rows"), "{stderr}");
+    let lists = simulator.requests();
+    let jobs: Vec<_> = lists.iter().filter(|request| request.path == "/v1/jobs").collect();
+    assert!(
+        !jobs.is_empty()
+            && jobs
+                .iter()
+                .all(|request| request.query.contains("namespace=*")
+                    || request.query.contains("namespace=%2A")),
+        "{jobs:?}"
+    );
+}
+
+/// The policy is that of README.md and docs/security.md.
+#[test]
+fn the_policy_grants_what_the_documents_say() {
+    let policy = hcl("deploy/nomad/nomad-exporter.policy.hcl");
+    let readme = read("README.md");
+    let shown = readme.split("```hcl\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(policy, hcl::from_str::<Value>(shown).unwrap());
+    let (security, own) = (read("docs/security.md"), read("deploy/nomad/nomad-exporter.policy.hcl"));
+    let capabilities = policy["namespace"]["*"]["capabilities"].as_array().unwrap();
+    for grant in capabilities.iter().map(Value::to_string).chain(["node {".into(), "operator {".into()]) {
+        let row = security.lines().find(|line| line.starts_with('|') && line.contains(&grant));
+        let sources =
+            row.unwrap_or_else(|| panic!("docs/security.md knows no {grant}")).split('|').nth(1).unwrap();
+        for source in sources.split(", ").map(|source| source.trim().trim_matches('`')) {
+            assert!(own.contains(source), "the policy does not say that {source} needs {grant}");
+        }
+    }
+}
+
+/// The blocks and fields that the Nomad Autoscaler reads in a policy file; it refuses others.
+#[test]
+fn the_autoscalers_policy_is_one() {
+    let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let known = |value: &Value, known: &[&str]| {
+        let unknown: Vec<_> =
+            fields(value).into_iter().filter(|field| !known.contains(&field.as_str())).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    };
+    let file = hcl("deploy/autoscaler/policy.hcl");
+    known(&file, &["scaling"]);
+    let scaling = &file["scaling"]["clients-default"];
+    known(scaling, &["enabled", "type", "min", "max", "policy"]);
+    assert!(scaling["min"].as_u64() >= Some(1) && scaling["type"] == "cluster");
+    let policy = &scaling["policy"];
+    known(
+        policy,
+        &["evaluation_interval", "cooldown", "cooldown_on_scale_up", "on_check_error", "check", "target"],
+    );
+    let check = &policy["check"]["clients-wanted"];
+    known(
+        check,
+        &["group", "source", "query", "query_window", "query_window_offset", "on_error", "strategy"],
+    );
+    assert_eq!(check["strategy"], json!({"pass-through": {}}));
+
+    let agent = hcl("deploy/autoscaler/nomad-autoscaler.hcl");
+    known(&agent, &["nomad", "apm", "strategy", "target", "policy"]);
+    assert!(agent["apm"][check["source"].as_str().unwrap()].is_object(), "nobody answers the query");
+    assert_eq!(fields(&policy["target"]), fields(&agent["target"]), "another target is set up");
+    assert_eq!(fields(&check["strategy"]), fields(&agent["strategy"]), "another strategy is set up");
+    assert_eq!(check["query"], super::scaling::query("default"));
+}
+
+/// bash finds no fault in the scripts.
+#[test]
+fn scripts_are_well_formed() {
+    for script in [
+        "deploy/docker/rootfs.sh",
+        "deploy/autoscaler/scale-asg.sh",
+        "deploy/scale-in/lifecycle-hook.sh",
+        "scripts/licences.sh",
+    ] {
+        let mut check = Command::new("bash");
+        check.arg("-n").arg(path(script));
+        assert_eq!(run(check).0, Some(0), "{script}");
+    }
+}

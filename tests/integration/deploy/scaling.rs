@@ -1,0 +1,184 @@
+//! The query that says how many clients a pool wants, over shapes of a cluster whose clients follow it, and the programs
+//! that ask it.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+
+use super::shapes::{Happens, Play, STEP};
+use crate::support::process::run;
+use crate::support::{path, read, tools};
+
+/// A burst of builds on idle clients, and a second one while the first is served.
+fn burst(play: &mut Play, step: usize) {
+    match step {
+        10 => play.submit(40, (4, 8)),
+        18 => play.submit(20, (4, 8)),
+        _ => {}
+    }
+}
+
+/// Builds that keep coming, more and fewer.
+fn steady(play: &mut Play, step: usize) {
+    play.submit([1, 2, 0, 1, 3, 1, 0, 2, 1, 2][step % 10], (3, 9));
+}
+
+/// The same, and somebody drains two clients with builds on them, one after the other.
+fn drain(play: &mut Play, step: usize) {
+    steady(play, step);
+    match step {
+        80 => play.drain("client-01"),
+        120 => play.drain("client-02"),
+        _ => {}
+    }
+}
+
+/// How often the number turned from growing to shrinking or back.
+fn turns(wanted: &[usize]) -> usize {
+    let changes: Vec<_> =
+        wanted.windows(2).filter(|pair| pair[0] != pair[1]).map(|pair| pair[0] < pair[1]).collect();
+    changes.windows(2).filter(|pair| pair[0] != pair[1]).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_follow_a_burst_and_do_not_flap() {
+    let wanted = recorded("burst", 2, burst).await;
+    // 60 builds of a fifth of a client, of which four fit into each. Within a minute and a half each time.
+    assert!(wanted[13] >= 10, "{wanted:?}");
+    assert_eq!((wanted[21], wanted.iter().max()), (15, Some(&15)), "{wanted:?}");
+    assert_eq!(wanted.last(), Some(&1), "{wanted:?}");
+    assert_eq!(turns(&wanted), 1, "up, and then down: {wanted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_stay_while_builds_keep_coming() {
+    stays(&recorded("steady", 6, steady).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_stay_while_some_drain() {
+    stays(&recorded("drain", 6, drain).await);
+}
+
+/// Once it has seen half an hour of builds, it asks for the same number to the end.
+fn stays(wanted: &[usize]) {
+    assert!(wanted[70..].iter().all(|wanted| *wanted == 5), "{wanted:?}");
+}
+
+/// Plays a shape, holds the file of its name to it, and returns what was wanted at each step.
+/// `UPDATE_GOLDENS=1 cargo test deploy::scaling` writes the files anew.
+async fn recorded(name: &str, clients: usize, happens: Happens) -> Vec<usize> {
+    let play = Play::run(clients, happens).await;
+    let (file, test) = (format!("deploy/autoscaler/tests/{name}.test.yml"), unit_test(name, &play));
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        std::fs::write(path(&file), &test).unwrap();
+    }
+    assert!(read(&file) == test, "{file} is not what the simulated cluster does: UPDATE_GOLDENS=1 writes it");
+    play.wanted
+}
+
+/// The shipped rules say of the recorded series what was worked out beside them.
+#[test]
+fn the_rules_say_the_same_of_the_recorded_shapes() {
+    let Some(promtool) = tools::find("promtool", "testing the rules that scale") else { return };
+    let mut check = Command::new(&promtool);
+    check.args(["check", "rules"]).arg(path("deploy/autoscaler/nomad-autoscaler.rules.yml"));
+    let (code, stdout, stderr) = run(check);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let tests =
+        std::fs::read_dir(path("deploy/autoscaler/tests")).unwrap().map(|entry| entry.unwrap().path());
+    let mut test = Command::new(promtool);
+    test.args(["test", "rules"]).args(tests);
+    let (code, stdout, stderr) = run(test);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+}
+
+/// A unit test for promtool: the series, and what is wanted every five minutes.
+fn unit_test(name: &str, play: &Play) -> String {
+    let mut text = format!(
+        "# Recorded from the simulated cluster, whose clients followed the query; written by\n\
+         # `UPDATE_GOLDENS=1 cargo test deploy::scaling`.\n\n\
+         rule_files:\n  - ../nomad-autoscaler.rules.yml\n\nevaluation_interval: {}s\n\n\
+         tests:\n  - name: {name}\n    interval: {0}s\n    input_series:\n{}    promql_expr_test:\n",
+        STEP.as_secs(),
+        play.input_series(),
+    );
+    for step in (0..play.wanted.len()).step_by(10) {
+        text += &format!(
+            "      - expr: pool:nomad_clients_wanted:count\n        eval_time: {}s\n        exp_samples:\n          \
+             - labels: pool:nomad_clients_wanted:count{{node_pool=\"default\"}}\n            value: {}\n",
+            step as u64 * STEP.as_secs(),
+            play.wanted[step]
+        );
+    }
+    text
+}
+
+/// What those who scale ask Prometheus.
+pub(super) fn query(pool: &str) -> String {
+    format!("max(pool:nomad_clients_wanted:count{{node_pool=\"{pool}\"}})")
+}
+
+/// Runs scale-asg.sh against a Prometheus that answers with this value, and a command line of AWS whose group has 2 to
+/// 10 clients and wants 4. Returns its exit code, and what AWS was told to set.
+fn scale(value: Option<&str>) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let (told, aws) = (folder.path().join("told"), folder.path().join("aws"));
+    let stub = "#!/bin/sh\ncase $2 in\ndescribe-auto-scaling-groups) printf '2\\t10\\t4\\n' ;;\n*) echo \"$*\" >\"$TOLD\" ;;\nesac\n";
+    std::fs::write(&aws, stub).unwrap();
+    std::fs::set_permissions(&aws, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let prometheus = format!("http://{}", listener.local_addr().unwrap());
+    let result = value.map(|value| serde_json::json!({"metric": {}, "value": [0, value]}));
+    let body = serde_json::json!({"status": "success", "data": {"resultType": "vector",
+        "result": result.into_iter().collect::<Vec<_>>()}});
+    let asked = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        let length = connection.read(&mut head).unwrap();
+        let body = body.to_string();
+        write!(
+            connection,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        String::from_utf8_lossy(&head[..length]).into_owned()
+    });
+    let mut script = Command::new(path("deploy/autoscaler/scale-asg.sh"));
+    let programs = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    script
+        .args(["clients", "default"])
+        .env("PATH", programs)
+        .env("TOLD", &told)
+        .env("PROMETHEUS_URL", prometheus);
+    let (code, _, _) = run(script);
+    let asked = asked.join().unwrap();
+    let request = asked.split(' ').nth(1).unwrap().to_owned();
+    let url = reqwest::Url::parse(&format!("http://a{request}")).unwrap();
+    assert_eq!(url.query_pairs().next().unwrap().1, query("default"));
+    (code, std::fs::read_to_string(&told).unwrap_or_default().trim().to_owned())
+}
+
+#[test]
+fn the_group_gets_what_the_pool_wants_within_its_limits() {
+    for program in ["curl", "jq"] {
+        if tools::find_optional(program, "running scale-asg.sh").is_none() {
+            return;
+        }
+    }
+    let set = |number: u8| {
+        format!(
+            "autoscaling set-desired-capacity --auto-scaling-group-name clients --desired-capacity {number}"
+        )
+    };
+    assert_eq!(scale(Some("7")), (Some(0), set(7)));
+    assert_eq!(scale(Some("3")), (Some(0), set(3)));
+    assert_eq!(scale(Some("4")), (Some(0), String::new()), "nothing is to be changed");
+    assert_eq!(scale(Some("0")), (Some(0), set(2)));
+    assert_eq!(scale(Some("99")), (Some(0), set(10)));
+    // Nothing known, or nothing that is a number of clients.
+    for unknown in [None, Some("NaN"), Some("+Inf"), Some("-1"), Some("3.5")] {
+        assert_eq!(scale(unknown), (Some(1), String::new()), "{unknown:?}");
+    }
+}

@@ -1,0 +1,228 @@
+//! Drains: a whole scale-in, and all the ways it can end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use nomad_simulator::Fault;
+use nomad_simulator::cluster::{Acl, JobSpec, NodeState, Policy, Settings};
+
+use super::{World, build, ended, signal};
+
+const WAIT: &[&str] = &["drain", "client-1", "--yes", "--wait"];
+
+/// A client on which 20 builds run for two minutes, and a system job.
+async fn busy(settings: Settings) -> World {
+    let world = World::new(1, settings).await;
+    {
+        let mut cluster = world.cluster();
+        (0..20).for_each(|number| drop(cluster.submit(build(&format!("build-{number}"), 120))));
+        cluster.submit(JobSpec::system("agent").with_resources(100, 64));
+    }
+    world.pass(10);
+    assert_eq!(world.live(0), 21);
+    world
+}
+
+fn state(world: &World) -> Option<NodeState> {
+    world.cluster().ledger().loads.get(&world.nodes[0]).map(|load| load.state)
+}
+
+fn draining(world: &World) -> bool {
+    state(world) == Some(NodeState::Draining)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_scale_in() {
+    let world = busy(Settings::default()).await;
+    let child = world.start(WAIT);
+    world.until("drain", draining).await;
+    // Builds end one after the other; nothing is said to be safe before the last has.
+    world.pass(30);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    world.pass(120);
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(world.live(0), 0, "{}", ended.stderr);
+    let complete = world.cluster().ledger().history.iter().filter(|job| job.completion.is_some()).count();
+    assert_eq!(complete, 20);
+    assert!(ended.stderr.contains(" client-1: 21 left, "), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("client-1 is drained: it may be terminated\n"), "{}", ended.stderr);
+    assert_eq!(world.methods().iter().filter(|method| *method == "PUT").count(), 1);
+    // Again: there is nothing to do, and nothing is written.
+    let again = world.run(WAIT).await;
+    assert_eq!((again.code, world.methods().iter().filter(|method| *method == "PUT").count()), (Some(0), 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_passes_is_not_the_end_before_all_has_stopped() {
+    let world = busy(Settings { stopping: Duration::from_secs(30), ..Settings::default() }).await;
+    let mut child = world.start(&[WAIT, &["--deadline", "20s"]].concat());
+    world.until("drain", draining).await;
+    world.pass(21);
+    assert_eq!((state(&world), world.live(0)), (Some(NodeState::Ineligible), 21));
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert!(child.try_wait().unwrap().is_none(), "allocations still stop");
+    world.pass(31);
+    let ended = ended(child).await;
+    assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("the drain of client-1 is over; 21 allocations have yet to stop"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_cancels() {
+    let world = busy(Settings::default()).await;
+    let child = world.start(WAIT);
+    world.until("drain", draining).await;
+    let node = world.nodes[0];
+    world.cluster().cancel_drain(node, true);
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    assert!(ended.stderr.contains("somebody cancelled the drain of client-1: 21 left"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_dies_or_is_purged() {
+    for purged in [false, true] {
+        let world = busy(Settings::default()).await;
+        let child = world.start(WAIT);
+        world.until("drain", draining).await;
+        let node = world.nodes[0];
+        match purged {
+            true => world.cluster().remove_node(node),
+            false => world.cluster().node_down(node),
+        }
+        let ended = ended(child).await;
+        assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+        assert!(ended.stderr.contains("client-1 is gone"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_is_up_and_the_drain_stays() {
+    let world = busy(Settings::default()).await;
+    let ended = world.run(&[WAIT, &["--timeout", "1s"]].concat()).await;
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the time is up: the drain of client-1 ("), "{}", ended.stderr);
+    assert!(draining(&world));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_leaves_the_drain_in_force() {
+    for name in ["TERM", "INT"] {
+        let world = busy(Settings::default()).await;
+        let child = world.start(WAIT);
+        world.until("drain", draining).await;
+        signal(&child, name);
+        let ended = ended(child).await;
+        assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+        assert!(ended.stderr.contains("stays in force"), "{}", ended.stderr);
+        assert!(draining(&world));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_joins_and_keeps_the_deadline() {
+    let world = busy(Settings::default()).await;
+    let first = world.run(&["drain", "client-1", "--yes", "--deadline", "2m"]).await;
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert!(first.stderr.contains("client-1 is being drained: 21 left"), "{}", first.stderr);
+    world.pass(60);
+    let child = world.start(&[WAIT, &["--deadline", "5h", "--ignore-system"]].concat());
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(world.methods().iter().filter(|method| *method == "PUT").count(), 1);
+    world.pass(90);
+    let ended = ended(child).await;
+    assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("its deadline stays"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_waits_through_whatever_happens_to_the_servers() {
+    let world = busy(Settings { servers: 3, ..Settings::default() }).await;
+    let child = world.start(WAIT);
+    world.until("drain", draining).await;
+    let faults = world.simulator.faults();
+    faults.set("/v1", Fault::Close);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    faults.clear();
+    world.cluster().lose_leader();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    world.cluster().elect_leader();
+    // A server that was built anew counts its writes from the beginning.
+    faults.set("/v1/node/", Fault::Index(2));
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    faults.clear();
+    world.pass(150);
+    let ended = ended(child).await;
+    assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the drain goes on, and so does the wait"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("Nomad answers again"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn system_jobs_stay_if_asked() {
+    let world = busy(Settings::default()).await;
+    let child = world.start(&[WAIT, &["--ignore-system"]].concat());
+    world.until("drain", draining).await;
+    world.pass(150);
+    let ended = ended(child).await;
+    assert_eq!((ended.code, world.live(0)), (Some(0), 1), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_is_undone() {
+    let world = busy(Settings::default()).await;
+    let undo = &["drain", "client-1", "--yes", "--cancel"];
+    let nothing = world.run(undo).await;
+    assert!(nothing.code == Some(0) && nothing.stderr.contains("nothing to undo"), "{}", nothing.stderr);
+    assert!(!world.methods().contains(&"PUT".to_owned()));
+    world.run(&["drain", "client-1", "--yes"]).await;
+    assert!(draining(&world));
+    let undone = world.run(undo).await;
+    assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+    assert_eq!(state(&world), Some(NodeState::Active));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rehearsal_changes_nothing() {
+    let world = busy(Settings::default()).await;
+    let shown = world.run(&["drain", "client-1", "--dry-run"]).await;
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    assert!(
+        text.starts_with("client-1: 21 allocations would have to finish (nothing was changed)\n"),
+        "{text}"
+    );
+    assert_eq!((text.lines().count(), text.matches("  running").count()), (23, 21), "{text}");
+    assert!(world.methods().iter().all(|method| method == "GET"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_to_ask_is_a_wrong_use() {
+    let world = busy(Settings::default()).await;
+    let refused = world.run(&["drain", "client-1"]).await;
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--yes: there is no terminal to ask at"), "{}", refused.stderr);
+    assert!(world.simulator.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_may_only_read_is_told_what_it_lacks() {
+    let tokens = [("s3cret", Policy::exporter())].map(|(token, policy)| (token.to_owned(), policy));
+    let acl = Acl::On(BTreeMap::from(tokens));
+    let world = busy(Settings { acl, ..Settings::default() }).await;
+    let mut command = world.command(WAIT);
+    let ended = ended(command.env("NOMAD_TOKEN", "s3cret").spawn().unwrap()).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(r#"must grant node:write, which is node { policy = "write" }"#),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("s3cret"));
+    assert!(!draining(&world));
+}

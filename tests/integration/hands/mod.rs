@@ -1,0 +1,112 @@
+//! The commands that an operator's hands use: `logs` and `drain`, against the simulated cluster.
+
+mod drain;
+mod logs;
+mod only_drain_writes;
+mod scale_in;
+mod screens;
+
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use nomad_simulator::cluster::{Cluster, JobSpec, NodeId, NodeSpec, Settings};
+use nomad_simulator::{SharedCluster, Simulator};
+
+use crate::support::process::exporter;
+
+/// A cluster whose time tests move, behind a server.
+struct World {
+    cluster: SharedCluster,
+    simulator: Simulator,
+    nodes: Vec<NodeId>,
+}
+
+/// What a command wrote, and how it ended.
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+impl World {
+    /// So many equal clients.
+    async fn new(clients: usize, settings: Settings) -> Self {
+        let mut cluster = Cluster::new(settings);
+        cluster.create_namespace("ci");
+        let spec = |number: usize| NodeSpec {
+            cpu: 40_000,
+            memory_mb: 65_536,
+            ..NodeSpec::new(&format!("client-{number}"))
+        };
+        let nodes = (1..=clients).map(|number| cluster.register_node(spec(number))).collect();
+        let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
+        let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
+        Self { cluster, simulator, nodes }
+    }
+
+    fn cluster(&self) -> MutexGuard<'_, Cluster> {
+        self.cluster.lock().unwrap()
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.cluster().advance(Duration::from_secs(seconds));
+    }
+
+    /// How many allocations live on a client, by the model itself.
+    fn live(&self, node: usize) -> usize {
+        self.cluster().ledger().loads.get(&self.nodes[node]).map_or(0, |load| load.live.values().sum())
+    }
+
+    fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+        let url = self.simulator.url();
+        let fixed = ["--nomad.address", &url, "--nomad.timeout", "2s"];
+        let mut command = tokio::process::Command::from(exporter(&[arguments, &fixed].concat()));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    /// Starts a command and leaves it to itself.
+    fn start(&self, arguments: &[&str]) -> tokio::process::Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// Runs a command to its end.
+    async fn run(&self, arguments: &[&str]) -> Ended {
+        ended(self.start(arguments)).await
+    }
+
+    /// Waits until it is so of the model.
+    async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let waiting = async {
+            while !is_so(self) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("no {what}"));
+    }
+
+    /// The methods of all requests so far.
+    fn methods(&self) -> Vec<String> {
+        self.simulator.requests().iter().map(|request| request.method.to_string()).collect()
+    }
+}
+
+async fn ended(child: tokio::process::Child) -> Ended {
+    let output = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await;
+    let output = output.expect("the command ends").unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    Ended { code: output.status.code(), stdout: output.stdout, stderr }
+}
+
+fn signal(child: &tokio::process::Child, name: &str) {
+    let id = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+}
+
+/// A build that runs so many seconds.
+fn build(id: &str, seconds: u64) -> JobSpec {
+    JobSpec::batch(id).in_namespace("ci").with_resources(500, 512).running_for(Duration::from_secs(seconds))
+}

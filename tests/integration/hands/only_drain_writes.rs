@@ -1,0 +1,73 @@
+//! Serving and looking send nothing but GET; the code that can write is in one place and used in one.
+
+use std::time::Duration;
+
+use nomad_simulator::cluster::Settings;
+
+use super::{World, build};
+use crate::support::path;
+use crate::support::process::Exporter;
+
+fn rust_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
+}
+
+#[test]
+fn one_client_can_write_and_one_command_has_it() {
+    let (mut writers, mut users) = (Vec::new(), Vec::new());
+    for file in rust_files(&path("src")) {
+        let source = std::fs::read_to_string(&file).unwrap();
+        let relative = file.strip_prefix(path("src")).unwrap().display().to_string();
+        // Whatever can make a request that is no GET, however it is spelled.
+        let writes = [".put(", ".post(", ".patch(", ".delete(", ".request(", "Method::"];
+        let can_send = relative.starts_with("nomad/") || source.contains("reqwest");
+        if can_send && writes.iter().any(|call| source.contains(call)) {
+            writers.push(relative.clone());
+        }
+        if source.contains("Drainer") {
+            users.push(relative);
+        }
+    }
+    users.sort();
+    assert_eq!(writers, ["nomad/drainer.rs"]);
+    // Where it is, where it is named to the outside and in a comment, and the one command.
+    assert_eq!(users, ["commands/drain/mod.rs", "nomad/client.rs", "nomad/drainer.rs", "nomad/mod.rs"]);
+    let client = std::fs::read_to_string(path("src/nomad/client.rs")).unwrap();
+    let named = client.lines().filter(|line| line.contains("Drainer"));
+    assert!(named.clone().all(|line| line.starts_with("///")), "{:?}", named.collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serving_and_looking_send_nothing_but_get() {
+    let world = World::new(2, Settings::default()).await;
+    world.cluster().submit(build("build-7", 120));
+    world.pass(20);
+    for line in [
+        &["check"][..],
+        &["status"],
+        &["jobs"],
+        &["nodes"],
+        &["node", "client-1"],
+        &["logs", "build-7"],
+        &["drain", "client-1", "--dry-run"],
+    ] {
+        world.simulator.clear_requests();
+        world.run(line).await;
+        assert!(
+            !world.methods().is_empty() && world.methods().iter().all(|method| method == "GET"),
+            "{line:?}"
+        );
+    }
+    world.simulator.clear_requests();
+    let url = world.simulator.url();
+    let serving = tokio::task::spawn_blocking(move || Exporter::start(&url, &["--collect.interval", "1s"]));
+    let serving = serving.await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    drop(serving);
+    let methods = world.methods();
+    assert!(methods.len() > 10 && methods.iter().all(|method| method == "GET"), "{methods:?}");
+}

@@ -1,0 +1,200 @@
+//! What a release hands out: the same bytes each time, complete, and fit to be installed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::support::process::{exporter, run};
+use crate::support::{path, read, root, tools};
+
+/// Runs a command that must do well; returns what it printed.
+fn done(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Packs the binary of this test without its debugging information, which would take a minute to compress.
+fn pack(name: &str, folder: &Path, environment: &[(&str, &str)]) -> PathBuf {
+    let binary = folder.join("nomad-exporter");
+    done(Command::new("strip").arg("-o").arg(&binary).arg(env!("CARGO_BIN_EXE_nomad-exporter")));
+    let out = folder.join(name);
+    let mut pack = Command::new(path("scripts/pack.sh"));
+    pack.arg(&binary).arg(&out).current_dir(folder).env("SOURCE_DATE_EPOCH", "1760000000");
+    done(pack.envs(environment.iter().copied()));
+    out
+}
+
+/// A release, packed once for all tests and unpacked; nothing where a tool is missing.
+fn release() -> Option<&'static Path> {
+    static RELEASE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let folder = RELEASE.get_or_init(|| {
+        for program in ["cargo-deb", "cargo-cyclonedx", "dpkg-deb", "dpkg-shlibdeps", "strip"] {
+            tools::find(program, "whether a release can be packed")?;
+        }
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("release");
+        // What an earlier run left.
+        drop(std::fs::remove_dir_all(&folder));
+        std::fs::create_dir_all(&folder).unwrap();
+        let out = pack("out", &folder, &[]);
+        done(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&out));
+        let tarball = file_of(&out, ".tar.gz");
+        let unpacked = folder.join("tarball");
+        std::fs::create_dir(&unpacked).unwrap();
+        done(
+            Command::new("tar")
+                .arg("-xzf")
+                .arg(tarball)
+                .args(["--strip-components", "1", "-C"])
+                .arg(&unpacked),
+        );
+        done(Command::new("dpkg-deb").arg("-x").arg(file_of(&out, ".deb")).arg(folder.join("installed")));
+        done(Command::new("dpkg-deb").arg("-e").arg(file_of(&out, ".deb")).arg(folder.join("control")));
+        Some(folder)
+    });
+    folder.as_deref()
+}
+
+fn file_of(folder: &Path, ending: &str) -> PathBuf {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut fitting = files.filter(|file| file.to_str().unwrap().ends_with(ending));
+    fitting.next().unwrap_or_else(|| panic!("no {ending} in {}", folder.display()))
+}
+
+/// Every crate that is linked in, as `name version`.
+fn linked() -> BTreeSet<String> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]);
+    let text = done(tree.current_dir(root()));
+    let crates = text.lines().filter(|line| !line.contains("(/"));
+    let words = crates.map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
+    words.map(|word| word.replace(" v", " ")).collect()
+}
+
+#[test]
+fn the_same_binary_is_packed_into_the_same_bytes() {
+    let Some(first) = release() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let second =
+        pack("again", folder.path(), &[("TZ", "Asia/Tokyo"), ("LC_ALL", "C.UTF-8"), ("USER", "other")]);
+    let sums = |folder: &Path| std::fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
+    assert_eq!(sums(&second), sums(&first.join("out")));
+}
+
+#[test]
+fn the_tarball_is_complete() {
+    let Some(release) = release() else { return };
+    let tarball = release.join("tarball");
+    let text = |file: &str| {
+        let path = tarball.join(file);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    for file in ["README.md", "CHANGELOG.md", "LICENSE", "docs/metrics.md", "alerts/nomad.alerts.yml"] {
+        assert!(text(file) == read(file), "{file}");
+    }
+    let (_, bash, _) = run(exporter(&["completions", "bash"]));
+    assert!(text("completions/nomad-exporter.bash") == bash);
+    assert!(text("completions/_nomad-exporter").starts_with("#compdef nomad-exporter"));
+    assert!(text("completions/nomad-exporter.fish").contains("complete -c nomad-exporter"));
+    assert!(text("man/man1/nomad-exporter-check.1").contains(".TH nomad-exporter-check 1"));
+    text("dashboards/nomad-overview.json");
+    text("deploy/systemd/nomad-exporter.service");
+    let version = done(Command::new(tarball.join("nomad-exporter")).arg("--version"));
+    assert_eq!(version, run(exporter(&["--version"])).1);
+}
+
+#[test]
+fn everything_that_is_linked_is_named_with_its_licence() {
+    let Some(release) = release() else { return };
+    let linked = linked();
+    assert!(linked.len() > 50 && linked.iter().any(|name| name.starts_with("rustls ")), "{linked:?}");
+    let licences = std::fs::read_to_string(release.join("tarball/THIRD-PARTY-LICENCES.txt")).unwrap();
+    for name in &linked {
+        assert!(licences.contains(&format!("\n  {name}: ")), "{name} has no licence");
+    }
+    assert!(licences.contains("Permission is hereby granted, free of charge"));
+
+    let bill = std::fs::read_to_string(release.join("tarball/nomad-exporter.cdx.json")).unwrap();
+    assert!(!bill.contains(std::env::temp_dir().to_str().unwrap()), "it names a folder of this machine");
+    let bill: Value = serde_json::from_str(&bill).unwrap();
+    assert_eq!(bill["bomFormat"], "CycloneDX");
+    assert_eq!(bill["metadata"]["component"]["version"], env!("CARGO_PKG_VERSION"));
+    let components = bill["components"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let listed: BTreeSet<String> = components
+        .map(|component| format!("{} {}", text(&component["name"]), text(&component["version"])))
+        .collect();
+    let missing: Vec<&String> = linked.difference(&listed).collect();
+    assert!(missing.is_empty(), "{missing:?} are not in the bill of materials");
+    assert!(!listed.iter().any(|name| name.starts_with("proptest ")), "tests are no part of it");
+}
+
+#[test]
+fn the_debian_package_installs_a_service_without_a_user() {
+    let Some(release) = release() else { return };
+    let (installed, control) = (release.join("installed"), release.join("control"));
+    let text = |file: PathBuf| {
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    };
+    for file in [
+        "usr/share/man/man1/nomad-exporter.1",
+        "usr/share/man/man1/nomad-exporter-check.1",
+        "usr/share/bash-completion/completions/nomad-exporter",
+        "usr/share/fish/vendor_completions.d/nomad-exporter.fish",
+        "usr/share/zsh/vendor-completions/_nomad-exporter",
+        "usr/share/nomad-exporter/alerts/nomad.rules.yml",
+        "usr/share/nomad-exporter/dashboards/nomad-nodes.json",
+        "usr/share/nomad-exporter/nomad-exporter.socket",
+        "usr/share/doc/nomad-exporter/copyright",
+        "usr/share/doc/nomad-exporter/THIRD-PARTY-LICENCES.txt",
+    ] {
+        assert!(installed.join(file).is_file(), "{file} is missing");
+    }
+    let settings = text(installed.join("etc/default/nomad-exporter"));
+    assert!(settings == read("deploy/systemd/nomad-exporter.default"));
+    let set = settings.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
+    assert_eq!(set, None, "what is set at first would outweigh a flag of the unit");
+    assert_eq!(text(control.join("conffiles")).trim(), "/etc/default/nomad-exporter");
+
+    let unit = text(installed.join("usr/lib/systemd/system/nomad-exporter.service"));
+    assert!(unit == read("deploy/systemd/nomad-exporter.service"));
+    assert!(unit.contains("\nDynamicUser=yes\n") && !unit.contains("\nUser="), "{unit}");
+    let scripts = ["postinst", "prerm", "postrm"].map(|name| text(control.join(name))).concat();
+    assert!(scripts.contains("deb-systemd-helper enable nomad-exporter.service"), "{scripts}");
+    for unwanted in ["useradd", "adduser", "nomad-exporter.socket"] {
+        assert!(!scripts.contains(unwanted), "{unwanted}: {scripts}");
+    }
+    let version = done(Command::new(installed.join("usr/bin/nomad-exporter")).arg("--version"));
+    assert!(text(control.join("control")).contains(&format!("\nVersion: {}-1\n", env!("CARGO_PKG_VERSION"))));
+    assert!(version.starts_with(&format!("nomad-exporter {} (", env!("CARGO_PKG_VERSION"))), "{version}");
+}
+
+/// The service and the variant in which systemd listens for it, in the root that the package made.
+#[test]
+fn systemd_takes_the_units_as_installed() {
+    let Some(release) = release() else { return };
+    let Some(analyze) = tools::find("systemd-analyze", "whether systemd takes the units") else { return };
+    let scratch = tempfile::tempdir().unwrap();
+    done(Command::new("cp").arg("-r").arg(release.join("installed/.")).arg(scratch.path()));
+    let units = scratch.path().join("usr/lib/systemd/system");
+    let socket = scratch.path().join("usr/share/nomad-exporter/nomad-exporter.socket");
+    std::fs::copy(socket, units.join("nomad-exporter.socket")).unwrap();
+    for target in ["sysinit", "basic", "multi-user", "sockets", "network-online", "shutdown"] {
+        std::fs::write(units.join(format!("{target}.target")), "[Unit]\nDefaultDependencies=no\n").unwrap();
+    }
+    let verify = || {
+        let mut verify = Command::new(&analyze);
+        verify.args(["--man=no", "--root"]).arg(scratch.path()).arg("verify");
+        verify.args(["nomad-exporter.service", "nomad-exporter.socket"]);
+        run(verify)
+    };
+    assert_eq!(verify(), (Some(0), String::new(), String::new()));
+    // It does look at the files: without the program it complains.
+    std::fs::remove_file(scratch.path().join("usr/bin/nomad-exporter")).unwrap();
+    let (code, _, said) = verify();
+    assert!(code == Some(1) && said.contains("/usr/bin/nomad-exporter is not executable"), "{said}");
+}

@@ -1,0 +1,86 @@
+//! What is shown, beside the simulator's own ledger.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use nomad_exporter::snapshot::DELAY_BOUNDS_SECONDS;
+use nomad_simulator::cluster::{Completion, JobStatus, Ledger, NodeState, Outcome};
+
+use super::exposition::Exposition;
+
+/// States add up to the model's, nothing is negative, and a node is drained only when the model says so.
+pub(crate) fn assert_agrees(shown: &Exposition, ledger: &Ledger, waited_for: &BTreeMap<String, usize>) {
+    for sample in shown.samples() {
+        assert!(sample.value >= 0.0, "{sample:?}");
+    }
+    for status in [JobStatus::Pending, JobStatus::Running, JobStatus::Dead] {
+        let expected: usize =
+            ledger.jobs.iter().filter(|((_, _, of), _)| *of == status).map(|(_, count)| count).sum();
+        let found = shown.sum("nomad_jobs", &[("status", status.as_str())]);
+        assert_eq!(found, Some(expected as f64), "jobs {status:?}");
+    }
+    for ((namespace, job_type, status), count) in &ledger.jobs {
+        let labels =
+            [("namespace", namespace.as_str()), ("job_type", job_type.as_str()), ("status", status.as_str())];
+        assert_eq!(shown.value("nomad_jobs", &labels), Some(*count as f64), "{labels:?}");
+    }
+    let total: usize = ledger.nodes.values().sum();
+    assert_eq!(shown.sum("nomad_nodes", &[]), Some(total as f64));
+    for (state, word) in [
+        (NodeState::Down, "down"),
+        (NodeState::Disconnected, "disconnected"),
+        (NodeState::Draining, "draining"),
+        (NodeState::Ineligible, "ineligible"),
+        (NodeState::Active, "active"),
+    ] {
+        let expected = ledger.nodes.get(&state).copied().unwrap_or_default();
+        assert_eq!(shown.sum("nomad_nodes", &[("state", word)]), Some(expected as f64), "{word}");
+    }
+    for (id, load) in &ledger.loads {
+        let id = id.to_string();
+        let on = [("node_id", id.as_str())];
+        let live: usize = load.live.values().sum();
+        assert_eq!(shown.sum("nomad_node_allocations", &on), Some(live as f64), "{}", load.name);
+        if shown.value("nomad_node_drained", &on) == Some(1.0) {
+            let held = waited_for.get(&id).copied().unwrap_or_default();
+            assert_eq!(held, 0, "{} is called drained with {held} allocations on it", load.name);
+        }
+    }
+    let queued: u32 = ledger.queued.values().sum();
+    assert_eq!(shown.sum("nomad_queued_allocations", &[]), Some(f64::from(queued)));
+}
+
+/// Jobs that ended since the first refresh.
+pub(crate) fn ended_since(ledger: &Ledger, first_refresh: SystemTime) -> impl Iterator<Item = Completion> {
+    ledger.history.iter().filter_map(|job| job.completion).filter(move |end| end.time > first_refresh)
+}
+
+/// Everything since the first refresh is counted once: jobs that ended, and how long those waited that were placed.
+pub(crate) fn assert_counted(shown: &Exposition, ledger: &Ledger, first_refresh: SystemTime) {
+    for (outcome, word) in [
+        (Outcome::Stopped, "stopped"),
+        (Outcome::Failed, "failed"),
+        (Outcome::Lost, "lost"),
+        (Outcome::Complete, "complete"),
+    ] {
+        let expected = ended_since(ledger, first_refresh).filter(|end| end.outcome == outcome).count();
+        let found = shown.sum("nomad_job_completions_total", &[("outcome", word)]);
+        assert_eq!(found, Some(expected as f64), "{word}");
+    }
+    // What was purged before its end may never have been seen; what is forgotten after it was.
+    let listed = ledger.history.iter().filter(|job| !job.purged || job.completion.is_some());
+    let placed =
+        listed.filter_map(|job| Some((job.submitted, job.first_placed.filter(|at| *at > first_refresh)?)));
+    let delays: Vec<f64> =
+        placed.map(|(submitted, first)| first.duration_since(submitted).unwrap().as_secs_f64()).collect();
+    let count = shown.sum("nomad_job_placement_delay_seconds_count", &[]);
+    assert_eq!(count, Some(delays.len() as f64));
+    for bound in DELAY_BOUNDS_SECONDS {
+        let expected = delays.iter().filter(|delay| **delay <= bound).count();
+        let le = format!("{bound:?}");
+        let found = shown.sum("nomad_job_placement_delay_seconds_bucket", &[("le", &le)]);
+        assert_eq!(found, Some(expected as f64), "at most {bound} s");
+    }
+    let sum = shown.sum("nomad_job_placement_delay_seconds_sum", &[]).unwrap();
+    assert!((sum - delays.iter().sum::<f64>()).abs() < 1e-3);
+}

@@ -1,0 +1,193 @@
+//! What surrounds the file: its check, its documentation, and sockets that systemd passes.
+
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::{authority, hash};
+use crate::support::process::{Running, exporter, run, wait_until};
+use crate::support::prometheus::free_port;
+use crate::support::{read, tools};
+
+/// The example of docs/web-config.md that begins with this line.
+pub(super) fn documented(begin: &str) -> String {
+    let page = read("docs/web-config.md");
+    let block = page.split("```yaml\n").find(|block| block.starts_with(begin));
+    block.expect("docs/web-config.md shows it").split("```").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_documented_example_can_be_used() {
+    let authority = authority();
+    let file = authority.path("web.yml");
+    let text = documented("tls_server_config:");
+    assert!(text.contains(&hash("s3cret", 10)), "the hash is that of its password: {}", hash("s3cret", 10));
+    std::fs::write(&file, text).unwrap();
+    let (code, stdout, stderr) = run(exporter(&["check-config", file.to_str().unwrap()]));
+    assert_eq!(
+        stdout,
+        format!(
+            "{} can be used: TLS with HTTP/2 and HTTP/1.1, RequireAndVerifyClientCert and client_allowed_sans, 1 user, \
+             a request each 100ms after a burst of 50\n",
+            file.display()
+        )
+    );
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
+    let authority = authority();
+    authority.write("other", "localhost");
+    let folder = authority.folder.path();
+    std::fs::write(folder.join("empty.pem"), "").unwrap();
+    let tls = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
+    let with = |more: &str| format!("{tls}  {more}\n");
+    for (text, sentence) in [
+        (
+            "tls_server_config:\n  cert: x\n  certificate: y\n".to_owned(),
+            "line 3, column 3: `certificate` is no field",
+        ),
+        (
+            "web:\n  x: 1\n".to_owned(),
+            "line 1, column 1: `web` is no field here; there are tls_server_config",
+        ),
+        (with("min_version: TLS10"), "tls_server_config.min_version: TLS10 is broken and not supported"),
+        (with("max_version: TLS11"), "tls_server_config.max_version: TLS11 is broken and not supported"),
+        (
+            with("min_version: TLS1.2"),
+            "tls_server_config.min_version: `TLS1.2` is no version; give TLS12 or TLS13",
+        ),
+        (
+            with("min_version: TLS13\n  max_version: TLS12"),
+            "tls_server_config.min_version: it is above max_version",
+        ),
+        (
+            with("cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA, TLS_AES_128_GCM_SHA256, TLS_NONE]"),
+            "tls_server_config.cipher_suites: not supported: TLS_RSA_WITH_AES_128_CBC_SHA, TLS_NONE; there are TLS_AES",
+        ),
+        (
+            with("max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]\n"),
+            "tls_server_config.cipher_suites: they leave nothing for these versions",
+        ),
+        (
+            with("curve_preferences: [X25519, CurveP521]"),
+            "tls_server_config.curve_preferences: not supported: CurveP521; there are X25519, CurveP256, CurveP384",
+        ),
+        (
+            with("client_auth_type: Always"),
+            "tls_server_config.client_auth_type: `Always` is none; give NoClientCert",
+        ),
+        (
+            with("client_ca_file: ca.pem"),
+            "tls_server_config.client_ca: it does nothing without client_auth_type",
+        ),
+        (
+            with("client_auth_type: RequireAndVerifyClientCert"),
+            "tls_server_config.client_ca: without it no client can be verified",
+        ),
+        (
+            with(
+                "client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem\n  client_allowed_sans: [a]",
+            ),
+            "tls_server_config.client_allowed_sans: clients need no certificate",
+        ),
+        (
+            with("client_allowed_sans: []"),
+            "tls_server_config.client_allowed_sans: it is empty, so nobody could come in",
+        ),
+        (
+            with("client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: empty.pem"),
+            "empty.pem: it holds no certificate in PEM",
+        ),
+        (
+            tls.replace("server.key", "other.key"),
+            "tls_server_config.cert: certificate and key cannot be used together",
+        ),
+        (tls.replace("server.key", "server.crt"), "server.crt: it holds no private key in PEM"),
+        (tls.replace("server.crt", "server.key"), "server.key: it holds no certificate in PEM"),
+        (tls.replace("server.key", "none.key"), "tls_server_config.key_file: cannot read "),
+        (with("cert: x"), "tls_server_config.cert: cert and cert_file are both given; give one"),
+        ("tls_server_config: {cert_file: server.crt}".to_owned(), "tls_server_config.key: it is missing"),
+        ("tls_server_config: {min_version: TLS13}".to_owned(), "tls_server_config.cert: it is missing"),
+        (
+            "http_server_config: {headers: {X-Frame-Options: allow}}".to_owned(),
+            "http_server_config.headers.X-Frame-Options: `allow` is not possible; give deny or sameorigin",
+        ),
+        (
+            "basic_auth_users: {alice: s3cret}".to_owned(),
+            "basic_auth_users: the password of `alice` is no bcrypt hash; make one with",
+        ),
+        (
+            with("cert_file: server.crt"),
+            "line 4, column 3: duplicate mapping key `cert_file` is not allowed here",
+        ),
+        ("rate_limit: {interval: 1s}".to_owned(), "rate_limit.burst: without it no request is ever answered"),
+        ("rate_limit: {interval: soon, burst: 1}".to_owned(), "rate_limit.interval: `soon` is no duration"),
+    ] {
+        let file = folder.join("web.yml");
+        std::fs::write(&file, &text).unwrap();
+        let (code, stdout, stderr) = run(exporter(&["check-config", file.to_str().unwrap()]));
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{text}");
+        assert!(stderr.starts_with(&format!("nomad-exporter: {}: ", file.display())), "{stderr}");
+        assert!(stderr.contains(sentence) && stderr.lines().count() == 1, "{text}\n{stderr}");
+        assert!(!stderr.contains("s3cret"), "{stderr}");
+        // Serving does not begin with it.
+        let (code, _, said) = run(exporter(&["--web.config.file", file.to_str().unwrap()]));
+        assert_eq!(code, Some(2));
+        assert!(said.starts_with("nomad-exporter: --web.config.file: ") && said.contains(sentence), "{said}");
+    }
+    let (code, _, stderr) = run(exporter(&["check-config", "/nowhere/web.yml"]));
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.starts_with("nomad-exporter: /nowhere/web.yml: cannot read /nowhere/web.yml: "),
+        "{stderr}"
+    );
+}
+
+/// Passes a socket as systemd does: descriptor 3, and two variables.
+const PASS: &str = "import os, socket, sys
+passed = socket.socket()
+passed.bind(('127.0.0.1', int(sys.argv[1])))
+passed.listen()
+os.dup2(passed.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')
+os.execv(sys.argv[2], sys.argv[2:])";
+
+#[test]
+fn sockets_of_systemd_are_served() {
+    let port = free_port().to_string();
+    let activate =
+        tools::find_optional("systemd-socket-activate", "passing a socket by systemd's own program");
+    let mut command = match activate {
+        Some(program) => {
+            let mut command = Command::new(program);
+            command.args(["--listen", &format!("127.0.0.1:{port}")]);
+            command
+        }
+        None => {
+            let Some(python) = tools::find("python3", "passing a socket by Python") else { return };
+            let mut command = Command::new(python);
+            command.args(["-c", PASS, &port]);
+            command
+        }
+    };
+    let program = env!("CARGO_BIN_EXE_nomad-exporter");
+    command.args([program, "--web.systemd-socket", "--web.listen-address", "127.0.0.1:1"]);
+    let _running = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let address = format!("127.0.0.1:{port}");
+    wait_until(Duration::from_secs(20), "the socket", || TcpStream::connect(&address).is_ok());
+    wait_until(Duration::from_secs(20), "an answer", || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answer = crate::support::https::get(address.parse().unwrap(), "/-/healthy", &[]);
+        runtime.block_on(answer).is_ok_and(|answer| answer.body == "healthy\n")
+    });
+}
+
+#[test]
+fn without_a_socket_it_says_so() {
+    let (code, _, stderr) = run(exporter(&["--web.systemd-socket"]));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("nomad-exporter: --web.systemd-socket: no socket was passed"), "{stderr}");
+}

@@ -1,0 +1,202 @@
+//! Users, headers and the rate limit.
+
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use nomad_simulator::Simulator;
+
+use super::{authority, basic, hash, serve};
+use crate::support::https::{Client, get};
+use crate::support::process::{Exporter, wait_until};
+use crate::support::prometheus::Prometheus;
+use crate::support::{recordings, tools};
+
+fn users(users: &[(&str, &str, u32)]) -> String {
+    let line = |(name, password, cost): &(&str, &str, u32)| format!("  {name}: {}\n", hash(password, *cost));
+    format!("basic_auth_users:\n{}", users.iter().map(line).collect::<String>())
+}
+
+#[tokio::test]
+async fn only_users_who_know_their_password_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = users(&[("alice", "s3cret", 5), ("bob", "p:w", 6)]);
+    let address = serve(folder.path(), &text, &[]).await;
+    let ask = async |path: &str, header: Option<String>| {
+        let headers: Vec<_> = header.iter().map(|value| ("authorization", value.as_str())).collect();
+        get(address, path, &headers).await.unwrap()
+    };
+    // Twice: what is known from then on is not taken from another.
+    for _ in 0..2 {
+        for (name, password, expected) in [
+            ("alice", "s3cret", StatusCode::OK),
+            ("bob", "p:w", StatusCode::OK),
+            ("alice", "p:w", StatusCode::UNAUTHORIZED),
+            ("bob", "s3cret", StatusCode::UNAUTHORIZED),
+            ("alice", "", StatusCode::UNAUTHORIZED),
+            ("Alice", "s3cret", StatusCode::UNAUTHORIZED),
+            ("mallory", "s3cret", StatusCode::UNAUTHORIZED),
+            ("", "", StatusCode::UNAUTHORIZED),
+        ] {
+            for path in ["/", "/metrics", "/-/healthy"] {
+                let answer = ask(path, Some(basic(name, password))).await;
+                assert_eq!(answer.status, expected, "{name}:{password} {path}");
+            }
+        }
+    }
+    let refused = ask("/metrics", None).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert!(refused.headers["www-authenticate"].to_str().unwrap().starts_with("Basic realm="));
+    assert!(!refused.body.contains("nomad_"), "{}", refused.body);
+    for odd in ["Basic", "Basic !!!", "Bearer abc", "Basic YWxpY2U="] {
+        assert_eq!(ask("/metrics", Some(odd.to_owned())).await.status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+/// On one async thread: it would stand still if a password were checked there.
+#[tokio::test]
+async fn a_slow_check_holds_up_nobody_whose_password_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = serve(folder.path(), &users(&[("alice", "s3cret", 4), ("bob", "s3cret", 14)]), &[]).await;
+    let (alice, bob) = (basic("alice", "s3cret"), basic("bob", "s3cret"));
+    assert_eq!(
+        get(address, "/-/healthy", &[("authorization", &alice)]).await.unwrap().status,
+        StatusCode::OK
+    );
+    let begin = Instant::now();
+    let slow = tokio::spawn(async move {
+        let answer =
+            get(address, "/metrics", &[("authorization", &bob)]).await.map_err(|error| error.to_string());
+        (answer.unwrap().status, bob)
+    });
+    let mut answered = 0;
+    while !slow.is_finished() {
+        let answer = get(address, "/-/healthy", &[("authorization", &alice)]).await.unwrap();
+        assert_eq!(answer.status, StatusCode::OK);
+        answered += 1;
+    }
+    let (status, bob) = slow.await.unwrap();
+    let first = begin.elapsed();
+    assert_eq!(status, StatusCode::OK);
+    assert!(answered >= 10, "{answered} answers in {first:?}");
+    let begin = Instant::now();
+    assert_eq!(get(address, "/metrics", &[("authorization", &bob)]).await.unwrap().status, StatusCode::OK);
+    assert!(begin.elapsed() < first / 4, "{:?} after {first:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn unknown_users_cost_as_much_as_known_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = serve(folder.path(), &users(&[("alice", "s3cret", 12)]), &[]).await;
+    let refusal = async |name: &str| {
+        let (begin, header) = (Instant::now(), basic(name, "wrong"));
+        let answer = get(address, "/metrics", &[("authorization", &header)]).await.unwrap();
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        begin.elapsed()
+    };
+    // The shortest of several tries is the least disturbed. Without a check it would be shorter by far.
+    let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
+    for _ in 0..4 {
+        known = known.min(refusal("alice").await);
+        unknown = unknown.min(refusal("mallory").await);
+    }
+    assert!(unknown > known / 5 && known > unknown / 5, "{known:?} and {unknown:?}");
+}
+
+/// Guesses wait in a short queue, and whoever is known need not wait behind them.
+#[tokio::test]
+async fn guesses_do_not_pile_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = serve(folder.path(), &users(&[("alice", "s3cret", 9)]), &[]).await;
+    let alice = basic("alice", "s3cret");
+    assert_eq!(get(address, "/metrics", &[("authorization", &alice)]).await.unwrap().status, StatusCode::OK);
+    let guess = |number: usize| async move {
+        let header = basic("alice", &format!("guess {number}"));
+        get(address, "/metrics", &[("authorization", &header)]).await.map(|answer| answer.status).ok()
+    };
+    let guesses: Vec<_> = (0..60).map(|number| tokio::spawn(guess(number))).collect();
+    assert_eq!(get(address, "/metrics", &[("authorization", &alice)]).await.unwrap().status, StatusCode::OK);
+    let mut statuses = Vec::new();
+    for guess in guesses {
+        statuses.push(guess.await.unwrap().unwrap());
+    }
+    let count = |status| statuses.iter().filter(|one| **one == status).count();
+    let (checked, refused) = (count(StatusCode::UNAUTHORIZED), count(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(checked + refused, 60, "{statuses:?}");
+    assert!(checked >= 16 && refused > 0, "{checked} checked, {refused} refused");
+}
+
+#[tokio::test]
+async fn headers_are_set_and_requests_limited() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    X-Content-Type-Options: nosniff\n    \
+                X-XSS-Protection: '0'\n    Strict-Transport-Security: max-age=31536000\n    \
+                Content-Security-Policy: ''\nrate_limit:\n  interval: 1h\n  burst: 5\n";
+    let address = serve(folder.path(), text, &[]).await;
+    for path in ["/", "/metrics", "/-/healthy", "/-/ready", "/nowhere", "/metrics", "/"] {
+        let answer = get(address, path, &[]).await.unwrap();
+        assert_eq!(answer.headers["x-frame-options"], "deny", "{path}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert_eq!(answer.headers["x-xss-protection"], "0");
+        assert_eq!(answer.headers["strict-transport-security"], "max-age=31536000");
+    }
+    assert_eq!(get(address, "/metrics", &[]).await.unwrap().status, StatusCode::TOO_MANY_REQUESTS);
+    // The page keeps its own policy where the file has none, and takes the file's where it has one.
+    let page = async |text: &str| {
+        let address = serve(folder.path(), text, &[]).await;
+        get(address, "/", &[]).await.unwrap().headers["content-security-policy"].to_str().unwrap().to_owned()
+    };
+    assert!(page("").await.starts_with("default-src 'none'"));
+    let own = "http_server_config: {headers: {Content-Security-Policy: sandbox}}";
+    assert_eq!(page(own).await, "sandbox");
+}
+
+/// The example of docs/web-config.md, asked by a real Prometheus with the scrape configuration that stands beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_prometheus_scrapes_by_tls_with_a_password() {
+    let Some(program) = tools::find("prometheus", "scraping with a real Prometheus over TLS") else { return };
+    let simulator: Simulator = recordings::replay("2.0.5").await;
+    let nomad = simulator.url();
+    let authority = authority();
+    authority.write("prometheus", "prometheus.example");
+    std::fs::write(authority.path("password"), "s3cret").unwrap();
+    let file = authority.path("web.yml");
+    let text = format!(
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  client_ca_file: ca.pem\n  \
+         client_auth_type: RequireAndVerifyClientCert\n  client_allowed_sans: [prometheus.example]\n{}",
+        users(&[("alice", "s3cret", 8)])
+    );
+    std::fs::write(&file, text).unwrap();
+    tokio::task::spawn_blocking(move || {
+        let exporter = Exporter::start(&nomad, &["--web.config.file", file.to_str().unwrap()]);
+        let folder = authority.folder.path();
+        let target = exporter.url.trim_start_matches("http://").replace("127.0.0.1", "localhost");
+        let config = super::passing::documented("scrape_configs:")
+            .replace("nomad-exporter.example:9441", &target)
+            .replace("15s", "1s")
+            .replace("/etc/prometheus/", &format!("{}/", folder.display()));
+        let prometheus = Prometheus::start(&program, folder, &config);
+        wait_until(Duration::from_secs(60), "the first scrape", || prometheus.value("nomad_up") == Some(1.0));
+        assert_eq!(prometheus.value(r#"sum(nomad_jobs{status="pending"})"#), Some(3.0));
+        let loaded = "nomad_exporter_config_last_reload_successful";
+        assert_eq!(prometheus.value(loaded), Some(1.0));
+        assert_eq!(prometheus.value(r#"up{job="nomad"}"#), Some(1.0));
+    })
+    .await
+    .unwrap();
+}
+
+/// A burst over one connection of HTTP/2.
+#[tokio::test]
+async fn users_and_http2_go_together() {
+    let authority = authority();
+    let text = format!(
+        "tls_server_config: {{cert_file: server.crt, key_file: server.key}}\n{}",
+        users(&[("alice", "s3cret", 5)])
+    );
+    let address = serve(authority.folder.path(), &text, &[]).await;
+    let mut client = Client::new(&authority, None);
+    assert_eq!(client.get(address, "/metrics").await.unwrap().status, StatusCode::UNAUTHORIZED);
+    client.headers.push(("authorization", basic("alice", "s3cret")));
+    let answer = client.get(address, "/metrics").await.unwrap();
+    assert_eq!((answer.status, answer.version), (StatusCode::OK, http::Version::HTTP_2));
+}

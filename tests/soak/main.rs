@@ -1,0 +1,229 @@
+//! The real binary beside a cluster that never rests, scraped by many, while Nomad fails in every way that the
+//! simulator knows: `scripts/soak.sh 120`.
+//!
+//! At the end nothing has grown, nothing is left open, every scrape was answered, no error was counted but those that
+//! were made, and all numbers are those of the simulator's ledger.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that cannot go on panics, one that is skipped says so, and this one tells what it saw"
+)]
+
+mod faults;
+mod scrapers;
+#[path = "../integration/support/mod.rs"]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+mod support;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nomad_simulator::Simulator;
+
+use faults::Faults;
+use scrapers::Scrapers;
+use support::exposition::Exposition;
+use support::ledger::{assert_agrees, assert_counted, ended_since};
+use support::process::{Exporter, wait_until};
+use support::prometheus::{Prometheus, free_port};
+use support::tools;
+use world::World;
+
+/// How long it takes, unless `SOAK_SECONDS` says otherwise.
+const SECONDS: u64 = 120;
+/// Short intervals, so that much happens in little time; limits that a busy machine alone does not reach.
+const FLAGS: [&str; 16] = [
+    "--collect.interval",
+    "1s",
+    "--collect.history-interval",
+    "3s",
+    "--collect.history-duty-cycle",
+    "1",
+    "--collect.client-interval",
+    "3s",
+    "--collect.client-timeout",
+    "5s",
+    "--collect.max-age-intervals",
+    "10",
+    "--nomad.timeout",
+    "5s",
+    "--log.level",
+    "info",
+];
+/// How long whatever was under way may take to end, and to be read anew.
+const CALM: Duration = Duration::from_secs(60);
+/// Every how often its memory is looked at.
+const SAMPLE: Duration = Duration::from_millis(500);
+/// How much larger it may be at the end than after its warm-up.
+const MAX_GROWTH: f64 = 1.10;
+
+#[test]
+#[ignore = "it takes minutes: scripts/soak.sh runs it"]
+fn nothing_grows_and_nothing_is_lost() {
+    let seconds = std::env::var("SOAK_SECONDS").ok().map_or(SECONDS, |seconds| seconds.parse().unwrap());
+    let seed =
+        std::env::var("SOAK_SEED").ok().map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
+    assert!(seconds >= 60, "in {seconds} s nothing is warm");
+    println!("soaking for {seconds} s, SOAK_SEED={seed}");
+    let Some(program) = tools::find("prometheus", "soaking with a real Prometheus") else { return };
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+
+    // Nomad is down at first, so that this is all it holds open by itself.
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let exporter = Exporter::start(&format!("http://{address}"), &FLAGS);
+    let watch = Process(exporter.id());
+    std::thread::sleep(Duration::from_secs(2));
+    let descriptors_before = watch.descriptors();
+
+    let mut world = World::new(seed);
+    let simulator = runtime.block_on(Simulator::start_on(address, world.cluster.clone().into())).unwrap();
+    wait_until(CALM, "the first refreshes", || all_are_up(&runtime, &exporter));
+    let first_refresh = world.ledger().time;
+
+    let scrapers = Scrapers::start(&exporter.url);
+    let folder = tempfile::tempdir().unwrap();
+    let target = exporter.url.trim_start_matches("http://");
+    let config = format!(
+        "global: {{scrape_interval: 5s, scrape_timeout: 5s}}\nscrape_configs: [{{job_name: nomad, \
+         static_configs: [{{targets: ['{target}']}}]}}]\n"
+    );
+    let prometheus = Prometheus::start(&program, folder.path(), &config);
+
+    let mut faults = Faults::new(seed);
+    let mut memory = Vec::new();
+    let (began, length) = (Instant::now(), Duration::from_secs(seconds));
+    while began.elapsed() < length {
+        world.advance(SAMPLE);
+        faults.act(&simulator);
+        std::thread::sleep(SAMPLE);
+        memory.push(watch.memory());
+    }
+    faults.end(&simulator);
+
+    // The cluster stands still; what is shown catches up with it.
+    wait_until(CALM, "recovery from every fault", || all_are_up(&runtime, &exporter));
+    let ledger = world.ledger();
+    wait_until(CALM, "all lists to be read again", || {
+        let shown = shown(&runtime, &exporter);
+        let done = ended_since(&ledger, first_refresh).count();
+        shown.sum("nomad_job_completions_total", &[]) >= Some(done as f64)
+            && shown.sum("nomad_exporter_source_up", &[]) == Some(count_of_sources(&shown))
+    });
+    std::thread::sleep(Duration::from_secs(8));
+    let last = shown(&runtime, &exporter);
+    assert_agrees(&last, &ledger, &world.waited_for());
+    assert_counted(&last, &ledger, first_refresh);
+
+    let scraped = scrapers.stop(&runtime);
+    assert_eq!(prometheus.value("min(min_over_time(up[1h]))"), Some(1.0), "a scrape of Prometheus failed");
+    let by_prometheus = prometheus.value("sum(count_over_time(up[1h]))").unwrap();
+    assert!(by_prometheus >= seconds as f64 / 5.0 * 0.8, "{by_prometheus} scrapes of Prometheus");
+    assert_eq!(prometheus.value("sum(resets(nomad_exporter_api_requests_total[1h]))"), Some(0.0));
+    drop(prometheus);
+
+    let errors = assert_only_injected(&last, &faults);
+    let log = exporter.log();
+    let is_bad = |line: &&str| line.contains("level=error") || line.contains("panicked");
+    assert_eq!(log.lines().find(is_bad), None);
+
+    let asked = simulator.requests().len();
+    runtime.block_on(simulator.stop());
+    let mut descriptors = 0;
+    wait_until(CALM, "every connection to be closed", || {
+        descriptors = watch.descriptors();
+        descriptors <= descriptors_before
+    });
+
+    // After a quarter everything was in use once.
+    let (warm, end) =
+        (median(&memory[memory.len() / 4..memory.len() / 2]), median(&memory[memory.len() * 9 / 10..]));
+    let peak = *memory.iter().max().unwrap();
+    let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
+    for (what, seen) in [
+        ("jobs in the cluster's history", ledger.history.len().to_string()),
+        ("faults", format!("{} ({} kinds)", faults.count(), faults.kinds())),
+        ("requests to Nomad", format!("{asked}, {errors} of them failed")),
+        ("lines of log", log.lines().count().to_string()),
+        ("scrapes", format!("{} and {by_prometheus} by Prometheus", scraped.count)),
+        ("slowest scrape", format!("{} ms", scraped.slowest.as_millis())),
+        ("memory after warm-up", format!("{:.1} MiB", mib(warm))),
+        (
+            "memory at the end",
+            format!("{:.1} MiB, {:+.1} %", mib(end), 100.0 * (end as f64 / warm as f64 - 1.0)),
+        ),
+        ("memory at most", format!("{:.1} MiB", mib(peak))),
+        ("descriptors before, after", format!("{descriptors_before}, {descriptors}")),
+    ] {
+        println!("  {what:<32}{seen}");
+    }
+    assert_eq!(scraped.failures, [""; 0]);
+    assert!(end as f64 <= warm as f64 * MAX_GROWTH, "memory grew from {warm} to {end} bytes");
+    assert_eq!(descriptors, descriptors_before);
+}
+
+fn shown(runtime: &tokio::runtime::Runtime, exporter: &Exporter) -> Exposition {
+    let text =
+        runtime.block_on(async { reqwest::get(format!("{}/metrics", exporter.url)).await?.text().await });
+    Exposition::parse(&text.unwrap())
+}
+
+fn all_are_up(runtime: &tokio::runtime::Runtime, exporter: &Exporter) -> bool {
+    let shown = shown(runtime, exporter);
+    let up = shown.sum("nomad_exporter_source_up", &[]);
+    up.is_some_and(|up| up > 0.0 && up == count_of_sources(&shown))
+}
+
+fn count_of_sources(shown: &Exposition) -> f64 {
+    // Those that were never tried say nothing yet.
+    shown.find("nomad_exporter_source_up", &[]).count() as f64
+}
+
+/// Requests failed only where and how faults made them fail. Returns how many did.
+fn assert_only_injected(shown: &Exposition, faults: &Faults) -> u64 {
+    let mut failed = BTreeMap::<(String, String), f64>::new();
+    for sample in shown.find("nomad_exporter_api_requests_total", &[]) {
+        if sample.labels["reason"] != "ok" {
+            failed.insert((sample.labels["endpoint"].clone(), sample.labels["reason"].clone()), sample.value);
+        }
+    }
+    // Before the simulator began to listen, nobody did.
+    let expected: BTreeSet<&str> = faults.reasons().chain(["connect"]).collect();
+    for ((endpoint, reason), count) in &failed {
+        assert!(expected.contains(reason.as_str()), "{count} requests to {endpoint} ended with {reason}");
+    }
+    failed.values().sum::<f64>() as u64
+}
+
+/// What the system knows of a process.
+struct Process(u32);
+
+impl Process {
+    fn path(&self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.0))
+    }
+
+    fn descriptors(&self) -> usize {
+        std::fs::read_dir(self.path("fd")).unwrap().count()
+    }
+
+    /// Resident bytes.
+    fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(self.path("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+}
+
+fn median(values: &[u64]) -> u64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted[sorted.len() / 2]
+}
