@@ -75,14 +75,14 @@ fn main() {
     rows.iter().for_each(|_| print!("---:|"));
     println!();
     line(&rows, "live refresh: CPU, s", |row| format!("{:.3}", row.live_cpu));
-    line(&rows, "decode of the same bytes from a reader: CPU, s", |row| format!("{:.3}", row.decode));
+    line(&rows, "decode of the same bytes from a reader: CPU, s", |row| format!("{:.4}", row.decode));
     line(&rows, "live refresh ÷ decode", |row| format!("{:.2}", row.live_cpu / row.decode));
     line(&rows, "live refresh when nothing changed: CPU, s", |row| format!("{:.3}", row.quiet_cpu));
     line(&rows, "live refresh with gzipped answers: CPU, s", |row| format!("{:.3}", row.gzip_cpu));
     line(&rows, "sender's CPU for it, plain, s", |row| format!("{:.3}", row.sender_cpu));
     line(&rows, "sender's CPU for it, gzipped, s", |row| format!("{:.3}", row.gzip_sender_cpu));
     line(&rows, "live refresh with ten times the dead: CPU, s", |row| format!("{:.3}", row.old_cpu));
-    line(&rows, "skim of the same bytes (`IgnoredAny`): CPU, s", |row| format!("{:.3}", row.skim));
+    line(&rows, "skim of the same bytes (`IgnoredAny`): CPU, s", |row| format!("{:.4}", row.skim));
     line(&rows, "live refresh: MB asked of Nomad", |row| format!("{:.1}", row.live_bytes / 1e6));
     line(&rows, "live refresh: requests", |row| format!("{:.0}", row.live_requests));
     line(&rows, "history refresh: CPU, s", |row| format!("{:.3}", row.history_cpu));
@@ -132,7 +132,7 @@ fn measure(size: Size, quick: bool) -> Row {
         text.contains("nomad_exporter_source_up{source=\"finished_jobs\"} 1")
             && text.contains("nomad_exporter_source_up{source=\"finished_allocations\"} 1")
             && text.contains("nomad_exporter_source_up{source=\"host_stats\"} 1")
-            && text.contains("nomad_up 1")
+            && text.contains("\nnomad_up 1\n")
     };
     let text = exporter.wait_for(full);
     let first_scrape = started.elapsed().as_secs_f64();
