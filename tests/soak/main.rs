@@ -30,7 +30,7 @@ use faults::Faults;
 use scrapers::Scrapers;
 use support::exposition::Exposition;
 use support::ledger::{assert_agrees, assert_counted, ended_since};
-use support::process::{Exporter, wait_until};
+use support::process::{Exporter, exporter as command_line, wait_until};
 use support::prometheus::{Prometheus, free_port};
 use support::tools;
 use world::World;
@@ -78,7 +78,12 @@ fn nothing_grows_and_nothing_is_lost() {
 
     // Nomad is down at first, so that this is all it holds open by itself.
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let exporter = Exporter::start(&format!("http://{address}"), &FLAGS);
+    let nomad = format!("http://{address}");
+    let fixed = ["--nomad.address", &nomad, "--web.listen-address", "127.0.0.1:0"];
+    let mut command = command_line(&[&fixed, &FLAGS[..]].concat());
+    // As the unit and the image that are shipped start it.
+    command.env("MALLOC_ARENA_MAX", "2");
+    let exporter = Exporter::spawn(command);
     let watch = Process(exporter.id());
     std::thread::sleep(Duration::from_secs(2));
     let descriptors_before = watch.descriptors();
