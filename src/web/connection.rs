@@ -78,6 +78,8 @@ async fn speak_http1(
         .timer(TokioTimer::new())
         // The pulse has the deadlines, for either protocol.
         .header_read_timeout(None)
+        // Who has asked and says that nothing more will come still waits for an answer.
+        .half_close(true)
         .max_header_size(shared.max_header_bytes as usize)
         .serve_connection(TokioIo::new(stream), service(shared, pulse));
     Ok(watcher.watch(connection).await?)

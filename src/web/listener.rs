@@ -200,6 +200,15 @@ mod tests {
         String::from_utf8_lossy(&bytes[..read]).lines().next().unwrap_or_default().to_owned()
     }
 
+    /// As `nc -N` and old HTTP/1.0 clients do. The answer takes a while, since nobody asked before.
+    #[tokio::test]
+    async fn a_client_that_only_listens_after_its_request_is_answered() {
+        let address = listening(|_| ()).await;
+        let mut stream = connected(address, b"GET /metrics HTTP/1.0\r\n\r\n").await;
+        stream.shutdown().await.unwrap();
+        assert_eq!(answer(stream).await, "HTTP/1.0 200 OK");
+    }
+
     /// Whether the other end closes before long, whatever it sent before.
     async fn is_closed(mut stream: TcpStream) -> bool {
         let read = async { while stream.read(&mut [0; 65_536]).await.is_ok_and(|read| read > 0) {} };
