@@ -63,7 +63,7 @@ impl Selection {
     }
 
     /// Whether a family is exposed.
-    pub fn selects(&self, family: &str) -> bool {
+    fn selects(&self, family: &str) -> bool {
         self.allow.as_ref().is_none_or(|allow| allow.is_match(family)) && !self.deny.is_match(family)
     }
 }

@@ -69,11 +69,15 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 }
 
 /// Commands that ask nothing of Nomad.
-const OFFLINE: [&str; 5] = ["check-config", "completions", "flags", "man", "metrics"];
-/// Of the flags that all commands have, those that their help shows.
+const OFFLINE: [&str; 6] = ["check-config", "completions", "flags", "healthcheck", "man", "metrics"];
+/// Of the flags that all commands have, those that the help of the others shows.
 const SHOWN: [&str; 4] = ["address", "token_file", "region", "timeout"];
 /// And those that only some of them show.
-const SHOWN_IN: [(&str, &[&str]); 2] = [("namespace", &["check", "jobs", "logs"]), ("interval", &["status"])];
+const SHOWN_IN: [(&str, &[&str]); 3] = [
+    ("namespace", &["check", "jobs", "logs"]),
+    ("interval", &["status"]),
+    ("listen_address", &["healthcheck"]),
+];
 /// The end of a command's help.
 const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and every other flag that \
                     nomad-exporter --help tells of work here too.";
@@ -109,7 +113,7 @@ fn with_terse_help(command: clap::Command, flags: &[Arg]) -> clap::Command {
     let asks = !OFFLINE.contains(&name);
     let is_shown = |flag: &str| {
         let here = |(shown, names): &(&str, &[&str])| *shown == flag && names.contains(&name);
-        asks && (SHOWN.contains(&flag) || SHOWN_IN.iter().any(here))
+        (asks && SHOWN.contains(&flag)) || SHOWN_IN.iter().any(here)
     };
     let flags = flags.iter().cloned().map(|flag| match is_shown(flag.get_id().as_str()) {
         true => tersely(flag),
