@@ -8,7 +8,7 @@ use super::fan_out;
 use super::report::FetchError;
 use super::store::{Refresh, Section};
 use crate::nomad::api::{HostDisk, HostStats};
-use crate::nomad::{Client, Endpoint, Error, Reason, Request};
+use crate::nomad::{Client, Endpoint, Error, Request};
 use crate::snapshot::{Disk, Host, Hosts};
 use crate::terms::NodeState;
 
@@ -56,9 +56,7 @@ pub(super) async fn ask(client: &Client, settings: &Settings, id: &str) -> Resul
         .passed_on_within(settings.client_timeout);
     match client.object::<Option<HostStats>>(request).await {
         Ok((stats, _)) => Ok(stats.map(host)),
-        Err(error) if matches!(error.reason(), Reason::Forbidden | Reason::Connect | Reason::Tls) => {
-            Err(error)
-        }
+        Err(error) if error.reason().is_before_the_client() => Err(error),
         Err(error) => {
             tracing::debug!(node_id = id, %error, "no host statistics");
             Ok(None)

@@ -8,7 +8,7 @@ use super::store::{Refresh, Section};
 use super::units::{bytes, hertz};
 use super::{fan_out, list};
 use crate::nomad::api::{Allocation, AllocationStats};
-use crate::nomad::{Endpoint, Error, Reason, Request};
+use crate::nomad::{Endpoint, Error, Request};
 use crate::snapshot::{AllocationUsage, Usage};
 use crate::terms::ClientStatus;
 
@@ -84,9 +84,7 @@ async fn ask(context: Arc<Context>, allocation: AllocationUsage) -> Result<Optio
                 ..allocation
             }))
         }
-        Err(error) if matches!(error.reason(), Reason::Forbidden | Reason::Connect | Reason::Tls) => {
-            Err(error)
-        }
+        Err(error) if error.reason().is_before_the_client() => Err(error),
         Err(error) => {
             tracing::debug!(alloc_id = allocation.id, %error, "no usage");
             Ok(None)

@@ -50,6 +50,12 @@ impl Reason {
             Self::TooLarge => "too_large",
         }
     }
+
+    /// Whether it tells of Nomad's servers or of our token: where a server passes a request on to a client, nothing is
+    /// known of that client then.
+    pub fn is_before_the_client(self) -> bool {
+        matches!(self, Self::Connect | Self::Tls | Self::Forbidden | Self::Throttled | Self::Stale)
+    }
 }
 
 /// A request that did not yield its answer.

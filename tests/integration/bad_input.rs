@@ -330,3 +330,21 @@ async fn label_values_have_a_length() {
     let shortened = [("family", "nomad_node_info")];
     assert_eq!(shown.value("nomad_exporter_samples_with_shortened_labels", &shortened), Some(2.0));
 }
+
+/// A server that refuses to pass requests on says nothing about the clients.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_refuses_is_not_held_against_the_clients() {
+    let simulator = recordings::replay("2.0.5").await;
+    let collector = Collector::new(&simulator.url(), &["--collector.allocation_usage"]);
+    collector.refresh().await;
+    let up = collector.exposition().sum("nomad_node_host_stats_up", &[]);
+    assert!(up > Some(0.0), "{up:?}");
+    for code in [403, 429] {
+        simulator.faults().set("/v1/client", Fault::Status { code, body: "not now".into() });
+        collector.refresh().await;
+        let shown = collector.exposition();
+        assert_eq!(is_up(&shown, "host_stats"), Some(0.0), "{code}");
+        assert_eq!(is_up(&shown, "allocation_usage"), Some(0.0), "{code}");
+        assert_eq!(shown.sum("nomad_node_host_stats_up", &[]), up, "{code}: as it was known before");
+    }
+}

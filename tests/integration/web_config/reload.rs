@@ -51,8 +51,11 @@ impl World {
         agreed.unwrap().certificate
     }
 
+    /// At once, so that nobody reads half of it.
     fn write(&self, text: &str) {
-        std::fs::write(self.authority.path("web.yml"), text).unwrap();
+        let next = self.authority.path("web.yml.next");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, self.authority.path("web.yml")).unwrap();
     }
 
     fn complaints(&self) -> usize {
