@@ -16,6 +16,7 @@ use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
+use super::quoted;
 use super::tls::{Material, certificates, field};
 
 /// What is asked of clients, in Go's words.
@@ -44,9 +45,9 @@ impl ClientAuth {
             "RequireAndVerifyClientCert" => Ok(Self::RequireAndVerify),
             other => {
                 let problem = format!(
-                    "`{}` is none; give NoClientCert, RequestClientCert, RequireAnyClientCert, \
+                    "{} is none; give NoClientCert, RequestClientCert, RequireAnyClientCert, \
                      VerifyClientCertIfGiven or RequireAndVerifyClientCert",
-                    other.escape_debug()
+                    quoted(other)
                 );
                 Err(field("client_auth_type", &problem))
             }

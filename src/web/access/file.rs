@@ -7,6 +7,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
 
+use super::quoted;
+
 /// The whole file. Every part may be left out.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -81,8 +83,7 @@ fn sentence(error: &YamlError) -> String {
     let error = error.without_snippet();
     let problem = match error {
         YamlError::SerdeUnknownField { field, expected, .. } => {
-            let field: String = field.chars().take(40).collect();
-            format!("`{}` is no field here; there are {}", field.escape_default(), expected.join(", "))
+            format!("{} is no field here; there are {}", quoted(field), expected.join(", "))
         }
         YamlError::SerdeInvalidType { expected, .. } | YamlError::SerdeInvalidValue { expected, .. } => {
             format!("{expected} is expected here")

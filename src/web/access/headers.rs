@@ -3,6 +3,7 @@
 use http::{HeaderName, HeaderValue};
 
 use super::file::Headers;
+use super::quoted;
 
 /// Names and values, in a fixed order.
 pub(super) fn headers(typed: &Headers) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
@@ -23,8 +24,7 @@ pub(super) fn headers(typed: &Headers) -> Result<Vec<(HeaderName, HeaderValue)>,
         let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
         let problem = |what: String| format!("http_server_config.headers.{typed_name}: {what}");
         if !allowed.is_empty() && !allowed.contains(&value) {
-            let value = value.escape_debug();
-            return Err(problem(format!("`{value}` is not possible; give {}", allowed.join(" or "))));
+            return Err(problem(format!("{} is not possible; give {}", quoted(value), allowed.join(" or "))));
         }
         let value = HeaderValue::from_str(value)
             .map_err(|_| problem("it holds control characters; give one line of text".to_owned()))?;

@@ -111,15 +111,27 @@ impl Access {
     }
 }
 
+/// How much of a value a sentence quotes.
+const QUOTED_CHARS: usize = 40;
+
+/// A value in a sentence: without control characters, and its beginning if it is long.
+fn quoted(value: &str) -> String {
+    let (shown, more) = match value.char_indices().nth(QUOTED_CHARS) {
+        Some((at, _)) => (&value[..at], "…"),
+        None => (value, ""),
+    };
+    format!("`{}{more}`", shown.escape_debug())
+}
+
 /// How much of a path a sentence names.
 const NAMED_CHARS: usize = 300;
 
-/// A path, or the end of one that is too long for a sentence.
+/// A path in a sentence: without control characters, and its end if it is long.
 fn named(path: &Path) -> String {
     let path = path.to_string_lossy();
     match path.char_indices().rev().nth(NAMED_CHARS) {
-        Some((at, _)) => format!("…{}", &path[at..]),
-        None => path.into_owned(),
+        Some((at, _)) => format!("…{}", path[at..].escape_debug()),
+        None => path.escape_debug().to_string(),
     }
 }
 

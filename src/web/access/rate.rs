@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::file;
+use super::{file, quoted};
 
 /// How many requests are answered.
 pub(super) struct RateLimit {
@@ -22,9 +22,11 @@ impl RateLimit {
     pub(super) fn new(typed: &file::RateLimit) -> Result<Option<Self>, String> {
         let interval = match typed.interval.as_deref().unwrap_or_default().trim() {
             "" | "0" => Duration::ZERO,
-            text => humantime::parse_duration(text).map_err(|error| {
-                let text = text.escape_debug();
-                format!("rate_limit.interval: `{text}` is no duration ({error}); give one such as 1s")
+            text => humantime::parse_duration(text).map_err(|_| {
+                format!(
+                    "rate_limit.interval: {} is no duration; give one such as 100ms or 1m30s",
+                    quoted(text)
+                )
             })?,
         };
         let burst = typed.burst.unwrap_or_default();

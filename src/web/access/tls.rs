@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::clients::{self, ClientAuth};
 use super::file::Tls;
+use super::{named, quoted};
 
 /// Protocols in the order in which they are preferred.
 const HTTP2: &[u8] = b"h2";
@@ -109,10 +110,7 @@ impl Tls {
                 old @ ("TLS10" | "TLS11") => {
                     Err(field(name, &format!("{old} is broken and not supported; give TLS12 or TLS13")))
                 }
-                other => Err(field(
-                    name,
-                    &format!("`{}` is no version; give TLS12 or TLS13", other.escape_debug()),
-                )),
+                other => Err(field(name, &format!("{} is no version; give TLS12 or TLS13", quoted(other)))),
             };
         let (least, most) =
             (number("min_version", &self.min_version, 2)?, number("max_version", &self.max_version, 3)?);
@@ -159,7 +157,10 @@ fn group_name(group: &&'static dyn SupportedKxGroup) -> String {
     format!("{:?}", group.name()).replace("secp256r1", "CurveP256").replace("secp384r1", "CurveP384")
 }
 
-/// Those of `all` that are named, in the order of the names. The error names every one that is not there.
+/// How many names that are not there are told at once.
+const NAMED: usize = 5;
+
+/// Those of `all` that are named, in the order of the names. The error names those that are not there.
 fn choose<T: Copy>(
     list: &str,
     names: &[String],
@@ -172,10 +173,11 @@ fn choose<T: Copy>(
     if unknown.is_empty() {
         return Ok(found.into_iter().flatten().collect());
     }
-    let unknown = unknown.into_iter().filter_map(Result::err);
-    let unknown: Vec<String> = unknown.map(|name| name.escape_debug().to_string()).collect();
+    let told: Vec<String> =
+        unknown.iter().filter_map(|name| name.as_ref().err()).take(NAMED).map(|name| quoted(name)).collect();
+    let more = if unknown.len() > NAMED { " and others" } else { "" };
     let known: Vec<String> = all.iter().map(name).collect();
-    let problem = format!("not supported: {}; there are {}", unknown.join(", "), known.join(", "));
+    let problem = format!("not supported: {}{more}; there are {}", told.join(", "), known.join(", "));
     Err(field(list, &problem))
 }
 
@@ -197,7 +199,7 @@ fn read(
         (None, Some(file)) => {
             let (path, name) = (folder.join(file), format!("{name}_file"));
             let pem = super::read(&path).map_err(|problem| field(&name, &problem))?;
-            Ok(Some(Material { origin: format!("{}: {}", section(&name), path.display()), pem }))
+            Ok(Some(Material { origin: format!("{}: {}", section(&name), named(&path)), pem }))
         }
         (Some(_), Some(_)) => Err(field(name, &format!("{name} and {name}_file are both given; give one"))),
     }

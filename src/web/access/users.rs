@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::Refusal;
+use super::{Refusal, quoted};
 
 /// How many passwords may wait to be checked: more than that are refused unseen.
 const WAITING: usize = 16;
@@ -43,9 +43,7 @@ impl Users {
     pub(super) fn new(typed: &BTreeMap<String, SecretString>) -> Result<Option<Self>, String> {
         let user = |(name, hash): (&String, &SecretString)| match User::parse(hash.expose_secret()) {
             Ok(user) => Ok((name.clone(), Arc::new(user))),
-            Err(problem) => {
-                Err(format!("basic_auth_users: the password of `{}` {problem}", name.escape_debug()))
-            }
+            Err(problem) => Err(format!("basic_auth_users: the password of {} {problem}", quoted(name))),
         };
         let users = typed.iter().map(user).collect::<Result<BTreeMap<_, _>, _>>()?;
         let Some(stand_in) = users.values().max_by_key(|user| user.cost).cloned() else { return Ok(None) };

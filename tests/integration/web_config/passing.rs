@@ -64,7 +64,7 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
         ),
         (
             with("cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA, TLS_AES_128_GCM_SHA256, TLS_NONE]"),
-            "tls_server_config.cipher_suites: not supported: TLS_RSA_WITH_AES_128_CBC_SHA, TLS_NONE; there are TLS_AES",
+            "tls_server_config.cipher_suites: not supported: `TLS_RSA_WITH_AES_128_CBC_SHA`, `TLS_NONE`; there are TLS_AES",
         ),
         (
             with("max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]\n"),
@@ -72,7 +72,7 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
         ),
         (
             with("curve_preferences: [X25519, CurveP521]"),
-            "tls_server_config.curve_preferences: not supported: CurveP521; there are X25519, CurveP256, CurveP384",
+            "tls_server_config.curve_preferences: not supported: `CurveP521`; there are X25519, CurveP256, CurveP384",
         ),
         (
             with("client_auth_type: Always"),
