@@ -80,10 +80,7 @@ fn nothing_grows_and_nothing_is_lost() {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let nomad = format!("http://{address}");
     let fixed = ["--nomad.address", &nomad, "--web.listen-address", "127.0.0.1:0"];
-    let mut command = command_line(&[&fixed, &FLAGS[..]].concat());
-    // As the unit and the image that are shipped start it.
-    command.env("MALLOC_ARENA_MAX", "2");
-    let exporter = Exporter::spawn(command);
+    let exporter = Exporter::spawn(command_line(&[&fixed, &FLAGS[..]].concat()));
     let watch = Process(exporter.id());
     std::thread::sleep(Duration::from_secs(2));
     let descriptors_before = watch.descriptors();
