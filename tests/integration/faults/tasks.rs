@@ -6,11 +6,9 @@ use bytes::Bytes;
 use nomad_simulator::{ConnectionFault, Fault};
 use tokio::runtime::{Handle, Runtime};
 
+use super::driver::POOLED;
 use crate::support::collect::Collector;
 use crate::support::recordings;
-
-/// A connection to Nomad that is kept open has a task.
-const POOLED: usize = 16;
 
 async fn settle(what: &str, most: usize) {
     let (tasks, began) = (Handle::current().metrics(), Instant::now());
@@ -48,6 +46,7 @@ fn tasks_end_with_what_they_were_started_for() {
             simulator.faults().clear();
             collector.refresh().await;
             assert!(collector.snapshot().is_up(), "{what}");
+            // Each connection that is kept open has a task.
             settle(what, baseline + POOLED).await;
         }
         simulator.faults().set_connections(ConnectionFault::Silent);
