@@ -6,7 +6,7 @@
 //! config    what the user typed → what the program runs on
 //!              │
 //! nomad ──► collect ──► snapshot ──► metrics ──► exposition ──► web
-//! asks      sources,    one moment,  families:   bytes, once    hands
+//! asks      collectors,    one moment,  families:   bytes, once    hands
 //! Nomad     clocks      a value      samples     a refresh      them out
 //! ```
 //!

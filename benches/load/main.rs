@@ -11,7 +11,7 @@ mod scrape;
 
 use std::time::Instant;
 
-use nomad_exporter::collect::SOURCES;
+use nomad_exporter::collect::COLLECTORS;
 use nomad_simulator::{Load, Size};
 
 use process::{Exporter, Nomad};
@@ -23,10 +23,10 @@ const HISTORY: [&str; 3] = ["servers", "finished_jobs", "finished_allocations"];
 /// What it takes to ask every client.
 const CLIENTS: [&str; 2] = ["nodes", "host_stats"];
 
-/// Flags that leave these sources on and no others.
+/// Flags that leave these collectors on and no others.
 fn only(is_on: impl Fn(&str) -> bool) -> Vec<String> {
-    let off = SOURCES.iter().filter(|source| !is_on(source.name));
-    off.map(|source| format!("--no-collector.{}", source.name)).collect()
+    let off = COLLECTORS.iter().filter(|collector| !is_on(collector.name));
+    off.map(|collector| format!("--no-collector.{}", collector.name)).collect()
 }
 
 /// Scrapers at once.
@@ -114,15 +114,15 @@ fn measure(size: Size, quick: bool) -> Row {
     let lists = marks::Lists::new(Load::new(size, 1));
     let (skim, decode) = (lists.skim(), lists.decode());
 
-    let sources = only(|source| !NOT_LIVE.contains(&source));
-    let live = cost(&nomad, &sources, "allocations", size, quick);
-    let quiet = cost(&Nomad::start(size, &["--quiet"]), &sources, "allocations", size, quick);
-    let old = cost(&Nomad::start(size, &["--dead-factor", "10"]), &sources, "allocations", size, quick);
-    let zipped = [&sources[..], &["--nomad.accept-encoding=gzip".to_owned()]].concat();
+    let collectors = only(|collector| !NOT_LIVE.contains(&collector));
+    let live = cost(&nomad, &collectors, "allocations", size, quick);
+    let quiet = cost(&Nomad::start(size, &["--quiet"]), &collectors, "allocations", size, quick);
+    let old = cost(&Nomad::start(size, &["--dead-factor", "10"]), &collectors, "allocations", size, quick);
+    let zipped = [&collectors[..], &["--nomad.accept-encoding=gzip".to_owned()]].concat();
     let zipped = cost(&nomad, &zipped, "allocations", size, quick);
-    let history = cost(&nomad, &only(|source| HISTORY.contains(&source)), "jobs", size, quick);
-    let clients = Exporter::start(&nomad, &only(|source| CLIENTS.contains(&source)));
-    clients.wait_for(|text| text.contains("nomad_exporter_source_up{source=\"host_stats\"} 1"));
+    let history = cost(&nomad, &only(|collector| HISTORY.contains(&collector)), "jobs", size, quick);
+    let clients = Exporter::start(&nomad, &only(|collector| CLIENTS.contains(&collector)));
+    clients.wait_for(|text| text.contains("nomad_exporter_collector_up{collector=\"host_stats\"} 1"));
     // What took less than a tick of the system's clock is taken to be one.
     let clients_per_cpu = size.nodes() as f64 / clients.cpu_seconds().max(0.01);
     drop(clients);
@@ -130,9 +130,9 @@ fn measure(size: Size, quick: bool) -> Row {
     let started = Instant::now();
     let exporter = Exporter::start(&nomad, &[]);
     let full = |text: &str| {
-        text.contains("nomad_exporter_source_up{source=\"finished_jobs\"} 1")
-            && text.contains("nomad_exporter_source_up{source=\"finished_allocations\"} 1")
-            && text.contains("nomad_exporter_source_up{source=\"host_stats\"} 1")
+        text.contains("nomad_exporter_collector_up{collector=\"finished_jobs\"} 1")
+            && text.contains("nomad_exporter_collector_up{collector=\"finished_allocations\"} 1")
+            && text.contains("nomad_exporter_collector_up{collector=\"host_stats\"} 1")
             && text.contains("\nnomad_up 1\n")
     };
     let text = exporter.wait_for(full);
@@ -177,7 +177,7 @@ struct Cost {
 }
 
 /// The mean cost of several refreshes, rendering for one scraper included.
-fn cost(nomad: &Nomad, sources: &[String], endpoint: &str, size: Size, quick: bool) -> Cost {
+fn cost(nomad: &Nomad, collectors: &[String], endpoint: &str, size: Size, quick: bool) -> Cost {
     let (interval, refreshes) = match size {
         Size::S | Size::M if quick => ("1s", 3.0),
         Size::S | Size::M => ("1s", 15.0),
@@ -187,7 +187,7 @@ fn cost(nomad: &Nomad, sources: &[String], endpoint: &str, size: Size, quick: bo
     let clocks = ["--collect.interval", interval, "--collect.history-interval", interval];
     let patience = ["--collect.history-duty-cycle", "1", "--nomad.timeout", "60s"];
     let flags = clocks.into_iter().chain(patience).map(str::to_owned);
-    let exporter = Exporter::start(nomad, &sources.iter().cloned().chain(flags).collect::<Vec<_>>());
+    let exporter = Exporter::start(nomad, &collectors.iter().cloned().chain(flags).collect::<Vec<_>>());
     let total = |text: &str, family: &str| process::sum(text, family);
     let moment = |at_least: f64| {
         let ok = process::requests(endpoint);

@@ -34,14 +34,14 @@ impl Board {
             query_variable(
                 "job",
                 "The Prometheus job that scrapes nomad-exporter.",
-                "label_values(nomad_exporter_source_up, job)",
+                "label_values(nomad_exporter_collector_up, job)",
                 Some(".+"),
             ),
             first(query_variable(
                 "instance",
                 "The exporter: the first one, unless another is chosen. Exporters of the same cluster show the same, so \
                  All of them count it several times.",
-                r#"label_values(nomad_exporter_source_up{job=~"$job"}, instance)"#,
+                r#"label_values(nomad_exporter_collector_up{job=~"$job"}, instance)"#,
                 Some(".+"),
             )),
         ];

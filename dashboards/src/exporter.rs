@@ -7,7 +7,7 @@ use crate::panel::{Panel, Words, YES, stat, timeseries, yes_or_no};
 use crate::promql::quantile;
 use crate::table::{Column, table};
 
-const AGE: &str = "time() - nomad_exporter_source_last_success_timestamp_seconds";
+const AGE: &str = "time() - nomad_exporter_collector_last_success_timestamp_seconds";
 const REQUESTS: &str = "nomad_exporter_api_requests_total";
 const DURATION: &str = "nomad_exporter_api_request_duration_seconds";
 
@@ -19,7 +19,7 @@ pub(crate) fn dashboard() -> Value {
         &[],
     )
     .row("Now", now())
-    .row("Sources", sources())
+    .row("Collectors", collectors())
     .row("Nomad's API", api())
     .row("Series and process", process())
     .build()
@@ -33,15 +33,15 @@ fn now() -> [Panel; 9] {
     );
     let dropped = "sum(nomad_exporter_series_dropped) or 0 * sum(nomad_exporter_series)";
     [
-        yes_or_no("Nomad", "Whether the last refresh of every required source succeeded.", up, "min(nomad_up)"),
-        stat("Failing sources", "Sources whose last refresh failed.", "none", "sum(1 - nomad_exporter_source_up)")
+        yes_or_no("Nomad", "Whether the last refresh of every required collector succeeded.", up, "min(nomad_up)"),
+        stat("Failing collectors", "Collectors whose last refresh failed.", "none", "sum(1 - nomad_exporter_collector_up)")
             .thresholds("green", &[(1.0, "red")]),
         stat(
-            "Oldest source",
-            "The longest time since a source last succeeded, in intervals of that source. After its maximum age, four \
+            "Oldest collector",
+            "The longest time since a collector last succeeded, in intervals of that collector. After its maximum age, four \
              intervals by default, its families vanish.",
             "none",
-            &format!("max(({AGE}) / nomad_exporter_source_interval_seconds)"),
+            &format!("max(({AGE}) / nomad_exporter_collector_interval_seconds)"),
         )
         .default("decimals", 1.into())
         .thresholds("green", &[(2.0, "yellow"), (4.0, "red")]),
@@ -67,23 +67,23 @@ fn now() -> [Panel; 9] {
     ]
 }
 
-fn sources() -> [Panel; 4] {
-    let of = |query: &str| format!("max by (source) ({query})");
-    let duration = "nomad_exporter_source_refresh_duration_seconds";
-    let objects = "nomad_exporter_source_objects";
+fn collectors() -> [Panel; 4] {
+    let of = |query: &str| format!("max by (collector) ({query})");
+    let duration = "nomad_exporter_collector_refresh_duration_seconds";
+    let objects = "nomad_exporter_collector_objects";
     let line = |title, description, unit, query: &str| {
-        timeseries(title, description, unit).size(8, 8).query(&of(query), "{{source}}")
+        timeseries(title, description, unit).size(8, 8).query(&of(query), "{{collector}}")
     };
     [
         table(
-            "Sources",
+            "Collectors",
             "What the exporter reads from Nomad: whether it may and can, how old it is, and how much it is.",
-            "No source is known",
-            &[("source", "Source")],
+            "No collector is known",
+            &[("collector", "Collector")],
             &[
-                Column::words("Up", YES, "min by (source) (nomad_exporter_source_up)"),
+                Column::words("Up", YES, "min by (collector) (nomad_exporter_collector_up)"),
                 Column::new("Age", "s", of(AGE)),
-                Column::new("Interval", "s", of("nomad_exporter_source_interval_seconds")),
+                Column::new("Interval", "s", of("nomad_exporter_collector_interval_seconds")),
                 Column::new("Refresh took", "s", of(duration)),
                 Column::new("Objects", "short", of(objects)),
             ],
@@ -91,12 +91,12 @@ fn sources() -> [Panel; 4] {
         .size(24, 9),
         line(
             "Age of the last success",
-            "Rises to the interval, and beyond it when a source fails.",
+            "Rises to the interval, and beyond it when a collector fails.",
             "s",
             AGE,
         ),
-        line("Refresh duration", "How long the last refresh of a source took.", "s", duration),
-        line("Objects", "Rows that the last successful refresh of a source read.", "short", objects),
+        line("Refresh duration", "How long the last refresh of a collector took.", "s", duration),
+        line("Objects", "Rows that the last successful refresh of a collector read.", "short", objects),
     ]
 }
 

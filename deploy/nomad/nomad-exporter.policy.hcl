@@ -1,4 +1,4 @@
-# What the exporter's identity may do, and for which source; docs/security.md has the table. A source that is switched
+# What the exporter's identity may do, and for which collector; docs/security.md has the table. A collector that is switched
 # off (--no-collector.NAME) needs nothing: take its line out.
 
 namespace "*" {

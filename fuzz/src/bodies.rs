@@ -137,7 +137,7 @@ const FAMILY: Family = Family {
     help: "Odd \\ \"labels\"\nof a family.",
     kind: Kind::Gauge,
     labels: &["one", "two"],
-    sources: &[],
+    collectors: &[],
     emit: |_, _| {},
 };
 

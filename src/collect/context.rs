@@ -1,4 +1,4 @@
-//! What every source is given.
+//! What every collector is given.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,21 +21,21 @@ const MAX_NAMESPACES: usize = 200;
 /// How to collect.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Names of the sources that are on.
-    pub sources: Vec<&'static str>,
-    /// Changes of state that are logged of one source in 10 minutes.
+    /// Names of the collectors that are on.
+    pub collectors: Vec<&'static str>,
+    /// Changes of state that are logged of one collector in 10 minutes.
     pub logged_changes: u32,
-    /// How often live sources are read.
+    /// How often live collectors are read.
     pub interval: Duration,
-    /// How often history sources are read.
+    /// How often history collectors are read.
     pub history_interval: Duration,
-    /// What share of the time one history source may be read.
+    /// What share of the time one history collector may be read.
     pub history_duty_cycle: f64,
     /// How often clients are asked.
     pub client_interval: Duration,
     /// Over how much of that the requests are spread.
     pub client_spread: Duration,
-    /// After how many intervals without success a source is withdrawn.
+    /// After how many intervals without success a collector is withdrawn.
     pub max_age_intervals: u32,
     /// The namespaces to read; `*` for all.
     pub namespaces: Vec<String>,
@@ -51,7 +51,7 @@ pub struct Settings {
     pub client_timeout: Duration,
     /// How many clients are asked at once.
     pub client_concurrency: usize,
-    /// Whose usage is read, where that source is on.
+    /// Whose usage is read, where that collector is on.
     pub usage: UsageSettings,
 }
 
@@ -71,7 +71,7 @@ pub struct UsageSettings {
     pub max_allocations: usize,
 }
 
-/// What every source is given.
+/// What every collector is given.
 pub struct Context {
     /// Asks Nomad.
     pub client: Client,
@@ -85,7 +85,7 @@ pub struct Context {
     pub completions: Completions,
     /// Tells the time; tests stop it.
     pub now: fn() -> SystemTime,
-    /// What was logged of each source lately.
+    /// What was logged of each collector lately.
     pub(super) said: Said,
     /// The last list of nodes.
     pub(super) known_nodes: Known<()>,
@@ -95,7 +95,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// What every source is given, with nothing collected yet.
+    /// What every collector is given, with nothing collected yet.
     pub fn new(client: Client, settings: Settings, now: fn() -> SystemTime) -> Self {
         let store = Arc::new(Store::new(&settings));
         Self {
@@ -146,13 +146,13 @@ impl Context {
         if is_known { self.settings.client_spread } else { Duration::ZERO }
     }
 
-    /// The sections as they stand once these sources were tried for the first time.
-    pub(super) async fn after(&self, sources: &[&str]) -> Sections {
-        self.store.after(sources).await
+    /// The sections as they stand once these collectors were tried for the first time.
+    pub(super) async fn after(&self, collectors: &[&str]) -> Sections {
+        self.store.after(collectors).await
     }
 
-    /// Whether a source is on.
-    pub(super) fn is_on(&self, source: &str) -> bool {
-        self.settings.sources.contains(&source)
+    /// Whether a collector is on.
+    pub(super) fn is_on(&self, collector: &str) -> bool {
+        self.settings.collectors.contains(&collector)
     }
 }

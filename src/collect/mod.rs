@@ -1,10 +1,11 @@
-//! Asking Nomad again and again: one table of sources, each on its own clock.
+//! Asking Nomad again and again: one table of collectors, each on its own clock.
 //!
-//! What changes fast is small, what is large changes slowly. *Live* sources read what is not finished, every
-//! interval; *history* sources read dead jobs and terminal allocations, less often. Answers are folded into
+//! What changes fast is small, what is large changes slowly. *Live* collectors read what is not finished, every
+//! interval; *history* collectors read dead jobs and terminal allocations, less often. Answers are folded into
 //! sections while they are decoded: memory grows with nodes and namespaces, not with jobs and allocations.
 
 mod allocations;
+mod collectors;
 mod context;
 mod deployments;
 mod drains;
@@ -22,19 +23,18 @@ mod reasons;
 mod report;
 mod scheduler;
 mod servers;
-mod sources;
 mod specifications;
 mod store;
 mod units;
 mod usage;
 
+pub use collectors::{COLLECTORS, Clock, Collector, collector};
 pub use context::{Context, Settings, UsageSettings};
 pub use observers::{Completions, Placements};
 pub use one_node::one_node;
 pub use reasons::block_reason;
 pub use report::FetchError;
 pub use scheduler::{refresh, refresh_all, run};
-pub use sources::{Clock, SOURCES, Source, source};
 pub use store::{Changes, Store};
 
 use std::collections::BTreeMap;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::collectors::Collector;
 use super::context::Context;
-use super::sources::Source;
 use super::store::Change;
 use crate::nomad::{self, Reason};
 
@@ -18,8 +18,8 @@ pub enum FetchError {
     /// Nomad did not give what it was asked for.
     #[error(transparent)]
     Nomad(#[from] nomad::Error),
-    /// What this source builds on is not known.
-    #[error("it needs the source `{0}`, which has not answered")]
+    /// What this collector builds on is not known.
+    #[error("it needs the collector `{0}`, which has not answered")]
     Needs(&'static str),
     /// The refresh took so long that its result would have been withdrawn at once.
     #[error("it was not finished within {}", humantime::format_duration(*.0))]
@@ -48,7 +48,7 @@ impl FetchError {
 /// Over how long changes of state are counted.
 const PERIOD: Duration = Duration::from_secs(600);
 
-/// What was logged of each source lately, so that one that comes and goes all the time does not fill the log.
+/// What was logged of each collector lately, so that one that comes and goes all the time does not fill the log.
 #[derive(Debug, Default)]
 pub(super) struct Said(Mutex<HashMap<&'static str, Lately>>);
 
@@ -60,11 +60,11 @@ struct Lately {
 }
 
 impl Said {
-    /// Whether one more change of this source is to be logged, and how many were left out before it.
-    fn one_more(&self, source: &'static str, limit: u32) -> Option<u64> {
+    /// Whether one more change of this collector is to be logged, and how many were left out before it.
+    fn one_more(&self, collector: &'static str, limit: u32) -> Option<u64> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lately =
-            all.entry(source).or_insert_with(|| Lately { since: Instant::now(), said: 0, unsaid: 0 });
+            all.entry(collector).or_insert_with(|| Lately { since: Instant::now(), said: 0, unsaid: 0 });
         if lately.since.elapsed() >= PERIOD {
             (lately.since, lately.said) = (Instant::now(), 0);
         }
@@ -77,10 +77,10 @@ impl Said {
     }
 }
 
-/// Logs how a refresh changed its source: a line for every change of state, as long as there are not too many, and
+/// Logs how a refresh changed its collector: a line for every change of state, as long as there are not too many, and
 /// not for every try.
-pub(super) fn log(context: &Context, source: &Source, change: Change, error: Option<&FetchError>) {
-    let name = source.name;
+pub(super) fn log(context: &Context, collector: &Collector, change: Change, error: Option<&FetchError>) {
+    let name = collector.name;
     let told = error.map(|error| (error.word(), error.sentence()));
     let say = match change {
         Change::None => None,
@@ -90,10 +90,12 @@ pub(super) fn log(context: &Context, source: &Source, change: Change, error: Opt
     let left_out = say.filter(|count| *count > 0);
     match (change, told) {
         (Change::Down, Some((reason, error))) if say.is_some() => {
-            tracing::warn!(source = name, reason, error, left_out, "source is down");
+            tracing::warn!(collector = name, reason, error, left_out, "collector is down");
         }
-        (Change::Up, _) if say.is_some() => tracing::info!(source = name, left_out, "source is up"),
-        (_, Some((reason, error))) => tracing::debug!(source = name, reason, error, "source is still down"),
+        (Change::Up, _) if say.is_some() => tracing::info!(collector = name, left_out, "collector is up"),
+        (_, Some((reason, error))) => {
+            tracing::debug!(collector = name, reason, error, "collector is still down")
+        }
         (_, None) => {}
     }
 }

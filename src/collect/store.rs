@@ -1,4 +1,4 @@
-//! Where refreshes end: the newest section of each source, and how the sources stand.
+//! Where refreshes end: the newest section of each collector, and how the collectors stand.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::collectors::{COLLECTORS, Clock, Collector};
 use super::context::Settings;
 use super::report::FetchError;
-use super::sources::{Clock, SOURCES, Source};
 use crate::nomad::Meta;
 use crate::snapshot::{
-    AllocationCounts, Autopilot, Deployments, Drains, Evaluations, FinishedCounts, FinishedJobs, Hosts,
-    Leader, LiveAllocations, LiveJobs, Nodes, PlacementDelays, SchedulerSettings, Sections, Servers,
-    Snapshot, SourceState, Specifications, Usage,
+    AllocationCounts, Autopilot, CollectorState, Deployments, Drains, Evaluations, FinishedCounts,
+    FinishedJobs, Hosts, Leader, LiveAllocations, LiveJobs, Nodes, PlacementDelays, SchedulerSettings,
+    Sections, Servers, Snapshot, Specifications, Usage,
 };
 
-/// What one refresh of a source read.
+/// What one refresh of a collector read.
 #[derive(Debug, Default)]
 pub(super) struct Refresh {
     /// The sections to replace.
@@ -55,14 +55,14 @@ pub(super) enum Section {
     SameAllocations,
 }
 
-/// The newest sections, shared between sources and whoever renders them.
+/// The newest sections, shared between collectors and whoever renders them.
 pub struct Store(watch::Sender<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// How many refreshes of live sources are under way.
+    /// How many refreshes of live collectors are under way.
     under_way: usize,
-    sources: Vec<SourceRecord>,
+    collectors: Vec<CollectorRecord>,
     jobs: Slot<LiveJobs>,
     finished_jobs: Slot<FinishedJobs>,
     nodes: Slot<Nodes>,
@@ -84,9 +84,9 @@ struct State {
 }
 
 #[derive(Debug)]
-struct SourceRecord {
-    source: &'static str,
-    state: SourceState,
+struct CollectorRecord {
+    collector: &'static str,
+    state: CollectorState,
     /// Until when the last success counts.
     fresh_until: Option<Instant>,
 }
@@ -122,7 +122,7 @@ impl<T: PartialEq> Slot<T> {
     }
 }
 
-/// A refresh of a live source that is under way.
+/// A refresh of a live collector that is under way.
 pub(super) struct UnderWay<'a>(&'a Store);
 
 impl Drop for UnderWay<'_> {
@@ -135,8 +135,8 @@ impl Drop for UnderWay<'_> {
 pub struct Changes(watch::Receiver<State>);
 
 impl Changes {
-    /// Waits for a change that was not seen yet, and then until no live source is being refreshed, or for so long at
-    /// most: sources that are refreshed together are to be shown together.
+    /// Waits for a change that was not seen yet, and then until no live collector is being refreshed, or for so long at
+    /// most: collectors that are refreshed together are to be shown together.
     pub async fn settled(&mut self, at_most: Duration) {
         if self.0.changed().await.is_ok() {
             // However the wait ended, there is something new.
@@ -146,7 +146,7 @@ impl Changes {
     }
 }
 
-/// How a refresh changed its source.
+/// How a refresh changed its collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// It stands as it stood.
@@ -160,25 +160,27 @@ pub(super) enum Change {
 impl Store {
     /// A store that knows nothing yet.
     pub fn new(settings: &Settings) -> Self {
-        let enabled = SOURCES.iter().filter(|source| settings.sources.contains(&source.name));
-        let sources = enabled.map(|source| SourceRecord::new(source, settings)).collect();
-        Self(watch::Sender::new(State { sources, ..State::default() }))
+        let enabled = COLLECTORS.iter().filter(|collector| settings.collectors.contains(&collector.name));
+        let collectors = enabled.map(|collector| CollectorRecord::new(collector, settings)).collect();
+        Self(watch::Sender::new(State { collectors, ..State::default() }))
     }
 
     /// Takes in how a refresh ended.
     pub(super) fn record(
         &self,
-        source: &Source,
+        collector: &Collector,
         result: Result<Refresh, &FetchError>,
         duration: Duration,
         now: SystemTime,
         settings: &Settings,
     ) -> Change {
         let mut change = Change::None;
-        let interval = source.interval_after(duration, settings);
+        let interval = collector.interval_after(duration, settings);
         self.0.send_modify(|state| {
             let until = Instant::now() + interval * settings.max_age_intervals;
-            if let Some(record) = state.sources.iter_mut().find(|record| record.source == source.name) {
+            if let Some(record) =
+                state.collectors.iter_mut().find(|record| record.collector == collector.name)
+            {
                 change = record.change(result.is_ok());
                 record.state.duration = Some(duration);
                 record.state.problem = match &result {
@@ -211,9 +213,9 @@ impl Store {
     }
 
     /// A refresh begins; it is under way until what this returns is dropped.
-    pub(super) fn begin(&self, source: &Source) -> Option<UnderWay<'_>> {
+    pub(super) fn begin(&self, collector: &Collector) -> Option<UnderWay<'_>> {
         // Those of other clocks take long, and nobody is to wait for them.
-        (source.clock == Clock::Live).then(|| {
+        (collector.clock == Clock::Live).then(|| {
             self.0.send_if_modified(|state| {
                 state.under_way += 1;
                 false
@@ -222,28 +224,29 @@ impl Store {
         })
     }
 
-    /// The sections as they stand once these sources were tried for the first time, if they are on at all.
-    pub(super) async fn after(&self, sources: &[&str]) -> Sections {
-        let tried = |record: &SourceRecord| !sources.contains(&record.source) || record.state.up.is_some();
+    /// The sections as they stand once these collectors were tried for the first time, if they are on at all.
+    pub(super) async fn after(&self, collectors: &[&str]) -> Sections {
+        let tried =
+            |record: &CollectorRecord| !collectors.contains(&record.collector) || record.state.up.is_some();
         let mut changes = self.0.subscribe();
-        let state = changes.wait_for(|state| state.sources.iter().all(tried)).await;
+        let state = changes.wait_for(|state| state.collectors.iter().all(tried)).await;
         state.expect("the sender lives in self").sections(Instant::now())
     }
 
-    /// Waits until this source answers.
-    pub(super) async fn answers(&self, source: &str) {
-        let is_up = |record: &SourceRecord| record.source == source && record.state.up == Some(true);
+    /// Waits until this collector answers.
+    pub(super) async fn answers(&self, collector: &str) {
+        let is_up = |record: &CollectorRecord| record.collector == collector && record.state.up == Some(true);
         let mut changes = self.0.subscribe();
-        let state = changes.wait_for(|state| state.sources.iter().any(is_up)).await;
+        let state = changes.wait_for(|state| state.collectors.iter().any(is_up)).await;
         drop(state.expect("the sender lives in self"));
     }
 }
 
-impl SourceRecord {
-    fn new(source: &Source, settings: &Settings) -> Self {
-        let state = SourceState {
-            name: source.name,
-            required: source.required,
+impl CollectorRecord {
+    fn new(collector: &Collector, settings: &Settings) -> Self {
+        let state = CollectorState {
+            name: collector.name,
+            required: collector.required,
             up: None,
             problem: None,
             fresh: false,
@@ -251,9 +254,9 @@ impl SourceRecord {
             duration: None,
             objects: None,
             last_contact: None,
-            interval: source.interval(settings),
+            interval: collector.interval(settings),
         };
-        Self { source: source.name, state, fresh_until: None }
+        Self { collector: collector.name, state, fresh_until: None }
     }
 
     fn change(&mut self, up: bool) -> Change {
@@ -316,10 +319,10 @@ impl State {
 
     fn snapshot(&self, taken_at: SystemTime) -> Snapshot {
         let now = Instant::now();
-        let sources = self.sources.iter().map(|record| SourceState {
+        let collectors = self.collectors.iter().map(|record| CollectorState {
             fresh: record.fresh_until.is_some_and(|until| now < until),
             ..record.state.clone()
         });
-        Snapshot { taken_at, sources: sources.collect(), sections: self.sections(now) }
+        Snapshot { taken_at, collectors: collectors.collect(), sections: self.sections(now) }
     }
 }

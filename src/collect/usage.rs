@@ -1,4 +1,4 @@
-//! What allocations use: one request for each, so this source is off unless switched on.
+//! What allocations use: one request for each, so this collector is off unless switched on.
 
 use std::sync::Arc;
 

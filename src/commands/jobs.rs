@@ -20,14 +20,14 @@ use crate::snapshot::Snapshot;
 use crate::terms::{BlockReason, ByTerm, JobStatus, JobType, Outcome, TemplateKind, Term};
 
 /// What tells why jobs wait.
-const SOURCES: [&str; 3] = ["servers", "namespaces", "evaluations"];
+const COLLECTORS: [&str; 3] = ["servers", "namespaces", "evaluations"];
 
 /// Lists jobs. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Error> {
     let session = Session::new(config)?;
     let mut jobs = Jobs::read(&session.client, &session.settings.namespaces, args, SystemTime::now()).await?;
     if jobs.jobs.iter().any(|job| job.status.0 == JobStatus::Pending) {
-        let context = session.context(&SOURCES);
+        let context = session.context(&COLLECTORS);
         collect::refresh_all(&context).await;
         jobs.explain(&context.store.snapshot((context.now)()));
     }

@@ -137,10 +137,10 @@ fn lines(problems: &[Problem]) -> String {
 /// What a snapshot lacks, each reason once.
 fn problems(snapshot: &Snapshot) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
-    for source in &snapshot.sources {
-        let Some(error) = &source.problem else { continue };
+    for collector in &snapshot.collectors {
+        let Some(error) = &collector.problem else { continue };
         if problems.iter().all(|known| known.error != *error) {
-            problems.push(Problem { what: source.name, error: error.clone() });
+            problems.push(Problem { what: collector.name, error: error.clone() });
         }
     }
     problems
@@ -170,9 +170,9 @@ impl Session {
         Ok(session)
     }
 
-    /// What collects these sources, as far as they are on.
-    fn context(mut self, sources: &[&str]) -> Arc<Context> {
-        self.settings.sources.retain(|source| sources.contains(source));
+    /// What collects these collectors, as far as they are on.
+    fn context(mut self, collectors: &[&str]) -> Arc<Context> {
+        self.settings.collectors.retain(|collector| collectors.contains(collector));
         Arc::new(Context::new(self.client, self.settings, SystemTime::now))
     }
 }

@@ -15,11 +15,11 @@ use crate::snapshot::{Levels, Node, Snapshot};
 use crate::terms::{ByTerm, ClientStatus, NodeState, Term};
 
 /// What the list is made of.
-const SOURCES: [&str; 3] = ["nodes", "allocations", "host_stats"];
+const COLLECTORS: [&str; 3] = ["nodes", "allocations", "host_stats"];
 
 /// Lists clients. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &NodesArgs) -> Result<ExitCode, Error> {
-    let context = Session::everywhere(config)?.context(&SOURCES);
+    let context = Session::everywhere(config)?.context(&COLLECTORS);
     collect::refresh_all(&context).await;
     let snapshot = context.store.snapshot((context.now)());
     let nodes = NodeList::new(&snapshot, args).ok_or_else(|| Error::Nothing(problems(&snapshot)))?;

@@ -11,7 +11,7 @@ use crate::exposition::Rendered;
 use crate::metrics::{OwnMetrics, Selection};
 use crate::web::{AccessFile, Content};
 
-/// For how long at most what is new waits for sources that are still being refreshed.
+/// For how long at most what is new waits for collectors that are still being refreshed.
 pub(super) const GATHER: Duration = Duration::from_secs(5);
 
 /// What it takes to render.

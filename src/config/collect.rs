@@ -12,10 +12,10 @@ const CLIENT_SPREAD: f64 = 0.8;
 const MIN_DUTY_CYCLE: f64 = 0.001;
 
 pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigError> {
-    if args.sources.is_empty() {
+    if args.collectors.is_empty() {
         return Err(ConfigError::new(
             "--no-collector.*",
-            "every source is switched off; leave at least one on",
+            "every collector is switched off; leave at least one on",
         ));
     }
     let interval = duration("--collect.interval", args.collect.interval)?;
@@ -32,7 +32,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         return Err(ConfigError::new("--collect.history-duty-cycle", problem));
     }
     Ok(Settings {
-        sources: args.sources.clone(),
+        collectors: args.collectors.clone(),
         logged_changes: args.log.max_changes,
         interval,
         history_interval,
@@ -91,7 +91,7 @@ fn job_patterns(patterns: &[String]) -> Result<RegexSet, ConfigError> {
 mod tests {
     use super::super::parse;
     use super::*;
-    use crate::collect::SOURCES;
+    use crate::collect::COLLECTORS;
 
     fn error(line: &[&str]) -> String {
         let args = parse(["nomad-exporter"].iter().chain(line)).unwrap();
@@ -110,9 +110,9 @@ mod tests {
             assert!(error(&["--collect.history-duty-cycle", ratio]).contains("it is a share of the time"));
         }
         let off: Vec<String> =
-            SOURCES.iter().map(|source| format!("--no-collector.{}", source.name)).collect();
+            COLLECTORS.iter().map(|collector| format!("--no-collector.{}", collector.name)).collect();
         let off: Vec<&str> = off.iter().map(String::as_str).collect();
-        assert!(error(&off).contains("every source is switched off"));
+        assert!(error(&off).contains("every collector is switched off"));
     }
 
     #[test]

@@ -114,8 +114,11 @@ mod tests {
     use crate::snapshot::Sections;
 
     fn rendered(previous: Option<&Rendered>) -> Rendered {
-        let snapshot =
-            Snapshot { taken_at: SystemTime::UNIX_EPOCH, sources: Vec::new(), sections: Sections::default() };
+        let snapshot = Snapshot {
+            taken_at: SystemTime::UNIX_EPOCH,
+            collectors: Vec::new(),
+            sections: Sections::default(),
+        };
         Rendered::of(Arc::new(snapshot), previous)
     }
 

@@ -12,7 +12,7 @@ pub(super) const FAMILIES: &[Family] = &[Family {
            those that Nomad still retains.",
     kind: Kind::Gauge,
     labels: &["namespace", "job_type", "client_status"],
-    sources: &["allocations", "finished_allocations"],
+    collectors: &["allocations", "finished_allocations"],
     emit: allocations,
 }];
 

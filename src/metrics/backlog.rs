@@ -6,7 +6,7 @@ use super::view::View;
 use crate::snapshot::{Ask, NamespaceEvaluations};
 use crate::terms::{ByTerm, JobType, Term};
 
-/// The sources of what is asked for.
+/// The collectors of what is asked for.
 const DEMAND: &[&str] = &["jobs", "specifications"];
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -16,7 +16,7 @@ pub(super) const FAMILIES: &[Family] = &[
                instances placed has 10 queued.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "node_pool"],
-        sources: &["jobs"],
+        collectors: &["jobs"],
         emit: queued,
     },
     Family {
@@ -24,7 +24,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "CPU that the queued instances ask for in all, each once. Whole cores are not in it.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
-        sources: DEMAND,
+        collectors: DEMAND,
         emit: |view, out| demand(view, out, |ask| ask.cpu_hertz),
     },
     Family {
@@ -32,7 +32,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Memory that the queued instances ask for in all, each once.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
-        sources: DEMAND,
+        collectors: DEMAND,
         emit: |view, out| demand(view, out, |ask| ask.memory_bytes),
     },
     Family {
@@ -40,7 +40,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Disk that the queued instances ask for in all, each once.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
-        sources: DEMAND,
+        collectors: DEMAND,
         emit: |view, out| demand(view, out, |ask| ask.disk_bytes),
     },
     Family {
@@ -49,7 +49,7 @@ pub(super) const FAMILIES: &[Family] = &[
                yet, or may not be read, or asks for whole cores (whose CPU alone is missing).",
         kind: Kind::Gauge,
         labels: &["namespace"],
-        sources: DEMAND,
+        collectors: DEMAND,
         emit: |view, out| {
             let Some(demand) = view.demand() else { return };
             for namespace in view.namespaces() {
@@ -63,7 +63,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Evaluations that are blocked until the cluster has what they ask for.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
-        sources: &["evaluations"],
+        collectors: &["evaluations"],
         emit: |view, out| by_job_type(view, out, |evaluations| &evaluations.blocked),
     },
     Family {
@@ -71,7 +71,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the oldest blocked evaluation was created; absent when none is blocked.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
-        sources: &["evaluations"],
+        collectors: &["evaluations"],
         emit: oldest_blocked,
     },
     Family {
@@ -79,7 +79,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Blocked evaluations in which a reason occurs; one can have several.",
         kind: Kind::Gauge,
         labels: &["namespace", "reason"],
-        sources: &["evaluations"],
+        collectors: &["evaluations"],
         emit: by_reason,
     },
     Family {
@@ -87,7 +87,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Evaluations that wait for a scheduler.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
-        sources: &["evaluations"],
+        collectors: &["evaluations"],
         emit: |view, out| by_job_type(view, out, |evaluations| &evaluations.pending),
     },
 ];

@@ -12,7 +12,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the drain of a draining node began.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: &["nodes", "drains"],
+        collectors: &["nodes", "drains"],
         emit: |view, out| {
             each_node(view, |node| {
                 if node.draining {
@@ -28,7 +28,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the drain of a draining node stops whatever is left; absent where it waits without limit.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: &["nodes", "drains"],
+        collectors: &["nodes", "drains"],
         emit: |view, out| {
             each_drain(view, |node, drain| out.add_time(&[&node.id, &node.name], drain.deadline));
         },
@@ -39,7 +39,7 @@ pub(super) const FAMILIES: &[Family] = &[
                ignore them.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: &["nodes", "drains", "allocations"],
+        collectors: &["nodes", "drains", "allocations"],
         emit: remaining,
     },
     Family {
@@ -48,7 +48,7 @@ pub(super) const FAMILIES: &[Family] = &[
                it is safe to terminate. 0: it drains, or allocations are still stopping. Absent otherwise.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: &["nodes", "allocations"],
+        collectors: &["nodes", "allocations"],
         emit: drained,
     },
 ];

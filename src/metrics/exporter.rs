@@ -4,7 +4,7 @@ use super::family::{Family, Kind};
 use super::own;
 use super::sink::{Emitted, Samples};
 use super::view::View;
-use crate::snapshot::SourceState;
+use crate::snapshot::CollectorState;
 
 /// Buckets of request durations, in seconds.
 pub(super) const DURATION_BUCKETS: [f64; 8] = [0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0];
@@ -14,7 +14,7 @@ pub(super) const API_REQUESTS: &Family = &Family {
     help: "Requests to Nomad, by how they ended.",
     kind: Kind::Counter,
     labels: &["endpoint", "reason"],
-    sources: &[],
+    collectors: &[],
     emit: |view, out| own::pass_on(view, out, API_REQUESTS.name),
 };
 
@@ -23,7 +23,7 @@ pub(super) const API_DURATION: &Family = &Family {
     help: "How long requests to Nomad took, decoding included.",
     kind: Kind::Histogram,
     labels: &["endpoint"],
-    sources: &[],
+    collectors: &[],
     emit: |view, out| own::pass_on(view, out, API_DURATION.name),
 };
 
@@ -32,7 +32,7 @@ pub(super) const API_BYTES: &Family = &Family {
     help: "Bytes of Nomad's answers, after decompression.",
     kind: Kind::Counter,
     labels: &["endpoint"],
-    sources: &[],
+    collectors: &[],
     emit: |view, out| own::pass_on(view, out, API_BYTES.name),
 };
 
@@ -42,7 +42,7 @@ pub(super) const CONFIG_SUCCESSFUL: &Family = &Family {
            without such a file.",
     kind: Kind::Gauge,
     labels: &[],
-    sources: &[],
+    collectors: &[],
     emit: |view, out| own::pass_on(view, out, CONFIG_SUCCESSFUL.name),
 };
 
@@ -52,64 +52,64 @@ pub(super) const CONFIG_SUCCESS_TIME: &Family = &Family {
            without such a file.",
     kind: Kind::Gauge,
     labels: &[],
-    sources: &[],
+    collectors: &[],
     emit: |view, out| own::pass_on(view, out, CONFIG_SUCCESS_TIME.name),
 };
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_up",
-        help: "1 if the last refresh of every required source (jobs, nodes, allocations, evaluations) succeeded.",
+        help: "1 if the last refresh of every required collector (jobs, nodes, allocations, evaluations) succeeded.",
         kind: Kind::Gauge,
         labels: &[],
-        sources: &[],
+        collectors: &[],
         emit: |view, out| out.add(&[], f64::from(view.is_up)),
     },
     Family {
         name: "nomad_exporter_source_up",
-        help: "Whether the last refresh of a source succeeded.",
+        help: "Whether the last refresh of a collector succeeded.",
         kind: Kind::Gauge,
-        labels: &["source"],
-        sources: &[],
-        emit: |view, out| of_source(view, out, |source| source.up.map(f64::from)),
+        labels: &["collector"],
+        collectors: &[],
+        emit: |view, out| of_collector(view, out, |collector| collector.up.map(f64::from)),
     },
     Family {
         name: "nomad_exporter_source_last_success_timestamp_seconds",
-        help: "When a source last succeeded. One that fails for longer than its maximum age is withdrawn: its \
+        help: "When a collector last succeeded. One that fails for longer than its maximum age is withdrawn: its \
                families vanish.",
         kind: Kind::Gauge,
-        labels: &["source"],
-        sources: &[],
+        labels: &["collector"],
+        collectors: &[],
         emit: |view, out| {
-            for source in view.sources {
-                out.add_time(&[source.name], source.last_success);
+            for collector in view.collectors {
+                out.add_time(&[collector.name], collector.last_success);
             }
         },
     },
     Family {
         name: "nomad_exporter_source_refresh_duration_seconds",
-        help: "How long the last refresh of a source took.",
+        help: "How long the last refresh of a collector took.",
         kind: Kind::Gauge,
-        labels: &["source"],
-        sources: &[],
-        emit: |view, out| of_source(view, out, |source| Some(source.duration?.as_secs_f64())),
+        labels: &["collector"],
+        collectors: &[],
+        emit: |view, out| of_collector(view, out, |collector| Some(collector.duration?.as_secs_f64())),
     },
     Family {
         name: "nomad_exporter_source_objects",
-        help: "Rows that the last successful refresh of a source read.",
+        help: "Rows that the last successful refresh of a collector read.",
         kind: Kind::Gauge,
-        labels: &["source"],
-        sources: &[],
-        emit: |view, out| of_source(view, out, |source| source.objects.map(|count| count as f64)),
+        labels: &["collector"],
+        collectors: &[],
+        emit: |view, out| of_collector(view, out, |collector| collector.objects.map(|count| count as f64)),
     },
     Family {
         name: "nomad_exporter_source_interval_seconds",
-        help: "How often a source is refreshed: its interval, or longer where its last refresh took so long that it would \
+        help: "How often a collector is refreshed: its interval, or longer where its last refresh took so long that it would \
                use more than the duty cycle of history (--collect.history-duty-cycle, 5 % of the time).",
         kind: Kind::Gauge,
-        labels: &["source"],
-        sources: &[],
-        emit: |view, out| of_source(view, out, |source| Some(source.interval.as_secs_f64())),
+        labels: &["collector"],
+        collectors: &[],
+        emit: |view, out| of_collector(view, out, |collector| Some(collector.interval.as_secs_f64())),
     },
     Family { ..*API_REQUESTS },
     Family { ..*API_DURATION },
@@ -121,9 +121,9 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "The longest time since an answering server last heard its leader: how old stale reads may be.",
         kind: Kind::Gauge,
         labels: &[],
-        sources: &[],
+        collectors: &[],
         emit: |view, out| {
-            let contacts = view.sources.iter().filter_map(|source| source.last_contact);
+            let contacts = view.collectors.iter().filter_map(|collector| collector.last_contact);
             out.add_some(&[], contacts.max().map(|contact| contact.as_secs_f64()));
         },
     },
@@ -132,7 +132,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "What this exporter was built from.",
         kind: Kind::Info,
         labels: &["version", "revision", "rustversion"],
-        sources: &[],
+        collectors: &[],
         emit: |_, out| {
             let (version, revision) = (env!("CARGO_PKG_VERSION"), env!("NOMAD_EXPORTER_REVISION"));
             out.add(&[version, revision, env!("NOMAD_EXPORTER_RUSTC")], 1.0);
@@ -143,7 +143,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Series that a cap cut from this exposition, by family.",
         kind: Kind::Gauge,
         labels: &["family"],
-        sources: &[],
+        collectors: &[],
         emit: |_, out| of_families(out, |emitted| emitted.dropped),
     },
     Family {
@@ -152,7 +152,7 @@ pub(super) const FAMILIES: &[Family] = &[
                The value ends in `…` and a checksum.",
         kind: Kind::Gauge,
         labels: &["family"],
-        sources: &[],
+        collectors: &[],
         emit: |_, out| of_families(out, |emitted| emitted.shortened),
     },
     // Must be the last of all: it counts what stands before it.
@@ -161,7 +161,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Series in this exposition.",
         kind: Kind::Gauge,
         labels: &[],
-        sources: &[],
+        collectors: &[],
         emit: |_, out| out.add_count(&[], out.series_so_far() + 1),
     },
 ];
@@ -173,8 +173,8 @@ fn of_families(out: &mut Samples<'_, '_>, count: fn(&Emitted) -> u64) {
     }
 }
 
-fn of_source(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&SourceState) -> Option<f64>) {
-    for source in view.sources {
-        out.add_some(&[source.name], value(source));
+fn of_collector(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&CollectorState) -> Option<f64>) {
+    for collector in view.collectors {
+        out.add_some(&[collector.name], value(collector));
     }
 }

@@ -13,8 +13,8 @@ pub struct Family {
     pub kind: Kind,
     /// Label names, in the order in which `emit` gives values.
     pub labels: &'static [&'static str],
-    /// The sources it needs: it is shown what they told, and nothing else. Empty for families about the exporter itself.
-    pub sources: &'static [&'static str],
+    /// The collectors it needs: it is shown what they told, and nothing else. Empty for families about the exporter itself.
+    pub collectors: &'static [&'static str],
     /// Sends its samples; none at all when what it needs is not known.
     pub emit: fn(&View<'_>, &mut Samples<'_, '_>),
 }

@@ -7,7 +7,7 @@ use super::view::View;
 use crate::snapshot::{Disk, Host, Node};
 
 const DISK: &[&str] = &["node_id", "node", "device"];
-const SOURCES: &[&str] = &["nodes", "host_stats"];
+const COLLECTORS: &[&str] = &["nodes", "host_stats"];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -15,7 +15,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "1 if the client of a ready node answered for its host statistics in the last refresh.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| {
             each_asked_node(view, |node, host| out.add(&[&node.id, &node.name], f64::from(host.is_some())));
         },
@@ -25,7 +25,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "CPU in use on the host, by whatever runs there.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| of_host(view, out, |_, host| host.cpu_used_hertz),
     },
     Family {
@@ -33,7 +33,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "CPU of the host in all, what is reserved included.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| of_host(view, out, |node, _| node.cpu_total_hertz),
     },
     Family {
@@ -41,7 +41,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Memory of the host.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| of_host(view, out, |_, host| host.memory_total_bytes),
     },
     Family {
@@ -49,7 +49,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Memory in use on the host.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| of_host(view, out, |_, host| host.memory_used_bytes),
     },
     Family {
@@ -57,7 +57,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Memory that the host could still give out.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| of_host(view, out, |_, host| host.memory_available_bytes),
     },
     Family {
@@ -65,7 +65,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Size of a disk of the host; the allocation directory's file system is the device alloc_dir.",
         kind: Kind::Gauge,
         labels: DISK,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| of_disks(view, out, |disk| disk.size_bytes),
     },
     Family {
@@ -73,7 +73,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Disk in use on the host.",
         kind: Kind::Gauge,
         labels: DISK,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| of_disks(view, out, |disk| disk.used_bytes),
     },
     Family {
@@ -81,7 +81,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Share of a disk's inodes in use, 0 to 1.",
         kind: Kind::Gauge,
         labels: DISK,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| of_disks(view, out, |disk| disk.inodes_used_ratio),
     },
     Family {
@@ -89,7 +89,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the host was started.",
         kind: Kind::Gauge,
         labels: NODE,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| {
             each_host(view, |node, host| out.add_time(&[&node.id, &node.name], host.booted));
         },

@@ -15,7 +15,7 @@ pub(super) const FAMILIES: &[Family] = &[
                the outcome, and still retained by Nomad). Periodic and parameterized parents are not counted.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "status"],
-        sources: &["jobs", "finished_jobs"],
+        collectors: &["jobs", "finished_jobs"],
         emit: jobs,
     },
     Family {
@@ -23,7 +23,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Periodic and parameterized parent jobs, which are no work of their own.",
         kind: Kind::Gauge,
         labels: &["namespace", "kind", "status"],
-        sources: &["jobs", "finished_jobs"],
+        collectors: &["jobs", "finished_jobs"],
         emit: templates,
     },
     Family {
@@ -32,7 +32,7 @@ pub(super) const FAMILIES: &[Family] = &[
                lost (an allocation was lost with its client), complete.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "outcome"],
-        sources: &["finished_jobs"],
+        collectors: &["finished_jobs"],
         emit: finished,
     },
     Family {
@@ -40,7 +40,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the oldest pending job was submitted; absent when none is pending.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
-        sources: &["jobs"],
+        collectors: &["jobs"],
         emit: oldest_pending,
     },
     Family {
@@ -48,7 +48,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "How long the jobs that are pending now have waited since their submission.",
         kind: Kind::GaugeHistogram,
         labels: &["namespace"],
-        sources: &["jobs"],
+        collectors: &["jobs"],
         emit: pending_ages,
     },
     Family {
@@ -56,7 +56,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When each of the oldest pending jobs was submitted, and why it waits.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "reason"],
-        sources: &["jobs", "evaluations"],
+        collectors: &["jobs", "evaluations"],
         emit: pending_jobs,
     },
     Family {
@@ -65,7 +65,7 @@ pub(super) const FAMILIES: &[Family] = &[
                first allocation came while the exporter ran.",
         kind: Kind::Histogram,
         labels: &["namespace", "job_type"],
-        sources: &["jobs", "allocations", "finished_jobs", "finished_allocations"],
+        collectors: &["jobs", "allocations", "finished_jobs", "finished_allocations"],
         emit: placement_delays,
     },
     Family {
@@ -74,7 +74,7 @@ pub(super) const FAMILIES: &[Family] = &[
                counted.",
         kind: Kind::Counter,
         labels: &["namespace", "job_type", "outcome"],
-        sources: &["finished_jobs"],
+        collectors: &["finished_jobs"],
         emit: completions,
     },
 ];

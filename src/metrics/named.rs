@@ -8,7 +8,7 @@ use super::view::View;
 use crate::snapshot::{GroupCounts, JobInfo, NamedJob, NamedJobs};
 use crate::terms::{ClientStatus, Term};
 
-const SOURCES: &[&str] = &["jobs", "finished_jobs"];
+const COLLECTORS: &[&str] = &["jobs", "finished_jobs"];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -16,7 +16,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "What a long-lived job is.",
         kind: Kind::Info,
         labels: &["namespace", "job_id", "job_type", "node_pool", "priority"],
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| {
             each_job(view, |namespace, id, info| {
                 let priority = info.priority.to_string();
@@ -30,7 +30,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "1 for the status that a long-lived job has.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "status"],
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| {
             each_job(view, |namespace, id, info| out.add(&[namespace, id, info.status.as_str()], 1.0));
             out.drop_by_cap(dropped(view, |named| named.dropped_jobs));
@@ -42,7 +42,7 @@ pub(super) const FAMILIES: &[Family] = &[
                unknown (their client is out of sight). All but the queued are counted from allocations.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "task_group", "status"],
-        sources: &["jobs", "allocations"],
+        collectors: &["jobs", "allocations"],
         emit: allocations,
     },
     Family {
@@ -51,7 +51,7 @@ pub(super) const FAMILIES: &[Family] = &[
                begins anew.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "task_group", "status"],
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: ended,
     },
 ];

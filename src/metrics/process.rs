@@ -22,7 +22,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "CPU time that the exporter used, in the kernel and outside.",
         kind: Kind::Counter,
         labels: &[],
-        sources: &[],
+        collectors: &[],
         emit: |view, out| add(view, out, |process| process.cpu_seconds),
     },
     Family {
@@ -30,7 +30,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "File descriptors that the exporter holds open.",
         kind: Kind::Gauge,
         labels: &[],
-        sources: &[],
+        collectors: &[],
         emit: |view, out| add(view, out, |process| process.open_fds),
     },
     Family {
@@ -38,7 +38,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "File descriptors that the exporter may hold open.",
         kind: Kind::Gauge,
         labels: &[],
-        sources: &[],
+        collectors: &[],
         emit: |view, out| add(view, out, |process| process.max_fds),
     },
     Family {
@@ -46,7 +46,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Address space of the exporter.",
         kind: Kind::Gauge,
         labels: &[],
-        sources: &[],
+        collectors: &[],
         emit: |view, out| add(view, out, |process| process.virtual_bytes),
     },
     Family {
@@ -54,7 +54,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Memory of the exporter.",
         kind: Kind::Gauge,
         labels: &[],
-        sources: &[],
+        collectors: &[],
         emit: |view, out| add(view, out, |process| process.resident_bytes),
     },
     Family {
@@ -62,7 +62,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the exporter was started.",
         kind: Kind::Gauge,
         labels: &[],
-        sources: &[],
+        collectors: &[],
         emit: |view, out| add(view, out, |process| process.started),
     },
     Family {
@@ -70,7 +70,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Threads of the exporter.",
         kind: Kind::Gauge,
         labels: &[],
-        sources: &[],
+        collectors: &[],
         emit: |view, out| add(view, out, |process| process.threads),
     },
 ];

@@ -1,4 +1,4 @@
-//! Families about what allocations use. They carry allocation IDs, so their source is off unless switched on.
+//! Families about what allocations use. They carry allocation IDs, so their collector is off unless switched on.
 
 use super::family::{Family, Kind};
 use super::sink::Samples;
@@ -6,7 +6,7 @@ use super::view::View;
 use crate::snapshot::AllocationUsage;
 
 const ALLOCATION: &[&str] = &["namespace", "job_id", "task_group", "alloc_id", "node_id"];
-const SOURCES: &[&str] = &["allocation_usage"];
+const COLLECTORS: &[&str] = &["allocation_usage"];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -14,7 +14,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "CPU that a running allocation uses.",
         kind: Kind::Gauge,
         labels: ALLOCATION,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| add(view, out, |usage| usage.cpu_used_hertz),
     },
     Family {
@@ -22,7 +22,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "CPU that a running allocation was promised.",
         kind: Kind::Gauge,
         labels: ALLOCATION,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| add(view, out, |usage| usage.cpu_allocated_hertz),
     },
     Family {
@@ -30,7 +30,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "How long a running allocation was kept from CPU by its limit.",
         kind: Kind::Counter,
         labels: ALLOCATION,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| add(view, out, |usage| usage.cpu_throttled_seconds),
     },
     Family {
@@ -38,7 +38,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Memory that a running allocation uses.",
         kind: Kind::Gauge,
         labels: ALLOCATION,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| add(view, out, |usage| usage.memory_used_bytes),
     },
     Family {
@@ -46,7 +46,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Memory that a running allocation was promised.",
         kind: Kind::Gauge,
         labels: ALLOCATION,
-        sources: SOURCES,
+        collectors: COLLECTORS,
         emit: |view, out| add(view, out, |usage| usage.memory_allocated_bytes),
     },
 ];

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::family::Family;
 use super::own::Own;
-use crate::snapshot::{Demand, Sections, Snapshot, SourceState};
+use crate::snapshot::{CollectorState, Demand, Sections, Snapshot};
 
-/// What a family's function sees: one moment, as far as the family's sources told of it.
+/// What a family's function sees: one moment, as far as the family's collectors told of it.
 pub struct View<'a> {
-    /// How each source stands.
-    pub(super) sources: &'a [SourceState],
+    /// How each collector stands.
+    pub(super) collectors: &'a [CollectorState],
     /// How the exporter itself stands.
     pub(super) own: &'a Own,
     /// Whether Nomad answers.
@@ -26,7 +26,7 @@ pub struct Inputs {
     names: Arc<Names>,
 }
 
-/// Names that any source told, so that a count of zero can be told from an unknown one.
+/// Names that any collector told, so that a count of zero can be told from an unknown one.
 #[derive(PartialEq)]
 struct Names {
     namespaces: BTreeSet<String>,
@@ -43,12 +43,12 @@ impl<'a> View<'a> {
         let names =
             Names { namespaces: owned(sections.known_namespaces()), pools: owned(sections.known_pools()) };
         let inputs = Inputs { sections, names: names.into() };
-        Self { sources: &snapshot.sources, own, is_up: snapshot.is_up(), inputs, demand }
+        Self { collectors: &snapshot.collectors, own, is_up: snapshot.is_up(), inputs, demand }
     }
 
     /// What this family may see of it.
     pub fn of(&self, family: &Family) -> Self {
-        let sections = self.inputs.sections.of_sources(family.sources);
+        let sections = self.inputs.sections.of_collectors(family.collectors);
         let needs_demand = sections.jobs.is_some() && sections.specifications.is_some();
         let demand = self.demand.clone().filter(|_| needs_demand);
         Self { inputs: Inputs { sections, names: self.inputs.names.clone() }, demand, ..*self }
@@ -56,10 +56,10 @@ impl<'a> View<'a> {
 
     /// What samples are made of it; `None` where they are made of how the exporter itself stands.
     pub fn inputs(&self, family: &Family) -> Option<Inputs> {
-        (!family.sources.is_empty()).then(|| self.inputs.clone())
+        (!family.collectors.is_empty()).then(|| self.inputs.clone())
     }
 
-    /// What the sources told.
+    /// What the collectors told.
     pub(super) fn sections(&self) -> &Sections {
         &self.inputs.sections
     }
@@ -69,7 +69,7 @@ impl<'a> View<'a> {
         self.demand.as_deref()
     }
 
-    /// Every namespace that any source names.
+    /// Every namespace that any collector names.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
         self.inputs.names.namespaces.iter().map(String::as_str)
     }

@@ -1,9 +1,10 @@
 //! What is known of the cluster at one moment: plain values, replaced whole, never changed in place.
 //!
-//! Each section is what one source last read. A section is absent when its source is off, not permitted, or too
+//! Each section is what one collector last read. A section is absent when its collector is off, not permitted, or too
 //! long without success: what is not known is not shown.
 
 mod allocations;
+mod collector;
 mod demand;
 mod deployments;
 mod drains;
@@ -18,13 +19,13 @@ mod one_node;
 mod pools;
 mod sections;
 mod servers;
-mod source;
 mod totals;
 mod usage;
 
 use std::time::SystemTime;
 
 pub use allocations::{AllocationCounts, GroupAllocations, LiveAllocations, NodeLoad};
+pub use collector::CollectorState;
 pub use demand::{Ask, Demand, Queue, Queued, Specification, SpecificationKey, Specifications};
 pub use deployments::Deployments;
 pub use drains::{Drain, DrainState, Drains, drains};
@@ -39,7 +40,6 @@ pub use one_node::{NodeAllocation, OneNode};
 pub use pools::{Missing, Pool, Share, pools};
 pub use sections::Sections;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
-pub use source::SourceState;
 pub use totals::Totals;
 pub use usage::{AllocationUsage, Usage};
 
@@ -48,24 +48,25 @@ pub use usage::{AllocationUsage, Usage};
 pub struct Snapshot {
     /// When it was taken.
     pub taken_at: SystemTime,
-    /// How each source stands, in the order of their table.
-    pub sources: Vec<SourceState>,
-    /// What the sources told.
+    /// How each collector stands, in the order of their table.
+    pub collectors: Vec<CollectorState>,
+    /// What the collectors told.
     pub sections: Sections,
 }
 
 impl Snapshot {
-    /// Whether the last refresh of every required source succeeded.
+    /// Whether the last refresh of every required collector succeeded.
     pub fn is_up(&self) -> bool {
-        self.required().all(|source| source.up == Some(true))
+        self.required().all(|collector| collector.up == Some(true))
     }
 
-    /// Whether it is worth scraping: every required source was tried, and not all of them are stale.
+    /// Whether it is worth scraping: every required collector was tried, and not all of them are stale.
     pub fn is_ready(&self) -> bool {
-        self.required().all(|source| source.up.is_some()) && self.required().any(|source| source.fresh)
+        self.required().all(|collector| collector.up.is_some())
+            && self.required().any(|collector| collector.fresh)
     }
 
-    fn required(&self) -> impl Iterator<Item = &SourceState> {
-        self.sources.iter().filter(|source| source.required)
+    fn required(&self) -> impl Iterator<Item = &CollectorState> {
+        self.collectors.iter().filter(|collector| collector.required)
     }
 }

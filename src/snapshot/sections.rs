@@ -1,4 +1,4 @@
-//! What the sources told.
+//! What the collectors told.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::{
     Usage,
 };
 
-/// What the sources told, each part as of its own last refresh.
+/// What the collectors told, each part as of its own last refresh.
 #[derive(Clone, Debug, Default)]
 pub struct Sections {
     /// Jobs that are not dead.
@@ -73,12 +73,12 @@ impl Sections {
         of_nodes.chain(of_jobs).collect()
     }
 
-    /// The parts that these sources told, by the name of the source.
-    pub fn of_sources(&self, sources: &[&str]) -> Self {
+    /// The parts that these collectors told, by the name of the collector.
+    pub fn of_collectors(&self, collectors: &[&str]) -> Self {
         fn part<T>(section: &Option<Arc<T>>, is_wanted: bool) -> Option<Arc<T>> {
             section.clone().filter(|_| is_wanted)
         }
-        let of = |source: &str| sources.contains(&source);
+        let of = |collector: &str| collectors.contains(&collector);
         Self {
             jobs: part(&self.jobs, of("jobs")),
             finished_jobs: part(&self.finished_jobs, of("finished_jobs")),

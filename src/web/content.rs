@@ -51,7 +51,7 @@ impl Content {
         }
         let sections = Sections { finished_allocations: Some(Arc::new(counts)), ..Sections::default() };
         let taken_at = std::time::SystemTime::UNIX_EPOCH;
-        let snapshot = Arc::new(Snapshot { taken_at, sources: Vec::new(), sections });
+        let snapshot = Arc::new(Snapshot { taken_at, collectors: Vec::new(), sections });
         watch::channel(Arc::new(Self::new(Rendered::of(snapshot.clone(), None), snapshot))).1
     }
 }

@@ -163,7 +163,7 @@ impl World {
 fn alertmanager(program: &Path, folder: &Path, webhook: &Webhook) -> (Running, String) {
     let config = folder.join("alertmanager.yml");
     let text = format!(
-        "route:\n  receiver: test\n  group_by: [alertname, node, namespace, node_pool, source]\n  group_wait: 0s\n  \
+        "route:\n  receiver: test\n  group_by: [alertname, node, namespace, node_pool, collector]\n  group_wait: 0s\n  \
          group_interval: 1s\n  repeat_interval: 1h\nreceivers:\n  - name: test\n    webhook_configs:\n      - url: {}\n        \
          send_resolved: true\n",
         webhook.url
@@ -261,9 +261,9 @@ async fn troubles_reach_the_receiver_and_are_resolved() {
         // The exporter is cut off from Nomad, and back.
         let fault = Fault::Status { code: 500, body: "No cluster leader".into() };
         world.simulator.faults().set("", fault);
-        expect("NomadExporterStale", ("source", "jobs"), "firing");
+        expect("NomadExporterStale", ("collector", "jobs"), "firing");
         world.simulator.faults().clear();
-        expect("NomadExporterStale", ("source", "jobs"), "resolved");
+        expect("NomadExporterStale", ("collector", "jobs"), "resolved");
 
         // And gone.
         drop(exporter);

@@ -16,8 +16,8 @@ async fn with_body(path: &str, body: &str) -> Exposition {
     collect(&simulator.url(), &[]).await
 }
 
-fn is_up(shown: &Exposition, source: &str) -> Option<f64> {
-    shown.value("nomad_exporter_source_up", &[("source", source)])
+fn is_up(shown: &Exposition, collector: &str) -> Option<f64> {
+    shown.value("nomad_exporter_collector_up", &[("collector", collector)])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,8 +34,8 @@ async fn a_refused_source_leaves_the_others_alone() {
         Some(1.0),
         "a refusal is not retried"
     );
-    for source in ["jobs", "nodes", "allocations", "host_stats", "finished_jobs"] {
-        assert_eq!(is_up(&shown, source), Some(1.0), "{source}");
+    for collector in ["jobs", "nodes", "allocations", "host_stats", "finished_jobs"] {
+        assert_eq!(is_up(&shown, collector), Some(1.0), "{collector}");
     }
     assert_eq!(shown.sum("nomad_jobs", &[("status", "pending")]), Some(3.0));
 }

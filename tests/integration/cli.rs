@@ -55,7 +55,7 @@ async fn check_prints_metrics_and_verdicts() {
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stdout.starts_with("# HELP nomad_jobs "), "{stdout}");
     assert!(stderr.contains("ok      jobs: 22 rows\n"), "{stderr}");
-    let on = nomad_exporter::collect::SOURCES.iter().filter(|source| source.default_on);
+    let on = nomad_exporter::collect::COLLECTORS.iter().filter(|collector| collector.default_on);
     assert_eq!(stderr.lines().count(), on.count());
 }
 
@@ -65,7 +65,7 @@ async fn check_names_the_capability_that_a_token_lacks() {
     let (code, stdout, stderr) = check(&simulator.url()).await;
     assert_eq!(code, Some(1));
     assert!(stdout.contains("nomad_up 0\n") && !stdout.contains("nomad_jobs{"), "{stdout}");
-    let line = |source: &str| stderr.lines().find(|line| line.contains(source)).unwrap().to_owned();
+    let line = |collector: &str| stderr.lines().find(|line| line.contains(collector)).unwrap().to_owned();
     assert!(line(" jobs: ").contains("Permission denied"), "{stderr}");
     assert!(
         line(" jobs: ").contains(r#"must grant namespace "*" { capabilities = ["list-jobs"] }"#),

@@ -58,7 +58,7 @@ async fn what_may_not_be_read_is_unsized_and_what_is_gone_is_skipped() {
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;
     let shown = collector.exposition();
-    assert_eq!(shown.value("nomad_exporter_source_up", &[("source", "specifications")]), Some(1.0));
+    assert_eq!(shown.value("nomad_exporter_collector_up", &[("collector", "specifications")]), Some(1.0));
     // Ten refused, and five of jobs that the recording does not have.
     assert_eq!(shown.sum("nomad_queued_allocations_unsized", &[]), Some(15.0));
     assert_eq!(asked(&shown, "ci", "default"), (0.0, 0.0, 0.0));

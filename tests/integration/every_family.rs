@@ -232,8 +232,8 @@ pub(crate) fn sections() -> Sections {
     }
 }
 
-pub(crate) fn source() -> SourceState {
-    SourceState {
+pub(crate) fn collector() -> CollectorState {
+    CollectorState {
         name: "jobs",
         required: true,
         up: Some(true),
@@ -252,7 +252,7 @@ fn every_family_comes_of_a_value() {
     let own = OwnMetrics::new().unwrap();
     own.request_done("jobs", "ok", Duration::from_millis(20), 1000);
     own.config_loaded(true, at(998));
-    let snapshot = Snapshot { taken_at: at(1000), sources: vec![source()], sections: sections() };
+    let snapshot = Snapshot { taken_at: at(1000), collectors: vec![collector()], sections: sections() };
     let mut text = nomad_exporter::exposition::Text::new(Vec::new());
     emit(&View::new(&snapshot, &own.gather()), &mut text, &Selection::default());
     let text = String::from_utf8(text.finish().unwrap()).unwrap();

@@ -18,7 +18,7 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn shown(sections: Sections) -> Exposition {
-    let snapshot = Snapshot { taken_at: at(1000), sources: Vec::new(), sections };
+    let snapshot = Snapshot { taken_at: at(1000), collectors: Vec::new(), sections };
     let mut text = nomad_exporter::exposition::Text::new(Vec::new());
     emit(&View::new(&snapshot, &Own::default()), &mut text, &Selection::default());
     Exposition::parse(std::str::from_utf8(&text.finish().unwrap()).unwrap())
@@ -45,7 +45,7 @@ fn what_is_known_to_be_nothing_is_zero() {
     let shown = shown(sections);
     assert_eq!(shown.find("nomad_jobs", &[("namespace", "ci"), ("status", "pending")]).count(), 4);
     assert_eq!(shown.sum("nomad_jobs", &[]), Some(0.0));
-    // Dead jobs come from another source, of which nothing is known here.
+    // Dead jobs come from another collector, of which nothing is known here.
     assert_eq!(shown.find("nomad_jobs", &[("status", "dead")]).count(), 0);
     assert_eq!(shown.find("nomad_jobs_finished", &[]).count(), 0);
     assert_eq!(shown.find("nomad_pending_jobs_oldest_submit_timestamp_seconds", &[]).count(), 0);

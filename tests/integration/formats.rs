@@ -192,12 +192,17 @@ fn families_follow_the_conventions() {
         for label in family.labels {
             assert!(!["job", "instance", "le", "eval_id"].contains(label), "{label} of {}", family.name);
             // One series for each allocation: only for those who ask for it.
-            let default_on = family.sources.iter().filter_map(|name| nomad_exporter::collect::source(name));
-            let is_default = default_on.into_iter().any(|source| source.default_on);
+            let default_on =
+                family.collectors.iter().filter_map(|name| nomad_exporter::collect::collector(name));
+            let is_default = default_on.into_iter().any(|collector| collector.default_on);
             assert!(*label != "alloc_id" || !is_default, "{label} of {}", family.name);
         }
-        for source in family.sources {
-            assert!(nomad_exporter::collect::source(source).is_some(), "{} needs {source}", family.name);
+        for collector in family.collectors {
+            assert!(
+                nomad_exporter::collect::collector(collector).is_some(),
+                "{} needs {collector}",
+                family.name
+            );
         }
     }
 }

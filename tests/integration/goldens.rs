@@ -8,7 +8,7 @@ use crate::support::{path, recordings};
 /// Families that differ from run to run or build to build: times of this run, its process (which is not known
 /// equally well everywhere, so that the number of all series differs too), its compiler.
 const VOLATILE: [&str; 6] = [
-    "nomad_exporter_source_refresh_duration_seconds",
+    "nomad_exporter_collector_refresh_duration_seconds",
     "nomad_exporter_api_request_duration_seconds",
     "nomad_exporter_api_response_bytes_total",
     "nomad_exporter_build_info",

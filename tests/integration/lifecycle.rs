@@ -308,7 +308,7 @@ async fn a_node_that_vanishes_while_it_drains() {
         .faults()
         .set(&format!("/v1/node/{id}"), Fault::Status { code: 404, body: "node not found".into() });
     let shown = world.after(5, |cluster| cluster.drain(nodes[0], None, false)).await;
-    assert_eq!(shown.value("nomad_exporter_source_up", &[("source", "drains")]), Some(1.0));
+    assert_eq!(shown.value("nomad_exporter_collector_up", &[("collector", "drains")]), Some(1.0));
     assert_eq!(shown.find("nomad_node_drain_remaining_allocations", &[]).count(), 0);
     assert_eq!(shown.value("nomad_node_drained", &[("node_id", &id)]), Some(0.0));
 }

@@ -38,11 +38,11 @@ async fn history_is_neither_series_nor_part_of_a_live_refresh() {
     assert_eq!(many.sum("nomad_jobs", &[("status", "dead")]), Some(50_000.0));
     // The exporter's own series depend on how long requests took.
     assert_eq!(few.sum("nomad_exporter_series", &[]), many.sum("nomad_exporter_series", &[]));
-    for source in ["jobs", "allocations", "nodes", "evaluations"] {
+    for collector in ["jobs", "allocations", "nodes", "evaluations"] {
         let rows = |shown: &crate::support::exposition::Exposition| {
-            shown.sum("nomad_exporter_source_objects", &[("source", source)])
+            shown.sum("nomad_exporter_collector_objects", &[("collector", collector)])
         };
-        assert_eq!(rows(&few), rows(&many), "{source}");
+        assert_eq!(rows(&few), rows(&many), "{collector}");
     }
 }
 
@@ -62,12 +62,12 @@ async fn what_did_not_change_is_not_decoded_again() {
     for family in ["nomad_nodes", "nomad_node_allocations", "nomad_allocations", "nomad_jobs"] {
         assert_eq!(first.sum(family, &[]), shown.sum(family, &[]), "{family}");
     }
-    for source in ["nodes", "allocations"] {
-        let of = |family| shown.sum(family, &[("source", source)]);
-        assert_eq!(of("nomad_exporter_source_up"), Some(1.0));
+    for collector in ["nodes", "allocations"] {
+        let of = |family| shown.sum(family, &[("collector", collector)]);
+        assert_eq!(of("nomad_exporter_collector_up"), Some(1.0));
         assert_eq!(
-            of("nomad_exporter_source_objects"),
-            first.sum("nomad_exporter_source_objects", &[("source", source)])
+            of("nomad_exporter_collector_objects"),
+            first.sum("nomad_exporter_collector_objects", &[("collector", collector)])
         );
     }
 

@@ -1,4 +1,4 @@
-//! When sources are refreshed, under a clock that the tests move.
+//! When collectors are refreshed, under a clock that the tests move.
 
 use std::time::Duration;
 
@@ -47,8 +47,8 @@ fn history_stays_within_its_duty_cycle() {
     let args = config::parse(["nomad-exporter"]).unwrap();
     let settings = Config::new(args, &|_| None).unwrap().collect;
     let after = |name, seconds| {
-        let source = collect::source(name).unwrap();
-        source.interval_after(Duration::from_secs(seconds), &settings).as_secs()
+        let collector = collect::collector(name).unwrap();
+        collector.interval_after(Duration::from_secs(seconds), &settings).as_secs()
     };
     let finished = |seconds| after("finished_jobs", seconds);
     assert_eq!([finished(2), finished(3), finished(9)], [60, 60, 180]);

@@ -86,7 +86,7 @@ async fn routes_formats_and_encodings() {
 async fn only_get_is_sent_to_nomad() {
     let (simulator, exporter) = running("2.0.5-drain").await;
     blocking(move || {
-        // Several refreshes of every source, with a scrape between them.
+        // Several refreshes of every collector, with a scrape between them.
         let refreshes = || {
             metrics(&exporter.url)
                 .value("nomad_exporter_api_requests_total", &[("endpoint", "namespaces"), ("reason", "ok")])
@@ -131,10 +131,10 @@ async fn the_token_is_nowhere_to_be_seen() {
         let arguments = ["--log.level", "trace", "--nomad.token-file", file.to_str().unwrap()];
         let mut exporter = Exporter::start(&nomad, &[&QUICK[..], &arguments].concat());
         wait_until(SOON, "a refresh", || {
-            let source = [("source", "jobs")];
-            metrics(&exporter.url).value("nomad_exporter_source_up", &source) == Some(1.0)
+            let collector = [("collector", "jobs")];
+            metrics(&exporter.url).value("nomad_exporter_collector_up", &collector) == Some(1.0)
         });
-        exporter.wait_for_log("source=nodes", SOON);
+        exporter.wait_for_log("collector=nodes", SOON);
         let mut seen = String::new();
         for path in ["/", "/metrics", "/-/ready", "/-/healthy", "/nowhere"] {
             let (head, body) = ask(&exporter.url, "GET", path, "");
@@ -173,11 +173,11 @@ async fn nomad_may_be_absent_at_start() {
     };
     let exporter = blocking(move || {
         let exporter = Exporter::start(&format!("http://{nomad}"), &QUICK);
-        exporter.wait_for_log("source=evaluations", SOON);
+        exporter.wait_for_log("collector=evaluations", SOON);
         assert_eq!(status(&exporter.url, "/-/healthy"), "200");
         assert_eq!(status(&exporter.url, "/-/ready"), "503");
-        wait_until(SOON, "the sources' failure", || {
-            metrics(&exporter.url).value("nomad_exporter_source_up", &[("source", "jobs")]) == Some(0.0)
+        wait_until(SOON, "the collectors' failure", || {
+            metrics(&exporter.url).value("nomad_exporter_collector_up", &[("collector", "jobs")]) == Some(0.0)
         });
         let shown = metrics(&exporter.url);
         assert_eq!(shown.value("nomad_up", &[]), Some(0.0));
@@ -187,9 +187,9 @@ async fn nomad_may_be_absent_at_start() {
             metrics(&exporter.url).value("nomad_exporter_api_requests_total", &failed).unwrap_or_default()
         };
         wait_until(SOON, "several tries", || failures() >= 4.0);
-        // One line for each source, not one for each try.
+        // One line for each collector, not one for each try.
         let log = exporter.log();
-        assert_eq!(log.matches("source=jobs").count(), 1, "{log}");
+        assert_eq!(log.matches("collector=jobs").count(), 1, "{log}");
         assert!(
             log.contains("reason=connect") && log.contains(&format!("cannot reach http://{nomad}")),
             "{log}"
@@ -207,7 +207,7 @@ async fn nomad_may_be_absent_at_start() {
         wait_until(SOON, "all that is required", || {
             metrics(&exporter.url).value("nomad_up", &[]) == Some(1.0)
         });
-        assert_eq!(exporter.log().matches("source=jobs").count(), 2, "{}", exporter.log());
+        assert_eq!(exporter.log().matches("collector=jobs").count(), 2, "{}", exporter.log());
     })
     .await;
 }
@@ -222,8 +222,8 @@ async fn stale_data_is_withdrawn_and_comes_back() {
         let shown = metrics(&exporter.url);
         assert_eq!(shown.value("nomad_up", &[]), Some(0.0));
         // How old the last success is stays visible.
-        let last = [("source", "jobs")];
-        assert!(shown.value("nomad_exporter_source_last_success_timestamp_seconds", &last).is_some());
+        let last = [("collector", "jobs")];
+        assert!(shown.value("nomad_exporter_collector_last_success_timestamp_seconds", &last).is_some());
         exporter
     })
     .await;

@@ -13,7 +13,7 @@ use crate::support::{path, recordings, tools};
 
 fn page(sections: Sections) -> String {
     status_page(
-        &Snapshot { taken_at: every_family::at(1000), sources: vec![every_family::source()], sections },
+        &Snapshot { taken_at: every_family::at(1000), collectors: vec![every_family::collector()], sections },
         "/metrics",
     )
 }

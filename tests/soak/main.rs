@@ -117,7 +117,7 @@ fn nothing_grows_and_nothing_is_lost() {
         let shown = shown(&runtime, &exporter);
         let done = ended_since(&ledger, first_refresh).count();
         shown.sum("nomad_job_completions_total", &[]) >= Some(done as f64)
-            && shown.sum("nomad_exporter_source_up", &[]) == Some(count_of_sources(&shown))
+            && shown.sum("nomad_exporter_collector_up", &[]) == Some(count_of_sources(&shown))
     });
     std::thread::sleep(Duration::from_secs(8));
     let last = shown(&runtime, &exporter);
@@ -179,13 +179,13 @@ fn shown(runtime: &tokio::runtime::Runtime, exporter: &Exporter) -> Exposition {
 
 fn all_are_up(runtime: &tokio::runtime::Runtime, exporter: &Exporter) -> bool {
     let shown = shown(runtime, exporter);
-    let up = shown.sum("nomad_exporter_source_up", &[]);
+    let up = shown.sum("nomad_exporter_collector_up", &[]);
     up.is_some_and(|up| up > 0.0 && up == count_of_sources(&shown))
 }
 
 fn count_of_sources(shown: &Exposition) -> f64 {
     // Those that were never tried say nothing yet.
-    shown.find("nomad_exporter_source_up", &[]).count() as f64
+    shown.find("nomad_exporter_collector_up", &[]).count() as f64
 }
 
 /// What is asked for by its ID may be gone by then: jobs are purged and clients leave.

@@ -19,7 +19,7 @@ use crate::snapshot::{self, Levels, Missing, Pool, Share, Snapshot, Totals};
 use crate::terms::{BlockReason, NodeState};
 
 /// What the screen is made of.
-const SOURCES: [&str; 10] = [
+const COLLECTORS: [&str; 10] = [
     "servers",
     "namespaces",
     "jobs",
@@ -34,13 +34,13 @@ const SOURCES: [&str; 10] = [
 
 /// Shows the cluster. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &StatusArgs) -> Result<ExitCode, Error> {
-    let context = Session::everywhere(config)?.context(&SOURCES);
+    let context = Session::everywhere(config)?.context(&COLLECTORS);
     if args.watch {
         return watch::run(context, args).await.map(|()| ExitCode::SUCCESS);
     }
     collect::refresh_all(&context).await;
     let status = Status::new(&context.store.snapshot((context.now)()));
-    if status.sources_up == 0 {
+    if status.collectors_up == 0 {
         return Err(Error::Nothing(status.problems));
     }
     if args.show.json {
@@ -65,7 +65,7 @@ pub struct Status {
     #[serde(skip)]
     shown_levels: Levels,
     #[serde(skip)]
-    sources_up: usize,
+    collectors_up: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -151,7 +151,7 @@ impl Status {
             drains: snapshot::drains(sections).map(|drains| drains.iter().map(Drain::from).collect()),
             problems: problems(snapshot),
             shown_levels: levels,
-            sources_up: snapshot.sources.iter().filter(|source| source.up == Some(true)).count(),
+            collectors_up: snapshot.collectors.iter().filter(|collector| collector.up == Some(true)).count(),
         }
     }
 

@@ -7,7 +7,7 @@ use clap::Args;
 /// What to collect and how often, as typed.
 #[derive(Debug, Args)]
 pub struct CollectArgs {
-    /// How often live sources are read
+    /// How often live collectors are read
     #[arg(
         long = "collect.interval",
         env = "NOMAD_EXPORTER_COLLECT_INTERVAL",
@@ -17,13 +17,13 @@ pub struct CollectArgs {
     #[arg(default_value = "15s", value_parser = humantime::parse_duration, help_heading = "Collection")]
     pub interval: Duration,
 
-    /// How often history sources (dead jobs, terminal allocations) are read
+    /// How often history collectors (dead jobs, terminal allocations) are read
     #[arg(long = "collect.history-interval", env = "NOMAD_EXPORTER_COLLECT_HISTORY_INTERVAL", global = true)]
     #[arg(value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
     #[arg(help_heading = "Collection")]
     pub history_interval: Duration,
 
-    /// What share of the time one history source may be read. One whose refresh takes long is read less often
+    /// What share of the time one history collector may be read. One whose refresh takes long is read less often
     #[arg(
         long = "collect.history-duty-cycle",
         env = "NOMAD_EXPORTER_COLLECT_HISTORY_DUTY_CYCLE",
@@ -38,7 +38,7 @@ pub struct CollectArgs {
     #[arg(help_heading = "Collection")]
     pub client_interval: Duration,
 
-    /// After how many intervals without success a source's data is withdrawn
+    /// After how many intervals without success a collector's data is withdrawn
     #[arg(
         long = "collect.max-age-intervals",
         env = "NOMAD_EXPORTER_COLLECT_MAX_AGE_INTERVALS",

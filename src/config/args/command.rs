@@ -25,7 +25,7 @@ pub enum Command {
     Logs(LogsArgs),
     /// Drain a client and wait until it may be terminated; nothing else that this program does changes anything
     Drain(DrainArgs),
-    /// Collect once, print the metrics to stdout and a verdict on each source to stderr
+    /// Collect once, print the metrics to stdout and a verdict on each collector to stderr
     Check,
     /// Say whether a file can be used as --web.config.file, and what it does
     CheckConfig {

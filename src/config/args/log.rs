@@ -15,7 +15,7 @@ pub struct LogArgs {
     #[arg(default_value = "logfmt", help_heading = "Log")]
     pub format: LogFormat,
 
-    /// Changes of state that are logged of one source in 10 minutes; those that are left out are counted in the next
+    /// Changes of state that are logged of one collector in 10 minutes; those that are left out are counted in the next
     /// line
     #[arg(long = "log.max-changes", env = "NOMAD_EXPORTER_LOG_MAX_CHANGES", value_name = "N", global = true)]
     #[arg(default_value = "20", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Log")]

@@ -23,7 +23,7 @@ use std::ffi::OsString;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::collect::SOURCES;
+use crate::collect::COLLECTORS;
 
 /// The version and the commit, as `--version` tells them.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("NOMAD_EXPORTER_REVISION"), ")");
@@ -55,17 +55,20 @@ pub struct Args {
     /// How to log, as typed.
     #[command(flatten)]
     pub log: LogArgs,
-    /// Names of the sources that are on; each has a flag of its own.
+    /// Names of the collectors that are on; each has a flag of its own.
     #[arg(skip)]
-    pub sources: Vec<&'static str>,
+    pub collectors: Vec<&'static str>,
 }
 
 /// Parses a command line; its first item is the program's name.
 pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Args, clap::Error> {
     let mut matches = command().try_get_matches_from(line)?;
-    let sources =
-        SOURCES.iter().filter(|source| is_on(&matches, source.name)).map(|source| source.name).collect();
-    Ok(Args { sources, ..Args::from_arg_matches_mut(&mut matches)? })
+    let collectors = COLLECTORS
+        .iter()
+        .filter(|collector| is_on(&matches, collector.name))
+        .map(|collector| collector.name)
+        .collect();
+    Ok(Args { collectors, ..Args::from_arg_matches_mut(&mut matches)? })
 }
 
 /// Commands that ask nothing of Nomad.
@@ -82,27 +85,27 @@ const SHOWN_IN: [(&str, &[&str]); 3] = [
 const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and every other flag that \
                     nomad-exporter --help tells of work here too.";
 
-/// The command line, with two flags for each source: what help, completions and manual pages are made of.
+/// The command line, with two flags for each collector: what help, completions and manual pages are made of.
 pub fn command() -> clap::Command {
-    let flags = SOURCES.iter().flat_map(|source| {
-        let on = Arg::new(on_flag(source.name))
-            .long(on_flag(source.name))
-            .env(format!("NOMAD_EXPORTER_COLLECTOR_{}", source.name.to_uppercase()))
+    let flags = COLLECTORS.iter().flat_map(|collector| {
+        let on = Arg::new(on_flag(collector.name))
+            .long(on_flag(collector.name))
+            .env(format!("NOMAD_EXPORTER_COLLECTOR_{}", collector.name.to_uppercase()))
             .value_name("BOOL")
-            .help(format!("Read {}", source.help))
+            .help(format!("Read {}", collector.help))
             .num_args(0..=1)
             .require_equals(true)
-            .default_value(if source.default_on { "true" } else { "false" })
+            .default_value(if collector.default_on { "true" } else { "false" })
             .default_missing_value("true")
             .value_parser(BoolishValueParser::new());
-        let off = Arg::new(off_flag(source.name))
-            .long(off_flag(source.name))
+        let off = Arg::new(off_flag(collector.name))
+            .long(off_flag(collector.name))
             .action(ArgAction::SetTrue)
-            .long_help(format!("Do not read {}", source.help))
+            .long_help(format!("Do not read {}", collector.help))
             .hide_short_help(true);
         [on, off]
     });
-    let command = Args::command().args(flags.map(|flag| flag.global(true).help_heading("Sources")));
+    let command = Args::command().args(flags.map(|flag| flag.global(true).help_heading("Collectors")));
     let flags: Vec<Arg> = command.get_arguments().filter(|flag| flag.is_global_set()).cloned().collect();
     command.mut_subcommands(|command| with_terse_help(command, &flags))
 }
@@ -132,17 +135,17 @@ fn tersely(flag: Arg) -> Arg {
     flag.help(first).hide_env(true).hide_default_value(true)
 }
 
-fn on_flag(source: &str) -> String {
-    format!("collector.{source}")
+fn on_flag(collector: &str) -> String {
+    format!("collector.{collector}")
 }
 
-fn off_flag(source: &str) -> String {
-    format!("no-collector.{source}")
+fn off_flag(collector: &str) -> String {
+    format!("no-collector.{collector}")
 }
 
-fn is_on(matches: &ArgMatches, source: &str) -> bool {
-    let on = matches.get_one::<bool>(&on_flag(source)).copied().unwrap_or_default();
-    on && !matches.get_flag(&off_flag(source))
+fn is_on(matches: &ArgMatches, collector: &str) -> bool {
+    let on = matches.get_one::<bool>(&on_flag(collector)).copied().unwrap_or_default();
+    on && !matches.get_flag(&off_flag(collector))
 }
 
 #[cfg(test)]
@@ -158,8 +161,8 @@ mod tests {
 
     #[test]
     fn sources_are_switched_by_flags() {
-        let names = |line: &[&str]| parse(line).unwrap().sources;
-        let default = SOURCES.iter().filter(|source| source.default_on).count();
+        let names = |line: &[&str]| parse(line).unwrap().collectors;
+        let default = COLLECTORS.iter().filter(|collector| collector.default_on).count();
         assert_eq!(names(&["nomad-exporter"]).len(), default);
         let some =
             names(&["nomad-exporter", "--no-collector.drains", "--collector.host_stats=false", "check"]);

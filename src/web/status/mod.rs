@@ -36,7 +36,7 @@ pub fn page(snapshot: &Snapshot, telemetry_path: &str) -> String {
                     (sections::pools(snapshot))
                     (sections::drains(snapshot))
                     (sections::nodes(snapshot))
-                    (sections::sources(snapshot))
+                    (sections::collectors(snapshot))
                 }
                 footer {
                     a href=(telemetry_path) { "Metrics" }

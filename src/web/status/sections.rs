@@ -203,25 +203,25 @@ fn state_class(state: NodeState) -> &'static str {
 }
 
 /// How fresh all of this is.
-pub(super) fn sources(snapshot: &Snapshot) -> Markup {
+pub(super) fn collectors(snapshot: &Snapshot) -> Markup {
     table(
-        "Sources",
-        &["source", "state", "last success", "rows"],
-        snapshot.sources.len(),
+        "Collectors",
+        &["collector", "state", "last success", "rows"],
+        snapshot.collectors.len(),
         html! {
-            @for source in &snapshot.sources {
+            @for collector in &snapshot.collectors {
                 tr {
-                    td.name { (source.name) }
+                    td.name { (collector.name) }
                     td {
-                        @match (source.up, source.fresh) {
+                        @match (collector.up, collector.fresh) {
                             (None, _) => "not asked yet",
                             (Some(true), _) => span.good { "up" },
                             (Some(false), true) => span.warn { "down, last answer still shown" },
                             (Some(false), false) => span.bad { "down, withdrawn" },
                         }
                     }
-                    td { @if let Some(last) = source.last_success { (human::ago(snapshot.taken_at, last)) " ago" } @else { "never" } }
-                    td { @if let Some(objects) = source.objects { (objects) } }
+                    td { @if let Some(last) = collector.last_success { (human::ago(snapshot.taken_at, last)) " ago" } @else { "never" } }
+                    td { @if let Some(objects) = collector.objects { (objects) } }
                 }
             }
         },

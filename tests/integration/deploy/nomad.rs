@@ -110,10 +110,10 @@ fn the_policy_grants_what_the_documents_say() {
     let capabilities = policy["namespace"]["*"]["capabilities"].as_array().unwrap();
     for grant in capabilities.iter().map(Value::to_string).chain(["node {".into(), "operator {".into()]) {
         let row = security.lines().find(|line| line.starts_with('|') && line.contains(&grant));
-        let sources =
+        let collectors =
             row.unwrap_or_else(|| panic!("docs/security.md knows no {grant}")).split('|').nth(1).unwrap();
-        for source in sources.split(", ").map(|source| source.trim().trim_matches('`')) {
-            assert!(own.contains(source), "the policy does not say that {source} needs {grant}");
+        for collector in collectors.split(", ").map(|collector| collector.trim().trim_matches('`')) {
+            assert!(own.contains(collector), "the policy does not say that {collector} needs {grant}");
         }
     }
 }
@@ -140,7 +140,7 @@ fn the_autoscalers_policy_is_one() {
     let check = &policy["check"]["clients-wanted"];
     known(
         check,
-        &["group", "source", "query", "query_window", "query_window_offset", "on_error", "strategy"],
+        &["group", "collector", "query", "query_window", "query_window_offset", "on_error", "strategy"],
     );
     assert_eq!(check["strategy"], json!({"pass-through": {}}));
 

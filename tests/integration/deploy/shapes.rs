@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use nomad_exporter::collect::SOURCES;
+use nomad_exporter::collect::COLLECTORS;
 use nomad_simulator::cluster::{Cluster, JobSpec, NodeSpec, Settings, Span};
 use nomad_simulator::{SharedCluster, Simulator};
 
@@ -26,7 +26,7 @@ const SYSTEM_HERTZ: f64 = 50e6;
 
 /// What the rules read, and the labels by which they tell series apart.
 const READ: [(&str, &[&str]); 9] = [
-    ("nomad_exporter_source_up", &["source"]),
+    ("nomad_exporter_collector_up", &["collector"]),
     ("nomad_node_allocatable_cpu_hertz", &["node_id"]),
     ("nomad_node_allocatable_memory_bytes", &["node_id"]),
     ("nomad_node_allocated_cpu_hertz", &["node_id"]),
@@ -38,7 +38,7 @@ const READ: [(&str, &[&str]); 9] = [
 ];
 
 /// Where those come from.
-const SOURCES_READ: [&str; 4] = ["jobs", "allocations", "nodes", "specifications"];
+const COLLECTORS_READ: [&str; 4] = ["jobs", "allocations", "nodes", "specifications"];
 
 /// What happens in a step, counted from 0.
 pub(super) type Happens = fn(&mut Play, usize);
@@ -68,8 +68,9 @@ impl Play {
         cluster.submit(JobSpec::system("logs").with_resources(50, 32));
         let cluster = Arc::new(Mutex::new(cluster));
         let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
-        let others = SOURCES.iter().filter(|source| !SOURCES_READ.contains(&source.name));
-        let others_off: Vec<_> = others.map(|source| format!("--no-collector.{}", source.name)).collect();
+        let others = COLLECTORS.iter().filter(|collector| !COLLECTORS_READ.contains(&collector.name));
+        let others_off: Vec<_> =
+            others.map(|collector| format!("--no-collector.{}", collector.name)).collect();
         let mut play = Self {
             cluster,
             collector: Collector::new(
@@ -127,8 +128,8 @@ impl Play {
     fn record(&mut self, shown: &Exposition, step: usize) {
         for (family, labels) in READ {
             for sample in shown.find(family, &[]) {
-                if family == "nomad_exporter_source_up"
-                    && !["nodes", "allocations"].contains(&sample.labels["source"].as_str())
+                if family == "nomad_exporter_collector_up"
+                    && !["nodes", "allocations"].contains(&sample.labels["collector"].as_str())
                 {
                     continue;
                 }

@@ -108,7 +108,7 @@ async fn a_tenth_of_the_clients_hang() {
     assert!(took < Duration::from_secs(4), "{took:?}");
     let shown = collector.exposition();
     assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
-    assert_eq!(shown.value("nomad_exporter_source_up", &[("source", "host_stats")]), Some(1.0));
+    assert_eq!(shown.value("nomad_exporter_collector_up", &[("collector", "host_stats")]), Some(1.0));
     assert_eq!(shown.sum("nomad_node_host_stats_up", &[]), Some(36.0));
     assert_eq!(shown.find("nomad_node_host_stats_up", &[]).count(), 40);
 
@@ -116,7 +116,7 @@ async fn a_tenth_of_the_clients_hang() {
     collector.refresh().await;
     assert_eq!(collector.exposition().sum("nomad_node_host_stats_up", &[]), Some(40.0));
     eprintln!(
-        "| 4 of 40 clients hang | all sources refreshed in {took:.1?}, 36 of 40 hosts shown; 40 with the next refresh |"
+        "| 4 of 40 clients hang | all collectors refreshed in {took:.1?}, 36 of 40 hosts shown; 40 with the next refresh |"
     );
 }
 

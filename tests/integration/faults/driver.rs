@@ -39,7 +39,7 @@ pub(super) const POOLED: usize = 16;
 const GROWTH_KIB: u64 = 24 << 10;
 const PEAK_GROWTH_KIB: u64 = 64 << 10;
 const TOKEN: &str = "9f1c2d3e-5a6b-4c7d-8e9f-0a1b2c3d4e5f";
-/// The sources that the exporter is of little use without.
+/// The collectors that the exporter is of little use without.
 const REQUIRED: [&str; 4] = ["jobs", "nodes", "allocations", "evaluations"];
 
 /// What goes wrong.
@@ -57,7 +57,7 @@ pub(super) struct Trial {
     pub(super) fault: &'static str,
     pub(super) trouble: Trouble,
     pub(super) arguments: Vec<&'static str>,
-    /// The sources that go down; none for all.
+    /// The collectors that go down; none for all.
     pub(super) down: &'static [&'static str],
     /// The endpoint that is looked at, and how its requests end.
     pub(super) seen: (&'static str, &'static str),
@@ -125,7 +125,7 @@ pub(super) struct Watched {
     pub(super) exporter: Exporter,
     pub(super) before: Figures,
     families: BTreeSet<&'static str>,
-    sources: Vec<String>,
+    collectors: Vec<String>,
     _token: tempfile::TempDir,
 }
 
@@ -140,18 +140,19 @@ impl Watched {
         let quick = QUICK.chunks(2).filter(|flag| !arguments.contains(&flag[0]));
         let quick: Vec<&str> = quick.flatten().copied().collect();
         let exporter = Exporter::start(nomad, &[&quick, &token_file[..], arguments].concat());
-        wait_until(SOON, "all sources", || is_well(&metrics(&exporter.url)));
+        wait_until(SOON, "all collectors", || is_well(&metrics(&exporter.url)));
         assert_eq!(status(&exporter.url, "/-/ready"), "200");
         let shown = metrics(&exporter.url);
-        let sources = shown.find("nomad_exporter_source_up", &[]).map(|up| up.labels["source"].clone());
-        let (sources, families) = (sources.collect(), shown_families(&shown));
+        let collectors =
+            shown.find("nomad_exporter_collector_up", &[]).map(|up| up.labels["collector"].clone());
+        let (collectors, families) = (collectors.collect(), shown_families(&shown));
         // What is open for a moment is not counted.
         let several = (0..5).map(|_| {
             std::thread::sleep(Duration::from_millis(10));
             Figures::of(exporter.id())
         });
         let before = several.min_by_key(|figures| figures.files).unwrap();
-        Self { exporter, before, families, sources, _token: token }
+        Self { exporter, before, families, collectors, _token: token }
     }
 
     /// Waits for the fault to show, and compares what is shown.
@@ -163,24 +164,24 @@ impl Watched {
         seen: (&str, &str),
     ) -> Meanwhile {
         let url = self.exporter.url.clone();
-        let is_down = |source: &str| down.is_empty() || down.contains(&source);
-        let expected = |source: &String| f64::from(!is_down(source));
-        let up = |shown: &Exposition, source: &String| {
-            shown.value("nomad_exporter_source_up", &[("source", source)]).unwrap()
+        let is_down = |collector: &str| down.is_empty() || down.contains(&collector);
+        let expected = |collector: &String| f64::from(!is_down(collector));
+        let up = |shown: &Exposition, collector: &String| {
+            shown.value("nomad_exporter_collector_up", &[("collector", collector)]).unwrap()
         };
-        wait_until(SOON, &format!("{fault}: the sources to be down"), || {
+        wait_until(SOON, &format!("{fault}: the collectors to be down"), || {
             let shown = metrics(&url);
-            self.sources.iter().all(|source| up(&shown, source) == expected(source))
+            self.collectors.iter().all(|collector| up(&shown, collector) == expected(collector))
         });
-        // What no source vouches for any more is withdrawn; what others vouch for stays.
+        // What no collector vouches for any more is withdrawn; what others vouch for stays.
         let gone: BTreeSet<&str> = families()
             .filter(|family| self.families.contains(family.name))
-            .filter(|family| family.sources.iter().all(|source| is_down(source)))
+            .filter(|family| family.collectors.iter().all(|collector| is_down(collector)))
             .map(|family| family.name)
             .collect();
         let stay: BTreeSet<&str> = families()
             .filter(|family| self.families.contains(family.name))
-            .filter(|family| !family.sources.iter().any(|source| is_down(source)))
+            .filter(|family| !family.collectors.iter().any(|collector| is_down(collector)))
             .map(|family| family.name)
             .collect();
         assert!(!gone.is_empty(), "{fault} withdraws nothing");
@@ -198,20 +199,20 @@ impl Watched {
         });
 
         let shown = metrics(&url);
-        for source in &self.sources {
-            assert_eq!(up(&shown, source), expected(source), "{fault}: {source}");
+        for collector in &self.collectors {
+            assert_eq!(up(&shown, collector), expected(collector), "{fault}: {collector}");
         }
         let families = shown_families(&shown);
         assert!(stay.is_subset(&families), "{fault}: {:?} vanished", stay.difference(&families));
-        let all_required = REQUIRED.iter().all(|source| is_down(source));
-        let any_required = REQUIRED.iter().any(|source| is_down(source));
+        let all_required = REQUIRED.iter().all(|collector| is_down(collector));
+        let any_required = REQUIRED.iter().any(|collector| is_down(collector));
         assert_eq!(shown.value("nomad_up", &[]), Some(f64::from(!any_required)), "{fault}");
         assert_eq!(status(&url, "/-/ready"), if all_required { "503" } else { "200" }, "{fault}");
         assert_eq!(status(&url, "/-/healthy"), "200", "{fault}");
         let page = String::from_utf8(ask(&url, "GET", "/", "").1).unwrap();
         assert!(!page.contains(TOKEN) && page.contains("evaluations"), "{fault}");
-        for source in &self.sources {
-            self.check_log(fault, "level=warn", source, usize::from(is_down(source)));
+        for collector in &self.collectors {
+            self.check_log(fault, "level=warn", collector, usize::from(is_down(collector)));
         }
         let requests = shown.sum("nomad_exporter_api_requests_total", &[]).unwrap_or_default();
         Meanwhile { fault, watched: self, down, withdrawn, lasted: began.elapsed(), requests }
@@ -241,10 +242,10 @@ impl Meanwhile {
         assert!(recovered <= INTERVAL + GRACE, "{fault}: well again only after {recovered:?}");
         assert_eq!(status(&url, "/-/ready"), "200", "{fault}");
         let mut said = 0;
-        for source in &watched.sources {
-            let expected = usize::from(down.is_empty() || down.contains(&source.as_str()));
+        for collector in &watched.collectors {
+            let expected = usize::from(down.is_empty() || down.contains(&collector.as_str()));
             // Once when it was started, and once now.
-            watched.check_log(fault, "level=info", source, 1 + expected);
+            watched.check_log(fault, "level=info", collector, 1 + expected);
             said += 2 * expected;
         }
         let after = watched.check_figures(fault);
@@ -269,14 +270,14 @@ impl Meanwhile {
 }
 
 impl Watched {
-    /// So many lines of this level were logged of a source. The last one may still be on its way here.
-    fn check_log(&self, fault: &str, level: &str, source: &str, expected: usize) {
+    /// So many lines of this level were logged of a collector. The last one may still be on its way here.
+    fn check_log(&self, fault: &str, level: &str, collector: &str, expected: usize) {
         let deadline = Instant::now() + SOON;
-        while lines(&self.exporter.log(), level, source) < expected && Instant::now() < deadline {
+        while lines(&self.exporter.log(), level, collector) < expected && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(10));
         }
         let log = self.exporter.log();
-        assert_eq!(lines(&log, level, source), expected, "{fault}: {level} of {source}\n{log}");
+        assert_eq!(lines(&log, level, collector), expected, "{fault}: {level} of {collector}\n{log}");
     }
 
     /// Nothing is left open, and memory is within its bound.
@@ -298,12 +299,12 @@ impl Watched {
 /// Sockets of an exporter that asks and answers nobody: one that listens, and three by which signals come.
 pub(super) const BASE_SOCKETS: usize = 4;
 
-/// Whether every source answers.
+/// Whether every collector answers.
 pub(super) fn is_well(shown: &Exposition) -> bool {
     let count = |family| shown.find(family, &[]).count();
     // Each has an interval from the beginning, and tells how it is once it was tried.
-    let all = count("nomad_exporter_source_interval_seconds");
-    all > 0 && shown.sum("nomad_exporter_source_up", &[]) == Some(all as f64)
+    let all = count("nomad_exporter_collector_interval_seconds");
+    all > 0 && shown.sum("nomad_exporter_collector_up", &[]) == Some(all as f64)
 }
 
 /// The families of the cluster that have samples.
@@ -311,13 +312,13 @@ fn shown_families(shown: &Exposition) -> BTreeSet<&'static str> {
     let names: BTreeSet<&str> = shown.samples().iter().map(|sample| sample.name.as_str()).collect();
     let has = |name: &str| names.contains(name) || names.contains(format!("{name}_bucket").as_str());
     families()
-        .filter(|family| !family.sources.is_empty() && has(family.name))
+        .filter(|family| !family.collectors.is_empty() && has(family.name))
         .map(|family| family.name)
         .collect()
 }
 
-/// How often the log tells at this level of a source.
-pub(super) fn lines(log: &str, level: &str, source: &str) -> usize {
-    let source = format!(" source={source} ");
-    log.lines().filter(|line| line.contains(level) && format!("{line} ").contains(&source)).count()
+/// How often the log tells at this level of a collector.
+pub(super) fn lines(log: &str, level: &str, collector: &str) -> usize {
+    let collector = format!(" collector={collector} ");
+    log.lines().filter(|line| line.contains(level) && format!("{line} ").contains(&collector)).count()
 }

@@ -42,7 +42,7 @@ async fn the_clock_steps() {
         };
         assert!(tokio::time::timeout(SOON, waited).await.is_ok(), "waited for {what}");
     };
-    soon("all sources", &|| is_well(&collector.exposition())).await;
+    soon("all collectors", &|| is_well(&collector.exposition())).await;
     let series = collector.exposition().samples().len();
     for step in [-DAY, DAY, -400 * DAY, 0] {
         STEP_SECONDS.store(step, Ordering::Relaxed);
@@ -50,9 +50,9 @@ async fn the_clock_steps() {
         assert!(is_well(&shown), "{step} s withdraw nothing");
         let now = stepping().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
         soon("a success by the new clock", &|| {
-            let last = [("source", "jobs")];
+            let last = [("collector", "jobs")];
             let shown = collector.exposition();
-            shown.value("nomad_exporter_source_last_success_timestamp_seconds", &last) == Some(now)
+            shown.value("nomad_exporter_collector_last_success_timestamp_seconds", &last) == Some(now)
         })
         .await;
         let shown = collector.exposition();
@@ -83,7 +83,7 @@ async fn descriptors_run_out() {
             command.env_remove(name);
         });
         let mut exporter = Exporter::spawn(command);
-        wait_until(SOON, "all sources", || is_well(&metrics(&exporter.url)));
+        wait_until(SOON, "all collectors", || is_well(&metrics(&exporter.url)));
 
         let address = exporter.url.trim_start_matches("http://").to_owned();
         let flood: Vec<_> = (0..60).map(|_| TcpStream::connect(&address).unwrap()).collect();
@@ -94,7 +94,7 @@ async fn descriptors_run_out() {
         assert!(lines <= 10, "{}", exporter.log());
         drop(flood);
         let ended = std::time::Instant::now();
-        wait_until(SOON, "all sources after the flood", || is_well(&metrics(&exporter.url)));
+        wait_until(SOON, "all collectors after the flood", || is_well(&metrics(&exporter.url)));
         eprintln!(
             "| descriptors run out (40) | 1 line in the log; well {:.1?} after the flood |",
             ended.elapsed()
@@ -120,7 +120,7 @@ async fn the_disk_is_full() {
             let mut running = Running(command.stdout(full()).stderr(full()).spawn().unwrap());
             wait_until(SOON, "it to listen", || TcpStream::connect(&listen).is_ok());
             let url = format!("http://{listen}");
-            wait_until(SOON, "all sources", || is_well(&metrics(&url)));
+            wait_until(SOON, "all collectors", || is_well(&metrics(&url)));
             assert_eq!(status(&url, "/-/ready"), "200");
             assert!(ask(&url, "GET", "/", "").0.starts_with("http/1.1 200"));
             let id = running.0.id().to_string();

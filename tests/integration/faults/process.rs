@@ -115,8 +115,8 @@ async fn handshakes_that_never_end() {
         assert_eq!(status(&exporter.url, "/-/ready"), "503");
         assert_eq!(status(&exporter.url, "/-/healthy"), "200");
         assert_eq!(
-            exporter.log().matches("source=jobs reason=timeout").count()
-                - exporter.log().matches("still down\" source=jobs").count(),
+            exporter.log().matches("collector=jobs reason=timeout").count()
+                - exporter.log().matches("still down\" collector=jobs").count(),
             1
         );
         // As many as may be under way at once.

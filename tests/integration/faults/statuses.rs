@@ -54,7 +54,7 @@ async fn no_leader() {
     trial.run().await;
 }
 
-/// Every source but `leader`, which takes that answer for what it says.
+/// Every collector but `leader`, which takes that answer for what it says.
 const ALL_BUT_LEADER: &[&str] = &[
     "servers",
     "namespaces",

@@ -16,7 +16,7 @@ fn family(help: &str) -> Family {
         help: String::leak(help.to_owned()),
         kind: Kind::Gauge,
         labels: &["one", "two"],
-        sources: &[],
+        collectors: &[],
         emit: |_, _| {},
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use nomad_exporter::collect::{self, Context, SOURCES};
+use nomad_exporter::collect::{self, COLLECTORS, Context};
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::exposition::{Encoding, Format, Rendered};
 use nomad_exporter::metrics::{Own, OwnMetrics, Selection};
@@ -44,11 +44,13 @@ impl Collector {
         }
     }
 
-    /// Refreshes every source once.
+    /// Refreshes every collector once.
     pub(crate) async fn refresh(&self) {
-        for source in SOURCES.iter().filter(|source| self.context.settings.sources.contains(&source.name)) {
+        for collector in
+            COLLECTORS.iter().filter(|collector| self.context.settings.collectors.contains(&collector.name))
+        {
             // How it went stands in the store.
-            drop(collect::refresh(source, &self.context).await);
+            drop(collect::refresh(collector, &self.context).await);
         }
     }
 

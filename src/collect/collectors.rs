@@ -1,4 +1,4 @@
-//! The table of sources.
+//! The table of collectors.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// One thing that is read from Nomad.
-pub struct Source {
+pub struct Collector {
     /// Its name: a label value, and the name of its flag.
     pub name: &'static str,
     /// What it reads, for `--help`.
@@ -31,7 +31,7 @@ pub struct Source {
 /// A refresh under way.
 pub(super) type Fetch = Pin<Box<dyn Future<Output = Result<Refresh, FetchError>> + Send>>;
 
-/// How often a source is read.
+/// How often a collector is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// Every interval: it is small and changes fast.
@@ -42,7 +42,7 @@ pub enum Clock {
     Client,
 }
 
-impl Source {
+impl Collector {
     /// How often it is read.
     pub fn interval(&self, settings: &Settings) -> Duration {
         match self.clock {
@@ -62,14 +62,14 @@ impl Source {
     }
 }
 
-/// The source of this name.
-pub fn source(name: &str) -> Option<&'static Source> {
-    SOURCES.iter().find(|source| source.name == name)
+/// The collector of this name.
+pub fn collector(name: &str) -> Option<&'static Collector> {
+    COLLECTORS.iter().find(|collector| collector.name == name)
 }
 
-/// Every source there is. One that builds on another stands behind it.
-pub const SOURCES: &[Source] = &[
-    Source {
+/// Every collector there is. One that builds on another stands behind it.
+pub const COLLECTORS: &[Collector] = &[
+    Collector {
         name: "servers",
         help: "servers of the region and what their versions can do",
         default_on: true,
@@ -77,7 +77,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(servers::fetch(context)),
     },
-    Source {
+    Collector {
         name: "namespaces",
         help: "names of namespaces, to show zeros where nothing is",
         default_on: true,
@@ -85,7 +85,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::History,
         fetch: |context| Box::pin(namespaces::fetch(context)),
     },
-    Source {
+    Collector {
         name: "jobs",
         help: "jobs that are not dead, and their queued instances",
         default_on: true,
@@ -93,7 +93,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(jobs::fetch_live(context)),
     },
-    Source {
+    Collector {
         name: "nodes",
         help: "nodes, their states, resources and drivers",
         default_on: true,
@@ -101,7 +101,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(nodes::fetch(context)),
     },
-    Source {
+    Collector {
         name: "allocations",
         help: "allocations that are not terminal, and what they hold on each node",
         default_on: true,
@@ -109,7 +109,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(allocations::fetch_live(context)),
     },
-    Source {
+    Collector {
         name: "evaluations",
         help: "blocked and pending evaluations, and why they are blocked",
         default_on: true,
@@ -117,7 +117,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(evaluations::fetch(context)),
     },
-    Source {
+    Collector {
         name: "specifications",
         help: "what queued instances ask for (a request for each job with queued instances, once)",
         default_on: true,
@@ -125,7 +125,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(specifications::fetch(context)),
     },
-    Source {
+    Collector {
         name: "drains",
         help: "terms of the drains that go on (a request for each draining node, when it changed)",
         default_on: true,
@@ -133,7 +133,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(drains::fetch(context)),
     },
-    Source {
+    Collector {
         name: "host_stats",
         help: "what clients measure of their hosts (a request for each ready node)",
         default_on: true,
@@ -141,7 +141,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Client,
         fetch: |context| Box::pin(host_stats::fetch(context)),
     },
-    Source {
+    Collector {
         name: "finished_jobs",
         help: "dead jobs that Nomad still retains",
         default_on: true,
@@ -149,7 +149,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::History,
         fetch: |context| Box::pin(jobs::fetch_finished(context)),
     },
-    Source {
+    Collector {
         name: "finished_allocations",
         help: "terminal allocations that Nomad still retains",
         default_on: true,
@@ -157,7 +157,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::History,
         fetch: |context| Box::pin(allocations::fetch_finished(context)),
     },
-    Source {
+    Collector {
         name: "deployments",
         help: "deployments that Nomad still retains",
         default_on: true,
@@ -165,7 +165,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(deployments::fetch(context)),
     },
-    Source {
+    Collector {
         name: "leader",
         help: "who leads the servers",
         default_on: true,
@@ -173,7 +173,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(servers::fetch_leader(context)),
     },
-    Source {
+    Collector {
         name: "autopilot",
         help: "what autopilot says of the servers",
         default_on: true,
@@ -181,7 +181,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(servers::fetch_autopilot(context)),
     },
-    Source {
+    Collector {
         name: "scheduler",
         help: "whether scheduling is paused or registration refused",
         default_on: true,
@@ -189,7 +189,7 @@ pub const SOURCES: &[Source] = &[
         clock: Clock::Live,
         fetch: |context| Box::pin(servers::fetch_scheduler(context)),
     },
-    Source {
+    Collector {
         name: "allocation_usage",
         help: "what allocations use (a request for each running allocation)",
         default_on: false,

@@ -1,17 +1,17 @@
-//! How a source stands.
+//! How a collector stands.
 
 use std::time::{Duration, SystemTime};
 
-/// One enabled source.
+/// One enabled collector.
 #[derive(Clone, Debug)]
-pub struct SourceState {
+pub struct CollectorState {
     /// Its name.
     pub name: &'static str,
     /// Whether the exporter is of little use without it.
     pub required: bool,
     /// How its last refresh ended; `None` before the first.
     pub up: Option<bool>,
-    /// Why its last refresh failed, if it did and not only because another source did.
+    /// Why its last refresh failed, if it did and not only because another collector did.
     pub problem: Option<String>,
     /// Whether its last success is young enough for its data to be shown.
     pub fresh: bool,
