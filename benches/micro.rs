@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use nomad_exporter::collect::{self, COLLECTORS, Clock, Context};
+use nomad_exporter::collect::{COLLECTORS, Clock, Collectors};
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::exposition::{self, Encoding, Format, Rendered};
 use nomad_exporter::metrics::{Own, OwnMetrics, Selection};
@@ -77,12 +77,12 @@ fn collected(size: Size) -> (Arc<Snapshot>, Own) {
         let config = config::parse(line).expect("plain flags");
         let config = Config::new(config, &|_| None).expect("plain settings");
         let client = Client::new(config.nomad, Arc::new(|_| {})).expect("nothing to read");
-        let context = Arc::new(Context::new(client, config.collect, SystemTime::now));
+        let mut collectors = Collectors::new(client, config.collect, SystemTime::now);
         for collector in COLLECTORS.iter().filter(|collector| collector.clock == Clock::Live) {
-            collect::refresh(collector, &context).await.expect("the simulator answers");
+            collectors.refresh(collector.id).await.expect("the simulator answers");
         }
         let own = OwnMetrics::new().expect("names are unique").gather();
-        (Arc::new(context.store.snapshot(SystemTime::now())), own)
+        (Arc::new(collectors.snapshot()), own)
     })
 }
 

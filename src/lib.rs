@@ -5,9 +5,9 @@
 //! ```text
 //! config    what the user typed → what the program runs on
 //!              │
-//! nomad ──► collect ──► snapshot ──► metrics ──► exposition ──► web
-//! asks      collectors,    one moment,  families:   bytes, once    hands
-//! Nomad     clocks      a value      samples     a refresh      them out
+//! nomad ──► collect ──► snapshot ──► metrics ──► exposition ──► publish ──► web
+//! asks      collectors, sections     families:   bytes          once a      hands
+//! Nomad     clocks      and joins    samples                    refresh     them out
 //! ```
 //!
 //! [`terms`] holds Nomad's closed vocabularies, which every room speaks; [`human`] says numbers and words to people;
@@ -21,6 +21,7 @@ pub mod exposition;
 pub mod human;
 pub mod metrics;
 pub mod nomad;
+pub mod publish;
 pub mod snapshot;
 pub mod terms;
 pub mod web;

@@ -28,7 +28,7 @@ macro_rules! vocabulary {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name { $($(#[$vdoc])* #[doc = concat!("`", $word, "`")] $variant),+ }
 
-        impl Term for $name {
+        impl $crate::terms::Term for $name {
             const ALL: &'static [Self] = &[$(Self::$variant),+];
             fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
@@ -81,6 +81,8 @@ macro_rules! vocabulary {
         }
     };
 }
+
+pub(crate) use vocabulary;
 
 vocabulary! {
     /// A job's scheduler (`sysbatch` since Nomad 1.2).
@@ -224,13 +226,20 @@ impl<K: Term, V: Default + PartialEq> ByTerm<K, V> {
     }
 }
 
-/// A set of members of a vocabulary of at most 16 words.
+/// A set of members of a vocabulary of at most 64 words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TermSet<K>(u16, PhantomData<K>);
+pub struct TermSet<K>(u64, PhantomData<K>);
 
 impl<K> Default for TermSet<K> {
     fn default() -> Self {
         Self(0, PhantomData)
+    }
+}
+
+impl<K> TermSet<K> {
+    /// A set of the members whose places in [`Term::ALL`] are given as bits, for constants.
+    pub(crate) const fn of_bits(bits: u64) -> Self {
+        Self(bits, PhantomData)
     }
 }
 
@@ -243,9 +252,33 @@ impl<K: Term> TermSet<K> {
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
+    /// Whether a member is in it.
+    pub fn contains(self, key: K) -> bool {
+        self.0 & (1 << key.index()) != 0
+    }
+    /// Whether all of these are in it.
+    pub fn contains_all(self, keys: Self) -> bool {
+        self.0 & keys.0 == keys.0
+    }
+    /// What is in both.
+    pub fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0, PhantomData)
+    }
+    /// How many are in it.
+    pub fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
     /// Its members, in the vocabulary's order.
     pub fn iter(self) -> impl Iterator<Item = K> {
-        K::ALL.iter().copied().filter(move |key| self.0 & (1 << key.index()) != 0)
+        K::ALL.iter().copied().filter(move |key| self.contains(*key))
+    }
+}
+
+impl<K: Term> FromIterator<K> for TermSet<K> {
+    fn from_iter<I: IntoIterator<Item = K>>(keys: I) -> Self {
+        let mut set = Self::default();
+        keys.into_iter().for_each(|key| set.insert(key));
+        set
     }
 }
 

@@ -25,8 +25,8 @@ const CLIENTS: [&str; 2] = ["nodes", "host_stats"];
 
 /// Flags that leave these collectors on and no others.
 fn only(is_on: impl Fn(&str) -> bool) -> Vec<String> {
-    let off = COLLECTORS.iter().filter(|collector| !is_on(collector.name));
-    off.map(|collector| format!("--no-collector.{}", collector.name)).collect()
+    let off = COLLECTORS.iter().filter(|collector| !is_on(collector.name()));
+    off.map(|collector| format!("--no-collector.{}", collector.name())).collect()
 }
 
 /// Scrapers at once.

@@ -1,17 +1,15 @@
 //! What every collector is given.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use regex::RegexSet;
 
-use super::list::Known;
-use super::observers::{Completions, LookedFor, Placements};
-use super::report::{FetchError, Said};
-use super::store::Store;
+use super::collector::{Newest, Reads};
+use super::report::FetchError;
 use crate::nomad::{Client, Endpoint, Request};
-use crate::snapshot::{NamedJobs, Sections, Servers};
-use crate::terms::JobType;
+use crate::snapshot::{CollectorId, LiveJobs, Namespaces, Servers};
+use crate::terms::{JobType, TermSet};
 
 /// The name that stands for all namespaces.
 const ALL: &str = "*";
@@ -21,8 +19,8 @@ const MAX_NAMESPACES: usize = 200;
 /// How to collect.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Names of the collectors that are on.
-    pub collectors: Vec<&'static str>,
+    /// The collectors that are on.
+    pub collectors: TermSet<CollectorId>,
     /// Changes of state that are logged of one collector in 10 minutes.
     pub logged_changes: u32,
     /// How often live collectors are read.
@@ -35,7 +33,7 @@ pub struct Settings {
     pub client_interval: Duration,
     /// Over how much of that the requests are spread.
     pub client_spread: Duration,
-    /// After how many intervals without success a collector is withdrawn.
+    /// After how many intervals without success the sections of a collector expire.
     pub max_age_intervals: u32,
     /// The namespaces to read; `*` for all.
     pub namespaces: Vec<String>,
@@ -75,42 +73,13 @@ pub struct UsageSettings {
 pub struct Context {
     /// Asks Nomad.
     pub client: Client,
-    /// Where the answers go.
-    pub store: Arc<Store>,
     /// How to collect.
     pub settings: Settings,
-    /// Jobs that were seen to be placed.
-    pub placements: Placements,
-    /// Jobs that were seen to finish.
-    pub completions: Completions,
     /// Tells the time; tests stop it.
     pub now: fn() -> SystemTime,
-    /// What was logged of each collector lately.
-    pub(super) said: Said,
-    /// The last list of nodes.
-    pub(super) known_nodes: Known<()>,
-    /// The last list of live allocations, which jobs had series of their own then, and whose first allocation was
-    /// looked for in it.
-    pub(super) known_allocations: Known<(Option<NamedJobs>, LookedFor)>,
 }
 
 impl Context {
-    /// What every collector is given, with nothing collected yet.
-    pub fn new(client: Client, settings: Settings, now: fn() -> SystemTime) -> Self {
-        let store = Arc::new(Store::new(&settings));
-        Self {
-            client,
-            store,
-            settings,
-            placements: Placements::default(),
-            completions: Completions::default(),
-            now,
-            said: Said::default(),
-            known_nodes: Known::default(),
-            known_allocations: Known::default(),
-        }
-    }
-
     /// Requests for a list over the configured namespaces.
     pub(super) fn over_namespaces(&self, endpoint: Endpoint, path: &str) -> Vec<Request> {
         let request = |name: &String| Request::new(endpoint, path).query("namespace", name);
@@ -118,41 +87,37 @@ impl Context {
     }
 
     /// The same for lists that know no `*` before Nomad 1.2.4: there, one request for each known namespace.
-    pub(super) async fn over_known_namespaces(
+    pub(super) async fn over_known_namespaces<C>(
         &self,
+        upstream: &Newest<'_, C>,
         endpoint: Endpoint,
         path: &str,
-    ) -> Result<Vec<Request>, FetchError> {
-        if self.settings.namespaces.iter().all(|name| name != ALL) || self.servers().await.list_everywhere {
+    ) -> Result<Vec<Request>, FetchError>
+    where
+        C: Reads<Servers> + Reads<Namespaces> + Reads<LiveJobs>,
+    {
+        let wants_all = self.settings.namespaces.iter().any(|name| name == ALL);
+        if !wants_all || upstream.get::<Servers>().await.unwrap_or_default().list_everywhere {
             return Ok(self.over_namespaces(endpoint, path));
         }
-        let sections = self.after(&["namespaces", "jobs"]).await;
-        let namespaces = sections.known_namespaces();
-        if namespaces.is_empty() {
-            return Err(FetchError::Needs("namespaces"));
+        let (listed, jobs) = (upstream.get::<Namespaces>().await, upstream.get::<LiveJobs>().await);
+        let listed = listed.iter().flat_map(|namespaces| &namespaces.names);
+        let named = jobs.iter().flat_map(|jobs| jobs.by_namespace.keys());
+        let names: BTreeSet<&String> = listed.chain(named).collect();
+        if names.is_empty() {
+            return Err(FetchError::Needs(CollectorId::Namespaces));
         }
-        let request = |name: &str| Request::new(endpoint, path).query("namespace", name);
-        Ok(namespaces.into_iter().take(MAX_NAMESPACES).map(request).collect())
-    }
-
-    /// What the servers can do. Where that is not known they are taken for current: every fold sorts its rows
-    /// itself, so that a filter that was ignored makes an answer larger and not wrong.
-    pub(super) async fn servers(&self) -> Arc<Servers> {
-        self.after(&["servers"]).await.servers.unwrap_or_default()
+        let request = |name: &String| Request::new(endpoint, path).query("namespace", name);
+        Ok(names.into_iter().take(MAX_NAMESPACES).map(request).collect())
     }
 
     /// Over how long requests to clients are spread: not at all the first time, when there is nothing to show yet.
-    pub(super) fn client_spread(&self, is_known: bool) -> Duration {
-        if is_known { self.settings.client_spread } else { Duration::ZERO }
-    }
-
-    /// The sections as they stand once these collectors were tried for the first time.
-    pub(super) async fn after(&self, collectors: &[&str]) -> Sections {
-        self.store.after(collectors).await
+    pub(super) fn client_spread(&self, is_first: bool) -> Duration {
+        if is_first { Duration::ZERO } else { self.settings.client_spread }
     }
 
     /// Whether a collector is on.
-    pub(super) fn is_on(&self, collector: &str) -> bool {
-        self.settings.collectors.contains(&collector)
+    pub(super) fn is_on(&self, id: CollectorId) -> bool {
+        self.settings.collectors.contains(id)
     }
 }

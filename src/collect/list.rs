@@ -1,15 +1,15 @@
 //! Lists, folded while they are decoded; and not decoded at all while nothing in them changed.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::collector::Refresh;
 use super::report::FetchError;
-use super::store::{Refresh, Section};
 use crate::nomad::api::fold_rows;
 use crate::nomad::{Client, Meta, Request};
+use crate::snapshot::Sections;
 
 /// What became of the rows of one or several lists.
 pub(super) struct Folded<F> {
@@ -19,8 +19,8 @@ pub(super) struct Folded<F> {
 }
 
 impl<F> Folded<F> {
-    /// A refresh that replaces the sections made of the fold.
-    pub(super) fn refresh(self, sections: impl FnOnce(F) -> Vec<Section>) -> Refresh {
+    /// A refresh with the sections made of the fold.
+    pub(super) fn refresh(self, sections: impl FnOnce(F) -> Sections) -> Refresh {
         Refresh { sections: sections(self.fold), objects: self.objects, meta: self.meta }
     }
 }
@@ -53,7 +53,7 @@ const DECODE_AFTER: Duration = Duration::from_secs(600);
 /// The last answer to a request that is sent again and again. As long as its index stays, so does what it says, and
 /// the section that was made of it is still right if it was made of nothing else but `K`.
 #[derive(Debug)]
-pub(super) struct Known<K>(Mutex<Option<Last<K>>>);
+pub(super) struct Known<K>(Option<Last<K>>);
 
 #[derive(Debug)]
 struct Last<K> {
@@ -65,7 +65,7 @@ struct Last<K> {
 
 impl<K> Default for Known<K> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(None)
     }
 }
 
@@ -73,13 +73,13 @@ impl<K> Default for Known<K> {
 pub(super) enum Again<F> {
     /// It was decoded.
     New(Folded<F>),
-    /// It is as it was: a refresh that renews this section.
+    /// It is as it was: a refresh without a new section.
     Same(Refresh),
 }
 
 impl<F> Again<F> {
-    /// A refresh that replaces the sections made of the fold, or renews the one that stayed.
-    pub(super) fn refresh(self, sections: impl FnOnce(F) -> Vec<Section>) -> Refresh {
+    /// A refresh with the sections made of the fold, or without any if they are as they were.
+    pub(super) fn refresh(self, sections: impl FnOnce(F) -> Sections) -> Refresh {
         match self {
             Self::New(folded) => folded.refresh(sections),
             Self::Same(refresh) => refresh,
@@ -88,41 +88,34 @@ impl<F> Again<F> {
 }
 
 impl<K: PartialEq> Known<K> {
-    /// Asks as [`fold`] does, for one list. It is known only if what the fold is made of `beside` is as it was;
-    /// `same` is the section to renew then.
+    /// Asks as [`fold`] does, for one list. It is known only if what the fold is made of `beside` is as it was.
     pub(super) async fn fold<R, F>(
-        &self,
+        &mut self,
         client: &Client,
         request: Request,
         beside: K,
         fold: F,
         add: impl Fn(&mut F, R) + Copy + Send + 'static,
-        same: Section,
     ) -> Result<Again<F>, FetchError>
     where
         R: DeserializeOwned + 'static,
         F: Send + 'static,
     {
-        let known = self.last(|last| {
-            let last = last.as_ref().filter(|last| last.beside == beside)?;
-            (last.decoded.elapsed() < DECODE_AFTER).then_some((last.index, last.objects))
-        });
+        let known = self.0.as_ref().filter(|last| last.beside == beside);
+        let known = known.filter(|last| last.decoded.elapsed() < DECODE_AFTER);
+        let known = known.map(|last| (last.index, last.objects));
         let index = known.map(|(index, _)| index);
         let (folded, meta) = client.fetch_unless_known(request, index, fold_rows(fold, add)).await?;
         Ok(match folded {
             Some((fold, objects)) => {
                 let decoded = Instant::now();
-                self.last(|last| *last = meta.index.map(|index| Last { index, objects, beside, decoded }));
+                self.0 = meta.index.map(|index| Last { index, objects, beside, decoded });
                 Again::New(Folded { fold, objects, meta })
             }
             None => {
                 let objects = known.map_or(0, |(_, objects)| objects);
-                Again::Same(Refresh { sections: vec![same], objects, meta })
+                Again::Same(Refresh { objects, meta, ..Refresh::default() })
             }
         })
-    }
-
-    fn last<T>(&self, with: impl FnOnce(&mut Option<Last<K>>) -> T) -> T {
-        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

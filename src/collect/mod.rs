@@ -4,38 +4,28 @@
 //! interval; *history* collectors read dead jobs and terminal allocations, less often. Answers are folded into
 //! sections while they are decoded: memory grows with nodes and namespaces, not with jobs and allocations.
 
-mod allocations;
+mod all;
+mod collector;
 mod collectors;
 mod context;
-mod deployments;
-mod drains;
-mod evaluations;
 mod fan_out;
-mod host_stats;
-mod job_fold;
-mod jobs;
 mod list;
-mod namespaces;
-mod nodes;
 mod observers;
 mod one_node;
-mod reasons;
 mod report;
+mod runner;
 mod scheduler;
-mod servers;
-mod specifications;
 mod store;
+mod table;
 mod units;
-mod usage;
 
-pub use collectors::{COLLECTORS, Clock, Collector, collector};
+pub use all::Collectors;
+pub use collectors::{COLLECTORS, block_reason, collector};
 pub use context::{Context, Settings, UsageSettings};
-pub use observers::{Completions, Placements};
 pub use one_node::one_node;
-pub use reasons::block_reason;
 pub use report::FetchError;
-pub use scheduler::{refresh, refresh_all, run};
 pub use store::{Changes, Store};
+pub use table::{Clock, Collector};
 
 use std::collections::BTreeMap;
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::allocations::{LIVE, add_load};
+use super::collectors::{LIVE, add_load, ask_host, drain, is_ready, node};
 use super::context::Settings;
-use super::host_stats;
 use crate::nomad::api::{self, Allocation, fold_rows};
 use crate::nomad::{Client, Endpoint, Error, Request};
 use crate::snapshot::{Drains, Hosts, LiveAllocations, NodeAllocation, NodeLoad, OneNode};
@@ -20,13 +19,13 @@ pub async fn one_node(
     let request = Request::new(Endpoint::Node, format!("/v1/node/{}", Request::escape(id)));
     let (mut row, _) = client.object::<api::Node>(request).await?;
     row.id = Some(id.to_owned());
-    let drain = super::drains::drain(&row, row.modify_index.unwrap_or_default());
-    let node = super::nodes::node(row).expect("its ID is known");
+    let terms = drain(&row, row.modify_index.unwrap_or_default());
+    let node = node(row).expect("its ID is known");
     let (live, host) = tokio::join!(allocations(client, id, max_allocations), async {
-        if !host_stats::is_ready(node.state) {
+        if !is_ready(node.state) {
             return Ok(None);
         }
-        host_stats::ask(client, settings, id).await
+        ask_host(client, settings, id).await
     });
 
     let mut problems = Vec::new();
@@ -46,7 +45,7 @@ pub async fn one_node(
         }
         Err(error) => problems.push(error),
     }
-    let drains = drain.map(|drain| (id.to_owned(), drain)).into_iter().collect();
+    let drains = terms.map(|terms| (id.to_owned(), terms)).into_iter().collect();
     known.sections.drains = Some(Arc::new(Drains { by_node: drains }));
     known.sections.nodes = Some(Arc::new(vec![node].into()));
     Ok((known, problems))

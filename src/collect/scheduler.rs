@@ -1,15 +1,13 @@
 //! Each collector on its own clock.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::collectors::{COLLECTORS, Collector};
-use super::context::Context;
-use super::report::{self, FetchError};
+use super::report::FetchError;
+use super::runner::Runner;
 
 /// The intervals of an exporter are longer or shorter by up to this share than those of another one, so that replicas
 /// that were started together do not march in step.
@@ -17,20 +15,14 @@ const JITTER: f64 = 0.05;
 /// How soon a failed refresh is tried again at first; the pause grows up to the collector's interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// Refreshes every collector that is on, for ever. Dropping it ends all refreshes.
-pub async fn run(context: Arc<Context>) {
-    let mut collectors = JoinSet::new();
+/// Refreshes every collector, for ever. Dropping it ends all refreshes.
+pub(super) async fn run(runners: Vec<Runner>) {
     let beat = Beat { began: Instant::now(), stretch: 1.0 + JITTER * (2.0 * fastrand::f64() - 1.0) };
-    for collector in
-        COLLECTORS.iter().filter(|collector| context.settings.collectors.contains(&collector.name))
-    {
-        collectors.spawn(keep_fresh(collector, context.clone(), beat));
+    let mut clocks = JoinSet::new();
+    for runner in runners {
+        clocks.spawn(keep_fresh(runner, beat));
     }
-    while let Some(ended) = collectors.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "a collector ended; its data will be withdrawn");
-        }
-    }
+    while clocks.join_next().await.is_some() {}
 }
 
 /// The times at which collectors are refreshed. Those of one clock are refreshed together: what they tell fits together,
@@ -51,19 +43,19 @@ impl Beat {
 }
 
 /// Refreshes one collector again and again, one refresh at a time.
-async fn keep_fresh(collector: &'static Collector, context: Arc<Context>, beat: Beat) {
-    let interval = collector.interval(&context.settings);
+async fn keep_fresh(mut runner: Runner, beat: Beat) {
+    let interval = runner.row.interval(&runner.context.settings);
     let mut retries = retries(interval);
     loop {
         let started = Instant::now();
-        let result = refresh(collector, &context).await;
+        let result = runner.refresh().await;
         let now = Instant::now();
         // A refresh that outlasts its interval still leaves Nomad a moment's rest.
         let rested = now + interval / 10;
         let next = match &result {
             Ok(()) => {
                 retries = self::retries(interval);
-                match collector.interval_after(now - started, &context.settings) {
+                match runner.row.interval_after(now - started, &runner.context.settings) {
                     longer if longer > interval => beat.next(interval, rested.max(started + longer)),
                     _ => beat.next(interval, rested),
                 }
@@ -75,7 +67,7 @@ async fn keep_fresh(collector: &'static Collector, context: Arc<Context>, beat: 
             // What it builds on may be back sooner.
             Err(FetchError::Needs(collector)) => {
                 sleep_until(rested).await;
-                drop(timeout_at(next, context.store.answers(collector)).await);
+                drop(timeout_at(next, runner.store.answers(collector)).await);
             }
             Ok(()) | Err(_) => sleep_until(next).await,
         }
@@ -90,42 +82,4 @@ fn retries(interval: Duration) -> ExponentialBackoff {
         .with_max_delay(interval)
         .without_max_times()
         .build()
-}
-
-/// Refreshes one collector once; the store and the log are told.
-pub async fn refresh(collector: &'static Collector, context: &Arc<Context>) -> Result<(), FetchError> {
-    let settings = &context.settings;
-    let limit = collector.interval(settings) * settings.max_age_intervals;
-    let started = Instant::now();
-    let _under_way = context.store.begin(collector);
-    let result = timeout(limit, (collector.fetch)(context.clone())).await;
-    let result = result.unwrap_or(Err(FetchError::TookTooLong(limit)));
-    let (refresh, error) = match result {
-        Ok(refresh) => (Some(refresh), None),
-        Err(error) => (None, Some(error)),
-    };
-    let result = refresh.ok_or_else(|| error.as_ref().expect("a refresh or an error"));
-    let change = context.store.record(collector, result, started.elapsed(), (context.now)(), settings);
-    report::log(context, collector, change, error.as_ref());
-    error.map_or(Ok(()), Err)
-}
-
-/// Refreshes every collector that is on once, all at the same time but for those that build on others. Returns what
-/// failed, in the order of the table.
-pub async fn refresh_all(context: &Arc<Context>) -> Vec<(&'static Collector, FetchError)> {
-    let mut refreshes = JoinSet::new();
-    for (place, collector) in COLLECTORS.iter().enumerate() {
-        if context.settings.collectors.contains(&collector.name) {
-            let context = context.clone();
-            refreshes.spawn(async move { (place, collector, refresh(collector, &context).await) });
-        }
-    }
-    let mut failed: Vec<_> = refreshes
-        .join_all()
-        .await
-        .into_iter()
-        .filter_map(|(place, collector, result)| Some((place, collector, result.err()?)))
-        .collect();
-    failed.sort_unstable_by_key(|(place, ..)| *place);
-    failed.into_iter().map(|(_, collector, error)| (collector, error)).collect()
 }

@@ -11,25 +11,24 @@ use super::lines::{and_more, counted, line, problem_lines};
 use super::table::{Cell, Column, table};
 use super::terminal::{Terminal, Tone, print};
 use super::{Error, Problem, Session, problems};
-use crate::collect;
 use crate::config::{Config, JobsArgs};
 use crate::human;
 use crate::nomad::api::{self, fold_rows};
 use crate::nomad::{Client, Endpoint, Request};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{CollectorId, Snapshot};
 use crate::terms::{BlockReason, ByTerm, JobStatus, JobType, Outcome, TemplateKind, Term};
 
 /// What tells why jobs wait.
-const COLLECTORS: [&str; 3] = ["servers", "namespaces", "evaluations"];
+const COLLECTORS: &[CollectorId] = &[CollectorId::Servers, CollectorId::Namespaces, CollectorId::Evaluations];
 
 /// Lists jobs. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Error> {
     let session = Session::new(config)?;
     let mut jobs = Jobs::read(&session.client, &session.settings.namespaces, args, SystemTime::now()).await?;
     if jobs.jobs.iter().any(|job| job.status.0 == JobStatus::Pending) {
-        let context = session.context(&COLLECTORS);
-        collect::refresh_all(&context).await;
-        jobs.explain(&context.store.snapshot((context.now)()));
+        let mut collectors = session.collectors(COLLECTORS);
+        collectors.refresh_all().await;
+        jobs.explain(&collectors.snapshot());
     }
     if args.show.json {
         print_json(&jobs)?;

@@ -17,7 +17,6 @@ mod markdown;
 mod metrics;
 mod node;
 mod nodes;
-mod publish;
 mod serve;
 mod status;
 mod table;
@@ -31,12 +30,13 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::collect::{self, Context};
+use crate::collect::{self, Collectors};
 use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
 use crate::human::plain;
 use crate::metrics::OwnMetrics;
 use crate::nomad::{self, Client, ClientError, Endpoint, OnRequest};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{CollectorId, Snapshot};
+use crate::terms::{Term, TermSet};
 use crate::web::{AccessError, BindError};
 
 pub use find::FindError;
@@ -140,7 +140,7 @@ fn problems(snapshot: &Snapshot) -> Vec<Problem> {
     for collector in &snapshot.collectors {
         let Some(error) = &collector.problem else { continue };
         if problems.iter().all(|known| known.error != *error) {
-            problems.push(Problem { what: collector.name, error: error.clone() });
+            problems.push(Problem { what: collector.id.as_str(), error: error.clone() });
         }
     }
     problems
@@ -170,10 +170,10 @@ impl Session {
         Ok(session)
     }
 
-    /// What collects these collectors, as far as they are on.
-    fn context(mut self, collectors: &[&str]) -> Arc<Context> {
-        self.settings.collectors.retain(|collector| collectors.contains(collector));
-        Arc::new(Context::new(self.client, self.settings, SystemTime::now))
+    /// These collectors, as far as they are on.
+    fn collectors(mut self, ids: &[CollectorId]) -> Collectors {
+        self.settings.collectors = self.settings.collectors.intersection(TermSet::of(ids));
+        Collectors::new(self.client, self.settings, SystemTime::now)
     }
 }
 
@@ -212,11 +212,11 @@ async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-/// Puts together what collects.
-fn context(config: Config, own: &Arc<OwnMetrics>) -> Result<Context, Error> {
+/// The collectors of a configuration, whose requests are counted.
+fn collectors(config: Config, own: &Arc<OwnMetrics>) -> Result<Collectors, Error> {
     let own = own.clone();
     let on_request: OnRequest = Arc::new(move |done| {
         own.request_done(done.endpoint.as_str(), done.reason.as_str(), done.duration, done.bytes);
     });
-    Ok(Context::new(Client::new(config.nomad, on_request)?, config.collect, SystemTime::now))
+    Ok(Collectors::new(Client::new(config.nomad, on_request)?, config.collect, SystemTime::now))
 }

@@ -70,10 +70,10 @@ struct Allocation {
 impl NodeView {
     /// What is known of a node, and what is not.
     pub fn new(known: OneNode, errors: &[nomad::Error], now: SystemTime) -> Self {
-        let snapshot = Snapshot { taken_at: now, collectors: Vec::new(), sections: known.sections };
+        let snapshot = Snapshot::new(now, Vec::new(), known.sections);
         let nodes = snapshot.sections.nodes.as_ref().expect("the node was read");
         let node = nodes.first().expect("the node was read");
-        let drain = snapshot::drains(&snapshot.sections).and_then(|drains| Some(drains.first()?.into()));
+        let drain = snapshot.joins.drains.as_ref().and_then(|drains| Some(drains.first()?.into()));
         let mut allocations: Vec<Allocation> = known.allocations.into_iter().map(Allocation::from).collect();
         allocations.sort_by(|one, other| one.order().cmp(&other.order()));
         Self {

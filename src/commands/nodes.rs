@@ -9,19 +9,18 @@ use super::lines::{counted, line, problem_lines, state_tone};
 use super::table::{Cell, Column, table};
 use super::terminal::{Terminal, Tone, print};
 use super::{Error, Problem, Session, problems};
-use crate::collect;
 use crate::config::{Config, NodesArgs};
-use crate::snapshot::{Levels, Node, Snapshot};
+use crate::snapshot::{CollectorId, Levels, Node, Snapshot};
 use crate::terms::{ByTerm, ClientStatus, NodeState, Term};
 
 /// What the list is made of.
-const COLLECTORS: [&str; 3] = ["nodes", "allocations", "host_stats"];
+const COLLECTORS: &[CollectorId] = &[CollectorId::Nodes, CollectorId::Allocations, CollectorId::HostStats];
 
 /// Lists clients. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &NodesArgs) -> Result<ExitCode, Error> {
-    let context = Session::everywhere(config)?.context(&COLLECTORS);
-    collect::refresh_all(&context).await;
-    let snapshot = context.store.snapshot((context.now)());
+    let mut collectors = Session::everywhere(config)?.collectors(COLLECTORS);
+    collectors.refresh_all().await;
+    let snapshot = collectors.snapshot();
     let nodes = NodeList::new(&snapshot, args).ok_or_else(|| Error::Nothing(problems(&snapshot)))?;
     if args.show.json {
         print_json(&nodes)?;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::publish::Publisher;
-use super::{Error, context};
-use crate::collect;
+use super::{Error, collectors};
 use crate::config::Config;
 use crate::metrics::OwnMetrics;
+use crate::publish::Publisher;
 use crate::web::Listener;
 
 /// Collects and serves. Nomad need not be there: until it answers, the exporter says that it does not know.
@@ -23,8 +22,20 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     let addresses: Vec<String> = config.nomad.addresses.iter().map(ToString::to_string).collect();
     let web = config.web.clone();
     let selection = config.selection.clone();
-    let context = Arc::new(context(config, &own)?);
-    let publisher = Publisher { context: context.clone(), own, selection, access: web.access.clone() };
+    let collectors = collectors(config, &own)?;
+    let access = web.access.clone();
+    let publisher = Publisher {
+        store: collectors.store.clone(),
+        now: collectors.context.now,
+        interval: collectors.context.settings.interval,
+        own,
+        selection,
+        observe: Box::new(move |own| {
+            if let Some(load) = access.as_ref().map(|access| access.last_load()) {
+                own.config_loaded(load.successful, load.last_success);
+            }
+        }),
+    };
     if let Some(access) = &web.access {
         tracing::info!(%access, "read --web.config.file");
     }
@@ -36,7 +47,7 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
 
     let (sender, content) = watch::channel(Arc::new(publisher.render(None)));
     let publishing = tokio::spawn(publisher.keep_published(sender));
-    let collecting = tokio::spawn(collect::run(context));
+    let collecting = tokio::spawn(collectors.run());
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -32,7 +32,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         return Err(ConfigError::new("--collect.history-duty-cycle", problem));
     }
     Ok(Settings {
-        collectors: args.collectors.clone(),
+        collectors: args.collectors,
         logged_changes: args.log.max_changes,
         interval,
         history_interval,
@@ -110,7 +110,7 @@ mod tests {
             assert!(error(&["--collect.history-duty-cycle", ratio]).contains("it is a share of the time"));
         }
         let off: Vec<String> =
-            COLLECTORS.iter().map(|collector| format!("--no-collector.{}", collector.name)).collect();
+            COLLECTORS.iter().map(|collector| format!("--no-collector.{}", collector.name())).collect();
         let off: Vec<&str> = off.iter().map(String::as_str).collect();
         assert!(error(&off).contains("every collector is switched off"));
     }

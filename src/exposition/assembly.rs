@@ -220,7 +220,7 @@ mod tests {
     }
 
     fn assembled(sections: Sections, variant: (Format, Encoding), previous: Option<&Assembly>) -> Assembly {
-        let snapshot = Snapshot { taken_at: SystemTime::UNIX_EPOCH, collectors: Vec::new(), sections };
+        let snapshot = Snapshot::new(SystemTime::UNIX_EPOCH, Vec::new(), sections);
         let own = Own::default();
         let view = View::new(&snapshot, &own);
         Assembly::new(variant.0, variant.1, &view, &Selection::default(), previous)

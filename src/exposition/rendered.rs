@@ -114,11 +114,7 @@ mod tests {
     use crate::snapshot::Sections;
 
     fn rendered(previous: Option<&Rendered>) -> Rendered {
-        let snapshot = Snapshot {
-            taken_at: SystemTime::UNIX_EPOCH,
-            collectors: Vec::new(),
-            sections: Sections::default(),
-        };
+        let snapshot = Snapshot::new(SystemTime::UNIX_EPOCH, Vec::new(), Sections::default());
         Rendered::of(Arc::new(snapshot), previous)
     }
 

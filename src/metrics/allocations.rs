@@ -3,7 +3,7 @@
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::AllocationCounts;
+use crate::snapshot::{AllocationCounts, CollectorId};
 use crate::terms::Term;
 
 pub(super) const FAMILIES: &[Family] = &[Family {
@@ -12,7 +12,7 @@ pub(super) const FAMILIES: &[Family] = &[Family {
            those that Nomad still retains.",
     kind: Kind::Gauge,
     labels: &["namespace", "job_type", "client_status"],
-    collectors: &["allocations", "finished_allocations"],
+    collectors: &[CollectorId::Allocations, CollectorId::FinishedAllocations],
     emit: allocations,
 }];
 

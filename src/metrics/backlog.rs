@@ -3,11 +3,11 @@
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{Ask, NamespaceEvaluations};
+use crate::snapshot::{Ask, CollectorId, NamespaceEvaluations};
 use crate::terms::{ByTerm, JobType, Term};
 
 /// The collectors of what is asked for.
-const DEMAND: &[&str] = &["jobs", "specifications"];
+const DEMAND: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Specifications];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -16,7 +16,7 @@ pub(super) const FAMILIES: &[Family] = &[
                instances placed has 10 queued.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "node_pool"],
-        collectors: &["jobs"],
+        collectors: &[CollectorId::Jobs],
         emit: queued,
     },
     Family {
@@ -51,7 +51,7 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["namespace"],
         collectors: DEMAND,
         emit: |view, out| {
-            let Some(demand) = view.demand() else { return };
+            let Some(demand) = &view.joins().demand else { return };
             for namespace in view.namespaces() {
                 let count = demand.unsized_instances.get(namespace).copied().unwrap_or_default();
                 out.add_count(&[namespace], count);
@@ -63,7 +63,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Evaluations that are blocked until the cluster has what they ask for.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
-        collectors: &["evaluations"],
+        collectors: &[CollectorId::Evaluations],
         emit: |view, out| by_job_type(view, out, |evaluations| &evaluations.blocked),
     },
     Family {
@@ -71,7 +71,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the oldest blocked evaluation was created; absent when none is blocked.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
-        collectors: &["evaluations"],
+        collectors: &[CollectorId::Evaluations],
         emit: oldest_blocked,
     },
     Family {
@@ -79,7 +79,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Blocked evaluations in which a reason occurs; one can have several.",
         kind: Kind::Gauge,
         labels: &["namespace", "reason"],
-        collectors: &["evaluations"],
+        collectors: &[CollectorId::Evaluations],
         emit: by_reason,
     },
     Family {
@@ -87,7 +87,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Evaluations that wait for a scheduler.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
-        collectors: &["evaluations"],
+        collectors: &[CollectorId::Evaluations],
         emit: |view, out| by_job_type(view, out, |evaluations| &evaluations.pending),
     },
 ];
@@ -108,7 +108,7 @@ fn queued(view: &View<'_>, out: &mut Samples<'_, '_>) {
 }
 
 fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Ask) -> f64) {
-    let Some(demand) = view.demand() else { return };
+    let Some(demand) = &view.joins().demand else { return };
     let none = Ask::default();
     for namespace in view.namespaces() {
         let by_pool = demand.by_pool.get(namespace);

@@ -4,7 +4,7 @@ use super::family::{Family, Kind};
 use super::nodes::{NODE, each_node};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{Drain, Node};
+use crate::snapshot::{CollectorId, Drain, Node};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -12,7 +12,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the drain of a draining node began.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes", "drains"],
+        collectors: &[CollectorId::Nodes, CollectorId::Drains],
         emit: |view, out| {
             each_node(view, |node| {
                 if node.draining {
@@ -28,7 +28,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the drain of a draining node stops whatever is left; absent where it waits without limit.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes", "drains"],
+        collectors: &[CollectorId::Nodes, CollectorId::Drains],
         emit: |view, out| {
             each_drain(view, |node, drain| out.add_time(&[&node.id, &node.name], drain.deadline));
         },
@@ -39,7 +39,7 @@ pub(super) const FAMILIES: &[Family] = &[
                ignore them.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes", "drains", "allocations"],
+        collectors: &[CollectorId::Nodes, CollectorId::Drains, CollectorId::Allocations],
         emit: remaining,
     },
     Family {
@@ -48,7 +48,7 @@ pub(super) const FAMILIES: &[Family] = &[
                it is safe to terminate. 0: it drains, or allocations are still stopping. Absent otherwise.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes", "allocations"],
+        collectors: &[CollectorId::Nodes, CollectorId::Allocations],
         emit: drained,
     },
 ];

@@ -5,6 +5,7 @@ use super::own;
 use super::sink::{Emitted, Samples};
 use super::view::View;
 use crate::snapshot::CollectorState;
+use crate::terms::Term;
 
 /// Buckets of request durations, in seconds.
 pub(super) const DURATION_BUCKETS: [f64; 8] = [0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0];
@@ -66,7 +67,7 @@ pub(super) const FAMILIES: &[Family] = &[
         emit: |view, out| out.add(&[], f64::from(view.is_up)),
     },
     Family {
-        name: "nomad_exporter_source_up",
+        name: "nomad_exporter_collector_up",
         help: "Whether the last refresh of a collector succeeded.",
         kind: Kind::Gauge,
         labels: &["collector"],
@@ -74,7 +75,7 @@ pub(super) const FAMILIES: &[Family] = &[
         emit: |view, out| of_collector(view, out, |collector| collector.up.map(f64::from)),
     },
     Family {
-        name: "nomad_exporter_source_last_success_timestamp_seconds",
+        name: "nomad_exporter_collector_last_success_timestamp_seconds",
         help: "When a collector last succeeded. One that fails for longer than its maximum age is withdrawn: its \
                families vanish.",
         kind: Kind::Gauge,
@@ -82,12 +83,12 @@ pub(super) const FAMILIES: &[Family] = &[
         collectors: &[],
         emit: |view, out| {
             for collector in view.collectors {
-                out.add_time(&[collector.name], collector.last_success);
+                out.add_time(&[collector.id.as_str()], collector.last_success);
             }
         },
     },
     Family {
-        name: "nomad_exporter_source_refresh_duration_seconds",
+        name: "nomad_exporter_collector_refresh_duration_seconds",
         help: "How long the last refresh of a collector took.",
         kind: Kind::Gauge,
         labels: &["collector"],
@@ -95,7 +96,7 @@ pub(super) const FAMILIES: &[Family] = &[
         emit: |view, out| of_collector(view, out, |collector| Some(collector.duration?.as_secs_f64())),
     },
     Family {
-        name: "nomad_exporter_source_objects",
+        name: "nomad_exporter_collector_objects",
         help: "Rows that the last successful refresh of a collector read.",
         kind: Kind::Gauge,
         labels: &["collector"],
@@ -103,13 +104,21 @@ pub(super) const FAMILIES: &[Family] = &[
         emit: |view, out| of_collector(view, out, |collector| collector.objects.map(|count| count as f64)),
     },
     Family {
-        name: "nomad_exporter_source_interval_seconds",
+        name: "nomad_exporter_collector_interval_seconds",
         help: "How often a collector is refreshed: its interval, or longer where its last refresh took so long that it would \
                use more than the duty cycle of history (--collect.history-duty-cycle, 5 % of the time).",
         kind: Kind::Gauge,
         labels: &["collector"],
         collectors: &[],
         emit: |view, out| of_collector(view, out, |collector| Some(collector.interval.as_secs_f64())),
+    },
+    Family {
+        name: "nomad_exporter_collector_panics_total",
+        help: "Number of times a collector panicked and was started again.",
+        kind: Kind::Counter,
+        labels: &["collector"],
+        collectors: &[],
+        emit: |view, out| of_collector(view, out, |collector| Some(collector.panics as f64)),
     },
     Family { ..*API_REQUESTS },
     Family { ..*API_DURATION },
@@ -175,6 +184,6 @@ fn of_families(out: &mut Samples<'_, '_>, count: fn(&Emitted) -> u64) {
 
 fn of_collector(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&CollectorState) -> Option<f64>) {
     for collector in view.collectors {
-        out.add_some(&[collector.name], value(collector));
+        out.add_some(&[collector.id.as_str()], value(collector));
     }
 }

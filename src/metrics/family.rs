@@ -2,6 +2,7 @@
 
 use super::sink::Samples;
 use super::view::View;
+use crate::snapshot::CollectorId;
 
 /// One metric family.
 pub struct Family {
@@ -14,7 +15,7 @@ pub struct Family {
     /// Label names, in the order in which `emit` gives values.
     pub labels: &'static [&'static str],
     /// The collectors it needs: it is shown what they told, and nothing else. Empty for families about the exporter itself.
-    pub collectors: &'static [&'static str],
+    pub collectors: &'static [CollectorId],
     /// Sends its samples; none at all when what it needs is not known.
     pub emit: fn(&View<'_>, &mut Samples<'_, '_>),
 }

@@ -4,10 +4,10 @@ use super::family::{Family, Kind};
 use super::nodes::{NODE, each_node};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{Disk, Host, Node};
+use crate::snapshot::{CollectorId, Disk, Host, Node};
 
 const DISK: &[&str] = &["node_id", "node", "device"];
-const COLLECTORS: &[&str] = &["nodes", "host_stats"];
+const COLLECTORS: &[CollectorId] = &[CollectorId::Nodes, CollectorId::HostStats];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {

@@ -4,7 +4,7 @@ use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
 use crate::snapshot::{
-    AGE_BOUNDS_SECONDS, DELAY_BOUNDS_SECONDS, FinishedNamespace, Histogram, NamespaceJobs,
+    AGE_BOUNDS_SECONDS, CollectorId, DELAY_BOUNDS_SECONDS, FinishedNamespace, Histogram, NamespaceJobs,
 };
 use crate::terms::{JobStatus, JobType, TemplateKind, Term};
 
@@ -15,7 +15,7 @@ pub(super) const FAMILIES: &[Family] = &[
                the outcome, and still retained by Nomad). Periodic and parameterized parents are not counted.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "status"],
-        collectors: &["jobs", "finished_jobs"],
+        collectors: &[CollectorId::Jobs, CollectorId::FinishedJobs],
         emit: jobs,
     },
     Family {
@@ -23,7 +23,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Periodic and parameterized parent jobs, which are no work of their own.",
         kind: Kind::Gauge,
         labels: &["namespace", "kind", "status"],
-        collectors: &["jobs", "finished_jobs"],
+        collectors: &[CollectorId::Jobs, CollectorId::FinishedJobs],
         emit: templates,
     },
     Family {
@@ -32,7 +32,7 @@ pub(super) const FAMILIES: &[Family] = &[
                lost (an allocation was lost with its client), complete.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "outcome"],
-        collectors: &["finished_jobs"],
+        collectors: &[CollectorId::FinishedJobs],
         emit: finished,
     },
     Family {
@@ -40,7 +40,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the oldest pending job was submitted; absent when none is pending.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
-        collectors: &["jobs"],
+        collectors: &[CollectorId::Jobs],
         emit: oldest_pending,
     },
     Family {
@@ -48,7 +48,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "How long the jobs that are pending now have waited since their submission.",
         kind: Kind::GaugeHistogram,
         labels: &["namespace"],
-        collectors: &["jobs"],
+        collectors: &[CollectorId::Jobs],
         emit: pending_ages,
     },
     Family {
@@ -56,7 +56,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When each of the oldest pending jobs was submitted, and why it waits.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "reason"],
-        collectors: &["jobs", "evaluations"],
+        collectors: &[CollectorId::Jobs, CollectorId::Evaluations],
         emit: pending_jobs,
     },
     Family {
@@ -65,7 +65,12 @@ pub(super) const FAMILIES: &[Family] = &[
                first allocation came while the exporter ran.",
         kind: Kind::Histogram,
         labels: &["namespace", "job_type"],
-        collectors: &["jobs", "allocations", "finished_jobs", "finished_allocations"],
+        collectors: &[
+            CollectorId::Jobs,
+            CollectorId::Allocations,
+            CollectorId::FinishedJobs,
+            CollectorId::FinishedAllocations,
+        ],
         emit: placement_delays,
     },
     Family {
@@ -74,7 +79,7 @@ pub(super) const FAMILIES: &[Family] = &[
                counted.",
         kind: Kind::Counter,
         labels: &["namespace", "job_type", "outcome"],
-        collectors: &["finished_jobs"],
+        collectors: &[CollectorId::FinishedJobs],
         emit: completions,
     },
 ];
@@ -184,11 +189,8 @@ fn histogram<const BOUNDS: usize>(
 }
 
 fn pending_jobs(view: &View<'_>, out: &mut Samples<'_, '_>) {
-    let (Some(live), Some(evaluations)) = (&view.sections().jobs, &view.sections().evaluations) else {
-        return;
-    };
-    for job in &live.oldest_pending {
-        let reason = evaluations.reason(&job.namespace, &job.id);
+    let (Some(live), Some(reasons)) = (&view.sections().jobs, &view.joins().pending_reasons) else { return };
+    for (job, reason) in live.oldest_pending.iter().zip(reasons.iter()) {
         out.add_time(&[&job.namespace, &job.id, reason.as_str()], Some(job.submitted));
     }
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{GroupCounts, JobInfo, NamedJob, NamedJobs};
+use crate::snapshot::{CollectorId, GroupCounts, JobInfo, NamedJob, NamedJobs};
 use crate::terms::{ClientStatus, Term};
 
-const COLLECTORS: &[&str] = &["jobs", "finished_jobs"];
+const COLLECTORS: &[CollectorId] = &[CollectorId::Jobs, CollectorId::FinishedJobs];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -42,7 +42,7 @@ pub(super) const FAMILIES: &[Family] = &[
                unknown (their client is out of sight). All but the queued are counted from allocations.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "task_group", "status"],
-        collectors: &["jobs", "allocations"],
+        collectors: &[CollectorId::Jobs, CollectorId::Allocations],
         emit: allocations,
     },
     Family {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{Node, NodeLoad};
+use crate::snapshot::{CollectorId, Node, NodeLoad};
 use crate::terms::{ByTerm, ClientStatus, NodeState, Term};
 
 /// The labels of every per-node series.
@@ -18,7 +18,7 @@ pub(super) const FAMILIES: &[Family] = &[
                active. The active nodes are the capacity of the cluster.",
         kind: Kind::Gauge,
         labels: &["datacenter", "node_pool", "node_class", "state"],
-        collectors: &["nodes"],
+        collectors: &[CollectorId::Nodes],
         emit: nodes,
     },
     Family {
@@ -26,7 +26,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "What a node is.",
         kind: Kind::Info,
         labels: &["node_id", "node", "datacenter", "node_pool", "node_class", "version", "address"],
-        collectors: &["nodes"],
+        collectors: &[CollectorId::Nodes],
         emit: |view, out| {
             each_node(view, |node| {
                 let Node { id, name, datacenter, pool, class, version, address, .. } = node;
@@ -39,7 +39,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "1 for the state that a node is in.",
         kind: Kind::Gauge,
         labels: &["node_id", "node", "state"],
-        collectors: &["nodes"],
+        collectors: &[CollectorId::Nodes],
         emit: |view, out| {
             each_node(view, |node| out.add(&[&node.id, &node.name, node.state.as_str()], 1.0));
         },
@@ -49,7 +49,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Live allocations of a node: what runs on it.",
         kind: Kind::Gauge,
         labels: &["node_id", "node", "client_status"],
-        collectors: &["nodes", "allocations"],
+        collectors: &[CollectorId::Nodes, CollectorId::Allocations],
         emit: |view, out| {
             each_loaded_node(view, |node, load| {
                 for (status, count) in load.by_status.shown().filter(|(status, _)| status.is_live()) {
@@ -63,7 +63,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "CPU that a node has for jobs.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes"],
+        collectors: &[CollectorId::Nodes],
         emit: |view, out| of_node(view, out, |node| node.allocatable.cpu_hertz),
     },
     Family {
@@ -71,7 +71,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Memory that a node has for jobs.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes"],
+        collectors: &[CollectorId::Nodes],
         emit: |view, out| of_node(view, out, |node| node.allocatable.memory_bytes),
     },
     Family {
@@ -79,7 +79,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Disk that a node has for jobs.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes"],
+        collectors: &[CollectorId::Nodes],
         emit: |view, out| of_node(view, out, |node| node.allocatable.disk_bytes),
     },
     Family {
@@ -87,7 +87,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "CPU promised to live allocations.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes", "allocations"],
+        collectors: &[CollectorId::Nodes, CollectorId::Allocations],
         emit: |view, out| allocated(view, out, |load| load.cpu_hertz),
     },
     Family {
@@ -95,7 +95,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Memory promised to live allocations.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes", "allocations"],
+        collectors: &[CollectorId::Nodes, CollectorId::Allocations],
         emit: |view, out| allocated(view, out, |load| load.memory_bytes),
     },
     Family {
@@ -103,7 +103,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Memory that live allocations may grow to, with memory oversubscription.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes", "allocations"],
+        collectors: &[CollectorId::Nodes, CollectorId::Allocations],
         emit: |view, out| allocated(view, out, |load| load.memory_max_bytes),
     },
     Family {
@@ -111,7 +111,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Disk promised to live allocations.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &["nodes", "allocations"],
+        collectors: &[CollectorId::Nodes, CollectorId::Allocations],
         emit: |view, out| allocated(view, out, |load| load.disk_bytes),
     },
     Family {
@@ -119,7 +119,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Whether a detected task driver is healthy.",
         kind: Kind::Gauge,
         labels: &["node_id", "node", "driver"],
-        collectors: &["nodes"],
+        collectors: &[CollectorId::Nodes],
         emit: |view, out| {
             each_node(view, |node| {
                 for (driver, healthy) in &node.drivers {

@@ -3,7 +3,7 @@
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{SchedulerSettings, ServerHealth};
+use crate::snapshot::{CollectorId, SchedulerSettings, ServerHealth};
 use crate::terms::Term;
 
 const SERVER: &[&str] = &["server"];
@@ -14,7 +14,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Deployments that Nomad still retains, by status.",
         kind: Kind::Gauge,
         labels: &["namespace", "status"],
-        collectors: &["deployments"],
+        collectors: &[CollectorId::Deployments],
         emit: deployments,
     },
     Family {
@@ -22,7 +22,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Servers of the region, by what gossip says of them.",
         kind: Kind::Gauge,
         labels: &["state"],
-        collectors: &["servers"],
+        collectors: &[CollectorId::Servers],
         emit: |view, out| {
             let Some(servers) = &view.sections().servers else { return };
             for (state, count) in servers.by_state.shown() {
@@ -35,7 +35,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "What a server is.",
         kind: Kind::Info,
         labels: &["server", "address", "version", "datacenter"],
-        collectors: &["servers"],
+        collectors: &[CollectorId::Servers],
         emit: |view, out| {
             let servers = view.sections().servers.iter().flat_map(|servers| &servers.servers);
             for server in servers {
@@ -48,7 +48,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Whether a server leads the region.",
         kind: Kind::Gauge,
         labels: SERVER,
-        collectors: &["servers", "leader"],
+        collectors: &[CollectorId::Servers, CollectorId::Leader],
         emit: |view, out| {
             let (Some(servers), Some(leader)) = (&view.sections().servers, &view.sections().leader) else {
                 return;
@@ -64,7 +64,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Whether autopilot finds a server healthy.",
         kind: Kind::Gauge,
         labels: SERVER,
-        collectors: &["autopilot"],
+        collectors: &[CollectorId::Autopilot],
         emit: |view, out| of_server(view, out, |server| server.healthy.map(f64::from)),
     },
     Family {
@@ -72,7 +72,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Whether a server votes.",
         kind: Kind::Gauge,
         labels: SERVER,
-        collectors: &["autopilot"],
+        collectors: &[CollectorId::Autopilot],
         emit: |view, out| of_server(view, out, |server| server.voter.map(f64::from)),
     },
     Family {
@@ -80,7 +80,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "How long ago a server heard the leader, as autopilot saw it.",
         kind: Kind::Gauge,
         labels: SERVER,
-        collectors: &["autopilot"],
+        collectors: &[CollectorId::Autopilot],
         emit: |view, out| of_server(view, out, |server| Some(server.last_contact?.as_secs_f64())),
     },
     Family {
@@ -88,7 +88,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Whether the region has a leader. Without one nothing is scheduled.",
         kind: Kind::Gauge,
         labels: &[],
-        collectors: &["leader"],
+        collectors: &[CollectorId::Leader],
         emit: |view, out| {
             let leader = view.sections().leader.as_ref();
             out.add_some(&[], leader.map(|leader| f64::from(leader.rpc_address.is_some())));
@@ -99,7 +99,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Whether autopilot finds all servers healthy.",
         kind: Kind::Gauge,
         labels: &[],
-        collectors: &["autopilot"],
+        collectors: &[CollectorId::Autopilot],
         emit: |view, out| {
             let autopilot = view.sections().autopilot.as_ref();
             out.add_some(&[], autopilot.and_then(|autopilot| autopilot.healthy).map(f64::from));
@@ -110,7 +110,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "How many servers may fail before the region has no quorum.",
         kind: Kind::Gauge,
         labels: &[],
-        collectors: &["autopilot"],
+        collectors: &[CollectorId::Autopilot],
         emit: |view, out| {
             let tolerance =
                 view.sections().autopilot.as_ref().and_then(|autopilot| autopilot.failure_tolerance);
@@ -122,7 +122,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Whether an operator paused the processing of evaluations (Nomad 1.3.2 and later).",
         kind: Kind::Gauge,
         labels: &[],
-        collectors: &["scheduler"],
+        collectors: &[CollectorId::Scheduler],
         emit: |view, out| scheduler(view, out, |settings| settings.eval_broker_paused),
     },
     Family {
@@ -130,7 +130,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Whether only management tokens may register jobs (Nomad 1.3.2 and later).",
         kind: Kind::Gauge,
         labels: &[],
-        collectors: &["scheduler"],
+        collectors: &[CollectorId::Scheduler],
         emit: |view, out| scheduler(view, out, |settings| settings.job_registration_rejected),
     },
 ];

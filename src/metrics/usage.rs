@@ -3,10 +3,10 @@
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::AllocationUsage;
+use crate::snapshot::{AllocationUsage, CollectorId};
 
 const ALLOCATION: &[&str] = &["namespace", "job_id", "task_group", "alloc_id", "node_id"];
-const COLLECTORS: &[&str] = &["allocation_usage"];
+const COLLECTORS: &[CollectorId] = &[CollectorId::AllocationUsage];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {

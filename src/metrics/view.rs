@@ -1,13 +1,13 @@
 //! What a family's function sees.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::family::Family;
 use super::own::Own;
-use crate::snapshot::{CollectorState, Demand, Sections, Snapshot};
+use crate::snapshot::{CollectorState, Joins, Names, Sections, Snapshot};
+use crate::terms::TermSet;
 
-/// What a family's function sees: one moment, as far as the family's collectors told of it.
+/// What a family's function sees: one moment, as far as it is made of what the family's collectors read.
 pub struct View<'a> {
     /// How each collector stands.
     pub(super) collectors: &'a [CollectorState],
@@ -15,68 +15,59 @@ pub struct View<'a> {
     pub(super) own: &'a Own,
     /// Whether Nomad answers.
     pub(super) is_up: bool,
-    inputs: Inputs,
-    demand: Option<Arc<Demand>>,
+    sections: Sections,
+    joins: Joins,
 }
 
-/// What the samples of a family are made of. While it is the same, so are they.
+/// What the samples of a family are made of. While it is the same, so are they: joins are made of sections alone.
 #[derive(Clone)]
 pub struct Inputs {
     sections: Sections,
     names: Arc<Names>,
 }
 
-/// Names that any collector told, so that a count of zero can be told from an unknown one.
-#[derive(PartialEq)]
-struct Names {
-    namespaces: BTreeSet<String>,
-    pools: BTreeSet<String>,
-}
-
 impl<'a> View<'a> {
     /// A view of one whole moment.
     pub fn new(snapshot: &'a Snapshot, own: &'a Own) -> Self {
-        let sections = snapshot.sections.clone();
-        let both = sections.jobs.as_ref().zip(sections.specifications.as_ref());
-        let demand = both.map(|(jobs, specifications)| Demand::new(&jobs.queue, specifications).into());
-        let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
-        let names =
-            Names { namespaces: owned(sections.known_namespaces()), pools: owned(sections.known_pools()) };
-        let inputs = Inputs { sections, names: names.into() };
-        Self { collectors: &snapshot.collectors, own, is_up: snapshot.is_up(), inputs, demand }
+        Self {
+            collectors: &snapshot.collectors,
+            own,
+            is_up: snapshot.is_up(),
+            sections: snapshot.sections.clone(),
+            joins: snapshot.joins.clone(),
+        }
     }
 
     /// What this family may see of it.
     pub fn of(&self, family: &Family) -> Self {
-        let sections = self.inputs.sections.of_collectors(family.collectors);
-        let needs_demand = sections.jobs.is_some() && sections.specifications.is_some();
-        let demand = self.demand.clone().filter(|_| needs_demand);
-        Self { inputs: Inputs { sections, names: self.inputs.names.clone() }, demand, ..*self }
+        let collectors = TermSet::of(family.collectors);
+        Self { sections: self.sections.select(collectors), joins: self.joins.select(collectors), ..*self }
     }
 
-    /// What samples are made of it; `None` where they are made of how the exporter itself stands.
+    /// What samples are made of it; `None` if they are made of how the exporter itself stands.
     pub fn inputs(&self, family: &Family) -> Option<Inputs> {
-        (!family.collectors.is_empty()).then(|| self.inputs.clone())
+        let inputs = || Inputs { sections: self.sections.clone(), names: self.joins.names.clone() };
+        (!family.collectors.is_empty()).then(inputs)
     }
 
-    /// What the collectors told.
+    /// What the collectors read.
     pub(super) fn sections(&self) -> &Sections {
-        &self.inputs.sections
+        &self.sections
     }
 
-    /// What the queued instances ask for, where both their number and their specifications are known.
-    pub(super) fn demand(&self) -> Option<&Demand> {
-        self.demand.as_deref()
+    /// What is made of several sections.
+    pub(super) fn joins(&self) -> &Joins {
+        &self.joins
     }
 
     /// Every namespace that any collector names.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
-        self.inputs.names.namespaces.iter().map(String::as_str)
+        self.joins.names.namespaces.iter().map(String::as_str)
     }
 
     /// Every node pool that has a node or a live job.
     pub(super) fn pools(&self) -> impl Iterator<Item = &str> {
-        self.inputs.names.pools.iter().map(String::as_str)
+        self.joins.names.pools.iter().map(String::as_str)
     }
 }
 

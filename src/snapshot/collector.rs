@@ -2,11 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::CollectorId;
+
 /// One enabled collector.
 #[derive(Clone, Debug)]
 pub struct CollectorState {
-    /// Its name.
-    pub name: &'static str,
+    /// Which one.
+    pub id: CollectorId,
     /// Whether the exporter is of little use without it.
     pub required: bool,
     /// How its last refresh ended; `None` before the first.
@@ -26,4 +28,6 @@ pub struct CollectorState {
     pub last_contact: Option<Duration>,
     /// How often it is refreshed, as its last success cost.
     pub interval: Duration,
+    /// How often it panicked and was started again.
+    pub panics: u64,
 }

@@ -56,10 +56,10 @@ impl Node {
 }
 
 /// How the drain of one node stands.
-#[derive(Clone, Copy, Debug)]
-pub struct DrainState<'a> {
+#[derive(Clone, Debug)]
+pub struct DrainState {
     /// The node.
-    pub node: &'a Node,
+    pub node: Node,
     /// Whether it may be terminated.
     pub drained: bool,
     /// When the drain began, where that is known.
@@ -71,18 +71,18 @@ pub struct DrainState<'a> {
 }
 
 /// Drains that go on or are over. `None` while nodes or allocations are not known.
-pub fn drains<'a>(sections: &'a Sections) -> Option<Vec<DrainState<'a>>> {
+pub(super) fn drain_states(sections: &Sections) -> Option<Vec<DrainState>> {
     let (nodes, allocations) = (sections.nodes.as_ref()?, sections.allocations.as_ref()?);
     let terms = |node: &Node| sections.drains.as_ref()?.by_node.get(&node.id).copied();
-    let state = |node: &'a Node| {
+    let state = |node: &Node| {
         let drained = node.is_drained(allocations)?;
         Some(DrainState::new(node, terms(node), drained, allocations.by_node.get(&node.id)))
     };
     Some(nodes.iter().filter_map(state).collect())
 }
 
-impl<'a> DrainState<'a> {
-    fn new(node: &'a Node, terms: Option<Drain>, drained: bool, load: Option<&NodeLoad>) -> Self {
+impl DrainState {
+    fn new(node: &Node, terms: Option<Drain>, drained: bool, load: Option<&NodeLoad>) -> Self {
         let terms = terms.filter(|_| node.draining);
         let last = node.last_drain.and_then(|drain| drain.started);
         let remaining = match terms {
@@ -90,7 +90,7 @@ impl<'a> DrainState<'a> {
             None => load.map_or(0, NodeLoad::count),
         };
         Self {
-            node,
+            node: node.clone(),
             drained,
             started: terms.and_then(|terms| terms.started).or(last),
             deadline: terms.and_then(|terms| terms.deadline),

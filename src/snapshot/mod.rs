@@ -1,7 +1,7 @@
 //! What is known of the cluster at one moment: plain values, replaced whole, never changed in place.
 //!
-//! Each section is what one collector last read. A section is absent when its collector is off, not permitted, or too
-//! long without success: what is not known is not shown.
+//! Each section is what a collector last read. A section is absent if its collector is off, not permitted, or too
+//! long without success. Joins are made of several sections.
 
 mod allocations;
 mod collector;
@@ -11,8 +11,10 @@ mod drains;
 mod evaluations;
 mod hosts;
 mod jobs;
+mod joins;
 mod levels;
 mod named;
+mod namespaces;
 mod nodes;
 mod observed;
 mod one_node;
@@ -22,26 +24,108 @@ mod servers;
 mod totals;
 mod usage;
 
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use crate::terms::TermSet;
 
 pub use allocations::{AllocationCounts, GroupAllocations, LiveAllocations, NodeLoad};
 pub use collector::CollectorState;
 pub use demand::{Ask, Demand, Queue, Queued, Specification, SpecificationKey, Specifications};
 pub use deployments::Deployments;
-pub use drains::{Drain, DrainState, Drains, drains};
+pub use drains::{Drain, DrainState, Drains};
 pub use evaluations::{Evaluations, NamespaceEvaluations};
 pub use hosts::{Disk, Host, Hosts};
 pub use jobs::{AGE_BOUNDS_SECONDS, FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob};
+pub use joins::{Joins, Names};
 pub use levels::{Level, Levels};
 pub use named::{GroupCounts, JobInfo, NamedJob, NamedJobs};
+pub use namespaces::Namespaces;
 pub use nodes::{Capacity, LastDrain, Node, Nodes};
 pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDelays};
 pub use one_node::{NodeAllocation, OneNode};
-pub use pools::{Missing, Pool, Share, pools};
-pub use sections::Sections;
+pub use pools::{Missing, Pool, Share};
+pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
 pub use totals::Totals;
 pub use usage::{AllocationUsage, Usage};
+
+// What the collectors read: a collector and its sections, then the sections that are made of several collectors. A
+// collector that reads sections of another one stands behind it.
+sections::sections! {
+    one {
+        Servers = "servers" {
+            /// Servers of the region.
+            servers: Servers,
+        }
+        Namespaces = "namespaces" {
+            /// Names of namespaces.
+            namespaces: Namespaces,
+        }
+        Jobs = "jobs" {
+            /// Jobs that are not dead.
+            jobs: LiveJobs,
+        }
+        Nodes = "nodes" {
+            /// Nodes.
+            nodes: Nodes,
+        }
+        Allocations = "allocations" {
+            /// Allocations that are not terminal.
+            allocations: LiveAllocations,
+        }
+        Evaluations = "evaluations" {
+            /// Blocked and pending evaluations.
+            evaluations: Evaluations,
+        }
+        Specifications = "specifications" {
+            /// Specifications of the jobs with queued allocations.
+            specifications: Specifications,
+        }
+        Drains = "drains" {
+            /// The terms of the drains that go on.
+            drains: Drains,
+        }
+        HostStats = "host_stats" {
+            /// What clients measure of their hosts.
+            hosts: Hosts,
+        }
+        FinishedJobs = "finished_jobs" {
+            /// Dead jobs that Nomad still retains.
+            finished_jobs: FinishedJobs,
+            /// Jobs that were seen to finish.
+            completions: FinishedCounts,
+        }
+        FinishedAllocations = "finished_allocations" {
+            /// Terminal allocations that Nomad still retains.
+            finished_allocations: AllocationCounts,
+        }
+        Deployments = "deployments" {
+            /// Deployments that Nomad still retains.
+            deployments: Deployments,
+        }
+        Leader = "leader" {
+            /// Who leads the servers.
+            leader: Leader,
+        }
+        Autopilot = "autopilot" {
+            /// What autopilot reports of the servers.
+            autopilot: Autopilot,
+        }
+        Scheduler = "scheduler" {
+            /// What an operator set for the schedulers.
+            scheduler: SchedulerSettings,
+        }
+        AllocationUsage = "allocation_usage" {
+            /// What allocations use.
+            usage: Usage,
+        }
+    }
+    several {
+        /// How long jobs waited for their first allocation.
+        placements: PlacementDelays = Jobs & Allocations,
+    }
+}
 
 /// Everything that one rendering shows.
 #[derive(Clone, Debug)]
@@ -50,11 +134,18 @@ pub struct Snapshot {
     pub taken_at: SystemTime,
     /// How each collector stands, in the order of their table.
     pub collectors: Vec<CollectorState>,
-    /// What the collectors told.
+    /// What the collectors read.
     pub sections: Sections,
+    /// What is made of several sections.
+    pub joins: Joins,
 }
 
 impl Snapshot {
+    /// A snapshot of these sections, joined.
+    pub fn new(taken_at: SystemTime, collectors: Vec<CollectorState>, sections: Sections) -> Self {
+        Self { taken_at, collectors, joins: Joins::new(&sections), sections }
+    }
+
     /// Whether the last refresh of every required collector succeeded.
     pub fn is_up(&self) -> bool {
         self.required().all(|collector| collector.up == Some(true))

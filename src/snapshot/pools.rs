@@ -99,7 +99,7 @@ impl Pool {
 const ALL: &str = "all";
 
 /// The pools by name: those that have a node, or for which something is queued. `None` while nodes or allocations are not known.
-pub fn pools(sections: &Sections) -> Option<BTreeMap<String, Pool>> {
+pub(super) fn pools(sections: &Sections, demand: Option<&Demand>) -> Option<BTreeMap<String, Pool>> {
     let (nodes, allocations) = (sections.nodes.as_ref()?, sections.allocations.as_ref()?);
     let mut pools: BTreeMap<String, Pool> = BTreeMap::new();
     for node in nodes.iter() {
@@ -121,8 +121,7 @@ pub fn pools(sections: &Sections) -> Option<BTreeMap<String, Pool>> {
             pools.entry(name.clone()).or_default().queued +=
                 queued.iter().map(|(_, count)| count).sum::<u64>();
         }
-        if let Some(specifications) = &sections.specifications {
-            let demand = Demand::new(&jobs.queue, specifications);
+        if let (Some(specifications), Some(demand)) = (&sections.specifications, demand) {
             for (key, queued) in &jobs.queue.by_specification {
                 let specification = specifications.by_key.get(key).and_then(Option::as_ref);
                 let is_known = |group| specification.is_some_and(|groups| groups.contains_key(group));
@@ -130,8 +129,8 @@ pub fn pools(sections: &Sections) -> Option<BTreeMap<String, Pool>> {
                 let pool = pools.entry(queued.node_pool.clone()).or_default();
                 pool.unsized_instances += unknown.map(|(_, count)| count).sum::<u64>();
             }
-            for (name, ask) in demand.by_pool.into_values().flatten() {
-                let pool = pools.entry(name).or_default();
+            for (name, ask) in demand.by_pool.values().flatten() {
+                let pool = pools.entry(name.clone()).or_default();
                 pool.cpu.asked += ask.cpu_hertz;
                 pool.memory.asked += ask.memory_bytes;
             }

@@ -1,59 +1,122 @@
-//! What the collectors told.
+//! What follows from the list of sections in the parent module.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{
-    AllocationCounts, Autopilot, Deployments, Drains, Evaluations, FinishedCounts, FinishedJobs, Hosts,
-    Leader, LiveAllocations, LiveJobs, Nodes, PlacementDelays, SchedulerSettings, Servers, Specifications,
-    Usage,
-};
+use super::{CollectorId, Sections};
+use crate::terms::TermSet;
 
-/// What the collectors told, each part as of its own last refresh.
-#[derive(Clone, Debug, Default)]
-pub struct Sections {
-    /// Jobs that are not dead.
-    pub jobs: Option<Arc<LiveJobs>>,
-    /// Dead jobs that Nomad still retains.
-    pub finished_jobs: Option<Arc<FinishedJobs>>,
-    /// Nodes.
-    pub nodes: Option<Arc<Nodes>>,
-    /// The terms of the drains that go on.
-    pub drains: Option<Arc<Drains>>,
-    /// What clients measure of their hosts.
-    pub hosts: Option<Arc<Hosts>>,
-    /// Allocations that are not terminal.
-    pub allocations: Option<Arc<LiveAllocations>>,
-    /// Terminal allocations that Nomad still retains.
-    pub finished_allocations: Option<Arc<AllocationCounts>>,
-    /// Blocked and pending evaluations.
-    pub evaluations: Option<Arc<Evaluations>>,
-    /// Names of namespaces.
-    pub namespaces: Option<Arc<BTreeSet<String>>>,
-    /// Specifications of the jobs with queued instances.
-    pub specifications: Option<Arc<Specifications>>,
-    /// How long jobs waited for their first allocation.
-    pub placements: Option<Arc<PlacementDelays>>,
-    /// Jobs that were seen to finish.
-    pub completions: Option<Arc<FinishedCounts>>,
-    /// Deployments.
-    pub deployments: Option<Arc<Deployments>>,
-    /// Servers of the region.
-    pub servers: Option<Arc<Servers>>,
-    /// Who leads them.
-    pub leader: Option<Arc<Leader>>,
-    /// What autopilot says of them.
-    pub autopilot: Option<Arc<Autopilot>>,
-    /// What an operator set for their schedulers.
-    pub scheduler: Option<Arc<SchedulerSettings>>,
-    /// What allocations use.
-    pub usage: Option<Arc<Usage>>,
+/// A type of which a snapshot holds one value.
+pub trait Section: PartialEq + Send + Sync + Sized + 'static {
+    /// The collectors it is made of. It is known while each of them is fresh, and shown to families that name them all.
+    const COLLECTORS: &'static [CollectorId];
+    /// The newest value.
+    fn of(sections: &Sections) -> Option<&Arc<Self>>;
+}
+
+/// Declares the collectors and their sections: each section is a field with its type. Names, storage, expiry, what a
+/// family sees and identity all follow from this list, so that no section can be forgotten in one of them.
+macro_rules! sections {
+    (
+        one { $($collector:ident = $name:literal { $($(#[$doc:meta])* $field:ident: $type:ty,)+ })+ }
+        several { $($(#[$made_doc:meta])* $made:ident: $made_type:ty = $($of:ident)&+,)* }
+    ) => {
+        $crate::terms::vocabulary! {
+            /// What the exporter reads from Nomad. A collector that reads sections of another one stands behind it.
+            CollectorId { $($collector = $name,)+ }
+        }
+
+        /// What the collectors read, each section as of its own last refresh.
+        #[derive(Clone, Debug, Default)]
+        pub struct Sections {
+            $($($(#[$doc])* pub $field: Option<Arc<$type>>,)+)+
+            $($(#[$made_doc])* pub $made: Option<Arc<$made_type>>,)*
+        }
+
+        $($($crate::snapshot::sections::section!($field: $type = $collector);)+)+
+        $($crate::snapshot::sections::section!($made: $made_type = $($of)&+);)*
+
+        impl Sections {
+            /// The sections that are made of these collectors alone.
+            pub fn select(&self, collectors: TermSet<CollectorId>) -> Self {
+                Self {
+                    $($($field: sections::part(&self.$field, collectors),)+)+
+                    $($made: sections::part(&self.$made, collectors),)*
+                }
+            }
+
+            /// Takes over each section that is given. One that is equal to the known one leaves that in place, so that
+            /// whoever rendered it need not look at it again.
+            pub fn update(&mut self, newer: Self) {
+                $($(sections::replace(&mut self.$field, newer.$field);)+)+
+                $(sections::replace(&mut self.$made, newer.$made);)*
+            }
+
+            /// Whether every section is the very same value, and not only an equal one.
+            pub fn is_same(&self, other: &Self) -> bool {
+                $($(sections::same(&self.$field, &other.$field) &&)+)+
+                $(sections::same(&self.$made, &other.$made) &&)* true
+            }
+
+            /// The collectors that the sections given here are made of.
+            pub fn collectors(&self) -> TermSet<CollectorId> {
+                let known = [
+                    $($((self.$field.is_some(), <$type as Section>::COLLECTORS),)+)+
+                    $((self.$made.is_some(), <$made_type as Section>::COLLECTORS),)*
+                ];
+                known.iter().filter(|(is_known, _)| *is_known).flat_map(|(_, ids)| ids.iter().copied()).collect()
+            }
+        }
+    };
+}
+pub(super) use sections;
+
+macro_rules! section {
+    ($field:ident: $type:ty = $($collector:ident)&+) => {
+        impl Section for $type {
+            const COLLECTORS: &'static [CollectorId] = &[$(CollectorId::$collector),+];
+            fn of(sections: &Sections) -> Option<&Arc<Self>> {
+                sections.$field.as_ref()
+            }
+        }
+    };
+}
+pub(super) use section;
+
+impl TermSet<CollectorId> {
+    /// The collectors of a list, for constants.
+    pub const fn of(ids: &[CollectorId]) -> Self {
+        let (mut bits, mut place) = (0, 0);
+        while place < ids.len() {
+            bits |= 1 << ids[place] as u64;
+            place += 1;
+        }
+        Self::of_bits(bits)
+    }
+}
+
+pub(super) fn part<T: Section>(section: &Option<Arc<T>>, collectors: TermSet<CollectorId>) -> Option<Arc<T>> {
+    section.clone().filter(|_| collectors.contains_all(TermSet::of(T::COLLECTORS)))
+}
+
+pub(super) fn replace<T: Section>(known: &mut Option<Arc<T>>, newer: Option<Arc<T>>) {
+    if newer.is_some() && *known != newer {
+        *known = newer;
+    }
+}
+
+pub(super) fn same<T: Section>(one: &Option<Arc<T>>, other: &Option<Arc<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 impl Sections {
     /// Every namespace that any section names, so that a count of zero can be told from an unknown one.
     pub fn known_namespaces(&self) -> BTreeSet<&str> {
-        let listed = self.namespaces.iter().flat_map(|names| names.iter());
+        let listed = self.namespaces.iter().flat_map(|namespaces| namespaces.names.iter());
         let jobs = self.jobs.iter().flat_map(|jobs| jobs.by_namespace.keys());
         let finished = self.finished_jobs.iter().flat_map(|jobs| jobs.by_namespace.keys());
         let allocations = self.allocations.iter().flat_map(|live| live.counts.by_namespace.keys());
@@ -72,61 +135,35 @@ impl Sections {
         let of_jobs = namespaces.flat_map(|namespace| namespace.queued.keys()).map(String::as_str);
         of_nodes.chain(of_jobs).collect()
     }
+}
 
-    /// The parts that these collectors told, by the name of the collector.
-    pub fn of_collectors(&self, collectors: &[&str]) -> Self {
-        fn part<T>(section: &Option<Arc<T>>, is_wanted: bool) -> Option<Arc<T>> {
-            section.clone().filter(|_| is_wanted)
-        }
-        let of = |collector: &str| collectors.contains(&collector);
-        Self {
-            jobs: part(&self.jobs, of("jobs")),
-            finished_jobs: part(&self.finished_jobs, of("finished_jobs")),
-            nodes: part(&self.nodes, of("nodes")),
-            drains: part(&self.drains, of("drains")),
-            hosts: part(&self.hosts, of("host_stats")),
-            allocations: part(&self.allocations, of("allocations")),
-            finished_allocations: part(&self.finished_allocations, of("finished_allocations")),
-            evaluations: part(&self.evaluations, of("evaluations")),
-            namespaces: part(&self.namespaces, of("namespaces")),
-            specifications: part(&self.specifications, of("specifications")),
-            placements: part(&self.placements, of("allocations")),
-            completions: part(&self.completions, of("finished_jobs")),
-            deployments: part(&self.deployments, of("deployments")),
-            servers: part(&self.servers, of("servers")),
-            leader: part(&self.leader, of("leader")),
-            autopilot: part(&self.autopilot, of("autopilot")),
-            scheduler: part(&self.scheduler, of("scheduler")),
-            usage: part(&self.usage, of("allocation_usage")),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{Leader, PlacementDelays};
+
+    #[test]
+    fn a_section_is_selected_only_if_all_its_collectors_are() {
+        let placements = Some(Arc::new(PlacementDelays::default()));
+        let sections = Sections { placements, ..Sections::default() };
+        let with = |ids: &[CollectorId]| sections.select(TermSet::of(ids)).placements.is_some();
+        assert!(with(&[CollectorId::Jobs, CollectorId::Allocations, CollectorId::Nodes]));
+        assert!(!with(&[CollectorId::Jobs]) && !with(&[CollectorId::Allocations]) && !with(&[]));
     }
 
-    /// Whether all of it is the very same, and not only equal.
-    pub fn is_same(&self, other: &Self) -> bool {
-        fn same<T>(one: &Option<Arc<T>>, other: &Option<Arc<T>>) -> bool {
-            match (one, other) {
-                (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-                (None, None) => true,
-                _ => false,
-            }
-        }
-        same(&self.jobs, &other.jobs)
-            && same(&self.finished_jobs, &other.finished_jobs)
-            && same(&self.nodes, &other.nodes)
-            && same(&self.drains, &other.drains)
-            && same(&self.hosts, &other.hosts)
-            && same(&self.allocations, &other.allocations)
-            && same(&self.finished_allocations, &other.finished_allocations)
-            && same(&self.evaluations, &other.evaluations)
-            && same(&self.namespaces, &other.namespaces)
-            && same(&self.specifications, &other.specifications)
-            && same(&self.placements, &other.placements)
-            && same(&self.completions, &other.completions)
-            && same(&self.deployments, &other.deployments)
-            && same(&self.servers, &other.servers)
-            && same(&self.leader, &other.leader)
-            && same(&self.autopilot, &other.autopilot)
-            && same(&self.scheduler, &other.scheduler)
-            && same(&self.usage, &other.usage)
+    #[test]
+    fn an_equal_section_stays_the_same_one() {
+        let leader = |address: &str| Sections {
+            leader: Some(Arc::new(Leader { rpc_address: Some(address.to_owned()) })),
+            ..Sections::default()
+        };
+        let first = leader("a");
+        let mut sections = first.clone();
+        sections.update(leader("a"));
+        assert!(sections.is_same(&first));
+        sections.update(Sections::default());
+        assert!(sections.is_same(&first), "what is not given stays");
+        sections.update(leader("b"));
+        assert!(!sections.is_same(&first));
     }
 }

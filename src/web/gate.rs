@@ -108,7 +108,8 @@ mod tests {
     use http::header::{ACCEPT, ACCEPT_ENCODING};
 
     use super::*;
-    use crate::web::{Content, Deadlines};
+    use crate::publish::Publication;
+    use crate::web::Deadlines;
 
     /// What is counted and limited costs a scrape nothing: its answer is as src/web/routes.rs makes it.
     #[test]
@@ -118,7 +119,7 @@ mod tests {
             .header(ACCEPT_ENCODING, "gzip")
             .body(())
             .unwrap();
-        let content = Content::of_namespaces((0..10).map(|number| format!("namespace-{number}")));
+        let content = Publication::of_namespaces((0..10).map(|number| format!("namespace-{number}")));
         let gate = Gate::new(Routes::new(content, "/metrics"), None, 1);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let long = Duration::from_secs(60);

@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 
 use super::Settings;
 use super::connection::{self, Shared};
-use super::content::Published;
 use super::crowd::{Crowd, Place};
 use super::gate::Gate;
 use super::routes::Routes;
+use crate::publish::Published;
 
 /// How long scrapes in flight may take when the exporter stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -159,7 +159,8 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::web::{Content, Deadlines, Limits};
+    use crate::publish::Publication;
+    use crate::web::{Deadlines, Limits};
 
     const SOON: Duration = Duration::from_secs(20);
     const PROBE: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -182,7 +183,7 @@ mod tests {
         let listener = Listener::bind(settings).await.unwrap();
         let address = listener.addresses()[0];
         let content =
-            Content::of_namespaces((0..5_000).map(|number| format!("{number}-{}", "x".repeat(200))));
+            Publication::of_namespaces((0..5_000).map(|number| format!("{number}-{}", "x".repeat(200))));
         tokio::spawn(listener.serve(content, std::future::pending()));
         address
     }

@@ -9,7 +9,6 @@
 mod access;
 mod answer;
 mod connection;
-mod content;
 mod crowd;
 mod gate;
 mod listener;
@@ -18,7 +17,6 @@ mod routes;
 mod status;
 
 pub use access::{AccessError, AccessFile, LastLoad};
-pub use content::{Content, Published};
 pub use listener::{BindError, Listener};
 pub use pulse::Deadlines;
 pub use status::page as status_page;

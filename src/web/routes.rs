@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::Full;
 use tokio::task::spawn_blocking;
 
-use super::content::Published;
 use crate::exposition::{self, Encoding};
+use crate::publish::Published;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -51,12 +51,14 @@ impl Routes {
     async fn status(&self) -> Response<Full<Bytes>> {
         let content = self.content.borrow().clone();
         let path = self.telemetry_path.clone();
-        let page = match content.ready_status() {
+        let page = match content.ready_page() {
             Some(page) => page,
-            None => match rendered(move || content.status(&path)).await {
-                Ok(page) => page,
-                Err(failure) => return failure,
-            },
+            None => {
+                match rendered(move || content.page(|snapshot| super::status::page(snapshot, &path))).await {
+                    Ok(page) => page,
+                    Err(failure) => return failure,
+                }
+            }
         };
         let mut response = respond(StatusCode::OK, HTML, page);
         // The page needs no script and loads nothing; should anything slip through its escaping, it stays dead.
@@ -119,11 +121,11 @@ mod tests {
     use allocation_counter::measure;
 
     use super::*;
-    use crate::web::Content;
+    use crate::publish::Publication;
 
     /// Routes over a cluster of so many namespaces, after a first scrape.
     fn scraped(namespaces: usize, request: &Request<()>) -> Routes {
-        let content = Content::of_namespaces((0..namespaces).map(|number| format!("namespace-{number}")));
+        let content = Publication::of_namespaces((0..namespaces).map(|number| format!("namespace-{number}")));
         let routes = Routes::new(content, "/metrics");
         assert_eq!(block_on(routes.answer(request)).status(), StatusCode::OK);
         routes

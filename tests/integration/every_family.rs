@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use nomad_exporter::metrics::{OwnMetrics, Selection, View, emit, families};
 use nomad_exporter::snapshot::*;
+
 use nomad_exporter::terms::{
     BlockReason, ClientStatus, DeploymentStatus, DrainStatus, JobStatus, JobType, NodeState, Outcome,
     ServerState, TemplateKind,
@@ -214,7 +215,7 @@ pub(crate) fn sections() -> Sections {
         allocations: Some(Arc::new(allocations())),
         finished_allocations: Some(Arc::new(counts(ClientStatus::Failed, 3))),
         evaluations: Some(Arc::new(evaluations())),
-        namespaces: Some(Arc::new(BTreeSet::from([CI.to_owned()]))),
+        namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from([CI.to_owned()]) })),
         specifications: Some(Arc::new(Specifications {
             by_key: HashMap::from([(sized, Some(BTreeMap::from([("group".into(), ask)])))]),
         })),
@@ -234,7 +235,7 @@ pub(crate) fn sections() -> Sections {
 
 pub(crate) fn collector() -> CollectorState {
     CollectorState {
-        name: "jobs",
+        id: CollectorId::Jobs,
         required: true,
         up: Some(true),
         problem: None,
@@ -244,6 +245,7 @@ pub(crate) fn collector() -> CollectorState {
         objects: Some(9),
         last_contact: Some(Duration::from_millis(15)),
         interval: Duration::from_secs(15),
+        panics: 0,
     }
 }
 
@@ -252,7 +254,7 @@ fn every_family_comes_of_a_value() {
     let own = OwnMetrics::new().unwrap();
     own.request_done("jobs", "ok", Duration::from_millis(20), 1000);
     own.config_loaded(true, at(998));
-    let snapshot = Snapshot { taken_at: at(1000), collectors: vec![collector()], sections: sections() };
+    let snapshot = Snapshot::new(at(1000), vec![collector()], sections());
     let mut text = nomad_exporter::exposition::Text::new(Vec::new());
     emit(&View::new(&snapshot, &own.gather()), &mut text, &Selection::default());
     let text = String::from_utf8(text.finish().unwrap()).unwrap();

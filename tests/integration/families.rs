@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use nomad_exporter::metrics::{Own, Selection, View, emit};
 use nomad_exporter::snapshot::{
-    Capacity, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs, Node, NodeLoad, Nodes,
-    Sections, Snapshot,
+    Capacity, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs, Namespaces, Node, NodeLoad,
+    Nodes, Sections, Snapshot,
 };
 use nomad_exporter::terms::{ClientStatus, DrainStatus, JobStatus, JobType, NodeState, Outcome};
 
@@ -18,7 +18,7 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn shown(sections: Sections) -> Exposition {
-    let snapshot = Snapshot { taken_at: at(1000), collectors: Vec::new(), sections };
+    let snapshot = Snapshot::new(at(1000), Vec::new(), sections);
     let mut text = nomad_exporter::exposition::Text::new(Vec::new());
     emit(&View::new(&snapshot, &Own::default()), &mut text, &Selection::default());
     Exposition::parse(std::str::from_utf8(&text.finish().unwrap()).unwrap())
@@ -38,7 +38,7 @@ fn what_is_not_known_is_absent() {
 fn what_is_known_to_be_nothing_is_zero() {
     let namespaces = BTreeSet::from(["ci".to_owned()]);
     let sections = Sections {
-        namespaces: Some(Arc::new(namespaces)),
+        namespaces: Some(Arc::new(Namespaces { names: namespaces })),
         jobs: Some(Arc::new(LiveJobs::default())),
         ..Sections::default()
     };

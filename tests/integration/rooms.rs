@@ -9,7 +9,7 @@ use crate::support::process::{exporter, run};
 use crate::support::{path, read};
 
 /// What each room may use. `terms` is Nomad's vocabulary, which every room speaks.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("terms", &[]),
     ("human", &["terms"]),
     ("nomad", &["terms"]),
@@ -17,11 +17,23 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("collect", &["nomad", "snapshot", "terms"]),
     ("metrics", &["snapshot", "terms"]),
     ("exposition", &["metrics", "snapshot"]),
-    ("web", &["exposition", "human", "snapshot", "terms"]),
-    ("config", &["collect", "metrics", "nomad", "terms", "web"]),
+    ("publish", &["collect", "exposition", "metrics", "snapshot"]),
+    ("web", &["human", "publish", "exposition", "snapshot", "terms"]),
+    ("config", &["collect", "metrics", "nomad", "snapshot", "terms", "web"]),
     (
         "commands",
-        &["collect", "config", "exposition", "human", "metrics", "nomad", "snapshot", "terms", "web"],
+        &[
+            "collect",
+            "config",
+            "exposition",
+            "human",
+            "metrics",
+            "nomad",
+            "publish",
+            "snapshot",
+            "terms",
+            "web",
+        ],
     ),
 ];
 

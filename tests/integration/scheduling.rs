@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nomad_exporter::collect;
 use nomad_exporter::config::{self, Config};
+use nomad_exporter::snapshot::CollectorId;
 use nomad_simulator::Fault;
 
 use crate::support::collect::Collector;
@@ -31,7 +32,7 @@ async fn live_sources_are_read_more_often_than_history() {
         "100ms",
     ];
     let collector = Collector::new(&simulator.url(), &arguments);
-    let running = tokio::spawn(collect::run(collector.context.clone()));
+    let running = collector.start().await;
     tokio::time::sleep(Duration::from_millis(2500)).await;
     running.abort();
     let requests = simulator.requests();
@@ -47,12 +48,11 @@ fn history_stays_within_its_duty_cycle() {
     let args = config::parse(["nomad-exporter"]).unwrap();
     let settings = Config::new(args, &|_| None).unwrap().collect;
     let after = |name, seconds| {
-        let collector = collect::collector(name).unwrap();
-        collector.interval_after(Duration::from_secs(seconds), &settings).as_secs()
+        collect::collector(name).interval_after(Duration::from_secs(seconds), &settings).as_secs()
     };
-    let finished = |seconds| after("finished_jobs", seconds);
+    let finished = |seconds| after(CollectorId::FinishedJobs, seconds);
     assert_eq!([finished(2), finished(3), finished(9)], [60, 60, 180]);
-    assert_eq!([after("jobs", 9), after("host_stats", 50)], [15, 60]);
+    assert_eq!([after(CollectorId::Jobs, 9), after(CollectorId::HostStats, 50)], [15, 60]);
 }
 
 /// Where filters are ignored, one full list serves both.

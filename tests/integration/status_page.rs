@@ -12,10 +12,7 @@ use crate::support::process::{Exporter, wait_until};
 use crate::support::{path, recordings, tools};
 
 fn page(sections: Sections) -> String {
-    status_page(
-        &Snapshot { taken_at: every_family::at(1000), collectors: vec![every_family::collector()], sections },
-        "/metrics",
-    )
+    status_page(&Snapshot::new(every_family::at(1000), vec![every_family::collector()], sections), "/metrics")
 }
 
 #[test]

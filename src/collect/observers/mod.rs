@@ -1,15 +1,56 @@
-//! What happens between refreshes: jobs that are placed and jobs that finish.
-//!
-//! A refresh shows states; these compare one with the next. A pass goes along while a list is decoded, and its
-//! findings count only when the whole list was read. Jobs are remembered by a hash of eight bytes, only while Nomad
-//! lists them, and not more than a cap.
+//! What happens between refreshes: jobs that are placed, and jobs that finish.
 
 mod completions;
 mod placements;
 mod seen;
 
-pub use completions::Completions;
-pub use placements::Placements;
+use std::sync::{Arc, Mutex, PoisonError};
 
-pub(super) use completions::Pass as CompletionsPass;
-pub(super) use placements::{AllocationPass, JobPass, LookedFor, Which};
+pub(super) use completions::{Completions, CompletionsPass};
+pub(super) use placements::{AllocationPass, JobPass, LookedFor, Placements, Which};
+
+use super::collectors::{FinishedAllocationsFold, FinishedJobsFold};
+use crate::snapshot::Sections;
+
+/// Observers that several collectors feed, so that none of them owns what is seen, and what one hands to another.
+#[derive(Default)]
+pub(super) struct Observers {
+    /// Jobs that are placed: live and dead jobs, live and terminal allocations tell.
+    pub(super) placements: Arc<Placements>,
+    /// Jobs that finish.
+    pub(super) completions: Arc<Completions>,
+    /// What a list of all jobs told of dead ones.
+    pub(super) full_jobs: Arc<Handover<FinishedJobsFold>>,
+    /// What a list of all allocations told of terminal ones.
+    pub(super) full_allocations: Arc<Handover<FinishedAllocationsFold>>,
+}
+
+/// A list of everything, which servers before Nomad 1.3 send whatever the filter, is read once: the collector of what is
+/// live hands the rest to the one of what is finished.
+#[derive(Debug)]
+pub(super) struct Handover<T>(Mutex<Option<T>>);
+
+impl<T> Default for Handover<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T> Handover<T> {
+    /// Hands over what the newest list told.
+    pub(super) fn put(&self, value: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+
+    /// What was handed over since the last time.
+    pub(super) fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Observers {
+    /// What was seen so far.
+    pub(super) fn sections(&self) -> Sections {
+        Sections { placements: Some(self.placements.delays()), ..Sections::default() }
+    }
+}

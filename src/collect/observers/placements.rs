@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::seen::{Seen, hash};
+use super::seen::{SeenJobs, hash};
 use crate::collect::at;
 use crate::nomad::api::{Allocation, Job};
 use crate::snapshot::{DELAY_BOUNDS_SECONDS, PlacementDelays};
@@ -26,7 +26,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
 /// Jobs that were seen to be placed, each once. A job that was placed before the exporter first saw it is not
 /// counted.
 #[derive(Debug, Default)]
-pub struct Placements(Mutex<State>);
+pub(in crate::collect) struct Placements(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -35,16 +35,16 @@ struct State {
     /// The same of dead jobs.
     dead_is_known: bool,
     /// Jobs of the last live list.
-    live: Arc<Seen>,
+    live: Arc<SeenJobs>,
     /// Jobs of the live lists since the last dead one, and of the one before it.
-    since_dead: Seen,
+    since_dead: SeenJobs,
     /// The same since the dead list before that: a job that dies while the dead are listed is in neither list then.
-    recent: Arc<Seen>,
+    recent: Arc<SeenJobs>,
     /// Jobs of the last dead list.
-    dead: Arc<Seen>,
+    dead: Arc<SeenJobs>,
     /// Jobs that are followed, by the hash of what an allocation knows of its job.
     waiting: Arc<HashMap<u64, Waiting>>,
-    delays: PlacementDelays,
+    delays: Arc<PlacementDelays>,
 }
 
 /// Whose first allocation was looked for in a list.
@@ -65,24 +65,22 @@ struct Waiting {
     dead: bool,
 }
 
-/// Which part of a list counts.
+/// Which allocations of a list count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::collect) enum Which {
     /// What is live.
     Live,
-    /// What is dead or terminal.
+    /// What is terminal.
     Finished,
-    /// Everything at once, from servers that cannot filter.
-    All,
 }
 
 /// A list of jobs, while it is read.
 #[derive(Debug)]
 pub(in crate::collect) struct JobPass {
-    recent: Arc<Seen>,
-    dead: Arc<Seen>,
+    recent: Arc<SeenJobs>,
+    dead: Arc<SeenJobs>,
     waiting: Arc<HashMap<u64, Waiting>>,
-    seen: Seen,
+    seen: SeenJobs,
     /// Jobs that no list showed before.
     new: Vec<(u64, Waiting, bool)>,
     /// Jobs whose first allocation is known for sure.
@@ -104,7 +102,7 @@ impl Placements {
             recent: state.recent.clone(),
             dead: state.dead.clone(),
             waiting: state.waiting.clone(),
-            seen: Seen::default(),
+            seen: SeenJobs::default(),
             new: Vec::new(),
             sure: Vec::new(),
         }
@@ -117,7 +115,7 @@ impl Placements {
 
     /// Takes in a list of live jobs that was read to its end. Where no list of dead jobs is ever read, live ones
     /// are all there is to remember.
-    pub(in crate::collect) fn commit_live(&self, pass: JobPass, dead_are_listed: bool) -> PlacementDelays {
+    pub(in crate::collect) fn commit_live(&self, pass: JobPass, dead_are_listed: bool) {
         let mut state = self.state();
         pass.sure.iter().for_each(|name| state.settle(*name));
         let first_list = !std::mem::replace(&mut state.live_is_known, true);
@@ -137,7 +135,6 @@ impl Placements {
             state.recent = state.live.clone();
             state.forget_vanished();
         }
-        state.delays.clone()
     }
 
     /// Takes in a list of dead jobs that was read to its end.
@@ -150,7 +147,7 @@ impl Placements {
             }
         }
         state.dead = Arc::new(pass.seen);
-        let live = Seen::clone(&state.live);
+        let live = SeenJobs::clone(&state.live);
         state.recent = Arc::new(std::mem::replace(&mut state.since_dead, live));
         let dead = state.dead.clone();
         for waiting in Arc::make_mut(&mut state.waiting).values_mut() {
@@ -160,11 +157,7 @@ impl Placements {
     }
 
     /// Takes in a list of allocations that was read to its end.
-    pub(in crate::collect) fn commit_allocations(
-        &self,
-        pass: AllocationPass,
-        which: Which,
-    ) -> PlacementDelays {
+    pub(in crate::collect) fn commit_allocations(&self, pass: AllocationPass, which: Which) {
         let mut state = self.state();
         if !pass.waiting.is_empty() {
             let waiting = Arc::make_mut(&mut state.waiting);
@@ -173,22 +166,28 @@ impl Placements {
                     waiting.first = Some(waiting.first.map_or(*first, |known| known.min(*first)));
                 }
             }
-            if which != Which::Finished {
-                for name in pass.waiting.keys() {
-                    if let Some(waiting) = waiting.get_mut(name) {
-                        waiting.passed_live_list |= waiting.first.is_some();
+            match which {
+                Which::Live => {
+                    for name in pass.waiting.keys() {
+                        if let Some(waiting) = waiting.get_mut(name) {
+                            waiting.passed_live_list |= waiting.first.is_some();
+                        }
                     }
                 }
-            }
-            if which != Which::Live {
-                for (name, before) in pass.waiting.iter() {
-                    if which == Which::All || before.dead || before.passed_live_list {
-                        state.settle_or_give_up(*name, before.dead);
+                Which::Finished => {
+                    for (name, before) in pass.waiting.iter() {
+                        if before.dead || before.passed_live_list {
+                            state.settle_or_give_up(*name, before.dead);
+                        }
                     }
                 }
             }
         }
-        state.delays.clone()
+    }
+
+    /// How long the jobs that were seen to be placed waited.
+    pub(in crate::collect) fn delays(&self) -> Arc<PlacementDelays> {
+        self.state().delays.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -210,7 +209,7 @@ impl State {
         let Some(first) = self.waiting.get(&name).and_then(|waiting| waiting.first) else { return };
         let Some(waiting) = Arc::make_mut(&mut self.waiting).remove(&name) else { return };
         let delay = first.duration_since(waiting.submitted).unwrap_or_default();
-        at(&mut self.delays.by_namespace, &waiting.namespace)[waiting.job_type]
+        at(&mut Arc::make_mut(&mut self.delays).by_namespace, &waiting.namespace)[waiting.job_type]
             .observe(&DELAY_BOUNDS_SECONDS, delay);
     }
 
@@ -315,8 +314,8 @@ mod tests {
         let mut pass = placements.allocation_pass();
         let row = serde_json::json!({"Namespace": "ci", "JobID": "build", "CreateTime": SUBMITTED + 5});
         pass.add(&serde_json::from_value(row).unwrap());
-        let delays = placements.commit_allocations(pass, which);
-        delays.by_namespace.values().map(|by_type| by_type[JobType::Batch].count()).sum()
+        placements.commit_allocations(pass, which);
+        placements.delays().by_namespace.values().map(|by_type| by_type[JobType::Batch].count()).sum()
     }
 
     /// A dead list that is read while a job dies does not show it yet; live lists committed meanwhile no longer do.

@@ -8,12 +8,12 @@ const MAX: usize = 2_000_000;
 
 /// Hashes of the jobs that a list showed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct SeenJobs {
     hashes: HashSet<u64>,
     overflowed: bool,
 }
 
-impl Seen {
+impl SeenJobs {
     /// Remembers a job; returns whether the list did not show it before.
     pub(super) fn insert(&mut self, hash: u64) -> bool {
         self.overflowed |= self.hashes.len() >= MAX;

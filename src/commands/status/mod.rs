@@ -12,34 +12,33 @@ use super::json::{LevelsJson, Time, Word, print_json};
 use super::table::Cell;
 use super::terminal::{Terminal, Tone, print};
 use super::{Error, Problem, Session, problems};
-use crate::collect;
 use crate::config::{Config, StatusArgs};
 use crate::human;
-use crate::snapshot::{self, Levels, Missing, Pool, Share, Snapshot, Totals};
+use crate::snapshot::{CollectorId, DrainState, Levels, Missing, Pool, Share, Snapshot, Totals};
 use crate::terms::{BlockReason, NodeState};
 
 /// What the screen is made of.
-const COLLECTORS: [&str; 10] = [
-    "servers",
-    "namespaces",
-    "jobs",
-    "nodes",
-    "allocations",
-    "evaluations",
-    "specifications",
-    "drains",
-    "host_stats",
-    "finished_jobs",
+const COLLECTORS: &[CollectorId] = &[
+    CollectorId::Servers,
+    CollectorId::Namespaces,
+    CollectorId::Jobs,
+    CollectorId::Nodes,
+    CollectorId::Allocations,
+    CollectorId::Evaluations,
+    CollectorId::Specifications,
+    CollectorId::Drains,
+    CollectorId::HostStats,
+    CollectorId::FinishedJobs,
 ];
 
 /// Shows the cluster. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &StatusArgs) -> Result<ExitCode, Error> {
-    let context = Session::everywhere(config)?.context(&COLLECTORS);
+    let mut collectors = Session::everywhere(config)?.collectors(COLLECTORS);
     if args.watch {
-        return watch::run(context, args).await.map(|()| ExitCode::SUCCESS);
+        return watch::run(collectors, args).await.map(|()| ExitCode::SUCCESS);
     }
-    collect::refresh_all(&context).await;
-    let status = Status::new(&context.store.snapshot((context.now)()));
+    collectors.refresh_all().await;
+    let status = Status::new(&collectors.snapshot());
     if status.collectors_up == 0 {
         return Err(Error::Nothing(status.problems));
     }
@@ -125,7 +124,7 @@ pub(super) struct Drain {
 impl Status {
     /// What a snapshot tells.
     pub fn new(snapshot: &Snapshot) -> Self {
-        let sections = &snapshot.sections;
+        let (sections, joins) = (&snapshot.sections, &snapshot.joins);
         let totals = Totals::new(sections);
         let levels = sections.capacity_levels();
         Self {
@@ -146,9 +145,11 @@ impl Status {
                 clients
             }),
             levels: LevelsJson::from(&levels),
-            pools: snapshot::pools(sections)
-                .map(|pools| pools.into_iter().map(|(name, pool)| PoolStatus::new(name, pool)).collect()),
-            drains: snapshot::drains(sections).map(|drains| drains.iter().map(Drain::from).collect()),
+            pools: joins
+                .pools
+                .as_ref()
+                .map(|pools| pools.iter().map(|(name, pool)| PoolStatus::new(name, pool)).collect()),
+            drains: joins.drains.as_ref().map(|drains| drains.iter().map(Drain::from).collect()),
             problems: problems(snapshot),
             shown_levels: levels,
             collectors_up: snapshot.collectors.iter().filter(|collector| collector.up == Some(true)).count(),
@@ -161,10 +162,10 @@ impl Status {
 }
 
 fn oldest_pending(snapshot: &Snapshot) -> Option<Vec<PendingJob>> {
-    let sections = &snapshot.sections;
-    let reason = |namespace: &str, id: &str| Some(Word(sections.evaluations.as_ref()?.reason(namespace, id)));
-    let jobs = sections.jobs.as_ref()?.oldest_pending.iter().map(|job| PendingJob {
-        reason: reason(&job.namespace, &job.id),
+    let reasons = snapshot.joins.pending_reasons.as_ref();
+    let pending = snapshot.sections.jobs.as_ref()?.oldest_pending.iter().enumerate();
+    let jobs = pending.map(|(place, job)| PendingJob {
+        reason: reasons.map(|reasons| Word(reasons[place])),
         namespace: job.namespace.clone(),
         id: job.id.clone(),
         submitted: Time(job.submitted),
@@ -173,14 +174,14 @@ fn oldest_pending(snapshot: &Snapshot) -> Option<Vec<PendingJob>> {
 }
 
 impl PoolStatus {
-    fn new(name: String, pool: Pool) -> Self {
+    fn new(name: &str, pool: &Pool) -> Self {
         let share = |share: &Share| ShareJson {
             allocatable: share.allocatable,
             allocated: share.allocated,
             asked: pool.is_asked_known().then_some(share.asked),
         };
         Self {
-            name,
+            name: name.to_owned(),
             active_clients: pool.active_nodes,
             other_clients: pool.other_nodes,
             cpu_hertz: share(&pool.cpu),
@@ -191,13 +192,13 @@ impl PoolStatus {
                 Missing::AtLeast(missing) => Some(missing),
                 Missing::All | Missing::Unknown => None,
             },
-            pool,
+            pool: pool.clone(),
         }
     }
 }
 
-impl From<&snapshot::DrainState<'_>> for Drain {
-    fn from(drain: &snapshot::DrainState<'_>) -> Self {
+impl From<&DrainState> for Drain {
+    fn from(drain: &DrainState) -> Self {
         Self {
             id: drain.node.id.clone(),
             name: drain.node.name.clone(),

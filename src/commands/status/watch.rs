@@ -1,16 +1,13 @@
 //! The cluster on one screen, again and again.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
 
 use super::Status;
-use crate::collect::{self, Context};
+use crate::collect::Collectors;
 use crate::commands::Error;
 use crate::commands::json::print_json;
-use crate::commands::publish::GATHER;
 use crate::commands::terminal::{Terminal, print};
 use crate::config::StatusArgs;
 
@@ -24,24 +21,24 @@ const CLEAR_LINE: &str = "\u{1b}[K";
 const CLEAR_BELOW: &str = "\u{1b}[J";
 
 /// Collects as serving does, and shows what is known whenever it changed, until a signal says stop.
-pub(super) async fn run(context: Arc<Context>, args: &StatusArgs) -> Result<(), Error> {
+pub(super) async fn run(collectors: Collectors, args: &StatusArgs) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     let redraws = std::io::stdout().is_terminal() && !args.show.json;
-    let mut changes = context.store.changes();
-    let collecting = tokio::spawn(collect::run(context.clone()));
+    let (context, store) = (collectors.context.clone(), collectors.store.clone());
+    let mut changes = store.changes();
+    let collecting = tokio::spawn(collectors.run());
     if redraws {
         print(BEGIN)?;
     }
-    let interval = context.settings.interval;
     let shown = loop {
         tokio::select! {
             _ = terminate.recv() => break Ok(()),
             _ = interrupt.recv() => break Ok(()),
             // Either a change or the passing of time is a reason to show it anew.
-            _ = timeout(interval * 5 / 4, changes.settled(GATHER.min(interval / 3))) => {}
+            () = changes.next(context.settings.interval) => {}
         }
-        let status = Status::new(&context.store.snapshot((context.now)()));
+        let status = Status::new(&store.snapshot((context.now)()));
         let result = if args.show.json { print_json(&status) } else { show(&status, args, redraws) };
         if result.is_err() {
             break result;

@@ -24,6 +24,8 @@ use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use crate::collect::COLLECTORS;
+use crate::snapshot::CollectorId;
+use crate::terms::TermSet;
 
 /// The version and the commit, as `--version` tells them.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("NOMAD_EXPORTER_REVISION"), ")");
@@ -55,19 +57,16 @@ pub struct Args {
     /// How to log, as typed.
     #[command(flatten)]
     pub log: LogArgs,
-    /// Names of the collectors that are on; each has a flag of its own.
+    /// The collectors that are on; each has a flag of its own.
     #[arg(skip)]
-    pub collectors: Vec<&'static str>,
+    pub collectors: TermSet<CollectorId>,
 }
 
 /// Parses a command line; its first item is the program's name.
 pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Args, clap::Error> {
     let mut matches = command().try_get_matches_from(line)?;
-    let collectors = COLLECTORS
-        .iter()
-        .filter(|collector| is_on(&matches, collector.name))
-        .map(|collector| collector.name)
-        .collect();
+    let on = COLLECTORS.iter().filter(|collector| is_on(&matches, collector.name()));
+    let collectors = on.map(|collector| collector.id).collect();
     Ok(Args { collectors, ..Args::from_arg_matches_mut(&mut matches)? })
 }
 
@@ -88,9 +87,9 @@ const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) an
 /// The command line, with two flags for each collector: what help, completions and manual pages are made of.
 pub fn command() -> clap::Command {
     let flags = COLLECTORS.iter().flat_map(|collector| {
-        let on = Arg::new(on_flag(collector.name))
-            .long(on_flag(collector.name))
-            .env(format!("NOMAD_EXPORTER_COLLECTOR_{}", collector.name.to_uppercase()))
+        let on = Arg::new(on_flag(collector.name()))
+            .long(on_flag(collector.name()))
+            .env(format!("NOMAD_EXPORTER_COLLECTOR_{}", collector.name().to_uppercase()))
             .value_name("BOOL")
             .help(format!("Read {}", collector.help))
             .num_args(0..=1)
@@ -98,8 +97,8 @@ pub fn command() -> clap::Command {
             .default_value(if collector.default_on { "true" } else { "false" })
             .default_missing_value("true")
             .value_parser(BoolishValueParser::new());
-        let off = Arg::new(off_flag(collector.name))
-            .long(off_flag(collector.name))
+        let off = Arg::new(off_flag(collector.name()))
+            .long(off_flag(collector.name()))
             .action(ArgAction::SetTrue)
             .long_help(format!("Do not read {}", collector.help))
             .hide_short_help(true);
@@ -167,8 +166,10 @@ mod tests {
         let some =
             names(&["nomad-exporter", "--no-collector.drains", "--collector.host_stats=false", "check"]);
         assert_eq!(some.len(), default - 2);
-        assert!(!some.contains(&"drains") && !some.contains(&"host_stats"));
-        assert!(names(&["nomad-exporter", "--collector.allocation_usage"]).contains(&"allocation_usage"));
+        assert!(!some.contains(CollectorId::Drains) && !some.contains(CollectorId::HostStats));
+        assert!(
+            names(&["nomad-exporter", "--collector.allocation_usage"]).contains(CollectorId::AllocationUsage)
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::human;
-use crate::snapshot::{self, Level, Missing, Node, Pool, Share, Snapshot, Totals};
+use crate::snapshot::{Level, Missing, Node, Pool, Share, Snapshot, Totals};
 use crate::terms::{NodeState, Term};
 
 /// Rows of one table at most: a page is for looking at.
@@ -39,21 +39,18 @@ fn tile(label: &str, value: Option<u64>, class: &str) -> Markup {
 /// The jobs that wait longest, and why.
 pub(super) fn pending(snapshot: &Snapshot) -> Markup {
     let Some(jobs) = &snapshot.sections.jobs else { return html! {} };
-    let reason = |namespace: &str, id: &str| {
-        let evaluations = snapshot.sections.evaluations.as_ref()?;
-        Some(evaluations.reason(namespace, id))
-    };
+    let reason = |place: usize| Some(snapshot.joins.pending_reasons.as_ref()?[place]);
     table(
         "Oldest pending jobs",
         &["job", "namespace", "waits for", "why"],
         jobs.oldest_pending.len(),
         html! {
-            @for job in jobs.oldest_pending.iter().take(MAX_ROWS) {
+            @for (place, job) in jobs.oldest_pending.iter().enumerate().take(MAX_ROWS) {
                 tr {
                     td.name { (job.id) }
                     td { (job.namespace) }
                     td { (human::ago(snapshot.taken_at, job.submitted)) }
-                    td { @match reason(&job.namespace, &job.id) { Some(reason) => (human::reason(reason)), None => "?" } }
+                    td { @match reason(place) { Some(reason) => (human::reason(reason)), None => "?" } }
                 }
             }
         },
@@ -62,7 +59,7 @@ pub(super) fn pending(snapshot: &Snapshot) -> Markup {
 
 /// What each node pool has and what waits for it.
 pub(super) fn pools(snapshot: &Snapshot) -> Markup {
-    let Some(pools) = snapshot::pools(&snapshot.sections) else { return html! {} };
+    let Some(pools) = &snapshot.joins.pools else { return html! {} };
     let heads = [
         "pool",
         "active nodes",
@@ -120,10 +117,9 @@ fn promised(share: &Share, format: fn(f64) -> String) -> Markup {
 
 /// Drains that go on or are over, and which nodes may go.
 pub(super) fn drains(snapshot: &Snapshot) -> Markup {
-    let drains = snapshot::drains(&snapshot.sections).unwrap_or_default();
-    if drains.is_empty() {
+    let Some(drains) = snapshot.joins.drains.as_ref().filter(|drains| !drains.is_empty()) else {
         return html! {};
-    }
+    };
     table(
         "Drains",
         &["node", "since", "deadline", "remaining", ""],
@@ -211,7 +207,7 @@ pub(super) fn collectors(snapshot: &Snapshot) -> Markup {
         html! {
             @for collector in &snapshot.collectors {
                 tr {
-                    td.name { (collector.name) }
+                    td.name { (collector.id.as_str()) }
                     td {
                         @match (collector.up, collector.fresh) {
                             (None, _) => "not asked yet",

@@ -68,9 +68,9 @@ impl Play {
         cluster.submit(JobSpec::system("logs").with_resources(50, 32));
         let cluster = Arc::new(Mutex::new(cluster));
         let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
-        let others = COLLECTORS.iter().filter(|collector| !COLLECTORS_READ.contains(&collector.name));
+        let others = COLLECTORS.iter().filter(|collector| !COLLECTORS_READ.contains(&collector.name()));
         let others_off: Vec<_> =
-            others.map(|collector| format!("--no-collector.{}", collector.name)).collect();
+            others.map(|collector| format!("--no-collector.{}", collector.name())).collect();
         let mut play = Self {
             cluster,
             collector: Collector::new(

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use nomad_exporter::metrics::families;
+use nomad_exporter::terms::Term;
 use nomad_simulator::{ConnectionFault, Fault, Simulator};
 
 use super::figures::{Figures, mib};
@@ -176,12 +177,12 @@ impl Watched {
         // What no collector vouches for any more is withdrawn; what others vouch for stays.
         let gone: BTreeSet<&str> = families()
             .filter(|family| self.families.contains(family.name))
-            .filter(|family| family.collectors.iter().all(|collector| is_down(collector)))
+            .filter(|family| family.collectors.iter().all(|collector| is_down(collector.as_str())))
             .map(|family| family.name)
             .collect();
         let stay: BTreeSet<&str> = families()
             .filter(|family| self.families.contains(family.name))
-            .filter(|family| !family.collectors.iter().any(|collector| is_down(collector)))
+            .filter(|family| !family.collectors.iter().any(|collector| is_down(collector.as_str())))
             .map(|family| family.name)
             .collect();
         assert!(!gone.is_empty(), "{fault} withdraws nothing");
@@ -212,7 +213,7 @@ impl Watched {
         let page = String::from_utf8(ask(&url, "GET", "/", "").1).unwrap();
         assert!(!page.contains(TOKEN) && page.contains("evaluations"), "{fault}");
         for collector in &self.collectors {
-            self.check_log(fault, "level=warn", collector, usize::from(is_down(collector)));
+            self.check_log(fault, "level=warn", collector, usize::from(is_down(collector.as_str())));
         }
         let requests = shown.sum("nomad_exporter_api_requests_total", &[]).unwrap_or_default();
         Meanwhile { fault, watched: self, down, withdrawn, lasted: began.elapsed(), requests }

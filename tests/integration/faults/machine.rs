@@ -2,11 +2,9 @@
 
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use nomad_exporter::collect;
 use nomad_simulator::Fault;
 
 use super::driver::{QUICK, SOON, blocking, is_well};
@@ -31,9 +29,8 @@ async fn the_clock_steps() {
     const DAY: i64 = 86_400;
     let simulator = recordings::replay("2.0.5").await;
     let arguments = ["--collect.interval", "200ms", "--collect.history-interval", "200ms"];
-    let mut collector = Collector::new(&simulator.url(), &arguments);
-    Arc::get_mut(&mut collector.context).unwrap().now = stepping;
-    let running = tokio::spawn(collect::run(collector.context.clone()));
+    let collector = Collector::with_clock(&simulator.url(), &arguments, stepping);
+    let running = collector.start().await;
     let soon = async |what: &str, is_so: &dyn Fn() -> bool| {
         let waited = async {
             while !is_so() {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use nomad_exporter::collect::{self, COLLECTORS, Context};
+use nomad_exporter::collect::{Collectors, Context, Store};
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::exposition::{Encoding, Format, Rendered};
 use nomad_exporter::metrics::{Own, OwnMetrics, Selection};
 use nomad_exporter::nomad::Client;
 use nomad_exporter::snapshot::Snapshot;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use super::exposition::Exposition;
 
@@ -20,6 +22,9 @@ pub(crate) fn now() -> SystemTime {
 /// An exporter without a server.
 pub(crate) struct Collector {
     pub(crate) context: Arc<Context>,
+    store: Arc<Store>,
+    /// `None` once they run by themselves.
+    collectors: Mutex<Option<Collectors>>,
     own: Arc<OwnMetrics>,
     selection: Selection,
 }
@@ -27,6 +32,11 @@ pub(crate) struct Collector {
 impl Collector {
     /// A collector that asks the given address, with further arguments as on the command line.
     pub(crate) fn new(url: &str, arguments: &[&str]) -> Self {
+        Self::with_clock(url, arguments, now)
+    }
+
+    /// The same with another clock.
+    pub(crate) fn with_clock(url: &str, arguments: &[&str], now: fn() -> SystemTime) -> Self {
         let line = [&["nomad-exporter", "--nomad.address", url], arguments].concat();
         let mut config = Config::new(config::parse(line).unwrap(), &|_| None).unwrap();
         // Tests refresh when they please: nothing is to be spread over a minute.
@@ -37,8 +47,11 @@ impl Collector {
             counters.request_done(done.endpoint.as_str(), done.reason.as_str(), done.duration, done.bytes);
         });
         let client = Client::new(config.nomad, on_request).unwrap();
+        let collectors = Collectors::new(client, config.collect, now);
         Self {
-            context: Arc::new(Context::new(client, config.collect, now)),
+            context: collectors.context.clone(),
+            store: collectors.store.clone(),
+            collectors: Mutex::new(Some(collectors)),
             own,
             selection: config.selection,
         }
@@ -46,16 +59,22 @@ impl Collector {
 
     /// Refreshes every collector once.
     pub(crate) async fn refresh(&self) {
-        for collector in
-            COLLECTORS.iter().filter(|collector| self.context.settings.collectors.contains(&collector.name))
-        {
+        let mut collectors = self.collectors.lock().await;
+        let collectors = collectors.as_mut().expect("they do not run by themselves");
+        for id in collectors.ids() {
             // How it went stands in the store.
-            drop(collect::refresh(collector, &self.context).await);
+            drop(collectors.refresh(id).await);
         }
     }
 
+    /// Refreshes each collector on its clock from now on.
+    pub(crate) async fn start(&self) -> JoinHandle<()> {
+        let collectors = self.collectors.lock().await.take().expect("they were not started before");
+        tokio::spawn(collectors.run())
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
-        self.context.store.snapshot((self.context.now)())
+        self.store.snapshot((self.context.now)())
     }
 
     pub(crate) fn own(&self) -> Own {

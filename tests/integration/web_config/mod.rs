@@ -12,7 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nomad_exporter::config::{self, Config};
-use nomad_exporter::web::{Content, Listener};
+use nomad_exporter::publish::Publication;
+use nomad_exporter::web::Listener;
 use tokio::sync::watch;
 
 use crate::support::authority::Authority;
@@ -36,7 +37,7 @@ async fn serve(folder: &Path, text: &str, arguments: &[&str]) -> SocketAddr {
     let address = listener.addresses()[0];
     // Nobody has been asked anything yet.
     let collector = Collector::new("http://127.0.0.1:1", &[]);
-    let content = Arc::new(Content::new(collector.render(), Arc::new(collector.snapshot())));
+    let content = Arc::new(Publication::new(collector.render(), Arc::new(collector.snapshot())));
     tokio::spawn(async move {
         let (_sender, content) = watch::channel(content);
         listener.serve(content, std::future::pending()).await;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::context::Context;
-use super::report::FetchError;
-use super::store::{Refresh, Section};
-use super::{at, earliest, list, reasons};
+use super::reasons;
+use crate::collect::collector::{Collect, Newest, Refresh, reads};
+use crate::collect::context::Context;
+use crate::collect::observers::Observers;
+use crate::collect::report::FetchError;
+use crate::collect::{at, earliest, list};
 use crate::nomad::Endpoint;
 use crate::nomad::api::Evaluation;
-use crate::snapshot::Evaluations;
+use crate::snapshot::{Evaluations, LiveJobs, Namespaces, Sections, Servers};
 use crate::terms::EvalStatus;
 
 /// For how many jobs the reason is kept, to be joined with the oldest pending ones. Nomad lists the oldest
@@ -19,13 +21,28 @@ const MAX_REASONS: usize = 10_000;
 const WAITING: &str = r#"Status == "blocked" or Status == "pending""#;
 
 /// Reads blocked and pending evaluations; from servers that cannot filter, all of them.
-pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
-    let mut requests = context.over_known_namespaces(Endpoint::Evaluations, "/v1/evaluations").await?;
-    if context.servers().await.filter_lists {
-        requests = requests.into_iter().map(|request| request.query("filter", WAITING)).collect();
+pub(in crate::collect) struct EvaluationsCollector;
+
+reads!(EvaluationsCollector: Servers, Namespaces, LiveJobs);
+
+impl Collect for EvaluationsCollector {
+    fn new(_: &Observers) -> Self {
+        Self
     }
-    let folded = list::fold(&context.client, requests, Evaluations::default(), add).await?;
-    Ok(folded.refresh(|evaluations| vec![Section::Evaluations(evaluations)]))
+
+    async fn collect(
+        &mut self,
+        context: &Arc<Context>,
+        upstream: &Newest<'_, Self>,
+    ) -> Result<Refresh, FetchError> {
+        let mut requests =
+            context.over_known_namespaces(upstream, Endpoint::Evaluations, "/v1/evaluations").await?;
+        if upstream.get::<Servers>().await.unwrap_or_default().filter_lists {
+            requests = requests.into_iter().map(|request| request.query("filter", WAITING)).collect();
+        }
+        let folded = list::fold(&context.client, requests, Evaluations::default(), add).await?;
+        Ok(folded.refresh(|fold| Sections { evaluations: Some(Arc::new(fold)), ..Sections::default() }))
+    }
 }
 
 fn add(fold: &mut Evaluations, evaluation: Evaluation) {

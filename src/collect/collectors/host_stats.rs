@@ -3,54 +3,71 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::context::{Context, Settings};
-use super::fan_out;
-use super::report::FetchError;
-use super::store::{Refresh, Section};
+use crate::collect::collector::{Collect, Newest, Refresh, reads};
+use crate::collect::context::{Context, Settings};
+use crate::collect::fan_out;
+use crate::collect::observers::Observers;
+use crate::collect::report::FetchError;
 use crate::nomad::api::{HostDisk, HostStats};
 use crate::nomad::{Client, Endpoint, Error, Request};
-use crate::snapshot::{Disk, Host, Hosts};
+use crate::snapshot::{Disk, Host, Hosts, Nodes, Sections};
 use crate::terms::NodeState;
 
 /// The device under which the allocation directory's file system is shown.
 const ALLOC_DIR: &str = "alloc_dir";
 
 /// Asks every ready node's client. A client that does not answer is shown as such and delays no other.
-pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
-    let sections = context.after(&["nodes"]).await;
-    let nodes = sections.nodes.ok_or(FetchError::Needs("nodes"))?;
-    let mut ids: Vec<String> =
-        nodes.iter().filter(|node| is_ready(node.state)).map(|node| node.id.clone()).collect();
-    // Those that did not answer the last time may hang again: they come last, where they hold up no other.
-    let spread = context.client_spread(sections.hosts.is_some());
-    if let Some(hosts) = sections.hosts {
-        ids.sort_by_key(|id| matches!(hosts.by_node.get(id), Some(None)));
+pub(in crate::collect) struct HostStatsCollector {
+    /// What they answered the last time.
+    known: Option<Arc<Hosts>>,
+}
+
+reads!(HostStatsCollector: Nodes);
+
+impl Collect for HostStatsCollector {
+    fn new(_: &Observers) -> Self {
+        Self { known: None }
     }
-    let mut by_node = HashMap::with_capacity(ids.len());
-    fan_out::each(
-        ids,
-        context.settings.client_concurrency,
-        spread,
-        |id| {
+
+    async fn collect(
+        &mut self,
+        context: &Arc<Context>,
+        upstream: &Newest<'_, Self>,
+    ) -> Result<Refresh, FetchError> {
+        let nodes = upstream.need::<Nodes>().await?;
+        let mut ids: Vec<String> =
+            nodes.iter().filter(|node| is_ready(node.state)).map(|node| node.id.clone()).collect();
+        let spread = context.client_spread(self.known.is_none());
+        if let Some(hosts) = &self.known {
+            // Those that did not answer the last time may hang again: they come last, where they hold up no other.
+            ids.sort_by_key(|id| matches!(hosts.by_node.get(id), Some(None)));
+        }
+        let mut by_node = HashMap::with_capacity(ids.len());
+        let ask = |id: String| {
             let context = context.clone();
             async move { ask(&context.client, &context.settings, &id).await.map(|host| (id, host)) }
-        },
-        |(id, host)| {
-            by_node.insert(id, host);
-        },
-    )
-    .await?;
-    let objects = by_node.values().flatten().count() as u64;
-    Ok(Refresh { sections: vec![Section::Hosts(Hosts { by_node })], objects, ..Refresh::default() })
+        };
+        let done = |(id, host)| drop(by_node.insert(id, host));
+        fan_out::each(ids, context.settings.client_concurrency, spread, ask, done).await?;
+        let objects = by_node.values().flatten().count() as u64;
+        let hosts = Arc::new(Hosts { by_node });
+        self.known = Some(hosts.clone());
+        let sections = Sections { hosts: Some(hosts), ..Sections::default() };
+        Ok(Refresh { sections, objects, ..Refresh::default() })
+    }
 }
 
 /// Whether a client in this state can be asked.
-pub(super) fn is_ready(state: NodeState) -> bool {
+pub(in crate::collect) fn is_ready(state: NodeState) -> bool {
     matches!(state, NodeState::Active | NodeState::Draining | NodeState::Ineligible)
 }
 
 /// Asks one client. It is `None` that a client did not answer; an error tells of Nomad or of our token.
-pub(super) async fn ask(client: &Client, settings: &Settings, id: &str) -> Result<Option<Host>, Error> {
+pub(in crate::collect) async fn ask(
+    client: &Client,
+    settings: &Settings,
+    id: &str,
+) -> Result<Option<Host>, Error> {
     let request = Request::new(Endpoint::ClientStats, "/v1/client/stats")
         .query("node_id", id)
         .passed_on_within(settings.client_timeout);

@@ -4,42 +4,58 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::context::Context;
-use super::fan_out;
-use super::report::FetchError;
-use super::store::{Refresh, Section};
-use super::units::{bytes, hertz};
+use crate::collect::collector::{Collect, Newest, Refresh, reads};
+use crate::collect::context::Context;
+use crate::collect::fan_out;
+use crate::collect::observers::Observers;
+use crate::collect::report::FetchError;
+use crate::collect::units::{bytes, hertz};
 use crate::nomad::api::{JobSpecification, TaskGroup};
 use crate::nomad::{Endpoint, Error, Reason, Request};
-use crate::snapshot::{Ask, Queue, Specification, SpecificationKey, Specifications};
+use crate::snapshot::{Ask, LiveJobs, Queue, Sections, Specification, SpecificationKey, Specifications};
 
 /// How many jobs are asked about at once.
 const CONCURRENCY: usize = 4;
 
 /// Reads the specifications that are not known yet, the oldest first and not more than the cap; those that nothing
 /// queued needs any more are forgotten.
-pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
-    let sections = context.after(&["jobs"]).await;
-    let jobs = sections.jobs.ok_or(FetchError::Needs("jobs"))?;
-    let known = sections.specifications.unwrap_or_default();
-    let mut by_key: HashMap<_, _> = known
-        .by_key
-        .iter()
-        .filter(|(key, _)| jobs.queue.by_specification.contains_key(key))
-        .map(|(key, specification)| (key.clone(), specification.clone()))
-        .collect();
-    let unknown = unknown(&jobs.queue, &by_key, context.settings.max_specifications);
-    let done = |(key, answer): (SpecificationKey, Answer)| match answer {
-        Answer::Read(specification) => drop(by_key.insert(key, Some(specification))),
-        // Remembered too: what is out of bounds is not asked for again and again.
-        Answer::Refused => drop(by_key.insert(key, None)),
-        // It was deleted since it was listed, and will not be queued for long.
-        Answer::Gone => {}
-    };
-    fan_out::each(unknown, CONCURRENCY, Duration::ZERO, |key| ask(context.clone(), key), done).await?;
-    let objects = by_key.values().flatten().count() as u64;
-    let sections = vec![Section::Specifications(Specifications { by_key })];
-    Ok(Refresh { sections, objects, ..Refresh::default() })
+pub(in crate::collect) struct SpecificationsCollector {
+    /// Those of the last refresh.
+    known: Arc<Specifications>,
+}
+
+reads!(SpecificationsCollector: LiveJobs);
+
+impl Collect for SpecificationsCollector {
+    fn new(_: &Observers) -> Self {
+        Self { known: Arc::default() }
+    }
+
+    async fn collect(
+        &mut self,
+        context: &Arc<Context>,
+        upstream: &Newest<'_, Self>,
+    ) -> Result<Refresh, FetchError> {
+        let jobs = upstream.need::<LiveJobs>().await?;
+        let known = self.known.by_key.iter();
+        let mut by_key: HashMap<_, _> = known
+            .filter(|(key, _)| jobs.queue.by_specification.contains_key(key))
+            .map(|(key, specification)| (key.clone(), specification.clone()))
+            .collect();
+        let unknown = unknown(&jobs.queue, &by_key, context.settings.max_specifications);
+        let done = |(key, answer): (SpecificationKey, Answer)| match answer {
+            Answer::Read(specification) => drop(by_key.insert(key, Some(specification))),
+            // Remembered too: what is out of bounds is not asked for again and again.
+            Answer::Refused => drop(by_key.insert(key, None)),
+            // It was deleted since it was listed, and will not be queued for long.
+            Answer::Gone => {}
+        };
+        fan_out::each(unknown, CONCURRENCY, Duration::ZERO, |key| ask(context.clone(), key), done).await?;
+        let objects = by_key.values().flatten().count() as u64;
+        self.known = Arc::new(Specifications { by_key });
+        let sections = Sections { specifications: Some(self.known.clone()), ..Sections::default() };
+        Ok(Refresh { sections, objects, ..Refresh::default() })
+    }
 }
 
 fn unknown(

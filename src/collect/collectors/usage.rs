@@ -2,46 +2,61 @@
 
 use std::sync::Arc;
 
-use super::context::Context;
-use super::report::FetchError;
-use super::store::{Refresh, Section};
-use super::units::{bytes, hertz};
-use super::{fan_out, list};
+use crate::collect::collector::{Collect, Newest, Refresh, reads};
+use crate::collect::context::Context;
+use crate::collect::observers::Observers;
+use crate::collect::report::FetchError;
+use crate::collect::units::{bytes, hertz};
+use crate::collect::{fan_out, list};
 use crate::nomad::api::{Allocation, AllocationStats};
 use crate::nomad::{Endpoint, Error, Request};
-use crate::snapshot::{AllocationUsage, Usage};
+use crate::snapshot::{AllocationUsage, Sections, Usage};
 use crate::terms::ClientStatus;
 
+/// Asks about every running allocation of the jobs that are wanted, within the cap.
+pub(in crate::collect) struct UsageCollector {
+    is_first: bool,
+}
+
+reads!(UsageCollector:);
+
+impl Collect for UsageCollector {
+    fn new(_: &Observers) -> Self {
+        Self { is_first: true }
+    }
+
+    async fn collect(&mut self, context: &Arc<Context>, _: &Newest<'_, Self>) -> Result<Refresh, FetchError> {
+        let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
+        let requests = requests.map(|request| {
+            let request = request.query("task_states", "false").query("resources", "true");
+            request.query("filter", r#"ClientStatus == "running""#)
+        });
+        let fold = UsageFold { context: context.clone(), usage: Usage::default() };
+        let folded = list::fold(&context.client, requests.collect(), fold, UsageFold::add).await?;
+        let mut usage = Usage { dropped: folded.fold.usage.dropped, ..Usage::default() };
+        let mut running = folded.fold.usage.allocations;
+        // Two rows of one allocation would be the same series twice.
+        running.sort_by(|one, other| one.id.cmp(&other.id));
+        running.dedup_by(|second, first| second.id == first.id);
+        let ask = |allocation| ask(context.clone(), allocation);
+        let spread = context.client_spread(self.is_first);
+        let done = |answer: Option<AllocationUsage>| usage.allocations.extend(answer);
+        fan_out::each(running, context.settings.client_concurrency, spread, ask, done).await?;
+        self.is_first = false;
+        usage.allocations.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let objects = usage.allocations.len() as u64;
+        let sections = Sections { usage: Some(Arc::new(usage)), ..Sections::default() };
+        Ok(Refresh { sections, objects, ..Refresh::default() })
+    }
+}
+
 /// Running allocations of the jobs that are wanted.
-struct Fold {
+struct UsageFold {
     context: Arc<Context>,
     usage: Usage,
 }
 
-/// Asks about every running allocation of the jobs that are wanted, within the cap.
-pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
-    let mut requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations");
-    for request in &mut requests {
-        *request = request.clone().query("task_states", "false").query("resources", "true");
-        *request = request.clone().query("filter", r#"ClientStatus == "running""#);
-    }
-    let fold = Fold { context: context.clone(), usage: Usage::default() };
-    let folded = list::fold(&context.client, requests, fold, Fold::add).await?;
-    let mut usage = Usage { dropped: folded.fold.usage.dropped, ..Usage::default() };
-    let mut running = folded.fold.usage.allocations;
-    // Two rows of one allocation would be the same series twice.
-    running.sort_by(|one, other| one.id.cmp(&other.id));
-    running.dedup_by(|second, first| second.id == first.id);
-    let ask = |allocation| ask(context.clone(), allocation);
-    let spread = context.client_spread(context.after(&[]).await.usage.is_some());
-    let done = |answer: Option<AllocationUsage>| usage.allocations.extend(answer);
-    fan_out::each(running, context.settings.client_concurrency, spread, ask, done).await?;
-    usage.allocations.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-    let objects = usage.allocations.len() as u64;
-    Ok(Refresh { sections: vec![Section::Usage(usage)], objects, ..Refresh::default() })
-}
-
-impl Fold {
+impl UsageFold {
     fn add(&mut self, allocation: Allocation) {
         let settings = &self.context.settings.usage;
         let job_id = allocation.job_id.unwrap_or_default();

@@ -2,25 +2,40 @@
 
 use std::sync::Arc;
 
-use super::context::Context;
-use super::report::FetchError;
-use super::store::{Refresh, Section};
-use super::units::{bytes, hertz};
+use crate::collect::collector::{Collect, Newest, Refresh, reads};
+use crate::collect::context::Context;
+use crate::collect::list::Known;
+use crate::collect::observers::Observers;
+use crate::collect::report::FetchError;
+use crate::collect::units::{bytes, hertz};
 use crate::nomad::api::{self, NodeResources};
 use crate::nomad::{Endpoint, Request};
-use crate::snapshot::{Capacity, LastDrain, Node};
+use crate::snapshot::{Capacity, LastDrain, Node, Sections};
 use crate::terms::{DrainStatus, Eligibility, NodeState, NodeStatus};
 
 /// Reads all nodes with their resources.
-pub(super) async fn fetch(context: Arc<Context>) -> Result<Refresh, FetchError> {
-    let request = Request::new(Endpoint::Nodes, "/v1/nodes").query("resources", "true");
-    let add = |nodes: &mut Vec<Node>, row: api::Node| nodes.extend(node(row));
-    let again = context.known_nodes.fold(&context.client, request, (), Vec::new(), add, Section::SameNodes);
-    Ok(again.await?.refresh(|nodes| vec![Section::Nodes(nodes.into())]))
+pub(in crate::collect) struct NodesCollector {
+    /// The last list.
+    known: Known<()>,
+}
+
+reads!(NodesCollector:);
+
+impl Collect for NodesCollector {
+    fn new(_: &Observers) -> Self {
+        Self { known: Known::default() }
+    }
+
+    async fn collect(&mut self, context: &Arc<Context>, _: &Newest<'_, Self>) -> Result<Refresh, FetchError> {
+        let request = Request::new(Endpoint::Nodes, "/v1/nodes").query("resources", "true");
+        let add = |nodes: &mut Vec<Node>, row: api::Node| nodes.extend(node(row));
+        let again = self.known.fold(&context.client, request, (), Vec::new(), add).await?;
+        Ok(again.refresh(|nodes| Sections { nodes: Some(Arc::new(nodes.into())), ..Sections::default() }))
+    }
 }
 
 /// A node as we model it. Without an ID its series could not be told apart.
-pub(super) fn node(row: api::Node) -> Option<Node> {
+pub(in crate::collect) fn node(row: api::Node) -> Option<Node> {
     let id = row.id.clone().filter(|id| !id.is_empty())?;
     let (has, reserved) = (row.node_resources.as_ref(), row.reserved_resources.as_ref());
     let mut drivers: Vec<(String, bool)> = row.drivers.iter().flatten().filter_map(driver).collect();

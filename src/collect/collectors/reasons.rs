@@ -5,7 +5,7 @@ use crate::terms::{BlockReason, TermSet};
 
 /// Every reason that occurs in an evaluation; `other` alone where none is told (before Nomad 1.1 the blocked
 /// evaluation does not carry its failures).
-pub(super) fn all(evaluation: &Evaluation) -> TermSet<BlockReason> {
+pub(in crate::collect) fn all(evaluation: &Evaluation) -> TermSet<BlockReason> {
     let mut reasons = TermSet::default();
     if evaluation.quota_limit_reached.as_deref().is_some_and(|quota| !quota.is_empty()) {
         reasons.insert(BlockReason::Quota);
@@ -20,7 +20,7 @@ pub(super) fn all(evaluation: &Evaluation) -> TermSet<BlockReason> {
 
 /// The one reason to name for a job that waits: the first in the order of the vocabulary. A constraint comes
 /// late: where nodes that meet it exist and are full, being full is why the job waits.
-pub(super) fn main(reasons: TermSet<BlockReason>) -> BlockReason {
+pub(in crate::collect) fn main(reasons: TermSet<BlockReason>) -> BlockReason {
     reasons.iter().next().unwrap_or(BlockReason::Other)
 }
 

@@ -1,29 +1,24 @@
-//! Jobs, counted as they come.
+//! Jobs that are not dead, counted as they come.
 
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::time::SystemTime;
 
-use super::context::Context;
-use super::observers::{CompletionsPass, JobPass};
-use super::{at, earliest};
-use crate::nomad::api::{Job, TaskGroupSummary, count};
-use crate::snapshot::{
-    AGE_BOUNDS_SECONDS, FinishedJobs, GroupCounts, JobInfo, LiveJobs, NamedJobs, PendingJob, Queue, Queued,
-    SpecificationKey,
-};
+use super::named_jobs;
+use crate::collect::context::Context;
+use crate::collect::observers::JobPass;
+use crate::collect::{at, earliest};
+use crate::nomad::api::{Job, count};
+use crate::snapshot::{AGE_BOUNDS_SECONDS, LiveJobs, PendingJob, Queue, Queued, SpecificationKey};
 use crate::terms::{JobStatus, JobType, TemplateKind};
 
 /// How many specifications queued instances may need; the youngest beyond that are counted as unsized.
 const MAX_QUEUED_SPECIFICATIONS: usize = 5_000;
 
-/// Counts jobs as they come.
-pub(super) struct Fold {
+/// Counts jobs as they come. Dead ones, which servers that cannot filter send too, are left to another collector.
+pub(in crate::collect) struct LiveJobsFold {
     now: SystemTime,
-    live: LiveJobs,
-    finished: FinishedJobs,
-    live_pass: JobPass,
-    dead_pass: JobPass,
-    completions: CompletionsPass,
+    jobs: LiveJobs,
+    pass: JobPass,
     /// The oldest pending jobs, the youngest of them on top.
     oldest: BinaryHeap<PendingJob>,
     max_oldest: usize,
@@ -33,25 +28,13 @@ pub(super) struct Fold {
     max_jobs: usize,
 }
 
-/// What a list of jobs came to.
-pub(super) struct Finished {
-    pub(super) live: LiveJobs,
-    pub(super) finished: FinishedJobs,
-    pub(super) live_pass: JobPass,
-    pub(super) dead_pass: JobPass,
-    pub(super) completions: CompletionsPass,
-}
-
-impl Fold {
-    pub(super) fn new(context: &Context) -> Self {
+impl LiveJobsFold {
+    pub(in crate::collect) fn new(context: &Context, pass: JobPass) -> Self {
         let settings = &context.settings;
         Self {
             now: (context.now)(),
-            live: LiveJobs::default(),
-            finished: FinishedJobs::default(),
-            live_pass: context.placements.job_pass(),
-            dead_pass: context.placements.job_pass(),
-            completions: context.completions.pass(),
+            jobs: LiveJobs::default(),
+            pass,
             oldest: BinaryHeap::with_capacity(settings.pending_jobs + 1),
             max_oldest: settings.pending_jobs,
             templates: HashMap::new(),
@@ -60,39 +43,28 @@ impl Fold {
         }
     }
 
-    pub(super) fn add(&mut self, job: &Job) {
-        let kind = job.template();
-        match (kind, job.status) {
-            (Some(kind), JobStatus::Dead) => {
-                at(&mut self.finished.by_namespace, job.namespace()).templates[kind] += 1;
-            }
-            (Some(kind), status) => self.add_template(job, kind, status),
-            (None, JobStatus::Dead) => self.add_dead(job),
-            (None, status) => self.add_live(job, status),
+    pub(in crate::collect) fn add(&mut self, job: &Job) {
+        if !job.status.is_live() {
+            return;
+        }
+        match job.template() {
+            Some(kind) => self.add_template(job, kind, job.status),
+            None => self.add_live(job, job.status),
         }
         if self.job_types.contains(&job.job_type) {
-            let named = if job.status.is_live() { &mut self.live.named } else { &mut self.finished.named };
-            add_named(named, job, self.max_jobs);
+            named_jobs::add(&mut self.jobs.named, job, self.max_jobs);
         }
     }
 
     fn add_template(&mut self, job: &Job, kind: TemplateKind, status: JobStatus) {
-        at(&mut self.live.by_namespace, job.namespace()).templates[kind][status] += 1;
+        at(&mut self.jobs.by_namespace, job.namespace()).templates[kind][status] += 1;
         let id = job.id.clone().unwrap_or_default();
         self.templates.insert((job.namespace().to_owned(), id), job.job_modify_index.unwrap_or_default());
     }
 
-    fn add_dead(&mut self, job: &Job) {
-        let outcome = job.outcome();
-        let namespace = at(&mut self.finished.by_namespace, job.namespace());
-        namespace.outcomes[job.job_type][outcome] += 1;
-        self.dead_pass.add(job);
-        self.completions.add(job, outcome);
-    }
-
     fn add_live(&mut self, job: &Job, status: JobStatus) {
-        self.live_pass.add(job);
-        let namespace = at(&mut self.live.by_namespace, job.namespace());
+        self.pass.add(job);
+        let namespace = at(&mut self.jobs.by_namespace, job.namespace());
         namespace.jobs[job.job_type][status] += 1;
         let pool = job.node_pool.as_deref().unwrap_or_default();
         let queued = job.sum(|group| group.queued);
@@ -108,7 +80,7 @@ impl Fold {
     fn add_pending(&mut self, job: &Job) {
         // Without a submit time an age would be invented.
         let Some(submitted) = job.submitted() else { return };
-        let namespace = at(&mut self.live.by_namespace, job.namespace());
+        let namespace = at(&mut self.jobs.by_namespace, job.namespace());
         earliest(&mut namespace.oldest_pending[job.job_type], Some(submitted));
         // Clocks differ: a job from the future has not waited yet.
         let age = self.now.duration_since(submitted).unwrap_or_default();
@@ -123,7 +95,7 @@ impl Fold {
 
     fn add_queued(&mut self, job: &Job, pool: &str) {
         let key = self.specification_key(job);
-        let queue = &mut self.live.queue.by_specification;
+        let queue = &mut self.jobs.queue.by_specification;
         let queued = queue.entry(key).or_insert_with(|| Queued {
             submitted: None,
             node_pool: pool.to_owned(),
@@ -135,7 +107,7 @@ impl Fold {
         }
         // Pruned now and then, so that it costs little.
         if queue.len() > 2 * MAX_QUEUED_SPECIFICATIONS {
-            prune(&mut self.live.queue);
+            prune(&mut self.jobs.queue);
         }
     }
 
@@ -153,21 +125,15 @@ impl Fold {
         SpecificationKey { namespace, job_id: job.id.clone().unwrap_or_default(), modify_index: own }
     }
 
-    /// Ends it: what there is of live jobs, and of dead ones.
-    pub(super) fn finish(mut self) -> Finished {
-        self.live.oldest_pending = self.oldest.into_sorted_vec();
+    /// Ends it: what there is of live jobs.
+    pub(in crate::collect) fn finish(mut self) -> (LiveJobs, JobPass) {
+        self.jobs.oldest_pending = self.oldest.into_sorted_vec();
         // Two rows of one job would be the same series twice.
-        let mut named = HashSet::new();
-        self.live.oldest_pending.retain(|job| named.insert((job.namespace.clone(), job.id.clone())));
-        prune(&mut self.live.queue);
-        finish_named(&mut self.live.named);
-        Finished {
-            live: self.live,
-            finished: self.finished,
-            live_pass: self.live_pass,
-            dead_pass: self.dead_pass,
-            completions: self.completions,
-        }
+        let mut known = HashSet::new();
+        self.jobs.oldest_pending.retain(|job| known.insert((job.namespace.clone(), job.id.clone())));
+        prune(&mut self.jobs.queue);
+        named_jobs::finish(&mut self.jobs.named);
+        (self.jobs, self.pass)
     }
 }
 
@@ -184,55 +150,5 @@ fn prune(queue: &mut Queue) {
     for (_, key) in by_age.into_iter().rev().take(excess) {
         let instances = by_specification.remove(&key).map_or(0, |queued| queued.groups.values().sum());
         *at(&mut queue.untracked, &key.namespace) += instances;
-    }
-}
-
-/// Adds a job to those that have series of their own, or its instances to its parent.
-fn add_named(named: &mut NamedJobs, job: &Job, max_jobs: usize) {
-    let dead_build =
-        job.status == JobStatus::Dead && matches!(job.job_type, JobType::Batch | JobType::Sysbatch);
-    if dead_build && job.parent().is_none() {
-        // Finished builds are counted, not named.
-        return;
-    }
-    let id = job.parent().or(job.id.as_deref()).unwrap_or_default();
-    let jobs = at(&mut named.by_namespace, job.namespace());
-    if !jobs.contains_key(id) {
-        if named.count >= max_jobs {
-            if job.parent().is_none() {
-                named.dropped_jobs += 1;
-                named.dropped_groups += job.groups().count() as u64;
-            }
-            return;
-        }
-        named.count += 1;
-    }
-    let entry = at(jobs, id);
-    if job.parent().is_none() {
-        entry.info = Some(JobInfo {
-            job_type: job.job_type,
-            node_pool: job.node_pool.clone().unwrap_or_default(),
-            priority: job.priority.unwrap_or_default(),
-            status: job.status,
-        });
-    }
-    for (group, summary) in job.groups() {
-        *at(&mut entry.groups, group) += counts(summary);
-    }
-}
-
-fn counts(summary: &TaskGroupSummary) -> GroupCounts {
-    GroupCounts {
-        queued: count(summary.queued),
-        complete: count(summary.complete),
-        failed: count(summary.failed),
-        lost: count(summary.lost),
-    }
-}
-
-/// Forgets children whose parent was not seen: there is no job to show them under.
-fn finish_named(named: &mut NamedJobs) {
-    for jobs in named.by_namespace.values_mut() {
-        jobs.retain(|_, job| job.info.is_some());
     }
 }

@@ -1,0 +1,139 @@
+//! Allocations that are not terminal.
+
+use std::sync::Arc;
+
+use super::finished_allocations::FinishedAllocationsFold;
+use crate::collect::at;
+use crate::collect::collector::{Collect, Newest, Refresh, reads};
+use crate::collect::context::Context;
+use crate::collect::list::{self, Known};
+use crate::collect::observers::{AllocationPass, Handover, LookedFor, Observers, Placements, Which};
+use crate::collect::report::FetchError;
+use crate::nomad::api::{AllocatedResources, Allocation};
+use crate::nomad::{Endpoint, Request};
+use crate::snapshot::{LiveAllocations, LiveJobs, NamedJobs, NodeLoad, Sections, Servers};
+use crate::terms::{DesiredStatus, JobType};
+
+/// Everything but the terminal statuses, so that a status of a newer Nomad is live and not lost.
+pub(in crate::collect) const LIVE: &str =
+    r#"ClientStatus != "complete" and ClientStatus != "failed" and ClientStatus != "lost""#;
+
+/// Reads the live allocations; from servers that cannot filter, all of them.
+pub(in crate::collect) struct AllocationsCollector {
+    placements: Arc<Placements>,
+    full_allocations: Arc<Handover<FinishedAllocationsFold>>,
+    /// The last list, which jobs had series of their own then, and whose first allocation was looked for in it.
+    known: Known<(Option<NamedJobs>, LookedFor)>,
+}
+
+// Which jobs have series of their own is for the list of jobs to say.
+reads!(AllocationsCollector: Servers, LiveJobs);
+
+impl Collect for AllocationsCollector {
+    fn new(observers: &Observers) -> Self {
+        Self {
+            placements: observers.placements.clone(),
+            full_allocations: observers.full_allocations.clone(),
+            known: Known::default(),
+        }
+    }
+
+    async fn collect(
+        &mut self,
+        context: &Arc<Context>,
+        upstream: &Newest<'_, Self>,
+    ) -> Result<Refresh, FetchError> {
+        let filter_lists = upstream.get::<Servers>().await.unwrap_or_default().filter_lists;
+        let request = |request: Request| {
+            let request = request.query("task_states", "false").query("resources", "true");
+            if filter_lists { request.query("filter", LIVE) } else { request }
+        };
+        let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
+        let mut requests: Vec<_> = requests.map(request).collect();
+        let jobs = upstream.get::<LiveJobs>().await;
+        let fold = AllocationsFold {
+            live: LiveAllocations::default(),
+            jobs: jobs.clone().unwrap_or_default(),
+            pass: self.placements.allocation_pass(),
+            finished: (!filter_lists).then(|| FinishedAllocationsFold::new(&self.placements)),
+        };
+        let (placements, full_allocations) = (self.placements.clone(), self.full_allocations.clone());
+        let sections = |fold: AllocationsFold| {
+            placements.commit_allocations(fold.pass, Which::Live);
+            fold.finished.into_iter().for_each(|fold| full_allocations.put(fold));
+            Sections { allocations: Some(Arc::new(fold.live)), ..Sections::default() }
+        };
+        // The answer is known while nothing in it changed, and the same is looked for in it as before.
+        if filter_lists && requests.len() == 1 {
+            let beside = (jobs.map(|jobs| jobs.named.clone()), fold.pass.looked_for());
+            let request = requests.remove(0);
+            let again = self.known.fold(&context.client, request, beside, fold, AllocationsFold::add);
+            return Ok(again.await?.refresh(sections));
+        }
+        let folded = list::fold(&context.client, requests, fold, AllocationsFold::add).await?;
+        Ok(folded.refresh(sections))
+    }
+}
+
+/// Counts and sums allocations as they come. Terminal ones, which a server that cannot filter sends too, tell when a job
+/// was placed, and are handed over.
+struct AllocationsFold {
+    live: LiveAllocations,
+    jobs: Arc<LiveJobs>,
+    pass: AllocationPass,
+    finished: Option<FinishedAllocationsFold>,
+}
+
+impl AllocationsFold {
+    #[expect(clippy::needless_pass_by_value, reason = "rows are handed over")]
+    fn add(&mut self, allocation: Allocation) {
+        let allocation = &allocation;
+        self.pass.add(allocation);
+        if let Some(finished) = &mut self.finished {
+            finished.add(allocation);
+        }
+        if !allocation.client_status.is_live() {
+            return;
+        }
+        let namespace = allocation.namespace.as_deref().unwrap_or_default();
+        let counts = at(&mut self.live.counts.by_namespace, namespace);
+        counts[allocation.job_type][allocation.client_status] += 1;
+        self.add_to_node(allocation);
+        self.add_to_job(allocation, namespace);
+    }
+
+    fn add_to_node(&mut self, allocation: &Allocation) {
+        let Some(node) = allocation.node_id.as_deref() else { return };
+        let by_node = &mut self.live.by_node;
+        if !by_node.contains_key(node) {
+            by_node.insert(node.to_owned(), NodeLoad::default());
+        }
+        add_load(by_node.get_mut(node).expect("it was just put there"), allocation);
+    }
+
+    fn add_to_job(&mut self, allocation: &Allocation, namespace: &str) {
+        let Some(job_id) = allocation.job_id.as_deref() else { return };
+        let Some(named) = self.jobs.named.find(namespace, job_id) else { return };
+        let groups = at(at(&mut self.live.by_job, namespace), named);
+        let group = allocation.task_group.as_deref().unwrap_or_default();
+        at(groups, group)[allocation.client_status] += 1;
+    }
+}
+
+/// Adds a live allocation to what its node holds.
+pub(in crate::collect) fn add_load(load: &mut NodeLoad, allocation: &Allocation) {
+    load.by_status[allocation.client_status] += 1;
+    if allocation.job_type == JobType::System {
+        load.system += 1;
+        load.system_kept += u64::from(allocation.desired_status == DesiredStatus::Run);
+    }
+    match allocation.allocated_resources.as_ref().map(AllocatedResources::total) {
+        Some(total) => {
+            load.cpu_hertz += crate::collect::units::hertz(total.cpu_mhz);
+            load.memory_bytes += crate::collect::units::bytes(total.memory_mib);
+            load.memory_max_bytes += crate::collect::units::bytes(total.memory_max_mib);
+            load.disk_bytes += crate::collect::units::bytes(total.disk_mib);
+        }
+        None => load.unsized_count += 1,
+    }
+}

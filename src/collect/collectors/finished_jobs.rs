@@ -1,0 +1,107 @@
+//! Dead jobs that Nomad still retains.
+
+use std::sync::Arc;
+
+use super::named_jobs;
+use crate::collect::collector::{Collect, Newest, Refresh, reads};
+use crate::collect::context::Context;
+use crate::collect::observers::{Completions, CompletionsPass, Handover, JobPass, Observers, Placements};
+use crate::collect::report::FetchError;
+use crate::collect::{at, list};
+use crate::nomad::Endpoint;
+use crate::nomad::api::Job;
+use crate::snapshot::{FinishedJobs, LiveJobs, Sections, Servers};
+use crate::terms::JobType;
+
+/// Reads the dead jobs. Those of servers that cannot filter come with the live ones.
+pub(in crate::collect) struct FinishedJobsCollector {
+    placements: Arc<Placements>,
+    completions: Arc<Completions>,
+    full_jobs: Arc<Handover<FinishedJobsFold>>,
+}
+
+reads!(FinishedJobsCollector: Servers, LiveJobs);
+
+impl Collect for FinishedJobsCollector {
+    fn new(observers: &Observers) -> Self {
+        Self {
+            placements: observers.placements.clone(),
+            completions: observers.completions.clone(),
+            full_jobs: observers.full_jobs.clone(),
+        }
+    }
+
+    async fn collect(
+        &mut self,
+        context: &Arc<Context>,
+        upstream: &Newest<'_, Self>,
+    ) -> Result<Refresh, FetchError> {
+        if !upstream.get::<Servers>().await.unwrap_or_default().filter_lists {
+            upstream.need::<LiveJobs>().await?;
+            let sections = self.full_jobs.take().map(|fold| self.sections(fold)).unwrap_or_default();
+            return Ok(Refresh { sections, ..Refresh::default() });
+        }
+        let requests = context.over_namespaces(Endpoint::Jobs, "/v1/jobs").into_iter();
+        let requests = requests.map(|request| request.query("filter", r#"Status == "dead""#)).collect();
+        let fold = FinishedJobsFold::new(context, &self.placements, &self.completions);
+        let add = |fold: &mut FinishedJobsFold, job: Job| fold.add(&job);
+        let folded = list::fold(&context.client, requests, fold, add).await?;
+        Ok(folded.refresh(|fold| self.sections(fold)))
+    }
+}
+
+impl FinishedJobsCollector {
+    fn sections(&self, fold: FinishedJobsFold) -> Sections {
+        self.placements.commit_dead(fold.pass);
+        Sections {
+            completions: Some(Arc::new(self.completions.commit(fold.completions))),
+            finished_jobs: Some(Arc::new(fold.jobs)),
+            ..Sections::default()
+        }
+    }
+}
+
+/// Counts jobs as they come. Live ones, which a server that cannot filter sends too, are left to another collector.
+#[derive(Debug)]
+pub(in crate::collect) struct FinishedJobsFold {
+    jobs: FinishedJobs,
+    pass: JobPass,
+    completions: CompletionsPass,
+    job_types: Vec<JobType>,
+    max_jobs: usize,
+}
+
+impl FinishedJobsFold {
+    pub(in crate::collect) fn new(
+        context: &Context,
+        placements: &Placements,
+        completions: &Completions,
+    ) -> Self {
+        Self {
+            jobs: FinishedJobs::default(),
+            pass: placements.job_pass(),
+            completions: completions.pass(),
+            job_types: context.settings.job_types.clone(),
+            max_jobs: context.settings.max_jobs,
+        }
+    }
+
+    pub(in crate::collect) fn add(&mut self, job: &Job) {
+        if job.status.is_live() {
+            return;
+        }
+        let namespace = at(&mut self.jobs.by_namespace, job.namespace());
+        match job.template() {
+            Some(kind) => namespace.templates[kind] += 1,
+            None => {
+                let outcome = job.outcome();
+                namespace.outcomes[job.job_type][outcome] += 1;
+                self.pass.add(job);
+                self.completions.add(job, outcome);
+            }
+        }
+        if self.job_types.contains(&job.job_type) {
+            named_jobs::add(&mut self.jobs.named, job, self.max_jobs);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One collector and its refreshes: each has a limit, and a panic ends that refresh alone.
+
+use std::sync::Arc;
+
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, timeout};
+
+use super::collector::{AnyCollector, Refresh};
+use super::context::Context;
+use super::observers::Observers;
+use super::report::{FetchError, Report};
+use super::store::Store;
+use super::table::Collector;
+
+/// A collector that is on.
+pub(super) struct Runner {
+    pub(super) row: &'static Collector,
+    pub(super) context: Arc<Context>,
+    pub(super) store: Arc<Store>,
+    observers: Arc<Observers>,
+    /// `None` after a refresh that was broken off, or that panicked: what it knew may be half of the truth.
+    collector: Option<Box<dyn AnyCollector>>,
+    report: Report,
+}
+
+impl Runner {
+    /// A collector that has read nothing yet.
+    pub(super) fn new(
+        row: &'static Collector,
+        context: Arc<Context>,
+        store: Arc<Store>,
+        observers: Arc<Observers>,
+    ) -> Self {
+        let report = Report::new(row.name(), context.settings.logged_changes);
+        Self { row, context, store, observers, collector: None, report }
+    }
+
+    /// Refreshes it once; the store and the log are told.
+    pub(super) async fn refresh(&mut self) -> Result<(), FetchError> {
+        let started = Instant::now();
+        let store = self.store.clone();
+        let _going_on = store.begin(self.row);
+        let (refresh, error) = match self.read().await {
+            Ok(refresh) => (Some(refresh), None),
+            Err(error) => (None, Some(error)),
+        };
+        let result = refresh.ok_or_else(|| error.as_ref().expect("a refresh or an error"));
+        let (observed, now) = (self.observers.sections(), (self.context.now)());
+        let settings = &self.context.settings;
+        let change = store.record(self.row, result, observed, started.elapsed(), now, settings);
+        self.report.log(change, error.as_ref());
+        error.map_or(Ok(()), Err)
+    }
+
+    /// Reads it in a task of its own, which ends with this future, so that a panic does not end whoever waits.
+    async fn read(&mut self) -> Result<Refresh, FetchError> {
+        let mut collector = self.collector.take().unwrap_or_else(|| (self.row.new)(&self.observers));
+        let limit = self.row.interval(&self.context.settings) * self.context.settings.max_age_intervals;
+        let (context, store) = (self.context.clone(), self.store.clone());
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let result = timeout(limit, collector.refresh(&context, &store)).await;
+            (collector, result.unwrap_or(Err(FetchError::TookTooLong(limit))))
+        });
+        match task.join_next().await.expect("one task was spawned") {
+            Ok((collector, result)) => {
+                self.collector = Some(collector);
+                result
+            }
+            Err(error) => Err(FetchError::Panicked(said_last(error))),
+        }
+    }
+}
+
+/// What a panic said.
+fn said_last(error: JoinError) -> String {
+    let Ok(payload) = error.try_into_panic() else { return "it was canceled".to_owned() };
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use regex::RegexSet;
+
+    use super::*;
+    use crate::collect::collector::{Collect, Newest, reads};
+    use crate::collect::{Clock, Collectors, Settings, UsageSettings};
+    use crate::nomad::{self, Client, Compression, Token};
+    use crate::snapshot::{CollectorId, Leader, Sections};
+    use crate::terms::TermSet;
+
+    /// Panics with every second refresh.
+    struct Fragile {
+        refreshes: u32,
+    }
+
+    reads!(Fragile:);
+
+    impl Collect for Fragile {
+        fn new(_: &Observers) -> Self {
+            Self { refreshes: 0 }
+        }
+
+        async fn collect(&mut self, _: &Arc<Context>, _: &Newest<'_, Self>) -> Result<Refresh, FetchError> {
+            self.refreshes += 1;
+            assert!(self.refreshes < 2, "the second refresh");
+            let leader = Some(Arc::new(Leader::default()));
+            Ok(Refresh { sections: Sections { leader, ..Sections::default() }, ..Refresh::default() })
+        }
+    }
+
+    static FRAGILE: Collector = Collector::of::<Fragile>(CollectorId::Leader, Clock::Live, "nothing");
+
+    #[tokio::test(start_paused = true)]
+    async fn a_collector_that_panics_is_started_again() {
+        let settings = Settings {
+            collectors: TermSet::of(&[CollectorId::Leader]),
+            logged_changes: 20,
+            interval: Duration::from_secs(15),
+            history_interval: Duration::from_secs(60),
+            history_duty_cycle: 0.05,
+            client_interval: Duration::from_secs(60),
+            client_spread: Duration::ZERO,
+            max_age_intervals: 4,
+            namespaces: vec!["*".to_owned()],
+            pending_jobs: 20,
+            job_types: Vec::new(),
+            max_jobs: 0,
+            max_specifications: 0,
+            client_timeout: Duration::from_secs(3),
+            client_concurrency: 1,
+            usage: UsageSettings { jobs: RegexSet::empty(), max_allocations: 0 },
+        };
+        let max_age = settings.interval * settings.max_age_intervals;
+        let nowhere = nomad::Settings {
+            addresses: Vec::new(),
+            token: Token::None,
+            http_auth: None,
+            tls: nomad::Tls::default(),
+            region: None,
+            timeout: Duration::from_secs(1),
+            allow_stale: true,
+            max_last_contact: None,
+            max_connections: 1,
+            compression: Compression::Identity,
+            max_list_bytes: 0,
+            max_object_bytes: 0,
+            max_compressed_bytes: 0,
+        };
+        let client = Client::new(nowhere, Arc::new(|_| {})).unwrap();
+        let shared = Collectors::new(client, settings, SystemTime::now);
+        let (context, store) = (shared.context.clone(), shared.store.clone());
+        let mut runner = Runner::new(&FRAGILE, context, store.clone(), Arc::default());
+
+        runner.refresh().await.unwrap();
+        let error = runner.refresh().await.unwrap_err();
+        assert_eq!(error.to_string(), "it panicked: the second refresh; please report this");
+        let snapshot = store.snapshot(SystemTime::now());
+        let state = &snapshot.collectors[0];
+        assert_eq!((state.up, state.panics), (Some(false), 1));
+        assert!(snapshot.sections.leader.is_some(), "the last success counts until it expires");
+
+        runner.refresh().await.unwrap();
+        assert_eq!(store.snapshot(SystemTime::now()).collectors[0].up, Some(true), "with new state");
+        tokio::time::advance(max_age).await;
+        assert!(store.snapshot(SystemTime::now()).sections.leader.is_none(), "it expires");
+    }
+}
