@@ -11,13 +11,14 @@
 //! ```
 //!
 //! [`terms`] holds Nomad's closed vocabularies, which every room speaks; [`human`] says numbers and words to people;
-//! [`commands`] put the rooms together.
+//! [`files`] reads again what changes on disk; [`commands`] put the rooms together.
 //! Dependencies point one way, and a test keeps it so.
 
 pub mod collect;
 pub mod commands;
 pub mod config;
 pub mod exposition;
+pub mod files;
 pub mod human;
 pub mod metrics;
 pub mod nomad;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::collector::Refresh;
 use super::report::FetchError;
 use crate::nomad::api::fold_rows;
-use crate::nomad::{Client, Meta, Request};
+use crate::nomad::{Client, Index, Meta, Request};
 use crate::snapshot::Sections;
 
 /// What became of the rows of one or several lists.
@@ -57,7 +57,7 @@ pub(super) struct Known<K>(Option<Last<K>>);
 
 #[derive(Debug)]
 struct Last<K> {
-    index: u64,
+    index: Index,
     objects: u64,
     beside: K,
     decoded: Instant,

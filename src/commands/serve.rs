@@ -9,7 +9,7 @@ use super::{Error, collectors};
 use crate::config::Config;
 use crate::metrics::OwnMetrics;
 use crate::publish::Publisher;
-use crate::web::Listener;
+use crate::web::{AccessFile, Listener};
 
 /// Collects and serves. Nomad need not be there: until it answers, the exporter says that it does not know.
 pub(super) async fn run(config: Config) -> Result<(), Error> {
@@ -23,7 +23,7 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     let web = config.web.clone();
     let selection = config.selection.clone();
     let collectors = collectors(config, &own)?;
-    let access = web.access.clone();
+    let (context, access) = (collectors.context.clone(), web.access.clone());
     let publisher = Publisher {
         store: collectors.store.clone(),
         now: collectors.context.now,
@@ -31,8 +31,9 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
         own,
         selection,
         observe: Box::new(move |own| {
-            if let Some(load) = access.as_ref().map(|access| access.last_load()) {
-                own.config_loaded(load.successful, load.last_success);
+            let web_config = access.as_ref().and_then(AccessFile::last_load);
+            for load in context.client.last_loads().chain(web_config) {
+                own.files_loaded(load.set.as_str(), load.successful, load.last_success);
             }
         }),
     };

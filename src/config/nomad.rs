@@ -42,11 +42,8 @@ fn addresses(args: &Args, env: Env<'_>) -> Result<Vec<Address>, ConfigError> {
 
 fn token(args: &Args, env: Env<'_>) -> Result<Token, ConfigError> {
     if let Some(path) = &args.nomad.token_file {
-        return Token::file(path.clone()).map_err(|error| {
-            let problem =
-                format!("cannot read {}: {error}; give a file that holds the token", path.display());
-            ConfigError::new("--nomad.token-file", problem)
-        });
+        return Token::file(path.clone())
+            .map_err(|error| ConfigError::new("--nomad.token-file", error.to_string()));
     }
     let Some(token) = env("NOMAD_TOKEN") else { return Ok(Token::None) };
     match token.trim() {

@@ -1,7 +1,6 @@
 //! How to serve.
 
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Args, ConfigError};
@@ -27,11 +26,11 @@ pub(super) fn settings(args: &Args) -> Result<Settings, ConfigError> {
     })
 }
 
-fn access(args: &Args) -> Result<Option<Arc<AccessFile>>, ConfigError> {
+fn access(args: &Args) -> Result<Option<AccessFile>, ConfigError> {
     let Some(path) = &args.web.config_file else { return Ok(None) };
-    let file = AccessFile::open(path.clone())
-        .map_err(|error| ConfigError::new("--web.config.file", error.to_string()))?;
-    Ok(Some(Arc::new(file)))
+    AccessFile::open(path.clone())
+        .map(Some)
+        .map_err(|error| ConfigError::new("--web.config.file", error.to_string()))
 }
 
 fn limits(args: &Args) -> Result<Limits, ConfigError> {

@@ -37,24 +37,25 @@ pub(super) const API_BYTES: &Family = &Family {
     emit: |view, out| own::pass_on(view, out, API_BYTES.name),
 };
 
-pub(super) const CONFIG_SUCCESSFUL: &Family = &Family {
-    name: "nomad_exporter_config_last_reload_successful",
-    help: "Whether the newest version of --web.config.file is in use; the one before is where it is not. Absent \
-           without such a file.",
+pub(super) const FILE_SUCCESSFUL: &Family = &Family {
+    name: "nomad_exporter_file_last_reload_successful",
+    help: "1 if the last load of the files succeeded, 0 if the previous version is still in use. file is token \
+           (--nomad.token-file), api_tls (certificate authorities and client certificate for Nomad's \
+           API) or web_config (--web.config.file and the certificates that it names). Absent for files that are not \
+           configured.",
     kind: Kind::Gauge,
-    labels: &[],
+    labels: &["file"],
     collectors: &[],
-    emit: |view, out| own::pass_on(view, out, CONFIG_SUCCESSFUL.name),
+    emit: |view, out| own::pass_on(view, out, FILE_SUCCESSFUL.name),
 };
 
-pub(super) const CONFIG_SUCCESS_TIME: &Family = &Family {
-    name: "nomad_exporter_config_last_reload_success_timestamp_seconds",
-    help: "When a version of --web.config.file, or of a certificate that it names, last came into use. Absent \
-           without such a file.",
+pub(super) const FILE_SUCCESS_TIME: &Family = &Family {
+    name: "nomad_exporter_file_last_reload_success_timestamp_seconds",
+    help: "Unix time of the last successful load of the files.",
     kind: Kind::Gauge,
-    labels: &[],
+    labels: &["file"],
     collectors: &[],
-    emit: |view, out| own::pass_on(view, out, CONFIG_SUCCESS_TIME.name),
+    emit: |view, out| own::pass_on(view, out, FILE_SUCCESS_TIME.name),
 };
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -123,8 +124,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { ..*API_REQUESTS },
     Family { ..*API_DURATION },
     Family { ..*API_BYTES },
-    Family { ..*CONFIG_SUCCESSFUL },
-    Family { ..*CONFIG_SUCCESS_TIME },
+    Family { ..*FILE_SUCCESSFUL },
+    Family { ..*FILE_SUCCESS_TIME },
     Family {
         name: "nomad_exporter_last_contact_seconds",
         help: "The longest time since an answering server last heard its leader: how old stale reads may be.",

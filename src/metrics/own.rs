@@ -6,7 +6,7 @@ use prometheus::proto::{Metric, MetricFamily, MetricType};
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 use super::exporter::{
-    API_BYTES, API_DURATION, API_REQUESTS, CONFIG_SUCCESS_TIME, CONFIG_SUCCESSFUL, DURATION_BUCKETS,
+    API_BYTES, API_DURATION, API_REQUESTS, DURATION_BUCKETS, FILE_SUCCESS_TIME, FILE_SUCCESSFUL,
 };
 use super::process::Process;
 use super::sink::Samples;
@@ -18,9 +18,9 @@ pub struct OwnMetrics {
     requests: IntCounterVec,
     durations: HistogramVec,
     bytes: IntCounterVec,
-    /// Without a value until there is a file.
-    config_successful: GaugeVec,
-    config_success_time: GaugeVec,
+    /// Only files that are configured have a value.
+    file_successful: GaugeVec,
+    file_success_time: GaugeVec,
 }
 
 impl OwnMetrics {
@@ -33,15 +33,15 @@ impl OwnMetrics {
             HistogramOpts::from(opts(API_DURATION)).buckets(DURATION_BUCKETS.to_vec()),
             API_DURATION.labels,
         )?;
-        let config_successful = GaugeVec::new(opts(CONFIG_SUCCESSFUL), CONFIG_SUCCESSFUL.labels)?;
-        let config_success_time = GaugeVec::new(opts(CONFIG_SUCCESS_TIME), CONFIG_SUCCESS_TIME.labels)?;
+        let file_successful = GaugeVec::new(opts(FILE_SUCCESSFUL), FILE_SUCCESSFUL.labels)?;
+        let file_success_time = GaugeVec::new(opts(FILE_SUCCESS_TIME), FILE_SUCCESS_TIME.labels)?;
         let registry = Registry::new();
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(bytes.clone()))?;
         registry.register(Box::new(durations.clone()))?;
-        registry.register(Box::new(config_successful.clone()))?;
-        registry.register(Box::new(config_success_time.clone()))?;
-        Ok(Self { registry, requests, durations, bytes, config_successful, config_success_time })
+        registry.register(Box::new(file_successful.clone()))?;
+        registry.register(Box::new(file_success_time.clone()))?;
+        Ok(Self { registry, requests, durations, bytes, file_successful, file_success_time })
     }
 
     /// Counts one request to Nomad.
@@ -51,11 +51,11 @@ impl OwnMetrics {
         self.bytes.with_label_values(&[endpoint]).inc_by(bytes);
     }
 
-    /// Notes whether the newest version of the web configuration is in use, and when one last came into use.
-    pub fn config_loaded(&self, successful: bool, last_success: SystemTime) {
+    /// Notes whether the last load of some files succeeded, and when one last did.
+    pub fn files_loaded(&self, file: &str, successful: bool, last_success: SystemTime) {
         let since_epoch = last_success.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.config_successful.with_label_values::<&str>(&[]).set(f64::from(successful));
-        self.config_success_time.with_label_values::<&str>(&[]).set(since_epoch.as_secs_f64());
+        self.file_successful.with_label_values(&[file]).set(f64::from(successful));
+        self.file_success_time.with_label_values(&[file]).set(since_epoch.as_secs_f64());
     }
 
     /// Where the exporter stands now.

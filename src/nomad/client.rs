@@ -13,13 +13,14 @@ use tokio::time::Instant;
 
 use super::address::Address;
 use super::body::{self, Body, Meter};
-use super::connections::Connections;
+use super::connections::{Connections, Pools};
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Error, Reason};
-use super::request::{Meta, Request};
+use super::request::{Index, Meta, Request};
 use super::servers::Servers;
 use super::token::Token;
 use super::transport::{Compression, Tls};
+use crate::files::{LastLoad, Reloader};
 
 /// How much of an answer that is known already is read before its connection is given up instead.
 const PASSED_OVER_BYTES: u64 = 1 << 20;
@@ -81,6 +82,7 @@ pub struct RequestDone {
 pub struct Client {
     settings: Settings,
     servers: Servers,
+    pools: Arc<Reloader<Pools>>,
     permits: Semaphore,
     on_request: OnRequest,
 }
@@ -88,21 +90,29 @@ pub struct Client {
 impl Client {
     /// A client from its settings. Nothing is asked yet.
     pub fn new(settings: Settings, on_request: OnRequest) -> Result<Self, ClientError> {
-        let servers = settings
-            .addresses
-            .iter()
-            .map(|address| {
-                let (tls, timeout) = (settings.tls.clone(), settings.timeout);
-                Ok(Connections::new(address.clone(), tls, timeout, settings.max_connections)?)
-            })
-            .collect::<Result<_, ClientError>>()?;
+        let pools = Pools {
+            addresses: settings.addresses.clone(),
+            tls: settings.tls.clone(),
+            timeout: settings.timeout,
+            max_idle: settings.max_connections,
+        };
+        let (servers, pools) = pools.open()?;
         let permits = Semaphore::new(settings.max_connections.max(1));
-        Ok(Self { settings, servers: Servers::new(servers), permits, on_request })
+        Ok(Self { settings, servers: Servers::new(servers), pools, permits, on_request })
     }
 
     /// The region that is asked about, if it is not the agent's own.
     pub fn region(&self) -> Option<&str> {
         self.settings.region.as_deref()
+    }
+
+    /// Returns how the last load of the token file and of the TLS files went, as far as there are any. Blocking work.
+    pub fn last_loads(&self) -> impl Iterator<Item = LastLoad> {
+        let token = match &self.settings.token {
+            Token::File(file) => file.last_load(),
+            Token::None | Token::Fixed(_) => None,
+        };
+        token.into_iter().chain(self.pools.last_load())
     }
 
     /// Asks for one JSON value.
@@ -136,7 +146,7 @@ impl Client {
     pub async fn fetch_unless_known<T>(
         &self,
         request: Request,
-        known: Option<u64>,
+        known: Option<Index>,
         decode: impl FnOnce(Body) -> serde_json::Result<T> + Send + 'static,
     ) -> Result<(Option<T>, Meta), Error>
     where
@@ -151,7 +161,7 @@ impl Client {
     async fn fetch_uncounted<T: Send + 'static>(
         &self,
         request: &Request,
-        known: Option<u64>,
+        known: Option<Index>,
         decode: impl FnOnce(Body) -> serde_json::Result<T> + Send + 'static,
         meter: &Arc<Meter>,
     ) -> Result<(Option<T>, Meta), Error> {
@@ -233,7 +243,7 @@ impl Client {
     }
 
     async fn send_once(&self, server: &Connections, request: &Request) -> Result<reqwest::Response, Error> {
-        let mut builder = server.current().get(self.url(server, request)).query(&request.query);
+        let mut builder = server.current().await.get(self.url(server, request)).query(&request.query);
         if self.settings.allow_stale {
             builder = builder.query(&[("stale", "true")]);
         }
@@ -257,8 +267,9 @@ impl Client {
             // Nomad compresses for this very word alone.
             builder = builder.header(ACCEPT_ENCODING, "gzip");
         }
-        if let Some(token) = self.settings.token.current()? {
-            builder = builder.header("X-Nomad-Token", token.expose_secret());
+        let token = self.settings.token.current().await;
+        if let Some(secret) = &token.secret {
+            builder = builder.header("X-Nomad-Token", secret.expose_secret());
         }
         if let Some(auth) = &self.settings.http_auth {
             let (user, password) = match auth.expose_secret().split_once(':') {
@@ -267,7 +278,8 @@ impl Client {
             };
             builder = builder.basic_auth(user, password);
         }
-        let response = builder.send().await.map_err(|error| self.broken(server, request, error))?;
+        let mut response = builder.send().await.map_err(|error| self.broken(server, request, error))?;
+        response.extensions_mut().insert(TokenGeneration(token.generation));
         let status = response.status().as_u16();
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = content_type.is_some_and(|value| value.starts_with("application/json"));
@@ -423,9 +435,15 @@ impl Drop for Count<'_> {
     }
 }
 
-fn index(response: &reqwest::Response) -> Option<u64> {
+/// Which token a response was asked for with.
+#[derive(Clone, Copy)]
+struct TokenGeneration(u64);
+
+fn index(response: &reqwest::Response) -> Option<Index> {
+    let raft = response.headers().get("X-Nomad-Index")?.to_str().ok()?.parse().ok()?;
+    let TokenGeneration(token) = *response.extensions().get()?;
     // 0 is what a table has before anything was ever written, and tells nothing.
-    response.headers().get("X-Nomad-Index")?.to_str().ok()?.parse().ok().filter(|index| *index > 0)
+    (raft > 0).then_some(Index { raft, token })
 }
 
 fn last_contact(response: &reqwest::Response) -> Option<Duration> {

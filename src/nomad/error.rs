@@ -1,6 +1,5 @@
 //! Why a request failed: a bounded reason for metrics, a sentence for people.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::endpoint::Endpoint;
@@ -161,14 +160,6 @@ pub enum Error {
         /// Nomad's text.
         message: String,
     },
-    /// The token file cannot be read any more.
-    #[error("cannot read the token file {}", path.display())]
-    TokenFile {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
 }
 
 impl Error {
@@ -181,11 +172,7 @@ impl Error {
             | Self::Decode { endpoint, .. }
             | Self::BrokenOff { endpoint, .. }
             | Self::TooLarge { endpoint, .. } => Some(*endpoint),
-            Self::Timeout { .. }
-            | Self::Crawl { .. }
-            | Self::Connect { .. }
-            | Self::Tls { .. }
-            | Self::TokenFile { .. } => None,
+            Self::Timeout { .. } | Self::Crawl { .. } | Self::Connect { .. } | Self::Tls { .. } => None,
         }
     }
 
@@ -195,7 +182,7 @@ impl Error {
             Self::Timeout { .. } | Self::Crawl { .. } => Reason::Timeout,
             Self::Connect { .. } => Reason::Connect,
             Self::Tls { .. } => Reason::Tls,
-            Self::Status { status: 401 | 403, .. } | Self::TokenFile { .. } => Reason::Forbidden,
+            Self::Status { status: 401 | 403, .. } => Reason::Forbidden,
             Self::Status { status: 404, .. } => Reason::NotFound,
             Self::Status { status: 429, .. } => Reason::Throttled,
             Self::NoLeader { .. } | Self::Stale { .. } => Reason::Stale,

@@ -48,9 +48,24 @@ impl Request {
 pub struct Meta {
     /// How long ago the answering server last heard its leader: the age that a stale read may have.
     pub last_contact: Option<Duration>,
-    /// The Raft index of what was read: it grows whenever anything of it changes, and is the same on all servers.
-    /// Of several answers it is none.
-    pub index: Option<u64>,
+    /// What tells whether the answer is as it was. Of several answers it is none.
+    pub index: Option<Index>,
+}
+
+/// The Raft index of what was read: it grows whenever anything of it changes, and is the same on all servers. Another
+/// token may see other things, so it equals only an index that was read with the same token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Index {
+    pub(super) raft: u64,
+    /// Number of tokens that were in use before.
+    pub(super) token: u64,
+}
+
+impl Index {
+    /// Returns Nomad's number.
+    pub fn raft(self) -> u64 {
+        self.raft
+    }
 }
 
 impl Meta {

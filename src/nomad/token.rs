@@ -1,12 +1,16 @@
 //! The secret that the exporter shows to Nomad.
 
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::error::Error;
+use crate::files::{FileSet, Files, Reading, Reloader};
+
+/// Size limit of a token that a pipe gives.
+const MAX_PIPED_BYTES: u64 = 64 << 10;
 
 /// Where the ACL token comes from.
 #[derive(Debug)]
@@ -16,58 +20,80 @@ pub enum Token {
     /// Given once, for instance by `NOMAD_TOKEN`.
     Fixed(SecretString),
     /// Read from a file, and again whenever the file changes: whoever rotates the token need not restart us.
-    File(TokenFile),
+    File(Arc<Reloader<TokenFile>>),
 }
 
-/// A token file and what it last held.
+/// A file that holds a token and nothing else.
 #[derive(Debug)]
 pub struct TokenFile {
     path: PathBuf,
-    last: Mutex<(SystemTime, SecretString)>,
+}
+
+/// A token file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}: {problem}; give a file that holds the token", path.display())]
+pub struct TokenFileError {
+    path: PathBuf,
+    problem: io::Error,
+}
+
+/// The token of one request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Current {
+    pub(super) secret: Option<SecretString>,
+    /// Number of tokens that were in use before.
+    pub(super) generation: u64,
 }
 
 impl Token {
-    /// Reads a token file for the first time.
-    pub fn file(path: PathBuf) -> std::io::Result<Self> {
-        let read = read(&path)?;
-        Ok(Self::File(TokenFile { path, last: Mutex::new(read) }))
+    /// Reads a token file for the first time. Blocking work.
+    pub fn file(path: PathBuf) -> Result<Self, TokenFileError> {
+        if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            // A pipe gives its token once.
+            return match piped(&path) {
+                Ok(secret) => Ok(Self::Fixed(secret)),
+                Err(problem) => Err(TokenFileError { path, problem }),
+            };
+        }
+        Ok(Self::File(Arc::new(Reloader::open(TokenFile { path })?)))
     }
 
-    /// The token to send now.
-    pub(super) fn current(&self) -> Result<Option<SecretString>, Error> {
+    /// Returns the token to send now.
+    pub(super) async fn current(&self) -> Current {
         match self {
-            Self::None => Ok(None),
-            Self::Fixed(secret) => Ok(Some(secret.clone())),
-            Self::File(file) => file
-                .current()
-                .map(Some)
-                .map_err(|source| Error::TokenFile { path: file.path.clone(), source }),
+            Self::None => Current::default(),
+            Self::Fixed(secret) => Current { secret: Some(secret.clone()), generation: 0 },
+            Self::File(file) => {
+                let loaded = file.current().await;
+                Current { secret: Some(loaded.value.as_ref().clone()), generation: loaded.generation }
+            }
         }
     }
 }
 
-impl TokenFile {
-    fn current(&self) -> std::io::Result<SecretString> {
-        let metadata = std::fs::metadata(&self.path)?;
-        let modified = metadata.modified()?;
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // A pipe gives its token once.
-        if metadata.is_file() && last.0 != modified {
-            *last = read(&self.path)?;
-        }
-        Ok(last.1.clone())
+impl Files for TokenFile {
+    type Value = SecretString;
+    type Error = TokenFileError;
+    const SET: FileSet = FileSet::Token;
+
+    fn load(&self, reading: &mut Reading, _: Option<&SecretString>) -> Result<SecretString, TokenFileError> {
+        let token = reading.read(&self.path).and_then(|bytes| parse(&bytes));
+        token.map_err(|problem| TokenFileError { path: self.path.clone(), problem })
     }
 }
 
-fn read(path: &Path) -> std::io::Result<(SystemTime, SecretString)> {
-    let modified = std::fs::metadata(path)?.modified()?;
-    let text = std::fs::read_to_string(path)?;
-    match text.trim() {
-        "" => Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "the file is empty")),
-        token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "the file holds more than one token"))
-        }
-        token => Ok((modified, SecretString::from(token))),
+fn piped(path: &Path) -> io::Result<SecretString> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_PIPED_BYTES).read_to_end(&mut bytes)?;
+    parse(&bytes)
+}
+
+fn parse(bytes: &[u8]) -> io::Result<SecretString> {
+    let invalid = |problem| Err(io::Error::new(ErrorKind::InvalidData, problem));
+    match str::from_utf8(bytes).map(str::trim) {
+        Ok("") => invalid("the file is empty"),
+        Ok(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(SecretString::from(token)),
+        _ => invalid("the file holds more than one token"),
     }
 }
 
@@ -77,32 +103,38 @@ mod tests {
 
     use super::*;
 
-    fn shown(token: &Token) -> String {
-        token.current().unwrap().unwrap().expose_secret().to_owned()
+    async fn shown(token: &Token) -> (String, u64) {
+        let current = token.current().await;
+        (current.secret.unwrap().expose_secret().to_owned(), current.generation)
     }
 
-    #[test]
-    fn a_token_file_is_read_again_when_it_changes() {
+    #[tokio::test]
+    async fn a_token_file_is_read_again_when_it_changes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         std::fs::write(&path, "first\n").unwrap();
         let token = Token::file(path.clone()).unwrap();
-        assert_eq!(shown(&token), "first");
+        assert_eq!(shown(&token).await, ("first".to_owned(), 0));
 
         std::fs::write(&path, "second\n").unwrap();
-        let later = SystemTime::now() + std::time::Duration::from_secs(5);
-        std::fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
-        assert_eq!(shown(&token), "second");
+        assert_eq!(shown(&token).await, ("second".to_owned(), 1));
 
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(token.current(), Err(Error::TokenFile { .. })));
+        assert_eq!(shown(&token).await, ("second".to_owned(), 1), "the previous token stays in use");
+        for unusable in ["", "two tokens\n"] {
+            std::fs::write(&path, unusable).unwrap();
+            assert_eq!(shown(&token).await, ("second".to_owned(), 1));
+        }
+        std::fs::write(&path, "third-one").unwrap();
+        assert_eq!(shown(&token).await, ("third-one".to_owned(), 2));
     }
 
     #[test]
-    fn an_empty_or_missing_file_is_an_error_and_no_token_is_ever_printed() {
+    fn an_empty_or_missing_file_is_an_error_at_first_and_no_token_is_ever_printed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         assert!(Token::file(path.clone()).is_err());
+        assert!(Token::file(dir.path().to_owned()).is_err());
         std::fs::write(&path, " \n").unwrap();
         assert!(Token::file(path.clone()).is_err());
         std::fs::write(&path, "s3cr3t").unwrap();

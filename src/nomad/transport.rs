@@ -8,6 +8,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Identity, redirect};
 
 use super::address::Address;
+use crate::files::Reading;
 
 /// How `https` addresses are trusted and how we identify ourselves there; all paths are PEM files.
 #[derive(Clone, Debug, Default)]
@@ -71,10 +72,27 @@ pub enum Compression {
     Gzip,
 }
 
+/// What the files of [`Tls`] hold.
+#[derive(Default)]
+pub(super) struct Certificates {
+    /// Authorities to trust; the system's if there are none.
+    authorities: Vec<Certificate>,
+    /// The client certificate and its key.
+    identity: Option<Identity>,
+}
+
+impl Certificates {
+    /// Reads the files.
+    pub(super) fn load(tls: &Tls, reading: &mut Reading) -> Result<Self, TransportError> {
+        Ok(Self { authorities: authorities(tls, reading)?, identity: identity(tls, reading)? })
+    }
+}
+
 /// Builds the connections to one address.
 pub(super) fn build(
     address: &Address,
     tls: &Tls,
+    certificates: &Certificates,
     timeout: Duration,
     max_idle: usize,
 ) -> Result<reqwest::Client, TransportError> {
@@ -91,7 +109,7 @@ pub(super) fn build(
         builder = builder.unix_socket(path.clone());
     }
     builder = match address.is_https() {
-        true => with_tls(builder, address, tls)?,
+        true => with_tls(builder, address, tls, certificates),
         // Nobody is to be trusted, so the system's authorities need not be read.
         false => builder.tls_certs_only([]),
     };
@@ -102,22 +120,13 @@ fn with_tls(
     mut builder: reqwest::ClientBuilder,
     address: &Address,
     tls: &Tls,
-) -> Result<reqwest::ClientBuilder, TransportError> {
-    let authorities = authorities(tls)?;
-    if !authorities.is_empty() {
-        builder = builder.tls_certs_only(authorities);
+    certificates: &Certificates,
+) -> reqwest::ClientBuilder {
+    if !certificates.authorities.is_empty() {
+        builder = builder.tls_certs_only(certificates.authorities.clone());
     }
-    match (&tls.client_cert, &tls.client_key) {
-        (None, None) => {}
-        (Some(cert), Some(key)) => {
-            let mut pem = read("the client certificate", cert)?;
-            pem.push(b'\n');
-            pem.extend(read("the client key", key)?);
-            let identity = Identity::from_pem(&pem)
-                .map_err(|_| TransportError::Pem { what: "the client certificate", path: cert.clone() })?;
-            builder = builder.identity(identity);
-        }
-        _ => return Err(TransportError::HalfIdentity),
+    if let Some(identity) = &certificates.identity {
+        builder = builder.identity(identity.clone());
     }
     if tls.skip_verify {
         builder = builder.tls_danger_accept_invalid_certs(true);
@@ -125,24 +134,36 @@ fn with_tls(
     if let (Some(_), Address::Http(url)) = (&tls.server_name, address) {
         builder = builder.dns_resolver(std::sync::Arc::new(RealHost::of(url)));
     }
-    Ok(builder)
+    builder
 }
 
-fn authorities(tls: &Tls) -> Result<Vec<Certificate>, TransportError> {
+fn identity(tls: &Tls, reading: &mut Reading) -> Result<Option<Identity>, TransportError> {
+    match (&tls.client_cert, &tls.client_key) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => {
+            let mut pem = read("the client certificate", cert, reading)?;
+            pem.push(b'\n');
+            pem.extend(read("the client key", key, reading)?);
+            let identity = Identity::from_pem(&pem)
+                .map_err(|_| TransportError::Pem { what: "the client certificate", path: cert.clone() })?;
+            Ok(Some(identity))
+        }
+        _ => Err(TransportError::HalfIdentity),
+    }
+}
+
+fn authorities(tls: &Tls, reading: &mut Reading) -> Result<Vec<Certificate>, TransportError> {
     let mut files: Vec<PathBuf> = tls.ca_file.iter().cloned().collect();
     if let Some(dir) = &tls.ca_path {
         let what = "the directory of certificate authorities";
-        let entries = std::fs::read_dir(dir).map_err(|source| TransportError::Read {
-            what,
-            path: dir.clone(),
-            source,
-        })?;
-        files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()));
+        let found =
+            reading.list(dir).map_err(|source| TransportError::Read { what, path: dir.clone(), source })?;
+        files.extend(found);
     }
     let mut found = Vec::new();
     for path in files {
         let what = "the certificate authority";
-        let bundle = Certificate::from_pem_bundle(&read(what, &path)?)
+        let bundle = Certificate::from_pem_bundle(&read(what, &path, reading)?)
             .map_err(|_| TransportError::Pem { what, path: path.clone() })?;
         if bundle.is_empty() {
             return Err(TransportError::Pem { what, path });
@@ -152,8 +173,8 @@ fn authorities(tls: &Tls) -> Result<Vec<Certificate>, TransportError> {
     Ok(found)
 }
 
-fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TransportError> {
-    std::fs::read(path).map_err(|source| TransportError::Read { what, path: path.to_owned(), source })
+fn read(what: &'static str, path: &Path, reading: &mut Reading) -> Result<Vec<u8>, TransportError> {
+    reading.read(path).map_err(|source| TransportError::Read { what, path: path.to_owned(), source })
 }
 
 /// Resolves every name to one host. Requests then carry the certificate's name in their URL, which makes TLS ask

@@ -18,7 +18,7 @@ const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"nomad-exp
 /// The way to the routes.
 pub(super) struct Gate {
     routes: Routes,
-    access: Option<Arc<AccessFile>>,
+    access: Option<AccessFile>,
     requests: Arc<Semaphore>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Gate {
 pub(super) type Taken = (UnderWay, Option<OwnedSemaphorePermit>);
 
 impl Gate {
-    pub(super) fn new(routes: Routes, access: Option<Arc<AccessFile>>, max_requests: usize) -> Self {
+    pub(super) fn new(routes: Routes, access: Option<AccessFile>, max_requests: usize) -> Self {
         Self { routes, access, requests: Arc::new(Semaphore::new(max_requests)) }
     }
 

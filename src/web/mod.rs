@@ -16,13 +16,12 @@ mod pulse;
 mod routes;
 mod status;
 
-pub use access::{AccessError, AccessFile, LastLoad};
+pub use access::{AccessError, AccessFile};
 pub use listener::{BindError, Listener};
 pub use pulse::Deadlines;
 pub use status::page as status_page;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -34,7 +33,7 @@ pub struct Settings {
     /// Path of the metrics.
     pub telemetry_path: String,
     /// Who may come in, and how; everybody, in the clear, if nothing is said.
-    pub access: Option<Arc<AccessFile>>,
+    pub access: Option<AccessFile>,
     /// What scrapers may take up.
     pub limits: Limits,
 }

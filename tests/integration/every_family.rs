@@ -253,7 +253,7 @@ pub(crate) fn collector() -> CollectorState {
 fn every_family_comes_of_a_value() {
     let own = OwnMetrics::new().unwrap();
     own.request_done("jobs", "ok", Duration::from_millis(20), 1000);
-    own.config_loaded(true, at(998));
+    own.files_loaded("token", true, at(998));
     let snapshot = Snapshot::new(at(1000), vec![collector()], sections());
     let mut text = nomad_exporter::exposition::Text::new(Vec::new());
     emit(&View::new(&snapshot, &own.gather()), &mut text, &Selection::default());

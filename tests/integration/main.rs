@@ -39,4 +39,5 @@ mod status_page;
 mod support;
 mod task_api;
 mod tls;
+mod tokens;
 mod web_config;

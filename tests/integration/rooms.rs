@@ -9,16 +9,17 @@ use crate::support::process::{exporter, run};
 use crate::support::{path, read};
 
 /// What each room may use. `terms` is Nomad's vocabulary, which every room speaks.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("terms", &[]),
     ("human", &["terms"]),
-    ("nomad", &["terms"]),
+    ("files", &[]),
+    ("nomad", &["files", "terms"]),
     ("snapshot", &["terms"]),
     ("collect", &["nomad", "snapshot", "terms"]),
     ("metrics", &["snapshot", "terms"]),
     ("exposition", &["metrics", "snapshot"]),
     ("publish", &["collect", "exposition", "metrics", "snapshot"]),
-    ("web", &["human", "publish", "exposition", "snapshot", "terms"]),
+    ("web", &["files", "human", "publish", "exposition", "snapshot", "terms"]),
     ("config", &["collect", "metrics", "nomad", "snapshot", "terms", "web"]),
     (
         "commands",

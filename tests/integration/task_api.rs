@@ -1,7 +1,7 @@
 //! Nomad's task API: a Unix socket that asks everybody for a token, which Nomad writes into a file and renews.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nomad_simulator::cluster::{Acl, Cluster, NodeSpec, Policy, Settings};
 use nomad_simulator::{Fault, Simulator};
@@ -30,13 +30,6 @@ fn front(socket: &Path, address: &str) {
     });
 }
 
-fn write(file: &PathBuf, token: &str) {
-    std::fs::write(file, token).unwrap();
-    // Clocks of file systems are coarse.
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(token.len() as u64);
-    std::fs::File::options().write(true).open(file).unwrap().set_modified(later).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_is_asked_with_an_identity_that_is_renewed() {
     let acl = Acl::On(BTreeMap::from([(identity(1), Policy::exporter()), (identity(2), Policy::exporter())]));
@@ -53,12 +46,12 @@ async fn a_socket_is_asked_with_an_identity_that_is_renewed() {
     let labels = [("endpoint", "nodes"), ("reason", "forbidden")];
     assert_eq!(refused.exposition().value("nomad_exporter_api_requests_total", &labels), Some(1.0));
 
-    write(&token, &identity(1));
+    std::fs::write(&token, identity(1)).unwrap();
     let collector = Collector::new(&url, &["--nomad.token-file", token.to_str().unwrap()]);
     collector.refresh().await;
     assert_eq!(collector.exposition().value("nomad_up", &[]), Some(1.0));
     simulator.clear_requests();
-    write(&token, &format!("{}\n", identity(2)));
+    std::fs::write(&token, format!("{}\n", identity(2))).unwrap();
     collector.refresh().await;
     assert_eq!(collector.exposition().value("nomad_up", &[]), Some(1.0));
     let tokens: Vec<_> = simulator.requests().into_iter().map(|request| request.token).collect();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use nomad_exporter::files::FileSet;
 use nomad_exporter::nomad::Reason;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -118,10 +119,16 @@ async fn renewed_certificates_are_read_without_a_restart() {
     collector.refresh().await;
     assert!(collector.snapshot().is_up());
 
+    let last_load = || {
+        let load = collector.context.client.last_loads().next().unwrap();
+        (load.set, load.successful)
+    };
+    assert_eq!(last_load(), (FileSet::ApiTls, true));
     for broken in ["", "half a certifi"] {
         std::fs::write(&ca, broken).unwrap();
         collector.refresh().await;
         assert!(collector.snapshot().is_up(), "what worked stays in use");
+        assert_eq!(last_load(), (FileSet::ApiTls, false));
     }
     let shown = collector.exposition();
     let asked = |reason| {

@@ -8,7 +8,7 @@ use super::state::Seen;
 use crate::commands::Error;
 use crate::commands::find::FoundNode;
 use crate::nomad::api::{Instance, Node, fold_rows};
-use crate::nomad::{self, Client, Endpoint, Reason, Request};
+use crate::nomad::{self, Client, Endpoint, Index, Reason, Request};
 use crate::terms::ClientStatus;
 
 /// How long a question waits for a change of the node, at most; it must be well below the time limit of requests.
@@ -83,7 +83,7 @@ impl<'a> Watch<'a> {
             Err(error) if error.reason() == Reason::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(Some((Seen { node, live: self.live().await? }, meta.index)))
+        Ok(Some((Seen { node, live: self.live().await? }, meta.index.map(Index::raft))))
     }
 
     /// What lives on the node. Servers before Nomad 1.3 do not filter and send everything.

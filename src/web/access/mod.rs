@@ -8,12 +8,10 @@ mod rate;
 mod tls;
 mod users;
 
-pub use live::{AccessFile, LastLoad};
+pub use live::AccessFile;
 pub(super) use tls::speaks_http2;
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,9 +21,7 @@ use rustls::ServerConfig;
 use self::clients::ClientAuth;
 use self::rate::RateLimit;
 use self::users::Users;
-
-/// More than any of the files needs.
-const MAX_BYTES: u64 = 1 << 20;
+use crate::files::Reading;
 
 /// What one version of the file says.
 pub(super) struct Access {
@@ -60,11 +56,11 @@ pub struct AccessError {
 
 impl Access {
     /// Takes what a file says; relative paths in it start at its folder. Reads certificates.
-    fn new(file: &file::File, folder: &Path) -> Result<Self, String> {
+    fn new(file: &file::File, folder: &Path, reading: &mut Reading) -> Result<Self, String> {
         let http = file.http_server_config.as_ref();
         let http2 = http.and_then(|http| http.http2).unwrap_or(true);
         let tls = match &file.tls_server_config {
-            Some(tls) => tls.server_config(folder, http2)?,
+            Some(tls) => tls.server_config(folder, http2, reading)?,
             None => None,
         };
         let users = file.basic_auth_users.as_ref().map(Users::new).transpose()?.flatten();
@@ -132,22 +128,6 @@ fn named(path: &Path) -> String {
     match path.char_indices().rev().nth(NAMED_CHARS) {
         Some((at, _)) => format!("…{}", path[at..].escape_debug()),
         None => path.escape_debug().to_string(),
-    }
-}
-
-/// Reads a file. Blocking work.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let name = named(path);
-    let failed = |error: std::io::Error| format!("cannot read {name}: {error}");
-    // A device or a pipe might never end, or never begin.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(format!("{name} is no file but a directory or a device"));
-    }
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-    match read.map_err(failed)? as u64 > MAX_BYTES {
-        true => Err(format!("{name} is larger than 1 MiB")),
-        false => Ok(bytes),
     }
 }
 

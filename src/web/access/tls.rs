@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 use super::clients::{self, ClientAuth};
 use super::file::Tls;
 use super::{named, quoted};
+use crate::files::Reading;
 
 /// Protocols in the order in which they are preferred.
 const HTTP2: &[u8] = b"h2";
@@ -23,12 +24,6 @@ pub(in crate::web) fn speaks_http2(protocol: Option<&[u8]>) -> bool {
 }
 
 impl Tls {
-    /// The files that it names, as found from the folder of the file that names them.
-    pub(super) fn files(&self, folder: &Path) -> Vec<PathBuf> {
-        let named = [&self.cert_file, &self.key_file, &self.client_ca_file];
-        named.into_iter().filter_map(|file| Some(folder.join(given(file)?))).collect()
-    }
-
     /// Whether anything is asked for. An empty section switches nothing on.
     fn is_empty(&self) -> bool {
         let Self { cert, client_ca, cert_file, key_file, client_ca_file, client_auth_type, .. } = self;
@@ -47,6 +42,7 @@ impl Tls {
         &self,
         folder: &Path,
         http2: bool,
+        reading: &mut Reading,
     ) -> Result<Option<(Arc<ServerConfig>, ClientAuth)>, String> {
         if self.is_empty() {
             return Ok(None);
@@ -62,9 +58,10 @@ impl Tls {
             kx_groups: self.groups()?,
             ..ring::default_provider()
         });
-        let (chain, key) = self.identity(folder)?;
+        let (chain, key) = self.identity(folder, reading)?;
         let auth = ClientAuth::new(self.client_auth_type.as_deref().unwrap_or_default())?;
-        let authorities = read("client_ca", self.client_ca.as_deref(), &self.client_ca_file, folder)?;
+        let authorities =
+            read("client_ca", self.client_ca.as_deref(), &self.client_ca_file, folder, reading)?;
         let allowed = self.client_allowed_sans.clone().unwrap_or_default();
         let verifier = clients::verifier(auth, authorities, allowed, &provider)?;
         let mut config = ServerConfig::builder_with_provider(provider)
@@ -88,12 +85,13 @@ impl Tls {
     fn identity(
         &self,
         folder: &Path,
+        reading: &mut Reading,
     ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
         let missing = |name: &str| field(name, &format!("it is missing; give {name} or {name}_file"));
-        let cert =
-            read("cert", self.cert.as_deref(), &self.cert_file, folder)?.ok_or_else(|| missing("cert"))?;
+        let cert = read("cert", self.cert.as_deref(), &self.cert_file, folder, reading)?
+            .ok_or_else(|| missing("cert"))?;
         let key = self.key.as_ref().map(|key| key.expose_secret());
-        let key = read("key", key, &self.key_file, folder)?.ok_or_else(|| missing("key"))?;
+        let key = read("key", key, &self.key_file, folder, reading)?.ok_or_else(|| missing("key"))?;
         let chain = certificates(&cert)?;
         // What is wrong with a key is not said in its own words.
         let parsed = PrivateKeyDer::from_pem_slice(&key.pem)
@@ -192,13 +190,15 @@ fn read(
     inline: Option<&str>,
     file: &Option<PathBuf>,
     folder: &Path,
+    reading: &mut Reading,
 ) -> Result<Option<Material>, String> {
     match (inline.filter(|text| !text.is_empty()), given(file)) {
         (None, None) => Ok(None),
         (Some(text), None) => Ok(Some(Material { origin: section(name), pem: text.into() })),
         (None, Some(file)) => {
             let (path, name) = (folder.join(file), format!("{name}_file"));
-            let pem = super::read(&path).map_err(|problem| field(&name, &problem))?;
+            let cannot_read = |error| field(&name, &format!("cannot read {}: {error}", named(&path)));
+            let pem = reading.read(&path).map_err(cannot_read)?;
             Ok(Some(Material { origin: format!("{}: {}", section(&name), named(&path)), pem }))
         }
         (Some(_), Some(_)) => Err(field(name, &format!("{name} and {name}_file are both given; give one"))),

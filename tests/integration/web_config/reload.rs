@@ -15,8 +15,8 @@ use crate::support::process::{Exporter, wait_until};
 use crate::support::recordings;
 
 const SOON: Duration = Duration::from_secs(20);
-const SUCCESSFUL: &str = "nomad_exporter_config_last_reload_successful";
-const SUCCESS_TIME: &str = "nomad_exporter_config_last_reload_success_timestamp_seconds";
+const SUCCESSFUL: &str = "nomad_exporter_file_last_reload_successful";
+const SUCCESS_TIME: &str = "nomad_exporter_file_last_reload_success_timestamp_seconds";
 
 fn file(password: &str) -> String {
     let hash = hash(password, 4);
@@ -43,7 +43,7 @@ impl World {
     }
 
     fn value(&self, password: &str, name: &str) -> Option<f64> {
-        Exposition::parse(&self.ask(password).1).value(name, &[])
+        Exposition::parse(&self.ask(password).1).value(name, &[("file", "web_config")])
     }
 
     fn certificate(&self) -> Vec<u8> {
@@ -59,7 +59,7 @@ impl World {
     }
 
     fn complaints(&self) -> usize {
-        self.exporter.log().matches("cannot be used; the version before stays in use").count()
+        self.exporter.log().matches("cannot reload files that have changed").count()
     }
 }
 
@@ -123,7 +123,7 @@ async fn changes_are_taken_at_once_and_broken_ones_not_at_all() {
             log.contains("it would switch TLS off")
                 && log.contains("it would switch basic authentication off")
         );
-        assert!(log.contains("read the changed --web.config.file"), "{log}");
+        assert!(log.contains("file=web_config now=\"TLS with HTTP/2 and HTTP/1.1, 1 user\""), "{log}");
         for secret in [&hash("first", 4), &hash("third", 4), "PRIVATE KEY"] {
             assert!(!log.contains(secret), "{log}");
         }

@@ -177,7 +177,7 @@ async fn a_real_prometheus_scrapes_by_tls_with_a_password() {
         let prometheus = Prometheus::start(&program, folder, &config);
         wait_until(Duration::from_secs(60), "the first scrape", || prometheus.value("nomad_up") == Some(1.0));
         assert_eq!(prometheus.value(r#"sum(nomad_jobs{status="pending"})"#), Some(3.0));
-        let loaded = "nomad_exporter_config_last_reload_successful";
+        let loaded = "nomad_exporter_file_last_reload_successful";
         assert_eq!(prometheus.value(loaded), Some(1.0));
         assert_eq!(prometheus.value(r#"up{job="nomad"}"#), Some(1.0));
     })

@@ -1,0 +1,159 @@
+//! Reading files, and noticing later that one of them has changed.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Size limit of a file. Tokens, certificates and configurations are far smaller.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// The files and directories that were read, each as it was just before: what changes while it is read differs from its
+/// mark afterwards.
+#[derive(Debug, Default)]
+pub struct Reading(BTreeMap<PathBuf, Option<Mark>>);
+
+/// What tells two versions of a file or directory apart. Symbolic links are followed, so a link to another file is
+/// another version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    inode: u64,
+    size: u64,
+    /// Seconds and nanoseconds. Unlike the modification time, nobody can set it back.
+    changed: (i64, i64),
+}
+
+impl Mark {
+    /// Returns the mark of a path, `None` if nothing can be found there.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Some(Self { inode: metadata.ino(), size: metadata.size(), changed })
+    }
+}
+
+impl Reading {
+    /// Reads a regular file.
+    pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        self.note(path);
+        // A device or a pipe might never end, or block until somebody writes to it.
+        if !fs::metadata(path)?.is_file() {
+            let problem = "it is no file but a directory or a device";
+            return Err(io::Error::new(ErrorKind::InvalidInput, problem));
+        }
+        let mut bytes = Vec::new();
+        match File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)? as u64 > MAX_BYTES {
+            true => Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 1 MiB")),
+            false => Ok(bytes),
+        }
+    }
+
+    /// Lists the files of a directory, sorted by name.
+    pub fn list(&mut self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        self.note(directory);
+        let entries = fs::read_dir(directory)?.map(|entry| Ok(entry?.path()));
+        let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
+        // A link that leads nowhere may lead to a file later, without a change of the directory.
+        paths.iter().for_each(|path| self.note(path));
+        paths.retain(|path| path.is_file());
+        paths.sort();
+        Ok(paths)
+    }
+
+    fn note(&mut self, path: &Path) {
+        self.0.entry(path.to_owned()).or_insert_with(|| Mark::of(path));
+    }
+
+    /// Whether nothing was read: then nothing can change.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether everything that was read is as it was.
+    pub(super) fn is_current(&self) -> bool {
+        self.0.iter().all(|(path, mark)| Mark::of(path) == *mark)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// Reads the file, changes something, and tells whether that is noticed.
+    fn notices(path: &Path, change: impl FnOnce()) -> bool {
+        let mut reading = Reading::default();
+        reading.read(path).unwrap();
+        assert!(reading.is_current());
+        change();
+        !reading.is_current()
+    }
+
+    #[test]
+    fn a_file_that_is_written_replaced_or_removed_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, next) = (folder.path().join("file"), folder.path().join("next"));
+        fs::write(&path, "first").unwrap();
+        assert!(notices(&path, || fs::write(&path, "longer than before").unwrap()));
+        fs::write(&next, "of the same size..").unwrap();
+        assert!(notices(&path, || fs::rename(&next, &path).unwrap()));
+        let mut reading = Reading::default();
+        assert!(notices(&path, || fs::remove_file(&path).unwrap()));
+        reading.read(&path).unwrap_err();
+        assert!(reading.is_current(), "it is still missing");
+        fs::write(&path, "again").unwrap();
+        assert!(!reading.is_current());
+    }
+
+    /// As kubelet updates a mounted secret: files are links into `..data`, which is a link that is replaced.
+    #[test]
+    fn a_link_to_another_folder_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for version in ["..1", "..2"] {
+            fs::create_dir(at(version)).unwrap();
+            fs::write(at(version).join("token"), version).unwrap();
+        }
+        symlink("..1", at("..data")).unwrap();
+        symlink("..data/token", at("token")).unwrap();
+        assert!(notices(&at("token"), || {
+            symlink("..2", at("..data_tmp")).unwrap();
+            fs::rename(at("..data_tmp"), at("..data")).unwrap();
+        }));
+        assert_eq!(Reading::default().read(&at("token")).unwrap(), b"..2");
+    }
+
+    #[test]
+    fn a_directory_changes_with_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a.pem"), "a").unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        symlink("elsewhere/b.pem", at("dangling")).unwrap();
+        let notices = |change: &dyn Fn()| {
+            let mut reading = Reading::default();
+            let files = reading.list(folder.path()).unwrap();
+            assert!(reading.is_current());
+            change();
+            (!reading.is_current(), files.len())
+        };
+        assert_eq!(notices(&|| fs::write(at("a.pem"), "more").unwrap()), (true, 1));
+        assert_eq!(notices(&|| fs::write(at("b.pem"), "b").unwrap()), (true, 1));
+        assert_eq!(notices(&|| fs::remove_file(at("a.pem")).unwrap()), (true, 2));
+        fs::create_dir(at("elsewhere")).unwrap();
+        assert_eq!(notices(&|| fs::write(at("elsewhere/b.pem"), "b").unwrap()), (true, 1));
+        assert_eq!(notices(&|| ()), (false, 2));
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_read() {
+        let mut reading = Reading::default();
+        let error = reading.read(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(error.to_string(), "it is no file but a directory or a device");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(MAX_BYTES + 1).unwrap();
+        assert_eq!(reading.read(file.path()).unwrap_err().to_string(), "it is larger than 1 MiB");
+    }
+}

@@ -1,0 +1,307 @@
+//! What was made of files, and made again when they change.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use tokio::task::spawn_blocking;
+
+use super::reading::Reading;
+
+/// The sets of files: the closed set of the `file` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileSet {
+    /// `--nomad.token-file`.
+    Token,
+    /// Certificate authorities, client certificate and its key for connections to Nomad.
+    ApiTls,
+    /// `--web.config.file` and the certificates that it names.
+    WebConfig,
+}
+
+impl FileSet {
+    /// Returns the label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::ApiTls => "api_tls",
+            Self::WebConfig => "web_config",
+        }
+    }
+}
+
+/// Files, and how to read them.
+pub trait Files: Send + Sync + 'static {
+    /// What they are read into.
+    type Value: Send + Sync + 'static;
+    /// Why they cannot be used, as a sentence that names the file.
+    type Error: std::error::Error + Send + Sync + 'static;
+    /// Which files they are.
+    const SET: FileSet;
+
+    /// Reads all files, through `reading`. A new version may be refused because of `previous`, the version in use.
+    fn load(&self, reading: &mut Reading, previous: Option<&Self::Value>)
+    -> Result<Self::Value, Self::Error>;
+
+    /// Describes a version for the log, without secrets.
+    fn summary(_: &Self::Value) -> Option<String> {
+        None
+    }
+}
+
+/// The version in use of some files.
+pub struct Reloader<F: Files> {
+    files: F,
+    /// Locked to copy or replace the pointer, never while files are read.
+    latest: Mutex<Arc<Loaded<F::Value>>>,
+}
+
+/// A version in use, and how the last attempt to replace it went.
+pub struct Loaded<V> {
+    /// What was read.
+    pub value: Arc<V>,
+    /// Number of versions that were in use before.
+    pub generation: u64,
+    reading: Reading,
+    last_load: LastLoad,
+}
+
+/// The result of the last attempt to load files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastLoad {
+    /// Which files.
+    pub set: FileSet,
+    /// Whether it succeeded; if not, the previous version stays in use.
+    pub successful: bool,
+    /// Time of the last successful attempt.
+    pub last_success: SystemTime,
+}
+
+impl<F: Files> Reloader<F> {
+    /// Reads the files for the first time. Blocking work.
+    pub fn open(files: F) -> Result<Self, F::Error> {
+        let mut reading = Reading::default();
+        let value = Arc::new(files.load(&mut reading, None)?);
+        let last_load = LastLoad { set: F::SET, successful: true, last_success: SystemTime::now() };
+        let loaded = Loaded { value, generation: 0, reading, last_load };
+        Ok(Self { files, latest: Mutex::new(Arc::new(loaded)) })
+    }
+
+    /// Returns the version in use, after reading the files again if they have changed.
+    pub async fn current(self: &Arc<Self>) -> Arc<Loaded<F::Value>> {
+        let latest = self.latest();
+        if latest.reading.is_empty() {
+            return latest;
+        }
+        // Even to ask for a change may block, for instance on a network file system.
+        let reloader = self.clone();
+        spawn_blocking(move || reloader.refresh()).await.unwrap_or_else(|error| {
+            tracing::error!(file = F::SET.as_str(), %error, "reading files ended in a bug");
+            latest
+        })
+    }
+
+    /// Returns the version in use without asking whether the files have changed.
+    pub fn latest(&self) -> Arc<Loaded<F::Value>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns how the last load went, after reading the files again if they have changed; `None` if there are no files.
+    /// Blocking work.
+    pub fn last_load(&self) -> Option<LastLoad> {
+        let loaded = self.refresh();
+        (!loaded.reading.is_empty()).then_some(loaded.last_load)
+    }
+
+    fn refresh(&self) -> Arc<Loaded<F::Value>> {
+        loop {
+            let previous = self.latest();
+            if previous.reading.is_current() {
+                return previous;
+            }
+            let mut reading = Reading::default();
+            let result = self.files.load(&mut reading, Some(&previous.value));
+            let (next, problem) = previous.followed_by(reading, result);
+            // If another thread was faster, what it read decides whether this version may follow.
+            if self.replace(&previous, &next) {
+                log::<F>(&next, problem);
+                return next;
+            }
+        }
+    }
+
+    /// Puts a version into use, unless another one has followed the previous version already.
+    fn replace(&self, previous: &Arc<Loaded<F::Value>>, next: &Arc<Loaded<F::Value>>) -> bool {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let follows = Arc::ptr_eq(&latest, previous);
+        if follows {
+            *latest = next.clone();
+        }
+        follows
+    }
+}
+
+impl<V> Loaded<V> {
+    /// Returns what is in use after an attempt to load a new version, and why that failed.
+    fn followed_by<E>(&self, reading: Reading, result: Result<V, E>) -> (Arc<Self>, Option<E>) {
+        let LastLoad { set, last_success, .. } = self.last_load;
+        let (value, generation, last_load, problem) = match result {
+            Ok(value) => {
+                let last_load = LastLoad { set, successful: true, last_success: SystemTime::now() };
+                (Arc::new(value), self.generation + 1, last_load, None)
+            }
+            Err(error) => {
+                let last_load = LastLoad { set, successful: false, last_success };
+                (self.value.clone(), self.generation, last_load, Some(error))
+            }
+        };
+        (Arc::new(Self { value, generation, reading, last_load }), problem)
+    }
+}
+
+/// Logs one line for each change.
+fn log<F: Files>(loaded: &Loaded<F::Value>, problem: Option<F::Error>) {
+    let file = F::SET.as_str();
+    match problem.map(anyhow::Error::new) {
+        None => {
+            let now = F::summary(&loaded.value);
+            tracing::info!(file, now, "reloaded files that have changed");
+        }
+        Some(problem) => tracing::warn!(
+            file,
+            problem = format!("{problem:#}"),
+            "cannot reload files that have changed; the previous version stays in use"
+        ),
+    }
+}
+
+/// Without the value, which may be secret.
+impl<F: Files + fmt::Debug> fmt::Debug for Reloader<F> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Reloader").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+    use std::sync::mpsc;
+
+    use tokio::sync::mpsc as events;
+
+    use super::*;
+
+    /// A file of text that is not empty.
+    struct Text {
+        path: PathBuf,
+        /// Holds up the next reload: it reports that it has begun, and waits until it may end.
+        hold: Mutex<Option<(events::UnboundedSender<()>, mpsc::Receiver<()>)>>,
+    }
+
+    impl Files for Text {
+        type Value = String;
+        type Error = io::Error;
+        const SET: FileSet = FileSet::Token;
+
+        fn load(&self, reading: &mut Reading, _: Option<&String>) -> io::Result<String> {
+            let text = String::from_utf8(reading.read(&self.path)?).unwrap();
+            let held = self.hold.lock().unwrap().take();
+            if let Some((begun, may_end)) = held {
+                begun.send(()).unwrap();
+                may_end.recv().unwrap();
+            }
+            match text.is_empty() {
+                true => Err(io::Error::other("it is empty")),
+                false => Ok(text),
+            }
+        }
+    }
+
+    struct World {
+        _folder: tempfile::TempDir,
+        path: PathBuf,
+        reloader: Arc<Reloader<Text>>,
+    }
+
+    impl World {
+        /// A file with this text, read once.
+        fn new(text: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("file");
+            std::fs::write(&path, text).unwrap();
+            let files = Text { path: path.clone(), hold: Mutex::default() };
+            Self { _folder: folder, path, reloader: Arc::new(Reloader::open(files).unwrap()) }
+        }
+
+        fn write(&self, text: &str) {
+            std::fs::write(&self.path, text).unwrap();
+        }
+
+        /// Holds up the next reload; returns what reports its begin, and what lets it end.
+        fn hold(&self) -> (events::UnboundedReceiver<()>, mpsc::Sender<()>) {
+            let ((begun, has_begun), (end, may_end)) = (events::unbounded_channel(), mpsc::channel());
+            *self.reloader.files.hold.lock().unwrap() = Some((begun, may_end));
+            (has_begun, end)
+        }
+
+        /// The text in use, and its generation.
+        fn text(&self) -> (String, u64) {
+            let loaded = self.reloader.refresh();
+            (loaded.value.to_string(), loaded.generation)
+        }
+    }
+
+    #[test]
+    fn a_version_that_cannot_be_used_leaves_the_previous_version_in_use() {
+        let world = World::new("first");
+        let first = world.reloader.last_load().unwrap();
+        assert!(first.successful);
+        for broken in [|path: &PathBuf| std::fs::write(path, ""), |path: &PathBuf| std::fs::remove_file(path)]
+        {
+            broken(&world.path).unwrap();
+            assert_eq!(world.text(), ("first".to_owned(), 0));
+            assert_eq!(world.reloader.last_load(), Some(LastLoad { successful: false, ..first }));
+        }
+        world.write("second");
+        assert_eq!(world.text(), ("second".to_owned(), 1));
+        let second = world.reloader.last_load().unwrap();
+        assert!(second.successful && second.last_success > first.last_success);
+    }
+
+    #[test]
+    fn the_first_version_must_be_usable() {
+        let files = Text { path: "/nowhere".into(), hold: Mutex::default() };
+        assert!(Reloader::open(files).is_err());
+    }
+
+    /// All tasks share one thread here: reading on it, or holding the lock meanwhile, would never end.
+    #[tokio::test]
+    async fn neither_tasks_nor_the_lock_wait_while_files_are_read() {
+        let world = World::new("first");
+        let (mut has_begun, end) = world.hold();
+        world.write("second");
+        let others = async {
+            has_begun.recv().await.unwrap();
+            assert_eq!(*world.reloader.latest().value, "first");
+            end.send(()).unwrap();
+        };
+        let (loaded, ()) = tokio::join!(world.reloader.current(), others);
+        assert_eq!(*loaded.value, "second");
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_does_not_bring_back_an_older_version() {
+        let world = World::new("first");
+        let (mut has_begun, end) = world.hold();
+        world.write("second");
+        let others = async {
+            has_begun.recv().await.unwrap();
+            world.write("the third");
+            assert_eq!(world.text(), ("the third".to_owned(), 1));
+            end.send(()).unwrap();
+        };
+        let (loaded, ()) = tokio::join!(world.reloader.current(), others);
+        assert_eq!((loaded.value.as_str(), loaded.generation), ("the third", 1));
+    }
+}
