@@ -13,7 +13,7 @@ use nomad_exporter::exposition::{self, Encoding, Format, Rendered};
 use nomad_exporter::metrics::{Own, OwnMetrics, Selection};
 use nomad_exporter::nomad::Client;
 use nomad_exporter::nomad::api::{Allocation, Job, each_row};
-use nomad_exporter::snapshot::{Demand, Snapshot};
+use nomad_exporter::snapshot::{Joins, Snapshot};
 use nomad_simulator::{Load, Simulator, Size};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -87,11 +87,10 @@ fn collected(size: Size) -> (Arc<Snapshot>, Own) {
 }
 
 #[divan::bench(args = ["S", "M"])]
-fn join_demand(bencher: Bencher<'_, '_>, size: &str) {
+fn join(bencher: Bencher<'_, '_>, size: &str) {
     let (snapshot, _) = collected(size.parse().expect("a size"));
-    let jobs = snapshot.sections.jobs.as_ref().expect("jobs were collected");
-    let specifications = snapshot.sections.specifications.as_ref().expect("specifications were collected");
-    bencher.bench(|| Demand::new(black_box(&jobs.queue), black_box(specifications)));
+    let on = snapshot.collectors.iter().map(|collector| collector.id).collect();
+    bencher.bench(|| Joins::new(black_box(&snapshot.sections), on));
 }
 
 #[divan::bench(args = ["S", "M"])]

@@ -61,6 +61,9 @@ pub fn reason(reason: BlockReason) -> &'static str {
         BlockReason::Cpu => "not enough CPU",
         BlockReason::Disk => "not enough disk",
         BlockReason::Network => "no free port or network",
+        BlockReason::Volume => "no node has its volume",
+        BlockReason::Scheduling => "waiting for a scheduler",
+        BlockReason::Delayed => "delayed before the next try",
         BlockReason::Constraint => "no node meets its constraints",
         BlockReason::Other => "not told",
     }

@@ -87,13 +87,14 @@ impl Publisher {
 impl Publication {
     /// What is served of a cluster of these namespaces.
     pub(crate) fn of_namespaces(names: impl Iterator<Item = String>) -> Published {
-        use crate::snapshot::{AllocationCounts, Sections};
+        use crate::snapshot::{AllocationCounts, FinishedAllocations, Sections};
 
         let mut counts = AllocationCounts::default();
         for name in names {
             counts.by_namespace.entry(name).or_default();
         }
-        let sections = Sections { finished_allocations: Some(Arc::new(counts)), ..Sections::default() };
+        let finished = FinishedAllocations { counts, ..FinishedAllocations::default() };
+        let sections = Sections { finished_allocations: Some(Arc::new(finished)), ..Sections::default() };
         let snapshot = Arc::new(Snapshot::new(SystemTime::UNIX_EPOCH, Vec::new(), sections));
         watch::channel(Arc::new(Self::new(Rendered::of(snapshot.clone(), None), snapshot))).1
     }

@@ -4,8 +4,27 @@
 //! counted as `other`, never dropped and never passed through.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
+
+/// A hash that is the same as long as the process runs, for what is compared and never shown.
+pub(crate) fn hash_of(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A job, by the hash of its namespace and ID: what is remembered of many jobs needs no names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobKey(u64);
+
+impl JobKey {
+    /// The key of the job of this ID.
+    pub fn new(namespace: &str, id: &str) -> Self {
+        Self(hash_of((namespace, id)))
+    }
+}
 
 /// A word of a closed vocabulary.
 pub trait Term: Copy + Eq + fmt::Debug + 'static {
@@ -98,16 +117,41 @@ vocabulary! {
     TemplateKind { Periodic = "periodic", Parameterized = "parameterized" }
 }
 vocabulary! {
-    /// How a dead job ended.
+    /// How a dead job ended, or one of its allocations.
     Outcome {
-        /// Somebody stopped it:
-        Stopped = "stopped",
-        /// At least one of its allocations failed:
-        Failed = "failed",
-        /// None failed, but one was lost with its client:
-        Lost = "lost",
-        /// Everything else:
+        /// All of its tasks ended well:
         Complete = "complete",
+        /// A task failed:
+        Failed = "failed",
+        /// The client went away:
+        Lost = "lost",
+        /// A drain's deadline stopped it:
+        Drained = "drained",
+        /// A job of higher priority took its place:
+        Preempted = "preempted",
+        /// It ran for longer than its `max_run_duration` (Nomad 2.0):
+        Timeout = "timeout",
+        /// Somebody stopped it, or its job wanted it no more:
+        Stopped = "stopped",
+        /// Nomad retains no allocation that tells:
+        Unknown = "unknown",
+    }
+}
+
+impl Outcome {
+    /// The worse of two: a job ended as badly as the worst of its allocations.
+    pub fn worse(self, other: Self) -> Self {
+        let badness = |outcome| match outcome {
+            Self::Failed => 7,
+            Self::Lost => 6,
+            Self::Timeout => 5,
+            Self::Preempted => 4,
+            Self::Drained => 3,
+            Self::Stopped => 2,
+            Self::Complete => 1,
+            Self::Unknown => 0,
+        };
+        if badness(other) > badness(self) { other } else { self }
     }
 }
 vocabulary! {
@@ -163,10 +207,23 @@ vocabulary! {
     } else Other
 }
 vocabulary! {
-    /// Why an evaluation is blocked.
+    /// Why a job waits. Most are why an evaluation is blocked; the job of one that is pending waits for a
+    /// scheduler.
     BlockReason {
         Quota = "quota", NoNodes = "no_nodes", Device = "device", Cores = "cores", Memory = "memory", Cpu = "cpu",
-        Disk = "disk", Network = "network", Constraint = "constraint", Other = "other",
+        Disk = "disk", Network = "network", Volume = "volume", Constraint = "constraint",
+        /// No scheduler has looked at it yet:
+        Scheduling = "scheduling",
+        /// Nomad waits before it tries again:
+        Delayed = "delayed",
+        Other = "other",
+    }
+}
+
+impl BlockReason {
+    /// Whether an evaluation can be blocked for it.
+    pub fn blocks(self) -> bool {
+        !matches!(self, Self::Scheduling | Self::Delayed)
     }
 }
 
@@ -247,6 +304,10 @@ impl<K: Term> TermSet<K> {
     /// Adds one member.
     pub fn insert(&mut self, key: K) {
         self.0 |= 1 << key.index();
+    }
+    /// Removes one member.
+    pub fn remove(&mut self, key: K) {
+        self.0 &= !(1 << key.index());
     }
     /// Whether nothing is in it.
     pub fn is_empty(self) -> bool {

@@ -8,7 +8,7 @@ use crate::panel::{Panel, heatmap, stat, timeseries};
 use crate::promql::{age, demand, free, missing_clients, quantile};
 use crate::table::{Column, table};
 
-const OLDEST: &str = "nomad_pending_jobs_oldest_submit_timestamp_seconds";
+const OLDEST: &str = "nomad_pending_jobs_oldest_timestamp_seconds";
 const OLDEST_BLOCKED: &str = "nomad_blocked_evaluations_oldest_timestamp_seconds";
 
 pub(crate) fn dashboard() -> Value {
@@ -92,7 +92,7 @@ fn waiting() -> [Panel; 5] {
             &[Column::new(
                 "Age",
                 "s",
-                "sort_desc(max by (namespace, job_id, reason) (time() - nomad_pending_job_submit_timestamp_seconds{%ns}))",
+                "sort_desc(max by (namespace, job_id, reason) (time() - nomad_pending_job_timestamp_seconds{%ns}))",
             )],
         ),
     ]

@@ -83,7 +83,7 @@ pub(crate) fn oldest_pending() -> Panel {
         "Oldest pending job",
         "How long the oldest pending job has waited since its submission; 0 where none is pending.",
         "s",
-        &age("nomad_pending_jobs_oldest_submit_timestamp_seconds", "nomad_queued_allocations", ""),
+        &age("nomad_pending_jobs_oldest_timestamp_seconds", "nomad_queued_allocations", ""),
     )
     .thresholds("text", &[(300.0, "yellow"), (900.0, "red")])
 }

@@ -81,6 +81,15 @@ impl<'a, C> Newest<'a, C> {
         T::of(&self.store.newest(only(T::COLLECTORS)).await).cloned()
     }
 
+    /// Waits while the section's collector is being refreshed, for a moment if it is about to be: what is read after
+    /// that is younger.
+    pub(super) async fn settled<T: Section>(&self)
+    where
+        C: Reads<T>,
+    {
+        self.store.settled(only(T::COLLECTORS)).await;
+    }
+
     /// The same for a collector that cannot do without it.
     pub(super) async fn need<T: Section>(&self) -> Result<Arc<T>, FetchError>
     where

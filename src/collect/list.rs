@@ -19,6 +19,11 @@ pub(super) struct Folded<F> {
 }
 
 impl<F> Folded<F> {
+    /// The Raft index of the list, if it was one.
+    pub(super) fn index(&self) -> Option<u64> {
+        self.meta.index.map(Index::raft)
+    }
+
     /// A refresh with the sections made of the fold.
     pub(super) fn refresh(self, sections: impl FnOnce(F) -> Sections) -> Refresh {
         Refresh { sections: sections(self.fold), objects: self.objects, meta: self.meta }
@@ -36,14 +41,14 @@ where
     R: DeserializeOwned + 'static,
     F: Send + 'static,
 {
-    let (mut objects, mut meta) = (0, Meta::default());
+    let (mut objects, mut meta) = (0, None::<Meta>);
     for request in requests {
         let ((folded, rows), told) = client.fetch(request, fold_rows(fold, add)).await?;
         fold = folded;
         objects += rows;
-        meta = meta.or_older(told);
+        meta = Some(meta.map_or(told, |meta| meta.or_older(told)));
     }
-    Ok(Folded { fold, objects, meta })
+    Ok(Folded { fold, objects, meta: meta.unwrap_or_default() })
 }
 
 /// After how long an answer is decoded again although its index stayed, should an index ever lie: a cluster that was

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::collector::Refresh;
 use super::collectors::collector;
@@ -16,13 +16,16 @@ use crate::terms::{ByTerm, TermSet};
 /// For how long at most what is new waits for collectors that are still being refreshed.
 const GATHER: Duration = Duration::from_secs(5);
 
+/// How much sooner a collector of the same beat may begin that others wait for.
+const HEAD_START: Duration = Duration::from_millis(20);
+
 /// The newest sections, shared between collectors and whoever renders them.
 pub struct Store(watch::Sender<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// How many refreshes of live collectors are going on.
-    live_refreshes: usize,
+    /// The collectors that are being refreshed.
+    refreshing: TermSet<CollectorId>,
     /// How each collector that is on stands.
     records: ByTerm<CollectorId, Option<CollectorRecord>>,
     /// The newest sections, expired ones too.
@@ -36,12 +39,12 @@ struct CollectorRecord {
     fresh_until: Option<Instant>,
 }
 
-/// A refresh of a live collector that is going on.
-pub(super) struct LiveRefresh<'a>(&'a Store);
+/// A refresh that is going on.
+pub(super) struct Refreshing<'a>(&'a Store, &'static Collector);
 
-impl Drop for LiveRefresh<'_> {
+impl Drop for Refreshing<'_> {
     fn drop(&mut self) {
-        self.0.0.send_modify(|state| state.live_refreshes -= 1);
+        self.0.0.send_modify(|state| state.refreshing.remove(self.1.id));
     }
 }
 
@@ -59,7 +62,7 @@ impl Changes {
     async fn settled(&mut self, at_most: Duration) {
         if self.0.changed().await.is_ok() {
             // However the wait ended, there is something new.
-            drop(timeout(at_most, self.0.wait_for(|state| state.live_refreshes == 0)).await);
+            drop(timeout(at_most, self.0.wait_for(State::is_settled)).await);
         }
         self.0.mark_unchanged();
     }
@@ -138,15 +141,20 @@ impl Store {
     }
 
     /// A refresh begins; it goes on until what this returns is dropped.
-    pub(super) fn begin(&self, collector: &Collector) -> Option<LiveRefresh<'_>> {
-        // Those of other clocks take long, and nobody is to wait for them.
-        (collector.clock == Clock::Live).then(|| {
-            self.0.send_if_modified(|state| {
-                state.live_refreshes += 1;
-                false
-            });
-            LiveRefresh(self)
-        })
+    pub(super) fn begin(&self, collector: &'static Collector) -> Refreshing<'_> {
+        self.0.send_if_modified(|state| {
+            state.refreshing.insert(collector.id);
+            false
+        });
+        Refreshing(self, collector)
+    }
+
+    /// Waits while a collector is being refreshed, for a moment if it is about to be, and not for ever.
+    pub(super) async fn settled(&self, id: CollectorId) {
+        sleep(HEAD_START).await;
+        let mut changes = self.0.subscribe();
+        let settled = changes.wait_for(|state| !state.refreshing.contains(id));
+        drop(timeout(GATHER, settled).await);
     }
 
     /// The fresh sections of a collector, once it was tried for the first time, if it is on at all.
@@ -199,6 +207,11 @@ impl CollectorRecord {
 }
 
 impl State {
+    /// Whether no live collector is being refreshed. Those of other clocks take long, and nobody is to wait for them.
+    fn is_settled(&self) -> bool {
+        self.refreshing.iter().all(|id| collector(id).clock != Clock::Live)
+    }
+
     /// The sections that are made of these collectors and have not expired.
     fn select(&self, collectors: TermSet<CollectorId>) -> Sections {
         let now = Instant::now();

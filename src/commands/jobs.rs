@@ -16,17 +16,23 @@ use crate::human;
 use crate::nomad::api::{self, fold_rows};
 use crate::nomad::{Client, Endpoint, Request};
 use crate::snapshot::{CollectorId, Snapshot};
-use crate::terms::{BlockReason, ByTerm, JobStatus, JobType, Outcome, TemplateKind, Term};
+use crate::terms::{BlockReason, ByTerm, JobKey, JobStatus, JobType, Outcome, TemplateKind, Term};
 
 /// What tells why jobs wait.
-const COLLECTORS: &[CollectorId] = &[CollectorId::Servers, CollectorId::Namespaces, CollectorId::Evaluations];
+const WAITING: &[CollectorId] = &[CollectorId::Servers, CollectorId::Namespaces, CollectorId::Evaluations];
+/// What tells how jobs ended.
+const ENDED: &[CollectorId] =
+    &[CollectorId::Servers, CollectorId::Allocations, CollectorId::FinishedAllocations];
 
 /// Lists jobs. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Error> {
     let session = Session::new(config)?;
     let mut jobs = Jobs::read(&session.client, &session.settings.namespaces, args, SystemTime::now()).await?;
-    if jobs.jobs.iter().any(|job| job.status.0 == JobStatus::Pending) {
-        let mut collectors = session.collectors(COLLECTORS);
+    let waiting = jobs.jobs.iter().any(Job::may_wait).then_some(WAITING).unwrap_or_default();
+    let ended = jobs.jobs.iter().any(Job::has_ended).then_some(ENDED).unwrap_or_default();
+    let ids = [waiting, ended].concat();
+    if !ids.is_empty() {
+        let mut collectors = session.collectors(&ids);
         collectors.refresh_all().await;
         jobs.explain(&collectors.snapshot());
     }
@@ -74,6 +80,9 @@ struct Job {
     reason: Option<Word<BlockReason>>,
     /// How it ended, if it is dead.
     outcome: Option<Word<Outcome>>,
+    /// The Raft index of its summary.
+    #[serde(skip)]
+    summary_index: Option<u64>,
 }
 
 impl Jobs {
@@ -114,11 +123,24 @@ impl Jobs {
         })
     }
 
-    /// Says of the pending jobs why they wait, as far as a snapshot tells.
+    /// Says why jobs wait and how they ended, as far as a snapshot tells.
     pub fn explain(&mut self, snapshot: &Snapshot) {
-        if let Some(evaluations) = &snapshot.sections.evaluations {
-            for job in self.jobs.iter_mut().filter(|job| job.status.0 == JobStatus::Pending) {
-                job.reason = Some(Word(evaluations.reason(&job.namespace, &job.id)));
+        let sections = &snapshot.sections;
+        if let Some(evaluations) = &sections.evaluations {
+            for job in self.jobs.iter_mut().filter(|job| job.may_wait()) {
+                if job.status.0 == JobStatus::Pending {
+                    job.reason = Some(Word(evaluations.reason(&job.namespace, &job.id)));
+                }
+                if !evaluations.confirms(job.key(), job.summary_index) {
+                    job.queued_instances = 0;
+                }
+            }
+        }
+        if let Some(ended) = &sections.finished_allocations {
+            let stopping = sections.allocations.as_ref().map(|allocations| &allocations.stopping);
+            for job in self.jobs.iter_mut().filter(|job| job.has_ended()) {
+                let outcome = ended.ends.outcome(job.key(), stopping);
+                job.outcome = Some(Word(outcome.unwrap_or(Outcome::Unknown)));
             }
         }
         self.problems = problems(snapshot);
@@ -174,10 +196,25 @@ impl Job {
             submitted: row.submitted().map(Time),
             queued_instances: row.sum(|group| group.queued),
             reason: None,
-            outcome: is_dead.then(|| Word(row.outcome())),
+            outcome: is_dead.then(|| Word(row.summarized_outcome())),
+            summary_index: row.job_summary.as_ref().and_then(|summary| summary.modify_index),
             node_pool: row.node_pool.filter(|pool| !pool.is_empty()),
             id: row.id.unwrap_or_default(),
         }
+    }
+
+    fn key(&self) -> JobKey {
+        JobKey::new(&self.namespace, &self.id)
+    }
+
+    /// Whether something of it waits, by its own account.
+    fn may_wait(&self) -> bool {
+        self.status.0 == JobStatus::Pending || self.queued_instances > 0
+    }
+
+    /// Whether its allocations tell how it ended.
+    fn has_ended(&self) -> bool {
+        self.template.is_none() && self.outcome.is_some_and(|outcome| outcome.0 != Outcome::Stopped)
     }
 
     fn row(&self, now: SystemTime) -> Vec<Cell> {
@@ -190,9 +227,17 @@ impl Job {
         let why = match (&self.template, &self.reason, &self.outcome) {
             (Some(template), ..) => template.0.as_str().into(),
             (_, Some(reason), _) => human::reason(reason.0).into(),
-            (_, _, Some(Word(outcome @ (Outcome::Failed | Outcome::Lost)))) => {
-                Cell::toned(outcome.as_str(), Tone::Bad)
-            }
+            (
+                _,
+                _,
+                Some(Word(
+                    outcome @ (Outcome::Failed
+                    | Outcome::Lost
+                    | Outcome::Drained
+                    | Outcome::Preempted
+                    | Outcome::Timeout),
+                )),
+            ) => Cell::toned(outcome.as_str(), Tone::Bad),
             (_, _, Some(outcome)) => outcome.0.as_str().into(),
             (_, None, None) if self.status.0 == JobStatus::Pending => Cell::toned("?", Tone::Muted),
             _ => "".into(),

@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
     use crate::metrics::Own;
-    use crate::snapshot::{AllocationCounts, Deployments, Sections, Snapshot};
+    use crate::snapshot::{AllocationCounts, Deployments, FinishedAllocations, Sections, Snapshot};
 
     /// What is shown of this many namespaces with allocations and with deployments.
     fn sections(allocations: usize, deployments: usize) -> Sections {
@@ -213,7 +213,7 @@ mod tests {
             all.by_namespace.entry(format!("namespace-{number}")).or_default();
         }
         Sections {
-            finished_allocations: Some(counts.into()),
+            finished_allocations: Some(Arc::new(FinishedAllocations { counts, ..Default::default() })),
             deployments: Some(all.into()),
             ..Sections::default()
         }

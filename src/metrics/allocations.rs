@@ -22,7 +22,7 @@ fn allocations(view: &View<'_>, out: &mut Samples<'_, '_>) {
         counts(view, out, &live.counts, true);
     }
     if let Some(terminal) = &sections.finished_allocations {
-        counts(view, out, terminal, false);
+        counts(view, out, &terminal.counts, false);
     }
 }
 

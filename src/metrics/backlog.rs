@@ -3,25 +3,26 @@
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{Ask, CollectorId, NamespaceEvaluations};
+use crate::snapshot::{Ask, CollectorId, NamespaceEvaluations, Requested};
 use crate::terms::{ByTerm, JobType, Term};
 
-/// The collectors of what is asked for.
-const DEMAND: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Specifications];
+/// The collectors of what is queued.
+const DEMAND: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations, CollectorId::Specifications];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_queued_allocations",
-        help: "Instances that should run and are not placed, of all live jobs: a running job with 2 of 12 \
-               instances placed has 10 queued.",
+        help: "Number of allocations that should run and are not placed, of all live jobs: a running job with 2 of 12 \
+               allocations placed has 10 queued. Excludes those that no evaluation waits for, and those of task groups \
+               that were removed from their job.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "node_pool"],
-        collectors: &[CollectorId::Jobs],
+        collectors: DEMAND,
         emit: queued,
     },
     Family {
         name: "nomad_queued_cpu_hertz",
-        help: "CPU that the queued instances ask for in all, each once. Whole cores are not in it.",
+        help: "Total CPU requested by queued allocations. Excludes reserved cores.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
@@ -29,7 +30,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_memory_bytes",
-        help: "Memory that the queued instances ask for in all, each once.",
+        help: "Total memory requested by queued allocations.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
@@ -37,7 +38,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_disk_bytes",
-        help: "Disk that the queued instances ask for in all, each once.",
+        help: "Total disk space requested by queued allocations.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
@@ -51,9 +52,9 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["namespace"],
         collectors: DEMAND,
         emit: |view, out| {
-            let Some(demand) = &view.joins().demand else { return };
+            let Some(requested) = requested(view) else { return };
             for namespace in view.namespaces() {
-                let count = demand.unsized_instances.get(namespace).copied().unwrap_or_default();
+                let count = requested.unsized_by_namespace.get(namespace).copied().unwrap_or_default();
                 out.add_count(&[namespace], count);
             }
         },
@@ -84,20 +85,27 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pending_evaluations",
-        help: "Evaluations that wait for a scheduler.",
+        help: "Number of evaluations that wait for a scheduler. Excludes delayed ones.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],
         emit: |view, out| by_job_type(view, out, |evaluations| &evaluations.pending),
     },
+    Family {
+        name: "nomad_delayed_evaluations",
+        help: "Number of pending evaluations that Nomad delays, for instance until a failed allocation is rescheduled.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_type"],
+        collectors: &[CollectorId::Evaluations],
+        emit: |view, out| by_job_type(view, out, |evaluations| &evaluations.delayed),
+    },
 ];
 
 fn queued(view: &View<'_>, out: &mut Samples<'_, '_>) {
-    let sections = view.sections();
-    let Some(live) = &sections.jobs else { return };
+    let Some(demand) = &view.joins().demand else { return };
     let none = ByTerm::<JobType, u64>::default();
     for namespace in view.namespaces() {
-        let by_pool = live.by_namespace.get(namespace).map(|jobs| &jobs.queued);
+        let by_pool = demand.queued.get(namespace);
         for pool in view.pools() {
             let queued = by_pool.and_then(|by_pool| by_pool.get(pool)).unwrap_or(&none);
             for (job_type, count) in queued.shown() {
@@ -107,11 +115,15 @@ fn queued(view: &View<'_>, out: &mut Samples<'_, '_>) {
     }
 }
 
+fn requested<'v>(view: &'v View<'_>) -> Option<&'v Requested> {
+    view.joins().demand.as_ref()?.requested.as_ref()
+}
+
 fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Ask) -> f64) {
-    let Some(demand) = &view.joins().demand else { return };
+    let Some(requested) = requested(view) else { return };
     let none = Ask::default();
     for namespace in view.namespaces() {
-        let by_pool = demand.by_pool.get(namespace);
+        let by_pool = requested.by_pool.get(namespace);
         for pool in view.pools() {
             let ask = by_pool.and_then(|by_pool| by_pool.get(pool)).unwrap_or(&none);
             out.add(&[namespace, pool], value(ask));
@@ -148,7 +160,7 @@ fn by_reason(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let none = NamespaceEvaluations::default();
     for namespace in view.namespaces() {
         let evaluations = evaluations.by_namespace.get(namespace).unwrap_or(&none);
-        for (reason, count) in evaluations.by_reason.iter() {
+        for (reason, count) in evaluations.by_reason.iter().filter(|(reason, _)| reason.blocks()) {
             out.add_count(&[namespace, reason.as_str()], *count);
         }
     }

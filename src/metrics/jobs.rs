@@ -1,12 +1,17 @@
 //! Families about jobs.
 
+use std::collections::BTreeMap;
+
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
 use crate::snapshot::{
     AGE_BOUNDS_SECONDS, CollectorId, DELAY_BOUNDS_SECONDS, FinishedNamespace, Histogram, NamespaceJobs,
 };
-use crate::terms::{JobStatus, JobType, TemplateKind, Term};
+use crate::terms::{ByTerm, JobStatus, JobType, Outcome, TemplateKind, Term};
+
+/// The collectors of pending jobs.
+const PENDING: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -32,31 +37,32 @@ pub(super) const FAMILIES: &[Family] = &[
                lost (an allocation was lost with its client), complete.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "outcome"],
-        collectors: &[CollectorId::FinishedJobs],
+        collectors: &[CollectorId::FinishedJobs, CollectorId::FinishedAllocations, CollectorId::Allocations],
         emit: finished,
     },
     Family {
-        name: "nomad_pending_jobs_oldest_submit_timestamp_seconds",
-        help: "When the oldest pending job was submitted; absent when none is pending.",
+        name: "nomad_pending_jobs_oldest_timestamp_seconds",
+        help: "Unix time since which the oldest pending job has waited: its submission, or the creation of its evaluation if \
+               it ran before. Absent if no job is pending.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
-        collectors: &[CollectorId::Jobs],
+        collectors: PENDING,
         emit: oldest_pending,
     },
     Family {
         name: "nomad_pending_jobs_age_seconds",
-        help: "How long the jobs that are pending now have waited since their submission.",
+        help: "How long the jobs that are pending now have waited.",
         kind: Kind::GaugeHistogram,
         labels: &["namespace"],
-        collectors: &[CollectorId::Jobs],
+        collectors: PENDING,
         emit: pending_ages,
     },
     Family {
-        name: "nomad_pending_job_submit_timestamp_seconds",
-        help: "When each of the oldest pending jobs was submitted, and why it waits.",
+        name: "nomad_pending_job_timestamp_seconds",
+        help: "Unix time since which each of the oldest pending jobs has waited, with the reason.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "reason"],
-        collectors: &[CollectorId::Jobs, CollectorId::Evaluations],
+        collectors: PENDING,
         emit: pending_jobs,
     },
     Family {
@@ -75,8 +81,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_completions_total",
-        help: "Jobs that were seen to finish since the exporter started, by outcome. A job that was purged is not \
-               counted.",
+        help: "Total number of jobs seen to finish since the exporter started, by outcome as in nomad_jobs_finished. Excludes \
+               jobs that were purged.",
         kind: Kind::Counter,
         labels: &["namespace", "job_type", "outcome"],
         collectors: &[CollectorId::FinishedJobs],
@@ -98,9 +104,8 @@ fn jobs(view: &View<'_>, out: &mut Samples<'_, '_>) {
         }
         if let Some(dead) = &sections.finished_jobs {
             let dead = dead.by_namespace.get(namespace).unwrap_or(&no_dead);
-            for (job_type, outcomes) in dead.outcomes.shown() {
-                let count = outcomes.iter().map(|(_, count)| count).sum();
-                out.add_count(&[namespace, job_type.as_str(), JobStatus::Dead.as_str()], count);
+            for (job_type, count) in dead.jobs.shown() {
+                out.add_count(&[namespace, job_type.as_str(), JobStatus::Dead.as_str()], *count);
             }
         }
     }
@@ -126,32 +131,24 @@ fn templates(view: &View<'_>, out: &mut Samples<'_, '_>) {
 }
 
 fn finished(view: &View<'_>, out: &mut Samples<'_, '_>) {
-    let Some(dead) = &view.sections().finished_jobs else { return };
-    let none = FinishedNamespace::default();
-    for namespace in view.namespaces() {
-        let dead = dead.by_namespace.get(namespace).unwrap_or(&none);
-        for (job_type, outcomes) in dead.outcomes.shown() {
-            for (outcome, count) in outcomes.iter() {
-                out.add_count(&[namespace, job_type.as_str(), outcome.as_str()], *count);
-            }
-        }
-    }
+    let Some(outcomes) = &view.joins().outcomes else { return };
+    by_outcome(view, out, &outcomes.by_namespace);
 }
 
 fn oldest_pending(view: &View<'_>, out: &mut Samples<'_, '_>) {
-    let Some(live) = &view.sections().jobs else { return };
-    for (namespace, jobs) in &live.by_namespace {
-        for job_type in JobType::ALL.iter().copied() {
-            out.add_time(&[namespace, job_type.as_str()], jobs.oldest_pending[job_type]);
+    let Some(pending) = &view.joins().pending else { return };
+    for (namespace, jobs) in &pending.by_namespace {
+        for (job_type, since) in jobs.oldest.iter() {
+            out.add_time(&[namespace, job_type.as_str()], *since);
         }
     }
 }
 
 fn pending_ages(view: &View<'_>, out: &mut Samples<'_, '_>) {
-    let Some(live) = &view.sections().jobs else { return };
+    let Some(pending) = &view.joins().pending else { return };
     let none = Histogram::default();
     for namespace in view.namespaces() {
-        let ages = live.by_namespace.get(namespace).map_or(&none, |jobs| &jobs.pending_ages);
+        let ages = pending.by_namespace.get(namespace).map_or(&none, |jobs| &jobs.ages);
         histogram(out, &[namespace], ages, &AGE_BOUNDS_SECONDS);
     }
 }
@@ -168,9 +165,17 @@ fn placement_delays(view: &View<'_>, out: &mut Samples<'_, '_>) {
 
 fn completions(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(completions) = &view.sections().completions else { return };
+    by_outcome(view, out, &completions.by_namespace);
+}
+
+fn by_outcome(
+    view: &View<'_>,
+    out: &mut Samples<'_, '_>,
+    by_namespace: &BTreeMap<String, ByTerm<JobType, ByTerm<Outcome, u64>>>,
+) {
     let none = Default::default();
     for namespace in view.namespaces() {
-        for (job_type, outcomes) in completions.by_namespace.get(namespace).unwrap_or(&none).shown() {
+        for (job_type, outcomes) in by_namespace.get(namespace).unwrap_or(&none).shown() {
             for (outcome, count) in outcomes.iter() {
                 out.add_count(&[namespace, job_type.as_str(), outcome.as_str()], *count);
             }
@@ -189,8 +194,10 @@ fn histogram<const BOUNDS: usize>(
 }
 
 fn pending_jobs(view: &View<'_>, out: &mut Samples<'_, '_>) {
-    let (Some(live), Some(reasons)) = (&view.sections().jobs, &view.joins().pending_reasons) else { return };
-    for (job, reason) in live.oldest_pending.iter().zip(reasons.iter()) {
-        out.add_time(&[&job.namespace, &job.id, reason.as_str()], Some(job.submitted));
+    let Some(pending) = &view.joins().pending else { return };
+    for (job, reason) in &pending.oldest {
+        // Without evaluations there is no reason, and the family is absent.
+        let Some(reason) = reason else { continue };
+        out.add_time(&[&job.namespace, &job.id, reason.as_str()], Some(job.since));
     }
 }

@@ -42,7 +42,12 @@ pub(super) const FAMILIES: &[Family] = &[
                unknown (their client is out of sight). All but the queued are counted from allocations.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "task_group", "status"],
-        collectors: &[CollectorId::Jobs, CollectorId::Allocations],
+        collectors: &[
+            CollectorId::Jobs,
+            CollectorId::Allocations,
+            CollectorId::Evaluations,
+            CollectorId::Specifications,
+        ],
         emit: allocations,
     },
     Family {
@@ -84,12 +89,15 @@ fn dropped(view: &View<'_>, count: fn(&NamedJobs) -> u64) -> u64 {
 
 fn allocations(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let (Some(jobs), Some(live)) = (&view.sections().jobs, &view.sections().allocations) else { return };
-    let none = Default::default();
+    let Some(demand) = &view.joins().demand else { return };
+    let (none, none_queued) = (Default::default(), Default::default());
     each(&jobs.named, |namespace, id, job| {
+        let queued =
+            demand.queued_by_job.get(namespace).and_then(|jobs| jobs.get(id)).unwrap_or(&none_queued);
         let counted = live.by_job.get(namespace).and_then(|jobs| jobs.get(id)).unwrap_or(&none);
         let groups: BTreeSet<&String> = job.groups.keys().chain(counted.keys()).collect();
         for group in groups {
-            let queued = job.groups.get(group).map_or(0, |counts| counts.queued);
+            let queued = queued.get(group).copied().unwrap_or_default();
             out.add_count(&[namespace, id, group, "queued"], queued);
             for (word, status) in [
                 ("starting", ClientStatus::Pending),

@@ -2,7 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::Ends;
 use crate::terms::{ByTerm, ClientStatus, JobType};
+
+/// Terminal allocations that Nomad still retains.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FinishedAllocations {
+    /// How many.
+    pub counts: AllocationCounts,
+    /// How they ended.
+    pub ends: Ends,
+    /// How many lists of dead jobs had been read to their end when this one was begun: the allocations of every job that
+    /// those show are in it, if Nomad retains them.
+    pub began_after: u64,
+}
 
 /// How many allocations there are.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +31,8 @@ pub struct LiveAllocations {
     pub counts: AllocationCounts,
     /// What they are on each node, by node ID.
     pub by_node: HashMap<String, NodeLoad>,
+    /// How those end that the servers want to stop.
+    pub stopping: Ends,
     /// How many they are of each job that has series of its own: by namespace, job and task group.
     pub by_job: BTreeMap<String, BTreeMap<String, GroupAllocations>>,
 }

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-/// Queued instances by the specification that tells what one of them asks for.
+use super::Evaluations;
+use crate::terms::{ByTerm, JobKey, JobType};
+
+/// What jobs' summaries call queued.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Queue {
-    /// The oldest, as many as the cap allows.
+    /// By the specification that tells what one allocation requests: the oldest, as many as the cap allows.
     pub by_specification: HashMap<SpecificationKey, Queued>,
-    /// Instances beyond the cap, by namespace.
-    pub untracked: BTreeMap<String, u64>,
+    /// What the cap cut: its specification is not read.
+    pub untracked: BTreeMap<String, BTreeMap<String, ByTerm<JobType, Vec<QueuedGroup>>>>,
 }
 
 /// Which version of which job tells. Children of one parent that were started from the same version of it share
@@ -24,15 +27,32 @@ pub struct SpecificationKey {
     pub modify_index: u64,
 }
 
-/// Instances that wait.
+/// What is queued of the jobs of one specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued {
     /// The earliest submission among them.
     pub submitted: Option<SystemTime>,
     /// The node pool that they are to run in; empty before Nomad 1.6.
     pub node_pool: String,
-    /// How many, by task group.
-    pub groups: BTreeMap<String, u64>,
+    /// Their scheduler.
+    pub job_type: JobType,
+    /// Each task group of each job.
+    pub groups: Vec<QueuedGroup>,
+}
+
+/// What is queued of one task group of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuedGroup {
+    /// The job.
+    pub job: JobKey,
+    /// The ID under which it has series of its own, if it has: its own or its parent's.
+    pub named: Option<Box<str>>,
+    /// The task group.
+    pub group: Box<str>,
+    /// How many allocations are queued.
+    pub count: u64,
+    /// The Raft index of the summary that says so.
+    pub summary_index: Option<u64>,
 }
 
 /// Specifications that were read; `None` for those that may not be read.
@@ -58,34 +78,94 @@ pub struct Ask {
     pub cores: bool,
 }
 
-/// What all queued instances ask for.
+/// What is queued, and what it requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Demand {
+    /// Queued allocations by namespace and node pool.
+    pub queued: BTreeMap<String, BTreeMap<String, ByTerm<JobType, u64>>>,
+    /// Queued allocations of jobs that have series of their own: by namespace, job and task group.
+    pub queued_by_job: BTreeMap<String, BTreeMap<String, BTreeMap<String, u64>>>,
+    /// What they request; `None` if specifications are not known.
+    pub requested: Option<Requested>,
+}
+
+/// What the queued allocations request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Requested {
     /// Sums by namespace and node pool.
     pub by_pool: BTreeMap<String, BTreeMap<String, Ask>>,
-    /// Instances whose needs are not known, or not all of them, by namespace.
-    pub unsized_instances: BTreeMap<String, u64>,
+    /// Allocations whose requests are not known, or not all of them, by namespace.
+    pub unsized_by_namespace: BTreeMap<String, u64>,
+    /// Allocations whose requests are not known, by node pool.
+    pub unknown_by_pool: BTreeMap<String, u64>,
 }
 
 impl Demand {
-    /// Queued instances times what one of them asks for.
-    pub fn new(queue: &Queue, specifications: &Specifications) -> Self {
-        let mut demand = Self { unsized_instances: queue.untracked.clone(), ..Self::default() };
+    /// Joins what summaries call queued with evaluations, which confirm it, and with specifications, which size it.
+    ///
+    /// Summaries keep what a removed task group had queued, and what was queued before an evaluation failed. So an
+    /// allocation counts only if an evaluation of its job waits, and if the job's present specification has its group.
+    /// What is not known refutes nothing.
+    pub(super) fn join(
+        queue: &Queue,
+        evaluations: Option<&Evaluations>,
+        specifications: Option<&Specifications>,
+    ) -> Self {
+        let mut demand = Self { requested: specifications.map(|_| Requested::default()), ..Self::default() };
+        let is_confirmed = |queued: &QueuedGroup| {
+            evaluations.is_none_or(|known| known.confirms(queued.job, queued.summary_index))
+        };
         for (key, queued) in &queue.by_specification {
-            let specification = specifications.by_key.get(key).and_then(Option::as_ref);
-            for (group, count) in queued.groups.iter().filter(|(_, count)| **count > 0) {
-                let ask = specification.and_then(|specification| specification.get(group));
-                if let Some(ask) = ask {
-                    let pools = demand.by_pool.entry(key.namespace.clone()).or_default();
-                    pools.entry(queued.node_pool.clone()).or_default().add(ask, *count as f64);
+            let specification = specifications.and_then(|known| known.by_key.get(key)?.as_ref());
+            for group in queued.groups.iter().filter(|group| is_confirmed(group)) {
+                let ask = specification.map(|groups| groups.get(&*group.group));
+                // The specification is known, and has no such group.
+                if ask == Some(None) {
+                    continue;
                 }
-                if ask.is_none_or(|ask| ask.cores) {
-                    *demand.unsized_instances.entry(key.namespace.clone()).or_default() += count;
+                let place = (key.namespace.as_str(), queued.node_pool.as_str(), queued.job_type);
+                demand.add(place, group, ask.flatten());
+            }
+        }
+        for (namespace, pools) in &queue.untracked {
+            for (pool, by_type) in pools {
+                for (job_type, groups) in by_type.iter() {
+                    let groups = groups.iter().filter(|group| is_confirmed(group));
+                    groups.for_each(|group| demand.add((namespace, pool, job_type), group, None));
                 }
             }
         }
         demand
     }
+
+    fn add(
+        &mut self,
+        (namespace, pool, job_type): (&str, &str, JobType),
+        group: &QueuedGroup,
+        ask: Option<&Ask>,
+    ) {
+        let count = group.count;
+        entry(entry(&mut self.queued, namespace), pool)[job_type] += count;
+        if let Some(named) = &group.named {
+            *entry(entry(entry(&mut self.queued_by_job, namespace), named), &group.group) += count;
+        }
+        let Some(requested) = &mut self.requested else { return };
+        match ask {
+            Some(ask) => entry(entry(&mut requested.by_pool, namespace), pool).add(ask, count as f64),
+            None => *entry(&mut requested.unknown_by_pool, pool) += count,
+        }
+        if ask.is_none_or(|ask| ask.cores) {
+            *entry(&mut requested.unsized_by_namespace, namespace) += count;
+        }
+    }
+}
+
+/// The value of a key, made if it is not there; the key is only copied when it is new.
+fn entry<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> &'m mut V {
+    if !map.contains_key(key) {
+        map.insert(key.to_owned(), V::default());
+    }
+    map.get_mut(key).expect("it was just put there")
 }
 
 impl Ask {

@@ -4,24 +4,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::CollectorId;
-use super::Sections;
-use super::demand::Demand;
 use super::drains::{DrainState, drain_states};
 use super::pools::{Pool, pools};
-use crate::terms::{BlockReason, TermSet};
+use super::{CollectorId, Demand, Outcomes, Pending, Sections};
+use crate::terms::TermSet;
 
 /// Everything that is made of several sections; a join is absent while a section that it needs is.
 #[derive(Clone, Debug, Default)]
 pub struct Joins {
-    /// What the queued allocations request, of jobs and specifications.
+    /// What is queued and what it requests, of jobs, evaluations and specifications.
     pub demand: Option<Arc<Demand>>,
     /// How drains stand, of nodes, allocations and drains.
     pub drains: Option<Arc<Vec<DrainState>>>,
     /// The node pools by name, of nodes, allocations, jobs and specifications.
     pub pools: Option<Arc<BTreeMap<String, Pool>>>,
-    /// Why each of the oldest pending jobs waits, in their order, of jobs and evaluations.
-    pub pending_reasons: Option<Arc<Vec<BlockReason>>>,
+    /// The pending jobs, of jobs and evaluations.
+    pub pending: Option<Arc<Pending>>,
+    /// How dead jobs ended, of finished jobs and of allocations.
+    pub outcomes: Option<Arc<Outcomes>>,
     /// Names that any section tells, of all sections.
     pub names: Arc<Names>,
 }
@@ -36,19 +36,18 @@ pub struct Names {
 }
 
 impl Joins {
-    /// Joins these sections.
-    pub fn new(sections: &Sections) -> Self {
-        let jobs = sections.jobs.as_ref();
-        let demand = jobs.zip(sections.specifications.as_ref());
-        let demand = demand.map(|(jobs, specifications)| Arc::new(Demand::new(&jobs.queue, specifications)));
+    /// Joins these sections, of these collectors.
+    pub fn new(sections: &Sections, collectors: TermSet<CollectorId>) -> Self {
+        let (jobs, evaluations) = (sections.jobs.as_deref(), sections.evaluations.as_deref());
+        let specifications = sections.specifications.as_deref();
+        let demand = jobs.map(|jobs| Arc::new(Demand::join(&jobs.queue, evaluations, specifications)));
         let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
+        let allocations_are_collected = collectors.contains(CollectorId::FinishedAllocations);
         Self {
             drains: drain_states(sections).map(Arc::new),
             pools: pools(sections, demand.as_deref()).map(Arc::new),
-            pending_reasons: jobs.zip(sections.evaluations.as_ref()).map(|(jobs, evaluations)| {
-                let reason = |job: &super::PendingJob| evaluations.reason(&job.namespace, &job.id);
-                Arc::new(jobs.oldest_pending.iter().map(reason).collect())
-            }),
+            pending: jobs.map(|jobs| Arc::new(Pending::join(jobs, evaluations))),
+            outcomes: Outcomes::join(sections, allocations_are_collected).map(Arc::new),
             names: Arc::new(Names {
                 namespaces: owned(sections.known_namespaces()),
                 pools: owned(sections.known_pools()),
@@ -59,13 +58,22 @@ impl Joins {
 
     /// The joins that are made of these collectors' sections alone. Names are told to everybody.
     pub fn select(&self, collectors: TermSet<CollectorId>) -> Self {
-        use CollectorId::{Allocations, Drains, Evaluations, Jobs, Nodes, Specifications};
+        use CollectorId::{
+            Allocations, Drains, Evaluations, FinishedAllocations, FinishedJobs, Jobs, Nodes, Specifications,
+        };
         let made_of = |ids: &[CollectorId]| collectors.contains_all(TermSet::of(ids));
         Self {
-            demand: self.demand.clone().filter(|_| made_of(&[Jobs, Specifications])),
+            demand: self.demand.clone().filter(|_| made_of(&[Jobs, Evaluations, Specifications])),
             drains: self.drains.clone().filter(|_| made_of(&[Nodes, Allocations, Drains])),
-            pools: self.pools.clone().filter(|_| made_of(&[Nodes, Allocations, Jobs, Specifications])),
-            pending_reasons: self.pending_reasons.clone().filter(|_| made_of(&[Jobs, Evaluations])),
+            pools: self
+                .pools
+                .clone()
+                .filter(|_| made_of(&[Nodes, Allocations, Jobs, Evaluations, Specifications])),
+            pending: self.pending.clone().filter(|_| made_of(&[Jobs, Evaluations])),
+            outcomes: self
+                .outcomes
+                .clone()
+                .filter(|_| made_of(&[FinishedJobs, FinishedAllocations, Allocations])),
             names: self.names.clone(),
         }
     }

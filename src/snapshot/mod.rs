@@ -8,6 +8,7 @@ mod collector;
 mod demand;
 mod deployments;
 mod drains;
+mod ends;
 mod evaluations;
 mod hosts;
 mod jobs;
@@ -18,6 +19,8 @@ mod namespaces;
 mod nodes;
 mod observed;
 mod one_node;
+mod outcomes;
+mod pending;
 mod pools;
 mod sections;
 mod servers;
@@ -29,14 +32,20 @@ use std::time::SystemTime;
 
 use crate::terms::TermSet;
 
-pub use allocations::{AllocationCounts, GroupAllocations, LiveAllocations, NodeLoad};
+pub use allocations::{AllocationCounts, FinishedAllocations, GroupAllocations, LiveAllocations, NodeLoad};
 pub use collector::CollectorState;
-pub use demand::{Ask, Demand, Queue, Queued, Specification, SpecificationKey, Specifications};
+pub use demand::{
+    Ask, Demand, Queue, Queued, QueuedGroup, Requested, Specification, SpecificationKey, Specifications,
+};
 pub use deployments::Deployments;
 pub use drains::{Drain, DrainState, Drains};
-pub use evaluations::{Evaluations, NamespaceEvaluations};
+pub use ends::{AllocationEnd, Ends};
+pub use evaluations::{Evaluations, JobEvaluations, NamespaceEvaluations};
 pub use hosts::{Disk, Host, Hosts};
-pub use jobs::{AGE_BOUNDS_SECONDS, FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob};
+pub use jobs::{
+    AGE_BOUNDS_SECONDS, DeadJob, FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob,
+    PendingJobs,
+};
 pub use joins::{Joins, Names};
 pub use levels::{Level, Levels};
 pub use named::{GroupCounts, JobInfo, NamedJob, NamedJobs};
@@ -44,6 +53,8 @@ pub use namespaces::Namespaces;
 pub use nodes::{Capacity, LastDrain, Node, Nodes};
 pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDelays};
 pub use one_node::{NodeAllocation, OneNode};
+pub use outcomes::Outcomes;
+pub use pending::Pending;
 pub use pools::{Missing, Pool, Share};
 pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
@@ -93,12 +104,10 @@ sections::sections! {
         FinishedJobs = "finished_jobs" {
             /// Dead jobs that Nomad still retains.
             finished_jobs: FinishedJobs,
-            /// Jobs that were seen to finish.
-            completions: FinishedCounts,
-        }
+            }
         FinishedAllocations = "finished_allocations" {
             /// Terminal allocations that Nomad still retains.
-            finished_allocations: AllocationCounts,
+            finished_allocations: FinishedAllocations,
         }
         Deployments = "deployments" {
             /// Deployments that Nomad still retains.
@@ -124,6 +133,8 @@ sections::sections! {
     several {
         /// How long jobs waited for their first allocation.
         placements: PlacementDelays = Jobs & Allocations,
+        /// Jobs that were seen to finish.
+        completions: FinishedCounts = FinishedJobs,
     }
 }
 
@@ -143,7 +154,8 @@ pub struct Snapshot {
 impl Snapshot {
     /// A snapshot of these sections, joined.
     pub fn new(taken_at: SystemTime, collectors: Vec<CollectorState>, sections: Sections) -> Self {
-        Self { taken_at, collectors, joins: Joins::new(&sections), sections }
+        let on = collectors.iter().map(|collector| collector.id).collect();
+        Self { taken_at, collectors, joins: Joins::new(&sections, on), sections }
     }
 
     /// Whether the last refresh of every required collector succeeded.

@@ -42,8 +42,6 @@ pub struct JobInfo {
 /// The instances of a task group, by the job's own account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GroupCounts {
-    /// Wanted and not placed.
-    pub queued: u64,
     /// Ended well, ever.
     pub complete: u64,
     /// Ended in failure, ever.
@@ -69,7 +67,6 @@ fn parent_of(id: &str) -> Option<&str> {
 
 impl std::ops::AddAssign for GroupCounts {
     fn add_assign(&mut self, other: Self) {
-        self.queued += other.queued;
         self.complete += other.complete;
         self.failed += other.failed;
         self.lost += other.lost;

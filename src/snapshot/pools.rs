@@ -116,27 +116,22 @@ pub(super) fn pools(sections: &Sections, demand: Option<&Demand>) -> Option<BTre
             pool.memory.allocated += load.memory_bytes;
         }
     }
-    if let Some(jobs) = &sections.jobs {
-        for (name, queued) in jobs.by_namespace.values().flat_map(|namespace| &namespace.queued) {
-            pools.entry(name.clone()).or_default().queued +=
-                queued.iter().map(|(_, count)| count).sum::<u64>();
-        }
-        if let (Some(specifications), Some(demand)) = (&sections.specifications, demand) {
-            for (key, queued) in &jobs.queue.by_specification {
-                let specification = specifications.by_key.get(key).and_then(Option::as_ref);
-                let is_known = |group| specification.is_some_and(|groups| groups.contains_key(group));
-                let unknown = queued.groups.iter().filter(|(group, _)| !is_known(*group));
-                let pool = pools.entry(queued.node_pool.clone()).or_default();
-                pool.unsized_instances += unknown.map(|(_, count)| count).sum::<u64>();
+    let by_pool = demand.iter().flat_map(|demand| demand.queued.values().flatten());
+    for (name, queued) in by_pool {
+        pools.entry(name.clone()).or_default().queued += queued.iter().map(|(_, count)| count).sum::<u64>();
+    }
+    match demand.and_then(|demand| demand.requested.as_ref()) {
+        Some(requested) => {
+            for (name, count) in &requested.unknown_by_pool {
+                pools.entry(name.clone()).or_default().unsized_instances += count;
             }
-            for (name, ask) in demand.by_pool.values().flatten() {
+            for (name, ask) in requested.by_pool.values().flatten() {
                 let pool = pools.entry(name.clone()).or_default();
                 pool.cpu.asked += ask.cpu_hertz;
                 pool.memory.asked += ask.memory_bytes;
             }
-        } else {
-            pools.values_mut().for_each(|pool| pool.unsized_instances = pool.queued);
         }
+        None => pools.values_mut().for_each(|pool| pool.unsized_instances = pool.queued),
     }
     if let Some(everything) = pools.get(ALL).filter(|pool| pool.queued > 0).cloned() {
         let nodes = pools.iter().filter(|(name, _)| *name != ALL).map(|(_, pool)| pool);

@@ -120,7 +120,7 @@ impl Sections {
         let jobs = self.jobs.iter().flat_map(|jobs| jobs.by_namespace.keys());
         let finished = self.finished_jobs.iter().flat_map(|jobs| jobs.by_namespace.keys());
         let allocations = self.allocations.iter().flat_map(|live| live.counts.by_namespace.keys());
-        let terminal = self.finished_allocations.iter().flat_map(|counts| counts.by_namespace.keys());
+        let terminal = self.finished_allocations.iter().flat_map(|ended| ended.counts.by_namespace.keys());
         let evaluations = self.evaluations.iter().flat_map(|all| all.by_namespace.keys());
         let deployments = self.deployments.iter().flat_map(|all| all.by_namespace.keys());
         let of_jobs = listed.chain(jobs).chain(finished);
@@ -132,7 +132,7 @@ impl Sections {
     pub fn known_pools(&self) -> BTreeSet<&str> {
         let of_nodes = self.nodes.iter().flat_map(|nodes| nodes.iter()).map(|node| node.pool.as_str());
         let namespaces = self.jobs.iter().flat_map(|jobs| jobs.by_namespace.values());
-        let of_jobs = namespaces.flat_map(|namespace| namespace.queued.keys()).map(String::as_str);
+        let of_jobs = namespaces.flat_map(|namespace| namespace.pools.iter()).map(String::as_str);
         of_nodes.chain(of_jobs).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! The numbers that a glance is for.
 
-use super::Sections;
+use super::Snapshot;
 use crate::terms::{ByTerm, JobStatus, NodeState};
 
 /// Sums over the whole cluster; absent where not known.
@@ -14,13 +14,16 @@ pub struct Totals {
     pub dead_jobs: Option<u64>,
     /// Instances that should run and are not placed.
     pub queued_instances: Option<u64>,
+    /// Evaluations that wait for a scheduler.
+    pub pending_evaluations: Option<u64>,
     /// Nodes by state.
     pub nodes: Option<ByTerm<NodeState, u64>>,
 }
 
 impl Totals {
-    /// Sums what the sections count.
-    pub fn new(sections: &Sections) -> Self {
+    /// Sums what a snapshot counts.
+    pub fn new(snapshot: &Snapshot) -> Self {
+        let (sections, joins) = (&snapshot.sections, &snapshot.joins);
         let namespaces = || Some(sections.jobs.as_ref()?.by_namespace.values());
         let of_status = |status: JobStatus| {
             let by_type = namespaces()?.flat_map(|namespace| namespace.jobs.iter());
@@ -30,13 +33,14 @@ impl Totals {
             pending_jobs: of_status(JobStatus::Pending),
             running_jobs: of_status(JobStatus::Running),
             dead_jobs: sections.finished_jobs.as_ref().map(|finished| {
-                let by_type = finished.by_namespace.values().flat_map(|namespace| namespace.outcomes.iter());
-                by_type.flat_map(|(_, by_outcome)| by_outcome.iter()).map(|(_, count)| count).sum()
+                let by_type = finished.by_namespace.values().flat_map(|namespace| namespace.jobs.iter());
+                by_type.map(|(_, count)| count).sum()
             }),
-            queued_instances: namespaces().map(|namespaces| {
-                let pools = namespaces.flat_map(|namespace| namespace.queued.values());
+            queued_instances: joins.demand.as_ref().map(|demand| {
+                let pools = demand.queued.values().flat_map(|pools| pools.values());
                 pools.flat_map(|by_type| by_type.iter()).map(|(_, count)| count).sum()
             }),
+            pending_evaluations: sections.evaluations.as_ref().map(|evaluations| evaluations.pending()),
             nodes: sections.nodes.as_ref().map(|nodes| {
                 let mut by_state = ByTerm::default();
                 nodes.iter().for_each(|node| by_state[node.state] += 1);

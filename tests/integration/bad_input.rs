@@ -11,8 +11,14 @@ use crate::support::recordings;
 
 /// A recorded cluster in which one list is another.
 async fn with_body(path: &str, body: &str) -> Exposition {
+    with_bodies(&[(path, body)]).await
+}
+
+async fn with_bodies(bodies: &[(&str, &str)]) -> Exposition {
     let simulator = recordings::replay("2.0.5").await;
-    simulator.faults().set(path, Fault::Body(Bytes::copy_from_slice(body.as_bytes())));
+    for (path, body) in bodies {
+        simulator.faults().set(path, Fault::Body(Bytes::copy_from_slice(body.as_bytes())));
+    }
     collect(&simulator.url(), &[]).await
 }
 
@@ -66,7 +72,8 @@ async fn odd_jobs_are_counted_and_nothing_is_invented() {
          "JobSummary":{"Summary":{"a":{"Queued":-3},"b":{"Queued":2},"c":null}}},
         {"ID":"future","Namespace":"ci","Type":"batch","Status":"pending","SubmitTime":4000000000000000000},
         null, {}]"#;
-    let shown = with_body("/v1/jobs", jobs).await;
+    let evaluations = r#"[{"Namespace":"ci","JobID":"negative","Status":"blocked","Type":"batch"}]"#;
+    let shown = with_bodies(&[("/v1/jobs", jobs), ("/v1/evaluations", evaluations)]).await;
     let jobs = |job_type, status| {
         shown.value("nomad_jobs", &[("namespace", "ci"), ("job_type", job_type), ("status", status)])
     };
@@ -78,7 +85,7 @@ async fn odd_jobs_are_counted_and_nothing_is_invented() {
     // A job without a submit time has no age; one from the future has not waited.
     let ages = |le| shown.value("nomad_pending_jobs_age_seconds_bucket", &[("namespace", "ci"), ("le", le)]);
     assert_eq!((ages("10.0"), ages("+Inf")), (Some(1.0), Some(1.0)));
-    assert_eq!(shown.find("nomad_pending_job_submit_timestamp_seconds", &[]).count(), 1);
+    assert_eq!(shown.find("nomad_pending_job_timestamp_seconds", &[]).count(), 1);
     assert_eq!(
         shown.value("nomad_jobs", &[("namespace", ""), ("job_type", "other"), ("status", "other")]),
         Some(1.0)

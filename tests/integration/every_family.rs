@@ -8,8 +8,8 @@ use nomad_exporter::metrics::{OwnMetrics, Selection, View, emit, families};
 use nomad_exporter::snapshot::*;
 
 use nomad_exporter::terms::{
-    BlockReason, ClientStatus, DeploymentStatus, DrainStatus, JobStatus, JobType, NodeState, Outcome,
-    ServerState, TemplateKind,
+    BlockReason, ByTerm, ClientStatus, DeploymentStatus, DrainStatus, JobKey, JobStatus, JobType, NodeState,
+    Outcome, ServerState, TemplateKind,
 };
 
 use crate::goldens;
@@ -32,26 +32,48 @@ fn live_jobs() -> LiveJobs {
     namespace.jobs[JobType::Batch][JobStatus::Pending] = 2;
     namespace.jobs[JobType::Batch][JobStatus::Running] = 7;
     namespace.templates[TemplateKind::Periodic][JobStatus::Running] = 1;
-    namespace.oldest_pending[JobType::Batch] = Some(at(900));
-    namespace.pending_ages.observe(&AGE_BOUNDS_SECONDS, Duration::from_secs(100));
-    namespace.pending_ages.observe(&AGE_BOUNDS_SECONDS, Duration::from_secs(20));
-    namespace.queued.entry("default".into()).or_default()[JobType::Batch] = 5;
+    namespace.pending.add(JobType::Batch, at(900), at(1000));
+    namespace.pending.add(JobType::Batch, at(980), at(1000));
+    namespace.pools.insert("default".into());
     let key = |id: &str| SpecificationKey { namespace: CI.into(), job_id: id.into(), modify_index: 7 };
-    let queued = |count| Queued {
+    let group = |job: &str, named: Option<&str>, count| QueuedGroup {
+        job: JobKey::new(CI, job),
+        named: named.map(Box::from),
+        group: "group".into(),
+        count,
+        summary_index: Some(7),
+    };
+    let queued = |groups| Queued {
         submitted: Some(at(900)),
         node_pool: "default".into(),
-        groups: BTreeMap::from([("group".into(), count)]),
+        job_type: JobType::Batch,
+        groups,
     };
-    let by_specification = HashMap::from([(key("sized"), queued(4)), (key("unsized"), queued(1))]);
-    let counts = GroupCounts { queued: 1, complete: 2, failed: 3, lost: 4 };
+    let by_specification = HashMap::from([
+        (key("sized"), queued(vec![group("build-1", None, 4), group("web", Some("web"), 1)])),
+        // No evaluation waits for it.
+        (key("phantom"), queued(vec![group("phantom", None, 100)])),
+        (key("unsized"), queued(vec![group("build-2", None, 1)])),
+    ]);
+    let mut untracked: BTreeMap<String, BTreeMap<String, ByTerm<JobType, Vec<QueuedGroup>>>> =
+        BTreeMap::new();
+    let pools = untracked.entry(CI.into()).or_default();
+    pools.entry("default".into()).or_default()[JobType::Batch].push(group("build-3", None, 2));
+    let pending = |since, id: &str| PendingJob {
+        since: at(since),
+        namespace: CI.into(),
+        id: id.into(),
+        job_type: JobType::Batch,
+    };
+    let counts = GroupCounts { complete: 2, failed: 3, lost: 4 };
     LiveJobs {
         by_namespace: BTreeMap::from([(CI.into(), namespace)]),
-        oldest_pending: vec![
-            PendingJob { submitted: at(900), namespace: CI.into(), id: "build-1".into() },
-            // Longer than a label may be.
-            PendingJob { submitted: at(901), namespace: CI.into(), id: "build-".repeat(50) },
-        ],
-        queue: Queue { by_specification, untracked: BTreeMap::from([(CI.into(), 2)]) },
+        // The second is longer than a label may be.
+        oldest_pending: vec![pending(900, "build-1"), pending(901, &"build-".repeat(50))],
+        pending_again: vec![pending(10, "nightly")],
+        read_at: Some(at(1000)),
+        max_oldest: 20,
+        queue: Queue { by_specification, untracked },
         named: NamedJobs {
             by_namespace: named("web", JobStatus::Running, counts),
             count: 1,
@@ -63,13 +85,26 @@ fn live_jobs() -> LiveJobs {
 
 fn finished_jobs() -> FinishedJobs {
     let mut namespace = FinishedNamespace::default();
-    namespace.outcomes[JobType::Batch][Outcome::Complete] = 30;
-    namespace.outcomes[JobType::Batch][Outcome::Failed] = 3;
+    namespace.jobs[JobType::Batch] = 4;
+    let dead = |id: &str, stopped| DeadJob {
+        key: JobKey::new(CI, id),
+        namespace: 0,
+        job_type: JobType::Batch,
+        stopped,
+        summarized: Outcome::Complete,
+    };
     let named = NamedJobs {
         by_namespace: named("old", JobStatus::Dead, GroupCounts::default()),
         ..NamedJobs::default()
     };
-    FinishedJobs { by_namespace: BTreeMap::from([(CI.into(), namespace)]), named }
+    FinishedJobs {
+        by_namespace: BTreeMap::from([(CI.into(), namespace)]),
+        jobs: vec![dead("failed", false), dead("drained", false), dead("stopped", true), dead("gone", false)],
+        namespaces: vec![CI.into()],
+        list: 1,
+        unsettled: HashMap::new(),
+        named,
+    }
 }
 
 fn node(id: &str, state: NodeState, last_drain: Option<DrainStatus>) -> Node {
@@ -106,8 +141,25 @@ fn allocations() -> LiveAllocations {
     LiveAllocations {
         counts: counts(ClientStatus::Running, 3),
         by_node: HashMap::from([("a".into(), load)]),
+        stopping: Ends::default(),
         by_job: BTreeMap::from([(CI.into(), BTreeMap::from([("web".into(), group)]))]),
     }
+}
+
+fn finished_allocations() -> FinishedAllocations {
+    let end = |id: &str, create_index, outcome| AllocationEnd {
+        job: JobKey::new(CI, id),
+        version: 0,
+        name: 1,
+        create_index,
+        outcome,
+    };
+    let ends = vec![
+        end("failed", 1, Outcome::Complete),
+        end("failed", 2, Outcome::Failed),
+        end("drained", 3, Outcome::Drained),
+    ];
+    FinishedAllocations { counts: counts(ClientStatus::Failed, 3), ends: ends.into(), began_after: 1 }
 }
 
 fn counts(status: ClientStatus, count: u64) -> AllocationCounts {
@@ -122,8 +174,21 @@ fn evaluations() -> Evaluations {
     namespace.oldest_blocked[JobType::Batch] = Some(at(901));
     namespace.by_reason[BlockReason::Memory] = 2;
     namespace.pending[JobType::Service] = 1;
-    let reasons = HashMap::from([((CI.into(), "build-1".into()), BlockReason::Memory)]);
-    Evaluations { by_namespace: BTreeMap::from([(CI.into(), namespace)]), reasons }
+    namespace.delayed[JobType::Service] = 1;
+    let waits = |oldest, reason| JobEvaluations { oldest: Some(at(oldest)), reason };
+    let by_job = [
+        ("build-1", waits(901, BlockReason::Memory)),
+        ("build-2", waits(902, BlockReason::Scheduling)),
+        ("build-3", waits(902, BlockReason::Cpu)),
+        ("nightly", waits(950, BlockReason::Scheduling)),
+        ("web", waits(960, BlockReason::Memory)),
+    ];
+    Evaluations {
+        by_namespace: BTreeMap::from([(CI.into(), namespace)]),
+        by_job: by_job.into_iter().map(|(id, known)| (JobKey::new(CI, id), known)).collect(),
+        index: Some(9),
+        ..Evaluations::default()
+    }
 }
 
 fn host() -> Host {
@@ -213,7 +278,7 @@ pub(crate) fn sections() -> Sections {
             by_node: HashMap::from([("a".into(), Some(host())), ("b".into(), None)]),
         })),
         allocations: Some(Arc::new(allocations())),
-        finished_allocations: Some(Arc::new(counts(ClientStatus::Failed, 3))),
+        finished_allocations: Some(Arc::new(finished_allocations())),
         evaluations: Some(Arc::new(evaluations())),
         namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from([CI.to_owned()]) })),
         specifications: Some(Arc::new(Specifications {

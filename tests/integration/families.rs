@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use nomad_exporter::metrics::{Own, Selection, View, emit};
 use nomad_exporter::snapshot::{
-    Capacity, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs, Namespaces, Node, NodeLoad,
-    Nodes, Sections, Snapshot,
+    Capacity, DeadJob, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs, Namespaces, Node,
+    NodeLoad, Nodes, Sections, Snapshot,
 };
-use nomad_exporter::terms::{ClientStatus, DrainStatus, JobStatus, JobType, NodeState, Outcome};
+use nomad_exporter::terms::{ClientStatus, DrainStatus, JobKey, JobStatus, JobType, NodeState, Outcome};
 
 use crate::support::exposition::Exposition;
 
@@ -48,22 +48,31 @@ fn what_is_known_to_be_nothing_is_zero() {
     // Dead jobs come from another collector, of which nothing is known here.
     assert_eq!(shown.find("nomad_jobs", &[("status", "dead")]).count(), 0);
     assert_eq!(shown.find("nomad_jobs_finished", &[]).count(), 0);
-    assert_eq!(shown.find("nomad_pending_jobs_oldest_submit_timestamp_seconds", &[]).count(), 0);
+    assert_eq!(shown.find("nomad_pending_jobs_oldest_timestamp_seconds", &[]).count(), 0);
 }
 
 #[test]
 fn dead_jobs_are_the_sum_of_their_outcomes() {
-    let mut finished = FinishedJobs::default();
-    let namespace = finished.by_namespace.entry("ci".into()).or_default();
-    namespace.outcomes[JobType::Batch][Outcome::Complete] = 3;
-    namespace.outcomes[JobType::Batch][Outcome::Failed] = 2;
+    let jobs = [Outcome::Complete, Outcome::Complete, Outcome::Failed, Outcome::Failed, Outcome::Lost];
+    let mut finished = FinishedJobs { namespaces: vec!["ci".into()], ..FinishedJobs::default() };
+    finished.by_namespace.entry("ci".into()).or_default().jobs[JobType::Batch] = 5;
+    finished.jobs = jobs
+        .into_iter()
+        .enumerate()
+        .map(|(number, summarized)| DeadJob {
+            key: JobKey::new("ci", &number.to_string()),
+            namespace: 0,
+            job_type: JobType::Batch,
+            stopped: false,
+            summarized,
+        })
+        .collect();
+    // Terminal allocations are not collected, so the summaries tell.
     let shown = shown(Sections { finished_jobs: Some(Arc::new(finished)), ..Sections::default() });
     assert_eq!(shown.value("nomad_jobs", &[("job_type", "batch"), ("status", "dead")]), Some(5.0));
-    assert_eq!(
-        shown.value("nomad_jobs_finished", &[("job_type", "batch"), ("outcome", "failed")]),
-        Some(2.0)
-    );
-    assert_eq!(shown.find("nomad_jobs_finished", &[]).count(), 16);
+    let outcome = |word| shown.value("nomad_jobs_finished", &[("job_type", "batch"), ("outcome", word)]);
+    assert_eq!((outcome("failed"), outcome("lost"), outcome("complete")), (Some(2.0), Some(1.0), Some(2.0)));
+    assert_eq!(shown.find("nomad_jobs_finished", &[]).count(), 32);
 }
 
 #[test]

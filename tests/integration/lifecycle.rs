@@ -126,12 +126,12 @@ async fn a_backlog_from_the_first_pending_to_cleared() {
     assert_eq!(waiting.sum("nomad_queued_allocations", &[]), Some(8.0));
     assert_eq!(waiting.sum("nomad_queued_cpu_hertz", &[]), Some(8.0 * 5e9));
     assert_eq!(waiting.sum("nomad_blocked_evaluations_by_reason", &[("reason", "cpu")]), Some(8.0));
-    assert_eq!(waiting.find("nomad_pending_job_submit_timestamp_seconds", &[("reason", "cpu")]).count(), 8);
-    assert_eq!(waiting.find("nomad_pending_jobs_oldest_submit_timestamp_seconds", &[]).count(), 1);
+    assert_eq!(waiting.find("nomad_pending_job_timestamp_seconds", &[("reason", "cpu")]).count(), 8);
+    assert_eq!(waiting.find("nomad_pending_jobs_oldest_timestamp_seconds", &[]).count(), 1);
     let cleared = world.after(600, |_| {}).await;
     assert_eq!(cleared.sum("nomad_jobs", &[("status", "pending")]), Some(0.0));
     assert_eq!(cleared.sum("nomad_queued_cpu_hertz", &[]), Some(0.0));
-    assert_eq!(cleared.find("nomad_pending_job_submit_timestamp_seconds", &[]).count(), 0);
+    assert_eq!(cleared.find("nomad_pending_job_timestamp_seconds", &[]).count(), 0);
     assert_eq!(cleared.sum("nomad_job_completions_total", &[("outcome", "complete")]), Some(10.0));
     let counted = world.after(1, |_| {}).await;
     assert_eq!(counted.sum("nomad_job_placement_delay_seconds_count", &[]), Some(10.0));

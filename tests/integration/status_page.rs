@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use nomad_exporter::snapshot::{LiveJobs, PendingJob, Sections, Snapshot};
+use nomad_exporter::terms::JobType;
 use nomad_exporter::web::status_page;
 
 use crate::every_family;
@@ -46,7 +47,12 @@ fn hostile() -> Sections {
     let name = "<script>alert(1)</script>\"'&";
     let mut sections = every_family::sections();
     let mut jobs = LiveJobs::clone(sections.jobs.as_ref().unwrap());
-    let job = |id: String| PendingJob { submitted: every_family::at(900), namespace: name.into(), id };
+    let job = |id: String| PendingJob {
+        since: every_family::at(900),
+        namespace: name.into(),
+        id,
+        job_type: JobType::Batch,
+    };
     jobs.oldest_pending = vec![job(name.into()), job("x".repeat(300))];
     sections.jobs = Some(Arc::new(jobs));
     sections

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::finished_allocations::FinishedAllocationsFold;
+use super::finished_allocations::{FinishedAllocationsFold, end};
 use crate::collect::at;
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::list::{self, Known};
-use crate::collect::observers::{AllocationPass, Handover, LookedFor, Observers, Placements, Which};
+use crate::collect::observers::{
+    AllocationPass, Completions, Handover, LookedFor, Observers, Placements, Which,
+};
 use crate::collect::report::FetchError;
 use crate::nomad::api::{AllocatedResources, Allocation};
 use crate::nomad::{Endpoint, Request};
-use crate::snapshot::{LiveAllocations, LiveJobs, NamedJobs, NodeLoad, Sections, Servers};
+use crate::snapshot::{AllocationEnd, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, Sections, Servers};
 use crate::terms::{DesiredStatus, JobType};
 
 /// Everything but the terminal statuses, so that a status of a newer Nomad is live and not lost.
@@ -21,6 +23,7 @@ pub(in crate::collect) const LIVE: &str =
 /// Reads the live allocations; from servers that cannot filter, all of them.
 pub(in crate::collect) struct AllocationsCollector {
     placements: Arc<Placements>,
+    completions: Arc<Completions>,
     full_allocations: Arc<Handover<FinishedAllocationsFold>>,
     /// The last list, which jobs had series of their own then, and whose first allocation was looked for in it.
     known: Known<(Option<NamedJobs>, LookedFor)>,
@@ -33,6 +36,7 @@ impl Collect for AllocationsCollector {
     fn new(observers: &Observers) -> Self {
         Self {
             placements: observers.placements.clone(),
+            completions: observers.completions.clone(),
             full_allocations: observers.full_allocations.clone(),
             known: Known::default(),
         }
@@ -53,15 +57,18 @@ impl Collect for AllocationsCollector {
         let jobs = upstream.get::<LiveJobs>().await;
         let fold = AllocationsFold {
             live: LiveAllocations::default(),
+            stopping: Vec::new(),
             jobs: jobs.clone().unwrap_or_default(),
             pass: self.placements.allocation_pass(),
-            finished: (!filter_lists).then(|| FinishedAllocationsFold::new(&self.placements)),
+            finished: (!filter_lists)
+                .then(|| FinishedAllocationsFold::new(&self.placements, &self.completions)),
         };
         let (placements, full_allocations) = (self.placements.clone(), self.full_allocations.clone());
         let sections = |fold: AllocationsFold| {
             placements.commit_allocations(fold.pass, Which::Live);
             fold.finished.into_iter().for_each(|fold| full_allocations.put(fold));
-            Sections { allocations: Some(Arc::new(fold.live)), ..Sections::default() }
+            let live = LiveAllocations { stopping: fold.stopping.into(), ..fold.live };
+            Sections { allocations: Some(Arc::new(live)), ..Sections::default() }
         };
         // The answer is known while nothing in it changed, and the same is looked for in it as before.
         if filter_lists && requests.len() == 1 {
@@ -79,6 +86,7 @@ impl Collect for AllocationsCollector {
 /// was placed, and are handed over.
 struct AllocationsFold {
     live: LiveAllocations,
+    stopping: Vec<AllocationEnd>,
     jobs: Arc<LiveJobs>,
     pass: AllocationPass,
     finished: Option<FinishedAllocationsFold>,
@@ -98,6 +106,9 @@ impl AllocationsFold {
         let namespace = allocation.namespace.as_deref().unwrap_or_default();
         let counts = at(&mut self.live.counts.by_namespace, namespace);
         counts[allocation.job_type][allocation.client_status] += 1;
+        if matches!(allocation.desired_status, DesiredStatus::Stop | DesiredStatus::Evict) {
+            self.stopping.push(end(allocation));
+        }
         self.add_to_node(allocation);
         self.add_to_job(allocation, namespace);
     }

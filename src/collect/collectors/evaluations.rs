@@ -1,6 +1,8 @@
 //! Evaluations that wait.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::reasons;
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
@@ -10,24 +12,26 @@ use crate::collect::report::FetchError;
 use crate::collect::{at, earliest, list};
 use crate::nomad::Endpoint;
 use crate::nomad::api::Evaluation;
-use crate::snapshot::{Evaluations, LiveJobs, Namespaces, Sections, Servers};
-use crate::terms::EvalStatus;
+use crate::snapshot::{Evaluations, JobEvaluations, LiveJobs, Namespaces, Sections, Servers};
+use crate::terms::{BlockReason, EvalStatus, JobKey};
 
-/// For how many jobs the reason is kept, to be joined with the oldest pending ones. Nomad lists the oldest
-/// evaluations first.
-const MAX_REASONS: usize = 10_000;
+/// How many jobs are remembered that have an evaluation.
+const MAX_JOBS: usize = 1_000_000;
 
 /// Which evaluations wait. One list for both statuses: Nomad goes through all evaluations for each list.
 const WAITING: &str = r#"Status == "blocked" or Status == "pending""#;
 
 /// Reads blocked and pending evaluations; from servers that cannot filter, all of them.
-pub(in crate::collect) struct EvaluationsCollector;
+pub(in crate::collect) struct EvaluationsCollector {
+    /// Jobs that the last list showed waiting.
+    waited_before: HashSet<JobKey>,
+}
 
 reads!(EvaluationsCollector: Servers, Namespaces, LiveJobs);
 
 impl Collect for EvaluationsCollector {
     fn new(_: &Observers) -> Self {
-        Self
+        Self { waited_before: HashSet::new() }
     }
 
     async fn collect(
@@ -40,29 +44,47 @@ impl Collect for EvaluationsCollector {
         if upstream.get::<Servers>().await.unwrap_or_default().filter_lists {
             requests = requests.into_iter().map(|request| request.query("filter", WAITING)).collect();
         }
+        let now = (context.now)();
+        let add = move |fold: &mut Evaluations, evaluation: Evaluation| add(fold, &evaluation, now);
         let folded = list::fold(&context.client, requests, Evaluations::default(), add).await?;
-        Ok(folded.refresh(|fold| Sections { evaluations: Some(Arc::new(fold)), ..Sections::default() }))
+        let index = folded.index();
+        Ok(folded.refresh(|fold| {
+            let waiting =
+                fold.by_job.iter().filter(|(_, known)| known.waits()).map(|(job, _)| *job).collect();
+            let waited_before = std::mem::replace(&mut self.waited_before, waiting);
+            let evaluations = Evaluations { waited_before, index, ..fold };
+            Sections { evaluations: Some(Arc::new(evaluations)), ..Sections::default() }
+        }))
     }
 }
 
-fn add(fold: &mut Evaluations, evaluation: Evaluation) {
-    let blocked = match evaluation.status {
-        EvalStatus::Blocked => true,
-        EvalStatus::Pending => false,
+fn add(fold: &mut Evaluations, evaluation: &Evaluation, now: SystemTime) {
+    let namespace = evaluation.namespace.as_deref().unwrap_or_default();
+    let reason = match evaluation.status {
+        EvalStatus::Blocked => {
+            let counts = at(&mut fold.by_namespace, namespace);
+            counts.blocked[evaluation.job_type] += 1;
+            earliest(&mut counts.oldest_blocked[evaluation.job_type], evaluation.created());
+            let reasons = reasons::all(evaluation);
+            reasons.iter().for_each(|reason| counts.by_reason[reason] += 1);
+            reasons::main(reasons)
+        }
+        EvalStatus::Pending if evaluation.is_delayed(now) => {
+            at(&mut fold.by_namespace, namespace).delayed[evaluation.job_type] += 1;
+            BlockReason::Delayed
+        }
+        EvalStatus::Pending => {
+            at(&mut fold.by_namespace, namespace).pending[evaluation.job_type] += 1;
+            BlockReason::Scheduling
+        }
         _ => return,
     };
-    let namespace = evaluation.namespace.as_deref().unwrap_or_default();
-    let counts = at(&mut fold.by_namespace, namespace);
-    if !blocked {
-        counts.pending[evaluation.job_type] += 1;
+    let Some(job_id) = evaluation.job_id.as_deref() else { return };
+    let known = JobEvaluations { oldest: evaluation.created(), reason };
+    let key = JobKey::new(namespace, job_id);
+    if fold.by_job.len() >= MAX_JOBS && !fold.by_job.contains_key(&key) {
+        fold.is_incomplete = true;
         return;
     }
-    counts.blocked[evaluation.job_type] += 1;
-    earliest(&mut counts.oldest_blocked[evaluation.job_type], evaluation.created());
-    let reasons = reasons::all(&evaluation);
-    reasons.iter().for_each(|reason| counts.by_reason[reason] += 1);
-    if let (Some(job_id), true) = (evaluation.job_id, fold.reasons.len() < MAX_REASONS) {
-        let namespace = evaluation.namespace.unwrap_or_default();
-        fold.reasons.insert((namespace, job_id), reasons::main(reasons));
-    }
+    fold.by_job.entry(key).and_modify(|first| first.add(known)).or_insert(known);
 }

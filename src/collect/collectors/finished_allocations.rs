@@ -4,28 +4,34 @@ use std::sync::Arc;
 
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::observers::{AllocationPass, Handover, Observers, Placements, Which};
+use crate::collect::observers::{AllocationPass, Completions, Handover, Observers, Placements, Which};
 use crate::collect::report::FetchError;
 use crate::collect::{at, list};
 use crate::nomad::Endpoint;
 use crate::nomad::api::Allocation;
-use crate::snapshot::{AllocationCounts, LiveAllocations, Sections, Servers};
+use crate::snapshot::{
+    AllocationCounts, AllocationEnd, Ends, FinishedAllocations, FinishedJobs, LiveAllocations, Sections,
+    Servers,
+};
+use crate::terms::JobKey;
 
 const TERMINAL: &str = r#"ClientStatus == "complete" or ClientStatus == "failed" or ClientStatus == "lost""#;
 
-/// Reads the terminal allocations. Those of servers that cannot filter come with the live ones. Only their number and
-/// age count, so their resources are not asked for.
+/// Reads the terminal allocations. Those of servers that cannot filter come with the live ones. How many they are, how
+/// old and how they ended is all that counts, so their resources are not asked for.
 pub(in crate::collect) struct FinishedAllocationsCollector {
     placements: Arc<Placements>,
+    completions: Arc<Completions>,
     full_allocations: Arc<Handover<FinishedAllocationsFold>>,
 }
 
-reads!(FinishedAllocationsCollector: Servers, LiveAllocations);
+reads!(FinishedAllocationsCollector: Servers, LiveAllocations, FinishedJobs);
 
 impl Collect for FinishedAllocationsCollector {
     fn new(observers: &Observers) -> Self {
         Self {
             placements: observers.placements.clone(),
+            completions: observers.completions.clone(),
             full_allocations: observers.full_allocations.clone(),
         }
     }
@@ -36,24 +42,32 @@ impl Collect for FinishedAllocationsCollector {
         upstream: &Newest<'_, Self>,
     ) -> Result<Refresh, FetchError> {
         if !upstream.get::<Servers>().await.unwrap_or_default().filter_lists {
-            upstream.need::<LiveAllocations>().await?;
-            let sections = self.full_allocations.take().map(|fold| self.sections(fold)).unwrap_or_default();
+            let live = upstream.need::<LiveAllocations>().await?;
+            let fold = self.full_allocations.take();
+            let sections = fold.map(|fold| self.sections(fold, Some(&live))).unwrap_or_default();
             return Ok(Refresh { sections, ..Refresh::default() });
         }
         let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
         let requests =
             requests.map(|request| request.query("task_states", "false").query("filter", TERMINAL)).collect();
-        let fold = FinishedAllocationsFold::new(&self.placements);
+        // Those of the jobs that died by now are to be in it.
+        upstream.settled::<FinishedJobs>().await;
+        let fold = FinishedAllocationsFold::new(&self.placements, &self.completions);
         let add = |fold: &mut FinishedAllocationsFold, allocation: Allocation| fold.add(&allocation);
         let folded = list::fold(&context.client, requests, fold, add).await?;
-        Ok(folded.refresh(|fold| self.sections(fold)))
+        let live = upstream.get::<LiveAllocations>().await;
+        Ok(folded.refresh(|fold| self.sections(fold, live.as_deref())))
     }
 }
 
 impl FinishedAllocationsCollector {
-    fn sections(&self, fold: FinishedAllocationsFold) -> Sections {
+    fn sections(&self, fold: FinishedAllocationsFold, live: Option<&LiveAllocations>) -> Sections {
         self.placements.commit_allocations(fold.pass, Which::Finished);
-        Sections { finished_allocations: Some(Arc::new(fold.counts)), ..Sections::default() }
+        let FinishedAllocationsFold { counts, ends, began_after, .. } = fold;
+        let ends = Ends::from(ends);
+        self.completions.commit_ends(&ends, live.map(|live| &live.stopping), began_after);
+        let finished = FinishedAllocations { counts, ends, began_after };
+        Sections { finished_allocations: Some(Arc::new(finished)), ..Sections::default() }
     }
 }
 
@@ -62,12 +76,19 @@ impl FinishedAllocationsCollector {
 #[derive(Debug)]
 pub(in crate::collect) struct FinishedAllocationsFold {
     counts: AllocationCounts,
+    ends: Vec<AllocationEnd>,
+    began_after: u64,
     pass: AllocationPass,
 }
 
 impl FinishedAllocationsFold {
-    pub(in crate::collect) fn new(placements: &Placements) -> Self {
-        Self { counts: AllocationCounts::default(), pass: placements.allocation_pass() }
+    pub(in crate::collect) fn new(placements: &Placements, completions: &Completions) -> Self {
+        Self {
+            counts: AllocationCounts::default(),
+            ends: Vec::new(),
+            began_after: completions.lists(),
+            pass: placements.allocation_pass(),
+        }
     }
 
     pub(in crate::collect) fn add(&mut self, allocation: &Allocation) {
@@ -75,6 +96,19 @@ impl FinishedAllocationsFold {
         if !allocation.client_status.is_live() {
             let namespace = allocation.namespace.as_deref().unwrap_or_default();
             at(&mut self.counts.by_namespace, namespace)[allocation.job_type][allocation.client_status] += 1;
+            self.ends.push(end(allocation));
         }
+    }
+}
+
+/// How an allocation ended, or ends.
+pub(in crate::collect) fn end(allocation: &Allocation) -> AllocationEnd {
+    let namespace = allocation.namespace.as_deref().unwrap_or_default();
+    AllocationEnd {
+        job: JobKey::new(namespace, allocation.job_id.as_deref().unwrap_or_default()),
+        version: allocation.job_version.unwrap_or_default(),
+        name: allocation.name.0,
+        create_index: allocation.create_index.unwrap_or_default(),
+        outcome: allocation.outcome(),
     }
 }

@@ -10,7 +10,7 @@ use crate::collect::report::FetchError;
 use crate::collect::{at, list};
 use crate::nomad::Endpoint;
 use crate::nomad::api::Job;
-use crate::snapshot::{FinishedJobs, LiveJobs, Sections, Servers};
+use crate::snapshot::{CollectorId, DeadJob, FinishedJobs, LiveJobs, Sections, Servers};
 use crate::terms::JobType;
 
 /// Reads the dead jobs. Those of servers that cannot filter come with the live ones.
@@ -53,11 +53,9 @@ impl Collect for FinishedJobsCollector {
 impl FinishedJobsCollector {
     fn sections(&self, fold: FinishedJobsFold) -> Sections {
         self.placements.commit_dead(fold.pass);
-        Sections {
-            completions: Some(Arc::new(self.completions.commit(fold.completions))),
-            finished_jobs: Some(Arc::new(fold.jobs)),
-            ..Sections::default()
-        }
+        let mut jobs = fold.jobs;
+        (jobs.list, jobs.unsettled) = self.completions.commit_jobs(fold.completions, &jobs.namespaces);
+        Sections { finished_jobs: Some(Arc::new(jobs)), ..Sections::default() }
     }
 }
 
@@ -80,7 +78,7 @@ impl FinishedJobsFold {
         Self {
             jobs: FinishedJobs::default(),
             pass: placements.job_pass(),
-            completions: completions.pass(),
+            completions: completions.pass(context.is_on(CollectorId::FinishedAllocations)),
             job_types: context.settings.job_types.clone(),
             max_jobs: context.settings.max_jobs,
         }
@@ -94,14 +92,31 @@ impl FinishedJobsFold {
         match job.template() {
             Some(kind) => namespace.templates[kind] += 1,
             None => {
-                let outcome = job.outcome();
-                namespace.outcomes[job.job_type][outcome] += 1;
+                namespace.jobs[job.job_type] += 1;
+                let dead = DeadJob {
+                    key: job.key(),
+                    namespace: self.namespace(job.namespace()),
+                    job_type: job.job_type,
+                    stopped: job.stop == Some(true),
+                    summarized: job.summarized_outcome(),
+                };
                 self.pass.add(job);
-                self.completions.add(job, outcome);
+                self.completions.add(job, &dead);
+                self.jobs.jobs.push(dead);
             }
         }
         if self.job_types.contains(&job.job_type) {
             named_jobs::add(&mut self.jobs.named, job, self.max_jobs);
         }
+    }
+
+    /// The place of a namespace. A list has few of them, mostly one after the other.
+    fn namespace(&mut self, name: &str) -> u32 {
+        let namespaces = &mut self.jobs.namespaces;
+        let place = namespaces.iter().rposition(|known| known == name).unwrap_or_else(|| {
+            namespaces.push(name.to_owned());
+            namespaces.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
     }
 }

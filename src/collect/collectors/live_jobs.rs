@@ -1,6 +1,6 @@
 //! Jobs that are not dead, counted as they come.
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 use std::time::SystemTime;
 
 use super::named_jobs;
@@ -8,11 +8,13 @@ use crate::collect::context::Context;
 use crate::collect::observers::JobPass;
 use crate::collect::{at, earliest};
 use crate::nomad::api::{Job, count};
-use crate::snapshot::{AGE_BOUNDS_SECONDS, LiveJobs, PendingJob, Queue, Queued, SpecificationKey};
+use crate::snapshot::{LiveJobs, PendingJob, Queue, Queued, QueuedGroup, SpecificationKey};
 use crate::terms::{JobStatus, JobType, TemplateKind};
 
 /// How many specifications queued instances may need; the youngest beyond that are counted as unsized.
 const MAX_QUEUED_SPECIFICATIONS: usize = 5_000;
+/// How many pending jobs that ran before are remembered.
+const MAX_PENDING_AGAIN: usize = 100_000;
 
 /// Counts jobs as they come. Dead ones, which servers that cannot filter send too, are left to another collector.
 pub(in crate::collect) struct LiveJobsFold {
@@ -67,44 +69,57 @@ impl LiveJobsFold {
         let namespace = at(&mut self.jobs.by_namespace, job.namespace());
         namespace.jobs[job.job_type][status] += 1;
         let pool = job.node_pool.as_deref().unwrap_or_default();
-        let queued = job.sum(|group| group.queued);
-        at(&mut namespace.queued, pool)[job.job_type] += queued;
+        if !namespace.pools.contains(pool) {
+            namespace.pools.insert(pool.to_owned());
+        }
         if status == JobStatus::Pending {
             self.add_pending(job);
         }
-        if queued > 0 {
+        if job.sum(|group| group.queued) > 0 {
             self.add_queued(job, pool);
         }
     }
 
     fn add_pending(&mut self, job: &Job) {
         // Without a submit time an age would be invented.
-        let Some(submitted) = job.submitted() else { return };
+        let Some(since) = job.submitted() else { return };
+        let (namespace, id) = (job.namespace().to_owned(), job.id.clone().unwrap_or_default());
+        let pending = PendingJob { since, namespace, id, job_type: job.job_type };
+        if job.ran_before() {
+            if self.jobs.pending_again.len() < MAX_PENDING_AGAIN {
+                self.jobs.pending_again.push(pending);
+            }
+            return;
+        }
         let namespace = at(&mut self.jobs.by_namespace, job.namespace());
-        earliest(&mut namespace.oldest_pending[job.job_type], Some(submitted));
-        // Clocks differ: a job from the future has not waited yet.
-        let age = self.now.duration_since(submitted).unwrap_or_default();
-        namespace.pending_ages.observe(&AGE_BOUNDS_SECONDS, age);
-        // Without an ID its series could not be told apart.
-        let Some(id) = job.id.clone().filter(|id| !id.is_empty()) else { return };
-        self.oldest.push(PendingJob { submitted, namespace: job.namespace().to_owned(), id });
+        namespace.pending.add(job.job_type, since, self.now);
+        self.oldest.push(pending);
         if self.oldest.len() > self.max_oldest {
             self.oldest.pop();
         }
     }
 
     fn add_queued(&mut self, job: &Job, pool: &str) {
+        let named = named_jobs::name(job).filter(|_| self.job_types.contains(&job.job_type));
+        let summary_index = job.job_summary.as_ref().and_then(|summary| summary.modify_index);
+        let groups = job.groups().filter(|(_, summary)| count(summary.queued) > 0);
+        let groups = groups.map(|(group, summary)| QueuedGroup {
+            job: job.key(),
+            named: named.map(Box::from),
+            group: group.into(),
+            count: count(summary.queued),
+            summary_index,
+        });
         let key = self.specification_key(job);
         let queue = &mut self.jobs.queue.by_specification;
         let queued = queue.entry(key).or_insert_with(|| Queued {
             submitted: None,
             node_pool: pool.to_owned(),
-            groups: Default::default(),
+            job_type: job.job_type,
+            groups: Vec::new(),
         });
         earliest(&mut queued.submitted, job.submitted());
-        for (group, summary) in job.groups() {
-            *at(&mut queued.groups, group) += count(summary.queued);
-        }
+        queued.groups.extend(groups);
         // Pruned now and then, so that it costs little.
         if queue.len() > 2 * MAX_QUEUED_SPECIFICATIONS {
             prune(&mut self.jobs.queue);
@@ -128,9 +143,8 @@ impl LiveJobsFold {
     /// Ends it: what there is of live jobs.
     pub(in crate::collect) fn finish(mut self) -> (LiveJobs, JobPass) {
         self.jobs.oldest_pending = self.oldest.into_sorted_vec();
-        // Two rows of one job would be the same series twice.
-        let mut known = HashSet::new();
-        self.jobs.oldest_pending.retain(|job| known.insert((job.namespace.clone(), job.id.clone())));
+        self.jobs.max_oldest = self.max_oldest;
+        self.jobs.read_at = (!self.jobs.pending_again.is_empty()).then_some(self.now);
         prune(&mut self.jobs.queue);
         named_jobs::finish(&mut self.jobs.named);
         (self.jobs, self.pass)
@@ -148,7 +162,8 @@ fn prune(queue: &mut Queue) {
         by_specification.iter().map(|(key, queued)| (queued.submitted, key.clone())).collect();
     by_age.sort_unstable();
     for (_, key) in by_age.into_iter().rev().take(excess) {
-        let instances = by_specification.remove(&key).map_or(0, |queued| queued.groups.values().sum());
-        *at(&mut queue.untracked, &key.namespace) += instances;
+        let Some(queued) = by_specification.remove(&key) else { continue };
+        let by_type = at(at(&mut queue.untracked, &key.namespace), &queued.node_pool);
+        by_type[queued.job_type].extend(queued.groups);
     }
 }

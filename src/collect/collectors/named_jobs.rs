@@ -5,6 +5,11 @@ use crate::nomad::api::{Job, TaskGroupSummary, count};
 use crate::snapshot::{GroupCounts, JobInfo, NamedJobs};
 use crate::terms::{JobStatus, JobType};
 
+/// The ID under which a job has series of its own: its parent's, if it has one.
+pub(in crate::collect) fn name(job: &Job) -> Option<&str> {
+    job.parent().or(job.id.as_deref())
+}
+
 /// Adds a job to those that have series of their own, or its instances to its parent.
 pub(in crate::collect) fn add(named: &mut NamedJobs, job: &Job, max_jobs: usize) {
     let dead_build =
@@ -13,7 +18,7 @@ pub(in crate::collect) fn add(named: &mut NamedJobs, job: &Job, max_jobs: usize)
         // Finished builds are counted, not named.
         return;
     }
-    let id = job.parent().or(job.id.as_deref()).unwrap_or_default();
+    let id = name(job).unwrap_or_default();
     let jobs = at(&mut named.by_namespace, job.namespace());
     if !jobs.contains_key(id) {
         if named.count >= max_jobs {
@@ -41,7 +46,6 @@ pub(in crate::collect) fn add(named: &mut NamedJobs, job: &Job, max_jobs: usize)
 
 fn counts(summary: &TaskGroupSummary) -> GroupCounts {
     GroupCounts {
-        queued: count(summary.queued),
         complete: count(summary.complete),
         failed: count(summary.failed),
         lost: count(summary.lost),

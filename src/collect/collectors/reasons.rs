@@ -70,6 +70,9 @@ fn of_constraint(text: &str) -> BlockReason {
     match text {
         "missing devices" => BlockReason::Device,
         "missing network" => BlockReason::Network,
+        // CSI and host volumes; texts of CSI carry IDs.
+        text if text.starts_with("missing") && text.contains("volume") => BlockReason::Volume,
+        text if text.starts_with("CSI ") => BlockReason::Volume,
         _ => BlockReason::Constraint,
     }
 }
@@ -123,6 +126,14 @@ mod tests {
             (
                 r#"{"NodesEvaluated":2,"NodesFiltered":1,"ConstraintFiltered":{"missing devices":1},"DimensionExhausted":{"cpu":1}}"#,
                 vec![Device, Cpu],
+            ),
+            (
+                r#"{"NodesEvaluated":2,"NodesFiltered":2,"ConstraintFiltered":{"missing compatible host volumes":2}}"#,
+                vec![Volume],
+            ),
+            (
+                r#"{"NodesEvaluated":1,"NodesFiltered":1,"ConstraintFiltered":{"CSI plugin org.a is unhealthy on client 7":1}}"#,
+                vec![Volume],
             ),
             (r#"{"NodesEvaluated":3,"NodesExhausted":3,"DimensionExhausted":null}"#, vec![Other]),
             (r#"{"NodesEvaluated":0,"NodesInPool":0,"NodesAvailable":null}"#, vec![NoNodes]),

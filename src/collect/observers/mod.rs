@@ -51,6 +51,10 @@ impl<T> Handover<T> {
 impl Observers {
     /// What was seen so far.
     pub(super) fn sections(&self) -> Sections {
-        Sections { placements: Some(self.placements.delays()), ..Sections::default() }
+        Sections {
+            placements: Some(self.placements.delays()),
+            completions: Some(self.completions.counts()),
+            ..Sections::default()
+        }
     }
 }

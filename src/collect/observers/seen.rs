@@ -1,7 +1,8 @@
 //! Jobs that a list showed, by hash.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+
+pub(super) use crate::terms::hash_of as hash;
 
 /// How many jobs of one list are remembered. Beyond, what is new cannot be told from what is old.
 const MAX: usize = 2_000_000;
@@ -34,10 +35,4 @@ impl SeenJobs {
     pub(super) fn is_incomplete(&self) -> bool {
         self.overflowed
     }
-}
-
-pub(super) fn hash(value: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }

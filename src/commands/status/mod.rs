@@ -73,13 +73,15 @@ struct Jobs {
     running: Option<u64>,
     dead: Option<u64>,
     queued_instances: Option<u64>,
+    /// Evaluations that wait for a scheduler.
+    pending_evaluations: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
 struct PendingJob {
     namespace: String,
     id: String,
-    submitted: Time,
+    since: Time,
     reason: Option<Word<BlockReason>>,
 }
 
@@ -125,7 +127,7 @@ impl Status {
     /// What a snapshot tells.
     pub fn new(snapshot: &Snapshot) -> Self {
         let (sections, joins) = (&snapshot.sections, &snapshot.joins);
-        let totals = Totals::new(sections);
+        let totals = Totals::new(snapshot);
         let levels = sections.capacity_levels();
         Self {
             as_of: Time(snapshot.taken_at),
@@ -134,6 +136,7 @@ impl Status {
                 running: totals.running_jobs,
                 dead: totals.dead_jobs,
                 queued_instances: totals.queued_instances,
+                pending_evaluations: totals.pending_evaluations,
             },
             oldest_pending: oldest_pending(snapshot),
             clients: totals.nodes.map(|by_state| {
@@ -162,13 +165,12 @@ impl Status {
 }
 
 fn oldest_pending(snapshot: &Snapshot) -> Option<Vec<PendingJob>> {
-    let reasons = snapshot.joins.pending_reasons.as_ref();
-    let pending = snapshot.sections.jobs.as_ref()?.oldest_pending.iter().enumerate();
-    let jobs = pending.map(|(place, job)| PendingJob {
-        reason: reasons.map(|reasons| Word(reasons[place])),
+    let pending = snapshot.joins.pending.as_ref()?;
+    let jobs = pending.oldest.iter().map(|(job, reason)| PendingJob {
+        reason: reason.map(Word),
         namespace: job.namespace.clone(),
         id: job.id.clone(),
-        submitted: Time(job.submitted),
+        since: Time(job.since),
     });
     Some(jobs.collect())
 }

@@ -48,6 +48,7 @@ impl Status {
                     counted(jobs.queued_instances, "queued", Tone::Warn),
                 ],
             ),
+            self.scheduling(terminal),
             line(terminal, "Clients", &self.clients()),
             line(terminal, "CPU", &with_host(levels.cpu, levels.host_cpu, human::hertz).collect::<Vec<_>>()),
             line(
@@ -57,6 +58,16 @@ impl Status {
             ),
         ]
         .concat()
+    }
+
+    /// How many evaluations wait for a scheduler, if some do: then the schedulers are what jobs wait for.
+    fn scheduling(&self, terminal: &Terminal) -> String {
+        match self.jobs.pending_evaluations.filter(|count| *count > 0) {
+            Some(count) => {
+                line(terminal, "Scheduling", &[counted(Some(count), "waiting for a scheduler", Tone::Warn)])
+            }
+            None => String::new(),
+        }
     }
 
     fn clients(&self) -> Vec<Cell> {
@@ -79,7 +90,7 @@ impl Status {
         ];
         let row = |job: &PendingJob| {
             let reason = job.reason.map_or("?", |reason| human::reason(reason.0));
-            let waits = human::ago(self.as_of(), job.submitted.0);
+            let waits = human::ago(self.as_of(), job.since.0);
             vec![job.id.as_str().into(), job.namespace.as_str().into(), waits.as_str().into(), reason.into()]
         };
         let shown = pending.iter().take(MAX_PENDING).map(row).collect();

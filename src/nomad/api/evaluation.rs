@@ -28,6 +28,8 @@ pub struct Evaluation {
     pub failed_groups: Option<Map<PlacementFailure>>,
     /// The quota that is used up (Nomad Enterprise).
     pub quota_limit_reached: Option<String>,
+    /// Until when it is not to be processed.
+    wait_until: super::Time,
     create_time: Option<i64>,
 }
 
@@ -54,6 +56,11 @@ pub struct PlacementFailure {
 }
 
 impl Evaluation {
+    /// Whether it is delayed: pending, and not to be processed yet.
+    pub fn is_delayed(&self, now: SystemTime) -> bool {
+        self.status == EvalStatus::Pending && self.wait_until.0.is_some_and(|until| until > now)
+    }
+
     /// When it was created.
     pub fn created(&self) -> Option<SystemTime> {
         time::from_nanos(self.create_time)

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use super::{Map, time};
-use crate::terms::{JobStatus, JobType, Outcome, TemplateKind};
+use crate::terms::{JobKey, JobStatus, JobType, Outcome, TemplateKind};
 
 /// A job as the list shows it.
 #[derive(Debug, Default, Deserialize)]
@@ -50,6 +50,8 @@ pub struct JobSummary {
     namespace: Option<String>,
     /// By task group; groups that were removed from the job stay.
     pub summary: Option<Map<TaskGroupSummary>>,
+    /// The Raft index of its last change.
+    pub modify_index: Option<u64>,
 }
 
 /// The instances of one task group.
@@ -94,8 +96,9 @@ impl Job {
         (self.parameterized_job == Some(true)).then_some(TemplateKind::Parameterized)
     }
 
-    /// How it ended, if it is dead.
-    pub fn outcome(&self) -> Outcome {
+    /// How it ended by its own account, if it is dead. The account counts for ever: a failure of months ago stays, also if
+    /// the job is registered again and succeeds. Its allocations know better, as long as Nomad retains them.
+    pub fn summarized_outcome(&self) -> Outcome {
         if self.stop == Some(true) {
             Outcome::Stopped
         } else if self.sum(|group| group.failed) > 0 {
@@ -105,6 +108,18 @@ impl Job {
         } else {
             Outcome::Complete
         }
+    }
+
+    /// Its key.
+    pub fn key(&self) -> JobKey {
+        JobKey::new(self.namespace(), self.id.as_deref().unwrap_or_default())
+    }
+
+    /// Whether allocations of it ended before.
+    pub fn ran_before(&self) -> bool {
+        let ended =
+            |group: &TaskGroupSummary| count(group.complete) + count(group.failed) + count(group.lost);
+        self.groups().any(|(_, group)| ended(group) > 0)
     }
 
     /// Its task groups, by name.

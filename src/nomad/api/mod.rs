@@ -22,7 +22,7 @@ mod total;
 mod usage;
 
 pub use agent::Agent;
-pub use allocation::{AllocatedResources, Allocation};
+pub use allocation::{AllocatedResources, Allocation, NameHash};
 pub use deployment::Deployment;
 pub use evaluation::{Evaluation, PlacementFailure};
 pub use host::{HostDisk, HostMemory, HostStats};

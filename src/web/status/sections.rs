@@ -11,7 +11,7 @@ const MAX_ROWS: usize = 200;
 
 /// The numbers that a glance is for.
 pub(super) fn tiles(snapshot: &Snapshot) -> Markup {
-    let totals = Totals::new(&snapshot.sections);
+    let totals = Totals::new(snapshot);
     html! {
         section.tiles aria-label="Summary" {
             (tile("pending jobs", totals.pending_jobs, "warn"))
@@ -38,19 +38,18 @@ fn tile(label: &str, value: Option<u64>, class: &str) -> Markup {
 
 /// The jobs that wait longest, and why.
 pub(super) fn pending(snapshot: &Snapshot) -> Markup {
-    let Some(jobs) = &snapshot.sections.jobs else { return html! {} };
-    let reason = |place: usize| Some(snapshot.joins.pending_reasons.as_ref()?[place]);
+    let Some(pending) = &snapshot.joins.pending else { return html! {} };
     table(
         "Oldest pending jobs",
         &["job", "namespace", "waits for", "why"],
-        jobs.oldest_pending.len(),
+        pending.oldest.len(),
         html! {
-            @for (place, job) in jobs.oldest_pending.iter().enumerate().take(MAX_ROWS) {
+            @for (job, reason) in pending.oldest.iter().take(MAX_ROWS) {
                 tr {
                     td.name { (job.id) }
                     td { (job.namespace) }
-                    td { (human::ago(snapshot.taken_at, job.submitted)) }
-                    td { @match reason(place) { Some(reason) => (human::reason(reason)), None => "?" } }
+                    td { (human::ago(snapshot.taken_at, job.since)) }
+                    td { @match reason { Some(reason) => (human::reason(*reason)), None => "?" } }
                 }
             }
         },

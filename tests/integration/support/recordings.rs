@@ -6,10 +6,11 @@ use nomad_simulator::{Backend, Recording, Simulator};
 use serde_json::Value;
 
 /// Every folder of recordings.
-pub(crate) const ALL: [&str; 9] = [
+pub(crate) const ALL: [&str; 10] = [
     "2.0.5",
     "2.0.5-drain",
     "2.0.5-after",
+    "2.0.5-outcomes",
     "1.4.14",
     "1.4.14-drain",
     "1.1.18",

@@ -1,0 +1,48 @@
+//! How dead jobs ended.
+
+use std::collections::BTreeMap;
+
+use super::Sections;
+use crate::terms::{ByTerm, JobType, Outcome};
+
+/// How the dead jobs that Nomad retains ended, counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcomes {
+    /// By namespace.
+    pub by_namespace: BTreeMap<String, ByTerm<JobType, ByTerm<Outcome, u64>>>,
+}
+
+impl Outcomes {
+    /// Joins dead jobs with the allocations that tell how they ended. If terminal allocations are not collected, jobs'
+    /// own summaries tell; if they are and cannot be read, nothing is known.
+    pub(super) fn join(sections: &Sections, allocations_are_collected: bool) -> Option<Self> {
+        let finished = sections.finished_jobs.as_ref()?;
+        let ended = sections.finished_allocations.as_ref();
+        if ended.is_none() && allocations_are_collected {
+            return None;
+        }
+        let stopping = sections.allocations.as_ref().map(|allocations| &allocations.stopping);
+        let mut outcomes = Self::default();
+        for job in &finished.jobs {
+            let outcome = match ended {
+                _ if job.stopped => Outcome::Stopped,
+                None => job.summarized,
+                Some(ended) => match ended.ends.outcome(job.key, stopping) {
+                    // Its allocations may be younger than what was read of them.
+                    _ if finished.unsettled.get(&job.key).is_some_and(|list| *list > ended.began_after) => {
+                        continue;
+                    }
+                    None if finished.list > ended.began_after => continue,
+                    outcome => outcome.unwrap_or(Outcome::Unknown),
+                },
+            };
+            let Some(namespace) = finished.namespaces.get(job.namespace as usize) else { continue };
+            if !outcomes.by_namespace.contains_key(namespace) {
+                outcomes.by_namespace.insert(namespace.clone(), ByTerm::default());
+            }
+            let counts = outcomes.by_namespace.get_mut(namespace).expect("it was just put there");
+            counts[job.job_type][outcome] += 1;
+        }
+        Some(outcomes)
+    }
+}
