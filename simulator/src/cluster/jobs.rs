@@ -122,7 +122,7 @@ impl Cluster {
             create_index: index,
             modify_index: index,
             job_modify_index: index,
-            summary,
+            summary: summary.clone(),
             children: ChildrenSummary::default(),
             summary_index: index,
             allocations: Vec::new(),
@@ -135,6 +135,10 @@ impl Cluster {
         if job.create_index < index {
             job.version += 1;
             job.demand = spec.demand();
+            // Groups that are gone stay in the summary as they were.
+            for (group, nothing) in summary {
+                job.summary.entry(group).or_insert(nothing);
+            }
             job.spec = Arc::new(spec);
             job.stop = false;
             job.submitted = self.now;

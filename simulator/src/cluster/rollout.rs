@@ -66,7 +66,11 @@ impl Cluster {
     /// An allocation has run for as long as it takes.
     pub(super) fn allocation_healthy(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get(&id) else { return };
-        if allocation.client != ClientStatus::Running || allocation.stop || allocation.health.is_some() {
+        // A task that was started again meanwhile has not run for as long as it takes.
+        let long = |started| started + self.settings.min_healthy <= self.now;
+        let healthy =
+            allocation.client == ClientStatus::Running && allocation.main_started().is_some_and(long);
+        if !healthy || allocation.stop || allocation.health.is_some() {
             return;
         }
         let (job, group) = (allocation.job.clone(), allocation.group.clone());

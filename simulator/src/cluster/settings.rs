@@ -32,6 +32,8 @@ pub struct Settings {
     pub progress_deadline: Duration,
     /// Whether tasks may exceed their memory.
     pub memory_oversubscription: bool,
+    /// For which jobs less important allocations are evicted.
+    pub preemption: Preemption,
     /// When old objects are forgotten.
     pub gc: GcSettings,
 }
@@ -52,9 +54,34 @@ impl Default for Settings {
             min_healthy: Duration::from_secs(10),
             progress_deadline: Duration::from_secs(600),
             memory_oversubscription: false,
+            preemption: Preemption::default(),
             gc: GcSettings::default(),
         }
     }
+}
+
+/// For jobs of which types less important allocations are evicted; the defaults are Nomad's.
+#[derive(Clone, Copy, Debug)]
+pub struct Preemption {
+    /// System jobs.
+    pub system: bool,
+    /// Sysbatch jobs.
+    pub sysbatch: bool,
+    /// Batch jobs.
+    pub batch: bool,
+    /// Services.
+    pub service: bool,
+}
+
+impl Default for Preemption {
+    fn default() -> Preemption {
+        Preemption { system: true, sysbatch: false, batch: false, service: false }
+    }
+}
+
+impl Preemption {
+    /// For jobs of all types.
+    pub const ALL: Preemption = Preemption { system: true, sysbatch: true, batch: true, service: true };
 }
 
 /// When old objects are forgotten; the defaults are Nomad's.

@@ -65,7 +65,7 @@ fn common(allocation: &Allocation, version: Version) -> Value {
         "NodeName": allocation.node_name,
         "JobID": allocation.job.id,
         "TaskGroup": allocation.group,
-        "DesiredStatus": if allocation.stop { "stop" } else { "run" },
+        "DesiredStatus": desired_status(allocation),
         "DesiredDescription": allocation.desired_description,
         "ClientStatus": allocation.client.as_str(),
         "ClientDescription": allocation.client_description,
@@ -73,8 +73,8 @@ fn common(allocation: &Allocation, version: Version) -> Value {
         "DeploymentStatus": deployment_status(allocation),
         "FollowupEvalID": text(allocation.followup),
         "RescheduleTracker": tracker,
-        "PreemptedAllocations": null,
-        "PreemptedByAllocation": "",
+        "PreemptedAllocations": preempted_allocations(allocation),
+        "PreemptedByAllocation": text(allocation.preempted_by),
         "CreateIndex": allocation.create_index,
         "ModifyIndex": allocation.modify_index,
         "CreateTime": nanos(allocation.created),
@@ -86,9 +86,24 @@ fn common(allocation: &Allocation, version: Version) -> Value {
     row
 }
 
+fn desired_status(allocation: &Allocation) -> &'static str {
+    match (allocation.preempted_by, allocation.stop) {
+        (Some(_), _) => "evict",
+        (None, true) => "stop",
+        (None, false) => "run",
+    }
+}
+
+fn preempted_allocations(allocation: &Allocation) -> Value {
+    let ids: Vec<String> = allocation.preempted.iter().map(ToString::to_string).collect();
+    if ids.is_empty() { Value::Null } else { json!(ids) }
+}
+
 fn desired_transition(allocation: &Allocation, version: Version) -> Value {
     let flag = |set: bool| if set { Value::Bool(true) } else { Value::Null };
-    let failed = allocation.health.is_some_and(|health| !health.healthy);
+    // The watcher of its deployment wants another one, if its job allows that.
+    let retried = allocation.spec.reschedule.attempts != Some(0);
+    let failed = retried && allocation.health.is_some_and(|health| !health.healthy);
     let mut row = json!({
         "Migrate": flag(allocation.migrate),
         "Reschedule": flag(failed),

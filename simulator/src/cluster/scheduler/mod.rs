@@ -3,6 +3,7 @@
 mod groups;
 mod per_node;
 mod placement;
+mod preemption;
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -34,6 +35,12 @@ impl Outcome {
     fn fail(&mut self, group: &str, metric: AllocMetric) {
         *self.queued.entry(group.to_owned()).or_default() += 1;
         self.failed.insert(group.to_owned(), metric);
+    }
+
+    /// Counts what is evicted for an instance.
+    fn preempted(&mut self, group: &str, victims: &[AllocationId]) {
+        self.updates.entry(group.to_owned()).or_default().preemptions +=
+            u32::try_from(victims.len()).unwrap_or(u32::MAX);
     }
 }
 

@@ -3,160 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use super::resources::Resources;
-
-/// How the scheduler treats a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum JobType {
-    /// Runs until it is stopped; what ends is replaced.
-    Service,
-    /// Runs to completion.
-    Batch,
-    /// One instance on every node it fits to.
-    System,
-    /// Runs to completion on every node it fits to.
-    Sysbatch,
-}
-
-impl JobType {
-    /// Nomad's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            JobType::Service => "service",
-            JobType::Batch => "batch",
-            JobType::System => "system",
-            JobType::Sysbatch => "sysbatch",
-        }
-    }
-
-    /// Whether each node gets its own instance.
-    pub(crate) fn is_per_node(self) -> bool {
-        matches!(self, JobType::System | JobType::Sysbatch)
-    }
-
-    /// Whether its allocations end by themselves.
-    pub(crate) fn completes(self) -> bool {
-        matches!(self, JobType::Batch | JobType::Sysbatch)
-    }
-}
-
-/// A span of time from which a duration is drawn for each allocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// The shortest.
-    pub min: Duration,
-    /// The longest.
-    pub max: Duration,
-}
-
-impl From<Duration> for Span {
-    fn from(exactly: Duration) -> Span {
-        Span { min: exactly, max: exactly }
-    }
-}
-
-/// When a failed allocation is tried again elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reschedule {
-    /// How often in all; `None` without limit.
-    pub attempts: Option<u32>,
-    /// How long to wait; doubled each time if there is no limit.
-    pub delay: Duration,
-}
-
-impl Reschedule {
-    /// Never again, as continuous integration wants it. Nomad itself tries a batch job once more.
-    pub const NEVER: Reschedule = Reschedule { attempts: Some(0), delay: Duration::ZERO };
-    /// Nomad's default for services.
-    pub const SERVICE: Reschedule = Reschedule { attempts: None, delay: Duration::from_secs(30) };
-}
-
-/// A condition on nodes, `${attr.kernel.name} = windows`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Constraint {
-    /// The left side, an interpolation.
-    pub attribute: String,
-    /// What the node's attribute must equal.
-    pub value: String,
-}
-
-/// When a task runs, relative to the main tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lifecycle {
-    /// Before them.
-    Prestart,
-    /// Before and beside them.
-    Sidecar,
-    /// After they started.
-    Poststart,
-    /// After they ended.
-    Poststop,
-}
-
-impl Lifecycle {
-    pub(crate) fn hook(self) -> &'static str {
-        match self {
-            Lifecycle::Prestart | Lifecycle::Sidecar => "prestart",
-            Lifecycle::Poststart => "poststart",
-            Lifecycle::Poststop => "poststop",
-        }
-    }
-}
-
-/// One program of a task group.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// Its name.
-    pub name: String,
-    /// CPU share in MHz, if it does not reserve cores.
-    pub cpu: u64,
-    /// Whole cores reserved; 0 for none.
-    pub cores: u64,
-    /// Memory in MiB.
-    pub memory_mb: u64,
-    /// How far it may exceed its memory, in MiB; 0 for not at all.
-    pub memory_max_mb: u64,
-    /// `None` for a main task.
-    pub lifecycle: Option<Lifecycle>,
-}
-
-impl Task {
-    /// A small main task.
-    pub fn new(name: &str) -> Task {
-        Task { name: name.to_owned(), cpu: 100, cores: 0, memory_mb: 128, memory_max_mb: 0, lifecycle: None }
-    }
-}
-
-/// Tasks that are placed together, a number of times.
-#[derive(Clone, Debug)]
-pub struct TaskGroup {
-    /// Its name.
-    pub name: String,
-    /// How many instances.
-    pub count: u32,
-    /// What an instance runs.
-    pub tasks: Vec<Task>,
-    /// Ephemeral disk of an instance, in MiB.
-    pub disk_mb: u64,
-    /// How long an instance may be out of sight with its node before it counts as lost.
-    pub max_client_disconnect: Option<Duration>,
-}
-
-impl TaskGroup {
-    /// One instance of one small task.
-    pub fn new(name: &str) -> TaskGroup {
-        let tasks = vec![Task::new("main")];
-        TaskGroup { name: name.to_owned(), count: 1, tasks, disk_mb: 300, max_client_disconnect: None }
-    }
-
-    /// What an instance takes of a node whose cores have this many MHz, as Nomad adds it up since 1.9.4.
-    pub fn total(&self, core_mhz: u64) -> Resources {
-        Resources::of_group(self, core_mhz)
-    }
-}
+use super::{Cause, Constraint, JobType, Lifecycle, Reschedule, Restarts, Span, Task, TaskGroup};
 
 /// A job as it is submitted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct JobSpec {
     /// Its ID, which is also its name.
     pub id: String,
@@ -182,8 +32,21 @@ pub struct JobSpec {
     pub run_time: Span,
     /// The part of the allocations that fail.
     pub failure_probability: f64,
+    /// What makes them fail.
+    pub cause: Cause,
+    /// The task that fails; the first main task without one. A task that runs before the main tasks fails when it
+    /// would have ended.
+    pub failing_task: Option<String>,
+    /// How often a failed task is started again by its client.
+    pub restarts: Restarts,
     /// What becomes of failed allocations.
     pub reschedule: Reschedule,
+    /// How long a client takes to start an allocation, if not as long as the cluster's settings say.
+    pub start_time: Option<Duration>,
+    /// How long tasks take to die once they are told to, if not as long as the cluster's settings say.
+    pub kill_time: Option<Duration>,
+    /// How long an allocation may last from its creation on, in versions that know it.
+    pub max_run_duration: Option<Duration>,
 }
 
 impl JobSpec {
@@ -203,7 +66,13 @@ impl JobSpec {
             parameterized: false,
             run_time: Duration::from_secs(60).into(),
             failure_probability: 0.0,
+            cause: Cause::Exit(1),
+            failing_task: None,
+            restarts: Restarts::NEVER,
             reschedule,
+            start_time: None,
+            kill_time: None,
+            max_run_duration: None,
         }
     }
 
@@ -268,6 +137,88 @@ impl JobSpec {
         self
     }
 
+    /// The same job whose allocations all fail, because of this.
+    pub fn failing_with(mut self, cause: Cause) -> JobSpec {
+        self.failure_probability = 1.0;
+        self.cause = cause;
+        self
+    }
+
+    /// The same job in which this task is the one that fails.
+    pub fn failing_in(mut self, task: &str) -> JobSpec {
+        self.failing_task = Some(task.to_owned());
+        self
+    }
+
+    /// The same job whose failed tasks are started again by their client: this often (`None` without limit), after
+    /// this delay.
+    pub fn restarting(mut self, attempts: Option<u32>, delay: Duration) -> JobSpec {
+        self.restarts = Restarts { attempts, delay };
+        self
+    }
+
+    /// The same job whose failed allocations are always replaced, after this delay.
+    pub fn with_reschedule(mut self, delay: Duration) -> JobSpec {
+        self.reschedule = Reschedule { attempts: None, delay };
+        self
+    }
+
+    /// The same job whose failed allocations are replaced so often at most, after this delay.
+    pub fn with_reschedules(mut self, attempts: u32, delay: Duration) -> JobSpec {
+        self.reschedule = Reschedule { attempts: Some(attempts), delay };
+        self
+    }
+
+    /// The same job whose allocations take this long to start.
+    pub fn starting_in(mut self, start_time: Duration) -> JobSpec {
+        self.start_time = Some(start_time);
+        self
+    }
+
+    /// The same job whose tasks take this long to die once they are told to.
+    pub fn dying_in(mut self, kill_time: Duration) -> JobSpec {
+        self.kill_time = Some(kill_time);
+        self
+    }
+
+    /// The same job whose allocations may last this long from their creation on.
+    pub fn with_max_run_duration(mut self, max_run_duration: Duration) -> JobSpec {
+        self.max_run_duration = Some(max_run_duration);
+        self
+    }
+
+    /// The same job with another task in its first group.
+    pub fn with_task(mut self, task: Task) -> JobSpec {
+        if let Some(group) = self.groups.first_mut() {
+            group.tasks.push(task);
+        }
+        self
+    }
+
+    /// The same job with a task `upload` in its first group that runs this long after the main tasks have ended.
+    pub fn with_poststop(self, run_time: Duration) -> JobSpec {
+        let lifecycle = Some(Lifecycle::Poststop);
+        self.with_task(Task { lifecycle, run_time, ..Task::new("upload") })
+    }
+
+    /// The same job with another group.
+    pub fn with_group(mut self, group: TaskGroup) -> JobSpec {
+        self.groups.push(group);
+        self
+    }
+
+    /// The same job without this group.
+    pub fn without_group(mut self, name: &str) -> JobSpec {
+        self.groups.retain(|group| group.name != name);
+        self
+    }
+
+    /// The same job with this priority, from 1 to 100.
+    pub fn with_priority(mut self, priority: u32) -> JobSpec {
+        self.priority = priority;
+        self
+    }
+
     /// The same job with a constraint on its nodes.
     pub fn requiring(mut self, attribute: &str, value: &str) -> JobSpec {
         self.constraint = Some(Constraint { attribute: attribute.to_owned(), value: value.to_owned() });
@@ -302,5 +253,15 @@ impl JobSpec {
 
     pub(crate) fn group(&self, name: &str) -> Option<&TaskGroup> {
         self.groups.iter().find(|group| group.name == name)
+    }
+
+    /// Whether the instances of a group run on unchanged after the job became `newer`, because only counts or other
+    /// groups have changed. A job that is submitted again as it was stands for one whose metadata have changed, which
+    /// replaces everything.
+    pub(crate) fn runs_on_as(&self, newer: &JobSpec, group: &str) -> bool {
+        let uncounted = |group: &TaskGroup| TaskGroup { count: 0, ..group.clone() };
+        let (Some(old), Some(new)) = (self.group(group), newer.group(group)) else { return false };
+        let rest = |spec: &JobSpec| JobSpec { groups: Vec::new(), ..spec.clone() };
+        self.groups != newer.groups && uncounted(old) == uncounted(new) && rest(self) == rest(newer)
     }
 }
