@@ -120,6 +120,10 @@ pub(crate) mod since {
     pub(crate) const V1_11: Version = version(1, 11, 0);
     /// An active deployment keeps its job `running`.
     pub(crate) const DEPLOYMENT_KEEPS_RUNNING: Version = version(2, 0, 1);
+    /// `AddressIPv6` in the network status of allocations.
+    pub(crate) const ALLOCATION_IPV6: Version = version(1, 9, 0);
+    /// Allocations name the key that signed their identities.
+    pub(crate) const SIGNED_IDENTITIES: Version = version(1, 4, 0);
     /// Groups may say how long an allocation may last.
     pub(crate) const MAX_RUN_DURATION: Version = version(2, 0, 3);
     /// `/v1/evaluations/count`.

@@ -23,6 +23,7 @@ use crate::version::{Version, since};
 use access::Access;
 
 pub(crate) use logs::{Follow, More};
+pub(crate) use view::without_unasked;
 pub(crate) use writes::write;
 
 /// An answer, or the refusal that ends the handling early.

@@ -77,8 +77,8 @@ impl Cluster {
 
     /// Writes down how the main tasks ended, at the time they did.
     pub(super) fn note_end(&mut self, id: AllocationId, time: SystemTime, end: MainEnd) {
-        let timeout = self.kill_timeout(id);
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
+        let timeout = allocation.spec.kill_timeout();
         let unhealthy = allocation.deployment.is_some() && allocation.health.is_none();
         let (failed, cause) = match end {
             MainEnd::Completed => {

@@ -9,8 +9,6 @@ use crate::cluster::node::Node;
 use crate::cluster::task::{Happened, TaskRun};
 use crate::version::since;
 
-/// Nomad's default for `kill_timeout`.
-const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 /// One in so many allocations that a drain stops fails, in versions in which that was seen.
 const DRAINED_FAILS: u64 = 8;
 
@@ -21,17 +19,12 @@ impl Cluster {
         own.unwrap_or(self.settings.stopping)
     }
 
-    /// After how long the client would force them.
-    pub(super) fn kill_timeout(&self, id: AllocationId) -> Duration {
-        let own = self.allocations.get(&id).and_then(|allocation| allocation.spec.kill_time);
-        own.unwrap_or_default().max(KILL_TIMEOUT)
-    }
-
     /// The client tells the tasks of an allocation to stop, but for those that come after the main tasks.
     pub(in crate::cluster) fn kill(&mut self, id: AllocationId) {
-        let (now, timeout) = (self.now, self.kill_timeout(id));
+        let now = self.now;
         let at = now + self.kill_time(id);
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
+        let timeout = allocation.spec.kill_timeout();
         if allocation.tasks.iter().all(TaskRun::is_dead) {
             return;
         }
@@ -78,8 +71,9 @@ impl Cluster {
 
     /// An allocation has lasted as long as it may: complete, says its client, while its tasks still die.
     pub(super) fn time_out(&mut self, id: AllocationId) {
-        let (now, timeout) = (self.now, self.kill_timeout(id));
+        let now = self.now;
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
+        let timeout = allocation.spec.kill_timeout();
         allocation.timed_out = true;
         for task in allocation.tasks.iter_mut().filter(|task| !task.is_dead()) {
             task.be_told_to_stop(now, timeout, Some(TIMED_OUT));

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use super::{Cause, Constraint, JobType, Lifecycle, Reschedule, Restarts, Span, Task, TaskGroup};
 
+/// Nomad's default for `kill_timeout`.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A job as it is submitted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobSpec {
@@ -235,6 +238,11 @@ impl JobSpec {
     pub fn dispatched(mut self) -> JobSpec {
         self.parameterized = true;
         self
+    }
+
+    /// After how long a client forces its tasks to die.
+    pub(crate) fn kill_timeout(&self) -> Duration {
+        self.kill_time.unwrap_or_default().max(KILL_TIMEOUT)
     }
 
     /// Whether it only launches children.
