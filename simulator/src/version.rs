@@ -124,6 +124,8 @@ pub(crate) mod since {
     pub(crate) const ALLOCATION_IPV6: Version = version(1, 9, 0);
     /// Allocations name the key that signed their identities.
     pub(crate) const SIGNED_IDENTITIES: Version = version(1, 4, 0);
+    /// ACL roles, and tokens that expire.
+    pub(crate) const ACL_ROLES: Version = version(1, 4, 0);
     /// Groups may say how long an allocation may last.
     pub(crate) const MAX_RUN_DURATION: Version = version(2, 0, 3);
     /// `/v1/evaluations/count`.

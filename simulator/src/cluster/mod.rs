@@ -20,6 +20,7 @@ mod ledger;
 mod logs;
 mod node;
 mod nodes;
+mod policy;
 mod resources;
 mod rollout;
 mod scheduler;
@@ -56,9 +57,10 @@ pub use ledger::{
 pub use logs::LogStream;
 pub(crate) use node::{DrainStrategy, LastDrain, Node, NodeEvent};
 pub use node::{NodeSpec, NodeStatus};
+pub use policy::{Acl, Policy, Scope};
 pub use resources::Resources;
 pub(crate) use servers::Server;
-pub use settings::{Acl, GcSettings, Policy, Preemption, Scope, Settings};
+pub use settings::{GcSettings, Preemption, Settings};
 pub use spec::{Cause, Constraint, JobSpec, JobType, Lifecycle, Reschedule, Restarts, Span, Task, TaskGroup};
 pub(crate) use task::{Happened, TaskEvent, TaskRun, TaskState};
 

@@ -10,6 +10,7 @@ use super::allocation::{ClientStatus, Health};
 use super::deployment::{Deployment, DeploymentStatus, GroupState};
 use super::id::{AllocationId, DeploymentId};
 use super::job::JobKey;
+use super::spec::JobType;
 
 impl Cluster {
     /// The deployment of a job's present version, created when its first allocations are placed.
@@ -52,6 +53,18 @@ impl Cluster {
         self.deployments.insert(id, deployment);
         self.enter_in(self.settings.progress_deadline, Event::ProgressDeadline(id));
         Some(id)
+    }
+
+    /// An allocation that runs on belongs to the deployment of a newer version.
+    pub(super) fn join_deployment(&mut self, id: AllocationId, deployment: Option<DeploymentId>) {
+        let Some(allocation) = self.allocations.get_mut(&id) else { return };
+        allocation.deployment = deployment;
+        allocation.health = None;
+        let group = allocation.group.clone();
+        if let Some(deployment) = deployment {
+            self.deployment_placed(deployment, &group);
+            self.enter_in(self.settings.min_healthy, Event::Healthy(id));
+        }
     }
 
     /// Counts a placement.
@@ -101,8 +114,16 @@ impl Cluster {
         let Some(group) = self.allocations.get(&id).map(|allocation| allocation.group.clone()) else {
             return;
         };
-        if let Some(deployment) = self.judge(id, false) {
-            self.change_group(deployment, &group, |group| group.unhealthy += 1);
+        let Some(deployment) = self.judge(id, false) else { return };
+        self.change_group(deployment, &group, |group| group.unhealthy += 1);
+        // Where nothing may take its place there is nothing to wait for.
+        let Some(allocation) = self.allocations.get(&id) else { return };
+        let final_failure = allocation.spec.reschedule.attempts == Some(0);
+        if final_failure && allocation.spec.job_type == JobType::Service {
+            let job = allocation.job.clone();
+            let description = "Failed due to unhealthy allocations";
+            self.end_deployment(deployment, DeploymentStatus::Failed, description);
+            self.watched(&job, deployment);
         }
     }
 

@@ -2,14 +2,17 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "what cannot go on fails its test")]
 
+mod acl;
 mod api;
 mod client;
 mod contract;
 mod drains;
+mod endings;
 mod jobs;
 mod load;
 mod logs;
 mod nodes;
+mod outcomes;
 mod placement;
 mod replay;
 mod scenario;

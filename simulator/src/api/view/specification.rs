@@ -193,7 +193,7 @@ fn task_group(spec: &JobSpec, group: &TaskGroup, version: Version) -> Value {
         "StopAfterClientDisconnect": null,
         "ShutdownDelay": null,
         "Affinities": null, "Constraints": null, "Meta": null, "Networks": null, "Scaling": null,
-        "Services": null, "Spreads": null, "Volumes": null,
+        "Services": null, "Spreads": null, "Volumes": volumes(spec, version),
     });
     if version >= since::DISCONNECTED {
         row["MaxClientDisconnect"] = json!(group.max_client_disconnect.map(duration_nanos));
@@ -206,6 +206,20 @@ fn task_group(spec: &JobSpec, group: &TaskGroup, version: Version) -> Value {
         row["MaxRunDuration"] = json!(spec.max_run_duration.map(duration_nanos));
     }
     row
+}
+
+fn volumes(spec: &JobSpec, version: Version) -> Value {
+    if !spec.host_volume {
+        return Value::Null;
+    }
+    let mut volume = json!({
+        "Name": "v", "Type": "host", "Source": "nowhere", "ReadOnly": false, "AccessMode": "",
+        "AttachmentMode": "", "MountOptions": null, "PerAlloc": false,
+    });
+    if version >= since::HOST_VOLUMES {
+        volume["Sticky"] = json!(false);
+    }
+    json!({"v": volume})
 }
 
 fn group_update() -> Value {

@@ -163,7 +163,8 @@ impl Cluster {
         let Some(allocation) = self.allocations.get(&id) else { return };
         self.history.allocation_failed(allocation);
         let (job, stop) = (allocation.job.clone(), allocation.stop);
-        let retries = allocation.spec.reschedule.attempts.is_none_or(|attempts| attempts > 0);
+        let tried = u32::try_from(allocation.reschedules.len()).unwrap_or(u32::MAX);
+        let retries = allocation.spec.reschedule.attempts.is_none_or(|attempts| tried < attempts);
         self.unhealthy(id);
         let deployment = self.allocations.get(&id).and_then(|allocation| allocation.deployment);
         // First the evaluation, so that the job is never taken for dead in between.

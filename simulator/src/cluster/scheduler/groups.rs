@@ -42,6 +42,7 @@ impl Cluster {
     pub(super) fn reconcile_groups(&mut self, key: &JobKey, evaluation: EvaluationId) -> Outcome {
         let mut outcome = Outcome::default();
         let mut placements = Vec::new();
+        let mut updated = Vec::new();
         let Some(job) = self.jobs.get(key) else { return outcome };
         let spec = job.spec.clone();
         for group in &spec.groups {
@@ -53,7 +54,11 @@ impl Cluster {
                         updates.place += 1;
                         placements.push(NewAllocation::new(&group.name, slot, None));
                     }
-                    Some(id) => placements.extend(self.act_on(*id, evaluation, &mut updates)),
+                    Some(id) => {
+                        let before = updates.in_place_update;
+                        placements.extend(self.act_on(*id, evaluation, &mut updates));
+                        updated.extend((updates.in_place_update > before).then_some(*id));
+                    }
                 }
             }
             let surplus = latest.range(group.count..).map(|(_, id)| *id);
@@ -68,9 +73,12 @@ impl Cluster {
             outcome.updates.insert(group.name.clone(), updates);
         }
         self.stop_dropped_groups(key);
-        if spec.job_type == JobType::Service && !placements.is_empty() {
+        if spec.job_type == JobType::Service && !(placements.is_empty() && updated.is_empty()) {
             let desired = spec.groups.iter().map(|group| (group.name.clone(), group.count)).collect();
-            self.start_deployment(key, &desired);
+            let deployment = self.start_deployment(key, &desired);
+            for id in updated {
+                self.join_deployment(id, deployment);
+            }
         }
         if let Some(job) = self.jobs.get(key)
             && let Some(evaluation) = self.evaluations.get_mut(&evaluation)
@@ -161,7 +169,8 @@ impl Cluster {
         }
     }
 
-    fn update_in_place(&mut self, id: AllocationId) {
+    /// Counts an allocation that runs on unchanged as one of its job's newest version.
+    pub(super) fn update_in_place(&mut self, id: AllocationId) {
         let index = self.write(Table::Allocations);
         let now = self.now;
         let Some(allocation) = self.allocations.get_mut(&id) else { return };

@@ -133,7 +133,7 @@ impl Cluster {
     fn conclude(&mut self, id: EvaluationId, outcome: Outcome) {
         let Some(evaluation) = self.evaluations.get(&id) else { return };
         let (key, blocked) = (evaluation.job.clone(), evaluation.status == EvaluationStatus::Blocked);
-        let per_node = evaluation.job_type.is_per_node();
+        let per_node = self.jobs.get(&key).is_some_and(|job| job.spec.job_type.is_per_node());
         let still_full =
             |node: Option<(NodeId, u64)>| node.is_some_and(|(node, _)| outcome.full_nodes.contains(&node));
         if blocked && !outcome.failed.is_empty() && (!per_node || still_full(evaluation.node)) {

@@ -70,8 +70,15 @@ impl Cluster {
     fn serves(&mut self, id: AllocationId) -> bool {
         let Some(allocation) = self.allocations.get(&id) else { return false };
         let Some(job) = self.jobs.get(&allocation.job) else { return false };
-        let current = allocation.version == job.version;
         let ended = allocation.client.is_terminal();
+        let unchanged = allocation.spec.runs_on_as(&job.spec, &allocation.group);
+        let mut current = allocation.version == job.version;
+        if !current && unchanged && !allocation.is_terminal() {
+            self.update_in_place(id);
+            current = true;
+        }
+        let Some(allocation) = self.allocations.get(&id) else { return false };
+        let Some(job) = self.jobs.get(&allocation.job) else { return false };
         if !current && !allocation.is_terminal() {
             self.stop_allocation(id, "alloc is being updated due to job update");
             return false;

@@ -36,10 +36,11 @@ impl NewAllocation {
 }
 
 impl JobSpec {
-    /// Whether a node meets the constraint.
+    /// Whether a node meets the constraint and has what else the job wants.
     pub(super) fn allows(&self, node: &Node) -> bool {
         let constraint = self.constraint.as_ref();
-        constraint.is_none_or(|it| node.spec.attribute(&it.attribute) == Some(it.value.as_str()))
+        !self.host_volume
+            && constraint.is_none_or(|it| node.spec.attribute(&it.attribute) == Some(it.value.as_str()))
     }
 }
 
@@ -47,8 +48,9 @@ impl AllocMetric {
     fn filtered(&mut self, node: &Node, spec: &JobSpec) {
         self.nodes_filtered += 1;
         *self.class_filtered.entry(node.spec.node_class.clone()).or_default() += 1;
-        if let Some(constraint) = &spec.constraint {
-            let reason = format!("{} = {}", constraint.attribute, constraint.value);
+        let constraint = spec.constraint.as_ref().map(|it| format!("{} = {}", it.attribute, it.value));
+        let volume = spec.host_volume.then(|| "missing compatible host volumes".to_owned());
+        if let Some(reason) = volume.or(constraint) {
             *self.constraint_filtered.entry(reason).or_default() += 1;
         }
     }
@@ -169,7 +171,8 @@ impl Cluster {
         for node in self.candidates(spec) {
             metric.nodes_evaluated += 1;
             let allowed = spec.allows(node);
-            metric.class_eligibility.insert(node.class.clone(), allowed);
+            // Volumes are no matter of classes.
+            metric.class_eligibility.insert(node.class.clone(), allowed || spec.host_volume);
             if !allowed {
                 metric.filtered(node, spec);
             } else if let Some(dimension) = lacks(node, group) {

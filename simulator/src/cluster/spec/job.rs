@@ -27,6 +27,8 @@ pub struct JobSpec {
     pub groups: Vec<TaskGroup>,
     /// What its nodes must be.
     pub constraint: Option<Constraint>,
+    /// Whether it wants a host volume, which no node has.
+    pub host_volume: bool,
     /// How often it launches a child, if it is periodic.
     pub periodic: Option<Duration>,
     /// Whether it waits to be dispatched.
@@ -65,6 +67,7 @@ impl JobSpec {
             datacenters: vec!["*".to_owned()],
             groups: vec![TaskGroup::new("group")],
             constraint: None,
+            host_volume: false,
             periodic: None,
             parameterized: false,
             run_time: Duration::from_secs(60).into(),
@@ -228,6 +231,12 @@ impl JobSpec {
         self
     }
 
+    /// The same job with a host volume, which no node has.
+    pub fn wanting_volume(mut self) -> JobSpec {
+        self.host_volume = true;
+        self
+    }
+
     /// The same job as a template that launches a child this often.
     pub fn every(mut self, interval: Duration) -> JobSpec {
         self.periodic = Some(interval);
@@ -253,7 +262,8 @@ impl JobSpec {
     /// A number that is the same for jobs whose instances want the same of a node.
     pub(crate) fn demand(&self) -> u64 {
         let groups: Vec<_> = self.groups.iter().map(|group| (&group.tasks, group.disk_mb)).collect();
-        let demand = format!("{:?}", (&self.node_pool, &self.datacenters, &self.constraint, groups));
+        let demand =
+            format!("{:?}", (&self.node_pool, &self.datacenters, &self.constraint, self.host_volume, groups));
         let mut hasher = DefaultHasher::new();
         demand.hash(&mut hasher);
         hasher.finish()
