@@ -51,6 +51,11 @@ impl ClientStatus {
 /// What a client says of an allocation that has lasted as long as it may.
 pub(crate) const TIMED_OUT: &str = "allocation exceeded max_run_duration";
 
+/// Why an allocation of a drained node stops.
+pub(crate) const MIGRATED: &str = "alloc is being migrated";
+/// Why one of a job that wants to be on every node does.
+pub(crate) const TAINTED: &str = "alloc not needed as node is tainted";
+
 /// How an allocation ends if nobody stops it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -206,7 +211,7 @@ impl Allocation {
 
     /// Whether it was told to stop because its node is drained.
     pub(crate) fn is_drained(&self) -> bool {
-        self.stop && self.migrate && self.preempted_by.is_none()
+        self.stop && [MIGRATED, TAINTED].contains(&&*self.desired_description)
     }
 
     pub(super) fn tasks_of(

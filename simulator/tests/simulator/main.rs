@@ -8,6 +8,7 @@ mod client;
 mod contract;
 mod drains;
 mod endings;
+mod histories;
 mod jobs;
 mod load;
 mod logs;

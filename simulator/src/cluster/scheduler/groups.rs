@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::cluster::allocation::{Allocation, ClientStatus, RescheduleEvent};
+use crate::cluster::allocation::{Allocation, ClientStatus, MIGRATED, RescheduleEvent};
 use crate::cluster::id::{AllocationId, EvaluationId};
 use crate::cluster::job::{Job, JobKey};
 use crate::cluster::spec::JobType;
@@ -135,12 +135,12 @@ impl Cluster {
             }
             Verdict::Migrate => {
                 updates.migrate += 1;
-                self.stop_allocation(id, "alloc is being migrated");
+                self.stop_allocation(id, MIGRATED);
                 Some(next)
             }
             Verdict::Drain => {
                 updates.migrate += 1;
-                self.stop_allocation(id, "alloc is being migrated");
+                self.stop_allocation(id, MIGRATED);
                 None
             }
             Verdict::Update => {

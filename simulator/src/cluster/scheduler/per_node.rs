@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::allocation::ClientStatus;
+use crate::cluster::allocation::{ClientStatus, TAINTED};
 use crate::cluster::id::{AllocationId, EvaluationId, NodeId};
 use crate::cluster::job::JobKey;
 use crate::cluster::{Cluster, DesiredUpdates};
@@ -53,7 +53,7 @@ impl Cluster {
             self.allocations.values().filter(|it| it.job == *key && it.migrate && !it.is_terminal());
         for (id, group) in allocations.map(|it| (it.id, it.group.clone())).collect::<Vec<_>>() {
             count(outcome, &group).migrate += 1;
-            self.stop_allocation(id, "alloc not needed as node is tainted");
+            self.stop_allocation(id, TAINTED);
         }
     }
 
