@@ -139,6 +139,8 @@ pub(crate) struct Allocation {
     pub(crate) client_description: &'static str,
     /// A drain wants it elsewhere.
     pub(crate) migrate: bool,
+    /// It is somebody who wants it elsewhere, and no drain.
+    pub(crate) by_hand: bool,
     /// A drain wants it gone and not elsewhere.
     pub(crate) no_replacement: bool,
     pub(crate) deployment: Option<DeploymentId>,
@@ -211,7 +213,7 @@ impl Allocation {
 
     /// Whether it was told to stop because its node is drained.
     pub(crate) fn is_drained(&self) -> bool {
-        self.stop && [MIGRATED, TAINTED].contains(&&*self.desired_description)
+        self.stop && !self.by_hand && [MIGRATED, TAINTED].contains(&&*self.desired_description)
     }
 
     pub(super) fn tasks_of(

@@ -9,6 +9,7 @@ use crate::time::seconds;
 
 use super::Cluster;
 use super::agenda::Event;
+use super::id::AllocationId;
 use super::job::{ChildrenSummary, GroupSummary, Job, JobKey, JobStatus};
 use super::spec::JobSpec;
 
@@ -50,6 +51,15 @@ impl Cluster {
         if purge {
             self.forget_job(&key);
         }
+    }
+
+    /// Stops a single allocation, as `nomad alloc stop` does. To Nomad it is to be migrated, as if its node were drained.
+    pub fn stop_one_allocation(&mut self, id: AllocationId) {
+        let Some(allocation) = self.allocations.get_mut(&id).filter(|it| !it.is_terminal()) else { return };
+        allocation.migrate = true;
+        allocation.by_hand = true;
+        let job = allocation.job.clone();
+        self.create_evaluation(&job, "alloc-stop", |_| {});
     }
 
     /// Lets the next allocations of a job fail, whatever its failure probability.

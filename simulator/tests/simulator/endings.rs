@@ -276,6 +276,26 @@ async fn a_job_told_to_stop_is_dead_while_it_goes_on() {
     assert_eq!(says(&allocations(&served, "b").await[0], &STATUSES), ["stop", "complete"]);
 }
 
+/// To Nomad it looks like a drain, but for one field.
+#[tokio::test]
+async fn an_allocation_that_somebody_stops_is_migrated() {
+    let mut world = empty("2.0.5", 1);
+    world.cluster.submit(build("b").running_for(seconds(60)));
+    world.cluster.advance(seconds(10));
+    let allocation = world.cluster.allocations_of("ci", "b")[0];
+    world.cluster.stop_one_allocation(allocation);
+    world.cluster.advance(seconds(10));
+    let record = world.cluster.allocation_record(allocation).expect("remembered");
+    assert_eq!(record.outcome, Some(Outcome::Stopped));
+    let served = world.serve().await;
+    let rows = allocations(&served, "b").await;
+    assert_eq!((rows.len(), says(&rows[0], &STATUSES)), (2, vec!["stop", "complete"]));
+    assert_eq!(rows[0]["DesiredDescription"], "alloc is being migrated");
+    assert_eq!(rows[0]["DesiredTransition"]["NoShutdownDelay"], false);
+    served.cluster().advance(seconds(90));
+    assert_eq!(completion(&served.cluster(), "b"), Some((Outcome::Complete, Outcome::Complete)));
+}
+
 #[test]
 fn tasks_are_started_again_and_counted() {
     let mut world = empty("2.0.5", 1);
@@ -284,6 +304,7 @@ fn tasks_are_started_again_and_counted() {
     world.cluster.advance(seconds(120));
     let key = |job: &str| TaskKey {
         job: nomad_simulator::cluster::JobKey::new("ci", job),
+        job_type: JobType::Batch,
         group: "group".to_owned(),
         task: "main".to_owned(),
     };

@@ -150,7 +150,11 @@ fn desired_transition(allocation: &Allocation, version: Version) -> Value {
         "ForceReschedule": null,
     });
     if version >= since::V1_3 {
-        row["NoShutdownDelay"] = Value::Null;
+        // Only somebody who stops an allocation says how.
+        row["NoShutdownDelay"] = if allocation.by_hand { Value::Bool(false) } else { Value::Null };
+    }
+    if version >= since::V1_11 && allocation.by_hand && !failed {
+        row["Reschedule"] = Value::Bool(false);
     }
     if version >= since::V1_11 {
         row["MigrateDisablePlacement"] = flag(allocation.no_replacement);

@@ -49,6 +49,8 @@ pub struct JobRecord {
 pub struct TaskKey {
     /// Which job.
     pub job: JobKey,
+    /// Its type.
+    pub job_type: JobType,
     /// Its group.
     pub group: String,
     /// The task's name.
@@ -168,5 +170,10 @@ pub(super) fn failure(allocation: &Allocation) -> Option<(String, JobType, &'sta
 }
 
 fn task_key(allocation: &Allocation, task: &str) -> TaskKey {
-    TaskKey { job: allocation.job.clone(), group: allocation.group.clone(), task: task.to_owned() }
+    TaskKey {
+        job: allocation.job.clone(),
+        job_type: allocation.spec.job_type,
+        group: allocation.group.clone(),
+        task: task.to_owned(),
+    }
 }

@@ -232,6 +232,7 @@ impl Cluster {
             client: ClientStatus::Pending,
             client_description: "",
             migrate: false,
+            by_hand: false,
             no_replacement: false,
             deployment,
             health: None,
