@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use crate::cluster::{
-    ClientStatus, Cluster, JobKey, JobSpec, Lifecycle, NodeId, NodeSpec, NodeState, SeededNumbers, Settings,
-    Span, Task, TaskGroup,
+    Cause, ClientStatus, Cluster, JobKey, JobSpec, Lifecycle, NodeId, NodeSpec, NodeState, SeededNumbers,
+    Settings, Span, Task, TaskGroup,
 };
 
 /// How often the scenario looks whether something is to be done.
@@ -15,6 +15,8 @@ const BURST_EVERY: u64 = 120;
 const OUTAGE_EVERY: u64 = 420;
 /// A node is drained this often, until it is empty; later it takes work again.
 const DRAIN_EVERY: u64 = 300;
+/// How long a build uploads its results.
+const UPLOAD: Duration = Duration::from_secs(4);
 /// A template is dispatched this often.
 const DISPATCH_EVERY: u64 = 25;
 
@@ -113,7 +115,8 @@ impl Scenario {
             let run_time = Span { min: Duration::from_secs(15), max: Duration::from_secs(50) };
             let build =
                 JobSpec::batch(&id).in_namespace("ci").in_pool(pool).running_for(run_time).failing(0.08);
-            cluster.submit(build.with_resources(2200, 1800).with_count(if wide { 4 } else { 1 }));
+            let build = build.with_resources(2200, 1800).with_count(if wide { 4 } else { 1 });
+            cluster.submit(of_a_kind(build, self.builds));
         }
     }
 
@@ -170,6 +173,18 @@ impl Scenario {
             self.builders.push(node);
         }
     }
+}
+
+/// Builds differ by their number, not by chance, so that a new kind leaves the story as it was: every fifth uploads its
+/// results, and what makes them fail is not always the build's own fault.
+fn of_a_kind(build: JobSpec, number: u64) -> JobSpec {
+    let build = if number.is_multiple_of(5) { build.with_poststop(UPLOAD) } else { build };
+    let cause = match number % 4 {
+        0 => Cause::Driver,
+        1 => Cause::OutOfMemory,
+        _ => Cause::Exit(1),
+    };
+    JobSpec { cause, ..build }
 }
 
 fn submit_long_lived(cluster: &mut Cluster) {

@@ -120,6 +120,14 @@ pub(crate) mod since {
     pub(crate) const V1_11: Version = version(1, 11, 0);
     /// An active deployment keeps its job `running`.
     pub(crate) const DEPLOYMENT_KEEPS_RUNNING: Version = version(2, 0, 1);
+    /// `AddressIPv6` in the network status of allocations.
+    pub(crate) const ALLOCATION_IPV6: Version = version(1, 9, 0);
+    /// Allocations name the key that signed their identities.
+    pub(crate) const SIGNED_IDENTITIES: Version = version(1, 4, 0);
+    /// ACL roles, and tokens that expire.
+    pub(crate) const ACL_ROLES: Version = version(1, 4, 0);
+    /// Groups may say how long an allocation may last.
+    pub(crate) const MAX_RUN_DURATION: Version = version(2, 0, 3);
     /// `/v1/evaluations/count`.
     pub(crate) const EVALUATIONS_COUNT: Version = version(1, 4, 3);
     /// `PauseEvalBroker` and `RejectJobRegistration` in the scheduler's configuration.
@@ -135,6 +143,11 @@ pub(crate) mod since {
     /// Follow-up evaluations say `alloc-reschedule`, no longer `alloc-failure`.
     pub(crate) const ALLOC_RESCHEDULE: Version = version(1, 11, 0);
 
+    /// Filters know `any` and `all`.
+    pub(crate) const COLLECTION_FILTERS: &[Version] =
+        &[version(1, 4, 14), version(1, 5, 10), version(1, 6, 3), version(1, 7, 0)];
+    /// `/v1/acl/token/self` knows anonymous requests and clusters without ACLs.
+    pub(crate) const WHO_AM_I: Version = version(1, 10, 1);
     /// Evaluations of batch jobs live a day, not an hour; nodes know their last missed heartbeat.
     pub(crate) const BATCH_EVAL_GC: &[Version] = &[version(1, 3, 10), version(1, 4, 5), version(1, 5, 0)];
     /// `stale=false` means what it says.

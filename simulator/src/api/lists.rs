@@ -23,7 +23,10 @@ impl Call<'_> {
             Table::NodePools => self.access.require_known(version)?,
         }
         self.check_leader()?;
-        let page = select(table, version, query, self.rows(table))?;
+        let mut page = select(table, version, query, self.rows(table))?;
+        if table == Table::Allocations {
+            page.rows.iter_mut().for_each(|row| view::without_unasked(row, query));
+        }
         let index = self.cluster.table_index(table);
         Ok(self.read(index, &Value::Array(page.rows)).next_token(page.next_token))
     }
@@ -48,10 +51,8 @@ impl Call<'_> {
                 pools.map(|(name, pool)| view::node_pool(name, pool, version)).collect()
             }
             Table::Allocations => {
-                let resources = query.is_true("resources");
-                let states = query.get("task_states").is_none() || query.is_true("task_states");
                 let allocations = cluster.allocations.values().filter(|it| sees(&it.job.namespace));
-                allocations.map(|it| view::allocation_stub(it, version, resources, states)).collect()
+                allocations.map(|it| view::filterable_allocation(it, cluster, query)).collect()
             }
             Table::Evaluations => {
                 let evaluations = cluster.evaluations.values().filter(|it| sees(&it.job.namespace));

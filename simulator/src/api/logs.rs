@@ -60,11 +60,10 @@ impl Call<'_> {
         let node = self.cluster.nodes.get(&allocation.node);
         let unknown = || Refusal::new(StatusCode::NOT_FOUND, format!("Unknown node {}", allocation.node));
         self.check_path(node.ok_or_else(unknown)?)?;
-        let mut tasks = allocation.task_group().into_iter().flat_map(|group| &group.tasks);
-        if !tasks.any(|known| known.name == task) {
+        let Some(run) = allocation.tasks.iter().find(|known| known.name == task) else {
             return refuse(StatusCode::BAD_REQUEST, format!("unknown task name {task:?}"));
-        }
-        if allocation.started.is_none() {
+        };
+        if run.started.is_none() {
             let message = format!("task {task:?} not started yet. No logs available");
             return refuse(StatusCode::NOT_FOUND, message);
         }

@@ -1,6 +1,7 @@
 //! The HTTP API over the model.
 
 mod access;
+mod acl;
 mod agent;
 mod client;
 mod jobs;
@@ -23,6 +24,7 @@ use crate::version::{Version, since};
 use access::Access;
 
 pub(crate) use logs::{Follow, More};
+pub(crate) use view::without_unasked;
 pub(crate) use writes::write;
 
 /// An answer, or the refusal that ends the handling early.
@@ -62,6 +64,11 @@ impl Call<'_> {
             ["node", id] => self.node(id),
             ["node", id, "allocations"] => self.node_allocations(id),
             ["namespaces"] => self.namespaces(),
+            ["acl", "token", "self"] => self.acl_token(),
+            ["acl", "policies"] => self.acl_policies(),
+            ["acl", "policy", "self"] if version >= since::WHO_AM_I => self.acl_policies(),
+            ["acl", "policy", name] => self.acl_policy(&decode(name)),
+            ["acl", "role", id] if version >= since::ACL_ROLES => self.acl_role(&decode(id)),
             ["quotas"] => Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "Nomad Enterprise only endpoint")),
             ["regions"] => Ok(Answer::json(&serde_json::json!([self.cluster.settings.region]))),
             ["status", "leader"] => self.leader(),

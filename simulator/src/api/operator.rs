@@ -66,19 +66,20 @@ impl Call<'_> {
         let version = self.version();
         self.access.require(version, |policy| policy.operator)?;
         self.check_leader()?;
+        let preemption = self.cluster.settings.preemption;
         let mut config = json!({
             "SchedulerAlgorithm": "binpack",
             "MemoryOversubscriptionEnabled": self.cluster.settings.memory_oversubscription,
             "PreemptionConfig": {
-                "SystemSchedulerEnabled": true,
-                "BatchSchedulerEnabled": false,
-                "ServiceSchedulerEnabled": false,
+                "SystemSchedulerEnabled": preemption.system,
+                "BatchSchedulerEnabled": preemption.batch,
+                "ServiceSchedulerEnabled": preemption.service,
             },
             "CreateIndex": CONFIGURED_AT,
             "ModifyIndex": CONFIGURED_AT,
         });
         if version >= since::SYSBATCH {
-            config["PreemptionConfig"]["SysBatchSchedulerEnabled"] = json!(false);
+            config["PreemptionConfig"]["SysBatchSchedulerEnabled"] = json!(preemption.sysbatch);
         }
         if version >= since::PAUSE_EVAL_BROKER {
             config["PauseEvalBroker"] = json!(false);

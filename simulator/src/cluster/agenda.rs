@@ -13,12 +13,8 @@ pub(super) enum Event {
     Evaluate(EvaluationId),
     /// Schedulers try the blocked evaluations again.
     Unblock,
-    /// A client has started an allocation.
-    Started(AllocationId),
-    /// An allocation ends as its fate says.
-    Ended(AllocationId),
-    /// A client has stopped an allocation.
-    Stopped(AllocationId),
+    /// A client takes the next step with an allocation, if it has not changed its plan since.
+    Client(AllocationId, u32),
     /// An allocation has run long enough to count as healthy.
     Healthy(AllocationId),
     /// A deployment should have made progress by now.

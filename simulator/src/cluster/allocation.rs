@@ -1,5 +1,6 @@
 //! Allocations: instances of task groups on nodes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,7 +9,8 @@ use super::id::{AllocationId, DeploymentId, EvaluationId, NodeId};
 use super::job::JobKey;
 use super::logs::LogStream;
 use super::resources::Resources;
-use super::spec::{JobSpec, TaskGroup};
+use super::spec::{Cause, JobSpec, Lifecycle, TaskGroup};
+use super::task::{TaskRun, TaskState};
 
 /// What the client says of an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,12 +48,53 @@ impl ClientStatus {
     }
 }
 
+/// What a client says of an allocation that has lasted as long as it may.
+pub(crate) const TIMED_OUT: &str = "allocation exceeded max_run_duration";
+
+/// Why an allocation of a drained node stops.
+pub(crate) const MIGRATED: &str = "alloc is being migrated";
+/// Why one of a job that wants to be on every node does.
+pub(crate) const TAINTED: &str = "alloc not needed as node is tainted";
+
 /// How an allocation ends if nobody stops it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     RunsOn,
     Completes(Duration),
-    Fails(Duration),
+    Fails(Duration, Cause),
+}
+
+/// How the main tasks of an allocation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MainEnd {
+    Completed,
+    /// The task of this number failed.
+    Failed(usize, Cause),
+}
+
+/// What the client of an allocation does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It hears of it.
+    Receive,
+    /// It starts the first tasks.
+    Start,
+    /// It starts the main tasks: those before them have ended.
+    StartMain,
+    /// The tasks that run beside the main tasks for a while have ended.
+    EndPoststart,
+    /// The main tasks end as the allocation's fate says.
+    End,
+    /// It starts a failed task again.
+    Restart,
+    /// What was told to stop has died.
+    Die,
+    /// It starts the tasks that come after the main tasks.
+    StartPoststop,
+    /// Those have ended.
+    EndPoststop,
+    /// The allocation has lasted as long as it may.
+    TimeOut,
 }
 
 /// What its deployment knows of an allocation.
@@ -89,12 +132,15 @@ pub(crate) struct Allocation {
     /// The cores of the node reserved by its tasks, in the order of the tasks.
     pub(crate) reserved_cores: Vec<u16>,
     pub(crate) total: Resources,
+    /// Told to stop, or evicted.
     pub(crate) stop: bool,
-    pub(crate) desired_description: &'static str,
+    pub(crate) desired_description: Cow<'static, str>,
     pub(crate) client: ClientStatus,
     pub(crate) client_description: &'static str,
     /// A drain wants it elsewhere.
     pub(crate) migrate: bool,
+    /// It is somebody who wants it elsewhere, and no drain.
+    pub(crate) by_hand: bool,
     /// A drain wants it gone and not elsewhere.
     pub(crate) no_replacement: bool,
     pub(crate) deployment: Option<DeploymentId>,
@@ -103,10 +149,32 @@ pub(crate) struct Allocation {
     pub(crate) previous: Option<AllocationId>,
     pub(crate) next: Option<AllocationId>,
     pub(crate) reschedules: Vec<RescheduleEvent>,
+    /// What it evicted to have room.
+    pub(crate) preempted: Vec<AllocationId>,
+    /// What evicted it.
+    pub(crate) preempted_by: Option<AllocationId>,
     pub(crate) fate: Fate,
+    /// How long its client takes to start it.
+    pub(crate) startup: Duration,
+    pub(crate) tasks: Vec<TaskRun>,
+    /// What its client does next, and when.
+    pub(crate) next_step: Option<(SystemTime, Step)>,
+    /// Counts what the client planned to do: only the last plan holds.
+    pub(crate) turn: u32,
+    /// How and when its main tasks ended, while its client waits for the others before it reports anything.
+    pub(crate) unreported: Option<(SystemTime, MainEnd)>,
+    /// It has lasted as long as it may.
+    pub(crate) timed_out: bool,
+    /// What made it fail.
+    pub(crate) cause: Option<Cause>,
+    /// When its job was created and submitted, by index and by time.
+    pub(crate) job_created: u64,
+    pub(crate) job_submitted: (u64, SystemTime),
     pub(crate) created: SystemTime,
     pub(crate) modified: SystemTime,
+    /// When its first task started.
     pub(crate) started: Option<SystemTime>,
+    /// When its client first reported its end.
     pub(crate) finished: Option<SystemTime>,
     pub(crate) create_index: u64,
     pub(crate) modify_index: u64,
@@ -126,5 +194,54 @@ impl Allocation {
 
     pub(crate) fn task_group(&self) -> Option<&TaskGroup> {
         self.spec.group(&self.group)
+    }
+
+    /// Whether its client has reported anything of its tasks.
+    pub(crate) fn is_received(&self) -> bool {
+        self.tasks.iter().any(|task| !task.events.is_empty())
+    }
+
+    /// Whether any of its tasks runs, whatever its status.
+    pub(crate) fn has_running_tasks(&self) -> bool {
+        self.tasks.iter().any(TaskRun::is_running)
+    }
+
+    /// When its main tasks started last.
+    pub(crate) fn main_started(&self) -> Option<SystemTime> {
+        self.tasks.iter().filter(|task| task.is_main()).filter_map(|task| task.started).max()
+    }
+
+    /// Whether it was told to stop because its node is drained.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.stop && !self.by_hand && [MIGRATED, TAINTED].contains(&&*self.desired_description)
+    }
+
+    pub(super) fn tasks_of(
+        &mut self,
+        which: impl Fn(Option<Lifecycle>) -> bool,
+    ) -> impl Iterator<Item = &mut TaskRun> {
+        self.tasks.iter_mut().filter(move |task| which(task.lifecycle))
+    }
+
+    /// How long the longest of these tasks runs; `None` if there are none.
+    pub(super) fn longest(&self, which: impl Fn(Option<Lifecycle>) -> bool) -> Option<Duration> {
+        let tasks = self.task_group().into_iter().flat_map(|group| &group.tasks);
+        tasks.filter(|task| which(task.lifecycle)).map(|task| task.run_time).max()
+    }
+
+    /// What a client makes of the states of the tasks: one failed task is enough, whatever the others do.
+    pub(super) fn client_says(&self) -> (ClientStatus, &'static str) {
+        let any = |is: &dyn Fn(&TaskRun) -> bool| self.tasks.iter().any(is);
+        if self.timed_out {
+            (ClientStatus::Complete, TIMED_OUT)
+        } else if any(&|task| task.failed && task.is_dead()) {
+            (ClientStatus::Failed, "Failed tasks")
+        } else if any(&TaskRun::is_running) {
+            (ClientStatus::Running, "Tasks are running")
+        } else if any(&|task| task.state == TaskState::Pending) {
+            (ClientStatus::Pending, "No tasks have started")
+        } else {
+            (ClientStatus::Complete, "All tasks have completed")
+        }
     }
 }

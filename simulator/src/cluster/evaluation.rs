@@ -68,6 +68,8 @@ pub(crate) struct DesiredUpdates {
     pub(crate) reschedule_now: u32,
     pub(crate) reschedule_later: u32,
     pub(crate) destructive_update: u32,
+    pub(crate) in_place_update: u32,
+    pub(crate) preemptions: u32,
 }
 
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use super::agenda::Event;
 use super::evaluation::{Evaluation, EvaluationStatus};
 use super::id::EvaluationId;
 use super::job::JobKey;
+use super::spec::JobType;
 
 impl Cluster {
     /// Orders a job to be looked at; `adjust` fills in what this order has beyond the usual.
@@ -19,7 +20,10 @@ impl Cluster {
         adjust: impl FnOnce(&mut Evaluation),
     ) -> Option<EvaluationId> {
         let job = self.jobs.get(key)?;
-        let (job_type, priority) = (job.spec.job_type, job.spec.priority);
+        // Nomad says so of every job that is stopped.
+        let deregistered = triggered_by == "job-deregister";
+        let job_type = if deregistered { JobType::Service } else { job.spec.job_type };
+        let priority = job.spec.priority;
         // Only what changes a job says which change it was.
         let job_modify_index = if triggered_by.starts_with("job-") { job.job_modify_index } else { 0 };
         let id = self.rng.id();

@@ -9,6 +9,7 @@ use crate::time::seconds;
 
 use super::Cluster;
 use super::agenda::Event;
+use super::id::AllocationId;
 use super::job::{ChildrenSummary, GroupSummary, Job, JobKey, JobStatus};
 use super::spec::JobSpec;
 
@@ -50,6 +51,15 @@ impl Cluster {
         if purge {
             self.forget_job(&key);
         }
+    }
+
+    /// Stops a single allocation, as `nomad alloc stop` does. To Nomad it is to be migrated, as if its node were drained.
+    pub fn stop_one_allocation(&mut self, id: AllocationId) {
+        let Some(allocation) = self.allocations.get_mut(&id).filter(|it| !it.is_terminal()) else { return };
+        allocation.migrate = true;
+        allocation.by_hand = true;
+        let job = allocation.job.clone();
+        self.create_evaluation(&job, "alloc-stop", |_| {});
     }
 
     /// Lets the next allocations of a job fail, whatever its failure probability.
@@ -122,7 +132,7 @@ impl Cluster {
             create_index: index,
             modify_index: index,
             job_modify_index: index,
-            summary,
+            summary: summary.clone(),
             children: ChildrenSummary::default(),
             summary_index: index,
             allocations: Vec::new(),
@@ -135,6 +145,10 @@ impl Cluster {
         if job.create_index < index {
             job.version += 1;
             job.demand = spec.demand();
+            // Groups that are gone stay in the summary as they were.
+            for (group, nothing) in summary {
+                job.summary.entry(group).or_insert(nothing);
+            }
             job.spec = Arc::new(spec);
             job.stop = false;
             job.submitted = self.now;

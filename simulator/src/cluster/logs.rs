@@ -44,10 +44,14 @@ impl Cluster {
         if let Some(written) = allocation.written.get(&(task.to_owned(), stream)) {
             return written.clone();
         }
-        let Some(started) = allocation.started else { return Vec::new() };
-        let end = allocation.finished.unwrap_or(self.now);
+        let task = allocation.tasks.iter().find(|run| run.name == task);
+        let Some((task, started)) = task.and_then(|task| Some((task, task.started?))) else {
+            return Vec::new();
+        };
+        let finished = task.finished.filter(|_| task.is_dead());
+        let end = finished.unwrap_or(self.now);
         let ran = end.duration_since(started).unwrap_or_default();
-        let mut text = format!("{} {task} begins on {}\n", allocation.name(), allocation.node_name);
+        let mut text = format!("{} {} begins on {}\n", allocation.name(), task.name, allocation.node_name);
         if stream == LogStream::Stderr {
             for line in 1..=MAX_LINES {
                 let at = LINE_EVERY * line;
@@ -56,8 +60,8 @@ impl Cluster {
                 }
                 writeln!(text, "[{:>6}s] step {line} done", at.as_secs()).expect("a string grows");
             }
-            if allocation.finished.is_some() {
-                let how = allocation.client.as_str();
+            if finished.is_some() {
+                let how = if task.failed { "failed" } else { "complete" };
                 writeln!(text, "[{:>6}s] {how}", ran.as_secs()).expect("a string grows");
             }
         }

@@ -20,6 +20,7 @@ mod ledger;
 mod logs;
 mod node;
 mod nodes;
+mod policy;
 mod resources;
 mod rollout;
 mod scheduler;
@@ -27,6 +28,7 @@ mod servers;
 mod settings;
 mod spec;
 mod status;
+mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -36,7 +38,7 @@ use crate::version::Version;
 
 use agenda::{Agenda, Event};
 use id::Rng;
-use ledger::JobHistory;
+use ledger::History;
 use servers::Servers;
 
 pub(crate) use allocation::Allocation;
@@ -49,14 +51,18 @@ pub(crate) use id::Rng as SeededNumbers;
 pub use id::{AllocationId, DeploymentId, EvaluationId, Id, InvalidId, NodeId};
 pub(crate) use job::{GroupSummary, Job};
 pub use job::{JobKey, JobStatus};
-pub use ledger::{Completion, JobRecord, Ledger, NodeLoad, NodeState, Outcome};
+pub use ledger::{
+    AllocationRecord, Completion, JobRecord, Ledger, NodeLoad, NodeState, Outcome, Start, TaskKey,
+};
 pub use logs::LogStream;
 pub(crate) use node::{DrainStrategy, LastDrain, Node, NodeEvent};
 pub use node::{NodeSpec, NodeStatus};
+pub use policy::{Acl, Policy, Scope};
 pub use resources::Resources;
 pub(crate) use servers::Server;
-pub use settings::{Acl, GcSettings, Policy, Scope, Settings};
-pub use spec::{Constraint, JobSpec, JobType, Lifecycle, Reschedule, Span, Task, TaskGroup};
+pub use settings::{GcSettings, Preemption, Settings};
+pub use spec::{Cause, Constraint, JobSpec, JobType, Lifecycle, Reschedule, Restarts, Span, Task, TaskGroup};
+pub(crate) use task::{Happened, TaskEvent, TaskRun, TaskState};
 
 /// The model.
 #[derive(Debug)]
@@ -81,7 +87,7 @@ pub struct Cluster {
     unblocking: bool,
     agenda: Agenda,
     rng: Rng,
-    history: JobHistory,
+    history: History,
 }
 
 /// A namespace or a node pool.
@@ -113,7 +119,7 @@ impl Cluster {
             unblocking: false,
             agenda: Agenda::default(),
             rng,
-            history: JobHistory::default(),
+            history: History::default(),
             settings,
         };
         for (name, description) in
@@ -160,9 +166,7 @@ impl Cluster {
         match event {
             Event::Evaluate(evaluation) => self.evaluate(evaluation),
             Event::Unblock => self.retry_blocked(),
-            Event::Started(allocation) => self.allocation_started(allocation),
-            Event::Ended(allocation) => self.allocation_ended(allocation),
-            Event::Stopped(allocation) => self.allocation_stopped(allocation),
+            Event::Client(allocation, turn) => self.client_step(allocation, turn),
             Event::Healthy(allocation) => self.allocation_healthy(allocation),
             Event::ProgressDeadline(deployment) => self.check_progress(deployment),
             Event::DrainDeadline(node, started) => self.drain_deadline(node, started),

@@ -161,9 +161,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Whether it answers.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.status == NodeStatus::Ready
+    }
+
     /// Whether the scheduler may place on it.
     pub(crate) fn is_schedulable(&self) -> bool {
-        self.status == NodeStatus::Ready && self.eligible && self.drain.is_none()
+        self.is_ready() && self.eligible && self.drain.is_none()
     }
 
     pub(crate) fn push_event(&mut self, event: NodeEvent) {

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use crate::list::Table;
 use crate::version::since;
 
-use super::agenda::Event;
 use super::allocation::ClientStatus;
-use super::id::{AllocationId, NodeId};
+use super::id::NodeId;
 use super::job::JobKey;
 use super::node::{Node, NodeEvent, NodeSpec, NodeStatus};
 use super::resources::Resources;
@@ -103,18 +102,15 @@ impl Cluster {
         self.node_changed(id);
     }
 
-    /// A node answers again: what was unknown runs on.
+    /// A node answers again: what was unknown runs on, what was lost stops.
     pub fn node_up(&mut self, id: NodeId) {
         let index = self.write(Table::Nodes);
         let now = self.now;
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.status = NodeStatus::Ready;
         node.status_updated = now;
-        let live: Vec<_> = node.live.iter().copied().collect();
         self.node_event(id, index, "Node reregistered by heartbeat", "Cluster");
-        for allocation in live {
-            self.reconnect(allocation);
-        }
+        self.reconnect(id);
         self.node_changed(id);
     }
 
@@ -192,25 +188,19 @@ impl Cluster {
 
     /// Whether a node answers.
     pub(super) fn is_reachable(&self, id: NodeId) -> bool {
-        self.nodes.get(&id).is_some_and(|node| node.status == NodeStatus::Ready)
+        self.nodes.get(&id).is_some_and(Node::is_ready)
     }
 
-    /// An allocation whose node answers again: it ran all the time, and may have ended meanwhile.
-    fn reconnect(&mut self, id: AllocationId) {
-        let Some(Allocation { client: ClientStatus::Unknown, started, stop, .. }) = self.allocations.get(&id)
-        else {
-            return;
-        };
-        let (started, stop) = (started.is_some(), *stop);
-        if started {
-            self.set_client_status(id, ClientStatus::Running, "Tasks are running");
-            self.enter_end(id);
-        } else {
-            self.set_client_status(id, ClientStatus::Pending, "");
-            self.enter_in(self.settings.startup.0, Event::Started(id));
-        }
-        if stop {
-            self.enter_in(self.settings.stopping, Event::Stopped(id));
+    /// Whatever was on a node that answers again goes on; what was given up as lost is stopped.
+    fn reconnect(&mut self, id: NodeId) {
+        let there = self.allocations.values().filter(|it| it.node == id);
+        let unfinished = there.filter(|it| it.tasks.iter().any(|task| !task.is_dead()));
+        for (allocation, client) in unfinished.map(|it| (it.id, it.client)).collect::<Vec<_>>() {
+            if client == ClientStatus::Lost {
+                self.kill(allocation);
+            } else {
+                self.resume(allocation);
+            }
         }
     }
 }

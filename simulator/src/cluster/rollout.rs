@@ -10,6 +10,7 @@ use super::allocation::{ClientStatus, Health};
 use super::deployment::{Deployment, DeploymentStatus, GroupState};
 use super::id::{AllocationId, DeploymentId};
 use super::job::JobKey;
+use super::spec::JobType;
 
 impl Cluster {
     /// The deployment of a job's present version, created when its first allocations are placed.
@@ -54,6 +55,18 @@ impl Cluster {
         Some(id)
     }
 
+    /// An allocation that runs on belongs to the deployment of a newer version.
+    pub(super) fn join_deployment(&mut self, id: AllocationId, deployment: Option<DeploymentId>) {
+        let Some(allocation) = self.allocations.get_mut(&id) else { return };
+        allocation.deployment = deployment;
+        allocation.health = None;
+        let group = allocation.group.clone();
+        if let Some(deployment) = deployment {
+            self.deployment_placed(deployment, &group);
+            self.enter_in(self.settings.min_healthy, Event::Healthy(id));
+        }
+    }
+
     /// Counts a placement.
     pub(super) fn deployment_placed(&mut self, id: DeploymentId, group: &str) {
         let deadline = self.now + self.settings.progress_deadline;
@@ -66,7 +79,11 @@ impl Cluster {
     /// An allocation has run for as long as it takes.
     pub(super) fn allocation_healthy(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get(&id) else { return };
-        if allocation.client != ClientStatus::Running || allocation.stop || allocation.health.is_some() {
+        // A task that was started again meanwhile has not run for as long as it takes.
+        let long = |started| started + self.settings.min_healthy <= self.now;
+        let healthy =
+            allocation.client == ClientStatus::Running && allocation.main_started().is_some_and(long);
+        if !healthy || allocation.stop || allocation.health.is_some() {
             return;
         }
         let (job, group) = (allocation.job.clone(), allocation.group.clone());
@@ -97,8 +114,16 @@ impl Cluster {
         let Some(group) = self.allocations.get(&id).map(|allocation| allocation.group.clone()) else {
             return;
         };
-        if let Some(deployment) = self.judge(id, false) {
-            self.change_group(deployment, &group, |group| group.unhealthy += 1);
+        let Some(deployment) = self.judge(id, false) else { return };
+        self.change_group(deployment, &group, |group| group.unhealthy += 1);
+        // Where nothing may take its place there is nothing to wait for.
+        let Some(allocation) = self.allocations.get(&id) else { return };
+        let final_failure = allocation.spec.reschedule.attempts == Some(0);
+        if final_failure && allocation.spec.job_type == JobType::Service {
+            let job = allocation.job.clone();
+            let description = "Failed due to unhealthy allocations";
+            self.end_deployment(deployment, DeploymentStatus::Failed, description);
+            self.watched(&job, deployment);
         }
     }
 

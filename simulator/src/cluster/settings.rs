@@ -1,9 +1,10 @@
 //! How a cluster is set up.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::version::Version;
+
+use super::policy::Acl;
 
 /// How a cluster is set up. `Settings { seed: 7, ..Settings::default() }`.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Settings {
     pub progress_deadline: Duration,
     /// Whether tasks may exceed their memory.
     pub memory_oversubscription: bool,
+    /// For which jobs less important allocations are evicted.
+    pub preemption: Preemption,
     /// When old objects are forgotten.
     pub gc: GcSettings,
 }
@@ -52,9 +55,34 @@ impl Default for Settings {
             min_healthy: Duration::from_secs(10),
             progress_deadline: Duration::from_secs(600),
             memory_oversubscription: false,
+            preemption: Preemption::default(),
             gc: GcSettings::default(),
         }
     }
+}
+
+/// For jobs of which types less important allocations are evicted; the defaults are Nomad's.
+#[derive(Clone, Copy, Debug)]
+pub struct Preemption {
+    /// System jobs.
+    pub system: bool,
+    /// Sysbatch jobs.
+    pub sysbatch: bool,
+    /// Batch jobs.
+    pub batch: bool,
+    /// Services.
+    pub service: bool,
+}
+
+impl Default for Preemption {
+    fn default() -> Preemption {
+        Preemption { system: true, sysbatch: false, batch: false, service: false }
+    }
+}
+
+impl Preemption {
+    /// For jobs of all types.
+    pub const ALL: Preemption = Preemption { system: true, sysbatch: true, batch: true, service: true };
 }
 
 /// When old objects are forgotten; the defaults are Nomad's.
@@ -85,87 +113,5 @@ impl Default for GcSettings {
             deployment: HOUR,
             node: 24 * HOUR,
         }
-    }
-}
-
-/// Who may read what.
-#[derive(Clone, Debug, Default)]
-pub enum Acl {
-    /// Everybody everything.
-    #[default]
-    Off,
-    /// What the policy behind a token's secret allows, and nothing without a token.
-    On(BTreeMap<String, Policy>),
-}
-
-/// In which namespaces a capability holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// In none.
-    #[default]
-    Nowhere,
-    /// In these.
-    Namespaces(BTreeSet<String>),
-    /// In all.
-    Everywhere,
-}
-
-impl Scope {
-    pub(crate) fn covers(&self, namespace: &str) -> bool {
-        match self {
-            Scope::Nowhere => false,
-            Scope::Namespaces(names) => names.contains(namespace),
-            Scope::Everywhere => true,
-        }
-    }
-}
-
-/// What a token allows.
-#[derive(Clone, Debug, Default)]
-pub struct Policy {
-    /// `list-jobs`: the list of jobs.
-    pub list_jobs: Scope,
-    /// `read-job`: jobs, allocations, evaluations and deployments.
-    pub read_job: Scope,
-    /// `read-logs`: what tasks have written.
-    pub read_logs: Scope,
-    /// `node { policy = "read" }`.
-    pub node: bool,
-    /// `node { policy = "write" }`, beside the right to read.
-    pub node_write: bool,
-    /// `agent { policy = "read" }`.
-    pub agent: bool,
-    /// `operator { policy = "read" }`.
-    pub operator: bool,
-    /// `node_pool "*" { policy = "read" }`.
-    pub node_pool: bool,
-    /// A management token, which may do everything.
-    pub management: bool,
-}
-
-impl Policy {
-    /// What a read-only exporter needs.
-    pub fn exporter() -> Policy {
-        Policy {
-            list_jobs: Scope::Everywhere,
-            read_job: Scope::Everywhere,
-            read_logs: Scope::Nowhere,
-            node: true,
-            node_write: false,
-            agent: true,
-            operator: true,
-            node_pool: true,
-            management: false,
-        }
-    }
-
-    /// What somebody needs who reads logs and drains nodes too.
-    pub fn operator() -> Policy {
-        Policy { read_logs: Scope::Everywhere, node_write: true, ..Policy::exporter() }
-    }
-
-    /// Everything.
-    pub fn management() -> Policy {
-        Policy { management: true, ..Policy::exporter() }
     }
 }

@@ -6,6 +6,7 @@ use crate::version::since;
 use super::Cluster;
 use super::allocation::ClientStatus;
 use super::job::{GroupSummary, Job, JobKey, JobStatus};
+use super::ledger::{Completion, Outcome};
 use super::spec::JobType;
 
 impl Cluster {
@@ -13,6 +14,11 @@ impl Cluster {
     pub(super) fn refresh_status(&mut self, key: &JobKey) {
         let Some(job) = self.jobs.get(key) else { return };
         let (old, new) = (job.status, self.status_of(job));
+        let completion = (new == JobStatus::Dead && old != new).then(|| Completion {
+            time: self.now,
+            outcome: self.outcome_of(job),
+            by_summary: Outcome::by_summary(job),
+        });
         self.count_outcomes(key);
         if old == new {
             return;
@@ -23,9 +29,9 @@ impl Cluster {
         job.status = new;
         job.modify_index = index;
         job.modified = now;
-        let (parent, record, stopped) = (job.parent.clone(), job.record, job.stop);
+        let (parent, record) = (job.parent.clone(), job.record);
         self.indexes.insert(Table::Jobs, index);
-        self.history.status_changed(record, new, stopped, now);
+        self.history.completed(record, completion);
         if let Some(parent) =
             parent.and_then(|id| self.jobs.get_mut(&JobKey { namespace: key.namespace.clone(), id }))
         {
@@ -57,16 +63,18 @@ impl Cluster {
         if job.evaluated { JobStatus::Dead } else { JobStatus::Pending }
     }
 
-    /// Counts an allocation's new status. Complete, failed and lost only grow.
+    /// Counts the new status of an allocation of the job that was created at this index; another job of the same ID
+    /// does not count it. Complete and failed only grow.
     pub(super) fn count_in_summary(
         &mut self,
         key: &JobKey,
+        created: u64,
         group: &str,
         old: Option<ClientStatus>,
         new: ClientStatus,
     ) {
         let index = self.index;
-        let Some(job) = self.jobs.get_mut(key) else { return };
+        let Some(job) = self.jobs.get_mut(key).filter(|job| job.create_index == created) else { return };
         job.summary_index = index;
         let summary = job.summary.entry(group.to_owned()).or_default();
         if let Some(gauge) = old.and_then(|old| gauge(summary, old)) {
@@ -75,7 +83,6 @@ impl Cluster {
         match new {
             ClientStatus::Complete => summary.complete += 1,
             ClientStatus::Failed => summary.failed += 1,
-            ClientStatus::Lost => summary.lost += 1,
             live => {
                 if let Some(gauge) = gauge(summary, live) {
                     *gauge += 1;
@@ -111,6 +118,8 @@ fn gauge(summary: &mut GroupSummary, status: ClientStatus) -> Option<&mut u32> {
         ClientStatus::Pending => Some(&mut summary.starting),
         ClientStatus::Running => Some(&mut summary.running),
         ClientStatus::Unknown => Some(&mut summary.unknown),
-        ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost => None,
+        // It goes down if the client is back after all.
+        ClientStatus::Lost => Some(&mut summary.lost),
+        ClientStatus::Complete | ClientStatus::Failed => None,
     }
 }

@@ -2,7 +2,6 @@
 //! the version played does it. The living cluster and the recordings share it.
 
 mod filter;
-mod lexer;
 mod page;
 mod table;
 
@@ -60,7 +59,7 @@ fn parse_filter(table: Table, version: Version, query: &Query) -> Result<Option<
     if table == Table::Evaluations && (query.get("status").is_some() || query.get("job").is_some()) {
         return Err(refuse("Filter expression cannot be used with other filter parameters".to_owned()));
     }
-    Filter::parse(text).map(Some).map_err(|error| {
+    Filter::parse(text, version.has(since::COLLECTION_FILTERS)).map(Some).map_err(|error| {
         refuse(format!("failed to create result paginator: failed to read filter expression: {error}"))
     })
 }

@@ -1,10 +1,15 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::filter::{Fields, Filter, UnknownField};
+use super::filter::{Fields, Filter, SyntaxError, Unfit};
 use super::{Table, select};
 use crate::request::Query;
 use crate::version::Version;
+
+/// Parses a filter as newer versions do.
+fn parse(text: &str) -> Result<Filter, SyntaxError> {
+    Filter::parse(text, true)
+}
 
 #[test]
 fn filters_select_what_go_bexpr_selects() {
@@ -45,9 +50,83 @@ fn filters_select_what_go_bexpr_selects() {
     ];
     let fields = Fields { hidden: &["NodeID"], unreal: &[] };
     for (text, expected) in table {
-        let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let filter = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(filter.matches(&row, fields), Ok(expected), "{text}");
     }
+}
+
+/// An allocation with a task that failed and was started again, and one that runs.
+fn allocation() -> Value {
+    json!({
+        "ClientStatus": "failed", "Job": {"Type": "batch"}, "JobType": "batch",
+        "TaskStates": {
+            "main": {"State": "dead", "Restarts": 2, "FinishedAt": "2026-11-25T21:26:12Z", "Events": [
+                {"Type": "Started", "Details": {}},
+                {"Type": "Terminated", "Details": {"exit_code": "1", "oom_killed": "false"}},
+            ]},
+            "upload": {"State": "running", "Restarts": 0, "FinishedAt": null, "Events": []},
+        },
+    })
+}
+
+#[test]
+fn filters_look_into_lists_and_maps() {
+    let row = allocation();
+    let fields = Fields { hidden: &["Empty"], unreal: &["JobType"] };
+    for (text, expected) in [
+        ("any TaskStates as k, v { v.Restarts != 0 }", true),
+        ("any TaskStates as k, v { v.Restarts == 3 }", false),
+        ("all TaskStates as k, v { v.Restarts != 0 }", false),
+        ("all TaskStates as _, v { v.State != pending }", true),
+        (r#"any TaskStates as k, _ { k == "upload" }"#, true),
+        (r#"any TaskStates as name { name == "other" }"#, false),
+        (r#"(any TaskStates as k, v { v.State == "running" }) and ClientStatus == "failed""#, true),
+        (r#"ClientStatus == "lost" or any TaskStates as k, v { v.State == "running" }"#, true),
+        (r#"any TaskStates as k, v { any v.Events as e { e.Type == "Terminated" } }"#, true),
+        (r#"any TaskStates as k, v { any v.Events as i, e { e.Type == "Killed" and i == 0 } }"#, false),
+        (r#"any TaskStates as k, v { any v.Events as e { e.Details.exit_code == "1" } }"#, true),
+        (r#"any TaskStates as k, v { any v.Events as e { e.Details["exit_code"] == "1" } }"#, true),
+        (r#"any TaskStates as k, v { any v.Events as e { e.Details.signal == "9" } }"#, false),
+        (r#"TaskStates["main"].Restarts == 2"#, true),
+        ("TaskStates.main.Events.1.Type == Terminated", true),
+        ("TaskStates.other.Restarts == 2", false),
+        (r#"Job.Type == "batch""#, true),
+        ("any Empty as x { x == 1 }", false),
+        ("all Empty as x { x == 1 }", true),
+    ] {
+        let filter = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(filter.matches(&row, fields), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_filtered_is_refused_as_nomad_refuses_it() {
+    let row = allocation();
+    let fields = Fields { hidden: &[], unreal: &["JobType"] };
+    for (text, expected) in [
+        ("any TaskStates as k, v { v.Bogus == 1 }", Unfit::UnknownField("Bogus".to_owned())),
+        ("JobType == batch", Unfit::UnknownField("JobType".to_owned())),
+        ("any TaskStates as k, v { v.FinishedAt != \"\" }", Unfit::NotComparable),
+        ("any ClientStatus as x { x == 1 }", Unfit::NotIterable("ClientStatus".to_owned())),
+    ] {
+        let filter = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(filter.matches(&row, fields), Err(expected), "{text}");
+    }
+    let collection = "any TaskStates as k, v { v.Restarts != 0 }";
+    for text in [
+        format!("{collection} and ClientStatus == failed"),
+        format!("{collection} or ClientStatus == failed"),
+        format!("ClientStatus == failed and {collection}"),
+        format!("not {collection}"),
+        "any TaskStates as k, v".to_owned(),
+        "any TaskStates { x == 1 }".to_owned(),
+        "any TaskStates as k, v { }".to_owned(),
+        "Details[0] == 1".to_owned(),
+        "v.Restarts > 0".to_owned(),
+    ] {
+        assert!(parse(&text).is_err(), "{text}");
+    }
+    assert!(Filter::parse(collection, false).is_err(), "older versions do not know it");
 }
 
 #[test]
@@ -55,17 +134,17 @@ fn broken_filters_are_refused() {
     for text in
         ["Status", "Status =", "Status == ", "== x", "(Status == x", "Status == x)", "Status == \"x", "a is"]
     {
-        assert!(Filter::parse(text).is_err(), "{text}");
+        assert!(parse(text).is_err(), "{text}");
     }
 }
 
 #[test]
 fn unknown_fields_are_refused() {
-    let filter = Filter::parse("Bogus == 1").expect("a valid expression");
+    let filter = parse("Bogus == 1").expect("a valid expression");
     let fields = Fields { hidden: &[], unreal: &["Drain"] };
-    assert_eq!(filter.matches(&json!({}), fields), Err(UnknownField("Bogus".to_owned())));
-    let filter = Filter::parse("Drain == true").expect("a valid expression");
-    assert_eq!(filter.matches(&json!({"Drain": true}), fields), Err(UnknownField("Drain".to_owned())));
+    assert_eq!(filter.matches(&json!({}), fields), Err(Unfit::UnknownField("Bogus".to_owned())));
+    let filter = parse("Drain == true").expect("a valid expression");
+    assert_eq!(filter.matches(&json!({"Drain": true}), fields), Err(Unfit::UnknownField("Drain".to_owned())));
 }
 
 fn evaluations(indexes: &[u64]) -> Vec<Value> {
@@ -139,7 +218,8 @@ fn expression() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         prop::sample::select(vec![
             "(", ")", "not", "and", "or", "==", "!=", "in", "is", "empty", "contains", "Status", "Meta.a.b",
-            "..", "=", "!", "`", "\"", "\"a\\", "\"dead\"", "50", "\u{202e}", "\0", "\n",
+            "..", "=", "!", "any", "all", "as", "{", "}", "[", "]", ",", "`", "\"", "\"a\\", "\"dead\"",
+            "50", "\u{202e}", "\0", "\n",
         ])
         .prop_map(str::to_owned),
         any::<String>(),
@@ -153,7 +233,7 @@ proptest! {
     #[test]
     fn any_text_is_a_filter_or_refused_with_a_position_in_it(text in expression()) {
         let row = json!({"Status": "dead", "Meta": {"a": 1}});
-        match Filter::parse(&text) {
+        match parse(&text) {
             Ok(filter) => drop(filter.matches(&row, Fields::default())),
             Err(error) => prop_assert!(error.at <= text.len() && text.is_char_boundary(error.at)),
         }
@@ -163,7 +243,7 @@ proptest! {
     #[test]
     fn negation_and_parentheses_mean_what_they_say(status in "[a-z]{1,4}", other in "[a-z]{1,4}") {
         let row = json!({"Status": status});
-        let is = |text: String| Filter::parse(&text).unwrap().matches(&row, Fields::default()).unwrap();
+        let is = |text: String| parse(&text).unwrap().matches(&row, Fields::default()).unwrap();
         let equal = is(format!("Status == {other:?}"));
         prop_assert_eq!(equal, status == other);
         prop_assert_eq!(is(format!("not (Status == {other:?})")), !equal);
@@ -178,10 +258,10 @@ proptest! {
 fn long_filters_are_refused_or_evaluated() {
     let row = json!({"Status": "dead"});
     for nested in ["(", "not ", "not ("] {
-        assert!(Filter::parse(&nested.repeat(60_000)).is_err(), "{nested}");
+        assert!(parse(&nested.repeat(60_000)).is_err(), "{nested}");
     }
     for word in ["or", "and"] {
         let long = format!("Status == dead {word} ").repeat(5_000) + "Status == dead";
-        assert_eq!(Filter::parse(&long).unwrap().matches(&row, Fields::default()), Ok(true), "{word}");
+        assert_eq!(parse(&long).unwrap().matches(&row, Fields::default()), Ok(true), "{word}");
     }
 }

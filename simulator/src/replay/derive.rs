@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::api::without_unasked;
 use crate::list::{Page, Table, select};
 use crate::request::Query;
 use crate::version::since;
@@ -42,13 +43,37 @@ impl Recording {
         if !query.is_true("resources") {
             rows.iter_mut().for_each(without_resources);
         }
+        if table == Table::Allocations {
+            self.complete(&wildcard, &mut rows);
+        }
         Some(match select(table, self.version, query, rows) {
-            Ok(Page { rows, next_token }) => {
+            Ok(Page { mut rows, next_token }) => {
+                if table == Table::Allocations {
+                    rows.iter_mut().for_each(|row| without_unasked(row, query));
+                }
                 let body = Value::Array(rows).to_string().into();
                 Answer { body, ..recorded.clone() }.next_token(next_token)
             }
             Err(refusal) => refusal.into(),
         })
+    }
+
+    /// Adds to allocations what Nomad's filters look into although the recorded list does not show it: the states of
+    /// their tasks, if they were recorded in another list, and the type of their job.
+    fn complete(&self, query: &Query, rows: &mut [Value]) {
+        let with_states = query.without(&["resources", "task_states"]);
+        let recorded = self.find(Table::Allocations.path(), &with_states);
+        let recorded: Vec<Value> =
+            recorded.and_then(|answer| serde_json::from_slice(&answer.body).ok()).unwrap_or_default();
+        let states: BTreeMap<&str, &Value> =
+            recorded.iter().filter_map(|row| Some((row["ID"].as_str()?, &row["TaskStates"]))).collect();
+        for row in rows {
+            let known = row["ID"].as_str().and_then(|id| states.get(id));
+            if let Some(states) = known.filter(|_| row["TaskStates"].is_null()) {
+                row["TaskStates"] = (*states).clone();
+            }
+            row["Job"] = json!({"Type": row["JobType"], "ID": row["JobID"], "Version": row["JobVersion"]});
+        }
     }
 
     /// Before 1.2.4 there is no list over all namespaces of evaluations and deployments. The rows of one

@@ -2,14 +2,18 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "what cannot go on fails its test")]
 
+mod acl;
 mod api;
 mod client;
 mod contract;
 mod drains;
+mod endings;
+mod histories;
 mod jobs;
 mod load;
 mod logs;
 mod nodes;
+mod outcomes;
 mod placement;
 mod replay;
 mod scenario;

@@ -26,7 +26,7 @@ async fn what_ran_on_a_down_node_is_lost_and_replaced() {
     assert_eq!(world.cluster.ledger().loads[&other].live, BTreeMap::from([(ClientStatus::Running, 1)]));
     world.cluster.advance(seconds(60));
     let completion = world.cluster.ledger().history[0].completion.expect("done");
-    assert_eq!(completion.outcome, Outcome::Lost);
+    assert_eq!((completion.outcome, completion.by_summary), (Outcome::Complete, Outcome::Lost));
 
     let served = world.serve().await;
     let rows = served.rows("/v1/allocations?namespace=*&filter=ClientStatus==lost").await;

@@ -24,6 +24,7 @@ const MAPS: &[&str] = &[
     "ResourcesExhausted",
     "Summary",
     "TaskLifecycles",
+    "TaskResources",
     "TaskStates",
 ];
 

@@ -3,11 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{Allocation, Cluster};
+use crate::request::Query;
 use crate::time::{duration_nanos, nanos, rfc3339};
 use crate::version::{Version, since};
 
 use super::task_state::task_states;
-use super::{specification, text, without_empty};
+use super::{specification, text};
 
 pub(crate) fn allocation_stub(
     allocation: &Allocation,
@@ -25,21 +26,60 @@ pub(crate) fn allocation_stub(
     stub
 }
 
-/// The full allocation, with its job, without empty fields.
-pub(crate) fn allocation(allocation: &Allocation, cluster: &Cluster, version: Version) -> Value {
-    let mut full = common(allocation, version);
-    full["AllocatedResources"] = allocated_resources(allocation);
-    full["TaskStates"] = task_states(allocation, version);
-    full["DeploymentID"] = json!(text(allocation.deployment));
-    full["PreviousAllocation"] = json!(text(allocation.previous));
-    if let Some(job) = cluster.jobs.get(&allocation.job) {
-        full["Job"] = specification::job(job, version);
+/// Fields of the full allocation that a list does not show, but a filter may name.
+const HIDDEN: [&str; 3] = ["Job", "DeploymentID", "PreviousAllocation"];
+
+/// A row of the list with all that its filter names, whether the list is to show it or not: Nomad filters the full
+/// allocations.
+pub(crate) fn filterable_allocation(allocation: &Allocation, cluster: &Cluster, query: &Query) -> Value {
+    let filter = query.get("filter").unwrap_or_default();
+    let asked = Asked::by(query);
+    let resources = asked.resources || filter.contains("AllocatedResources");
+    let states = asked.task_states || filter.contains("TaskStates");
+    let version = cluster.version();
+    let mut row = allocation_stub(allocation, version, resources, states);
+    for field in HIDDEN.into_iter().filter(|field| filter.contains(field)) {
+        row[field] = match field {
+            "Job" => specification::job_of(allocation, version),
+            "DeploymentID" => json!(text(allocation.deployment)),
+            _ => json!(text(allocation.previous)),
+        };
     }
-    without_empty(full)
+    row
+}
+
+/// Removes from a row of the list of allocations what the request did not ask for.
+pub(crate) fn without_unasked(row: &mut Value, query: &Query) {
+    let asked = Asked::by(query);
+    let Some(fields) = row.as_object_mut() else { return };
+    for field in HIDDEN {
+        fields.remove(field);
+    }
+    if !asked.resources {
+        fields.remove("AllocatedResources");
+    }
+    if !asked.task_states {
+        fields.insert("TaskStates".to_owned(), Value::Null);
+    }
+}
+
+/// What a list of allocations is to show.
+struct Asked {
+    resources: bool,
+    task_states: bool,
+}
+
+impl Asked {
+    fn by(query: &Query) -> Asked {
+        Asked {
+            resources: query.is_true("resources"),
+            task_states: query.get("task_states").is_none() || query.is_true("task_states"),
+        }
+    }
 }
 
 /// What the list and the full allocation share.
-fn common(allocation: &Allocation, version: Version) -> Value {
+pub(super) fn common(allocation: &Allocation, version: Version) -> Value {
     let reschedules: Vec<Value> = allocation
         .reschedules
         .iter()
@@ -65,7 +105,7 @@ fn common(allocation: &Allocation, version: Version) -> Value {
         "NodeName": allocation.node_name,
         "JobID": allocation.job.id,
         "TaskGroup": allocation.group,
-        "DesiredStatus": if allocation.stop { "stop" } else { "run" },
+        "DesiredStatus": desired_status(allocation),
         "DesiredDescription": allocation.desired_description,
         "ClientStatus": allocation.client.as_str(),
         "ClientDescription": allocation.client_description,
@@ -73,8 +113,8 @@ fn common(allocation: &Allocation, version: Version) -> Value {
         "DeploymentStatus": deployment_status(allocation),
         "FollowupEvalID": text(allocation.followup),
         "RescheduleTracker": tracker,
-        "PreemptedAllocations": null,
-        "PreemptedByAllocation": "",
+        "PreemptedAllocations": preempted_allocations(allocation),
+        "PreemptedByAllocation": text(allocation.preempted_by),
         "CreateIndex": allocation.create_index,
         "ModifyIndex": allocation.modify_index,
         "CreateTime": nanos(allocation.created),
@@ -86,16 +126,35 @@ fn common(allocation: &Allocation, version: Version) -> Value {
     row
 }
 
+fn desired_status(allocation: &Allocation) -> &'static str {
+    match (allocation.preempted_by, allocation.stop) {
+        (Some(_), _) => "evict",
+        (None, true) => "stop",
+        (None, false) => "run",
+    }
+}
+
+fn preempted_allocations(allocation: &Allocation) -> Value {
+    let ids: Vec<String> = allocation.preempted.iter().map(ToString::to_string).collect();
+    if ids.is_empty() { Value::Null } else { json!(ids) }
+}
+
 fn desired_transition(allocation: &Allocation, version: Version) -> Value {
     let flag = |set: bool| if set { Value::Bool(true) } else { Value::Null };
-    let failed = allocation.health.is_some_and(|health| !health.healthy);
+    // The watcher of its deployment wants another one, if its job allows that.
+    let retried = allocation.spec.reschedule.attempts != Some(0);
+    let failed = retried && allocation.health.is_some_and(|health| !health.healthy);
     let mut row = json!({
         "Migrate": flag(allocation.migrate),
         "Reschedule": flag(failed),
         "ForceReschedule": null,
     });
     if version >= since::V1_3 {
-        row["NoShutdownDelay"] = Value::Null;
+        // Only somebody who stops an allocation says how.
+        row["NoShutdownDelay"] = if allocation.by_hand { Value::Bool(false) } else { Value::Null };
+    }
+    if version >= since::V1_11 && allocation.by_hand && !failed {
+        row["Reschedule"] = Value::Bool(false);
     }
     if version >= since::V1_11 {
         row["MigrateDisablePlacement"] = flag(allocation.no_replacement);
@@ -114,7 +173,7 @@ fn deployment_status(allocation: &Allocation) -> Value {
     })
 }
 
-fn allocated_resources(allocation: &Allocation) -> Value {
+pub(super) fn allocated_resources(allocation: &Allocation) -> Value {
     let mut tasks = Map::new();
     let mut lifecycles = Map::new();
     let mut reserved = allocation.reserved_cores.iter();

@@ -108,7 +108,9 @@ fn annotations(updates: &BTreeMap<String, DesiredUpdates>) -> Value {
             "DestructiveUpdate": updates.destructive_update,
             "RescheduleNow": updates.reschedule_now,
             "RescheduleLater": updates.reschedule_later,
-            "InPlaceUpdate": 0, "Canary": 0, "Preemptions": 0, "Disconnect": 0, "Reconnect": 0,
+            "InPlaceUpdate": updates.in_place_update,
+            "Preemptions": updates.preemptions,
+            "Canary": 0, "Disconnect": 0, "Reconnect": 0,
         })
     };
     let groups: Map<String, Value> =

@@ -3,6 +3,7 @@
 mod allocation;
 mod deployment;
 mod evaluation;
+mod full_allocation;
 mod job;
 mod node;
 mod pool;
@@ -11,9 +12,11 @@ mod task_state;
 
 use serde_json::{Map, Value};
 
-pub(super) use allocation::{allocation, allocation_stub};
+pub(crate) use allocation::without_unasked;
+pub(super) use allocation::{allocation_stub, filterable_allocation};
 pub(super) use deployment::deployment;
 pub(super) use evaluation::evaluation;
+pub(super) use full_allocation::allocation;
 pub(super) use job::{job_stub, job_summary};
 pub(super) use node::{node, node_stub};
 pub(super) use pool::{namespace, node_pool};

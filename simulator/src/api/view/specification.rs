@@ -1,62 +1,123 @@
 //! Full jobs: their specification and what the servers add to it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::cluster::{Job, JobSpec, JobType, Lifecycle, Reschedule, Task, TaskGroup};
+use crate::cluster::{
+    Allocation, Job, JobKey, JobSpec, JobType, Lifecycle, Reschedule, Restarts, Task, TaskGroup,
+};
 use crate::time::{duration_nanos, nanos};
 use crate::version::{Version, since};
 
+/// A job with what the servers added to its specification.
+struct Description<'a> {
+    key: &'a JobKey,
+    spec: &'a JobSpec,
+    parent: &'a str,
+    dispatched: bool,
+    status: &'static str,
+    stable: bool,
+    stop: bool,
+    version: u64,
+    submitted: SystemTime,
+    create_index: u64,
+    modify_index: u64,
+    job_modify_index: u64,
+}
+
 pub(crate) fn job(job: &Job, version: Version) -> Value {
-    let spec = &job.spec;
-    let groups: Vec<Value> = spec.groups.iter().map(|group| task_group(spec, group, version)).collect();
-    let mut full = json!({
-        "ID": job.key.id,
-        "Name": job.key.id,
-        "Namespace": job.key.namespace,
-        "ParentID": job.parent.as_deref().unwrap_or_default(),
-        "Region": "global",
-        "Type": spec.job_type.as_str(),
-        "Priority": spec.priority,
-        "Datacenters": spec.datacenters,
-        "AllAtOnce": false,
-        "Constraints": constraints(spec),
-        "Affinities": null,
-        "Spreads": null,
-        "TaskGroups": groups,
-        "Update": update(rolls_out(spec)),
-        "Multiregion": null,
-        "Periodic": spec.periodic.map_or(Value::Null, |interval| periodic(interval, version)),
-        "ParameterizedJob": if spec.parameterized { parameterized(version) } else { Value::Null },
-        "Dispatched": job.dispatched,
-        "DispatchIdempotencyToken": "",
-        "Payload": null,
-        "Meta": null,
-        "ConsulNamespace": "",
-        "VaultNamespace": "",
-        "NomadTokenID": "",
-        "Status": job.status.as_str(),
-        "StatusDescription": "",
-        "Stable": job.stable,
-        "Stop": job.stop,
-        "Version": job.version,
-        "SubmitTime": nanos(job.submitted),
-        "CreateIndex": job.create_index,
-        "ModifyIndex": job.modify_index,
-        "JobModifyIndex": job.job_modify_index,
-    });
-    if version >= since::NODE_POOLS {
-        full["NodePool"] = json!(spec.node_pool);
+    let description = Description {
+        key: &job.key,
+        spec: &job.spec,
+        parent: job.parent.as_deref().unwrap_or_default(),
+        dispatched: job.dispatched,
+        status: job.status.as_str(),
+        stable: job.stable,
+        stop: job.stop,
+        version: job.version,
+        submitted: job.submitted,
+        create_index: job.create_index,
+        modify_index: job.modify_index,
+        job_modify_index: job.job_modify_index,
+    };
+    description.written(version)
+}
+
+/// The job of an allocation as it was when it was placed: nothing of it was placed then.
+pub(crate) fn job_of(allocation: &Allocation, version: Version) -> Value {
+    let (job_modify_index, submitted) = allocation.job_submitted;
+    let id = allocation.job.id.as_str();
+    let dispatched = id.split_once("/dispatch-");
+    let parent = dispatched.or_else(|| id.split_once("/periodic-")).map_or("", |(parent, _)| parent);
+    let description = Description {
+        key: &allocation.job,
+        spec: &allocation.spec,
+        parent,
+        dispatched: dispatched.is_some(),
+        status: "pending",
+        stable: false,
+        stop: false,
+        version: allocation.version,
+        submitted,
+        create_index: allocation.job_created,
+        modify_index: job_modify_index,
+        job_modify_index,
+    };
+    description.written(version)
+}
+
+impl Description<'_> {
+    fn written(&self, version: Version) -> Value {
+        let spec = self.spec;
+        let groups: Vec<Value> = spec.groups.iter().map(|group| task_group(spec, group, version)).collect();
+        let mut full = json!({
+            "ID": self.key.id,
+            "Name": self.key.id,
+            "Namespace": self.key.namespace,
+            "ParentID": self.parent,
+            "Region": "global",
+            "Type": spec.job_type.as_str(),
+            "Priority": spec.priority,
+            "Datacenters": spec.datacenters,
+            "AllAtOnce": false,
+            "Constraints": constraints(spec),
+            "Affinities": null,
+            "Spreads": null,
+            "TaskGroups": groups,
+            "Update": update(rolls_out(spec)),
+            "Multiregion": null,
+            "Periodic": spec.periodic.map_or(Value::Null, |interval| periodic(interval, version)),
+            "ParameterizedJob": if spec.parameterized { parameterized(version) } else { Value::Null },
+            "Dispatched": self.dispatched,
+            "DispatchIdempotencyToken": "",
+            "Payload": null,
+            "Meta": null,
+            "ConsulNamespace": "",
+            "VaultNamespace": "",
+            "NomadTokenID": "",
+            "Status": self.status,
+            "StatusDescription": "",
+            "Stable": self.stable,
+            "Stop": self.stop,
+            "Version": self.version,
+            "SubmitTime": nanos(self.submitted),
+            "CreateIndex": self.create_index,
+            "ModifyIndex": self.modify_index,
+            "JobModifyIndex": self.job_modify_index,
+        });
+        if version >= since::NODE_POOLS {
+            full["NodePool"] = json!(spec.node_pool);
+        }
+        if version >= since::V1_11 {
+            full["UI"] = Value::Null;
+            full["VersionTag"] = Value::Null;
+        } else {
+            full["ConsulToken"] = json!("");
+            full["VaultToken"] = json!("");
+        }
+        full
     }
-    if version >= since::V1_11 {
-        full["UI"] = Value::Null;
-        full["VersionTag"] = Value::Null;
-    } else {
-        full["ConsulToken"] = json!("");
-        full["VaultToken"] = json!("");
-    }
-    full
 }
 
 /// When a task runs; null for a main task.
@@ -121,7 +182,7 @@ fn task_group(spec: &JobSpec, group: &TaskGroup, version: Version) -> Value {
         "Count": group.count,
         "Tasks": tasks,
         "EphemeralDisk": {"SizeMB": group.disk_mb, "Migrate": false, "Sticky": false},
-        "RestartPolicy": restart_policy(version),
+        "RestartPolicy": restart_policy(spec.restarts, version),
         "ReschedulePolicy": reschedule_policy(spec),
         "Migrate": if service { json!({
             "HealthCheck": "checks", "HealthyDeadline": 300_000_000_000_u64, "MaxParallel": 1,
@@ -132,7 +193,7 @@ fn task_group(spec: &JobSpec, group: &TaskGroup, version: Version) -> Value {
         "StopAfterClientDisconnect": null,
         "ShutdownDelay": null,
         "Affinities": null, "Constraints": null, "Meta": null, "Networks": null, "Scaling": null,
-        "Services": null, "Spreads": null, "Volumes": null,
+        "Services": null, "Spreads": null, "Volumes": volumes(spec, version),
     });
     if version >= since::DISCONNECTED {
         row["MaxClientDisconnect"] = json!(group.max_client_disconnect.map(duration_nanos));
@@ -141,10 +202,24 @@ fn task_group(spec: &JobSpec, group: &TaskGroup, version: Version) -> Value {
         row["PreventRescheduleOnLost"] = json!(false);
         row["Disconnect"] = Value::Null;
     }
-    if version >= since::V1_11 {
-        row["MaxRunDuration"] = Value::Null;
+    if version >= since::MAX_RUN_DURATION {
+        row["MaxRunDuration"] = json!(spec.max_run_duration.map(duration_nanos));
     }
     row
+}
+
+fn volumes(spec: &JobSpec, version: Version) -> Value {
+    if !spec.host_volume {
+        return Value::Null;
+    }
+    let mut volume = json!({
+        "Name": "v", "Type": "host", "Source": "nowhere", "ReadOnly": false, "AccessMode": "",
+        "AttachmentMode": "", "MountOptions": null, "PerAlloc": false,
+    });
+    if version >= since::HOST_VOLUMES {
+        volume["Sticky"] = json!(false);
+    }
+    json!({"v": volume})
 }
 
 fn group_update() -> Value {
@@ -156,9 +231,13 @@ fn group_update() -> Value {
     row
 }
 
-fn restart_policy(version: Version) -> Value {
-    let mut policy =
-        json!({"Attempts": 0, "Delay": 1_000_000_000, "Interval": 60_000_000_000_u64, "Mode": "fail"});
+fn restart_policy(restarts: Restarts, version: Version) -> Value {
+    let mut policy = json!({
+        "Attempts": restarts.attempts.unwrap_or(1),
+        "Delay": duration_nanos(restarts.delay),
+        "Interval": 60_000_000_000_u64,
+        "Mode": if restarts.attempts.is_some() { "fail" } else { "delay" },
+    });
     if version >= since::WORKLOAD_IDENTITY {
         policy["RenderTemplates"] = json!(false);
     }
@@ -193,9 +272,9 @@ fn task(spec: &JobSpec, task: &Task, version: Version) -> Value {
         "Config": {"image": "build", "run_for": run_for},
         "Resources": resources,
         "Lifecycle": lifecycle(task),
-        "RestartPolicy": restart_policy(version),
+        "RestartPolicy": restart_policy(spec.restarts, version),
         "LogConfig": {"MaxFiles": 10, "MaxFileSizeMB": 10},
-        "KillTimeout": 5_000_000_000_u64,
+        "KillTimeout": duration_nanos(spec.kill_timeout()),
         "KillSignal": "", "Kind": "", "User": "", "Leader": false, "ShutdownDelay": 0,
         "Affinities": null, "Artifacts": null, "CSIPluginConfig": null, "Constraints": null,
         "DispatchPayload": null, "Env": null, "Meta": null, "ScalingPolicies": null, "Services": null,

@@ -1,69 +1,32 @@
-//! The states of an allocation's tasks, told from what became of the allocation.
+//! The states of an allocation's tasks and what has happened to them.
 
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
-use crate::cluster::{Allocation, ClientStatus, Lifecycle, Task};
-use crate::time::{nanos, rfc3339};
+use crate::cluster::{Allocation, Cause, ClientStatus, Happened, TaskEvent, TaskRun, TaskState};
+use crate::time::{duration_nanos, nanos, rfc3339};
 use crate::version::{Version, since};
-
-/// A client takes this long from hearing of an allocation to preparing it.
-const SETUP: Duration = Duration::from_millis(20);
-/// Prestart tasks of the model run this long.
-const PRESTART: Duration = Duration::from_secs(2);
 
 /// The states by task; null while the client has said nothing.
 pub(super) fn task_states(allocation: &Allocation, version: Version) -> Value {
-    let Some(started) = allocation.started else { return Value::Null };
-    let tasks = allocation.task_group().into_iter().flat_map(|group| &group.tasks);
-    let states: Map<String, Value> =
-        tasks.map(|task| (task.name.clone(), task_state(allocation, task, started, version))).collect();
-    Value::Object(states)
+    if !allocation.is_received() {
+        return Value::Null;
+    }
+    let tasks = allocation.tasks.iter();
+    let states = tasks.map(|task| (task.name.clone(), task_state(allocation, task, version)));
+    Value::Object(states.collect())
 }
 
-fn task_state(allocation: &Allocation, task: &Task, started: SystemTime, version: Version) -> Value {
-    let own_end = match task.lifecycle {
-        Some(Lifecycle::Prestart | Lifecycle::Poststart) => Some(started + PRESTART),
-        Some(Lifecycle::Sidecar | Lifecycle::Poststop) | None => None,
-    };
-    // A lost client has never told the end.
-    let ended = allocation.finished.filter(|_| allocation.client != ClientStatus::Lost);
-    let waits = task.lifecycle == Some(Lifecycle::Poststop) && ended.is_none();
-    let finished = own_end.into_iter().chain(ended).min().filter(|_| !waits);
-    let failed = allocation.client == ClientStatus::Failed && task.lifecycle.is_none();
-    let mut events = vec![
-        event("Received", "Task received by client", allocation.created),
-        event("Task Setup", "Building Task Directory", allocation.created + SETUP),
-    ];
-    if !waits {
-        events.push(event("Started", "Task started by client", started));
-    }
-    if let Some(finished) = finished {
-        let killed = allocation.stop && !failed && own_end.is_none();
-        if killed {
-            events.push(event("Killing", "Sent interrupt. Waiting 5s before force killing", finished));
-        }
-        let message = if failed { "Exit Code: 1" } else { "Exit Code: 0" };
-        let mut terminated = event("Terminated", message, finished);
-        terminated["ExitCode"] = json!(i32::from(failed));
-        events.push(terminated);
-        if failed {
-            let mut last = event("Not Restarting", "Policy allows no restarts", finished);
-            last["FailsTask"] = json!(true);
-            events.push(last);
-        } else if killed {
-            events.push(event("Killed", "Task successfully killed", finished));
-        }
-    }
+fn task_state(allocation: &Allocation, task: &TaskRun, version: Version) -> Value {
     let mut state = json!({
-        "State": if waits { "pending" } else if finished.is_some() { "dead" } else { "running" },
-        "Failed": failed,
-        "Restarts": 0,
-        "LastRestart": null,
-        "StartedAt": (!waits).then(|| rfc3339(started)),
-        "FinishedAt": finished.map(rfc3339),
-        "Events": events,
+        "State": task.state.as_str(),
+        "Failed": task.failed,
+        "Restarts": task.restarts,
+        "LastRestart": task.last_restart.map(rfc3339),
+        "StartedAt": task.started.map(rfc3339),
+        "FinishedAt": finished_at(allocation, task).map(rfc3339),
+        "Events": task.events.iter().map(event).collect::<Value>(),
     });
     if version >= since::TASK_SCHEDULES {
         state["Paused"] = json!("");
@@ -73,13 +36,51 @@ fn task_state(allocation: &Allocation, task: &Task, started: SystemTime, version
     state
 }
 
-fn event(kind: &str, message: &str, time: SystemTime) -> Value {
-    json!({
+/// Nomad's clients say of every task of an allocation that is over when it finished, even if it still runs.
+fn finished_at(allocation: &Allocation, task: &TaskRun) -> Option<SystemTime> {
+    let over = matches!(allocation.client, ClientStatus::Complete | ClientStatus::Failed);
+    let pretended = || {
+        let reported = allocation.finished.filter(|_| over && task.state != TaskState::Dead)?;
+        Some(task.started.map_or(reported, |started| started.max(reported)))
+    };
+    task.finished.filter(|_| task.state == TaskState::Dead).or_else(pretended)
+}
+
+/// What sets an event apart from others: its type, its message, its details, and older fields of their own.
+struct Told {
+    kind: &'static str,
+    message: String,
+    details: Map<String, Value>,
+    fields: Map<String, Value>,
+}
+
+impl Told {
+    fn new(kind: &'static str, message: impl Into<String>) -> Told {
+        Told { kind, message: message.into(), details: Map::new(), fields: Map::new() }
+    }
+
+    /// Says the same in the details and in a field.
+    fn with(mut self, detail: &str, text: impl Into<String>, field: &str, value: impl Into<Value>) -> Told {
+        self.details.insert(detail.to_owned(), Value::String(text.into()));
+        self.fields.insert(field.to_owned(), value.into());
+        self
+    }
+
+    /// Says the message again in the details and in a field.
+    fn repeating(self, detail: &str, field: &str) -> Told {
+        let message = self.message.clone();
+        self.with(detail, message.clone(), field, message)
+    }
+}
+
+fn event(event: &TaskEvent) -> Value {
+    let Told { kind, message, details, fields } = told(&event.what);
+    let mut row = json!({
         "Type": kind,
-        "Time": nanos(time),
+        "Time": nanos(event.time),
         "DisplayMessage": message,
         "Message": "",
-        "Details": {},
+        "Details": details,
         "DiskLimit": 0,
         "DownloadError": "",
         "DriverError": "",
@@ -99,5 +100,111 @@ fn event(kind: &str, message: &str, time: SystemTime) -> Value {
         "TaskSignalReason": "",
         "ValidationError": "",
         "VaultError": "",
-    })
+    });
+    for (field, value) in fields {
+        row[field] = value;
+    }
+    row
+}
+
+fn told(what: &Happened) -> Told {
+    match what {
+        Happened::Received => Told::new("Received", "Task received by client"),
+        Happened::SetUp => Told::new("Task Setup", "Building Task Directory").repeating("message", "Message"),
+        Happened::DownloadsArtifacts => Told::new("Downloading Artifacts", "Client is downloading artifacts"),
+        Happened::Started => Told::new("Started", "Task started by client"),
+        Happened::Terminated { exit_code, signal, oom_killed } => {
+            terminated(*exit_code, *signal, *oom_killed)
+        }
+        Happened::FailedBy(cause) => failed_by(*cause),
+        Happened::Restarting(delay) => {
+            let message = format!("Task restarting in {}", go_duration(*delay));
+            let delay = duration_nanos(*delay);
+            Told::new("Restarting", message).with("start_delay", delay.to_string(), "StartDelay", delay).with(
+                "restart_reason",
+                RESTARTS,
+                "RestartReason",
+                RESTARTS,
+            )
+        }
+        Happened::NotRestarting => Told::new("Not Restarting", NO_RESTARTS)
+            .with("restart_reason", NO_RESTARTS, "RestartReason", NO_RESTARTS)
+            .with("fails_task", "true", "FailsTask", true),
+        Happened::SiblingFailed(sibling) => Told::new(
+            "Sibling Task Failed",
+            format!("Task's sibling {sibling:?} failed"),
+        )
+        .with("failed_sibling", sibling, "FailedSibling", sibling.as_str()),
+        Happened::MainTasksDead => Told::new("Main Tasks Dead", "Main tasks in the group died"),
+        Happened::Killing(timeout, reason) => {
+            let waits = || format!("Sent interrupt. Waiting {} before force killing", go_duration(*timeout));
+            let message = reason.map_or_else(waits, str::to_owned);
+            let timeout_nanos = duration_nanos(*timeout);
+            Told::new("Killing", message).with(
+                "kill_timeout",
+                go_duration(*timeout),
+                "KillTimeout",
+                timeout_nanos,
+            )
+        }
+        Happened::Killed => Told::new("Killed", "Task successfully killed"),
+        Happened::Unhealthy => {
+            Told::new("Alloc Unhealthy", "Unhealthy because of failed task").repeating("message", "Message")
+        }
+        Happened::Reconnected => Told::new("Reconnected", "Client reconnected"),
+    }
+}
+
+const RESTARTS: &str = "Restart within policy";
+const NO_RESTARTS: &str = "Policy allows no restarts";
+
+fn terminated(exit_code: u8, signal: u8, oom_killed: bool) -> Told {
+    let mut message = format!("Exit Code: {exit_code}");
+    if signal > 0 {
+        message += &format!(", Signal: {signal}");
+    }
+    if oom_killed {
+        message += r#", Exit Message: "OOM Killed""#;
+    }
+    let mut told = Told::new("Terminated", message)
+        .with("exit_code", exit_code.to_string(), "ExitCode", exit_code)
+        .with("signal", signal.to_string(), "Signal", signal);
+    told.details.insert("oom_killed".to_owned(), Value::String(oom_killed.to_string()));
+    if oom_killed { told.with("exit_message", "OOM Killed", "Message", "OOM Killed") } else { told }
+}
+
+fn failed_by(cause: Cause) -> Told {
+    match cause {
+        Cause::Driver => {
+            let message = "Failed to pull `registry.example/build:gone`: manifest unknown";
+            Told::new("Driver Failure", message).repeating("driver_error", "DriverError")
+        }
+        Cause::Artifact => {
+            let message = "failed to download artifact \"http://127.0.0.1:9/none.tgz\": connection refused";
+            Told::new("Failed Artifact Download", message).repeating("download_error", "DownloadError")
+        }
+        Cause::Validation => {
+            let message =
+                "1 error occurred:\n\t* failed to parse config: number required, but have bool.\n\n";
+            Told::new("Failed Validation", message).repeating("validation_error", "ValidationError")
+        }
+        Cause::Setup => {
+            let message = "failed to setup alloc: pre-run hook \"network\" failed: no free address";
+            Told::new("Setup Failure", message).with("fails_task", "true", "FailsTask", true)
+        }
+        Cause::Hook => {
+            Told::new("Task hook failed", "template: no such file").repeating("message", "Message")
+        }
+        Cause::Disk => Told::new("Disk Resources Exceeded", ""),
+        Cause::Unhealthy => Told::new("Restart Signaled", "healthcheck: check \"alive\" unhealthy")
+            .repeating("restart_reason", "RestartReason"),
+        // Nothing but how the program ended tells these.
+        Cause::Exit(_) | Cause::Signal(_) | Cause::OutOfMemory => Told::new("Driver", ""),
+    }
+}
+
+/// A duration as Go writes it: `5s`, `1.5s`, `1m30s`.
+fn go_duration(duration: Duration) -> String {
+    let (minutes, seconds) = (duration.as_secs() / 60, (duration.as_millis() % 60_000) as f64 / 1000.0);
+    if minutes > 0 { format!("{minutes}m{seconds}s") } else { format!("{seconds}s") }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::cluster::allocation::{Allocation, ClientStatus, RescheduleEvent};
+use crate::cluster::allocation::{Allocation, ClientStatus, MIGRATED, RescheduleEvent};
 use crate::cluster::id::{AllocationId, EvaluationId};
 use crate::cluster::job::{Job, JobKey};
 use crate::cluster::spec::JobType;
 use crate::cluster::{Cluster, DesiredUpdates};
+use crate::list::Table;
 use crate::version::since;
 
 use super::Outcome;
@@ -29,6 +30,8 @@ enum Verdict {
     Drain,
     /// It stops for a new version.
     Update,
+    /// It runs on and counts as of the new version.
+    UpdateInPlace,
     /// It failed, and another one takes its place now.
     Reschedule(Duration),
     /// It failed, and another one takes its place then.
@@ -39,21 +42,22 @@ impl Cluster {
     pub(super) fn reconcile_groups(&mut self, key: &JobKey, evaluation: EvaluationId) -> Outcome {
         let mut outcome = Outcome::default();
         let mut placements = Vec::new();
+        let mut updated = Vec::new();
         let Some(job) = self.jobs.get(key) else { return outcome };
         let spec = job.spec.clone();
         for group in &spec.groups {
             let latest = self.latest(key, &group.name);
             let mut updates = DesiredUpdates::default();
             for slot in 0..group.count {
-                let placement = |previous| NewAllocation::new(&group.name, slot, previous);
                 match latest.get(&slot) {
                     None => {
                         updates.place += 1;
-                        placements.push(placement(None));
+                        placements.push(NewAllocation::new(&group.name, slot, None));
                     }
                     Some(id) => {
-                        let replacement = self.act_on(*id, evaluation, &mut updates);
-                        placements.extend(replacement.map(|event| placement(Some(*id)).rescheduled(event)));
+                        let before = updates.in_place_update;
+                        placements.extend(self.act_on(*id, evaluation, &mut updates));
+                        updated.extend((updates.in_place_update > before).then_some(*id));
                     }
                 }
             }
@@ -69,9 +73,12 @@ impl Cluster {
             outcome.updates.insert(group.name.clone(), updates);
         }
         self.stop_dropped_groups(key);
-        if spec.job_type == JobType::Service && !placements.is_empty() {
+        if spec.job_type == JobType::Service && !(placements.is_empty() && updated.is_empty()) {
             let desired = spec.groups.iter().map(|group| (group.name.clone(), group.count)).collect();
-            self.start_deployment(key, &desired);
+            let deployment = self.start_deployment(key, &desired);
+            for id in updated {
+                self.join_deployment(id, deployment);
+            }
         }
         if let Some(job) = self.jobs.get(key)
             && let Some(evaluation) = self.evaluations.get_mut(&evaluation)
@@ -104,15 +111,17 @@ impl Cluster {
         }
     }
 
-    /// Does what is to be done about the latest allocation of a slot. Returns whether another one takes its
-    /// place, and if so what it answers to.
+    /// Does what is to be done about the latest allocation of a slot. Returns the one that takes its place, if there
+    /// is to be one.
     fn act_on(
         &mut self,
         id: AllocationId,
         evaluation: EvaluationId,
         updates: &mut DesiredUpdates,
-    ) -> Option<Option<RescheduleEvent>> {
+    ) -> Option<NewAllocation> {
         let allocation = self.allocations.get(&id)?;
+        let successor = |previous| NewAllocation::new(&allocation.group, allocation.slot, previous);
+        let (first, next) = (successor(None), successor(Some(id)));
         let job = self.jobs.get(&allocation.job)?;
         match verdict(job, allocation, self.now) {
             Verdict::Keep => {
@@ -121,22 +130,28 @@ impl Cluster {
             }
             Verdict::Replace => {
                 updates.place += 1;
-                Some(None)
+                // To what is over for another reason the new one is a stranger.
+                Some(if allocation.client == ClientStatus::Lost { next } else { first })
             }
             Verdict::Migrate => {
                 updates.migrate += 1;
-                self.stop_allocation(id, "alloc is being migrated");
-                Some(None)
+                self.stop_allocation(id, MIGRATED);
+                Some(next)
             }
             Verdict::Drain => {
                 updates.migrate += 1;
-                self.stop_allocation(id, "alloc is being migrated");
+                self.stop_allocation(id, MIGRATED);
                 None
             }
             Verdict::Update => {
                 updates.destructive_update += 1;
                 self.stop_allocation(id, "alloc is being updated due to job update");
-                Some(None)
+                Some(next)
+            }
+            Verdict::UpdateInPlace => {
+                updates.in_place_update += 1;
+                self.update_in_place(id);
+                None
             }
             Verdict::Reschedule(delay) => {
                 updates.reschedule_now += 1;
@@ -144,7 +159,7 @@ impl Cluster {
                     RescheduleEvent { time: self.now, previous: id, previous_node: allocation.node, delay };
                 let old = self.version() < since::ALLOC_RESCHEDULE;
                 self.stop_allocation(id, if old { "alloc was rescheduled because it failed" } else { "" });
-                Some(Some(event))
+                Some(next.rescheduled(Some(event)))
             }
             Verdict::RescheduleLater(at) => {
                 updates.reschedule_later += 1;
@@ -152,6 +167,19 @@ impl Cluster {
                 None
             }
         }
+    }
+
+    /// Counts an allocation that runs on unchanged as one of its job's newest version.
+    pub(super) fn update_in_place(&mut self, id: AllocationId) {
+        let index = self.write(Table::Allocations);
+        let now = self.now;
+        let Some(allocation) = self.allocations.get_mut(&id) else { return };
+        let Some(job) = self.jobs.get(&allocation.job) else { return };
+        allocation.version = job.version;
+        allocation.spec = job.spec.clone();
+        allocation.job_submitted = (job.job_modify_index, job.submitted);
+        allocation.modify_index = index;
+        allocation.modified = now;
     }
 
     fn reschedule_later(&mut self, id: AllocationId, evaluation: EvaluationId, at: SystemTime) {
@@ -180,18 +208,26 @@ impl Cluster {
 }
 
 fn verdict(job: &Job, allocation: &Allocation, now: SystemTime) -> Verdict {
+    let current = allocation.version == job.version;
     if allocation.stop {
         let for_good = allocation.no_replacement && allocation.client != ClientStatus::Lost;
-        return if for_good { Verdict::Keep } else { Verdict::Replace };
+        // Of a batch job that was told to stop, tasks that ended without failing count as done.
+        let done = job.spec.job_type == JobType::Batch
+            && current
+            && allocation.client == ClientStatus::Complete
+            && allocation.preempted_by.is_none()
+            && allocation.is_received();
+        return if for_good || done { Verdict::Keep } else { Verdict::Replace };
     }
-    let current = allocation.version == job.version;
     match allocation.client {
         ClientStatus::Complete if current && job.spec.job_type.completes() => Verdict::Keep,
         ClientStatus::Failed if current => after_failure(job, allocation, now),
         ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost => Verdict::Replace,
         ClientStatus::Unknown => Verdict::Keep,
         ClientStatus::Pending | ClientStatus::Running => {
-            if !current {
+            if !current && allocation.spec.runs_on_as(&job.spec, &allocation.group) {
+                Verdict::UpdateInPlace
+            } else if !current {
                 Verdict::Update
             } else if allocation.migrate && allocation.no_replacement {
                 Verdict::Drain

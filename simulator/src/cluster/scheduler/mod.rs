@@ -3,6 +3,7 @@
 mod groups;
 mod per_node;
 mod placement;
+mod preemption;
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -34,6 +35,12 @@ impl Outcome {
     fn fail(&mut self, group: &str, metric: AllocMetric) {
         *self.queued.entry(group.to_owned()).or_default() += 1;
         self.failed.insert(group.to_owned(), metric);
+    }
+
+    /// Counts what is evicted for an instance.
+    fn preempted(&mut self, group: &str, victims: &[AllocationId]) {
+        self.updates.entry(group.to_owned()).or_default().preemptions +=
+            u32::try_from(victims.len()).unwrap_or(u32::MAX);
     }
 }
 
@@ -126,7 +133,7 @@ impl Cluster {
     fn conclude(&mut self, id: EvaluationId, outcome: Outcome) {
         let Some(evaluation) = self.evaluations.get(&id) else { return };
         let (key, blocked) = (evaluation.job.clone(), evaluation.status == EvaluationStatus::Blocked);
-        let per_node = evaluation.job_type.is_per_node();
+        let per_node = self.jobs.get(&key).is_some_and(|job| job.spec.job_type.is_per_node());
         let still_full =
             |node: Option<(NodeId, u64)>| node.is_some_and(|(node, _)| outcome.full_nodes.contains(&node));
         if blocked && !outcome.failed.is_empty() && (!per_node || still_full(evaluation.node)) {

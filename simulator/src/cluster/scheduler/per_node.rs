@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::allocation::ClientStatus;
+use crate::cluster::allocation::{ClientStatus, TAINTED};
 use crate::cluster::id::{AllocationId, EvaluationId, NodeId};
 use crate::cluster::job::JobKey;
 use crate::cluster::{Cluster, DesiredUpdates};
@@ -53,7 +53,7 @@ impl Cluster {
             self.allocations.values().filter(|it| it.job == *key && it.migrate && !it.is_terminal());
         for (id, group) in allocations.map(|it| (it.id, it.group.clone())).collect::<Vec<_>>() {
             count(outcome, &group).migrate += 1;
-            self.stop_allocation(id, "alloc not needed as node is tainted");
+            self.stop_allocation(id, TAINTED);
         }
     }
 
@@ -70,8 +70,15 @@ impl Cluster {
     fn serves(&mut self, id: AllocationId) -> bool {
         let Some(allocation) = self.allocations.get(&id) else { return false };
         let Some(job) = self.jobs.get(&allocation.job) else { return false };
-        let current = allocation.version == job.version;
         let ended = allocation.client.is_terminal();
+        let unchanged = allocation.spec.runs_on_as(&job.spec, &allocation.group);
+        let mut current = allocation.version == job.version;
+        if !current && unchanged && !allocation.is_terminal() {
+            self.update_in_place(id);
+            current = true;
+        }
+        let Some(allocation) = self.allocations.get(&id) else { return false };
+        let Some(job) = self.jobs.get(&allocation.job) else { return false };
         if !current && !allocation.is_terminal() {
             self.stop_allocation(id, "alloc is being updated due to job update");
             return false;

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::cluster::Cluster;
-use crate::cluster::agenda::Event;
 use crate::cluster::allocation::{Allocation, ClientStatus, Fate, RescheduleEvent};
 use crate::cluster::evaluation::AllocMetric;
 use crate::cluster::id::{AllocationId, EvaluationId, NodeId};
 use crate::cluster::job::JobKey;
 use crate::cluster::node::Node;
 use crate::cluster::spec::{JobSpec, TaskGroup};
+use crate::cluster::task::TaskRun;
 use crate::list::Table;
 use crate::version::since;
 
@@ -36,10 +36,11 @@ impl NewAllocation {
 }
 
 impl JobSpec {
-    /// Whether a node meets the constraint.
+    /// Whether a node meets the constraint and has what else the job wants.
     pub(super) fn allows(&self, node: &Node) -> bool {
         let constraint = self.constraint.as_ref();
-        constraint.is_none_or(|it| node.spec.attribute(&it.attribute) == Some(it.value.as_str()))
+        !self.host_volume
+            && constraint.is_none_or(|it| node.spec.attribute(&it.attribute) == Some(it.value.as_str()))
     }
 }
 
@@ -47,8 +48,9 @@ impl AllocMetric {
     fn filtered(&mut self, node: &Node, spec: &JobSpec) {
         self.nodes_filtered += 1;
         *self.class_filtered.entry(node.spec.node_class.clone()).or_default() += 1;
-        if let Some(constraint) = &spec.constraint {
-            let reason = format!("{} = {}", constraint.attribute, constraint.value);
+        let constraint = spec.constraint.as_ref().map(|it| format!("{} = {}", it.attribute, it.value));
+        let volume = spec.host_volume.then(|| "missing compatible host volumes".to_owned());
+        if let Some(reason) = volume.or(constraint) {
             *self.constraint_filtered.entry(reason).or_default() += 1;
         }
     }
@@ -101,9 +103,13 @@ impl Cluster {
             *outcome.queued.entry(new.group).or_default() += 1;
             return;
         }
-        match self.find_node(&spec, group) {
-            Some(node) => self.create_allocation(key, evaluation, node, new),
-            None => outcome.fail(&new.group, self.diagnose(&spec, group)),
+        if let Some(node) = self.find_node(&spec, group) {
+            self.create_allocation(key, evaluation, node, new, Vec::new());
+        } else if let Some((node, victims)) = self.find_victims(&spec, group) {
+            outcome.preempted(&new.group, &victims);
+            self.create_allocation(key, evaluation, node, new, victims);
+        } else {
+            outcome.fail(&new.group, self.diagnose(&spec, group));
         }
     }
 
@@ -119,9 +125,14 @@ impl Cluster {
         let Some(spec) = self.jobs.get(key).map(|job| Arc::clone(&job.spec)) else { return };
         let (Some(group), Some(there)) = (spec.group(&new.group), self.nodes.get(&node)) else { return };
         let Some(dimension) = lacks(there, group) else {
-            self.create_allocation(key, evaluation, node, new);
+            self.create_allocation(key, evaluation, node, new, Vec::new());
             return;
         };
+        if let Some(victims) = self.victims_on(there, &spec, group) {
+            outcome.preempted(&new.group, &victims);
+            self.create_allocation(key, evaluation, node, new, victims);
+            return;
+        }
         if !outcome.full_nodes.contains(&node) {
             outcome.full_nodes.push(node);
         }
@@ -160,7 +171,8 @@ impl Cluster {
         for node in self.candidates(spec) {
             metric.nodes_evaluated += 1;
             let allowed = spec.allows(node);
-            metric.class_eligibility.insert(node.class.clone(), allowed);
+            // Volumes are no matter of classes.
+            metric.class_eligibility.insert(node.class.clone(), allowed || spec.host_volume);
             if !allowed {
                 metric.filtered(node, spec);
             } else if let Some(dimension) = lacks(node, group) {
@@ -177,10 +189,12 @@ impl Cluster {
         evaluation: EvaluationId,
         node: NodeId,
         new: NewAllocation,
+        preempted: Vec<AllocationId>,
     ) {
         let id = self.rng.id();
         let index = self.write(Table::Allocations);
         let startup = self.rng.between(self.settings.startup.0, self.settings.startup.1);
+        self.evict(&preempted, id);
         let fate = self.fate(key);
         let reserved_cores = self.free_cores(node);
         let (Some(job), Some(there)) = (self.jobs.get_mut(key), self.nodes.get_mut(&node)) else { return };
@@ -214,10 +228,11 @@ impl Cluster {
                 .collect(),
             total,
             stop: false,
-            desired_description: "",
+            desired_description: "".into(),
             client: ClientStatus::Pending,
             client_description: "",
             migrate: false,
+            by_hand: false,
             no_replacement: false,
             deployment,
             health: None,
@@ -225,7 +240,18 @@ impl Cluster {
             previous: new.previous,
             next: None,
             reschedules,
+            preempted,
+            preempted_by: None,
             fate,
+            startup: spec.start_time.unwrap_or(startup),
+            tasks: group.tasks.iter().map(TaskRun::new).collect(),
+            next_step: None,
+            turn: 0,
+            unreported: None,
+            timed_out: false,
+            cause: None,
+            job_created: job.create_index,
+            job_submitted: (job.job_modify_index, job.submitted),
             created: self.now,
             modified: self.now,
             started: None,
@@ -238,29 +264,30 @@ impl Cluster {
         there.live.insert(id);
         there.allocated = there.allocated + total;
         job.allocations.push(id);
+        let created = job.create_index;
         let summary = job.summary.entry(new.group.clone()).or_default();
         summary.queued = summary.queued.saturating_sub(1);
         self.history.placed(job.record, self.now);
         self.allocations.insert(id, allocation);
-        self.count_in_summary(key, &new.group, None, ClientStatus::Pending);
+        self.count_in_summary(key, created, &new.group, None, ClientStatus::Pending);
         if let Some(deployment) = deployment {
             self.deployment_placed(deployment, &new.group);
         }
         self.refresh_status(key);
-        self.enter_in(startup, Event::Started(id));
+        self.send_to_client(id);
     }
 
     /// How the next allocation of a job will end.
     fn fate(&mut self, key: &JobKey) -> Fate {
         let Some(job) = self.jobs.get_mut(key) else { return Fate::RunsOn };
-        let spec = &job.spec;
+        let spec = Arc::clone(&job.spec);
         let run_time = self.rng.between(spec.run_time.min, spec.run_time.max);
         let unlucky = self.rng.chance(spec.failure_probability);
         if job.failures_ordered > 0 {
             job.failures_ordered -= 1;
-            Fate::Fails(run_time)
+            Fate::Fails(run_time, spec.cause)
         } else if unlucky {
-            Fate::Fails(run_time)
+            Fate::Fails(run_time, spec.cause)
         } else if spec.job_type.completes() {
             Fate::Completes(run_time)
         } else {
@@ -279,7 +306,7 @@ impl Cluster {
 }
 
 /// The dimension in which a node has no room for an instance.
-fn lacks(node: &Node, group: &TaskGroup) -> Option<&'static str> {
+pub(super) fn lacks(node: &Node, group: &TaskGroup) -> Option<&'static str> {
     let left = node.spec.allocatable() - node.allocated;
     left.lacks(group.total(node.spec.core_mhz()))
 }

@@ -1,6 +1,6 @@
 //! The tokens of a filter expression.
 
-use super::filter::SyntaxError;
+use super::SyntaxError;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
@@ -12,6 +12,11 @@ pub(super) enum Token {
     NotEqual,
     Open,
     Close,
+    OpenBrace,
+    CloseBrace,
+    OpenBracket,
+    CloseBracket,
+    Comma,
 }
 
 /// The tokens of a text, each with where it begins.
@@ -25,6 +30,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, SyntaxError> {
         let (token, length) = match first {
             '(' => (Token::Open, 1),
             ')' => (Token::Close, 1),
+            '{' => (Token::OpenBrace, 1),
+            '}' => (Token::CloseBrace, 1),
+            '[' => (Token::OpenBracket, 1),
+            ']' => (Token::CloseBracket, 1),
+            ',' => (Token::Comma, 1),
             '=' if rest.starts_with("==") => (Token::Equal, 2),
             '!' if rest.starts_with("!=") => (Token::NotEqual, 2),
             '"' | '`' => quoted(rest, first).ok_or(SyntaxError { at })?,

@@ -1,0 +1,194 @@
+//! The truth about the cluster, counted from the model itself: what an observer of the API should arrive at.
+
+mod history;
+mod nodes;
+mod outcome;
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use super::Cluster;
+use super::allocation::ClientStatus;
+use super::evaluation::{Evaluation, EvaluationStatus};
+use super::id::{AllocationId, NodeId};
+use super::job::{Job, JobKey, JobStatus};
+use super::spec::{Cause, JobType};
+
+pub(super) use history::History;
+pub use history::{Completion, JobRecord, Start, TaskKey};
+pub use nodes::{NodeLoad, NodeState};
+pub use outcome::Outcome;
+
+/// What is true of the cluster now and what has become of every job it ever had.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// When this was true, by the cluster's clock.
+    pub time: SystemTime,
+    /// How many jobs there are, by namespace, type and status; templates are counted apart.
+    pub jobs: BTreeMap<(String, JobType, JobStatus), usize>,
+    /// How many templates there are, by namespace and status: periodic, then parameterized ones.
+    pub periodic: BTreeMap<(String, JobStatus), usize>,
+    /// See [`Ledger::periodic`].
+    pub parameterized: BTreeMap<(String, JobStatus), usize>,
+    /// How many nodes there are, by state.
+    pub nodes: BTreeMap<NodeState, usize>,
+    /// What lives on each node, and what is promised to it.
+    pub loads: BTreeMap<NodeId, NodeLoad>,
+    /// How many instances are left to place, of jobs that have any: of groups that the job still has, while an
+    /// evaluation waits for room or for a scheduler.
+    pub queued: BTreeMap<JobKey, u32>,
+    /// How many allocations are remembered, by namespace, type and client status.
+    pub allocations: BTreeMap<(String, JobType, ClientStatus), usize>,
+    /// How many evaluations are blocked, by namespace and type.
+    pub blocked_evaluations: BTreeMap<(String, JobType), usize>,
+    /// How many evaluations wait for a scheduler, by namespace and type.
+    pub pending_evaluations: BTreeMap<(String, JobType), usize>,
+    /// How many evaluations wait for their time to come, by namespace and type.
+    pub delayed_evaluations: BTreeMap<(String, JobType), usize>,
+    /// How many dead jobs are remembered, by namespace, type and outcome as the allocations tell it now.
+    pub finished: BTreeMap<(String, JobType, Outcome), usize>,
+    /// How many jobs have ever ended, by namespace, type and outcome as it was then.
+    pub ended: BTreeMap<(String, JobType, Outcome), usize>,
+    /// How many failed allocations are remembered, by namespace, type and cause. What a drain or a preemption stopped
+    /// has not failed.
+    pub failed_allocations: BTreeMap<(String, JobType, &'static str), usize>,
+    /// How many allocations have ever failed, by the same.
+    pub failures: BTreeMap<(String, JobType, &'static str), usize>,
+    /// How often tasks were started again by their clients.
+    pub restarts: BTreeMap<TaskKey, usize>,
+    /// How often tasks were killed because they exceeded their memory.
+    pub oom_kills: BTreeMap<TaskKey, usize>,
+    /// Every allocation that has ever started, in that order.
+    pub starts: Vec<Start>,
+    /// Every job that was ever submitted, in that order; templates left out, children not.
+    pub history: Vec<JobRecord>,
+}
+
+/// What became of an allocation.
+#[derive(Clone, Debug)]
+pub struct AllocationRecord {
+    /// Its job.
+    pub job: JobKey,
+    /// Its node.
+    pub node: NodeId,
+    /// What its client says.
+    pub client: ClientStatus,
+    /// What it came to, if nothing more is expected of it.
+    pub outcome: Option<Outcome>,
+    /// What made it fail.
+    pub cause: Option<Cause>,
+    /// How often its tasks were started again.
+    pub restarts: u32,
+    /// How often its tasks were killed because they exceeded their memory.
+    pub oom_kills: u32,
+    /// Whether any of its tasks runs, whatever its status.
+    pub has_running_tasks: bool,
+}
+
+impl Cluster {
+    /// Counts the cluster from its own records.
+    pub fn ledger(&self) -> Ledger {
+        let mut ledger = Ledger {
+            time: self.now,
+            jobs: BTreeMap::new(),
+            periodic: BTreeMap::new(),
+            parameterized: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            loads: BTreeMap::new(),
+            queued: BTreeMap::new(),
+            allocations: BTreeMap::new(),
+            blocked_evaluations: BTreeMap::new(),
+            pending_evaluations: BTreeMap::new(),
+            delayed_evaluations: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            failed_allocations: BTreeMap::new(),
+            failures: self.history.failures.clone(),
+            restarts: self.history.restarts.clone(),
+            oom_kills: self.history.oom_kills.clone(),
+            starts: self.history.starts.clone(),
+            history: self.history.jobs.iter().filter(|record| !record.template).cloned().collect(),
+        };
+        for record in &ledger.history {
+            if let Some(completion) = record.completion {
+                let key = (record.key.namespace.clone(), record.job_type, completion.outcome);
+                *ledger.ended.entry(key).or_default() += 1;
+            }
+        }
+        for job in self.jobs.values() {
+            let namespace = job.key.namespace.clone();
+            let queued = self.queued(job);
+            if queued > 0 {
+                ledger.queued.insert(job.key.clone(), queued);
+            }
+            *if job.spec.periodic.is_some() {
+                ledger.periodic.entry((namespace, job.status)).or_default()
+            } else if job.spec.parameterized {
+                ledger.parameterized.entry((namespace, job.status)).or_default()
+            } else {
+                if job.status == JobStatus::Dead {
+                    let key = (namespace.clone(), job.spec.job_type, self.outcome_of(job));
+                    *ledger.finished.entry(key).or_default() += 1;
+                }
+                ledger.jobs.entry((namespace, job.spec.job_type, job.status)).or_default()
+            } += 1;
+        }
+        for node in self.nodes.values() {
+            *ledger.nodes.entry(nodes::state(node)).or_default() += 1;
+            ledger.loads.insert(node.id, NodeLoad::empty(node));
+        }
+        // From the allocations themselves, not from what the scheduler keeps on the nodes.
+        for allocation in self.allocations.values() {
+            let key = (allocation.job.namespace.clone(), allocation.spec.job_type, allocation.client);
+            *ledger.allocations.entry(key).or_default() += 1;
+            if let Some(key) = history::failure(allocation) {
+                *ledger.failed_allocations.entry(key).or_default() += 1;
+            }
+            if let Some(load) = ledger.loads.get_mut(&allocation.node) {
+                load.add(allocation, self.nodes.get(&allocation.node).and_then(|node| node.drain));
+            }
+        }
+        for evaluation in self.evaluations.values().filter(|it| !it.status.is_terminal()) {
+            let counts = if evaluation.status == EvaluationStatus::Blocked {
+                &mut ledger.blocked_evaluations
+            } else if self.is_delayed(evaluation) {
+                &mut ledger.delayed_evaluations
+            } else {
+                &mut ledger.pending_evaluations
+            };
+            let key = (evaluation.job.namespace.clone(), evaluation.job_type);
+            *counts.entry(key).or_default() += 1;
+        }
+        ledger
+    }
+
+    fn is_delayed(&self, evaluation: &Evaluation) -> bool {
+        evaluation.wait_until.is_some_and(|until| until > self.now)
+    }
+
+    /// How many instances of a job are left to place.
+    fn queued(&self, job: &Job) -> u32 {
+        let evaluations = job.evaluations.iter().filter_map(|id| self.evaluations.get(id));
+        let mut waiting = evaluations.filter(|it| !it.status.is_terminal() && !self.is_delayed(it));
+        if waiting.next().is_none() {
+            return 0;
+        }
+        let present = job.summary.iter().filter(|(group, _)| job.spec.group(group).is_some());
+        present.map(|(_, summary)| summary.queued).sum()
+    }
+
+    /// What became of an allocation that is still remembered.
+    pub fn allocation_record(&self, id: AllocationId) -> Option<AllocationRecord> {
+        let allocation = self.allocations.get(&id)?;
+        Some(AllocationRecord {
+            job: allocation.job.clone(),
+            node: allocation.node,
+            client: allocation.client,
+            outcome: allocation.is_terminal().then(|| Outcome::of(allocation)),
+            cause: allocation.cause,
+            restarts: allocation.tasks.iter().map(|task| task.restarts).sum(),
+            oom_kills: allocation.tasks.iter().map(|task| task.oom_kills).sum(),
+            has_running_tasks: allocation.has_running_tasks(),
+        })
+    }
+}

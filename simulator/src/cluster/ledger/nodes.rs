@@ -1,0 +1,81 @@
+//! What nodes carry, counted from the allocations themselves.
+
+use std::collections::BTreeMap;
+
+use crate::cluster::allocation::{Allocation, ClientStatus};
+use crate::cluster::node::{DrainStrategy, Node, NodeStatus};
+use crate::cluster::resources::Resources;
+use crate::cluster::spec::JobType;
+
+/// The state of a node: the first of these that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NodeState {
+    /// It does not answer.
+    Down,
+    /// It does not answer, but may be waited for.
+    Disconnected,
+    /// It is ready, and being drained.
+    Draining,
+    /// It is ready, but nothing may be placed on it.
+    Ineligible,
+    /// It is ready and takes work.
+    Active,
+}
+
+/// What a node carries.
+#[derive(Clone, Debug)]
+pub struct NodeLoad {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: NodeState,
+    /// What jobs can have of it.
+    pub allocatable: Resources,
+    /// The sum over its live allocations: pending, running and unknown ones.
+    pub allocated: Resources,
+    /// How many they are by status.
+    pub live: BTreeMap<ClientStatus, usize>,
+    /// How many of them a drain of the node waits for, if it is being drained.
+    pub drain_remaining: Option<usize>,
+    /// How many of its allocations have a task that runs, as far as anybody knows, whatever their status: while there
+    /// is one, the machine must not be terminated.
+    pub running_allocations: usize,
+}
+
+impl NodeLoad {
+    pub(super) fn empty(node: &Node) -> NodeLoad {
+        NodeLoad {
+            name: node.spec.name.clone(),
+            state: state(node),
+            allocatable: node.spec.allocatable(),
+            allocated: Resources::default(),
+            live: BTreeMap::new(),
+            drain_remaining: node.drain.map(|_| 0),
+            running_allocations: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, allocation: &Allocation, drain: Option<DrainStrategy>) {
+        self.running_allocations += usize::from(allocation.has_running_tasks());
+        if allocation.client.is_terminal() {
+            return;
+        }
+        self.allocated = self.allocated + allocation.total;
+        *self.live.entry(allocation.client).or_default() += 1;
+        let ignored =
+            |drain: DrainStrategy| drain.ignore_system_jobs && allocation.spec.job_type == JobType::System;
+        if let (Some(remaining), Some(drain)) = (&mut self.drain_remaining, drain) {
+            *remaining += usize::from(!ignored(drain));
+        }
+    }
+}
+
+pub(super) fn state(node: &Node) -> NodeState {
+    match node.status {
+        NodeStatus::Down => NodeState::Down,
+        NodeStatus::Disconnected => NodeState::Disconnected,
+        NodeStatus::Ready if node.drain.is_some() => NodeState::Draining,
+        NodeStatus::Ready if !node.eligible => NodeState::Ineligible,
+        NodeStatus::Ready => NodeState::Active,
+    }
+}

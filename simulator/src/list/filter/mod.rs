@@ -1,0 +1,297 @@
+//! The part of go-bexpr that filters lists, evaluated over the JSON of a row.
+//!
+//! `Status != "dead"`, `ParentID == "" and Type == "batch"`, `not (NodePool == builders)`, `"dc1" in
+//! Datacenters`, `Meta is empty`, `Name contains "build"`, `(any TaskStates as name, task { task.Restarts != 0 }) and
+//! ClientStatus == "running"`.
+
+mod lexer;
+mod parser;
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// Fields whose keys are data, so that one may be missing. A key that another object does not have is an error.
+const MAPS: &[&str] = &[
+    "Attributes",
+    "ClassEligibility",
+    "ClassExhausted",
+    "ClassFiltered",
+    "Config",
+    "ConstraintFiltered",
+    "DesiredTGUpdates",
+    "Details",
+    "DimensionExhausted",
+    "Drivers",
+    "FailedTGAllocs",
+    "HostVolumes",
+    "Links",
+    "Meta",
+    "NodesAvailable",
+    "QueuedAllocations",
+    "ResourcesExhausted",
+    "Summary",
+    "TaskGroups",
+    "TaskLifecycles",
+    "TaskStates",
+    "Tasks",
+];
+/// Fields that are times, which go-bexpr cannot compare.
+const TIMES: &[&str] = &["FinishedAt", "LastRestart", "StartedAt", "Timestamp", "WaitUntil"];
+
+/// A parsed filter expression.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Filter {
+    Or(Vec<Filter>),
+    And(Vec<Filter>),
+    Not(Box<Filter>),
+    Match(Match),
+    Collection(Collection),
+}
+
+/// A condition on the items of a list or a map.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Collection {
+    /// Whether all must meet it, not any.
+    all: bool,
+    selector: Vec<String>,
+    /// What an item's key or index is called, and the item itself. A single name means the key in a map, but the
+    /// item in a list.
+    key: Option<String>,
+    item: Option<String>,
+    single: Option<String>,
+    inner: Box<Filter>,
+}
+
+/// One comparison of a field.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Match {
+    selector: Vec<String>,
+    test: Test,
+}
+
+#[derive(Debug, PartialEq)]
+enum Test {
+    Equal(String),
+    NotEqual(String),
+    Contains(String),
+    NotContains(String),
+    Empty,
+    NotEmpty,
+}
+
+/// The expression cannot be parsed.
+#[derive(Debug, PartialEq)]
+pub(crate) struct SyntaxError {
+    /// Position of the first character that does not fit.
+    pub(crate) at: usize,
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "1:{} ({}): no match found", self.at + 1, self.at)
+    }
+}
+
+/// Why a row cannot be filtered.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Unfit {
+    /// It has no field of this name.
+    UnknownField(String),
+    /// The field holds something that cannot be compared.
+    NotComparable,
+    /// The field holds neither a list nor a map.
+    NotIterable(String),
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unfit::UnknownField(name) => {
+                write!(out, "error finding value in datum: /{name} at part 0: ")?;
+                write!(out, "couldn't find key: struct field with name {name:?}")
+            }
+            Unfit::NotComparable => {
+                write!(out, "unable to find suitable primitive comparison function for matching")
+            }
+            Unfit::NotIterable(selector) => write!(out, "{selector} is not a list or a map"),
+        }
+    }
+}
+
+/// Which top-level fields can be selected although a row's JSON may not show them, and which cannot although
+/// it does.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fields {
+    /// Left out of the JSON when empty: they select nothing, without an error.
+    pub(crate) hidden: &'static [&'static str],
+    /// In the JSON of the list only: Nomad filters the object behind the row, which does not have them.
+    pub(crate) unreal: &'static [&'static str],
+}
+
+/// A row, and what names mean within the braces of `any` and `all`.
+#[derive(Clone, Debug)]
+struct Scope<'row> {
+    row: &'row Value,
+    fields: Fields,
+    names: Vec<(&'row str, Local<'row>)>,
+}
+
+#[derive(Clone, Debug)]
+enum Local<'row> {
+    Key(Value),
+    Item(&'row Value),
+}
+
+impl Filter {
+    /// Parses a filter; only newer versions know `any` and `all`.
+    pub(crate) fn parse(text: &str, collections: bool) -> Result<Filter, SyntaxError> {
+        parser::parse(text, collections)
+    }
+
+    pub(crate) fn matches(&self, row: &Value, fields: Fields) -> Result<bool, Unfit> {
+        self.holds(&Scope { row, fields, names: Vec::new() })
+    }
+
+    fn holds<'row>(&'row self, scope: &Scope<'row>) -> Result<bool, Unfit> {
+        Ok(match self {
+            Filter::Or(parts) => Filter::any_is(true, parts, scope)?,
+            Filter::And(parts) => !Filter::any_is(false, parts, scope)?,
+            Filter::Not(inner) => !inner.holds(scope)?,
+            Filter::Match(comparison) => comparison.holds(scope)?,
+            Filter::Collection(collection) => collection.holds(scope)?,
+        })
+    }
+
+    /// Whether one of the parts comes out as this; those behind it are not looked at.
+    fn any_is<'row>(wanted: bool, parts: &'row [Filter], scope: &Scope<'row>) -> Result<bool, Unfit> {
+        for part in parts {
+            if part.holds(scope)? == wanted {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Collection {
+    fn holds<'row>(&'row self, scope: &Scope<'row>) -> Result<bool, Unfit> {
+        let items: Vec<(Value, &'row Value)> = match scope.find(&self.selector)? {
+            Found::Row(Value::Null) => Vec::new(),
+            Found::Row(Value::Object(map)) => {
+                map.iter().map(|(key, item)| (Value::String(key.clone()), item)).collect()
+            }
+            Found::Row(Value::Array(list)) => {
+                list.iter().enumerate().map(|(index, item)| (Value::from(index), item)).collect()
+            }
+            Found::Row(_) | Found::Key(_) => return Err(Unfit::NotIterable(self.selector.join("."))),
+        };
+        for (key, item) in items {
+            let mut inner = scope.clone();
+            let single = if key.is_string() { Local::Key(key.clone()) } else { Local::Item(item) };
+            let named =
+                [(&self.key, Local::Key(key)), (&self.item, Local::Item(item)), (&self.single, single)];
+            for (name, local) in named {
+                inner.names.extend(name.as_deref().map(|name| (name, local)));
+            }
+            if self.inner.holds(&inner)? != self.all {
+                return Ok(!self.all);
+            }
+        }
+        Ok(self.all)
+    }
+}
+
+/// What a selector selects.
+enum Found<'row> {
+    Row(&'row Value),
+    Key(Value),
+}
+
+impl<'row> Scope<'row> {
+    /// The selected value. A field that an object does not have is an error; a missing key of a map is null.
+    fn find(&self, selector: &[String]) -> Result<Found<'row>, Unfit> {
+        let (first, rest) = selector.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
+        let local = self.names.iter().rev().find(|(name, _)| *name == first).map(|(_, local)| local);
+        let (mut value, mut container) = match local {
+            Some(Local::Key(key)) => return Ok(Found::Key(key.clone())),
+            Some(Local::Item(item)) => (*item, ""),
+            None => (self.field(first)?, first),
+        };
+        for key in rest {
+            let inner = match value {
+                Value::Array(items) => key.parse().ok().and_then(|index: usize| items.get(index)),
+                other => other.get(key),
+            };
+            let is_struct = value.is_object() && !MAPS.contains(&container);
+            value = match inner {
+                Some(inner) => inner,
+                None if is_struct => return Err(Unfit::UnknownField(key.clone())),
+                None => &Value::Null,
+            };
+            container = key;
+        }
+        Ok(Found::Row(value))
+    }
+
+    fn field(&self, name: &str) -> Result<&'row Value, Unfit> {
+        let real = Some(self.row).filter(|_| !self.fields.unreal.contains(&name));
+        match real.and_then(|row| row.get(name)) {
+            Some(value) => Ok(value),
+            None if self.fields.hidden.contains(&name) => Ok(&Value::Null),
+            None => Err(Unfit::UnknownField(name.to_owned())),
+        }
+    }
+}
+
+impl Match {
+    fn holds(&self, scope: &Scope<'_>) -> Result<bool, Unfit> {
+        let found = scope.find(&self.selector)?;
+        let value = match &found {
+            Found::Row(value) => *value,
+            Found::Key(key) => key,
+        };
+        let is_time = self.selector.last().is_some_and(|name| TIMES.contains(&name.as_str()));
+        Ok(match &self.test {
+            Test::Equal(_) | Test::NotEqual(_) if is_time => return Err(Unfit::NotComparable),
+            Test::Equal(text) => equals(value, text),
+            Test::NotEqual(text) => !equals(value, text),
+            Test::Contains(text) => contains(value, text),
+            Test::NotContains(text) => !contains(value, text),
+            Test::Empty => is_empty(value),
+            Test::NotEmpty => !is_empty(value),
+        })
+    }
+}
+
+fn equals(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(string) => string == text,
+        Value::Bool(flag) => text.parse() == Ok(*flag),
+        Value::Number(number) => number.to_string() == text,
+        // The zero value of a field that the JSON leaves out.
+        Value::Null => matches!(text, "" | "0" | "false"),
+        Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+fn contains(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(string) => string.contains(text),
+        Value::Array(items) => items.iter().any(|item| equals(item, text)),
+        Value::Object(map) => map.contains_key(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(string) => string.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        // A row says whether the job behind it has a `Periodic` block: no block, empty.
+        Value::Bool(flag) => !flag,
+        Value::Number(_) => false,
+    }
+}
