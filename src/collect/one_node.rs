@@ -1,12 +1,15 @@
 //! One node, looked at closely, for somebody who asks about this one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use super::collectors::{LIVE, add_load, ask_host, drain, is_ready, node};
+use super::collectors::{LIVE, add_load, ask_host, drain, is_ready, node, node_tasks};
 use super::context::Settings;
 use crate::nomad::api::{self, Allocation, fold_rows};
 use crate::nomad::{Client, Endpoint, Error, Request};
 use crate::snapshot::{Drains, Hosts, LiveAllocations, NodeAllocation, NodeLoad, OneNode};
+use crate::terms::NodeState;
 
 /// Reads one node, what lives on it and what its host uses, and names no more than so many allocations. What cannot
 /// be read beside the node itself is absent, with its error.
@@ -21,12 +24,19 @@ pub async fn one_node(
     row.id = Some(id.to_owned());
     let terms = drain(&row, row.modify_index.unwrap_or_default());
     let node = node(row).expect("its ID is known");
-    let (live, host) = tokio::join!(allocations(client, id, max_allocations), async {
+    let host = async {
         if !is_ready(node.state) {
             return Ok(None);
         }
         ask_host(client, settings, id).await
-    });
+    };
+    let tasks = async {
+        if !node.has_drain() || node.state == NodeState::Down {
+            return Ok(None);
+        }
+        node_tasks(client, id, SystemTime::now()).await.map(Some)
+    };
+    let (live, host, tasks) = tokio::join!(allocations(client, id, max_allocations), host, tasks);
 
     let mut problems = Vec::new();
     let mut known = OneNode::default();
@@ -45,8 +55,15 @@ pub async fn one_node(
         }
         Err(error) => problems.push(error),
     }
-    let drains = terms.map(|terms| (id.to_owned(), terms)).into_iter().collect();
-    known.sections.drains = Some(Arc::new(Drains { by_node: drains }));
+    let running = match tasks {
+        Ok(tasks) => tasks.map(|tasks| (id.to_owned(), tasks)).into_iter().collect(),
+        Err(error) => {
+            problems.push(error);
+            HashMap::new()
+        }
+    };
+    let by_node = terms.map(|terms| (id.to_owned(), terms)).into_iter().collect();
+    known.sections.drains = Some(Arc::new(Drains { by_node, running }));
     known.sections.nodes = Some(Arc::new(vec![node].into()));
     Ok((known, problems))
 }

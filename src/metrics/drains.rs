@@ -2,9 +2,8 @@
 
 use super::family::{Family, Kind};
 use super::nodes::{NODE, each_node};
-use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{CollectorId, Drain, Node};
+use crate::snapshot::{CollectorId, Drain, DrainState, Node};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -35,23 +34,39 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_drain_remaining_allocations",
-        help: "Live allocations that the drain of a draining node waits for; system jobs only where it does not \
-               ignore them.",
+        help: "Number of allocations that the drain of a draining node waits for. Includes allocations that are over by \
+               their status while one of their tasks runs. Excludes those of system jobs if the drain ignores them.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &[CollectorId::Nodes, CollectorId::Drains, CollectorId::Allocations],
-        emit: remaining,
+        collectors: DRAINS,
+        emit: |view, out| {
+            for drain in drains(view).filter(|drain| drain.node.draining) {
+                out.add_some(&[&drain.node.id, &drain.node.name], drain.remaining.map(|count| count as f64));
+            }
+        },
     },
     Family {
         name: "nomad_node_drained",
-        help: "1: the drain is complete, the node takes no work and nothing that the drain waited for lives on it; \
-               it is safe to terminate. 0: it drains, or allocations are still stopping. Absent otherwise.",
+        help: "1 if the node is safe to terminate: its drain is complete, it takes no work and no task runs on it that the \
+               drain waited for, whatever the status of its allocations. 0 if it drains, or if tasks still run. Absent \
+               otherwise.",
         kind: Kind::Gauge,
         labels: NODE,
-        collectors: &[CollectorId::Nodes, CollectorId::Allocations],
-        emit: drained,
+        collectors: DRAINS,
+        emit: |view, out| {
+            for drain in drains(view) {
+                out.add_some(&[&drain.node.id, &drain.node.name], drain.drained.map(f64::from));
+            }
+        },
     },
 ];
+
+/// The collectors that tell whether a node is drained.
+const DRAINS: &[CollectorId] = &[CollectorId::Nodes, CollectorId::Allocations, CollectorId::Drains];
+
+fn drains<'v>(view: &'v View<'_>) -> impl Iterator<Item = &'v DrainState> {
+    view.joins().drains.iter().flat_map(|drains| drains.iter())
+}
 
 fn drain_of<'v>(view: &'v View<'_>, node: &Node) -> Option<&'v Drain> {
     view.sections().drains.as_ref()?.by_node.get(&node.id)
@@ -63,19 +78,5 @@ fn each_drain(view: &View<'_>, mut call: impl FnMut(&Node, &Drain)) {
         if let (true, Some(drain)) = (node.draining, drain_of(view, node)) {
             call(node, drain);
         }
-    });
-}
-
-fn remaining(view: &View<'_>, out: &mut Samples<'_, '_>) {
-    let Some(allocations) = &view.sections().allocations else { return };
-    each_drain(view, |node, drain| {
-        out.add_count(&[&node.id, &node.name], drain.remaining(allocations.by_node.get(&node.id)));
-    });
-}
-
-fn drained(view: &View<'_>, out: &mut Samples<'_, '_>) {
-    let Some(allocations) = &view.sections().allocations else { return };
-    each_node(view, |node| {
-        out.add_some(&[&node.id, &node.name], node.is_drained(allocations).map(f64::from));
     });
 }

@@ -35,6 +35,8 @@ pub enum Endpoint {
     Agent,
     /// `GET /v1/job/:id/allocations`
     JobAllocations,
+    /// `GET /v1/node/:id/allocations`
+    NodeAllocations,
     /// `GET /v1/job/:id/evaluations`
     JobEvaluations,
     /// `GET /v1/client/fs/logs/:id`
@@ -63,6 +65,7 @@ impl Endpoint {
             Self::AllocationStats => "allocation_stats",
             Self::Agent => "agent",
             Self::JobAllocations => "job_allocations",
+            Self::NodeAllocations => "node_allocations",
             Self::JobEvaluations => "job_evaluations",
             Self::Logs => "logs",
             Self::Drain => "drain",
@@ -77,6 +80,7 @@ impl Endpoint {
             | Self::Evaluations
             | Self::Job
             | Self::JobAllocations
+            | Self::NodeAllocations
             | Self::JobEvaluations
             | Self::Deployments
             | Self::AllocationStats => r#"namespace "*" { capabilities = ["read-job"] }"#,
@@ -98,6 +102,7 @@ impl Endpoint {
                 | Self::Nodes
                 | Self::Allocations
                 | Self::JobAllocations
+                | Self::NodeAllocations
                 | Self::Evaluations
                 | Self::Deployments
         )

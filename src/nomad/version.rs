@@ -22,6 +22,11 @@ impl Version {
         self >= Self::new(1, 3, 0)
     }
 
+    /// Whether `filter` looks into the states of tasks (seen on 1.4.14 and later).
+    pub fn filters_task_states(self) -> bool {
+        self >= Self::new(1, 4, 14)
+    }
+
     /// Whether evaluations can be listed over all namespaces and by status (1.2.4; before, the namespace `*` is
     /// silently taken for the name of an empty namespace).
     pub fn lists_evaluations_of_all_namespaces(self) -> bool {

@@ -4,15 +4,36 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 use super::Sections;
-use super::allocations::{LiveAllocations, NodeLoad};
+use super::allocations::NodeLoad;
 use super::nodes::Node;
 use crate::terms::{DrainStatus, NodeState};
 
-/// The terms of the drains that go on, by node ID.
+/// Drains that go on or are over, by node ID.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Drains {
-    /// One for each draining node.
+    /// The terms of each draining node.
     pub by_node: HashMap<String, Drain>,
+    /// What still runs on each node that drains or is drained; a node of which it is not known is not in it.
+    pub running: HashMap<String, NodeTasks>,
+}
+
+/// What still runs on a node, told by the states of tasks and not by the statuses of allocations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeTasks {
+    /// Allocations that are over by their status while a task of them runs.
+    pub lingering: u64,
+    /// How many of those belong to system jobs.
+    pub lingering_system: u64,
+    /// Allocations that are not over, but for system allocations that the servers want to go on. 0 if the list of live
+    /// allocations, which is older, tells of them.
+    pub live: u64,
+}
+
+impl NodeTasks {
+    /// Whether nothing runs.
+    pub fn is_empty(&self) -> bool {
+        self.lingering == 0 && self.live == 0
+    }
 }
 
 /// The terms of one drain.
@@ -30,28 +51,26 @@ pub struct Drain {
 
 impl Drain {
     /// How many allocations the drain still waits for. They are counted by what the client says: the servers call
-    /// an allocation stopped before it has stopped.
-    pub fn remaining(&self, load: Option<&NodeLoad>) -> u64 {
-        let Some(load) = load else { return 0 };
-        if self.ignore_system_jobs { load.count() - load.system } else { load.count() }
+    /// an allocation stopped before it has stopped, and failed before its last task has.
+    fn remaining(&self, load: Option<&NodeLoad>, tasks: &NodeTasks) -> u64 {
+        let (live, system) = load.map_or((0, 0), |load| (load.count(), load.system));
+        match self.ignore_system_jobs {
+            true => live - system + tasks.lingering - tasks.lingering_system,
+            false => live + tasks.lingering,
+        }
     }
 }
 
 impl Node {
-    /// Whether the node may be terminated: its drain is complete, it takes no work, and nothing lives on it but
-    /// system allocations that the drain was told to leave. `None` where no drain is on or behind it.
-    ///
-    /// At a forced deadline Nomad calls a drain complete while allocations still stop; such a node is not drained.
-    pub fn is_drained(&self, allocations: &LiveAllocations) -> Option<bool> {
-        if self.draining {
-            return Some(false);
-        }
+    /// Whether a drain goes on or is behind it. Of a node that is down nothing can be asked.
+    pub fn has_drain(&self) -> bool {
+        self.draining || self.is_after_drain()
+    }
+
+    /// Whether its drain is complete and it takes no work.
+    fn is_after_drain(&self) -> bool {
         let complete = self.last_drain.is_some_and(|drain| drain.status == DrainStatus::Complete);
-        if !complete || self.eligible || self.state == NodeState::Other {
-            return None;
-        }
-        let load = allocations.by_node.get(&self.id);
-        Some(load.is_none_or(|load| load.count() == load.system_kept))
+        complete && !self.eligible && self.state != NodeState::Other
     }
 }
 
@@ -60,41 +79,50 @@ impl Node {
 pub struct DrainState {
     /// The node.
     pub node: Node,
-    /// Whether it may be terminated.
-    pub drained: bool,
+    /// Whether it is safe to terminate: its drain is complete, it takes no work, and no task runs on it but those of
+    /// system allocations that the drain was told to leave. `None` if it is not known what runs.
+    ///
+    /// At a forced deadline Nomad calls a drain complete while allocations still stop, and it calls an allocation failed
+    /// while its poststop tasks run; such a node is not drained.
+    pub drained: Option<bool>,
     /// When the drain began, where that is known.
     pub started: Option<SystemTime>,
     /// When it stops whatever is left; absent where it waits without limit or that is not known.
     pub deadline: Option<SystemTime>,
-    /// How many allocations it waits for.
-    pub remaining: u64,
+    /// How many allocations it waits for; absent if it is not known what runs.
+    pub remaining: Option<u64>,
 }
 
 /// Drains that go on or are over. `None` while nodes or allocations are not known.
 pub(super) fn drain_states(sections: &Sections) -> Option<Vec<DrainState>> {
     let (nodes, allocations) = (sections.nodes.as_ref()?, sections.allocations.as_ref()?);
-    let terms = |node: &Node| sections.drains.as_ref()?.by_node.get(&node.id).copied();
-    let state = |node: &Node| {
-        let drained = node.is_drained(allocations)?;
-        Some(DrainState::new(node, terms(node), drained, allocations.by_node.get(&node.id)))
-    };
-    Some(nodes.iter().filter_map(state).collect())
+    let drains = sections.drains.as_deref();
+    let with_drains = nodes.iter().filter(|node| node.has_drain());
+    Some(with_drains.map(|node| DrainState::new(node, allocations.by_node.get(&node.id), drains)).collect())
 }
 
 impl DrainState {
-    fn new(node: &Node, terms: Option<Drain>, drained: bool, load: Option<&NodeLoad>) -> Self {
-        let terms = terms.filter(|_| node.draining);
-        let last = node.last_drain.and_then(|drain| drain.started);
-        let remaining = match terms {
-            Some(terms) => terms.remaining(load),
-            None => load.map_or(0, NodeLoad::count),
+    fn new(node: &Node, load: Option<&NodeLoad>, drains: Option<&Drains>) -> Self {
+        let terms = drains.and_then(|drains| drains.by_node.get(&node.id)).filter(|_| node.draining);
+        let tasks = match node.state {
+            // Its machine is gone, and with it whatever its allocations last said.
+            NodeState::Down => Some(NodeTasks::default()),
+            _ => drains.and_then(|drains| drains.running.get(&node.id).copied()),
         };
+        let last = node.last_drain.and_then(|drain| drain.started);
+        let is_kept = |load: &NodeLoad| load.count() == load.system_kept;
         Self {
             node: node.clone(),
-            drained,
+            drained: match (node.draining, load.is_none_or(is_kept)) {
+                (true, _) | (false, false) => Some(false),
+                (false, true) => tasks.map(|tasks| tasks.is_empty()),
+            },
             started: terms.and_then(|terms| terms.started).or(last),
             deadline: terms.and_then(|terms| terms.deadline),
-            remaining,
+            remaining: tasks.map(|tasks| match terms {
+                Some(terms) => terms.remaining(load, &tasks),
+                None => load.map_or(0, NodeLoad::count) + tasks.lingering,
+            }),
         }
     }
 }

@@ -38,7 +38,7 @@ pub use demand::{
     Ask, Demand, Queue, Queued, QueuedGroup, Requested, Specification, SpecificationKey, Specifications,
 };
 pub use deployments::Deployments;
-pub use drains::{Drain, DrainState, Drains};
+pub use drains::{Drain, DrainState, Drains, NodeTasks};
 pub use ends::{AllocationEnd, Ends};
 pub use evaluations::{Evaluations, JobEvaluations, NamespaceEvaluations};
 pub use hosts::{Disk, Host, Hosts};
@@ -94,7 +94,7 @@ sections::sections! {
             specifications: Specifications,
         }
         Drains = "drains" {
-            /// The terms of the drains that go on.
+            /// Drains that go on or are over.
             drains: Drains,
         }
         HostStats = "host_stats" {

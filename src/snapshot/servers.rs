@@ -13,6 +13,8 @@ pub struct Servers {
     pub servers: Vec<Server>,
     /// Whether every living one honours `filter` on lists. Any may be the one that answers.
     pub filter_lists: bool,
+    /// Whether the filter of every living one looks into the states of tasks.
+    pub filter_task_states: bool,
     /// Whether every living one can list evaluations and deployments over all namespaces.
     pub list_everywhere: bool,
 }
@@ -20,7 +22,13 @@ pub struct Servers {
 /// Nothing is known: then they are taken for current.
 impl Default for Servers {
     fn default() -> Self {
-        Self { by_state: ByTerm::default(), servers: Vec::new(), filter_lists: true, list_everywhere: true }
+        Self {
+            by_state: ByTerm::default(),
+            servers: Vec::new(),
+            filter_lists: true,
+            filter_task_states: true,
+            list_everywhere: true,
+        }
     }
 }
 

@@ -273,7 +273,10 @@ pub(crate) fn sections() -> Sections {
         jobs: Some(Arc::new(live_jobs())),
         finished_jobs: Some(Arc::new(finished_jobs())),
         nodes: Some(Arc::new(nodes.into())),
-        drains: Some(Arc::new(Drains { by_node: HashMap::from([("b".into(), drain)]) })),
+        drains: Some(Arc::new(Drains {
+            by_node: HashMap::from([("b".into(), drain)]),
+            running: HashMap::from([("b".into(), NodeTasks::default()), ("c".into(), NodeTasks::default())]),
+        })),
         hosts: Some(Arc::new(Hosts {
             by_node: HashMap::from([("a".into(), Some(host())), ("b".into(), None)]),
         })),

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use nomad_exporter::metrics::{Own, Selection, View, emit};
 use nomad_exporter::snapshot::{
     Capacity, DeadJob, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs, Namespaces, Node,
-    NodeLoad, Nodes, Sections, Snapshot,
+    NodeLoad, NodeTasks, Nodes, Sections, Snapshot,
 };
 use nomad_exporter::terms::{ClientStatus, DrainStatus, JobKey, JobStatus, JobType, NodeState, Outcome};
 
@@ -119,28 +119,34 @@ fn last_drain(status: DrainStatus) -> Option<LastDrain> {
 fn a_node_is_drained_when_nothing_that_the_drain_waited_for_lives_on_it() {
     let ineligible = |status| Node { last_drain: last_drain(status), ..node("n", NodeState::Ineligible) };
     let complete = || ineligible(DrainStatus::Complete);
-    for (what, node, load, expected) in [
-        ("no drain", node("n", NodeState::Active), load(0, 0, 0), None),
-        ("by hand ineligible", node("n", NodeState::Ineligible), load(0, 0, 0), None),
-        (
-            "draining",
-            Node { last_drain: last_drain(DrainStatus::Draining), ..node("n", NodeState::Draining) },
-            load(0, 0, 0),
-            Some(0.0),
-        ),
-        ("canceled", ineligible(DrainStatus::Canceled), load(0, 0, 0), None),
-        ("complete and empty", complete(), load(0, 0, 0), Some(1.0)),
-        ("forced, still stopping", complete(), load(2, 0, 0), Some(0.0)),
-        ("system jobs stopping", complete(), load(0, 0, 1), Some(0.0)),
-        ("system jobs ignored", complete(), load(0, 3, 0), Some(1.0)),
-        ("terminated meanwhile", Node { state: NodeState::Down, ..complete() }, load(0, 0, 0), Some(1.0)),
-        ("in use again", Node { eligible: true, ..complete() }, load(5, 0, 0), None),
+    let down = || Node { state: NodeState::Down, ..complete() };
+    let draining =
+        || Node { last_drain: last_drain(DrainStatus::Draining), ..node("n", NodeState::Draining) };
+    let nothing = Some(NodeTasks::default());
+    let uploading = Some(NodeTasks { lingering: 1, ..NodeTasks::default() });
+    let younger = Some(NodeTasks { live: 1, ..NodeTasks::default() });
+    for (what, node, load, tasks, expected) in [
+        ("no drain", node("n", NodeState::Active), load(0, 0, 0), nothing, None),
+        ("by hand ineligible", node("n", NodeState::Ineligible), load(0, 0, 0), nothing, None),
+        ("draining", draining(), load(0, 0, 0), nothing, Some(0.0)),
+        ("canceled", ineligible(DrainStatus::Canceled), load(0, 0, 0), nothing, None),
+        ("complete and empty", complete(), load(0, 0, 0), nothing, Some(1.0)),
+        ("a poststop task still uploads", complete(), load(0, 0, 0), uploading, Some(0.0)),
+        ("an allocation that the list does not show", complete(), load(0, 0, 0), younger, Some(0.0)),
+        ("it is not known what runs", complete(), load(0, 0, 0), None, None),
+        ("forced, still stopping", complete(), load(2, 0, 0), nothing, Some(0.0)),
+        ("system jobs stopping", complete(), load(0, 0, 1), nothing, Some(0.0)),
+        ("system jobs ignored", complete(), load(0, 3, 0), nothing, Some(1.0)),
+        ("terminated meanwhile", down(), load(0, 0, 0), None, Some(1.0)),
+        ("in use again", Node { eligible: true, ..complete() }, load(5, 0, 0), nothing, None),
     ] {
         let allocations =
             LiveAllocations { by_node: HashMap::from([("n".into(), load)]), ..Default::default() };
+        let running = tasks.map(|tasks| ("n".to_owned(), tasks)).into_iter().collect();
         let shown = shown(Sections {
             nodes: Some(Arc::new(Nodes::from(vec![node]))),
             allocations: Some(Arc::new(allocations)),
+            drains: Some(Arc::new(Drains { by_node: HashMap::new(), running })),
             ..Sections::default()
         });
         assert_eq!(shown.value("nomad_node_drained", &[]), expected, "{what}");
@@ -149,7 +155,8 @@ fn a_node_is_drained_when_nothing_that_the_drain_waited_for_lives_on_it() {
 
 #[test]
 fn a_drain_waits_for_system_jobs_unless_it_ignores_them() {
-    for (ignore_system_jobs, expected) in [(false, 6.0), (true, 4.0)] {
+    // 4 builds and 2 system allocations run; a build and a system allocation are over, and a task of each is not.
+    for (ignore_system_jobs, expected) in [(false, 8.0), (true, 5.0)] {
         let drain =
             Drain { started: Some(at(600)), deadline: None, ignore_system_jobs, node_modify_index: 1 };
         let sections = Sections {
@@ -157,7 +164,13 @@ fn a_drain_waits_for_system_jobs_unless_it_ignores_them() {
                 node("n", NodeState::Draining),
                 node("m", NodeState::Active),
             ]))),
-            drains: Some(Arc::new(Drains { by_node: HashMap::from([("n".into(), drain)]) })),
+            drains: Some(Arc::new(Drains {
+                by_node: HashMap::from([("n".into(), drain)]),
+                running: HashMap::from([(
+                    "n".into(),
+                    NodeTasks { lingering: 2, lingering_system: 1, live: 5 },
+                )]),
+            })),
             allocations: Some(Arc::new(LiveAllocations {
                 by_node: HashMap::from([("n".into(), load(4, 1, 1)), ("m".into(), load(7, 0, 0))]),
                 ..LiveAllocations::default()

@@ -96,8 +96,15 @@ async fn drains_are_read_when_they_change() {
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;
     collector.refresh().await;
-    let details = simulator.requests().iter().filter(|request| request.path.starts_with("/v1/node/")).count();
-    assert_eq!(details, 1);
+    let of_nodes = |ending: &str| {
+        let requests = simulator.requests();
+        let of_nodes = requests.iter().filter(|request| request.path.starts_with("/v1/node/"));
+        of_nodes
+            .filter(|request| request.path.ends_with("/allocations") == (ending == "/allocations"))
+            .count()
+    };
+    assert_eq!(of_nodes(""), 1, "its terms are read once");
+    assert_eq!(of_nodes("/allocations"), 2, "what runs there is read with every refresh");
     let shown = collector.exposition();
     let started = shown.value("nomad_node_drain_started_timestamp_seconds", &[("node", "client-a")]).unwrap();
     let deadline =

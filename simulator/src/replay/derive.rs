@@ -28,6 +28,10 @@ fn without_resources(row: &mut Value) {
 impl Recording {
     /// Applies the request's parameters to the recorded list without them, as the recorded version would.
     pub(super) fn derive(&self, path: &str, query: &Query) -> Option<Answer> {
+        if let Some(node) = path.strip_prefix("/v1/node/").and_then(|rest| rest.strip_suffix("/allocations"))
+        {
+            return self.of_node(node, query);
+        }
         let table = Table::ALL.into_iter().find(|table| table.path() == path)?;
         let base = query.without(PICKING);
         let wildcard = base.with("namespace", "*");
@@ -56,6 +60,21 @@ impl Recording {
             }
             Err(refusal) => refusal.into(),
         })
+    }
+
+    /// The allocations of one node, with their jobs and the states of their tasks: they are in the recorded list of all.
+    fn of_node(&self, node: &str, query: &Query) -> Option<Answer> {
+        let wildcard = query.with("namespace", "*");
+        let whole = wildcard.with("resources", "true").with("task_states", "false");
+        let path = Table::Allocations.path();
+        let recorded = self.find(path, &wildcard).or_else(|| self.find(path, &whole))?;
+        if recorded.status != StatusCode::OK {
+            return Some(recorded.clone());
+        }
+        let mut rows: Vec<Value> = serde_json::from_slice(&recorded.body).ok()?;
+        rows.retain(|row| row["NodeID"] == node);
+        self.complete(&wildcard, &mut rows);
+        Some(Answer { body: Value::Array(rows).to_string().into(), ..recorded.clone() })
     }
 
     /// Adds to allocations what Nomad's filters look into although the recorded list does not show it: the states of

@@ -18,7 +18,7 @@ mod specifications;
 mod usage;
 
 pub(super) use allocations::{LIVE, add_load};
-pub(super) use drains::drain;
+pub(super) use drains::{drain, node_tasks};
 pub(super) use finished_allocations::FinishedAllocationsFold;
 pub(super) use finished_jobs::FinishedJobsFold;
 pub(super) use host_stats::{ask as ask_host, is_ready};
@@ -72,7 +72,7 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
         Collector::of::<drains::DrainsCollector>(
             Drains,
             Live,
-            "terms of the drains that go on (a request for each draining node, when it changed)",
+            "drains, and what still runs on their nodes (requests for each node that drains or is drained)",
         ),
         Collector::of::<host_stats::HostStatsCollector>(
             HostStats,

@@ -47,6 +47,7 @@ pub(in crate::collect) fn node(row: api::Node) -> Option<Node> {
         draining: is_draining(&row),
         last_drain: row
             .last_drain
+            .value
             .as_ref()
             .map(|drain| LastDrain { started: drain.started_at.0, status: drain.status }),
         allocatable: Capacity {
@@ -69,7 +70,7 @@ pub(in crate::collect) fn node(row: api::Node) -> Option<Node> {
 
 fn is_draining(row: &api::Node) -> bool {
     // Nomad synthesises Drain since 1.1; the last drain says the same where it is missing.
-    let of_last = || row.last_drain.as_ref().is_some_and(|drain| drain.status == DrainStatus::Draining);
+    let of_last = || row.last_drain.value.as_ref().is_some_and(|drain| drain.status == DrainStatus::Draining);
     row.drain.unwrap_or_else(of_last)
 }
 

@@ -27,6 +27,7 @@ impl Collect for ServersCollector {
         let oldest = members.oldest_version(context.client.region());
         let mut servers = Servers {
             filter_lists: oldest.is_none_or(Version::filters_lists),
+            filter_task_states: oldest.is_none_or(Version::filters_task_states),
             list_everywhere: oldest.is_none_or(Version::lists_evaluations_of_all_namespaces),
             ..Servers::default()
         };

@@ -1,4 +1,4 @@
-//! Draining a client, and waiting until it may be terminated. The only command that changes anything.
+//! Draining a client, and waiting until it is safe to terminate. The only command that changes anything.
 
 mod progress;
 mod state;
@@ -166,7 +166,7 @@ impl Draining<'_> {
         Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
-    /// Waits until the machine may be terminated, or never may be by this drain.
+    /// Waits until the machine is safe to terminate, or never may be by this drain.
     async fn wait(&mut self) -> Result<ExitCode, Error> {
         let name = plain(&self.node.name).into_owned();
         let mut ignore_system = self.args.ignore_system;
@@ -274,7 +274,7 @@ impl Draining<'_> {
     }
 
     fn drained(&mut self) -> ExitCode {
-        let text = format!("{} is drained: it may be terminated", plain(&self.node.name));
+        let text = format!("{} is drained: it is safe to terminate", plain(&self.node.name));
         self.progress.say(Tone::Good, &text);
         ExitCode::SUCCESS
     }

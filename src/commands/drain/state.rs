@@ -5,12 +5,12 @@ use std::time::SystemTime;
 use crate::nomad::api::{Instance, Node};
 use crate::terms::{DesiredStatus, DrainStatus, Eligibility, JobType, NodeStatus};
 
-/// A node that is there, and what lives on it by what its client says: the servers call an allocation stopped before it
-/// has stopped.
+/// A node that is there, and what runs on it by what its client says: the servers call an allocation stopped before it
+/// has stopped, and failed while its poststop tasks run.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) node: Node,
-    /// The live allocations, the oldest first.
+    /// The allocations that are not over, or of which a task runs, the oldest first.
     pub(super) live: Vec<Instance>,
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Stand {
     Draining,
     /// It is complete, at its deadline perhaps, and what it told to stop has not stopped yet.
     Stopping,
-    /// It is complete and nothing lives there: the machine may be terminated.
+    /// It is complete and nothing lives there: the machine is safe to terminate.
     Drained,
     /// The node does not answer any more, and what lived there is lost.
     Down,
@@ -37,9 +37,9 @@ impl Seen {
         self.node.drain_strategy.as_ref().map_or(asked, |drain| drain.ignore_system_jobs == Some(true))
     }
 
-    /// What has to end before the machine may be terminated.
+    /// What has to end before the machine is safe to terminate.
     pub(super) fn remaining(&self, ignore_system: bool) -> impl Iterator<Item = &Instance> {
-        self.live.iter().filter(move |it| !(ignore_system && it.job_type == JobType::System))
+        self.live.iter().filter(move |it| !(ignore_system && it.job_type() == JobType::System))
     }
 
     /// When the drain stops whatever is left.
@@ -60,19 +60,18 @@ impl Seen {
         if self.node.drain_strategy.is_some() {
             return Stand::Draining;
         }
-        let status = self.node.last_drain.as_ref().map(|drain| drain.status);
+        let last = &self.node.last_drain;
+        let status = last.value.as_ref().map(|drain| drain.status);
+        // Somebody made it ineligible, and drained it perhaps long ago: only a drain that was seen to complete counts.
+        // Before Nomad 1.1 a node does not tell of its last drain.
+        let is_complete = status == Some(DrainStatus::Complete) || !last.is_told;
         let ineligible = self.node.scheduling_eligibility == Eligibility::Ineligible;
-        let stopping = |it: &Instance| it.desired_status != DesiredStatus::Run;
+        let stopping = |it: &Instance| it.desired_status != DesiredStatus::Run || !it.client_status.is_live();
         match status {
             Some(DrainStatus::Canceled) => Stand::Cancelled,
             _ if !ineligible => Stand::Cancelled,
-            // Before Nomad 1.1 a node does not tell of its last drain.
-            Some(DrainStatus::Complete) | None if self.remaining(ignore_system).next().is_none() => {
-                Stand::Drained
-            }
-            Some(DrainStatus::Complete) | None if self.remaining(ignore_system).all(stopping) => {
-                Stand::Stopping
-            }
+            _ if is_complete && self.remaining(ignore_system).next().is_none() => Stand::Drained,
+            _ if is_complete && self.remaining(ignore_system).all(stopping) => Stand::Stopping,
             _ => Stand::Idle,
         }
     }
@@ -117,12 +116,24 @@ mod tests {
             (&over("canceled", "ineligible"), &[], Stand::Cancelled),
             (r#""SchedulingEligibility":"ineligible""#, &[], Stand::Drained),
             (r#""SchedulingEligibility":"ineligible""#, &[run], Stand::Idle),
+            (r#""SchedulingEligibility":"ineligible","LastDrain":null"#, &[], Stand::Idle),
             (r#""Status":"down","SchedulingEligibility":"ineligible""#, &[], Stand::Down),
             (r#""Status":"disconnected","DrainStrategy":{}"#, &[run], Stand::Draining),
             ("", &[], Stand::Cancelled),
         ] {
             assert_eq!(stand(node, live), expected, "{node} {live:?}");
         }
+    }
+
+    /// A build failed, and its poststop task uploads its logs: Nomad calls the drain complete.
+    #[test]
+    fn a_drain_is_not_over_while_a_task_runs() {
+        let row = r#"{"JobType":"batch","DesiredStatus":"run","ClientStatus":"failed",
+            "TaskStates":{"main":{"State":"dead"},"upload":{"State":"running"}}}"#;
+        let live: Vec<Instance> = vec![serde_json::from_str(row).unwrap()];
+        assert!(live[0].lingers(SystemTime::now()));
+        let node = serde_json::from_str(&format!("{{{}}}", over("complete", "ineligible"))).unwrap();
+        assert_eq!(Seen { node, live }.stand(true), Stand::Stopping);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Looking at a node again and again, at little cost, through whatever happens to Nomad's servers.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 
@@ -86,19 +86,16 @@ impl<'a> Watch<'a> {
         Ok(Some((Seen { node, live: self.live().await? }, meta.index.map(Index::raft))))
     }
 
-    /// What lives on the node. Servers before Nomad 1.3 do not filter and send everything.
+    /// What runs on the node, of all namespaces that may be read.
     async fn live(&self) -> Result<Vec<Instance>, nomad::Error> {
-        let live = r#"ClientStatus != "complete" and ClientStatus != "failed" and ClientStatus != "lost""#;
-        let request = Request::new(Endpoint::Allocations, "/v1/allocations")
-            .query("namespace", "*")
-            .query("task_states", "false")
-            .query("filter", format!(r#"NodeID == "{}" and {live}"#, self.node.id));
-        let node = self.node.id.clone();
+        let path = format!("/v1/node/{}/allocations", Request::escape(&self.node.id));
+        let now = SystemTime::now();
         let add = move |all: &mut Vec<Instance>, row: Instance| {
-            if row.node_id.as_ref() == Some(&node) && row.client_status.is_live() {
+            if row.client_status.is_live() || row.lingers(now) {
                 all.push(row);
             }
         };
+        let request = Request::new(Endpoint::NodeAllocations, path);
         let ((mut all, _), _) = self.client.fetch(request, fold_rows(Vec::new(), add)).await?;
         all.sort_by(|one, other| one.created().cmp(&other.created()).then_with(|| one.id().cmp(other.id())));
         Ok(all)

@@ -117,10 +117,11 @@ struct ShareJson {
 pub(super) struct Drain {
     id: String,
     name: String,
-    drained: bool,
+    /// Absent if it is not known what still runs.
+    drained: Option<bool>,
     started: Option<Time>,
     deadline: Option<Time>,
-    remaining_allocations: u64,
+    remaining_allocations: Option<u64>,
 }
 
 impl Status {
@@ -217,14 +218,15 @@ impl Drain {
     pub(super) fn cells(&self, now: SystemTime) -> Vec<Cell> {
         let since = self.started.map(|started| format!("since {}", human::ago(now, started.0)));
         let deadline = self.deadline.map(|deadline| format!("deadline {}", human::until(now, deadline.0)));
-        let remaining = format!("{} remaining", self.remaining_allocations);
+        let remaining = self.remaining_allocations.map_or("?".to_owned(), |count| count.to_string());
+        let remaining = format!("{remaining} remaining");
         let facts = since.into_iter().chain(deadline).chain([remaining]).map(|fact| fact.as_str().into());
         facts.chain([self.verdict()]).collect()
     }
 
     /// Whether the client may go.
     fn verdict(&self) -> Cell {
-        match self.drained {
+        match self.drained == Some(true) {
             true => Cell::toned("safe to terminate", Tone::Good),
             false => Cell::toned("wait", Tone::Warn),
         }

@@ -127,7 +127,7 @@ impl Status {
         let row = |drain: &Drain| {
             let since = drain.started.map(|started| human::ago(self.as_of(), started.0)).unwrap_or_default();
             let deadline = drain.deadline.map(|deadline| human::until(self.as_of(), deadline.0));
-            let remaining = Some(drain.remaining_allocations).into();
+            let remaining = drain.remaining_allocations.into();
             let deadline = deadline.unwrap_or_default();
             vec![
                 drain.name.as_str().into(),

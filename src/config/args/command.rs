@@ -23,7 +23,7 @@ pub enum Command {
     Node(NodeArgs),
     /// Show what a job's build agent wrote: the log of its newest allocation
     Logs(LogsArgs),
-    /// Drain a client and wait until it may be terminated; nothing else that this program does changes anything
+    /// Drain a client and wait until it is safe to terminate; nothing else that this program does changes anything
     Drain(DrainArgs),
     /// Collect once, print the metrics to stdout and a verdict on each collector to stderr
     Check,

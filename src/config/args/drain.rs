@@ -52,7 +52,7 @@ pub struct DrainArgs {
 /// The end of the help.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
-  0  drained: the client may be terminated (without --wait: the drain is in force)
+  0  drained: the client is safe to terminate (without --wait: the drain is in force)
   1  failed, 2 wrong usage
   3  still draining when the time was up or a signal came; the drain stays in force
   4  the client is gone: down, or purged

@@ -1,11 +1,15 @@
-//! Rows of `GET /v1/job/:id/allocations` and of `GET /v1/allocations`, for people who look at single allocations.
+//! Rows of `GET /v1/job/:id/allocations`, `GET /v1/node/:id/allocations` and `GET /v1/allocations`, where single
+//! allocations and their tasks count.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
 use super::{Map, time};
 use crate::terms::{ClientStatus, DesiredStatus, JobType};
+
+/// For how long after the last change of an allocation that is over a task of it may still start.
+const MAY_START: Duration = Duration::from_secs(600);
 
 /// An allocation with what people know it by.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -18,8 +22,8 @@ pub struct Instance {
     /// Its job.
     #[serde(rename = "JobID")]
     pub job_id: Option<String>,
-    /// Its job's scheduler.
-    pub job_type: JobType,
+    job_type: JobType,
+    job: Option<EmbeddedJob>,
     /// Its task group.
     pub task_group: Option<String>,
     /// The node it is placed on.
@@ -35,6 +39,14 @@ pub struct Instance {
     pub task_states: Option<Map<TaskState>>,
     create_time: Option<i64>,
     modify_time: Option<i64>,
+}
+
+/// The job in a full allocation, which has no `JobType` beside it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct EmbeddedJob {
+    #[serde(rename = "Type")]
+    job_type: JobType,
 }
 
 /// How a task stands.
@@ -54,6 +66,29 @@ impl Instance {
     /// The beginning of it, as people write it.
     pub fn short_id(&self) -> &str {
         self.id().split('-').next().unwrap_or_default()
+    }
+
+    /// Its job's scheduler.
+    pub fn job_type(&self) -> JobType {
+        self.job.as_ref().map_or(self.job_type, |job| job.job_type)
+    }
+
+    /// Whether it is over by its status while tasks of it run: Nomad calls an allocation failed as soon as one task has
+    /// failed, and its poststop tasks, which upload or clean up, begin after that. A task that has not started counts
+    /// for a while: its image may be being pulled.
+    pub fn lingers(&self, now: SystemTime) -> bool {
+        if self.client_status.is_live() {
+            return false;
+        }
+        let changed =
+            self.modified().and_then(|modified| now.duration_since(modified).ok()).unwrap_or_default();
+        let tasks = self.task_states.iter().flat_map(|tasks| tasks.values().flatten());
+        tasks.into_iter().any(|task| match task.state.as_deref() {
+            Some("dead") | None => false,
+            Some("pending") => changed < MAY_START,
+            // A state of a newer Nomad is none in which nothing runs, as far as we know.
+            Some(_) => true,
+        })
     }
 
     /// When it was placed.

@@ -36,7 +36,7 @@ pub struct Node {
     /// What of that is not for jobs.
     pub reserved_resources: Option<NodeResources>,
     /// Nomad 1.1 and later.
-    pub last_drain: Option<LastDrain>,
+    pub last_drain: Told<Option<LastDrain>>,
     /// Grows with every change of the node.
     pub modify_index: Option<u64>,
     /// The terms of the drain that goes on; only of one node.
@@ -56,6 +56,21 @@ impl Node {
     /// The version of its agent.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref().or_else(|| self.attributes.as_ref()?.version.as_deref())
+    }
+}
+
+/// A field that a version may not know: whether it was there, and its value.
+#[derive(Debug, Default)]
+pub struct Told<T> {
+    /// Whether the answer has the field, `null` or not.
+    pub is_told: bool,
+    /// Its value.
+    pub value: T,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Told<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { is_told: true, value: T::deserialize(deserializer)? })
     }
 }
 

@@ -129,8 +129,8 @@ pub(super) fn drains(snapshot: &Snapshot) -> Markup {
                     td.name { (drain.node.name) }
                     td { @if let Some(started) = drain.started { (human::ago(snapshot.taken_at, started)) } }
                     td { @if let Some(deadline) = drain.deadline { (human::until(snapshot.taken_at, deadline)) } }
-                    td { (drain.remaining) }
-                    td { @if drain.drained { span.good { "safe to terminate" } } @else { "wait" } }
+                    td { @match drain.remaining { Some(remaining) => (remaining), None => "?" } }
+                    td { @if drain.drained == Some(true) { span.good { "safe to terminate" } } @else { "wait" } }
                 }
             }
         },

@@ -46,7 +46,7 @@ async fn a_whole_scale_in() {
     let complete = world.cluster().ledger().history.iter().filter(|job| job.completion.is_some()).count();
     assert_eq!(complete, 20);
     assert!(ended.stderr.contains(" client-1: 21 left, "), "{}", ended.stderr);
-    assert!(ended.stderr.ends_with("client-1 is drained: it may be terminated\n"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("client-1 is drained: it is safe to terminate\n"), "{}", ended.stderr);
     assert_eq!(world.methods().iter().filter(|method| *method == "PUT").count(), 1);
     // Again: there is nothing to do, and nothing is written.
     let again = world.run(WAIT).await;
