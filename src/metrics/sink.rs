@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::SystemTime;
+
+use ring::digest::{SHA256, digest};
 
 use super::family::Family;
 use super::selection::Selection;
@@ -169,15 +170,16 @@ impl<'s> Samples<'s, '_> {
     }
 }
 
-/// A label value within its limit: its beginning, a mark, and a checksum of all of it, so that two long names that
-/// begin alike stay two series.
+/// Returns a label value within its limit: its beginning, a mark, and a checksum of all of it, so that two long names
+/// that begin alike stay two series. The checksum is the beginning of the SHA-256: it is the same in every build, so that
+/// no update renames a series.
 fn shortened(label: &str, limit: usize) -> Cow<'_, str> {
     if label.len() <= limit {
         return Cow::Borrowed(label);
     }
-    let mut hasher = DefaultHasher::new();
-    label.hash(&mut hasher);
-    let ending = format!("…{:016x}", hasher.finish());
+    let digest = digest(&SHA256, label.as_bytes());
+    let checksum = digest.as_ref().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let ending = format!("…{checksum:016x}");
     let kept = label.floor_char_boundary(limit.saturating_sub(ending.len()));
     Cow::Owned(format!("{}{ending}", &label[..kept]))
 }
@@ -185,6 +187,12 @@ fn shortened(label: &str, limit: usize) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `printf 'a%.0s' {1..40} | sha256sum`
+    #[test]
+    fn a_shortened_label_is_the_same_in_every_build() {
+        assert_eq!(shortened(&"a".repeat(40), 32), "aaaaaaaaaaaaa…e33cdf9c7f7120b9");
+    }
 
     #[test]
     fn long_labels_are_shortened_between_letters_and_stay_apart() {
