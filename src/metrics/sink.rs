@@ -15,12 +15,12 @@ pub trait Exposition {
     /// A family that has samples begins.
     fn family(&mut self, family: &Family);
     /// One sample of it. `labels` are the values of the family's labels, in their order.
-    fn sample(&mut self, family: &Family, part: Part, labels: &[&str], value: f64);
+    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64);
 }
 
 /// Which sample of a family: the value itself, or a part of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Part {
+pub enum SamplePart {
     /// The value.
     Value,
     /// How many observations are at most the bound; infinity for all.
@@ -82,7 +82,7 @@ impl<'s> Samples<'s, '_> {
     /// One sample. A value that is not finite is no value: it is left out.
     pub fn add(&mut self, labels: &[&str], value: f64) {
         if value.is_finite() && self.admit(1) {
-            self.write(Part::Value, labels, value);
+            self.write(SamplePart::Value, labels, value);
         }
     }
 
@@ -117,11 +117,11 @@ impl<'s> Samples<'s, '_> {
             return;
         }
         for (bound, at_most) in cumulative {
-            self.write(Part::Bucket(bound), labels, at_most as f64);
+            self.write(SamplePart::Bucket(bound), labels, at_most as f64);
         }
-        self.write(Part::Bucket(f64::INFINITY), labels, count as f64);
-        self.write(Part::Sum, labels, sum);
-        self.write(Part::Count, labels, count as f64);
+        self.write(SamplePart::Bucket(f64::INFINITY), labels, count as f64);
+        self.write(SamplePart::Sum, labels, sum);
+        self.write(SamplePart::Count, labels, count as f64);
     }
 
     /// Counts series that a cap cut before they came here.
@@ -157,7 +157,7 @@ impl<'s> Samples<'s, '_> {
         true
     }
 
-    fn write(&mut self, part: Part, labels: &[&str], value: f64) {
+    fn write(&mut self, part: SamplePart, labels: &[&str], value: f64) {
         debug_assert_eq!(labels.len(), self.family.labels.len(), "{}: labels", self.family.name);
         let limit = self.sink.selection.limits.label_length;
         if labels.iter().all(|label| label.len() <= limit) {
