@@ -28,8 +28,8 @@ const ENDED: &[CollectorId] =
 pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Error> {
     let session = Session::new(config)?;
     let mut jobs = Jobs::read(&session.client, &session.settings.namespaces, args, SystemTime::now()).await?;
-    let waiting = jobs.jobs.iter().any(JobJson::may_wait).then_some(WAITING).unwrap_or_default();
-    let ended = jobs.jobs.iter().any(JobJson::has_ended).then_some(ENDED).unwrap_or_default();
+    let waiting = if jobs.jobs.iter().any(JobJson::may_wait) { WAITING } else { &[] };
+    let ended = if jobs.jobs.iter().any(JobJson::has_ended) { ENDED } else { &[] };
     let ids = [waiting, ended].concat();
     if !ids.is_empty() {
         let mut collectors = session.collectors(&ids);
