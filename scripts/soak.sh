@@ -6,4 +6,4 @@ cd "$(dirname "$0")/.."
 tools=$(scripts/test-tools.sh)
 export PATH="$tools:$PATH" NOMAD_EXPORTER_TEST_TOOLS=required
 export SOAK_SECONDS=${1:-1200}
-exec cargo test --locked --test soak "${@:2}" -- --ignored --nocapture
+exec cargo test --locked --test integration "${@:2}" -- --ignored --nocapture soak::

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::exposition::{Encoding, Format, OpenMetrics, Text, encoding, format};
-use nomad_exporter::metrics::{Exposition as _, Family, Kind, Part};
+use nomad_exporter::metrics::{Exposition as _, Family, Kind, SamplePart};
 use nomad_exporter::nomad::{Address, Version, api};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -149,12 +149,14 @@ pub fn labels(data: &[u8]) {
     let (mut plain, mut openmetrics) = (Text::new(Vec::new()), OpenMetrics::new(Vec::new()));
     plain.family(&FAMILY);
     openmetrics.family(&FAMILY);
-    plain.sample(&FAMILY, Part::Value, &[one, two], 1.5);
-    openmetrics.sample(&FAMILY, Part::Value, &[one, two], 1.5);
+    plain.sample(&FAMILY, SamplePart::Value, &[one, two], 1.5);
+    openmetrics.sample(&FAMILY, SamplePart::Value, &[one, two], 1.5);
     for written in [plain.finish(), openmetrics.finish()] {
         let written = String::from_utf8(written.unwrap()).unwrap();
         let read = Exposition::parse(&written);
-        assert_eq!(read.value("odd", &[("one", one), ("two", two)]), Some(1.5), "{written:?}");
-        assert_eq!(read.samples().len(), 1, "{written:?}");
+        let [sample] = read.samples() else { panic!("not one sample: {written:?}") };
+        assert_eq!((sample.name.as_str(), sample.value), ("odd", 1.5), "{written:?}");
+        let labels = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        assert!(labels.eq([("one", one), ("two", two)]), "{written:?}");
     }
 }

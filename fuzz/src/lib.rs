@@ -2,7 +2,6 @@
 
 mod bodies;
 #[path = "../../tests/integration/support/exposition.rs"]
-#[allow(dead_code)]
 mod exposition;
 
 pub use bodies::*;

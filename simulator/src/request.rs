@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 
 /// A request as the backends see it.
 #[derive(Clone, Debug)]
@@ -108,24 +109,5 @@ impl Query {
 
 /// Decodes percent escapes; a broken one stays as it is.
 pub(crate) fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = (bytes[at] == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match escaped {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -135,7 +135,7 @@ mod tests {
             usage: UsageSettings { jobs: RegexSet::empty(), max_allocations: 0 },
         };
         let max_age = settings.interval * settings.max_age_intervals;
-        let nowhere = nomad::Settings {
+        let nowhere = nomad::ClientSettings {
             addresses: Vec::new(),
             token: Token::None,
             http_auth: None,

@@ -1,7 +1,5 @@
 //! From what the user typed to the node or job that is meant, with what else might be meant where that is not plain.
 
-#![allow(dead_code, reason = "the commands that use the rest of it follow")]
-
 use strsim::normalized_damerau_levenshtein;
 
 use super::Error;

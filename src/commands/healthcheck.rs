@@ -9,13 +9,13 @@ use http::StatusCode;
 use reqwest::{Client, redirect};
 
 use super::Error;
-use crate::web::Settings;
+use crate::web::ServerSettings;
 
 /// How long an answer may take. Container runtimes give up after 30 s and count no reason; this one is said.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Asks the exporter on its own address once, and prints a sentence. It fails if the exporter is not well.
-pub(super) async fn run(web: &Settings, ready: bool) -> Result<ExitCode, Error> {
+pub(super) async fn run(web: &ServerSettings, ready: bool) -> Result<ExitCode, Error> {
     let path = if ready { "/-/ready" } else { "/-/healthy" };
     match ask(web, path).await {
         Ok(said) => writeln!(std::io::stdout(), "{said}").map(|()| ExitCode::SUCCESS).map_err(Error::Output),
@@ -32,7 +32,7 @@ fn complain(problem: &str) {
 }
 
 /// What the first address that answers says; else what went wrong with the last.
-async fn ask(web: &Settings, path: &str) -> Result<String, String> {
+async fn ask(web: &ServerSettings, path: &str) -> Result<String, String> {
     // A second call finds the provider installed, which is what we want.
     drop(rustls::crypto::ring::default_provider().install_default());
     let client = Client::builder()

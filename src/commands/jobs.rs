@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::json::{Time, Word, print_json};
+use super::json::{TimeJson, Word, print_json};
 use super::lines::{and_more, counted, line, problem_lines};
 use super::table::{Cell, Column, table};
 use super::terminal::{Terminal, Tone, print};
@@ -28,8 +28,8 @@ const ENDED: &[CollectorId] =
 pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Error> {
     let session = Session::new(config)?;
     let mut jobs = Jobs::read(&session.client, &session.settings.namespaces, args, SystemTime::now()).await?;
-    let waiting = if jobs.jobs.iter().any(Job::may_wait) { WAITING } else { &[] };
-    let ended = if jobs.jobs.iter().any(Job::has_ended) { ENDED } else { &[] };
+    let waiting = if jobs.jobs.iter().any(JobJson::may_wait) { WAITING } else { &[] };
+    let ended = if jobs.jobs.iter().any(JobJson::has_ended) { ENDED } else { &[] };
     let ids = [waiting, ended].concat();
     if !ids.is_empty() {
         let mut collectors = session.collectors(&ids);
@@ -47,9 +47,9 @@ pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Err
 /// What `jobs` shows.
 #[derive(Debug, Serialize)]
 pub struct Jobs {
-    as_of: Time,
+    as_of: TimeJson,
     counts: Counts,
-    jobs: Vec<Job>,
+    jobs: Vec<JobJson>,
     problems: Vec<Problem>,
 }
 
@@ -64,7 +64,7 @@ struct Counts {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Job {
+struct JobJson {
     namespace: String,
     id: String,
     #[serde(rename = "type")]
@@ -74,7 +74,7 @@ struct Job {
     template: Option<Word<TemplateKind>>,
     priority: Option<i64>,
     node_pool: Option<String>,
-    submitted: Option<Time>,
+    submitted: Option<TimeJson>,
     queued_instances: u64,
     /// Why it waits, if it is pending.
     reason: Option<Word<BlockReason>>,
@@ -112,7 +112,7 @@ impl Jobs {
         }
         let counts = &fold.counts;
         Ok(Self {
-            as_of: Time(now),
+            as_of: TimeJson(now),
             counts: Counts {
                 pending: counts[JobStatus::Pending],
                 running: counts[JobStatus::Running],
@@ -186,7 +186,7 @@ impl Counts {
     }
 }
 
-impl Job {
+impl JobJson {
     fn new(row: api::Job) -> Self {
         let is_dead = row.status == JobStatus::Dead;
         Self {
@@ -195,7 +195,7 @@ impl Job {
             status: Word(row.status),
             template: row.template().map(Word),
             priority: row.priority,
-            submitted: row.submitted().map(Time),
+            submitted: row.submitted().map(TimeJson),
             queued_instances: row.sum(|group| group.queued),
             reason: None,
             outcome: is_dead.then(|| Word(row.summarized_outcome())),
@@ -272,7 +272,7 @@ impl Job {
 /// A job that is to be listed, in the order of the list.
 #[derive(Debug, PartialEq, Eq)]
 struct Listed {
-    job: Job,
+    job: JobJson,
 }
 
 impl Ord for Listed {
@@ -310,7 +310,7 @@ impl Fold {
             Some(_) => self.templates += 1,
             None => self.counts[row.status] += 1,
         }
-        self.listed.push(Listed { job: Job::new(row) });
+        self.listed.push(Listed { job: JobJson::new(row) });
         if self.listed.len() > self.limit {
             self.listed.pop();
         }

@@ -11,9 +11,9 @@ use crate::terms::Term;
 
 /// A point in time, as RFC 3339 in UTC, to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Time(pub(super) SystemTime);
+pub(super) struct TimeJson(pub(super) SystemTime);
 
-impl Serialize for Time {
+impl Serialize for TimeJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_rfc3339_seconds(self.0))
     }

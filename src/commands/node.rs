@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::find;
-use super::json::{Time, Word, print_json};
+use super::json::{TimeJson, Word, print_json};
 use super::lines::{and_more, heading, level, line, problem_lines, state_tone};
 use super::nodes::NodeRow;
-use super::status::Drain;
+use super::status::DrainJson;
 use super::table::{Cell, Column, table};
 use super::terminal::{Terminal, Tone, print};
 use super::{Error, Problem, Session};
@@ -41,30 +41,30 @@ pub(super) async fn run(config: Config, args: &NodeArgs) -> Result<ExitCode, Err
 /// What `node` shows.
 #[derive(Debug, Serialize)]
 pub struct NodeView {
-    as_of: Time,
+    as_of: TimeJson,
     #[serde(flatten)]
     node: NodeRow,
     eligible: bool,
-    drivers: Vec<Driver>,
-    drain: Option<Drain>,
-    allocations: Vec<Allocation>,
+    drivers: Vec<DriverJson>,
+    drain: Option<DrainJson>,
+    allocations: Vec<AllocationJson>,
     problems: Vec<Problem>,
 }
 
 #[derive(Debug, Serialize)]
-struct Driver {
+struct DriverJson {
     name: String,
     healthy: bool,
 }
 
 #[derive(Debug, Serialize)]
-struct Allocation {
+struct AllocationJson {
     id: String,
     namespace: String,
     job_id: String,
     task_group: String,
     status: Word<ClientStatus>,
-    placed: Option<Time>,
+    placed: Option<TimeJson>,
 }
 
 impl NodeView {
@@ -74,16 +74,17 @@ impl NodeView {
         let nodes = snapshot.sections.nodes.as_ref().expect("the node was read");
         let node = nodes.first().expect("the node was read");
         let drain = snapshot.joins.drains.as_ref().and_then(|drains| Some(drains.first()?.into()));
-        let mut allocations: Vec<Allocation> = known.allocations.into_iter().map(Allocation::from).collect();
+        let mut allocations: Vec<AllocationJson> =
+            known.allocations.into_iter().map(AllocationJson::from).collect();
         allocations.sort_by(|one, other| one.order().cmp(&other.order()));
         Self {
-            as_of: Time(now),
+            as_of: TimeJson(now),
             node: NodeRow::new(&snapshot, node),
             eligible: node.eligible,
             drivers: node
                 .drivers
                 .iter()
-                .map(|(name, healthy)| Driver { name: name.clone(), healthy: *healthy })
+                .map(|(name, healthy)| DriverJson { name: name.clone(), healthy: *healthy })
                 .collect(),
             drain,
             allocations,
@@ -140,7 +141,7 @@ impl NodeView {
         if self.drivers.is_empty() {
             return vec![Cell::toned("none", Tone::Warn)];
         }
-        let cell = |driver: &Driver| match driver.healthy {
+        let cell = |driver: &DriverJson| match driver.healthy {
             true => driver.name.as_str().into(),
             false => Cell::toned(&format!("{} is unhealthy", driver.name), Tone::Bad),
         };
@@ -156,7 +157,7 @@ impl NodeView {
             Column::number("SINCE", 0),
             Column::text("ALLOCATION", 3),
         ];
-        let row = |allocation: &Allocation| {
+        let row = |allocation: &AllocationJson| {
             let since = allocation.placed.map(|placed| human::ago(self.as_of.0, placed.0));
             vec![
                 allocation.job_id.as_str().into(),
@@ -186,14 +187,14 @@ fn status_tone(status: ClientStatus) -> Tone {
     }
 }
 
-impl Allocation {
+impl AllocationJson {
     /// By job, the oldest first.
     fn order(&self) -> (&str, &str, Option<SystemTime>, &str) {
         (&self.namespace, &self.job_id, self.placed.map(|placed| placed.0), &self.id)
     }
 }
 
-impl From<snapshot::NodeAllocation> for Allocation {
+impl From<snapshot::NodeAllocation> for AllocationJson {
     fn from(allocation: snapshot::NodeAllocation) -> Self {
         Self {
             id: allocation.id,
@@ -201,7 +202,7 @@ impl From<snapshot::NodeAllocation> for Allocation {
             job_id: allocation.job_id,
             task_group: allocation.task_group,
             status: Word(allocation.status),
-            placed: allocation.placed.map(Time),
+            placed: allocation.placed.map(TimeJson),
         }
     }
 }

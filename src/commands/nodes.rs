@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::json::{LevelsJson, Time, Word, print_json};
+use super::json::{LevelsJson, TimeJson, Word, print_json};
 use super::lines::{counted, line, problem_lines, state_tone};
 use super::table::{Cell, Column, table};
 use super::terminal::{Terminal, Tone, print};
@@ -33,7 +33,7 @@ pub(super) async fn run(config: Config, args: &NodesArgs) -> Result<ExitCode, Er
 /// What `nodes` shows.
 #[derive(Debug, Serialize)]
 pub struct NodeList {
-    as_of: Time,
+    as_of: TimeJson,
     nodes: Vec<NodeRow>,
     problems: Vec<Problem>,
 }
@@ -87,7 +87,7 @@ impl NodeList {
         let nodes = snapshot.sections.nodes.as_ref()?.iter().filter(wanted);
         let mut nodes: Vec<NodeRow> = nodes.map(|node| NodeRow::new(snapshot, node)).collect();
         nodes.sort_by_key(|node| node.state.0);
-        Some(Self { as_of: Time(snapshot.taken_at), nodes, problems: problems(snapshot) })
+        Some(Self { as_of: TimeJson(snapshot.taken_at), nodes, problems: problems(snapshot) })
     }
 
     /// The screen.

@@ -23,11 +23,11 @@ use crate::{collect as collecting, nomad as asking, web as serving};
 #[derive(Debug)]
 pub struct Config {
     /// How to ask Nomad.
-    pub nomad: asking::Settings,
+    pub nomad: asking::ClientSettings,
     /// What to collect, and how often.
     pub collect: collecting::Settings,
     /// How to serve.
-    pub web: serving::Settings,
+    pub web: serving::ServerSettings,
     /// Which families are exposed, and how large each may grow.
     pub selection: Selection,
 }

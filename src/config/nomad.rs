@@ -4,12 +4,12 @@ use secrecy::SecretString;
 
 use super::args::AcceptEncoding;
 use super::{Args, ConfigError, Env, duration};
-use crate::nomad::{Address, Compression, Settings, Tls, Token};
+use crate::nomad::{Address, ClientSettings, Compression, Tls, Token};
 
 const DEFAULT_ADDRESS: &str = "http://127.0.0.1:4646";
 
-pub(super) fn settings(args: Args, env: Env<'_>) -> Result<Settings, ConfigError> {
-    Ok(Settings {
+pub(super) fn settings(args: Args, env: Env<'_>) -> Result<ClientSettings, ConfigError> {
+    Ok(ClientSettings {
         addresses: addresses(&args, env)?,
         token: token(&args, env)?,
         http_auth: env("NOMAD_HTTP_AUTH").map(SecretString::from),
@@ -84,7 +84,7 @@ mod tests {
     use super::super::parse;
     use super::*;
 
-    fn of(line: &[&str], env: &[(&str, &str)]) -> Result<Settings, String> {
+    fn of(line: &[&str], env: &[(&str, &str)]) -> Result<ClientSettings, String> {
         let args = parse(["nomad-exporter"].iter().chain(line)).unwrap();
         let lookup =
             |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());

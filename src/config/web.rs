@@ -4,9 +4,9 @@ use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use super::{Args, ConfigError};
-use crate::web::{AccessFile, Deadlines, Limits, Settings};
+use crate::web::{AccessFile, Deadlines, ServerLimits, ServerSettings};
 
-pub(super) fn settings(args: &Args) -> Result<Settings, ConfigError> {
+pub(super) fn settings(args: &Args) -> Result<ServerSettings, ConfigError> {
     let path = &args.web.telemetry_path;
     if !path.starts_with('/') || path.contains(['?', '#']) || path.contains(char::is_whitespace) {
         let problem = format!("`{path}` is not a path; give one such as /metrics");
@@ -17,7 +17,7 @@ pub(super) fn settings(args: &Args) -> Result<Settings, ConfigError> {
         return Err(ConfigError::new("--web.telemetry-path", problem));
     }
     let addresses = args.web.listen_address.iter().map(|address| listen_address(address));
-    Ok(Settings {
+    Ok(ServerSettings {
         listen: addresses.collect::<Result<Vec<_>, _>>()?.concat(),
         systemd_socket: args.web.systemd_socket,
         telemetry_path: path.clone(),
@@ -33,12 +33,12 @@ fn access(args: &Args) -> Result<Option<AccessFile>, ConfigError> {
         .map_err(|error| ConfigError::new("--web.config.file", error.to_string()))
 }
 
-fn limits(args: &Args) -> Result<Limits, ConfigError> {
+fn limits(args: &Args) -> Result<ServerLimits, ConfigError> {
     let positive = |flag: &str, duration: Duration| match duration.is_zero() {
         true => Err(ConfigError::new(flag, "nothing is done within 0 s; give a duration such as 30s")),
         false => Ok(duration),
     };
-    Ok(Limits {
+    Ok(ServerLimits {
         max_connections: args.web.max_connections.into(),
         max_requests: args.web.max_requests.into(),
         max_header_bytes: args.web.max_header_bytes,
@@ -68,7 +68,7 @@ mod tests {
     use super::super::parse;
     use super::*;
 
-    fn of(flag: &str, value: &str) -> Result<Settings, String> {
+    fn of(flag: &str, value: &str) -> Result<ServerSettings, String> {
         settings(&parse(["nomad-exporter", flag, value]).unwrap()).map_err(|error| error.to_string())
     }
 

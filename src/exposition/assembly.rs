@@ -22,11 +22,11 @@ const ROOM: usize = 4 << 10;
 /// An exposition in one format and encoding, and where each family stands in it.
 pub(super) struct Assembly {
     whole: Bytes,
-    parts: Vec<Part>,
+    parts: Vec<FamilyBytes>,
 }
 
 /// The bytes of one family.
-struct Part {
+struct FamilyBytes {
     family: &'static str,
     /// What its samples were made of; `None` where they are always made anew.
     inputs: Option<Inputs>,
@@ -81,12 +81,12 @@ impl Assembly {
                     sink.count(family, known.emitted);
                     let range = format.coder()?.again(bytes, &known.checksum);
                     let (checksum, inputs) = (known.checksum.clone(), known.inputs.clone());
-                    Part { family: family.name, inputs, range, checksum, emitted: known.emitted }
+                    FamilyBytes { family: family.name, inputs, range, checksum, emitted: known.emitted }
                 }
                 None => {
                     let emitted = sink.emit(family, &view, &mut format);
                     let (range, checksum) = format.coder()?.end_part()?;
-                    Part { family: family.name, inputs: view.inputs(family), range, checksum, emitted }
+                    FamilyBytes { family: family.name, inputs: view.inputs(family), range, checksum, emitted }
                 }
             };
             parts.push(part);
@@ -95,7 +95,7 @@ impl Assembly {
     }
 
     /// The part of a family, if its samples would be the same in this view.
-    fn same(&self, family: &Family, view: &View<'_>) -> Option<(&Part, &[u8])> {
+    fn same(&self, family: &Family, view: &View<'_>) -> Option<(&FamilyBytes, &[u8])> {
         let inputs = view.inputs(family)?;
         let part = self.parts.iter().find(|part| part.family == family.name)?;
         let is_same = part.inputs.as_ref().is_some_and(|known| known.is_same(&inputs));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use crate::metrics::{Family, Part};
+use crate::metrics::{Family, SamplePart};
 
 /// How much text is gathered before it is passed on: enough that passing on costs nothing, little beside what
 /// compressing it needs.
@@ -62,7 +62,7 @@ pub(super) struct Endings {
 pub(super) fn sample(
     out: &mut String,
     family: &Family,
-    part: Part,
+    part: SamplePart,
     endings: &Endings,
     labels: &[&str],
     value: f64,
@@ -70,13 +70,13 @@ pub(super) fn sample(
     out.push_str(family.name);
     let mut bound = None;
     match part {
-        Part::Value => {}
-        Part::Bucket(at_most) => {
+        SamplePart::Value => {}
+        SamplePart::Bucket(at_most) => {
             out.push_str("_bucket");
             bound = Some(bound_text(at_most));
         }
-        Part::Sum => out.push_str(endings.sum),
-        Part::Count => out.push_str(endings.count),
+        SamplePart::Sum => out.push_str(endings.sum),
+        SamplePart::Count => out.push_str(endings.count),
     }
     write_labels(out, family.labels, labels, bound.as_deref().map(|bound| ("le", bound)));
     out.push(' ');

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::assembly::{Coder, Written};
 use super::encode::{self, Endings, Lines};
-use crate::metrics::{Exposition, Family, Kind, Part};
+use crate::metrics::{Exposition, Family, Kind, SamplePart};
 
 const ENDINGS: Endings = Endings { sum: "_sum", count: "_count" };
 const GAUGE_ENDINGS: Endings = Endings { sum: "_gsum", count: "_gcount" };
@@ -62,7 +62,7 @@ impl<W: Write> Exposition for OpenMetrics<W> {
         out.push('\n');
     }
 
-    fn sample(&mut self, family: &Family, part: Part, labels: &[&str], value: f64) {
+    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64) {
         let endings = if family.kind == Kind::GaugeHistogram { &GAUGE_ENDINGS } else { &ENDINGS };
         encode::sample(self.0.line(), family, part, endings, labels, value);
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::assembly::{Coder, Written};
 use super::encode::{self, Endings, Lines};
-use crate::metrics::{Exposition, Family, Kind, Part};
+use crate::metrics::{Exposition, Family, Kind, SamplePart};
 
 const ENDINGS: Endings = Endings { sum: "_sum", count: "_count" };
 
@@ -40,7 +40,7 @@ impl<W: Write> Exposition for Text<W> {
         }
     }
 
-    fn sample(&mut self, family: &Family, part: Part, labels: &[&str], value: f64) {
+    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64) {
         encode::sample(self.0.line(), family, part, &ENDINGS, labels, value);
     }
 }

@@ -22,7 +22,7 @@ mod view;
 pub use family::{Family, Kind};
 pub use own::{Own, OwnMetrics};
 pub use selection::{Limits, Selection, SelectionError};
-pub use sink::{Emitted, Exposition, Part, Samples, Sink};
+pub use sink::{Emitted, Exposition, SamplePart, Samples, Sink};
 pub use view::{Inputs, View};
 
 /// A subject and its families, in the order of the exposition.

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::SystemTime;
+
+use ring::digest::{SHA256, digest};
 
 use super::family::Family;
 use super::selection::Selection;
@@ -14,12 +15,12 @@ pub trait Exposition {
     /// A family that has samples begins.
     fn family(&mut self, family: &Family);
     /// One sample of it. `labels` are the values of the family's labels, in their order.
-    fn sample(&mut self, family: &Family, part: Part, labels: &[&str], value: f64);
+    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64);
 }
 
 /// Which sample of a family: the value itself, or a part of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Part {
+pub enum SamplePart {
     /// The value.
     Value,
     /// How many observations are at most the bound; infinity for all.
@@ -81,7 +82,7 @@ impl<'s> Samples<'s, '_> {
     /// One sample. A value that is not finite is no value: it is left out.
     pub fn add(&mut self, labels: &[&str], value: f64) {
         if value.is_finite() && self.admit(1) {
-            self.write(Part::Value, labels, value);
+            self.write(SamplePart::Value, labels, value);
         }
     }
 
@@ -116,11 +117,11 @@ impl<'s> Samples<'s, '_> {
             return;
         }
         for (bound, at_most) in cumulative {
-            self.write(Part::Bucket(bound), labels, at_most as f64);
+            self.write(SamplePart::Bucket(bound), labels, at_most as f64);
         }
-        self.write(Part::Bucket(f64::INFINITY), labels, count as f64);
-        self.write(Part::Sum, labels, sum);
-        self.write(Part::Count, labels, count as f64);
+        self.write(SamplePart::Bucket(f64::INFINITY), labels, count as f64);
+        self.write(SamplePart::Sum, labels, sum);
+        self.write(SamplePart::Count, labels, count as f64);
     }
 
     /// Counts series that a cap cut before they came here.
@@ -156,7 +157,7 @@ impl<'s> Samples<'s, '_> {
         true
     }
 
-    fn write(&mut self, part: Part, labels: &[&str], value: f64) {
+    fn write(&mut self, part: SamplePart, labels: &[&str], value: f64) {
         debug_assert_eq!(labels.len(), self.family.labels.len(), "{}: labels", self.family.name);
         let limit = self.sink.selection.limits.label_length;
         if labels.iter().all(|label| label.len() <= limit) {
@@ -169,15 +170,16 @@ impl<'s> Samples<'s, '_> {
     }
 }
 
-/// A label value within its limit: its beginning, a mark, and a checksum of all of it, so that two long names that
-/// begin alike stay two series.
+/// Returns a label value within its limit: its beginning, a mark, and a checksum of all of it, so that two long names
+/// that begin alike stay two series. The checksum is the beginning of the SHA-256: it is the same in every build, so that
+/// no update renames a series.
 fn shortened(label: &str, limit: usize) -> Cow<'_, str> {
     if label.len() <= limit {
         return Cow::Borrowed(label);
     }
-    let mut hasher = DefaultHasher::new();
-    label.hash(&mut hasher);
-    let ending = format!("…{:016x}", hasher.finish());
+    let digest = digest(&SHA256, label.as_bytes());
+    let checksum = digest.as_ref().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let ending = format!("…{checksum:016x}");
     let kept = label.floor_char_boundary(limit.saturating_sub(ending.len()));
     Cow::Owned(format!("{}{ending}", &label[..kept]))
 }
@@ -185,6 +187,12 @@ fn shortened(label: &str, limit: usize) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `printf 'a%.0s' {1..40} | sha256sum`
+    #[test]
+    fn a_shortened_label_is_the_same_in_every_build() {
+        assert_eq!(shortened(&"a".repeat(40), 32), "aaaaaaaaaaaaa…e33cdf9c7f7120b9");
+    }
 
     #[test]
     fn long_labels_are_shortened_between_letters_and_stay_apart() {

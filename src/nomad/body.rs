@@ -17,12 +17,12 @@ const MESSAGE_BYTES: usize = 300;
 
 /// The blocking end of a body. It decompresses what comes compressed, and fails once it has yielded more than its cap.
 pub struct Body {
-    content: Content,
+    content: BodyReader,
     limit: u64,
     meter: Arc<Meter>,
 }
 
-enum Content {
+enum BodyReader {
     Plain(Chunks),
     Gzip(Box<MultiGzDecoder<Chunks>>),
 }
@@ -38,8 +38,8 @@ impl Body {
     /// Waits for the first bytes of what is compressed.
     pub(super) fn new(chunks: Chunks, is_gzip: bool, limit: u64, meter: Arc<Meter>) -> Self {
         let content = match is_gzip {
-            true => Content::Gzip(Box::new(MultiGzDecoder::new(chunks))),
-            false => Content::Plain(chunks),
+            true => BodyReader::Gzip(Box::new(MultiGzDecoder::new(chunks))),
+            false => BodyReader::Plain(chunks),
         };
         Self { content, limit, meter }
     }
@@ -48,8 +48,8 @@ impl Body {
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.content {
-            Content::Plain(chunks) => chunks.read(buffer),
-            Content::Gzip(decoder) => decoder.read(buffer),
+            BodyReader::Plain(chunks) => chunks.read(buffer),
+            BodyReader::Gzip(decoder) => decoder.read(buffer),
         }?;
         if self.meter.add(count) > self.limit {
             self.meter.is_cut.store(true, Ordering::Relaxed);

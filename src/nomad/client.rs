@@ -17,7 +17,7 @@ use super::connections::{Connections, Pools};
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Error, Reason};
 use super::request::{Index, Meta, Request};
-use super::servers::Servers;
+use super::servers::ServerAddresses;
 use super::token::Token;
 use super::transport::{Compression, Tls};
 use crate::files::{LastLoad, Reloader};
@@ -33,7 +33,7 @@ const MIN_BYTES_PER_SECOND: u64 = 10 << 10;
 
 /// What a client needs to know.
 #[derive(Debug)]
-pub struct Settings {
+pub struct ClientSettings {
     /// Agents to ask; the next one is asked when one fails.
     pub addresses: Vec<Address>,
     /// The ACL token.
@@ -80,8 +80,8 @@ pub struct RequestDone {
 
 /// A client of Nomad's HTTP API. It can only read; [`Drainer`](super::Drainer) can write.
 pub struct Client {
-    settings: Settings,
-    servers: Servers,
+    settings: ClientSettings,
+    servers: ServerAddresses,
     pools: Arc<Reloader<Pools>>,
     permits: Semaphore,
     on_request: OnRequest,
@@ -89,7 +89,7 @@ pub struct Client {
 
 impl Client {
     /// A client from its settings. Nothing is asked yet.
-    pub fn new(settings: Settings, on_request: OnRequest) -> Result<Self, ClientError> {
+    pub fn new(settings: ClientSettings, on_request: OnRequest) -> Result<Self, ClientError> {
         let pools = Pools {
             addresses: settings.addresses.clone(),
             tls: settings.tls.clone(),
@@ -98,7 +98,7 @@ impl Client {
         };
         let (servers, pools) = pools.open()?;
         let permits = Semaphore::new(settings.max_connections.max(1));
-        Ok(Self { settings, servers: Servers::new(servers), pools, permits, on_request })
+        Ok(Self { settings, servers: ServerAddresses::new(servers), pools, permits, on_request })
     }
 
     /// The region that is asked about, if it is not the agent's own.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
-use super::client::{Client, OnRequest, Settings};
+use super::client::{Client, ClientSettings, OnRequest};
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Error};
 use super::request::Request;
@@ -17,7 +17,7 @@ pub struct Drainer {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Change {
+struct DrainRequest {
     drain_spec: Option<DrainSpec>,
     mark_eligible: bool,
 }
@@ -33,8 +33,8 @@ struct DrainSpec {
 impl Drainer {
     /// A drainer from its settings. Nothing is asked yet. What it reads comes from the leader: whether a machine may be
     /// terminated is not to be told from old data.
-    pub fn new(settings: Settings, on_request: OnRequest) -> Result<Self, ClientError> {
-        let client = Client::new(Settings { allow_stale: false, ..settings }, on_request)?;
+    pub fn new(settings: ClientSettings, on_request: OnRequest) -> Result<Self, ClientError> {
+        let client = Client::new(ClientSettings { allow_stale: false, ..settings }, on_request)?;
         Ok(Self { client })
     }
 
@@ -53,15 +53,15 @@ impl Drainer {
     ) -> Result<(), Error> {
         let deadline = deadline.map_or(0, |it| u64::try_from(it.as_nanos()).unwrap_or(u64::MAX));
         let spec = DrainSpec { deadline, ignore_system_jobs };
-        self.put(node, &Change { drain_spec: Some(spec), mark_eligible: false }).await
+        self.put(node, &DrainRequest { drain_spec: Some(spec), mark_eligible: false }).await
     }
 
     /// Ends a drain early, or takes back one that is complete: the node takes work again.
     pub async fn cancel(&self, node: &str) -> Result<(), Error> {
-        self.put(node, &Change { drain_spec: None, mark_eligible: true }).await
+        self.put(node, &DrainRequest { drain_spec: None, mark_eligible: true }).await
     }
 
-    async fn put(&self, node: &str, change: &Change) -> Result<(), Error> {
+    async fn put(&self, node: &str, change: &DrainRequest) -> Result<(), Error> {
         let request = Request::new(Endpoint::Drain, format!("/v1/node/{}/drain", Request::escape(node)));
         let body = serde_json::to_vec(change).expect("plain values are JSON");
         let server = self.client.server();

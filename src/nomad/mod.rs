@@ -20,7 +20,7 @@ mod version;
 
 pub use address::{Address, AddressError};
 pub use body::Body;
-pub use client::{Client, OnRequest, RequestDone, Settings};
+pub use client::{Client, ClientSettings, OnRequest, RequestDone};
 pub use drainer::Drainer;
 pub use endpoint::Endpoint;
 pub use error::{ClientError, Error, Reason};

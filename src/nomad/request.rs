@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::endpoint::Endpoint;
+
+/// What is encoded in a path segment: all but the unreserved characters of RFC 3986.
+const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is asked: an endpoint, its path, and parameters beside those that go with every request.
 #[derive(Clone, Debug)]
@@ -22,10 +27,7 @@ impl Request {
 
     /// Makes an ID a part of a path: whatever is not plainly allowed there, a slash too, is percent-encoded.
     pub fn escape(id: &str) -> String {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        id.bytes()
-            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-            .collect()
+        utf8_percent_encode(id, &RESERVED).to_string()
     }
 
     /// Adds a parameter.
@@ -72,5 +74,22 @@ impl Meta {
     /// The older of two answers.
     pub fn or_older(self, other: Self) -> Self {
         Self { last_contact: self.last_contact.max(other.last_contact), index: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escaped_id_is_one_segment_of_a_path() {
+        for (id, expected) in [
+            ("web-1.2_3~x", "web-1.2_3~x"),
+            ("a/b c%?#", "a%2Fb%20c%25%3F%23"),
+            ("é!", "%C3%A9%21"),
+            ("", ""),
+        ] {
+            assert_eq!(Request::escape(id), expected);
+        }
     }
 }

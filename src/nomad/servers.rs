@@ -12,7 +12,7 @@ use super::connections::Connections;
 const LOOK_AFTER: Duration = Duration::from_secs(60);
 
 /// The addresses in the order that the user gave: the first is preferred, and the next is asked when one fails.
-pub(super) struct Servers {
+pub(super) struct ServerAddresses {
     all: Vec<Connections>,
     current: AtomicUsize,
     /// Whether the first address failed and has not answered since.
@@ -21,7 +21,7 @@ pub(super) struct Servers {
     looked: Mutex<Instant>,
 }
 
-impl Servers {
+impl ServerAddresses {
     pub(super) fn new(all: Vec<Connections>) -> Self {
         let (current, first_is_down) = (AtomicUsize::new(0), AtomicBool::new(false));
         Self { all, current, first_is_down, looked: Mutex::new(Instant::now()) }

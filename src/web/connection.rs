@@ -20,18 +20,18 @@ use super::gate::{Gate, Taken};
 use super::pulse::Pulse;
 
 /// What every connection needs.
-pub(super) struct Shared {
+pub(super) struct ConnectionContext {
     pub(super) gate: Gate,
     /// Bytes of a request's head at most.
     pub(super) max_header_bytes: u32,
 }
 
-type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+type ConnectionResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// Serves a connection until it ends, is overdue, or has been answered after the exporter was told to stop.
 pub(super) async fn serve(
     stream: TcpStream,
-    shared: &Arc<Shared>,
+    shared: &Arc<ConnectionContext>,
     pulse: &Arc<Pulse>,
     watcher: Watcher,
     stopped: watch::Receiver<()>,
@@ -48,11 +48,11 @@ pub(super) async fn serve(
 
 async fn converse(
     stream: TcpStream,
-    shared: &Arc<Shared>,
+    shared: &Arc<ConnectionContext>,
     pulse: &Arc<Pulse>,
     watcher: Watcher,
     mut stopped: watch::Receiver<()>,
-) -> Outcome {
+) -> ConnectionResult {
     let tls = shared.gate.access().await.and_then(|access| access.tls.clone());
     let Some(config) = tls else {
         return speak_http1(stream, shared, pulse, watcher).await;
@@ -70,10 +70,10 @@ async fn converse(
 
 async fn speak_http1(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    shared: &Arc<Shared>,
+    shared: &Arc<ConnectionContext>,
     pulse: &Arc<Pulse>,
     watcher: Watcher,
-) -> Outcome {
+) -> ConnectionResult {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // The pulse has the deadlines, for either protocol.
@@ -87,10 +87,10 @@ async fn speak_http1(
 
 async fn speak_http2(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    shared: &Arc<Shared>,
+    shared: &Arc<ConnectionContext>,
     pulse: &Arc<Pulse>,
     watcher: Watcher,
-) -> Outcome {
+) -> ConnectionResult {
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(shared.max_header_bytes)
@@ -100,7 +100,7 @@ async fn speak_http2(
 
 /// What answers the requests of a connection.
 fn service(
-    shared: &Arc<Shared>,
+    shared: &Arc<ConnectionContext>,
     pulse: &Arc<Pulse>,
 ) -> impl Service<
     Request<Incoming>,

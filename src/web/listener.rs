@@ -11,8 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Settings;
-use super::connection::{self, Shared};
+use super::ServerSettings;
+use super::connection::{self, ConnectionContext};
 use super::crowd::{Crowd, Place};
 use super::gate::Gate;
 use super::routes::Routes;
@@ -45,12 +45,12 @@ pub enum BindError {
 /// Listening sockets, not yet accepting.
 pub struct Listener {
     sockets: Vec<TcpListener>,
-    settings: Settings,
+    settings: ServerSettings,
 }
 
 impl Listener {
     /// Binds every address, or takes the sockets of the service manager.
-    pub async fn bind(settings: Settings) -> Result<Self, BindError> {
+    pub async fn bind(settings: ServerSettings) -> Result<Self, BindError> {
         let mut sockets = Vec::new();
         if settings.systemd_socket {
             sockets = passed()?;
@@ -70,9 +70,9 @@ impl Listener {
 
     /// Serves until `stop` completes; then takes no new connection and gives those in flight a limited time.
     pub async fn serve(self, content: Published, stop: impl Future<Output = ()>) {
-        let Settings { limits, access, telemetry_path, .. } = self.settings;
+        let ServerSettings { limits, access, telemetry_path, .. } = self.settings;
         let gate = Gate::new(Routes::new(content, &telemetry_path), access, limits.max_requests);
-        let shared = Arc::new(Shared { gate, max_header_bytes: limits.max_header_bytes });
+        let shared = Arc::new(ConnectionContext { gate, max_header_bytes: limits.max_header_bytes });
         let crowd = Arc::new(Crowd::new(limits.max_connections, limits.deadlines));
         let (stopping, stopped) = watch::channel(());
         let mut serving = JoinSet::new();
@@ -114,7 +114,7 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Accepts until the sender of `stopped` is gone. A failed accept ends nothing.
 async fn serve_socket(
     socket: TcpListener,
-    shared: Arc<Shared>,
+    shared: Arc<ConnectionContext>,
     crowd: Arc<Crowd>,
     mut stopped: watch::Receiver<()>,
 ) {
@@ -160,20 +160,20 @@ mod tests {
 
     use super::*;
     use crate::publish::Publication;
-    use crate::web::{Deadlines, Limits};
+    use crate::web::{Deadlines, ServerLimits};
 
     const SOON: Duration = Duration::from_secs(20);
     const PROBE: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n";
     const SCRAPE: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
 
     /// A listener with these limits over an answer that is larger than the buffers of a socket pair.
-    async fn listening(change: impl FnOnce(&mut Limits)) -> SocketAddr {
+    async fn listening(change: impl FnOnce(&mut ServerLimits)) -> SocketAddr {
         let long = Duration::from_secs(3_600);
         let deadlines = Deadlines { head: long, idle: long, response: long };
         let mut limits =
-            Limits { max_connections: 100, max_requests: 100, max_header_bytes: 16_384, deadlines };
+            ServerLimits { max_connections: 100, max_requests: 100, max_header_bytes: 16_384, deadlines };
         change(&mut limits);
-        let settings = Settings {
+        let settings = ServerSettings {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             systemd_socket: false,
             telemetry_path: "/metrics".to_owned(),

@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 
 /// How to serve.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct ServerSettings {
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
     /// Take the sockets that systemd passed, and not the addresses.
@@ -35,12 +35,12 @@ pub struct Settings {
     /// Who may come in, and how; everybody, in the clear, if nothing is said.
     pub access: Option<AccessFile>,
     /// What scrapers may take up.
-    pub limits: Limits,
+    pub limits: ServerLimits,
 }
 
 /// What scrapers may take up.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ServerLimits {
     /// Connections at most.
     pub max_connections: usize,
     /// Requests that are being answered at most, probes aside.

@@ -22,11 +22,11 @@ pub struct Deadlines {
 /// What a connection is doing, and since when.
 pub(super) struct Pulse {
     deadlines: Deadlines,
-    state: Mutex<State>,
+    state: Mutex<PulseState>,
     changed: Notify,
 }
 
-struct State {
+struct PulseState {
     /// Whether there was a request.
     is_greeted: bool,
     /// When nothing was under way last.
@@ -45,7 +45,7 @@ pub(super) struct UnderWay {
 
 impl Pulse {
     pub(super) fn new(deadlines: Deadlines) -> Self {
-        let state = State {
+        let state = PulseState {
             is_greeted: false,
             silent_since: Instant::now(),
             under_way: VecDeque::new(),
@@ -102,7 +102,7 @@ impl Pulse {
         })
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut PulseState) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -318,18 +318,22 @@ pub(crate) fn collector() -> CollectorState {
     }
 }
 
-#[test]
-fn every_family_comes_of_a_value() {
+/// What is shown where everything is known.
+pub(crate) fn shown() -> String {
     let own = OwnMetrics::new().unwrap();
     own.request_done("jobs", "ok", Duration::from_millis(20), 1000);
     own.files_loaded("token", true, at(998));
     let snapshot = Snapshot::new(at(1000), vec![collector()], sections());
     let mut text = nomad_exporter::exposition::Text::new(Vec::new());
     emit(&View::new(&snapshot, &own.gather()), &mut text, &Selection::default());
-    let text = String::from_utf8(text.finish().unwrap()).unwrap();
+    String::from_utf8(text.finish().unwrap()).unwrap()
+}
 
-    let shown = Exposition::parse(&text);
-    let names: BTreeSet<&str> = shown.samples().iter().map(|sample| sample.name.as_str()).collect();
+#[test]
+fn every_family_comes_of_a_value() {
+    let text = shown();
+    let samples = Exposition::parse(&text);
+    let names: BTreeSet<&str> = samples.samples().iter().map(|sample| sample.name.as_str()).collect();
     for family in families() {
         let name = family.name;
         let is_shown = names.contains(name) || names.contains(format!("{name}_bucket").as_str());

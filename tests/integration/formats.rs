@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use nomad_exporter::collect::collector;
 use nomad_exporter::exposition::{Encoding, Format};
-use nomad_exporter::metrics::{Exposition, Family, Kind, Part, families};
+use nomad_exporter::metrics::{Exposition, Family, Kind, SamplePart, families};
 use prometheus::Encoder;
 use prometheus::proto;
 
@@ -132,7 +132,7 @@ impl Exposition for Proto {
         self.families.push(proto);
     }
 
-    fn sample(&mut self, family: &Family, part: Part, labels: &[&str], value: f64) {
+    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64) {
         let pairs = family.labels.iter().zip(labels).map(|(name, value)| {
             let mut pair = proto::LabelPair::default();
             pair.set_name((*name).to_owned());
@@ -141,19 +141,19 @@ impl Exposition for Proto {
         });
         let mut metric = proto::Metric::from_label(pairs.collect());
         match part {
-            Part::Value if family.kind == Kind::Counter => {
+            SamplePart::Value if family.kind == Kind::Counter => {
                 let mut counter = proto::Counter::default();
                 counter.set_value(value);
                 metric.set_counter(counter);
                 self.push(metric);
             }
-            Part::Value => {
+            SamplePart::Value => {
                 let mut gauge = proto::Gauge::default();
                 gauge.set_value(value);
                 metric.set_gauge(gauge);
                 self.push(metric);
             }
-            Part::Bucket(bound) => {
+            SamplePart::Bucket(bound) => {
                 self.open.get_or_insert(metric);
                 // The crate adds the last bucket itself.
                 if bound.is_infinite() {
@@ -164,8 +164,8 @@ impl Exposition for Proto {
                 bucket.set_cumulative_count(value as u64);
                 self.buckets.push(bucket);
             }
-            Part::Sum => self.histogram.set_sample_sum(value),
-            Part::Count => {
+            SamplePart::Sum => self.histogram.set_sample_sum(value),
+            SamplePart::Count => {
                 self.histogram.set_sample_count(value as u64);
                 let mut histogram = std::mem::take(&mut self.histogram);
                 histogram.set_bucket(std::mem::take(&mut self.buckets));

@@ -35,6 +35,7 @@ mod revision;
 mod rooms;
 mod scheduling;
 mod serving;
+mod soak;
 mod status_page;
 mod support;
 mod task_api;

@@ -29,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What a log tells.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum LogPart {
     /// What the task wrote.
     Bytes(Vec<u8>),
     /// What is to be known about it.
@@ -37,7 +37,7 @@ pub(super) enum Part {
 }
 
 /// Which log, and how it is to be shown.
-pub(super) struct Log {
+pub(super) struct TaskLog {
     pub(super) client: Arc<Client>,
     /// How long an answer may take to begin.
     pub(super) timeout: Duration,
@@ -52,7 +52,7 @@ pub(super) struct Log {
     /// Which of several this is.
     pub(super) number: usize,
     /// Where it goes. Whoever hears no more of it has seen enough.
-    pub(super) out: Sender<(usize, Part)>,
+    pub(super) out: Sender<(usize, LogPart)>,
     /// The end of what was shown.
     pub(super) shown: Vec<u8>,
 }
@@ -65,7 +65,7 @@ enum Stop {
     Unheard,
 }
 
-impl Log {
+impl TaskLog {
     /// Reads it to its end.
     pub(super) async fn read(mut self) -> Result<(), Error> {
         let result = self.try_read().await;
@@ -233,11 +233,11 @@ impl Log {
         self.shown.extend_from_slice(&data);
         let excess = self.shown.len().saturating_sub(KEPT_BYTES);
         self.shown.drain(..excess);
-        self.out.send((self.number, Part::Bytes(data))).await.is_ok()
+        self.out.send((self.number, LogPart::Bytes(data))).await.is_ok()
     }
 
     async fn note(&self, note: String) -> bool {
-        self.out.send((self.number, Part::Note(note))).await.is_ok()
+        self.out.send((self.number, LogPart::Note(note))).await.is_ok()
     }
 
     /// Whether its allocation has ended or is gone. What cannot be told has not ended.

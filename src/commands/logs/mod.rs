@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::{Error, Session, find};
 use crate::config::LogsArgs;
-use log::Log;
+use log::TaskLog;
 use output::Output;
 
 pub use error::LogsError;
@@ -39,7 +39,7 @@ pub(super) async fn run(session: Session, args: &LogsArgs) -> Result<ExitCode, E
     let mut logs = Vec::new();
     for (number, of) in chosen.into_iter().enumerate() {
         let task = pick::task(&client, &job, &of, args.task.as_deref()).await?;
-        logs.push(Log {
+        logs.push(TaskLog {
             client: client.clone(),
             timeout: session.timeout,
             job: job.clone(),
@@ -91,7 +91,7 @@ pub(super) async fn run(session: Session, args: &LogsArgs) -> Result<ExitCode, E
 }
 
 /// Followed logs come at once; others one after the other, in the order of their allocations.
-fn start(logs: Vec<Log>, follow: bool) -> JoinSet<Vec<Error>> {
+fn start(logs: Vec<TaskLog>, follow: bool) -> JoinSet<Vec<Error>> {
     let mut reading = JoinSet::new();
     if follow {
         for log in logs {

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use tokio::io::{AsyncWriteExt, Stdout};
 
-use super::log::{Log, Part};
+use super::log::{LogPart, TaskLog};
 use crate::commands::Error;
 use crate::commands::terminal::{Terminal, Tone};
 use crate::config::LogsArgs;
@@ -25,9 +25,9 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(logs: &[Log], args: &LogsArgs) -> Self {
+    pub(super) fn new(logs: &[TaskLog], args: &LogsArgs) -> Self {
         let terminal = Terminal::of(&std::io::stdout(), args.color.color);
-        let prefix = |log: &Log| terminal.paint(Tone::Muted, &format!("{} | ", plain(log.of.short_id())));
+        let prefix = |log: &TaskLog| terminal.paint(Tone::Muted, &format!("{} | ", plain(log.of.short_id())));
         Self {
             stdout: tokio::io::stdout(),
             stderr: Terminal::of(&std::io::stderr(), args.color.color),
@@ -47,12 +47,12 @@ impl Output {
     }
 
     /// Shows a part of a log.
-    pub(super) async fn show(&mut self, number: usize, part: Part) -> Result<(), Error> {
+    pub(super) async fn show(&mut self, number: usize, part: LogPart) -> Result<(), Error> {
         match (part, self.prefixes.get(number)) {
-            (Part::Note(note), None) => self.note(&note),
-            (Part::Note(note), Some(prefix)) => self.note(&format!("{prefix}{note}")),
-            (Part::Bytes(bytes), None) => self.write(&bytes).await?,
-            (Part::Bytes(bytes), Some(prefix)) => {
+            (LogPart::Note(note), None) => self.note(&note),
+            (LogPart::Note(note), Some(prefix)) => self.note(&format!("{prefix}{note}")),
+            (LogPart::Bytes(bytes), None) => self.write(&bytes).await?,
+            (LogPart::Bytes(bytes), Some(prefix)) => {
                 let prefix = prefix.clone().into_bytes();
                 let mut open = self.open.remove(&number).unwrap_or_default();
                 open.extend_from_slice(&bytes);

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::json::{LevelsJson, Time, Word, print_json};
+use super::json::{LevelsJson, TimeJson, Word, print_json};
 use super::table::Cell;
 use super::terminal::{Terminal, Tone, print};
 use super::{Error, Problem, Session, problems};
@@ -53,13 +53,13 @@ pub(super) async fn run(config: Config, args: &StatusArgs) -> Result<ExitCode, E
 /// What `status` shows; absent where not known.
 #[derive(Debug, Serialize)]
 pub struct Status {
-    as_of: Time,
-    jobs: Jobs,
-    oldest_pending: Option<Vec<PendingJob>>,
+    as_of: TimeJson,
+    jobs: JobsJson,
+    oldest_pending: Option<Vec<PendingJobJson>>,
     clients: Option<Vec<ClientCount>>,
     levels: LevelsJson,
     pools: Option<Vec<PoolStatus>>,
-    drains: Option<Vec<Drain>>,
+    drains: Option<Vec<DrainJson>>,
     problems: Vec<Problem>,
     #[serde(skip)]
     shown_levels: Levels,
@@ -68,7 +68,7 @@ pub struct Status {
 }
 
 #[derive(Debug, Serialize)]
-struct Jobs {
+struct JobsJson {
     pending: Option<u64>,
     running: Option<u64>,
     dead: Option<u64>,
@@ -78,10 +78,10 @@ struct Jobs {
 }
 
 #[derive(Debug, Serialize)]
-struct PendingJob {
+struct PendingJobJson {
     namespace: String,
     id: String,
-    since: Time,
+    since: TimeJson,
     reason: Option<Word<BlockReason>>,
 }
 
@@ -114,13 +114,13 @@ struct ShareJson {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Drain {
+pub(super) struct DrainJson {
     id: String,
     name: String,
     /// Absent if it is not known what still runs.
     drained: Option<bool>,
-    started: Option<Time>,
-    deadline: Option<Time>,
+    started: Option<TimeJson>,
+    deadline: Option<TimeJson>,
     remaining_allocations: Option<u64>,
 }
 
@@ -131,8 +131,8 @@ impl Status {
         let totals = Totals::new(snapshot);
         let levels = sections.capacity_levels();
         Self {
-            as_of: Time(snapshot.taken_at),
-            jobs: Jobs {
+            as_of: TimeJson(snapshot.taken_at),
+            jobs: JobsJson {
                 pending: totals.pending_jobs,
                 running: totals.running_jobs,
                 dead: totals.dead_jobs,
@@ -153,7 +153,7 @@ impl Status {
                 .pools
                 .as_ref()
                 .map(|pools| pools.iter().map(|(name, pool)| PoolStatus::new(name, pool)).collect()),
-            drains: joins.drains.as_ref().map(|drains| drains.iter().map(Drain::from).collect()),
+            drains: joins.drains.as_ref().map(|drains| drains.iter().map(DrainJson::from).collect()),
             problems: problems(snapshot),
             shown_levels: levels,
             collectors_up: snapshot.collectors.iter().filter(|collector| collector.up == Some(true)).count(),
@@ -165,13 +165,13 @@ impl Status {
     }
 }
 
-fn oldest_pending(snapshot: &Snapshot) -> Option<Vec<PendingJob>> {
+fn oldest_pending(snapshot: &Snapshot) -> Option<Vec<PendingJobJson>> {
     let pending = snapshot.joins.pending.as_ref()?;
-    let jobs = pending.oldest.iter().map(|(job, reason)| PendingJob {
+    let jobs = pending.oldest.iter().map(|(job, reason)| PendingJobJson {
         reason: reason.map(Word),
         namespace: job.namespace.clone(),
         id: job.id.clone(),
-        since: Time(job.since),
+        since: TimeJson(job.since),
     });
     Some(jobs.collect())
 }
@@ -200,20 +200,20 @@ impl PoolStatus {
     }
 }
 
-impl From<&DrainState> for Drain {
+impl From<&DrainState> for DrainJson {
     fn from(drain: &DrainState) -> Self {
         Self {
             id: drain.node.id.clone(),
             name: drain.node.name.clone(),
             drained: drain.drained,
-            started: drain.started.map(Time),
-            deadline: drain.deadline.map(Time),
+            started: drain.started.map(TimeJson),
+            deadline: drain.deadline.map(TimeJson),
             remaining_allocations: drain.remaining,
         }
     }
 }
 
-impl Drain {
+impl DrainJson {
     /// How it stands, in a few words each.
     pub(super) fn cells(&self, now: SystemTime) -> Vec<Cell> {
         let since = self.started.map(|started| format!("since {}", human::ago(now, started.0)));

@@ -1,6 +1,6 @@
 //! How the cluster looks on one screen.
 
-use super::{ClientCount, Drain, PendingJob, PoolStatus, Status};
+use super::{ClientCount, DrainJson, PendingJobJson, PoolStatus, Status};
 use crate::commands::lines::{and_more, counted, heading, level, line, problem_lines, state_tone};
 use crate::commands::table::{Cell, Column, table};
 use crate::commands::terminal::{Terminal, Tone};
@@ -88,7 +88,7 @@ impl Status {
             Column::number("WAITS FOR", 0),
             Column::text("WHY", 0),
         ];
-        let row = |job: &PendingJob| {
+        let row = |job: &PendingJobJson| {
             let reason = job.reason.map_or("?", |reason| human::reason(reason.0));
             let waits = human::ago(self.as_of(), job.since.0);
             vec![job.id.as_str().into(), job.namespace.as_str().into(), waits.as_str().into(), reason.into()]
@@ -124,7 +124,7 @@ impl Status {
             Column::number("REMAINING", 0),
             Column::text("", 0),
         ];
-        let row = |drain: &Drain| {
+        let row = |drain: &DrainJson| {
             let since = drain.started.map(|started| human::ago(self.as_of(), started.0)).unwrap_or_default();
             let deadline = drain.deadline.map(|deadline| human::until(self.as_of(), deadline.0));
             let remaining = drain.remaining_allocations.into();

@@ -6,12 +6,12 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct JobTasks {
-    task_groups: Option<Vec<Option<TaskGroup>>>,
+    task_groups: Option<Vec<Option<GroupTasks>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct TaskGroup {
+struct GroupTasks {
     name: Option<String>,
     tasks: Option<Vec<Option<TaskName>>>,
 }

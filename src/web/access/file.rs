@@ -13,16 +13,16 @@ use super::quoted;
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
-    pub(super) tls_server_config: Option<Tls>,
-    pub(super) http_server_config: Option<Http>,
+    pub(super) tls_server_config: Option<TlsServerConfig>,
+    pub(super) http_server_config: Option<HttpServerConfig>,
     pub(super) basic_auth_users: Option<BTreeMap<String, SecretString>>,
-    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) rate_limit: Option<RateLimitConfig>,
 }
 
 /// How connections are encrypted, and which clients may connect.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Tls {
+pub(super) struct TlsServerConfig {
     pub(super) cert: Option<String>,
     pub(super) key: Option<SecretString>,
     pub(super) client_ca: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct Tls {
 /// How requests are answered.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Http {
+pub(super) struct HttpServerConfig {
     pub(super) http2: Option<bool>,
     pub(super) headers: Option<Headers>,
 }
@@ -65,7 +65,7 @@ pub(super) struct Headers {
 /// How many requests are answered.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct RateLimit {
+pub(super) struct RateLimitConfig {
     pub(super) interval: Option<String>,
     pub(super) burst: Option<u32>,
 }

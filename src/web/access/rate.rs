@@ -19,7 +19,7 @@ pub(super) struct RateLimit {
 
 impl RateLimit {
     /// Takes what the file says; `None` if there is no limit.
-    pub(super) fn new(typed: &file::RateLimit) -> Result<Option<Self>, String> {
+    pub(super) fn new(typed: &file::RateLimitConfig) -> Result<Option<Self>, String> {
         let interval = match typed.interval.as_deref().unwrap_or_default().trim() {
             "" | "0" => Duration::ZERO,
             text => humantime::parse_duration(text).map_err(|_| {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     fn of(interval: &str, burst: u32) -> Result<Option<RateLimit>, String> {
-        RateLimit::new(&file::RateLimit { interval: Some(interval.to_owned()), burst: Some(burst) })
+        RateLimit::new(&file::RateLimitConfig { interval: Some(interval.to_owned()), burst: Some(burst) })
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion, versi
 use secrecy::ExposeSecret;
 
 use super::clients::{self, ClientAuth};
-use super::file::Tls;
+use super::file::TlsServerConfig;
 use super::{named, quoted};
 use crate::files::Reading;
 
@@ -23,7 +23,7 @@ pub(in crate::web) fn speaks_http2(protocol: Option<&[u8]>) -> bool {
     protocol == Some(HTTP2)
 }
 
-impl Tls {
+impl TlsServerConfig {
     /// Whether anything is asked for. An empty section switches nothing on.
     fn is_empty(&self) -> bool {
         let Self { cert, client_ca, cert_file, key_file, client_ca_file, client_auth_type, .. } = self;

@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -126,8 +127,8 @@ impl User {
         let length = password.len().min(bytes.len());
         bytes[..length].copy_from_slice(&password[..length]);
         let computed = bcrypt::bcrypt(self.cost, self.salt, &bytes[..(length + 1).min(72)]);
-        let difference = self.hash.iter().zip(&computed).fold(0, |seen, (one, other)| seen | (one ^ other));
-        difference == 0
+        // A bcrypt hash is written without its last byte.
+        self.hash.ct_eq(&computed[..self.hash.len()]).into()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Names of any kind, as label values and in HELP: both formats say what was meant.
 
 use nomad_exporter::exposition::{OpenMetrics, Text};
-use nomad_exporter::metrics::{Exposition as _, Family, Kind, Part};
+use nomad_exporter::metrics::{Exposition as _, Family, Kind, SamplePart};
 use proptest::prelude::*;
 
 use crate::formats::judge;
@@ -26,8 +26,8 @@ fn written(family: &Family, names: &[(String, String)]) -> [String; 2] {
     text.family(family);
     openmetrics.family(family);
     for (one, two) in names {
-        text.sample(family, Part::Value, &[one, two], 2.0);
-        openmetrics.sample(family, Part::Value, &[one, two], 2.0);
+        text.sample(family, SamplePart::Value, &[one, two], 2.0);
+        openmetrics.sample(family, SamplePart::Value, &[one, two], 2.0);
     }
     [text.finish(), openmetrics.finish()].map(|bytes| String::from_utf8(bytes.unwrap()).unwrap())
 }

@@ -1,4 +1,4 @@
-//! Reading format 0.0.4, in the plainest way.
+//! Reading format 0.0.4, in the plainest way. The fuzz targets do it too.
 
 use std::collections::BTreeMap;
 
@@ -24,23 +24,6 @@ impl Exposition {
     pub(crate) fn samples(&self) -> &[Sample] {
         &self.samples
     }
-
-    /// The samples of one name that carry these labels, and perhaps others.
-    pub(crate) fn find(&self, name: &str, labels: &[(&str, &str)]) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().filter(move |sample| sample.name == name && sample.has(labels))
-    }
-
-    /// The value of the one sample of this name with these labels.
-    pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let found: Vec<_> = self.find(name, labels).collect();
-        assert!(found.len() <= 1, "{name}{labels:?} is not one series: {found:?}");
-        found.first().map(|sample| sample.value)
-    }
-
-    /// The sum over all samples of this name with these labels; `None` where there are none.
-    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        self.find(name, labels).map(|sample| sample.value).reduce(|one, other| one + other)
-    }
 }
 
 impl Sample {
@@ -51,10 +34,6 @@ impl Sample {
             return Self { name: series.into(), labels: BTreeMap::new(), value };
         };
         Self { name: name.into(), labels: parse_labels(labels), value }
-    }
-
-    fn has(&self, labels: &[(&str, &str)]) -> bool {
-        labels.iter().all(|(name, value)| self.labels.get(*name).is_some_and(|found| found == value))
     }
 }
 

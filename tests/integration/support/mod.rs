@@ -8,6 +8,7 @@ pub(crate) mod ledger;
 pub(crate) mod panics;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+mod queries;
 pub(crate) mod recordings;
 pub(crate) mod scrape;
 pub(crate) mod tools;

@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, DesiredUpdates};
 use crate::list::Table;
 use crate::version::since;
 
-use super::Outcome;
+use super::SchedulerOutcome;
 use super::placement::NewAllocation;
 
 /// The longest delay before a service is tried again.
@@ -39,8 +39,8 @@ enum Verdict {
 }
 
 impl Cluster {
-    pub(super) fn reconcile_groups(&mut self, key: &JobKey, evaluation: EvaluationId) -> Outcome {
-        let mut outcome = Outcome::default();
+    pub(super) fn reconcile_groups(&mut self, key: &JobKey, evaluation: EvaluationId) -> SchedulerOutcome {
+        let mut outcome = SchedulerOutcome::default();
         let mut placements = Vec::new();
         let mut updated = Vec::new();
         let Some(job) = self.jobs.get(key) else { return outcome };

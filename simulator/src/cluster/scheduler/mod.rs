@@ -20,7 +20,7 @@ use super::node::NodeStatus;
 
 /// What processing an evaluation led to.
 #[derive(Debug, Default)]
-struct Outcome {
+struct SchedulerOutcome {
     /// Why instances of a group could not be placed.
     failed: BTreeMap<String, AllocMetric>,
     /// How many of each group are left to place.
@@ -30,7 +30,7 @@ struct Outcome {
     full_nodes: Vec<NodeId>,
 }
 
-impl Outcome {
+impl SchedulerOutcome {
     /// Counts an instance that found no place. The first of a group says why.
     fn fail(&mut self, group: &str, metric: AllocMetric) {
         *self.queued.entry(group.to_owned()).or_default() += 1;
@@ -70,8 +70,8 @@ impl Cluster {
     }
 
     /// Stops all allocations of a job that is stopped or gone.
-    fn stop_everything(&mut self, key: &JobKey) -> Outcome {
-        let mut outcome = Outcome::default();
+    fn stop_everything(&mut self, key: &JobKey) -> SchedulerOutcome {
+        let mut outcome = SchedulerOutcome::default();
         let mut stopping = Vec::new();
         for group in self.jobs.get(key).iter().flat_map(|job| &job.spec.groups) {
             outcome.queued.insert(group.name.clone(), 0);
@@ -130,7 +130,7 @@ impl Cluster {
     }
 
     /// Writes down what came of an evaluation, and blocks another one for what is left to place.
-    fn conclude(&mut self, id: EvaluationId, outcome: Outcome) {
+    fn conclude(&mut self, id: EvaluationId, outcome: SchedulerOutcome) {
         let Some(evaluation) = self.evaluations.get(&id) else { return };
         let (key, blocked) = (evaluation.job.clone(), evaluation.status == EvaluationStatus::Blocked);
         let per_node = self.jobs.get(&key).is_some_and(|job| job.spec.job_type.is_per_node());
@@ -162,7 +162,7 @@ impl Cluster {
     }
 
     /// A blocked evaluation was tried in vain: it keeps saying what failed first.
-    fn reblock(&mut self, id: EvaluationId, outcome: &Outcome) {
+    fn reblock(&mut self, id: EvaluationId, outcome: &SchedulerOutcome) {
         let index = self.write(Table::Evaluations);
         let now = self.now;
         if let Some(evaluation) = self.evaluations.get_mut(&id) {
@@ -177,7 +177,7 @@ impl Cluster {
     fn block(
         &mut self,
         previous: EvaluationId,
-        outcome: &Outcome,
+        outcome: &SchedulerOutcome,
         node: Option<NodeId>,
     ) -> Option<EvaluationId> {
         let evaluation = self.evaluations.get(&previous)?;
@@ -209,7 +209,7 @@ impl Cluster {
     }
 
     /// One blocked evaluation for each node without room.
-    fn block_nodes(&mut self, id: EvaluationId, outcome: &Outcome) -> Option<EvaluationId> {
+    fn block_nodes(&mut self, id: EvaluationId, outcome: &SchedulerOutcome) -> Option<EvaluationId> {
         let key = self.evaluations.get(&id)?.job.clone();
         let mut covered = Vec::new();
         for blocked in self.blocked_of(&key) {

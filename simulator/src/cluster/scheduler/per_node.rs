@@ -8,12 +8,12 @@ use crate::cluster::job::JobKey;
 use crate::cluster::{Cluster, DesiredUpdates};
 use crate::version::since;
 
-use super::Outcome;
+use super::SchedulerOutcome;
 use super::placement::NewAllocation;
 
 impl Cluster {
-    pub(super) fn reconcile_nodes(&mut self, key: &JobKey, evaluation: EvaluationId) -> Outcome {
-        let mut outcome = Outcome::default();
+    pub(super) fn reconcile_nodes(&mut self, key: &JobKey, evaluation: EvaluationId) -> SchedulerOutcome {
+        let mut outcome = SchedulerOutcome::default();
         let Some(job) = self.jobs.get(key) else { return outcome };
         let spec = job.spec.clone();
         self.stop_tainted(key, &mut outcome);
@@ -48,7 +48,7 @@ impl Cluster {
     }
 
     /// Stops what a drain wants gone.
-    fn stop_tainted(&mut self, key: &JobKey, outcome: &mut Outcome) {
+    fn stop_tainted(&mut self, key: &JobKey, outcome: &mut SchedulerOutcome) {
         let allocations =
             self.allocations.values().filter(|it| it.job == *key && it.migrate && !it.is_terminal());
         for (id, group) in allocations.map(|it| (it.id, it.group.clone())).collect::<Vec<_>>() {
@@ -88,6 +88,6 @@ impl Cluster {
     }
 }
 
-fn count<'a>(outcome: &'a mut Outcome, group: &str) -> &'a mut DesiredUpdates {
+fn count<'a>(outcome: &'a mut SchedulerOutcome, group: &str) -> &'a mut DesiredUpdates {
     outcome.updates.entry(group.to_owned()).or_default()
 }

@@ -14,7 +14,7 @@ use crate::cluster::task::TaskRun;
 use crate::list::Table;
 use crate::version::since;
 
-use super::Outcome;
+use super::SchedulerOutcome;
 
 /// An instance to be placed.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl Cluster {
         key: &JobKey,
         evaluation: EvaluationId,
         new: NewAllocation,
-        outcome: &mut Outcome,
+        outcome: &mut SchedulerOutcome,
     ) {
         let Some(spec) = self.jobs.get(key).map(|job| Arc::clone(&job.spec)) else { return };
         let Some(group) = spec.group(&new.group) else { return };
@@ -120,7 +120,7 @@ impl Cluster {
         evaluation: EvaluationId,
         node: NodeId,
         new: NewAllocation,
-        outcome: &mut Outcome,
+        outcome: &mut SchedulerOutcome,
     ) {
         let Some(spec) = self.jobs.get(key).map(|job| Arc::clone(&job.spec)) else { return };
         let (Some(group), Some(there)) = (spec.group(&new.group), self.nodes.get(&node)) else { return };

@@ -1,5 +1,7 @@
 //! The shape of the house: dependencies point one way, and what is generated or named stands in step.
 
+mod paths;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -7,6 +9,7 @@ use nomad_exporter::metrics::families;
 
 use crate::support::process::{exporter, run};
 use crate::support::{path, read};
+use paths::{Tests, paths};
 
 /// What each room may use. `terms` is Nomad's vocabulary, which every room speaks.
 const MAY_USE: [(&str, &[&str]); 12] = [
@@ -49,28 +52,19 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The rooms that a file names behind `crate::`, whether singly or in braces.
-fn used_rooms(source: &str, rooms: &BTreeSet<&str>) -> BTreeSet<String> {
-    let mut used = BTreeSet::new();
-    for after in source.split("crate::").skip(1) {
-        let group = match after.strip_prefix('{') {
-            Some(inner) => inner.split('}').next().unwrap(),
-            None => after,
-        };
-        for path in group.split(',').take(if after.starts_with('{') { usize::MAX } else { 1 }) {
-            let name: String = path.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            if rooms.contains(name.as_str()) {
-                used.insert(name);
-            }
-        }
-    }
-    used
+/// The paths that a file of `src/` names.
+fn paths_of(file: &Path, tests: Tests) -> BTreeSet<Vec<String>> {
+    let source = std::fs::read_to_string(file).unwrap();
+    let source = syn::parse_file(&source).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let below = file.strip_prefix(path("src")).unwrap().with_extension("");
+    let mut module: Vec<&str> = below.iter().map(|name| name.to_str().unwrap()).collect();
+    module.pop_if(|last| *last == "mod");
+    paths(&source, &module, tests)
 }
 
 #[test]
 fn dependencies_point_one_way() {
     let may_use: BTreeMap<&str, &[&str]> = MAY_USE.into_iter().collect();
-    let rooms: BTreeSet<&str> = may_use.keys().copied().collect();
     let mut seen = BTreeSet::new();
     for file in rust_files(&path("src")) {
         let relative = file.strip_prefix(path("src")).unwrap();
@@ -79,15 +73,15 @@ fn dependencies_point_one_way() {
         if matches!(room, "lib" | "main") {
             continue;
         }
-        assert!(rooms.contains(room), "{room} is a new room: say in this test what it may use");
+        assert!(may_use.contains_key(room), "{room} is a new room: say in this test what it may use");
         seen.insert(room.to_owned());
-        let source = std::fs::read_to_string(&file).unwrap();
-        for used in used_rooms(&source, &rooms) {
-            let allowed = used == room || may_use[room].contains(&used.as_str());
+        for used in paths_of(&file, Tests::Read) {
+            let [root, used, ..] = &used[..] else { continue };
+            let allowed = root != "crate" || used == room || may_use[room].contains(&used.as_str());
             assert!(allowed, "{}: {room} may not use {used}", relative.display());
         }
     }
-    assert_eq!(seen.len(), rooms.len(), "a room of this test is gone");
+    assert_eq!(seen.len(), may_use.len(), "a room of this test is gone");
 }
 
 /// `metrics` sees neither JSON nor HTTP, and only `web` serves.
@@ -101,12 +95,8 @@ fn crates_stay_in_their_rooms() {
         ("web", &["reqwest", "serde_json", "prometheus"]),
     ] {
         for file in rust_files(&path("src").join(room)) {
-            let source = std::fs::read_to_string(&file).unwrap();
-            let code = source.split("#[cfg(test)]").next().unwrap();
-            for name in banned {
-                let uses = code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
-                let found = uses.into_iter().any(|word| word.starts_with(&format!("{name}::")));
-                assert!(!found, "{} uses {name}", file.display());
+            for used in paths_of(&file, Tests::Skipped).iter().filter(|path| path.len() > 1) {
+                assert!(!banned.contains(&used[0].as_str()), "{} uses {}", file.display(), used.join("::"));
             }
         }
     }

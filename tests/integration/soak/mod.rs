@@ -4,19 +4,10 @@
 //! At the end nothing has grown, nothing is left open, every scrape was answered, no error was counted but those that
 //! were made, and all numbers are those of the simulator's ledger.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a test that cannot go on panics, one that is skipped says so, and this one tells what it saw"
-)]
+#![allow(clippy::print_stdout, reason = "it tells what it saw")]
 
 mod faults;
 mod scrapers;
-#[path = "../integration/support/mod.rs"]
-#[allow(dead_code, reason = "the integration tests use the rest")]
-mod support;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,13 +17,13 @@ use std::time::{Duration, Instant};
 
 use nomad_simulator::Simulator;
 
+use crate::support::exposition::Exposition;
+use crate::support::ledger::{assert_agrees, assert_counted, assert_delays, ended_since};
+use crate::support::process::{Exporter, exporter as command_line, wait_until};
+use crate::support::prometheus::{Prometheus, free_port};
+use crate::support::tools;
 use faults::Faults;
 use scrapers::Scrapers;
-use support::exposition::Exposition;
-use support::ledger::{assert_agrees, assert_counted, assert_delays, ended_since};
-use support::process::{Exporter, exporter as command_line, wait_until};
-use support::prometheus::{Prometheus, free_port};
-use support::tools;
 use world::World;
 
 /// How long it takes, unless `SOAK_SECONDS` says otherwise.
