@@ -17,6 +17,7 @@ mod markdown;
 mod metrics;
 mod node;
 mod nodes;
+mod own;
 mod serve;
 mod status;
 mod table;

@@ -23,7 +23,13 @@ impl Call<'_> {
             Table::NodePools => self.access.require_known(version)?,
         }
         self.check_leader()?;
-        let page = select(table, version, query, self.rows(table))?;
+        let mut page = select(table, version, query, self.rows(table))?;
+        if table == Table::Nodes {
+            page.rows
+                .iter_mut()
+                .filter_map(Value::as_object_mut)
+                .for_each(|row| drop(row.remove("Attributes")));
+        }
         let index = self.cluster.table_index(table);
         Ok(self.read(index, &Value::Array(page.rows)).next_token(page.next_token))
     }
@@ -40,7 +46,14 @@ impl Call<'_> {
             }
             Table::Nodes => {
                 let resources = query.is_true("resources");
-                cluster.nodes.values().map(|node| view::node_stub(node, version, resources)).collect()
+                let row = |node| {
+                    let mut row = view::node_stub(node, version, resources);
+                    if query.has("filter") {
+                        row["Attributes"] = view::attributes(node, version);
+                    }
+                    row
+                };
+                cluster.nodes.values().map(row).collect()
             }
             Table::NodePools => {
                 let readable = self.access.require(version, |policy| policy.node_pool).is_ok();

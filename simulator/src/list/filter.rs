@@ -256,8 +256,12 @@ impl Parser {
     fn selector(&mut self) -> Result<Vec<String>, SyntaxError> {
         match self.tokens.get(self.at) {
             Some((_, Token::Word(word))) => {
-                let parts = word.split('.').map(str::to_owned).collect();
+                let mut parts: Vec<String> = word.split('.').map(str::to_owned).collect();
                 self.at += 1;
+                while let Some((_, Token::Key(key))) = self.tokens.get(self.at) {
+                    parts.push(key.clone());
+                    self.at += 1;
+                }
                 Ok(parts)
             }
             _ => Err(self.unexpected()),

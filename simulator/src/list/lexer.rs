@@ -8,6 +8,8 @@ pub(super) enum Token {
     Word(String),
     /// A value in double quotes or backticks.
     Quoted(String),
+    /// A key of a map in brackets, as in `Attributes["os.name"]`.
+    Key(String),
     Equal,
     NotEqual,
     Open,
@@ -27,6 +29,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, SyntaxError> {
             ')' => (Token::Close, 1),
             '=' if rest.starts_with("==") => (Token::Equal, 2),
             '!' if rest.starts_with("!=") => (Token::NotEqual, 2),
+            '[' => key(rest).ok_or(SyntaxError { at })?,
             '"' | '`' => quoted(rest, first).ok_or(SyntaxError { at })?,
             _ => word(rest).ok_or(SyntaxError { at })?,
         };
@@ -47,6 +50,16 @@ fn quoted(rest: &str, quote: char) -> Option<(Token, usize)> {
         }
     }
     None
+}
+
+/// A key in brackets and their length.
+fn key(rest: &str) -> Option<(Token, usize)> {
+    match quoted(&rest[1..], '"').filter(|_| rest[1..].starts_with('"'))? {
+        (Token::Quoted(key), length) if rest[1 + length..].starts_with(']') => {
+            Some((Token::Key(key), length + 2))
+        }
+        _ => None,
+    }
 }
 
 fn word(rest: &str) -> Option<(Token, usize)> {

@@ -8,6 +8,8 @@ use clap_complete::Shell;
 
 use super::drain::DrainArgs;
 use super::logs::LogsArgs;
+use crate::config::ConfigError;
+use crate::nomad::{Address, AddressError};
 use crate::terms::{JobStatus, JobType, NodeState, Term};
 
 /// What to do instead of serving.
@@ -123,6 +125,9 @@ pub struct NodeArgs {
     /// Which, as typed.
     #[command(flatten)]
     pub choice: NodeChoice,
+    /// Where the agent on this machine listens, as typed.
+    #[command(flatten)]
+    pub agent: AgentArgs,
     /// How to show it, as typed.
     #[command(flatten)]
     pub show: ShowArgs,
@@ -132,13 +137,30 @@ pub struct NodeArgs {
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct NodeChoice {
-    /// The client: its ID, the beginning of its ID, or its name
+    /// The client: its ID, the beginning of its ID, its name, or the ID of its instance in AWS, Google Cloud or Azure
     #[arg(value_name = "NODE")]
     pub node: Option<String>,
 
-    /// The client that answers at --nomad.address
+    /// The client on this machine
     #[arg(id = "self", long = "self")]
     pub own: bool,
+}
+
+/// Where the agent on this machine listens, as typed.
+#[derive(Clone, Debug, Args)]
+pub struct AgentArgs {
+    /// Address of the agent on this machine, for --self [default: any of --nomad.address that leads to this machine,
+    /// else port 4646 of 127.0.0.1]
+    #[arg(long, env = "NOMAD_EXPORTER_AGENT_ADDRESS", value_name = "URL", hide_env_values = true)]
+    pub agent_address: Option<String>,
+}
+
+impl AgentArgs {
+    /// The address that the user gave.
+    pub fn address(&self) -> Result<Option<Address>, ConfigError> {
+        let parsed = self.agent_address.as_deref().map(str::parse).transpose();
+        parsed.map_err(|error: AddressError| ConfigError::new("--agent-address", error.to_string()))
+    }
 }
 
 /// How to show something, as typed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::command::{ColorArgs, NodeChoice};
+use super::command::{AgentArgs, ColorArgs, NodeChoice};
 
 /// How to drain a node, as typed.
 #[derive(Clone, Debug, Args)]
@@ -14,6 +14,10 @@ pub struct DrainArgs {
     /// Which, as typed.
     #[command(flatten)]
     pub choice: NodeChoice,
+
+    /// Where the agent on this machine listens, as typed.
+    #[command(flatten)]
+    pub agent: AgentArgs,
 
     /// After how long Nomad stops whatever still runs, such as 1h; none waits for ever
     #[arg(long, value_name = "DURATION", default_value = "1h")]
