@@ -11,7 +11,8 @@ mod web;
 
 pub use collect::CollectArgs;
 pub use command::{
-    AgentArgs, ColorArgs, Command, JobsArgs, NodeArgs, NodeChoice, NodesArgs, ShowArgs, StatusArgs,
+    AgentArgs, CheckConfigArgs, ColorArgs, Command, HealthcheckArgs, JobsArgs, NodeArgs, NodeChoice,
+    NodesArgs, Scheme, ShowArgs, StatusArgs,
 };
 pub use drain::{Deadline, DrainArgs};
 pub use log::{LogArgs, LogFormat, LogLevel};
