@@ -58,16 +58,12 @@ fn the_image_holds_no_shell_and_no_privilege() {
 #[test]
 fn the_image_of_a_release_is_the_same_and_knows_both_platforms() {
     let stages = stages(OF_RELEASE);
-    let [.., build, last] = stages.as_slice() else { panic!("{stages:?}") };
+    let [build, last] = stages.as_slice() else { panic!("{stages:?}") };
     assert_eq!(last, self::stages(DOCKERFILE).last().unwrap());
-    assert_eq!(build[0].1, "$TARGETARCH AS build");
-    for (platform, target) in [("amd64", "x86_64"), ("arm64", "aarch64")] {
-        let stage = stages.iter().find(|stage| stage[0].1 == format!("base AS {platform}")).unwrap();
-        let tarball = format!("nomad-exporter-*-{target}-unknown-linux-gnu.tar.gz /release/");
-        assert_eq!(said(stage, "ADD"), [tarball]);
-    }
+    assert_eq!(said(build, "COPY"), ["nomad-exporter-*-unknown-linux-gnu.tar.gz /release/"]);
     let steps = said(build, "RUN").join("\n");
-    assert_eq!(steps, "cd /release/nomad-exporter-* && deploy/docker/rootfs.sh nomad-exporter /rootfs");
+    assert!(steps.contains(r#"nomad-exporter-*-"$(uname -m)"-unknown-linux-gnu.tar.gz"#), "{steps}");
+    assert!(steps.ends_with("deploy/docker/rootfs.sh nomad-exporter /rootfs"), "{steps}");
 }
 
 /// A last stage without a shell, without a privilege, and with labels that say what it is.
