@@ -202,7 +202,7 @@ pub struct NodeArgs {
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct NodeChoice {
-    /// The client: its ID, the beginning of its ID, its name, or the ID of its instance in AWS, Google Cloud or Azure
+    /// The client's ID or the beginning of it, name, or instance in a cloud
     #[arg(value_name = "NODE")]
     pub node: Option<String>,
 
@@ -214,8 +214,7 @@ pub struct NodeChoice {
 /// Where the agent on this machine listens, as typed.
 #[derive(Clone, Debug, Args)]
 pub struct AgentArgs {
-    /// Address of the agent on this machine, for --self [default: any of --nomad.address that leads to this machine,
-    /// else port 4646 of 127.0.0.1]
+    /// Agent that --self asks [default: this machine's]
     #[arg(long, env = "NOMAD_EXPORTER_AGENT_ADDRESS", value_name = "URL", hide_env_values = true)]
     pub agent_address: Option<String>,
 }

@@ -27,7 +27,7 @@ pub struct DrainArgs {
     #[arg(long)]
     pub ignore_system: bool,
 
-    /// Wait until nothing lives there any more, and show what remains
+    /// Wait until nothing is left, and show what remains
     #[arg(long)]
     pub wait: bool,
 
@@ -36,7 +36,7 @@ pub struct DrainArgs {
     #[arg(value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
 
-    /// Do not ask; without a terminal to ask at, this is needed
+    /// Do not ask; needed without a terminal to ask at
     #[arg(short, long)]
     pub yes: bool,
 
