@@ -145,7 +145,7 @@ fn the_autoscalers_policy_is_one() {
     let check = &policy["check"]["clients-wanted"];
     known(
         check,
-        &["group", "collector", "query", "query_window", "query_window_offset", "on_error", "strategy"],
+        &["group", "source", "query", "query_window", "query_window_offset", "on_error", "strategy"],
     );
     assert_eq!(check["strategy"], json!({"pass-through": {}}));
 
