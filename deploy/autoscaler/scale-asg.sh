@@ -17,6 +17,10 @@ fi
 limits=$(aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names "$group" \
     --query 'AutoScalingGroups[0].[MinSize,MaxSize,DesiredCapacity]' --output text)
 read -r min max desired <<<"$limits"
+if ! [[ $min-$max-$desired =~ ^[0-9]+-[0-9]+-[0-9]+$ ]]; then
+    echo "AWS knows no autoscaling group $group in this region and account" >&2
+    exit 1
+fi
 if [ "$wanted" -lt "$min" ]; then wanted=$min; fi
 if [ "$wanted" -gt "$max" ]; then
     echo "pool $pool wants $wanted clients, and $group may have $max" >&2

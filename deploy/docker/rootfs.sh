@@ -14,4 +14,10 @@ done
 install -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 licences="$root/usr/share/licenses/nomad-exporter"
 install -D -m 644 "$here/../../LICENSE" "$licences/LICENSE"
-"$here/../../scripts/licences.sh" "$(rustc --version --verbose | sed -n 's/^host: //p')" >"$licences/THIRD-PARTY-LICENCES.txt"
+# A release has the list beside it; a clone makes it.
+if [ -e "$here/../../THIRD-PARTY-LICENCES.txt" ]; then
+    install -m 644 "$here/../../THIRD-PARTY-LICENCES.txt" "$licences"
+else
+    "$here/../../scripts/licences.sh" "$(rustc --version --verbose | sed -n 's/^host: //p')" \
+        >"$licences/THIRD-PARTY-LICENCES.txt"
+fi

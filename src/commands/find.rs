@@ -3,11 +3,10 @@
 use strsim::normalized_damerau_levenshtein;
 
 use super::Error;
-use crate::config::NodeChoice;
 use crate::human::plain;
-use crate::nomad::api::{Agent, Job, Node, fold_rows};
+use crate::nomad::api::{INSTANCE_ATTRIBUTES, Job, Node, fold_rows};
 use crate::nomad::{Client, Endpoint, Request};
-use crate::terms::JobStatus;
+use crate::terms::{JobStatus, NodeStatus};
 
 /// How many matches of an ambiguous name are listed.
 const MAX_MATCHES: usize = 10;
@@ -57,11 +56,16 @@ pub enum FindError {
         /// The namespaces that have it.
         found: Vec<String>,
     },
-    /// The agent that answers is a server only.
+    /// The agents of this machine are servers only.
     #[error(
-        "--self: the agent that answers is no client; give --nomad.address of the client's own agent, or a node"
+        "--self: no client answers on this machine at {}; give --agent-address, the address of the client's own agent, \
+         or name the node",
+        plain(&asked.join(", "))
     )]
-    NoClient,
+    NoClient {
+        /// The addresses that were asked.
+        asked: Vec<String>,
+    },
 }
 
 fn offer(nearest: &[String]) -> String {
@@ -173,25 +177,43 @@ pub(super) struct FoundNode {
     pub(super) name: String,
 }
 
-/// Finds the node that is meant.
-pub(super) async fn node(client: &Client, choice: &NodeChoice) -> Result<FoundNode, Error> {
-    let wanted = match &choice.node {
-        Some(wanted) => wanted.clone(),
-        None => own_id(client).await?,
-    };
+/// Finds the node that is meant: by its ID, the beginning of its ID, its name, or the ID of its instance in a cloud.
+pub(super) async fn node(client: &Client, wanted: &str) -> Result<FoundNode, Error> {
     let request = Request::new(Endpoint::Nodes, "/v1/nodes");
     let add = |search: &mut Search<FoundNode>, row: Node| {
         let (id, name) = (row.id.unwrap_or_default(), row.name.unwrap_or_default());
         search.add(&id, &name, || FoundNode { id: id.clone(), name: name.clone() });
     };
-    let ((search, _), _) = client.fetch(request, fold_rows(Search::new(&wanted), add)).await?;
+    let ((mut search, _), _) = client.fetch(request, fold_rows(Search::new(wanted), add)).await?;
+    if search.exact.count + search.prefixed.count == 0 {
+        search.exact = node_of_instance(client, wanted).await?;
+    }
     Ok(search.end("node", |node| format!("{} {}", node.id, node.name))?)
 }
 
-/// The ID of the client that answers.
-async fn own_id(client: &Client) -> Result<String, Error> {
-    let (agent, _) = client.object::<Agent>(Request::new(Endpoint::Agent, "/v1/agent/self")).await?;
-    Ok(agent.node_id().ok_or(FindError::NoClient)?.to_owned())
+/// The nodes whose attributes hold this ID of an instance. A list shows no attributes, so each node is asked for.
+async fn node_of_instance(client: &Client, instance: &str) -> Result<Matches<FoundNode>, Error> {
+    let (mut alive, mut down) = (Matches::new(), Matches::new());
+    // The filter is a language: what cannot be an instance stays out of it.
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+    if instance.is_empty() || !instance.chars().all(is_plain) {
+        return Ok(alive);
+    }
+    let equal = INSTANCE_ATTRIBUTES.map(|name| format!(r#"Attributes["{name}"] == "{instance}""#));
+    let request = Request::new(Endpoint::Nodes, "/v1/nodes").query("filter", equal.join(" or "));
+    let add = |all: &mut Vec<String>, row: Node| all.extend(row.id);
+    let ((ids, _), _) = client.fetch(request, fold_rows(Vec::new(), add)).await?;
+    // Servers before Nomad 1.3 do not filter and send everything: then a few nodes are looked at and no more.
+    for id in ids.into_iter().take(MAX_MATCHES) {
+        let request = Request::new(Endpoint::Node, format!("/v1/node/{}", Request::escape(&id)));
+        let (node, _) = client.object::<Node>(request).await?;
+        if node.is_instance(instance) {
+            let matches = if node.status == NodeStatus::Down { &mut down } else { &mut alive };
+            matches.add(FoundNode { id, name: node.name.unwrap_or_default() });
+        }
+    }
+    // A client that lost its data directory is a new node; the one that it was stays known, and down.
+    Ok(if alive.count > 0 { alive } else { down })
 }
 
 /// A job that was found.

@@ -2,22 +2,23 @@
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use http::StatusCode;
-use reqwest::{Client, redirect};
+use reqwest::{Client, Identity, redirect};
 
 use super::Error;
+use crate::config::{HealthcheckArgs, Scheme};
 use crate::web::ServerSettings;
 
 /// How long an answer may take. Container runtimes give up after 30 s and count no reason; this one is said.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Asks the exporter on its own address once, and prints a sentence. It fails if the exporter is not well.
-pub(super) async fn run(web: &ServerSettings, ready: bool) -> Result<ExitCode, Error> {
-    let path = if ready { "/-/ready" } else { "/-/healthy" };
-    match ask(web, path).await {
+pub(super) async fn run(web: &ServerSettings, args: &HealthcheckArgs) -> Result<ExitCode, Error> {
+    match ask(web, args).await {
         Ok(said) => writeln!(std::io::stdout(), "{said}").map(|()| ExitCode::SUCCESS).map_err(Error::Output),
         Err(problem) => {
             complain(&problem);
@@ -32,26 +33,32 @@ fn complain(problem: &str) {
 }
 
 /// What the first address that answers says; else what went wrong with the last.
-async fn ask(web: &ServerSettings, path: &str) -> Result<String, String> {
-    // A second call finds the provider installed, which is what we want.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let client = Client::builder()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .timeout(TIMEOUT)
-        // It is asked on an address of this machine, which no certificate names.
-        .tls_danger_accept_invalid_certs(true)
-        .build()
-        .map_err(|error| sentence(&error))?;
+async fn ask(web: &ServerSettings, args: &HealthcheckArgs) -> Result<String, String> {
+    let client = client(args)?;
+    let password = args.password_file.as_deref().map(|file| read("--password-file", file)).transpose()?;
+    let path = match (args.ready, args.all) {
+        (false, _) => "/-/healthy",
+        (true, false) => "/-/ready",
+        (true, true) => "/-/ready?all",
+    };
+    // Whoever speaks TLS refuses the first.
+    let schemes: &[&str] = match args.scheme {
+        None => &["http", "https"],
+        Some(Scheme::Http) => &["http"],
+        Some(Scheme::Https) => &["https"],
+    };
     let mut problem = String::from("--web.listen-address: port 0 is chosen anew at each start: name a port");
     for address in web.listen.iter().filter(|address| address.port() != 0).flat_map(|of| reachable(*of)) {
-        // Whoever speaks TLS refuses the first.
-        for scheme in ["http", "https"] {
+        for scheme in schemes {
             let url = format!("{scheme}://{address}{path}");
-            match client.get(&url).send().await {
+            let mut request = client.get(&url);
+            if let (Some(user), Some(password)) = (&args.user, &password) {
+                request = request.basic_auth(user, Some(password.trim_end_matches(['\r', '\n'])));
+            }
+            match request.send().await {
                 Ok(answer) => {
                     let (status, said) = (answer.status(), answer.text().await.unwrap_or_default());
-                    return verdict(&url, status, said.trim());
+                    return result(&url, status, said.trim(), password.is_some());
                 }
                 Err(error) => problem = format!("{url} does not answer: {}", sentence(&error)),
             }
@@ -73,11 +80,38 @@ fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
     }
 }
 
-fn verdict(url: &str, status: StatusCode, said: &str) -> Result<String, String> {
+fn client(args: &HealthcheckArgs) -> Result<Client, String> {
+    // A second call finds the provider installed, which is what we want.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut builder = Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .timeout(TIMEOUT)
+        // It is asked on an address of this machine, which no certificate names.
+        .tls_danger_accept_invalid_certs(true);
+    if let (Some(cert), Some(key)) = (&args.client_cert, &args.client_key) {
+        let pem = read("--client-cert", cert)? + "\n" + &read("--client-key", key)?;
+        let identity = Identity::from_pem(pem.as_bytes());
+        builder = builder.identity(identity.map_err(|_| {
+            format!(
+                "--client-cert: {} and {} hold no certificate with its key",
+                cert.display(),
+                key.display()
+            )
+        })?);
+    }
+    builder.build().map_err(|error| sentence(&error))
+}
+
+fn read(flag: &str, file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|error| format!("{flag}: cannot read {}: {error}", file.display()))
+}
+
+fn result(url: &str, status: StatusCode, said: &str, has_password: bool) -> Result<String, String> {
     match status {
         StatusCode::OK => Ok(format!("{url}: {said}")),
         // Whoever asks for a password works; more is not for us to know.
-        StatusCode::UNAUTHORIZED if url.ends_with("/-/healthy") => {
+        StatusCode::UNAUTHORIZED if url.ends_with("/-/healthy") && !has_password => {
             Ok(format!("{url}: healthy, and asks for a password"))
         }
         _ => Err(format!("{url} says {status}: {said}")),
@@ -108,7 +142,10 @@ mod tests {
     #[test]
     fn a_password_is_a_sign_of_health_and_not_of_readiness() {
         let said = |path: &str, code: u16| {
-            verdict(&format!("http://a{path}"), StatusCode::from_u16(code).unwrap(), "so").is_ok()
+            let url = format!("http://a{path}");
+            let with = |password| result(&url, StatusCode::from_u16(code).unwrap(), "so", password).is_ok();
+            assert_eq!(with(true), code == 200, "a password that is refused is a mistake");
+            with(false)
         };
         assert!(said("/-/healthy", 200) && said("/-/ready", 200) && said("/-/healthy", 401));
         assert!(!said("/-/ready", 401) && !said("/-/ready", 503) && !said("/-/healthy", 404));

@@ -17,6 +17,7 @@ mod markdown;
 mod metrics;
 mod node;
 mod nodes;
+mod own;
 mod serve;
 mod status;
 mod table;
@@ -95,6 +96,14 @@ pub enum Error {
     /// A directory cannot be written to.
     #[error("--directory: cannot write manual pages to {}", .0.display())]
     Directory(PathBuf, #[source] std::io::Error),
+    /// Nobody is called that.
+    #[error("--as-user: `{}` is no number and no name in /etc/passwd", plain(.0))]
+    NoUser(String),
+    /// The program cannot be run as somebody else.
+    #[error(
+        "--as-user: cannot run as user {0}: only root may become another user, who must be able to run this program"
+    )]
+    OtherUser(u32, #[source] std::io::Error),
     /// The system will not tell of signals.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
@@ -110,7 +119,7 @@ impl Error {
     /// The exit code: 2 where the user has to ask for something else, and else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) | Self::Client(_) | Self::Unconfirmed => ExitCode::from(USAGE),
+            Self::Config(_) | Self::Client(_) | Self::Unconfirmed | Self::NoUser(_) => ExitCode::from(USAGE),
             _ => ExitCode::FAILURE,
         }
     }
@@ -196,11 +205,11 @@ async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
             serve::run(config).await
         }
         Some(Command::Check) => return check::run(config()?).await,
-        Some(Command::CheckConfig { file }) => check_config::run(&file),
+        Some(Command::CheckConfig(args)) => return check_config::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
         Some(Command::Drain(args)) => return drain::run(config()?, &args).await,
         Some(Command::Flags) => flags::run(),
-        Some(Command::Healthcheck { ready }) => return healthcheck::run(&config()?.web, ready).await,
+        Some(Command::Healthcheck(args)) => return healthcheck::run(&config()?.web, &args).await,
         Some(Command::Jobs(args)) => return jobs::run(config()?, &args).await,
         Some(Command::Logs(args)) => return logs::run(Session::new(config()?)?, &args).await,
         Some(Command::Man { directory }) => man::run(directory),

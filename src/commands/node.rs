@@ -12,7 +12,7 @@ use super::nodes::NodeRow;
 use super::status::DrainJson;
 use super::table::{Cell, Column, table};
 use super::terminal::{Terminal, Tone, print};
-use super::{Error, Problem, Session};
+use super::{Error, Problem, Session, own};
 use crate::collect;
 use crate::config::{Config, NodeArgs};
 use crate::human;
@@ -25,8 +25,9 @@ const MAX_ALLOCATIONS: usize = 200;
 
 /// Shows one client. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &NodeArgs) -> Result<ExitCode, Error> {
-    let session = Session::everywhere(config)?;
-    let found = find::node(&session.client, &args.choice).await?;
+    let (settings, wanted) = own::wanted(config.nomad, &args.choice, &args.agent).await?;
+    let session = Session::everywhere(Config { nomad: settings, ..config })?;
+    let found = find::node(&session.client, &wanted).await?;
     let (node, errors) =
         collect::one_node(&session.client, &session.settings, &found.id, MAX_ALLOCATIONS).await?;
     let view = NodeView::new(node, &errors, SystemTime::now());

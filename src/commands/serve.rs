@@ -46,6 +46,8 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
         tracing::info!(%address, version, nomad = addresses.join(","), "listening");
     }
 
+    service_manager::started();
+
     let (sender, content) = watch::channel(Arc::new(publisher.render(None)));
     let publishing = tokio::spawn(publisher.keep_published(sender));
     let collecting = tokio::spawn(collectors.run());
@@ -55,10 +57,38 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping");
+        service_manager::stopping();
         collecting.abort();
     };
     listener.serve(content, stop).await;
     publishing.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What systemd is told of a service of `Type=notify`; without one nobody listens.
+#[cfg(target_os = "linux")]
+mod service_manager {
+    use sd_notify::{NotifyState, notify};
+
+    /// It listens. Before that a failure is one of the start, which `systemctl start` reports.
+    pub(super) fn started() {
+        tell(NotifyState::Ready);
+    }
+
+    pub(super) fn stopping() {
+        tell(NotifyState::Stopping);
+    }
+
+    fn tell(state: NotifyState<'_>) {
+        if let Err(error) = notify(&[state]) {
+            tracing::warn!(%error, "cannot notify the service manager");
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod service_manager {
+    pub(super) fn started() {}
+    pub(super) fn stopping() {}
 }

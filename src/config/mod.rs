@@ -8,9 +8,9 @@ mod nomad;
 mod web;
 
 pub use args::{
-    AcceptEncoding, Args, CollectArgs, ColorArgs, Command, Deadline, DrainArgs, JobsArgs, LogArgs, LogFormat,
-    LogLevel, LogsArgs, MetricsArgs, NodeArgs, NodeChoice, NodesArgs, NomadArgs, ShowArgs, StatusArgs,
-    WebArgs, command, parse,
+    AcceptEncoding, AgentArgs, Args, CheckConfigArgs, CollectArgs, ColorArgs, Command, Deadline, DrainArgs,
+    HealthcheckArgs, JobsArgs, LogArgs, LogFormat, LogLevel, LogsArgs, MetricsArgs, NodeArgs, NodeChoice,
+    NodesArgs, NomadArgs, Scheme, ShowArgs, StatusArgs, WebArgs, command, parse,
 };
 pub use log::Log;
 

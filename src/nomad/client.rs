@@ -101,6 +101,11 @@ impl Client {
         Ok(Self { settings, servers: ServerAddresses::new(servers), pools, permits, on_request })
     }
 
+    /// The settings that it was made of.
+    pub fn into_settings(self) -> ClientSettings {
+        self.settings
+    }
+
     /// The region that is asked about, if it is not the agent's own.
     pub fn region(&self) -> Option<&str> {
         self.settings.region.as_deref()

@@ -30,7 +30,7 @@ mod usage;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::terms::TermSet;
+use crate::terms::{Term, TermSet};
 
 pub use allocations::{AllocationCounts, FinishedAllocations, GroupAllocations, LiveAllocations, NodeLoad};
 pub use collector::CollectorState;
@@ -167,6 +167,11 @@ impl Snapshot {
     pub fn is_ready(&self) -> bool {
         self.required().all(|collector| collector.up.is_some())
             && self.required().any(|collector| collector.fresh)
+    }
+
+    /// The required collectors that have no data to show.
+    pub fn missing(&self) -> impl Iterator<Item = &'static str> {
+        self.required().filter(|collector| !collector.fresh).map(|collector| collector.id.as_str())
     }
 
     fn required(&self) -> impl Iterator<Item = &CollectorState> {

@@ -42,7 +42,7 @@ impl Routes {
         match path {
             "/" => self.status().await,
             "/-/healthy" => respond(StatusCode::OK, TEXT, "healthy\n"),
-            "/-/ready" => self.ready(),
+            "/-/ready" => self.ready(request.uri().query()),
             _ if known => self.metrics(request.headers()).await,
             _ => respond(StatusCode::NOT_FOUND, TEXT, "not found\n"),
         }
@@ -66,13 +66,21 @@ impl Routes {
         response
     }
 
-    fn ready(&self) -> Response<Full<Bytes>> {
-        match self.content.borrow().snapshot.is_ready() {
-            true => respond(StatusCode::OK, TEXT, "ready\n"),
-            false => {
-                respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready: Nomad has not answered lately\n")
-            }
-        }
+    /// Whether Nomad has answered lately; with `?all`, whether no required collector is without data: a deployment with a
+    /// wrong ACL policy is to fail, while an exporter that lost one collector is still worth scraping.
+    fn ready(&self, query: Option<&str>) -> Response<Full<Bytes>> {
+        let content = self.content.borrow();
+        let all = query
+            .is_some_and(|query| query.split('&').any(|name| matches!(name, "all" | "all=" | "all=true")));
+        let missing: Vec<&str> = if all { content.snapshot.missing().collect() } else { Vec::new() };
+        let problem = if !content.snapshot.is_ready() {
+            "not ready: Nomad has not answered lately\n".to_owned()
+        } else if !missing.is_empty() {
+            format!("not ready: no fresh data of {}\n", missing.join(", "))
+        } else {
+            return respond(StatusCode::OK, TEXT, "ready\n");
+        };
+        respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, problem)
     }
 
     async fn metrics(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {

@@ -1,6 +1,11 @@
 //! The command line, as its user types it.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
+
+use nomad_simulator::Fault;
 
 use crate::support::process::{Exporter, exporter, run, wait_until};
 use crate::support::recordings;
@@ -110,6 +115,71 @@ async fn healthcheck_asks_the_exporter_on_its_own_address() {
         assert!(stderr.starts_with("--web.listen-address: port 0"), "{stderr}");
     };
     tokio::task::spawn_blocking(test).await.unwrap();
+}
+
+/// With a policy that grants a part of what it needs, it is worth scraping, and a deployment of it is a mistake.
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_of_all_wants_every_required_collector() {
+    let simulator = recordings::replay("2.0.5").await;
+    let refused = Fault::Status { code: 403, body: "Permission denied".into() };
+    simulator.faults().set("/v1/allocations", refused);
+    let nomad = simulator.url();
+    let test = move || {
+        let running = Exporter::start(&nomad, &["--collect.interval", "1s"]);
+        let address = running.url.trim_start_matches("http://").to_owned();
+        let asked = |arguments: &[&str]| {
+            run(exporter(
+                &[&["healthcheck", "--web.listen-address", &address, "--ready"], arguments].concat(),
+            ))
+        };
+        wait_until(Duration::from_secs(20), "readiness", || asked(&[]).0 == Some(0));
+        let (code, _, stderr) = asked(&["--all"]);
+        assert_eq!(code, Some(1));
+        assert!(
+            stderr.contains("/-/ready?all says 503 Service Unavailable: not ready: no fresh data of "),
+            "{stderr}"
+        );
+        assert!(stderr.contains("allocations") && !stderr.contains("nodes"), "{stderr}");
+        simulator.faults().clear();
+        wait_until(Duration::from_secs(20), "readiness of all", || asked(&["--all"]).0 == Some(0));
+    };
+    tokio::task::spawn_blocking(test).await.unwrap();
+}
+
+/// Root may read what the service may not.
+#[test]
+fn check_config_judges_as_another_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.yml");
+    std::fs::write(&file, "rate_limit: {interval: 1s, burst: 5}\n").unwrap();
+    let judged = |user: &[&str]| run(exporter(&[&["check-config", file.to_str().unwrap()], user].concat()));
+    assert_eq!(judged(&[]).0, Some(0));
+    let (code, _, stderr) = judged(&["--as-user", "nobody-of-this-name"]);
+    assert!(code == Some(2) && stderr.contains("--as-user: `nobody-of-this-name` is no number"), "{stderr}");
+    let mut id = Command::new("id");
+    id.arg("-u");
+    if run(id).1.trim() != "0" {
+        eprintln!("skipped: judging a web configuration as another user: only root may become one");
+        return;
+    }
+    // The folder of the build may be closed to others too: then nothing can be said of the file.
+    let program = folder.path().join("nomad-exporter");
+    std::fs::copy(env!("CARGO_BIN_EXE_nomad-exporter"), &program).unwrap();
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    mode(folder.path(), 0o755);
+    let judged = || {
+        let mut command = Command::new(&program);
+        command.arg("check-config").arg(&file).args(["--as-user", "65534"]);
+        run(command)
+    };
+    mode(&file, 0o644);
+    let (code, stdout, stderr) = judged();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("can be used"), "{stdout}");
+    mode(&file, 0o600);
+    let (code, stdout, stderr) = judged();
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(stderr.contains("Permission denied"), "{stderr}");
 }
 
 /// An exporter that cannot reach Nomad works, and is not ready.

@@ -27,6 +27,12 @@ impl Call<'_> {
         if table == Table::Allocations {
             page.rows.iter_mut().for_each(|row| view::without_unasked(row, query));
         }
+        if table == Table::Nodes {
+            page.rows
+                .iter_mut()
+                .filter_map(Value::as_object_mut)
+                .for_each(|row| drop(row.remove("Attributes")));
+        }
         let index = self.cluster.table_index(table);
         Ok(self.read(index, &Value::Array(page.rows)).next_token(page.next_token))
     }
@@ -43,7 +49,14 @@ impl Call<'_> {
             }
             Table::Nodes => {
                 let resources = query.is_true("resources");
-                cluster.nodes.values().map(|node| view::node_stub(node, version, resources)).collect()
+                let row = |node| {
+                    let mut row = view::node_stub(node, version, resources);
+                    if query.has("filter") {
+                        row["Attributes"] = view::attributes(node, version);
+                    }
+                    row
+                };
+                cluster.nodes.values().map(row).collect()
             }
             Table::NodePools => {
                 let readable = self.access.require(version, |policy| policy.node_pool).is_ok();

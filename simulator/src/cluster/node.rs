@@ -1,6 +1,6 @@
 //! Nodes: the machines that run allocations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, SystemTime};
 
@@ -31,6 +31,8 @@ pub struct NodeSpec {
     pub disk_mb: u64,
     /// What of it is not for jobs.
     pub reserved: Resources,
+    /// What it found out about itself beside what every client does, such as its cloud.
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl NodeSpec {
@@ -46,6 +48,7 @@ impl NodeSpec {
             memory_mb: 8192,
             disk_mb: 100_000,
             reserved: Resources::default(),
+            attributes: BTreeMap::new(),
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::find::{self, FoundNode};
 use super::terminal::{Tone, print};
-use super::{Error, live};
+use super::{Error, live, own};
 use crate::config::{Config, DrainArgs};
 use crate::human::{self, plain};
 use crate::nomad::Drainer;
@@ -50,8 +50,9 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
         return Err(Error::Unconfirmed);
     }
     let timeout = config.nomad.timeout;
-    let drainer = Drainer::new(config.nomad, Arc::new(|_| {}))?;
-    let node = find::node(drainer.client(), &args.choice).await?;
+    let (settings, wanted) = own::wanted(config.nomad, &args.choice, &args.agent).await?;
+    let drainer = Drainer::new(settings, Arc::new(|_| {}))?;
+    let node = find::node(drainer.client(), &wanted).await?;
     let watch = Watch::new(drainer.client(), &node, timeout);
     let progress = Progress::new(&node.name, args.color.color);
     let draining = Draining { drainer: &drainer, node: &node, args, watch, progress };

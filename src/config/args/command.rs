@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, ColorChoice, Subcommand, ValueHint};
+use clap::{Args, ColorChoice, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::drain::DrainArgs;
 use super::logs::LogsArgs;
+use crate::config::ConfigError;
+use crate::nomad::{Address, AddressError};
 use crate::terms::{JobStatus, JobType, NodeState, Term};
 
 /// What to do instead of serving.
@@ -28,19 +30,12 @@ pub enum Command {
     /// Collect once, print the metrics to stdout and a verdict on each collector to stderr
     Check,
     /// Say whether a file can be used as --web.config.file, and what it does
-    CheckConfig {
-        /// The file
-        file: PathBuf,
-    },
+    CheckConfig(CheckConfigArgs),
     /// Ask the exporter that runs on this machine whether it works; for containers
     ///
     /// It is asked on its own --web.listen-address, once, and has 3 s to answer. Exits with 0 if it is well and with 1
     /// if not, with a sentence that says so. Give it the same flags, or better variables, as the exporter.
-    Healthcheck {
-        /// Whether Nomad has answered lately, too
-        #[arg(long)]
-        ready: bool,
-    },
+    Healthcheck(HealthcheckArgs),
     /// Print the reference of all metrics as Markdown
     Metrics,
     /// Print the reference of all flags as Markdown
@@ -57,6 +52,78 @@ pub enum Command {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         directory: Option<PathBuf>,
     },
+}
+
+/// Which file to validate, as typed.
+#[derive(Clone, Debug, Args)]
+pub struct CheckConfigArgs {
+    /// The file
+    pub file: PathBuf,
+
+    /// Read it and its certificates as this user: a name of /etc/passwd, or a number. Root may read every file, and the
+    /// service may not; 65534 is nobody
+    #[arg(long, value_name = "USER")]
+    pub as_user: Option<String>,
+}
+
+/// How to ask the exporter on this machine, as typed.
+#[derive(Clone, Debug, Args)]
+pub struct HealthcheckArgs {
+    /// Whether Nomad has answered lately, too
+    #[arg(long)]
+    pub ready: bool,
+
+    /// With --ready: whether every required collector has fresh data
+    #[arg(long, requires = "ready")]
+    pub all: bool,
+
+    /// How the exporter serves [default: try http, then https]
+    #[arg(long, env = "NOMAD_EXPORTER_HEALTHCHECK_SCHEME", value_name = "SCHEME", value_enum)]
+    pub scheme: Option<Scheme>,
+
+    /// Certificate to show to the exporter, PEM
+    #[arg(
+        long,
+        env = "NOMAD_EXPORTER_HEALTHCHECK_CLIENT_CERT",
+        value_name = "FILE",
+        requires = "client-key"
+    )]
+    #[arg(id = "client-cert")]
+    pub client_cert: Option<PathBuf>,
+
+    /// Its private key, PEM
+    #[arg(
+        long,
+        env = "NOMAD_EXPORTER_HEALTHCHECK_CLIENT_KEY",
+        value_name = "FILE",
+        requires = "client-cert"
+    )]
+    #[arg(id = "client-key")]
+    pub client_key: Option<PathBuf>,
+
+    /// User of --web.config.file to ask as
+    #[arg(long, env = "NOMAD_EXPORTER_HEALTHCHECK_USER", value_name = "NAME", requires = "password-file")]
+    #[arg(id = "check-user")]
+    pub user: Option<String>,
+
+    /// File with its password
+    #[arg(
+        long,
+        env = "NOMAD_EXPORTER_HEALTHCHECK_PASSWORD_FILE",
+        value_name = "FILE",
+        requires = "check-user"
+    )]
+    #[arg(id = "password-file")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// How the exporter serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// Encrypted.
+    Https,
 }
 
 /// How to show the cluster, as typed.
@@ -123,6 +190,9 @@ pub struct NodeArgs {
     /// Which, as typed.
     #[command(flatten)]
     pub choice: NodeChoice,
+    /// Where the agent on this machine listens, as typed.
+    #[command(flatten)]
+    pub agent: AgentArgs,
     /// How to show it, as typed.
     #[command(flatten)]
     pub show: ShowArgs,
@@ -132,13 +202,29 @@ pub struct NodeArgs {
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct NodeChoice {
-    /// The client: its ID, the beginning of its ID, or its name
+    /// The client's ID or the beginning of it, name, or instance in a cloud
     #[arg(value_name = "NODE")]
     pub node: Option<String>,
 
-    /// The client that answers at --nomad.address
+    /// The client on this machine
     #[arg(id = "self", long = "self")]
     pub own: bool,
+}
+
+/// Where the agent on this machine listens, as typed.
+#[derive(Clone, Debug, Args)]
+pub struct AgentArgs {
+    /// Agent that --self asks [default: this machine's]
+    #[arg(long, env = "NOMAD_EXPORTER_AGENT_ADDRESS", value_name = "URL", hide_env_values = true)]
+    pub agent_address: Option<String>,
+}
+
+impl AgentArgs {
+    /// The address that the user gave.
+    pub fn address(&self) -> Result<Option<Address>, ConfigError> {
+        let parsed = self.agent_address.as_deref().map(str::parse).transpose();
+        parsed.map_err(|error: AddressError| ConfigError::new("--agent-address", error.to_string()))
+    }
 }
 
 /// How to show something, as typed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::command::{ColorArgs, NodeChoice};
+use super::command::{AgentArgs, ColorArgs, NodeChoice};
 
 /// How to drain a node, as typed.
 #[derive(Clone, Debug, Args)]
@@ -15,6 +15,10 @@ pub struct DrainArgs {
     #[command(flatten)]
     pub choice: NodeChoice,
 
+    /// Where the agent on this machine listens, as typed.
+    #[command(flatten)]
+    pub agent: AgentArgs,
+
     /// After how long Nomad stops whatever still runs, such as 1h; none waits for ever
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub deadline: Deadline,
@@ -23,7 +27,7 @@ pub struct DrainArgs {
     #[arg(long)]
     pub ignore_system: bool,
 
-    /// Wait until nothing lives there any more, and show what remains
+    /// Wait until nothing is left, and show what remains
     #[arg(long)]
     pub wait: bool,
 
@@ -32,7 +36,7 @@ pub struct DrainArgs {
     #[arg(value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
 
-    /// Do not ask; without a terminal to ask at, this is needed
+    /// Do not ask; needed without a terminal to ask at
     #[arg(short, long)]
     pub yes: bool,
 

@@ -10,7 +10,10 @@ mod nomad;
 mod web;
 
 pub use collect::CollectArgs;
-pub use command::{ColorArgs, Command, JobsArgs, NodeArgs, NodeChoice, NodesArgs, ShowArgs, StatusArgs};
+pub use command::{
+    AgentArgs, CheckConfigArgs, ColorArgs, Command, HealthcheckArgs, JobsArgs, NodeArgs, NodeChoice,
+    NodesArgs, Scheme, ShowArgs, StatusArgs,
+};
 pub use drain::{Deadline, DrainArgs};
 pub use log::{LogArgs, LogFormat, LogLevel};
 pub use logs::LogsArgs;

@@ -30,7 +30,7 @@ pub use instance::{Instance, TaskState};
 pub use job::{Job, JobSummary, TaskGroupSummary, count};
 pub use member::{Member, Members};
 pub use namespace::Namespace;
-pub use node::{DrainStrategy, Driver, LastDrain, Node, NodeResources, Told};
+pub use node::{DrainStrategy, Driver, INSTANCE_ATTRIBUTES, LastDrain, Node, NodeResources, Told};
 pub use operator::{AutopilotHealth, AutopilotServer, SchedulerConfig, SchedulerConfiguration};
 pub use rows::{each_row, fold_rows};
 pub use specification::{JobSpecification, TaskGroup};

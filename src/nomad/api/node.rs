@@ -50,12 +50,40 @@ pub struct Node {
 struct Attributes {
     #[serde(rename = "nomad.version")]
     version: Option<String>,
+    #[serde(rename = "unique.platform.aws.instance-id")]
+    aws_id: Option<String>,
+    #[serde(rename = "unique.platform.gce.id")]
+    gce_id: Option<String>,
+    #[serde(rename = "unique.platform.gce.hostname")]
+    gce_hostname: Option<String>,
+    #[serde(rename = "unique.platform.azure.id")]
+    azure_id: Option<String>,
+    #[serde(rename = "unique.platform.azure.name")]
+    azure_name: Option<String>,
 }
+
+/// The attributes that say which instance of a cloud a node is.
+pub const INSTANCE_ATTRIBUTES: [&str; 5] = [
+    "unique.platform.aws.instance-id",
+    "unique.platform.gce.id",
+    "unique.platform.gce.hostname",
+    "unique.platform.azure.id",
+    "unique.platform.azure.name",
+];
 
 impl Node {
     /// The version of its agent.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref().or_else(|| self.attributes.as_ref()?.version.as_deref())
+    }
+
+    /// Whether it is this instance of its cloud. Only one node alone says so, and no row of a list.
+    pub fn is_instance(&self, instance: &str) -> bool {
+        self.attributes.as_ref().is_some_and(|of| {
+            [&of.aws_id, &of.gce_id, &of.gce_hostname, &of.azure_id, &of.azure_name]
+                .into_iter()
+                .any(|id| id.as_deref() == Some(instance))
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use nomad_simulator::cluster::NodeSpec;
 use nomad_simulator::{Fault, Simulator};
 
 use super::simulated;
@@ -134,12 +135,63 @@ async fn nodes_are_found_by_id_beginning_and_name() {
     // The recorded agent is a server.
     let (code, _, stderr) = typed(&simulator, &["node", "--self"]).await;
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("--self: the agent that answers is no client"), "{stderr}");
+    assert!(stderr.contains("--self: no client answers on this machine at http://127.0.0.1:"), "{stderr}");
+    assert!(stderr.contains("give --agent-address"), "{stderr}");
     let client = r#"{"stats":{"client":{"node_id":"35d03f66-5d8a-2b42-88f4-6e59dbebb780"}}}"#;
     simulator.faults().set("/v1/agent/self", Fault::Body(client.into()));
     let (code, stdout, stderr) = typed(&simulator, &["node", "--self"]).await;
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stdout.starts_with("client-a\n"), "{stdout}");
+}
+
+/// `NOMAD_ADDR` is a server's almost everywhere, and the client on the machine is asked all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_on_the_machine_says_which_client_it_is_and_the_server_the_rest() {
+    let (server, agent) = (recordings::replay("2.0.5-drain").await, recordings::replay("2.0.5-drain").await);
+    let client = r#"{"stats":{"client":{"node_id":"35d03f66-5d8a-2b42-88f4-6e59dbebb780"}}}"#;
+    agent.faults().set("/v1/agent/self", Fault::Body(client.into()));
+    for given in [&["node", "--self", "--agent-address", &agent.url()][..], &["node", "--self"]] {
+        let mut command = exporter(&[given, &["--nomad.address", &server.url()]].concat());
+        command.env("NOMAD_EXPORTER_AGENT_ADDRESS", agent.url());
+        let (code, stdout, stderr) = tokio::task::spawn_blocking(|| run(command)).await.unwrap();
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stdout.starts_with("client-a\n"), "{stdout}");
+    }
+    assert!(agent.requests().iter().all(|request| request.path == "/v1/agent/self"));
+    assert!(!server.requests().iter().any(|request| request.path == "/v1/agent/self"));
+    let (code, _, stderr) = typed(&server, &["node", "--self", "--agent-address", "localhost"]).await;
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("--agent-address: `localhost` is not an address"), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_are_found_by_their_instance() {
+    let (cluster, simulator) = simulated(false).await;
+    for (number, (name, value)) in [
+        ("unique.platform.aws.instance-id", "i-0123456789abcdef0"),
+        ("unique.platform.gce.id", "6226113459112382201"),
+        ("unique.platform.gce.hostname", "builders-x7k2.c.project.internal"),
+        ("unique.platform.azure.id", "13f56399-bd52-4150-9748-7190aae1ff21"),
+        ("unique.platform.azure.name", "builders_3"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let attributes = [(name.to_owned(), value.to_owned())].into();
+        let node = NodeSpec { attributes, ..NodeSpec::new(&format!("in-a-cloud-{number}")) };
+        let before = cluster.lock().unwrap().register_node(node.clone());
+        // It lost its data directory, and is a new node.
+        cluster.lock().unwrap().node_down(before);
+        let now = cluster.lock().unwrap().register_node(node);
+        let (code, stdout, stderr) = typed(&simulator, &["node", value]).await;
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stdout.starts_with(&format!("in-a-cloud-{number}\n{now}\n")), "{stdout}");
+    }
+    for unknown in ["i-0123456789abcdef1", r#"i" or Name == "client-1"#] {
+        let (code, _, stderr) = typed(&simulator, &["node", unknown]).await;
+        assert_eq!(code, Some(1), "{stderr}");
+        assert!(stderr.contains("there is no node `"), "{stderr}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

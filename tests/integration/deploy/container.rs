@@ -9,30 +9,36 @@ use crate::support::prometheus::free_port;
 use crate::support::{path, read, recordings, root, tools};
 
 const DOCKERFILE: &str = "deploy/docker/Dockerfile";
+/// The one around a released binary.
+const OF_RELEASE: &str = "deploy/docker/Dockerfile.release";
 const IMAGE: &str = "localhost/nomad-exporter:test";
 
-/// The instructions of the Dockerfile, by stage.
-fn stages() -> Vec<Vec<(String, String)>> {
+/// The instructions of a Dockerfile, by stage; those before the first stage are left out.
+fn stages(file: &str) -> Vec<Vec<(String, String)>> {
     let mut stages: Vec<Vec<(String, String)>> = Vec::new();
-    for line in read(DOCKERFILE).lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    let text = read(file).replace("\\\n", " ");
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (instruction, rest) = line.split_once(' ').unwrap();
         if instruction == "FROM" {
             stages.push(Vec::new());
         }
-        let stage = stages.last_mut().expect("a Dockerfile begins with FROM");
-        stage.push((instruction.to_owned(), rest.to_owned()));
+        if let Some(stage) = stages.last_mut() {
+            let rest = rest.split_whitespace().collect::<Vec<_>>().join(" ");
+            stage.push((instruction.to_owned(), rest));
+        }
     }
     stages
 }
 
+/// What the instructions of this name in a stage say.
+fn said(stage: &[(String, String)], instruction: &str) -> Vec<String> {
+    stage.iter().filter(|(name, _)| name == instruction).map(|(_, rest)| rest.clone()).collect()
+}
+
 #[test]
 fn the_image_holds_no_shell_and_no_privilege() {
-    let stages = stages();
+    let stages = stages(DOCKERFILE);
     let [build, last] = stages.as_slice() else { panic!("{stages:?}") };
-    let said = |stage: &[(String, String)], instruction: &str| {
-        let found = stage.iter().filter(|(name, _)| name == instruction).map(|(_, rest)| rest.clone());
-        found.collect::<Vec<_>>()
-    };
     let toolchain = read("rust-toolchain.toml");
     let version =
         toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
@@ -41,9 +47,34 @@ fn the_image_holds_no_shell_and_no_privilege() {
     let steps = said(build, "RUN").join("\n");
     assert!(steps.contains("cargo build --release --locked --package nomad-exporter"), "{steps}");
     assert!(steps.contains("deploy/docker/rootfs.sh target/release/nomad-exporter /rootfs"), "{steps}");
+    // Whoever builds again compiles what changed alone.
+    for cached in ["/usr/local/cargo/registry", "/src/target"] {
+        assert!(steps.contains(&format!("--mount=type=cache,target={cached}")), "{steps}");
+    }
+    is_bare(last);
+}
 
+/// The image around a released binary is the same but for where its root comes from, on either platform.
+#[test]
+fn the_image_of_a_release_is_the_same_and_knows_both_platforms() {
+    let stages = stages(OF_RELEASE);
+    let [build, last] = stages.as_slice() else { panic!("{stages:?}") };
+    assert_eq!(last, self::stages(DOCKERFILE).last().unwrap());
+    assert_eq!(said(build, "COPY"), ["nomad-exporter-*-unknown-linux-gnu.tar.gz /release/"]);
+    let steps = said(build, "RUN").join("\n");
+    assert!(steps.contains(r#"nomad-exporter-*-"$(uname -m)"-unknown-linux-gnu.tar.gz"#), "{steps}");
+    assert!(steps.ends_with("deploy/docker/rootfs.sh nomad-exporter /rootfs"), "{steps}");
+}
+
+/// A last stage without a shell, without a privilege, and with labels that say what it is.
+fn is_bare(last: &[(String, String)]) {
     assert_eq!(last[0].1, "scratch");
     assert_eq!(said(last, "COPY"), ["--from=build /rootfs/ /"]);
+    let labels = said(last, "LABEL").join(" ");
+    for label in ["title", "description", "licenses", "source", "version", "revision"] {
+        assert!(labels.contains(&format!("org.opencontainers.image.{label}=")), "{labels}");
+    }
+    assert!(said(last, "ARG").contains(&format!("VERSION={}", env!("CARGO_PKG_VERSION"))));
     assert_eq!(said(last, "USER"), ["65532:65532"]);
     assert_eq!(said(last, "EXPOSE"), ["9441"]);
     assert_eq!(said(last, "ENTRYPOINT"), [r#"["/usr/bin/nomad-exporter"]"#]);

@@ -1,7 +1,8 @@
 //! What stands in deploy/ fits the program, and works.
 
+mod chart;
 mod container;
-mod kubernetes;
+pub(crate) mod kubernetes;
 mod names;
 mod nomad;
 mod prometheus;

@@ -49,7 +49,8 @@ fn help(arguments: &[&str]) -> String {
 fn flags_variables_and_commands_exist() {
     // Some are read when the program is built.
     let build = read("build.rs");
-    let (all, healthcheck) = (help(&["--help"]), help(&["healthcheck", "--help"]));
+    let (healthcheck, drain) = (help(&["healthcheck", "--help"]), help(&["drain", "--help"]));
+    let all = help(&["--help"]) + &healthcheck + &drain;
     // Flags of ours have a dot, but for those of commands.
     let flags =
         each(r"(--(?:no-)?(?:nomad|collect|collector|metrics|web|log)\.[a-zA-Z_.-]*[a-zA-Z_])", |flag, _| {
@@ -104,7 +105,8 @@ fn families_and_rules_exist() {
 fn files_exist() {
     let links = each(r"\]\(([^)#:]+)\)", |link, file| file.parent().unwrap().join(link).exists());
     let named = each(
-        r"\b((?:alerts|dashboards|deploy|docs|scripts|tests)/[A-Za-z0-9_./-]*[A-Za-z0-9_])",
+        // Not what an address ends with.
+        r"(?:^|[^A-Za-z0-9_/])((?:alerts|dashboards|deploy|docs|scripts|tests)/[A-Za-z0-9_./-]*[A-Za-z0-9_])",
         |name, file| {
             // Some are seen from the folder that the file is in.
             root().join(name).exists() || file.parent().unwrap().join(name).exists()

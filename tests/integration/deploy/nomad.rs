@@ -43,7 +43,12 @@ fn jobs_ask_by_their_identity_through_the_task_api() {
             group["network"]["port"][service["port"].as_str().unwrap()].is_object(),
             "{file}: which port?"
         );
-        assert_eq!((&service["provider"], &service["check"]["path"]), (&json!("nomad"), &json!("/-/ready")));
+        assert_eq!(
+            (&service["provider"], &service["check"]["path"]),
+            (&json!("nomad"), &json!("/-/ready?all"))
+        );
+        // Memory oversubscription is off by default, and 10,000 nodes need more than 200 MiB.
+        assert_eq!(task["resources"], json!({"cpu": 100, "memory": 256}), "{file}");
     }
     let (docker, task) = group(JOBS[0].1);
     assert_eq!(docker["network"]["port"]["http"]["to"], 9441);
@@ -140,7 +145,7 @@ fn the_autoscalers_policy_is_one() {
     let check = &policy["check"]["clients-wanted"];
     known(
         check,
-        &["group", "collector", "query", "query_window", "query_window_offset", "on_error", "strategy"],
+        &["group", "source", "query", "query_window", "query_window_offset", "on_error", "strategy"],
     );
     assert_eq!(check["strategy"], json!({"pass-through": {}}));
 

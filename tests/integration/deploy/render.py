@@ -1,4 +1,4 @@
-"""Lints a chart and renders it with the engine of Helm: render.py CHART VALUES-AS-JSON"""
+"""Lints a chart and renders it with the engine of Helm: render.py CHART VALUES-AS-JSON [NOTES]"""
 
 import json
 import sys
@@ -13,4 +13,8 @@ with chart.Chart.load(folder) as loaded:
 complaints = [message for message in chart.lint(folder, values, strict=True)["messages"] if message["severity"] > 1]
 if complaints:
     sys.exit(json.dumps(complaints))
-print("\n---\n".join(text for text in rendered.values() if text.strip()))
+is_notes = lambda file: file.endswith("NOTES.txt")
+if len(sys.argv) > 3:
+    print("".join(text for file, text in rendered.items() if is_notes(file)))
+else:
+    print("\n---\n".join(text for file, text in rendered.items() if text.strip() and not is_notes(file)))

@@ -122,10 +122,15 @@ pub(super) fn query(pool: &str) -> String {
 /// Runs scale-asg.sh against a Prometheus that answers with this value, and a command line of AWS whose group has 2 to
 /// 10 clients and wants 4. Returns its exit code, and what AWS was told to set.
 fn scale(value: Option<&str>) -> (Option<i32>, String) {
+    scale_group(value, "2\\t10\\t4\\n")
+}
+
+/// The same with what AWS says of the group.
+fn scale_group(value: Option<&str>, group: &str) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
     let (told, aws) = (folder.path().join("told"), folder.path().join("aws"));
-    let stub = "#!/bin/sh\ncase $2 in\ndescribe-auto-scaling-groups) printf '2\\t10\\t4\\n' ;;\n*) echo \"$*\" >\"$TOLD\" ;;\nesac\n";
-    std::fs::write(&aws, stub).unwrap();
+    let stub = "#!/bin/sh\ncase $2 in\ndescribe-auto-scaling-groups) printf 'GROUP' ;;\n*) echo \"$*\" >\"$TOLD\" ;;\nesac\n";
+    std::fs::write(&aws, stub.replace("GROUP", group)).unwrap();
     std::fs::set_permissions(&aws, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let prometheus = format!("http://{}", listener.local_addr().unwrap());
@@ -177,6 +182,10 @@ fn the_group_gets_what_the_pool_wants_within_its_limits() {
     assert_eq!(scale(Some("4")), (Some(0), String::new()), "nothing is to be changed");
     assert_eq!(scale(Some("0")), (Some(0), set(2)));
     assert_eq!(scale(Some("99")), (Some(0), set(10)));
+    // What the AWS command line prints of a group that does not exist.
+    for unknown in ["None\\n", "None\\tNone\\tNone\\n", ""] {
+        assert_eq!(scale_group(Some("7"), unknown), (Some(1), String::new()), "{unknown}");
+    }
     // Nothing known, or nothing that is a number of clients.
     for unknown in [None, Some("NaN"), Some("+Inf"), Some("-1"), Some("3.5")] {
         assert_eq!(scale(unknown), (Some(1), String::new()), "{unknown:?}");

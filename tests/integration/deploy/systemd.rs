@@ -24,12 +24,18 @@ fn the_systemd_unit_is_hardened() {
 #[test]
 fn what_systemd_is_told_exists() {
     let (_, help, _) = run(exporter(&["--help"]));
-    let files = ["nomad-exporter.service", "nomad-exporter.default", "socket/nomad-exporter.socket"];
+    let files =
+        ["nomad-exporter.service", "nomad-exporter.default", "nomad-exporter.socket", "credentials.conf"];
     let text = files.map(|file| read(&format!("deploy/systemd/{file}"))).concat();
+    // The flags of the drop-in.
+    for flag in text.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
+        let flag = flag.split('=').next().unwrap();
+        assert!(help.contains(&format!("--{flag} ")) || flag == "now", "--{flag} is no flag of the program");
+    }
     let is_part = |char: char| char.is_ascii_uppercase() || char == '_';
     let words = text.split(|char| !is_part(char)).filter(|word| word.starts_with("NOMAD_"));
     let names: Vec<&str> = words.filter(|word| *word != "NOMAD_EXPORTER_").collect();
-    assert!(names.contains(&"NOMAD_EXPORTER_NOMAD_TOKEN_FILE"), "{names:?}");
+    assert!(names.contains(&"NOMAD_EXPORTER_WEB_SYSTEMD_SOCKET"), "{names:?}");
     for name in names {
         assert!(help.contains(name), "{name} is no variable of the program");
     }

@@ -22,6 +22,11 @@ struct World {
     nodes: Vec<NodeId>,
 }
 
+/// The instance that a client is.
+fn instance(number: usize) -> String {
+    format!("i-0123456789abcde{number:02}")
+}
+
 /// What a command wrote, and how it ended.
 #[derive(Debug)]
 struct Ended {
@@ -38,6 +43,7 @@ impl World {
         let spec = |number: usize| NodeSpec {
             cpu: 40_000,
             memory_mb: 65_536,
+            attributes: [("unique.platform.aws.instance-id".to_owned(), instance(number))].into(),
             ..NodeSpec::new(&format!("client-{number}"))
         };
         let nodes = (1..=clients).map(|number| cluster.register_node(spec(number))).collect();

@@ -1,26 +1,44 @@
 //! The lifecycle hook: a whole scale-in, by the script that is shipped, with stubs for the cloud's own command.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use nomad_simulator::Fault;
 use nomad_simulator::cluster::Settings;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use super::{World, build, ended, signal};
+use super::{World, build, ended, instance, signal};
 use crate::support::process::run;
-use crate::support::{path, tools};
+use crate::support::{path, read, tools};
 
 /// Starts the script as the hook of a client. What the stub of the cloud's command is asked stands in a file.
 fn start(world: &World, folder: &TempDir, variables: &[(&str, &str)]) -> Child {
-    let stub = folder.path().join("aws");
-    std::fs::write(&stub, "#!/bin/sh\necho \"$*\" >>\"$0.log\"\n").unwrap();
-    std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let paths = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    start_with(world, folder, variables, "")
+}
+
+/// The same with a command of the cloud that does this with what it is asked.
+fn start_with(world: &World, folder: &TempDir, variables: &[(&str, &str)], does: &str) -> Child {
     let mut command = Command::new(path("deploy/scale-in/lifecycle-hook.sh"));
     command.arg("client-1").envs(variables.iter().copied());
-    command.env("PATH", paths).env("EXPORTER", env!("CARGO_BIN_EXE_nomad-exporter"));
-    command.env("NOMAD_ADDR", world.simulator.url()).env("NOMAD_EXPORTER_NOMAD_TIMEOUT", "2s");
+    command.env("NOMAD_ADDR", world.simulator.url());
+    spawn(command, folder, does)
+}
+
+/// Starts a command that finds this build's exporter, the hook, and a stub of the cloud's command.
+fn spawn(mut command: Command, folder: &TempDir, does: &str) -> Child {
+    let stub = folder.path().join("aws");
+    std::fs::write(&stub, format!("#!/bin/sh\necho \"$*\" >>\"$0.log\"\n{does}\n")).unwrap();
+    std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let exporter = Path::new(env!("CARGO_BIN_EXE_nomad-exporter")).parent().unwrap();
+    let own = [folder.path(), exporter, &path("deploy/scale-in")].map(|folder| folder.display().to_string());
+    let paths = format!("{}:{}", own.join(":"), std::env::var("PATH").unwrap());
+    command.env("PATH", paths).env("NOMAD_EXPORTER_NOMAD_TIMEOUT", "2s");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.kill_on_drop(true).spawn().unwrap()
 }
@@ -56,6 +74,218 @@ async fn the_hook_is_completed_once_nothing_lives_there() {
     let last = format!("autoscaling complete-lifecycle-action --lifecycle-action-result CONTINUE {of}");
     assert_eq!(asked.last(), Some(&last.as_str()));
     assert_eq!(log.matches("complete").count(), 1);
+}
+
+/// The commands of the page, but for the address and the token: NOMAD_ADDR is a server's, and no agent of the machine is
+/// asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_commands_drain_the_instance_by_a_servers_address() {
+    let (world, folder) = busy().await;
+    let page = read("deploy/scale-in/README.md");
+    let commands = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let (given, token) = ("NOMAD_ADDR=https://nomad.example:4646", " NOMAD_TOKEN=…");
+    assert!(commands.contains(given) && commands.contains(token), "{commands}");
+    let address = format!("NOMAD_ADDR={}", world.simulator.url());
+    let mut command = Command::new("bash");
+    command.args(["-euc", &commands.replace(given, &address).replace(token, "")]);
+    let child = spawn(command, &folder, "");
+    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.pass(150);
+    let ended = ended(child).await;
+    assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
+    assert!(!world.simulator.requests().iter().any(|request| request.path == "/v1/agent/self"));
+    assert!(log(&folder).contains(&format!("--instance-id {}", instance(1))), "{}", log(&folder));
+}
+
+/// Whether a process of the shell that was killed is left: each has the folder in its environment.
+fn left(folder: &TempDir) -> Vec<String> {
+    let mark = folder.path().display().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+    let of_hook = processes.filter(|process| {
+        std::fs::read(process.join("environ"))
+            .is_ok_and(|text| String::from_utf8_lossy(&text).contains(&mark))
+    });
+    let name = |process: PathBuf| std::fs::read_to_string(process.join("cmdline")).ok();
+    of_hook.filter_map(name).map(|line| line.replace('\0', " ")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn children_end_with_the_script_even_if_it_is_killed() {
+    let (world, folder) = busy().await;
+    let mut child = start(&world, &folder, &AWS);
+    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("heartbeats", |_| log(&folder).lines().count() >= 2).await;
+    assert!(left(&folder).iter().any(|line| line.contains("drain client-1")));
+    signal(&child, "KILL");
+    child.wait().await.unwrap();
+    world.until("end of all children", |_| left(&folder).is_empty()).await;
+    let beats = log(&folder).lines().count();
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(log(&folder).lines().count(), beats, "a heartbeat holds a machine that nobody drains");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_that_hangs_holds_nothing_up() {
+    let (world, folder) = busy().await;
+    let hangs = "case $* in *heartbeat*) exec sleep 60 ;; esac";
+    let child = start_with(&world, &folder, &AWS, hangs);
+    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.pass(150);
+    let started = std::time::Instant::now();
+    assert_eq!(ended(child).await.code, Some(0));
+    assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
+    // And each one has its own limit.
+    std::fs::remove_file(folder.path().join("aws.log")).unwrap();
+    let (world, folder) = busy().await;
+    let variables = [&AWS[..], &[("COMMAND_TIMEOUT", "1")]].concat();
+    let child = start_with(&world, &folder, &variables, hangs);
+    world.until("heartbeats", |_| log(&folder).matches("heartbeat").count() >= 3).await;
+    signal(&child, "TERM");
+    let ended = ended(child).await;
+    assert!(ended.stderr.contains("the heartbeat of hook nomad-drain failed"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttled_completion_is_tried_again_and_has_an_exit_code_of_its_own() {
+    let throttled = |times: usize| {
+        format!(
+            "[ $(grep -c complete-lifecycle \"$0.log\") -gt {times} ] || case $* in *complete-*) exit 254 ;; esac"
+        )
+    };
+    for (fails, attempts, code, asked) in [(2, "8", 0, 3), (9, "2", 6, 2)] {
+        let (world, folder) = busy().await;
+        world.cluster().node_down(world.nodes[0]);
+        let variables = [&AWS[..], &[("COMPLETE_ATTEMPTS", attempts)]].concat();
+        let ended = ended(start_with(&world, &folder, &variables, &throttled(fails))).await;
+        let expected = if code == 0 { 4 } else { code };
+        assert_eq!(ended.code, Some(expected), "{}", ended.stderr);
+        assert_eq!(log(&folder).matches("complete-lifecycle-action").count(), asked, "{}", ended.stderr);
+        assert!(ended.stderr.contains("could not be completed (attempt 1 of "), "{}", ended.stderr);
+    }
+}
+
+/// Without heartbeats the machine would be terminated with its builds while somebody mends the policy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_that_fails_is_tried_again_while_heartbeats_go_on() {
+    let (world, folder) = busy().await;
+    let refused = Fault::Status { code: 403, body: "Permission denied".into() };
+    world.simulator.faults().set("/v1/nodes", refused);
+    let variables = [&AWS[..], &[("RETRY_SECONDS", "1")]].concat();
+    let child = start(&world, &folder, &variables);
+    world.until("heartbeats", |_| log(&folder).lines().count() >= 3).await;
+    world.simulator.faults().clear();
+    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.pass(150);
+    let drained = ended(child).await;
+    assert_eq!(drained.code, Some(0), "{}", drained.stderr);
+    assert!(drained.stderr.contains("the drain failed (attempt 1 of 10); trying again in 1 s"));
+    // It gives up at last, and at once if it is told to do nonsense.
+    let unknown =
+        [&AWS[..], &[("DRAIN_ATTEMPTS", "2"), ("RETRY_SECONDS", "1"), ("NOMAD_ADDR", "http://127.0.0.1:9")]];
+    for (variables, code) in [(unknown.concat(), 1), ([&AWS[..], &[("DRAIN_DEADLINE", "soon")]].concat(), 2)]
+    {
+        let (world, folder) = busy().await;
+        world.simulator.faults().set("/v1/nodes", Fault::Status { code: 403, body: "no".into() });
+        let failed = ended(start(&world, &folder, &variables)).await;
+        assert_eq!(failed.code, Some(code), "{}", failed.stderr);
+        assert!(failed.stderr.contains("is left alone: the drain failed"), "{}", failed.stderr);
+    }
+}
+
+/// Answers every request with what is said of its head, until the test ends.
+fn serve(answer: impl Fn(&str) -> Option<&'static str> + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            let mut head = [0; 4096];
+            let length = connection.read(&mut head).unwrap_or(0);
+            let (status, body) = match answer(&String::from_utf8_lossy(&head[..length])) {
+                Some(body) => ("200 OK", body),
+                None => ("404 Not Found", ""),
+            };
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            drop(connection.write_all((head + body).as_bytes()));
+        }
+    });
+    url
+}
+
+/// The watcher of a cloud, whose metadata say from some moment on that the instance is to go.
+fn watcher(world: &World, cloud: &str, metadata: &str) -> Command {
+    let mut command = Command::new(path("deploy/scale-in/watch.sh"));
+    command.arg(cloud).env("METADATA_URL", metadata).env("POLL_SECONDS", "1");
+    command
+        .env("NOMAD_ADDR", world.simulator.url())
+        .env_remove("AWS_REGION")
+        .env_remove("AWS_DEFAULT_REGION");
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_of_aws_drains_itself_once_its_group_wants_it_to_go() {
+    if tools::find_optional("curl", "watching the metadata of an instance").is_none() {
+        return;
+    }
+    let (world, folder) = busy().await;
+    let goes = Arc::new(AtomicBool::new(false));
+    let told = goes.clone();
+    let metadata = serve(move |head| {
+        let path = head.split(' ').nth(1)?.trim_start_matches("/latest/");
+        if path == "api/token" {
+            return head.starts_with("PUT ").then_some("a-token");
+        }
+        assert!(head.to_lowercase().contains("x-aws-ec2-metadata-token: a-token"), "{head}");
+        match path.trim_start_matches("meta-data/") {
+            "autoscaling/target-lifecycle-state" if told.load(Ordering::Relaxed) => Some("Terminated"),
+            "autoscaling/target-lifecycle-state" => Some("InService"),
+            "instance-id" => Some("i-0123456789abcde01"),
+            "placement/region" => Some("eu-central-1"),
+            _ => None,
+        }
+    });
+    let says = "echo \"$AWS_DEFAULT_REGION\" >>\"$0.log\"; case $* in *describe*) echo builders ;; esac";
+    let child = spawn(watcher(&world, "aws", &metadata), &folder, says);
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(log(&folder), "", "nothing is drained before the group wants it");
+    goes.store(true, Ordering::Relaxed);
+    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.pass(150);
+    let ended = ended(child).await;
+    assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
+    let log = log(&folder);
+    let of = "--auto-scaling-group-name builders --lifecycle-hook-name nomad-drain --instance-id i-0123456789abcde01";
+    assert!(
+        log.contains(&format!("complete-lifecycle-action --lifecycle-action-result CONTINUE {of}")),
+        "{log}"
+    );
+    assert!(log.contains("eu-central-1"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_of_google_cloud_drains_itself_in_a_graceful_shutdown() {
+    if tools::find_optional("curl", "watching the metadata of an instance").is_none() {
+        return;
+    }
+    let (world, folder) = busy().await;
+    let metadata = serve(|head| {
+        assert!(head.to_lowercase().contains("metadata-flavor: google"), "{head}");
+        match head.split(' ').nth(1)?.trim_start_matches("/computeMetadata/v1/instance/") {
+            "shutdown-details/stop-state" => Some("PENDING_STOP"),
+            "id" => Some("i-0123456789abcde01"),
+            _ => None,
+        }
+    });
+    let off = folder.path().join("off");
+    let mut command = watcher(&world, "gce", &metadata);
+    command.env("COMPLETE_COMMAND", format!("touch {}", off.display()));
+    let child = spawn(command, &folder, "");
+    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    assert!(!off.exists());
+    world.pass(150);
+    let ended = ended(child).await;
+    assert_eq!((ended.code, off.exists()), (Some(0), true), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +344,7 @@ async fn other_clouds_bring_their_own_commands() {
 fn shellcheck_finds_no_fault() {
     let Some(shellcheck) = tools::find("shellcheck", "checking the lifecycle hook's script") else { return };
     let mut check = std::process::Command::new(shellcheck);
-    check.arg(path("deploy/scale-in/lifecycle-hook.sh"));
+    check.args(["lifecycle-hook.sh", "watch.sh"].map(|script| path("deploy/scale-in").join(script)));
     let (code, found, _) = run(check);
     assert_eq!(code, Some(0), "{found}");
 }

@@ -2,6 +2,7 @@
 
 mod damaged;
 mod handshakes;
+mod health;
 mod limits;
 mod passing;
 mod reload;
@@ -52,7 +53,7 @@ fn basic(name: &str, password: &str) -> String {
 }
 
 /// What a file stores of a password.
-fn hash(password: &str, cost: u32) -> String {
+pub(crate) fn hash(password: &str, cost: u32) -> String {
     use base64::Engine;
     let (salt, mut bytes) = (*b"sixteen of bytes", password.as_bytes().to_vec());
     bytes.push(0);

@@ -18,7 +18,7 @@ pub(super) use deployment::deployment;
 pub(super) use evaluation::evaluation;
 pub(super) use full_allocation::allocation;
 pub(super) use job::{job_stub, job_summary};
-pub(super) use node::{node, node_stub};
+pub(super) use node::{attributes, node, node_stub};
 pub(super) use pool::{namespace, node_pool};
 pub(super) use specification::job;
 

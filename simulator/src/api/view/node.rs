@@ -108,9 +108,10 @@ fn drivers(node: &Node, version: Version) -> Value {
     })
 }
 
-fn attributes(node: &Node, version: Version) -> Value {
+/// What a client found out about itself. A list can be filtered by it, and does not show it.
+pub(crate) fn attributes(node: &Node, version: Version) -> Value {
     let spec = &node.spec;
-    json!({
+    let mut all = json!({
         "cpu.arch": "amd64",
         "cpu.numcores": spec.cores.to_string(),
         "cpu.totalcompute": spec.cpu.to_string(),
@@ -120,7 +121,11 @@ fn attributes(node: &Node, version: Version) -> Value {
         "os.name": "debian",
         "unique.hostname": spec.name,
         "unique.storage.volume": "/dev/vda",
-    })
+    });
+    for (name, value) in &spec.attributes {
+        all[name] = json!(value);
+    }
+    all
 }
 
 fn drain_strategy(drain: &DrainStrategy) -> Value {

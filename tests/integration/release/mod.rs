@@ -1,5 +1,8 @@
 //! What a release hands out: the same bytes each time, complete, and fit to be installed.
 
+mod booted;
+mod unpacked;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -148,7 +151,12 @@ fn the_debian_package_installs_a_service_without_a_user() {
         "usr/share/zsh/vendor-completions/_nomad-exporter",
         "usr/share/nomad-exporter/alerts/nomad.rules.yml",
         "usr/share/nomad-exporter/dashboards/nomad-nodes.json",
-        "usr/share/nomad-exporter/nomad-exporter.socket",
+        "usr/share/nomad-exporter/systemd/credentials.conf",
+        "usr/lib/nomad-exporter/lifecycle-hook.sh",
+        "usr/lib/nomad-exporter/watch.sh",
+        "usr/lib/systemd/system/nomad-exporter.socket",
+        "usr/lib/systemd/system/nomad-scale-in.service",
+        "etc/default/nomad-scale-in",
         "usr/share/doc/nomad-exporter/copyright",
         "usr/share/doc/nomad-exporter/THIRD-PARTY-LICENCES.txt",
     ] {
@@ -158,14 +166,24 @@ fn the_debian_package_installs_a_service_without_a_user() {
     assert!(settings == read("deploy/systemd/nomad-exporter.default"));
     let set = settings.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
     assert_eq!(set, None, "what is set at first would outweigh a flag of the unit");
-    assert_eq!(text(control.join("conffiles")).trim(), "/etc/default/nomad-exporter");
+    assert_eq!(
+        text(control.join("conffiles")).trim(),
+        "/etc/default/nomad-exporter\n/etc/default/nomad-scale-in"
+    );
 
     let unit = text(installed.join("usr/lib/systemd/system/nomad-exporter.service"));
     assert!(unit == read("deploy/systemd/nomad-exporter.service"));
     assert!(unit.contains("\nDynamicUser=yes\n") && !unit.contains("\nUser="), "{unit}");
     let scripts = ["postinst", "prerm", "postrm"].map(|name| text(control.join(name))).concat();
-    assert!(scripts.contains("deb-systemd-helper enable nomad-exporter.service"), "{scripts}");
-    for unwanted in ["useradd", "adduser", "nomad-exporter.socket"] {
+    for unit in ["nomad-exporter.service", "nomad-exporter.socket", "nomad-scale-in.service"] {
+        let is_kept = format!("if deb-systemd-helper --quiet was-enabled {unit}");
+        assert!(
+            scripts.contains(&is_kept) && scripts.contains(&format!("purge {unit}"))
+                || unit.ends_with("socket")
+        );
+    }
+    // Nothing is started that nobody enabled.
+    for unwanted in ["useradd", "adduser", "_dh_action=start", "deb-systemd-invoke start"] {
         assert!(!scripts.contains(unwanted), "{unwanted}: {scripts}");
     }
     let version = done(Command::new(installed.join("usr/bin/nomad-exporter")).arg("--version"));
@@ -181,15 +199,13 @@ fn systemd_takes_the_units_as_installed() {
     let scratch = tempfile::tempdir().unwrap();
     done(Command::new("cp").arg("-r").arg(release.join("installed/.")).arg(scratch.path()));
     let units = scratch.path().join("usr/lib/systemd/system");
-    let socket = scratch.path().join("usr/share/nomad-exporter/nomad-exporter.socket");
-    std::fs::copy(socket, units.join("nomad-exporter.socket")).unwrap();
     for target in ["sysinit", "basic", "multi-user", "sockets", "network-online", "shutdown"] {
         std::fs::write(units.join(format!("{target}.target")), "[Unit]\nDefaultDependencies=no\n").unwrap();
     }
     let verify = || {
         let mut verify = Command::new(&analyze);
         verify.args(["--man=no", "--root"]).arg(scratch.path()).arg("verify");
-        verify.args(["nomad-exporter.service", "nomad-exporter.socket"]);
+        verify.args(["nomad-exporter.service", "nomad-exporter.socket", "nomad-scale-in.service"]);
         run(verify)
     };
     assert_eq!(verify(), (Some(0), String::new(), String::new()));

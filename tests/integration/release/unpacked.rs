@@ -1,0 +1,81 @@
+//! What is packed is built and run from the unpacked tarball, by the commands of the pages.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{done, release};
+use crate::deploy::kubernetes::{
+    EVERYTHING, assert_valid, kustomization_of_the_page, kustomized, rendered_from,
+};
+use crate::support::process::run;
+use crate::support::tools;
+
+#[test]
+fn manifests_and_chart_are_built_from_the_tarball() {
+    let Some(release) = release() else { return };
+    let root = release.join("tarball");
+    let Some(text) = kustomized(&root.join("deploy/kubernetes")) else { return };
+    assert_valid(&text);
+    for folder in ["deploy/kubernetes/exporter", "deploy/kubernetes/monitoring", "dashboards"] {
+        assert!(kustomized(&root.join(folder)).unwrap().contains("nomad-exporter"), "{folder}");
+    }
+    assert!(kustomization_of_the_page(&root).unwrap().contains("https://nomad.corp"));
+    let Some(chart) = rendered_from(&root.join("deploy/helm/nomad-exporter"), EVERYTHING, &[]) else {
+        return;
+    };
+    assert_valid(&chart.unwrap());
+}
+
+/// Links of the file system lead somewhere within the tarball.
+#[test]
+fn no_link_of_the_tarball_is_broken() {
+    let Some(release) = release() else { return };
+    let root = release.join("tarball").canonicalize().unwrap();
+    let list = done(Command::new("find").arg(&root).args(["-type", "l"]));
+    assert!(list.lines().count() > 5, "{list}");
+    for link in list.lines() {
+        let target = Path::new(link).canonicalize().unwrap_or_else(|error| panic!("{link}: {error}"));
+        assert!(target.starts_with(&root), "{link} leads to {}", target.display());
+    }
+}
+
+#[test]
+fn prometheus_takes_the_tarballs_files() {
+    let Some(release) = release() else { return };
+    let Some(promtool) = tools::find("promtool", "checking the rules of the tarball") else { return };
+    let root = release.join("tarball");
+    done(
+        Command::new(&promtool).args(["check", "config"]).arg(root.join("deploy/prometheus/prometheus.yml")),
+    );
+    for rules in
+        ["alerts/nomad.rules.yml", "alerts/nomad.alerts.yml", "deploy/autoscaler/nomad-autoscaler.rules.yml"]
+    {
+        done(Command::new(&promtool).args(["check", "rules"]).arg(root.join(rules)));
+    }
+    let tests = done(Command::new("find").arg(&root).args(["-name", "*.test.yml"]));
+    done(Command::new(&promtool).args(["test", "rules"]).args(tests.lines()));
+}
+
+/// The image around the released binary: its root is laid out without anything but the tarball.
+#[test]
+fn the_root_of_the_image_is_laid_out_from_the_tarball() {
+    if !Path::new("/etc/ssl/certs/ca-certificates.crt").is_file() {
+        eprintln!("skipped: laying out the image: there is no /etc/ssl/certs/ca-certificates.crt here");
+        return;
+    }
+    let Some(release) = release() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut script = Command::new("deploy/docker/rootfs.sh");
+    // Rust is not there.
+    script
+        .arg("nomad-exporter")
+        .arg(folder.path())
+        .current_dir(release.join("tarball"))
+        .env("PATH", "/usr/bin:/bin");
+    let (code, stdout, stderr) = run(script);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let licences = folder.path().join("usr/share/licenses/nomad-exporter/THIRD-PARTY-LICENCES.txt");
+    assert!(std::fs::read_to_string(licences).unwrap().contains("\n  hyper 1."));
+    let version = done(Command::new(folder.path().join("usr/bin/nomad-exporter")).arg("--version"));
+    assert!(version.starts_with("nomad-exporter "), "{version}");
+}
