@@ -1,6 +1,6 @@
 # The few verbs of this project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz soak doc release release-check
+.PHONY: help demo test test-nomad lint bench fuzz soak doc release release-check
 
 SOAK_SECONDS ?= 1200
 FUZZ_SECONDS ?= 60
@@ -13,6 +13,9 @@ demo: ## Run the exporter against a simulated cluster
 
 test: ## Install what the tests need where it is missing, then run every check
 	@scripts/test.sh
+
+test-nomad: ## Compare every number with a real Nomad: NOMAD="PATH…", else the one on the PATH; CLIENT_NOMAD=PATH for other clients
+	@NOMAD="$(NOMAD)" CLIENT_NOMAD="$(CLIENT_NOMAD)" scripts/test-nomad.sh
 
 lint: ## Check the format, clippy with warnings denied, and cargo-deny where it is installed
 	@scripts/lint.sh

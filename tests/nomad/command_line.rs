@@ -1,0 +1,150 @@
+//! What Nomad's own command line prints, beside what the exporter shows.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::answers::{Answers, text};
+use crate::cluster::{CLIENTS, Cluster};
+use crate::commands::ask;
+use crate::exposition::Exposition;
+use crate::report::Report;
+
+/// Compares all that both show.
+pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
+    let shown = || Exposition::parse(&ask(cluster, &["check"]).stdout);
+    report.steady("nomad status", || job_statuses(cluster), || exporter_statuses(cluster));
+    report.steady(
+        "nomad node status -allocs",
+        || running_by_node(cluster),
+        || {
+            let shown = shown();
+            let running = |name: &str| {
+                let labels = [("node", name), ("client_status", "running")];
+                let state =
+                    shown.find("nomad_node_state", &[("node", name)]).find(|sample| sample.value == 1.0);
+                let state = state.map(|sample| sample.labels["state"].clone());
+                (name.to_owned(), (shown.value("nomad_node_allocations", &labels), state))
+            };
+            CLIENTS.map(running).into_iter().collect()
+        },
+    );
+    for (namespace, id) in
+        [("default", "web"), ("team-a", "web"), ("team-a", "wants-port"), ("default", "on-every-client")]
+    {
+        report.steady(
+            &format!("nomad job status {id} in {namespace}"),
+            || summary(cluster, namespace, id),
+            || exporter_summary(&shown(), namespace, id),
+        );
+    }
+    for name in CLIENTS {
+        // Nomad's command line counts what runs, and each task of it, and so agrees for plain allocations alone.
+        if !is_plain(&Answers::read(&cluster.api), name) {
+            continue;
+        }
+        report.steady(
+            &format!("nomad node status of {name}"),
+            || resources(cluster, name),
+            || {
+                let shown = shown();
+                let value = |metric: &str| shown.value(metric, &[("node", name)]).unwrap_or_default();
+                let cpu = ["allocated", "allocatable"]
+                    .map(|kind| value(&format!("nomad_node_{kind}_cpu_hertz")) / 1e6);
+                Some(cpu)
+            },
+        );
+    }
+}
+
+/// What a command prints whose name has so many words.
+fn nomad(cluster: &Cluster, words: usize, arguments: &[&str]) -> String {
+    let address = format!("-address={}", cluster.api.url);
+    // Flags stand between the words of a command and what it is about.
+    let (words, rest) = arguments.split_at(words);
+    cluster.server.output(&[words, &[&address], rest].concat())
+}
+
+/// The rows of the table that begins with a line that has these words, as maps from heading to cell.
+fn table(text: &str, begins: &str) -> Vec<BTreeMap<String, String>> {
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(begins));
+    let cells = |line: &str| -> Vec<String> {
+        let cells = line.split("  ").map(str::trim);
+        cells.filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+    };
+    let Some(heading) = lines.next().map(cells) else { return Vec::new() };
+    let rows = lines.take_while(|line| !line.trim().is_empty());
+    rows.map(|line| heading.iter().cloned().zip(cells(line)).collect()).collect()
+}
+
+/// Status of each job, by namespace and ID.
+fn job_statuses(cluster: &Cluster) -> BTreeMap<(String, String), String> {
+    let rows = table(&nomad(cluster, 1, &["status", "-namespace=*"]), "ID");
+    let status = |row: &BTreeMap<String, String>| row["Status"].replace(" (stopped)", "");
+    rows.iter().map(|row| ((row["Namespace"].clone(), row["ID"].clone()), status(row))).collect()
+}
+
+fn exporter_statuses(cluster: &Cluster) -> BTreeMap<(String, String), String> {
+    let ended = ask(cluster, &["jobs", "--json", "--limit", "1000"]);
+    let jobs: Value = serde_json::from_str(&ended.stdout).unwrap_or_default();
+    // Children are in both lists.
+    let rows = jobs["jobs"].as_array().into_iter().flatten();
+    rows.map(|row| {
+        let name = (text(row, "namespace").to_owned(), text(row, "id").to_owned());
+        (name, text(row, "status").to_owned())
+    })
+    .collect()
+}
+
+/// Running allocations and state of each node, by name.
+fn running_by_node(cluster: &Cluster) -> BTreeMap<String, (Option<f64>, Option<String>)> {
+    let rows = table(&nomad(cluster, 2, &["node", "status", "-allocs"]), "ID");
+    let state = |row: &BTreeMap<String, String>| match row["Status"].as_str() {
+        "ready" if row["Drain"] == "true" => "draining".to_owned(),
+        "ready" if row["Eligibility"] == "ineligible" => "ineligible".to_owned(),
+        "ready" => "active".to_owned(),
+        status => status.to_owned(),
+    };
+    rows.iter()
+        .map(|row| (row["Name"].clone(), (row["Running Allocs"].parse().ok(), Some(state(row)))))
+        .collect()
+}
+
+/// Counts of each group of a job, by what both call them.
+fn summary(cluster: &Cluster, namespace: &str, id: &str) -> BTreeMap<(String, String), f64> {
+    let text = nomad(cluster, 2, &["job", "status", &format!("-namespace={namespace}"), id]);
+    let mut counts = BTreeMap::new();
+    for row in table(&text, "Task Group  Queued") {
+        for (heading, cell) in row.iter().filter(|(heading, _)| *heading != "Task Group") {
+            let count: f64 = cell.parse().unwrap_or(f64::NAN);
+            if count != 0.0 {
+                counts.insert((row["Task Group"].clone(), heading.to_lowercase()), count);
+            }
+        }
+    }
+    counts
+}
+
+fn exporter_summary(shown: &Exposition, namespace: &str, id: &str) -> BTreeMap<(String, String), f64> {
+    let labels = [("namespace", namespace), ("job_id", id)];
+    let now = shown.find("nomad_job_allocations", &labels);
+    let samples =
+        now.chain(shown.find("nomad_job_allocations_ended", &labels)).filter(|sample| sample.value != 0.0);
+    let key = |labels: &BTreeMap<String, String>| (labels["task_group"].clone(), labels["status"].clone());
+    samples.map(|sample| (key(&sample.labels), sample.value)).collect()
+}
+
+/// Whether all that lives on a node runs, one task each.
+fn is_plain(answers: &Answers, name: &str) -> bool {
+    let on_it = answers.live().filter(|row| text(row, "NodeName") == name);
+    let tasks = |row: &Value| row["AllocatedResources"]["Tasks"].as_object().map_or(0, |tasks| tasks.len());
+    on_it.into_iter().all(|row| text(row, "ClientStatus") == "running" && tasks(row) == 1)
+}
+
+/// Allocated and allocatable MHz of a node, from `1500/3500 MHz`.
+fn resources(cluster: &Cluster, name: &str) -> Option<[f64; 2]> {
+    let text = nomad(cluster, 2, &["node", "status", &cluster.nodes[name]]);
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("Allocated Resources"));
+    let (allocated, allocatable) = lines.nth(2)?.split_whitespace().next()?.split_once('/')?;
+    Some([allocated.parse().ok()?, allocatable.parse().ok()?])
+}

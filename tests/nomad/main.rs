@@ -1,0 +1,60 @@
+//! The exporter and its commands beside a real Nomad: `scripts/test-nomad.sh`.
+//!
+//! One server and four clients run on loopback with work in every state. Every number that the exporter shows is
+//! compared with arithmetic on Nomad's raw answers, which shares no code with it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that cannot go on panics, one that is skipped says so, and this one tells what it saw"
+)]
+
+mod agent;
+mod answers;
+mod api;
+mod cluster;
+mod command_line;
+mod commands;
+mod comparison;
+mod counters;
+#[path = "../integration/support/exposition.rs"]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+mod exposition;
+mod metrics;
+#[path = "../integration/support/process.rs"]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+mod process;
+mod programs;
+mod report;
+mod scenario;
+mod workload;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use programs::Program;
+use report::Report;
+
+#[test]
+#[ignore = "it takes minutes and a Nomad: scripts/test-nomad.sh runs it"]
+fn the_exporter_agrees_with_nomad() {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (Some(nomad), Some(folder)) = (variable("TEST_NOMAD"), variable("TEST_NOMAD_FOLDER")) else {
+        eprintln!("skipped: a real Nomad: scripts/test-nomad.sh says which, and cleans up after it");
+        return;
+    };
+    let server = Program::at(&nomad);
+    let client = variable("TEST_CLIENT_NOMAD").map_or_else(|| server.clone(), |client| Program::at(&client));
+    println!("servers {}, clients {}", server.version, client.version);
+    let began = Instant::now();
+    // What differs is kept where `cargo clean` finds it.
+    let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("nomad-{}-{}", server.version, client.version));
+    std::fs::remove_dir_all(&kept).ok();
+    let mut report = Report::new(&kept);
+    scenario::run(&server, &client, Path::new(&folder), &mut report);
+    println!("  {} s", began.elapsed().as_secs());
+    report.end();
+}

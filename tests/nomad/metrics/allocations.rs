@@ -1,0 +1,35 @@
+//! Allocations, and what single ones were allocated.
+
+use serde_json::Value;
+
+use super::nodes::needs;
+use super::{MHZ, MIB, count};
+use crate::answers::{number, text, texts};
+use crate::comparison::{Metric, Numbers, View, metric};
+
+const ALLOCATION: &[&str] = &["namespace", "job_id", "task_group", "alloc_id", "node_id"];
+
+pub(super) const METRICS: &[Metric] =
+    &[metric("nomad_allocations", &["namespace", "job_type", "client_status"], |view| {
+        count(&view.answers.allocations, |row| texts(row, &["Namespace", "JobType", "ClientStatus"]))
+    })
+    .filled()];
+
+/// Metrics of single allocations, which are off unless they are switched on.
+pub(crate) const USAGE: &[Metric] = &[
+    metric("nomad_allocation_cpu_allocated_hertz", ALLOCATION, |view| {
+        running(view, |row| needs(row, |task| number(&task["Cpu"]["CpuShares"])) * MHZ)
+    }),
+    metric("nomad_allocation_memory_allocated_bytes", ALLOCATION, |view| {
+        running(view, |row| needs(row, |task| number(&task["Memory"]["MemoryMB"])) * MIB)
+    }),
+];
+
+/// A value of each running allocation whose client answers.
+fn running(view: &View<'_>, value: impl Fn(&Value) -> f64) -> Numbers {
+    let is_there = |row: &Value| view.answers.hosts.contains_key(text(row, "NodeID"));
+    let running = view.answers.allocations.iter();
+    let running = running.filter(|row| text(row, "ClientStatus") == "running" && is_there(row));
+    let key = |row: &Value| texts(row, &["Namespace", "JobID", "TaskGroup", "ID", "NodeID"]);
+    running.map(|row| (key(row), value(row))).collect()
+}

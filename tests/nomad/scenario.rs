@@ -1,0 +1,155 @@
+//! What happens to one cluster, and what is compared at which point.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use crate::answers::Answers;
+use crate::cluster::Cluster;
+use crate::commands::drain::Waiting;
+use crate::commands::{self, ask};
+use crate::comparison::compare;
+use crate::exposition::Exposition;
+use crate::metrics::{METRICS, USAGE};
+use crate::process::Exporter;
+use crate::programs::Program;
+use crate::report::Report;
+use crate::workload::{Becomes, NAMESPACES, Workload, ends, moves, runs, waits};
+use crate::{command_line, counters};
+
+/// An exporter that shows all it can, soon.
+const FLAGS: [&str; 11] = [
+    "--collect.interval=2s",
+    "--collect.history-interval=2s",
+    "--collect.client-interval=2s",
+    "--collect.history-duty-cycle=1",
+    "--collect.client-timeout=2s",
+    "--collector.allocation_usage",
+    "--collect.max-usage-allocations=1000",
+    "--collect.job-types=service,batch,system,sysbatch",
+    "--collect.max-jobs=1000",
+    "--log.level=info",
+    "--log.format=logfmt",
+];
+const JOB_TYPES: [&str; 4] = ["service", "batch", "system", "sysbatch"];
+
+/// Lets everything happen to a cluster of these programs.
+pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mut Report) {
+    let mut cluster = Cluster::start(server, client, folder);
+    let serving = Exporter::start(&cluster.api.url, &FLAGS);
+    // What was there before its first refresh is not counted.
+    wait_for_refresh(&cluster, &serving);
+    prepare(&cluster);
+
+    report.phase("everything is at work");
+    let mut workload = Workload::new(&cluster);
+    // What fills client-c comes before what could run anywhere.
+    waits::register(&mut workload);
+    workload.settle();
+    runs::register(&mut workload);
+    ends::register(&mut workload);
+    workload.settle();
+    wait_for_refresh(&cluster, &serving);
+    ends::change(&mut workload);
+    runs::change(&mut workload);
+    moves::register_lost(&mut workload);
+    workload.settle();
+    look_at_all(&cluster, &serving, report);
+    commands::logs::compare(&cluster, report);
+    counters::compare_completions(report, &Answers::read(&cluster.api), &page(&cluster, &serving));
+
+    report.phase("clients are drained");
+    let mut workload = Workload::new(&cluster);
+    commands::drain::begin_and_cancel(&cluster, report, "client-d");
+    let path = format!("/v1/node/{}/eligibility", cluster.nodes["client-b"]);
+    cluster.api.put(&path, &json!({"Eligibility": "ineligible"}));
+    commands::drain::begin(&cluster, report, "client-c");
+    moves::register(&mut workload);
+    workload.settle();
+    commands::drain::rehearse(&cluster, report, "client-d");
+    let waiting = Waiting::start(&cluster, "client-d", moves::DRAIN_DEADLINE);
+    look(&cluster, &serving, report);
+    report.phase("a client was drained by its deadline");
+    let took = waiting.end(&cluster, report, Duration::from_secs(60));
+    let least = moves::DRAIN_DEADLINE + moves::LINGERS;
+    report.holds(&format!("drain --wait took {took:?}, which is less than {least:?}"), took >= least);
+    look_at_all(&cluster, &serving, report);
+
+    report.phase("clients are lost");
+    cluster.kill("client-b");
+    cluster.kill("client-c");
+    cluster.wait_for_node("client-b", "disconnected");
+    cluster.wait_for_node("client-c", "down");
+    let mut workload = Workload::new(&cluster);
+    workload.expect("ci", "lost", Becomes::Blocked(0));
+    workload.expect("team-a", "waits-for-room", Becomes::Blocked(0));
+    workload.settle();
+    look_at_all(&cluster, &serving, report);
+
+    report.phase("what was counted");
+    let show = || page(&cluster, &serving);
+    counters::compare_placements(report, || Answers::read(&cluster.api), show);
+    report.all_occurred(METRICS.iter().copied().flatten().chain(USAGE).map(|metric| metric.name));
+    let log = serving.log();
+    let bad = log.lines().find(|line| line.contains("panicked") || line.contains("level=error"));
+    report.same("errors in the exporter's log", &None, &bad);
+}
+
+/// Namespaces, and a scheduler that preempts and gives more memory.
+fn prepare(cluster: &Cluster) {
+    for name in NAMESPACES {
+        cluster.api.put("/v1/namespace", &json!({"Name": name}));
+    }
+    let preemption = json!({
+        "SystemSchedulerEnabled": true, "BatchSchedulerEnabled": true, "ServiceSchedulerEnabled": false,
+    });
+    let scheduler = json!({
+        "SchedulerAlgorithm": "binpack", "PreemptionConfig": preemption, "MemoryOversubscriptionEnabled": true,
+    });
+    cluster.api.put("/v1/operator/scheduler/configuration", &scheduler);
+}
+
+/// Compares the metrics of one collection and those that are served.
+fn look(cluster: &Cluster, serving: &Exporter, report: &mut Report) {
+    let answers = || Answers::read(&cluster.api);
+    compare(METRICS, &["service", "system"], answers, || ask(cluster, &["check"]).stdout, report);
+    let with_usage = [METRICS, &[USAGE]].concat();
+    compare(&with_usage, &JOB_TYPES, answers, || page(cluster, serving), report);
+}
+
+/// Compares the metrics, the commands, and what Nomad's own command line says.
+fn look_at_all(cluster: &Cluster, serving: &Exporter, report: &mut Report) {
+    look(cluster, serving, report);
+    commands::compare(cluster, report);
+    command_line::compare(cluster, report);
+}
+
+/// What is served, read from Nomad after now.
+fn page(cluster: &Cluster, serving: &Exporter) -> String {
+    wait_for_refresh(cluster, serving);
+    cluster.api.page(&format!("{}/metrics", serving.url))
+}
+
+/// Waits until every collector began and finished another refresh.
+fn wait_for_refresh(cluster: &Cluster, serving: &Exporter) {
+    let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let mut lagging = Vec::new();
+    for _ in 0..200 {
+        std::thread::sleep(Duration::from_millis(200));
+        let shown = Exposition::parse(&cluster.api.page(&format!("{}/metrics", serving.url)));
+        let up = shown.find("nomad_exporter_collector_up", &[]);
+        let names: Vec<&str> = up.map(|sample| sample.labels["collector"].as_str()).collect();
+        let started = |collector: &str| {
+            let value = |name: &str| shown.value(name, &[("collector", collector)]);
+            let ended = value("nomad_exporter_collector_last_success_timestamp_seconds")?;
+            Some(ended - value("nomad_exporter_collector_refresh_duration_seconds")?)
+        };
+        let late = names.iter().filter(|collector| started(collector) <= Some(began));
+        lagging = late.map(|collector| (*collector).to_owned()).collect();
+        if !names.is_empty() && lagging.is_empty() {
+            return;
+        }
+    }
+    panic!("these collectors were not refreshed for 40 s: {lagging:?}; the log: {}", serving.log());
+}

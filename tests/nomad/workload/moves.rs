@@ -1,0 +1,43 @@
+//! What is moved when clients are drained or lost.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::specification::{Does, Group, Job, nanos};
+use super::{Becomes, Workload};
+use crate::programs::Version;
+
+const CI: &str = "ci";
+
+/// Registers work on client-d, which is to be drained: the first ends before the deadline of [`DRAIN_DEADLINE`], the
+/// second is killed, and the third takes its time to die.
+pub(crate) fn register(workload: &mut Workload<'_>) {
+    for (id, does) in [
+        ("finishes-in-drain", Does::Exit(8, 0)),
+        ("drained-away", Does::Run),
+        ("stops-slowly", Does::Linger(LINGERS.as_secs())),
+    ] {
+        let job = Job::batch(CI, id, Group::of(workload.task(does)));
+        workload.add(job.on("client-d"), Becomes::Running(1));
+    }
+}
+
+/// After how long the drain of client-d stops what still runs there.
+pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(14);
+/// How long `stops-slowly` takes to stop.
+pub(crate) const LINGERS: Duration = Duration::from_secs(8);
+
+/// Registers work on client-b, which is to be lost for a while, and on client-c, which is to be lost for good.
+pub(crate) fn register_lost(workload: &mut Workload<'_>) {
+    let hour = nanos(Duration::from_secs(3600));
+    let survives = Group::of(workload.task(Does::Run));
+    let survives = if workload.cluster.server.version >= Version(1, 8, 0) {
+        survives.set("Disconnect", json!({"LostAfter": hour}))
+    } else {
+        survives.set("MaxClientDisconnect", hour)
+    };
+    workload.add(Job::service(CI, "survives", survives).on("client-b"), Becomes::Running(1));
+    let lost = Job::batch(CI, "lost", Group::of(workload.task(Does::Run)));
+    workload.add(lost.on("client-c"), Becomes::Running(1));
+}
