@@ -27,6 +27,9 @@ mod metrics;
 #[allow(dead_code, reason = "the integration tests use the rest")]
 mod process;
 mod programs;
+#[path = "../integration/support/queries.rs"]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+mod queries;
 mod report;
 mod scenario;
 mod workload;
