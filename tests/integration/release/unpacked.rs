@@ -8,7 +8,7 @@ use crate::deploy::kubernetes::{
     EVERYTHING, assert_valid, kustomization_of_the_page, kustomized, rendered_from,
 };
 use crate::support::process::run;
-use crate::support::tools;
+use crate::support::{path, tools};
 
 #[test]
 fn manifests_and_chart_are_built_from_the_tarball() {
@@ -24,6 +24,15 @@ fn manifests_and_chart_are_built_from_the_tarball() {
         return;
     };
     assert_valid(&chart.unwrap());
+}
+
+/// What is tested of deploy/ elsewhere holds for the tarball.
+#[test]
+fn the_tarballs_deploy_is_the_projects() {
+    let Some(release) = release() else { return };
+    let mut diff = Command::new("diff");
+    diff.args(["--recursive", "--no-dereference"]).arg(path("deploy")).arg(release.join("tarball/deploy"));
+    assert_eq!(run(diff), (Some(0), String::new(), String::new()));
 }
 
 /// Links of the file system lead somewhere within the tarball.
