@@ -28,8 +28,8 @@ const ENDED: &[CollectorId] =
 pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Error> {
     let session = Session::new(config)?;
     let mut jobs = Jobs::read(&session.client, &session.settings.namespaces, args, SystemTime::now()).await?;
-    let waiting = jobs.jobs.iter().any(Job::may_wait).then_some(WAITING).unwrap_or_default();
-    let ended = jobs.jobs.iter().any(Job::has_ended).then_some(ENDED).unwrap_or_default();
+    let waiting = if jobs.jobs.iter().any(Job::may_wait) { WAITING } else { &[] };
+    let ended = if jobs.jobs.iter().any(Job::has_ended) { ENDED } else { &[] };
     let ids = [waiting, ended].concat();
     if !ids.is_empty() {
         let mut collectors = session.collectors(&ids);
@@ -83,6 +83,8 @@ struct Job {
     /// The Raft index of its summary.
     #[serde(skip)]
     summary_index: Option<u64>,
+    #[serde(skip)]
+    create_index: Option<u64>,
 }
 
 impl Jobs {
@@ -139,7 +141,7 @@ impl Jobs {
         if let Some(ended) = &sections.finished_allocations {
             let stopping = sections.allocations.as_ref().map(|allocations| &allocations.stopping);
             for job in self.jobs.iter_mut().filter(|job| job.has_ended()) {
-                let outcome = ended.ends.outcome(job.key(), stopping);
+                let outcome = ended.ends.outcome(job.key(), job.create_index, stopping);
                 job.outcome = Some(Word(outcome.unwrap_or(Outcome::Unknown)));
             }
         }
@@ -197,6 +199,7 @@ impl Job {
             queued_instances: row.sum(|group| group.queued),
             reason: None,
             outcome: is_dead.then(|| Word(row.summarized_outcome())),
+            create_index: row.create_index,
             summary_index: row.job_summary.as_ref().and_then(|summary| summary.modify_index),
             node_pool: row.node_pool.filter(|pool| !pool.is_empty()),
             id: row.id.unwrap_or_default(),

@@ -12,7 +12,7 @@ pub struct AllocationEnd {
     pub job: JobKey,
     /// The version of the job.
     pub version: u64,
-    /// The hash of its name.
+    /// The hash of its name; of a system or sysbatch job also of its node, since it has the same name on each.
     pub name: u32,
     /// Grows with every allocation that is placed.
     pub create_index: u64,
@@ -20,36 +20,37 @@ pub struct AllocationEnd {
     pub outcome: Outcome,
 }
 
-/// How the allocations of many jobs ended: of each job's highest version the newest of each name.
+/// How the allocations of many jobs ended: of each version of a job the newest of each name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ends(Box<[AllocationEnd]>);
 
 impl From<Vec<AllocationEnd>> for Ends {
     fn from(mut ends: Vec<AllocationEnd>) -> Self {
-        ends.sort_unstable_by_key(|end| (end.job, end.version, end.name, end.create_index));
-        // From the end, so that the highest version of a job and the newest of a name come first.
-        let mut kept: Vec<AllocationEnd> = Vec::new();
-        for end in ends.into_iter().rev() {
-            let is_older = |newer: &AllocationEnd| {
-                newer.job == end.job && (newer.version > end.version || newer.name == end.name)
-            };
-            if !kept.last().is_some_and(is_older) {
-                kept.push(end);
-            }
-        }
-        kept.reverse();
-        Self(kept.into_boxed_slice())
+        // The newest of a name first, which is the one that stays.
+        ends.sort_unstable_by_key(|end| {
+            (end.job, end.version, end.name, std::cmp::Reverse(end.create_index))
+        });
+        ends.dedup_by_key(|end| (end.job, end.version, end.name));
+        Self(ends.into_boxed_slice())
     }
 }
 
 impl Ends {
-    /// How a job ended, told by these allocations and others that are still stopping; `None` if neither tells.
-    pub fn outcome(&self, job: JobKey, stopping: Option<&Self>) -> Option<Outcome> {
-        let (ended, stopping) = (self.of(job), stopping.map(|stopping| stopping.of(job)).unwrap_or_default());
-        if stopping.is_empty() {
-            return worst(ended);
-        }
-        worst(&Self::from([ended, stopping].concat()).0)
+    /// How a job ended, told by these allocations and others that are still stopping; `None` if neither tells. Those that
+    /// were placed before the job was created are of one of the same ID that was purged, whose versions say nothing.
+    pub fn outcome(
+        &self,
+        job: JobKey,
+        created_index: Option<u64>,
+        stopping: Option<&Self>,
+    ) -> Option<Outcome> {
+        let is_its = |end: &&AllocationEnd| created_index.is_none_or(|index| end.create_index >= index);
+        let stopping = stopping.map(|stopping| stopping.of(job)).unwrap_or_default();
+        let ends: Vec<AllocationEnd> = self.of(job).iter().chain(stopping).filter(is_its).copied().collect();
+        let version = ends.iter().map(|end| end.version).max()?;
+        let of_version = ends.into_iter().filter(|end| end.version == version).collect::<Vec<_>>();
+        let newest = if stopping.is_empty() { of_version } else { Self::from(of_version).0.into_vec() };
+        newest.iter().map(|end| end.outcome).reduce(Outcome::worse)
     }
 
     /// How many allocations tell.
@@ -67,10 +68,6 @@ impl Ends {
         let count = self.0[begin..].iter().take_while(|end| end.job == job).count();
         &self.0[begin..begin + count]
     }
-}
-
-fn worst(ends: &[AllocationEnd]) -> Option<Outcome> {
-    ends.iter().map(|end| end.outcome).reduce(Outcome::worse)
 }
 
 #[cfg(test)]
@@ -120,7 +117,8 @@ mod tests {
                 Some(Complete),
             ),
         ] {
-            let outcome = Ends::from(ended).outcome(JobKey::new("ci", "build"), Some(&Ends::from(stopping)));
+            let outcome =
+                Ends::from(ended).outcome(JobKey::new("ci", "build"), Some(5), Some(&Ends::from(stopping)));
             assert_eq!(outcome, expected, "{what}");
         }
     }
@@ -129,8 +127,8 @@ mod tests {
     fn jobs_do_not_mix() {
         let other = AllocationEnd { job: JobKey::new("ci", "other"), ..end(5, 1, 9, Outcome::Failed) };
         let ends = Ends::from(vec![other, end(0, 1, 7, Outcome::Complete)]);
-        assert_eq!(ends.outcome(JobKey::new("ci", "build"), None), Some(Outcome::Complete));
-        assert_eq!(ends.outcome(other.job, None), Some(Outcome::Failed));
-        assert_eq!(ends.outcome(JobKey::new("ci", "third"), None), None);
+        assert_eq!(ends.outcome(JobKey::new("ci", "build"), None, None), Some(Outcome::Complete));
+        assert_eq!(ends.outcome(other.job, None, None), Some(Outcome::Failed));
+        assert_eq!(ends.outcome(JobKey::new("ci", "third"), None, None), None);
     }
 }

@@ -98,6 +98,8 @@ pub struct FinishedJobs {
 pub struct DeadJob {
     /// Which one.
     pub key: JobKey,
+    /// When it was created: allocations before that are of another job of its ID.
+    pub create_index: Option<u64>,
     /// The place of its namespace.
     pub namespace: u32,
     /// Its scheduler.

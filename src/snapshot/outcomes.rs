@@ -27,7 +27,7 @@ impl Outcomes {
             let outcome = match ended {
                 _ if job.stopped => Outcome::Stopped,
                 None => job.summarized,
-                Some(ended) => match ended.ends.outcome(job.key, stopping) {
+                Some(ended) => match ended.ends.outcome(job.key, job.create_index, stopping) {
                     // Its allocations may be younger than what was read of them.
                     _ if finished.unsettled.get(&job.key).is_some_and(|list| *list > ended.began_after) => {
                         continue;

@@ -88,6 +88,7 @@ fn finished_jobs() -> FinishedJobs {
     namespace.jobs[JobType::Batch] = 4;
     let dead = |id: &str, stopped| DeadJob {
         key: JobKey::new(CI, id),
+        create_index: None,
         namespace: 0,
         job_type: JobType::Batch,
         stopped,

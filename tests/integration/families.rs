@@ -61,6 +61,7 @@ fn dead_jobs_are_the_sum_of_their_outcomes() {
         .enumerate()
         .map(|(number, summarized)| DeadJob {
             key: JobKey::new("ci", &number.to_string()),
+            create_index: None,
             namespace: 0,
             job_type: JobType::Batch,
             stopped: false,

@@ -1,37 +1,88 @@
 //! The exporter against the simulator's own ledger: whatever happens in the cluster, the numbers are the model's.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use nomad_simulator::cluster::{Cluster, JobKey, JobSpec, Ledger, NodeId, NodeSpec, Settings};
+use nomad_simulator::cluster::{
+    Cluster, JobKey, JobSpec, Ledger, NodeId, NodeSpec, Preemption, Settings, TaskGroup,
+};
 use nomad_simulator::{SharedCluster, Simulator};
 use proptest::prelude::*;
 
 use crate::support::collect::Collector;
 use crate::support::exposition::Exposition;
-use crate::support::ledger::{assert_agrees, assert_counted};
+use crate::support::ledger::{assert_agrees, assert_counted, assert_delays};
+
+/// Everything may preempt what is less important.
+const PREEMPTION: Preemption = Preemption { system: true, sysbatch: true, batch: true, service: true };
+
+/// The time in the cluster to which random things happen, in seconds.
+static CLUSTER_SECONDS: AtomicU64 = AtomicU64::new(0);
+
+fn cluster_time() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(CLUSTER_SECONDS.load(Ordering::Relaxed))
+}
 
 /// Something that happens.
 #[derive(Clone, Debug)]
 enum Event {
-    Submit { cpu: u64, count: u32, seconds: u64, failing: bool },
-    SubmitService { count: u32 },
+    Submit {
+        cpu: u64,
+        count: u32,
+        seconds: u64,
+        failing: bool,
+        poststop: Option<u64>,
+        limit: Option<u64>,
+    },
+    /// A job that ran before is registered again under its ID.
+    SubmitAgain {
+        job: usize,
+    },
+    SubmitImportant {
+        cpu: u64,
+    },
+    RemoveGroup,
+    SubmitService {
+        count: u32,
+    },
     Dispatch,
-    Stop { job: usize, purge: bool },
+    Stop {
+        job: usize,
+        purge: bool,
+    },
     Register,
-    Down { node: usize },
-    Up { node: usize },
-    Drain { node: usize, deadline: Option<u64>, ignore_system: bool },
-    CancelDrain { node: usize },
+    Down {
+        node: usize,
+    },
+    Up {
+        node: usize,
+    },
+    Drain {
+        node: usize,
+        deadline: Option<u64>,
+        ignore_system: bool,
+    },
+    CancelDrain {
+        node: usize,
+    },
     CollectGarbage,
-    Pass { seconds: u64 },
+    Pass {
+        seconds: u64,
+    },
 }
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        6 => (100_u64..12_000, 1_u32..4, 1_u64..120, any::<bool>())
-            .prop_map(|(cpu, count, seconds, failing)| Event::Submit { cpu, count, seconds, failing }),
+        6 => (100_u64..12_000, 1_u32..4, 1_u64..120, any::<bool>(), proptest::option::of(1_u64..60),
+            proptest::option::weighted(0.2, 1_u64..60))
+            .prop_map(|(cpu, count, seconds, failing, poststop, limit)| {
+                Event::Submit { cpu, count, seconds, failing, poststop, limit }
+            }),
+        1 => (0_usize..50).prop_map(|job| Event::SubmitAgain { job }),
+        1 => (100_u64..4_000).prop_map(|cpu| Event::SubmitImportant { cpu }),
+        1 => Just(Event::RemoveGroup),
         1 => (1_u32..4).prop_map(|count| Event::SubmitService { count }),
         2 => Just(Event::Dispatch),
         2 => (0_usize..50, any::<bool>()).prop_map(|(job, purge)| Event::Stop { job, purge }),
@@ -55,7 +106,7 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let mut cluster = Cluster::new(Settings { seed, ..Settings::default() });
+        let mut cluster = Cluster::new(Settings { seed, preemption: PREEMPTION, ..Settings::default() });
         cluster.create_namespace("ci");
         let nodes =
             (0..3).map(|number| cluster.register_node(NodeSpec::new(&format!("client-{number}")))).collect();
@@ -70,13 +121,49 @@ impl World {
         let mut cluster = self.cluster.lock().unwrap();
         let node = |number: usize| self.nodes[number % self.nodes.len()];
         match event {
-            Event::Submit { cpu, count, seconds, failing } => {
+            Event::Submit { cpu, count, seconds, failing, poststop, limit } => {
                 let id = format!("build-{}", self.submitted.len());
-                let build =
+                let mut build =
                     JobSpec::batch(&id).in_namespace("ci").with_resources(*cpu, 128).with_count(*count);
-                let build = build.running_for(Duration::from_secs(*seconds));
-                cluster.submit(if *failing { build.failing(0.7) } else { build });
+                build = build.running_for(Duration::from_secs(*seconds)).failing(if *failing {
+                    0.7
+                } else {
+                    0.0
+                });
+                if let Some(seconds) = poststop {
+                    build = build.with_poststop(Duration::from_secs(*seconds));
+                }
+                if let Some(seconds) = limit {
+                    build = build.with_max_run_duration(Duration::from_secs(*seconds));
+                }
+                cluster.submit(build);
                 self.submitted.push(("ci".into(), id));
+            }
+            Event::SubmitAgain { job } => {
+                let builds: Vec<_> =
+                    self.submitted.iter().filter(|(namespace, _)| namespace == "ci").collect();
+                if !builds.is_empty() {
+                    let (namespace, id) = builds[job % builds.len()];
+                    let again = JobSpec::batch(id).in_namespace(namespace).with_resources(300, 64);
+                    cluster.submit(again.running_for(Duration::from_secs(30)));
+                }
+            }
+            Event::SubmitImportant { cpu } => {
+                let id = format!("important-{}", self.submitted.len());
+                let job = JobSpec::service(&id).with_priority(90).with_resources(*cpu, 64);
+                cluster.submit(job);
+                self.submitted.push(("default".into(), id));
+            }
+            Event::RemoveGroup => {
+                let group = |name: &str, cpu| {
+                    let mut group = TaskGroup::new(name);
+                    group.tasks[0].cpu = cpu;
+                    group
+                };
+                let job = || JobSpec::service("shrinks").with_resources(100, 32);
+                cluster.submit(job().with_group(group("huge", 90_000)));
+                cluster.advance(Duration::from_secs(1));
+                cluster.submit(job());
             }
             Event::SubmitService { count } => {
                 let id = format!("web-{}", self.submitted.len());
@@ -112,16 +199,22 @@ impl World {
     }
 }
 
-/// What lives on each node, system allocations that go on aside: as the API tells, in the plainest way.
+/// What runs on each node, system allocations that go on aside: as the API tells by statuses and by the states of tasks,
+/// in the plainest way. Of a node that is down nothing runs, whatever its allocations last said.
 async fn waited_for(simulator: &Simulator) -> BTreeMap<String, usize> {
-    let url = format!("{}/v1/allocations?namespace=*", simulator.url());
-    let text = reqwest::get(url).await.unwrap().text().await.unwrap();
-    let allocations: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let list = async |path: &str| -> Vec<serde_json::Value> {
+        let text = reqwest::get(format!("{}{path}", simulator.url())).await.unwrap().text().await.unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let nodes = list("/v1/nodes").await;
+    let down: Vec<_> = nodes.iter().filter(|node| node["Status"] == "down").map(|node| &node["ID"]).collect();
     let mut counts = BTreeMap::new();
-    for allocation in allocations {
+    for allocation in list("/v1/allocations?namespace=*").await {
         let ended = ["complete", "failed", "lost"].iter().any(|status| allocation["ClientStatus"] == *status);
-        let left_alone = allocation["JobType"] == "system" && allocation["DesiredStatus"] == "run";
-        if !ended && !left_alone {
+        let tasks = allocation["TaskStates"].as_object();
+        let runs = tasks.is_some_and(|tasks| tasks.values().any(|task| task["State"] == "running"));
+        let left_alone = allocation["JobType"] == "system" && allocation["DesiredStatus"] == "run" && !ended;
+        if (!ended || runs) && !left_alone && !down.contains(&&allocation["NodeID"]) {
             *counts.entry(allocation["NodeID"].as_str().unwrap().to_owned()).or_default() += 1;
         }
     }
@@ -144,10 +237,13 @@ proptest! {
         runtime.block_on(async {
             let mut world = World::new(seed);
             let simulator = Simulator::start(world.cluster.clone().into()).await.unwrap();
-            let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats"]);
+            let collector =
+                Collector::with_clock(&simulator.url(), &["--no-collector.host_stats"], cluster_time);
             let mut before = BTreeMap::new();
             for chunk in events.chunks(5) {
                 chunk.iter().for_each(|event| world.apply(event));
+                let time = world.ledger().time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+                CLUSTER_SECONDS.store(time.as_secs(), Ordering::Relaxed);
                 collector.refresh().await;
                 let shown = collector.exposition();
                 assert_agrees(&shown, &world.ledger(), &waited_for(&simulator).await);
@@ -212,4 +308,78 @@ async fn placements_and_completions_are_exact() {
     let shown = collector.exposition();
     assert!(ledger.history.len() > 4_000);
     assert_counted(&shown, &ledger, first_refresh);
+    assert_delays(&shown, &ledger, first_refresh);
+}
+
+/// A thousand builds, of which some are killed by drains' deadlines, preempted, too slow, retried, registered again, lost
+/// or stopped: each is counted with the outcome that the model knows, and so is what Nomad retains.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_outcome_of_a_thousand_builds_is_the_ledgers() {
+    for version in ["2.0.5", "1.10.5"] {
+        let version = version.parse().unwrap();
+        let mut cluster = Cluster::new(Settings { version, preemption: PREEMPTION, ..Settings::default() });
+        cluster.create_namespace("ci");
+        let mut nodes: Vec<NodeId> =
+            (0..12).map(|number| cluster.register_node(NodeSpec::new(&format!("client-{number}")))).collect();
+        cluster.advance(Duration::from_secs(30));
+        let first_refresh = cluster.ledger().time;
+        let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
+        let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
+        let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats"]);
+        collector.refresh().await;
+        for number in 0..1000 {
+            let mut cluster = cluster.lock().unwrap();
+            let id = format!("build-{}", if number % 50 == 49 { number - 30 } else { number });
+            let build = JobSpec::batch(&id).in_namespace("ci").with_resources(900, 200).failing(0.1);
+            let build = build.running_for(Duration::from_secs(20 + number % 40));
+            let build = match number % 7 {
+                0 => build.with_poststop(Duration::from_secs(30)),
+                1 => build.with_max_run_duration(Duration::from_secs(35)),
+                2 => build.with_reschedule(Duration::from_secs(20)).failing(0.5),
+                _ => build,
+            };
+            cluster.submit(build);
+            if number % 40 == 10 {
+                let important = JobSpec::batch(&format!("urgent-{number}")).with_priority(95);
+                cluster.submit(important.with_resources(3000, 200).running_for(Duration::from_secs(10)));
+            }
+            if number % 60 == 20 {
+                let node = nodes.remove(0);
+                cluster.drain(node, Some(Duration::from_secs(15)), false);
+                let name = format!("client-{}", 12 + number);
+                nodes.push(cluster.register_node(NodeSpec::new(&name)));
+            }
+            if number % 200 == 150 {
+                cluster.node_down(nodes[1]);
+            }
+            if number % 90 == 30 {
+                cluster.stop_job("ci", &id, false);
+            }
+            cluster.advance(Duration::from_secs(2));
+            drop(cluster);
+            if number % 8 == 0 {
+                collector.refresh().await;
+            }
+        }
+        for _ in 0..4 {
+            cluster.lock().unwrap().advance(Duration::from_secs(400));
+            collector.refresh().await;
+        }
+        let ledger = cluster.lock().unwrap().ledger();
+        let shown = collector.exposition();
+        assert_counted(&shown, &ledger, first_refresh);
+        for ((namespace, job_type, outcome), count) in &ledger.finished {
+            let labels = [
+                ("namespace", namespace.as_str()),
+                ("job_type", job_type.as_str()),
+                ("outcome", outcome.as_str()),
+            ];
+            assert_eq!(shown.value("nomad_jobs_finished", &labels), Some(*count as f64), "{labels:?}");
+        }
+        // What is preempted or lost with a client is placed again elsewhere, so no job ends that way here.
+        for outcome in ["complete", "failed", "drained", "stopped"] {
+            let seen = shown.sum("nomad_job_completions_total", &[("outcome", outcome)]);
+            assert!(seen > Some(0.0), "nothing was {outcome}: the history proves little");
+        }
+    }
 }

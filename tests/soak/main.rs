@@ -29,7 +29,7 @@ use nomad_simulator::Simulator;
 use faults::Faults;
 use scrapers::Scrapers;
 use support::exposition::Exposition;
-use support::ledger::{assert_agrees, assert_counted, ended_since};
+use support::ledger::{assert_agrees, assert_counted, assert_delays, ended_since};
 use support::process::{Exporter, exporter as command_line, wait_until};
 use support::prometheus::{Prometheus, free_port};
 use support::tools;
@@ -123,6 +123,7 @@ fn nothing_grows_and_nothing_is_lost() {
     let last = shown(&runtime, &exporter);
     assert_agrees(&last, &ledger, &world.waited_for());
     assert_counted(&last, &ledger, first_refresh);
+    assert_delays(&last, &ledger, first_refresh);
 
     let scraped = scrapers.stop(&runtime);
     assert_eq!(prometheus.value("min(min_over_time(up[1h]))"), Some(1.0), "a scrape of Prometheus failed");

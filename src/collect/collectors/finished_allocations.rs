@@ -13,7 +13,7 @@ use crate::snapshot::{
     AllocationCounts, AllocationEnd, Ends, FinishedAllocations, FinishedJobs, LiveAllocations, Sections,
     Servers,
 };
-use crate::terms::JobKey;
+use crate::terms::{JobKey, JobType, hash_of};
 
 const TERMINAL: &str = r#"ClientStatus == "complete" or ClientStatus == "failed" or ClientStatus == "lost""#;
 
@@ -104,10 +104,13 @@ impl FinishedAllocationsFold {
 /// How an allocation ended, or ends.
 pub(in crate::collect) fn end(allocation: &Allocation) -> AllocationEnd {
     let namespace = allocation.namespace.as_deref().unwrap_or_default();
+    // On each node an allocation of the same name is another one.
+    let is_per_node = matches!(allocation.job_type, JobType::System | JobType::Sysbatch);
+    let node = allocation.node_id.as_deref().filter(|_| is_per_node);
     AllocationEnd {
         job: JobKey::new(namespace, allocation.job_id.as_deref().unwrap_or_default()),
         version: allocation.job_version.unwrap_or_default(),
-        name: allocation.name.0,
+        name: allocation.name.0 ^ node.map_or(0, |node| hash_of(node) as u32),
         create_index: allocation.create_index.unwrap_or_default(),
         outcome: allocation.outcome(),
     }

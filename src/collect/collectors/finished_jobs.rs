@@ -95,6 +95,7 @@ impl FinishedJobsFold {
                 namespace.jobs[job.job_type] += 1;
                 let dead = DeadJob {
                     key: job.key(),
+                    create_index: job.create_index,
                     namespace: self.namespace(job.namespace()),
                     job_type: job.job_type,
                     stopped: job.stop == Some(true),

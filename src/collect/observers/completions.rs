@@ -36,6 +36,7 @@ struct State {
 #[derive(Clone, Debug)]
 struct Unsettled {
     key: JobKey,
+    create_index: Option<u64>,
     namespace: Arc<str>,
     job_type: JobType,
     /// The list that first showed it dead.
@@ -78,6 +79,7 @@ impl Completions {
                     Some(outcome) => state.count(&namespace, job.job_type, outcome),
                     None => state.unsettled.push(Unsettled {
                         key: job.key,
+                        create_index: job.create_index,
                         namespace,
                         job_type: job.job_type,
                         list,
@@ -101,7 +103,8 @@ impl Completions {
         let mut state = self.state();
         let mut settled = Vec::new();
         state.unsettled.retain(|job| {
-            let outcome = ends.outcome(job.key, stopping).filter(|_| job.list <= began_after);
+            let outcome =
+                ends.outcome(job.key, job.create_index, stopping).filter(|_| job.list <= began_after);
             settled.extend(outcome.map(|outcome| (job.namespace.clone(), job.job_type, outcome)));
             outcome.is_none()
         });

@@ -8,6 +8,18 @@ use nomad_simulator::cluster::{Completion, JobStatus, Ledger, NodeState, Outcome
 
 use super::exposition::Exposition;
 
+/// Every outcome.
+const OUTCOMES: [Outcome; 8] = [
+    Outcome::Failed,
+    Outcome::Lost,
+    Outcome::TimedOut,
+    Outcome::Preempted,
+    Outcome::Drained,
+    Outcome::Stopped,
+    Outcome::Complete,
+    Outcome::Unknown,
+];
+
 /// States add up to the model's, nothing is negative, and a node is drained only when the model says so.
 pub(crate) fn assert_agrees(shown: &Exposition, ledger: &Ledger, waited_for: &BTreeMap<String, usize>) {
     for sample in shown.samples() {
@@ -48,6 +60,14 @@ pub(crate) fn assert_agrees(shown: &Exposition, ledger: &Ledger, waited_for: &BT
             assert_eq!(held, 0, "{} is called drained with {held} allocations on it", load.name);
         }
     }
+    for outcome in OUTCOMES {
+        let of = ledger.finished.iter().filter(|((.., of), _)| *of == outcome);
+        let expected: usize = of.map(|(_, count)| count).sum();
+        let found = shown.sum("nomad_jobs_finished", &[("outcome", outcome.as_str())]);
+        assert_eq!(found, Some(expected as f64), "retained jobs {}", outcome.as_str());
+    }
+    let delayed: usize = ledger.delayed_evaluations.values().sum();
+    assert_eq!(shown.sum("nomad_delayed_evaluations", &[]), Some(delayed as f64));
     let queued: u32 = ledger.queued.values().sum();
     assert_eq!(shown.sum("nomad_queued_allocations", &[]), Some(f64::from(queued)));
 }
@@ -57,19 +77,17 @@ pub(crate) fn ended_since(ledger: &Ledger, first_refresh: SystemTime) -> impl It
     ledger.history.iter().filter_map(|job| job.completion).filter(move |end| end.time > first_refresh)
 }
 
-/// Everything since the first refresh is counted once: jobs that ended, and how long those waited that were placed.
+/// Jobs that ended since the first refresh are counted once, with their outcome.
 pub(crate) fn assert_counted(shown: &Exposition, ledger: &Ledger, first_refresh: SystemTime) {
-    for (outcome, word) in [
-        (Outcome::Stopped, "stopped"),
-        (Outcome::Failed, "failed"),
-        (Outcome::Lost, "lost"),
-        (Outcome::Complete, "complete"),
-    ] {
-        // The exporter believes the summaries of jobs.
-        let expected = ended_since(ledger, first_refresh).filter(|end| end.by_summary == outcome).count();
-        let found = shown.sum("nomad_job_completions_total", &[("outcome", word)]);
-        assert_eq!(found, Some(expected as f64), "{word}");
+    for outcome in OUTCOMES {
+        let expected = ended_since(ledger, first_refresh).filter(|end| end.outcome == outcome).count();
+        let found = shown.sum("nomad_job_completions_total", &[("outcome", outcome.as_str())]);
+        assert_eq!(found, Some(expected as f64), "{}", outcome.as_str());
     }
+}
+
+/// How long jobs waited that were placed since the first refresh, each once.
+pub(crate) fn assert_delays(shown: &Exposition, ledger: &Ledger, first_refresh: SystemTime) {
     // What was purged before its end may never have been seen; what is forgotten after it was.
     let listed = ledger.history.iter().filter(|job| !job.purged || job.completion.is_some());
     let placed =
