@@ -247,9 +247,6 @@ impl Client {
         if self.settings.allow_stale {
             builder = builder.query(&[("stale", "true")]);
         }
-        if request.endpoint.is_stream() {
-            builder = builder.header(ACCEPT_ENCODING, "identity");
-        }
         self.send_as_us(server, request, builder).await
     }
 
@@ -263,7 +260,9 @@ impl Client {
         if let Some(region) = &self.settings.region {
             builder = builder.query(&[("region", region)]);
         }
-        if self.settings.compression == Compression::Gzip {
+        if request.endpoint.is_stream() {
+            builder = builder.header(ACCEPT_ENCODING, "identity");
+        } else if self.settings.compression == Compression::Gzip {
             // Nomad compresses for this very word alone.
             builder = builder.header(ACCEPT_ENCODING, "gzip");
         }
