@@ -216,13 +216,24 @@ impl Error {
     /// Whether asking again at once, or another server, may help: the connection failed, Nomad shed load, or it
     /// is between leaders or cut off from its own. An answer that was refused or cannot be read will not get better.
     pub fn is_transient(&self) -> bool {
-        matches!(
+        let may_pass = matches!(
             self,
             Self::Connect { .. }
                 | Self::Tls { .. }
                 | Self::NoLeader { .. }
                 | Self::Stale { .. }
                 | Self::Status { status: 429 | 500..=599, .. }
+        );
+        may_pass && !self.is_not_offered()
+    }
+
+    /// Returns whether the servers do not offer this at all: autopilot needs a Raft protocol that older servers do not
+    /// speak unless they are told to, and says so with 500.
+    pub fn is_not_offered(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { endpoint: Endpoint::Autopilot, status: 500, message, .. }
+                if message.contains("raft_protocol set to 3")
         )
     }
 }

@@ -46,6 +46,19 @@ async fn a_refused_source_leaves_the_others_alone() {
     assert_eq!(shown.sum("nomad_jobs", &[("status", "pending")]), Some(3.0));
 }
 
+/// Those of Nomad 1.2 and earlier answer 500 by default: `raft_protocol` must be set to 3.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_without_autopilot_have_nothing_to_show() {
+    let simulator = recordings::replay("1.1.18").await;
+    let shown = collect(&simulator.url(), &[]).await;
+    assert_eq!(is_up(&shown, "autopilot"), Some(1.0));
+    for family in ["nomad_autopilot_healthy", "nomad_autopilot_failure_tolerance", "nomad_server_healthy"] {
+        assert_eq!(shown.find(family, &[]).count(), 0, "{family}");
+    }
+    let asked = simulator.requests().into_iter().filter(|request| request.path.contains("autopilot"));
+    assert_eq!(asked.count(), 1, "it is not asked again at once");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_of_nulls_is_there_and_has_nothing() {
     let nulls = r#"[{"ID":"n1","Name":null,"Status":null,"Drain":null,"SchedulingEligibility":null,"Drivers":null,
