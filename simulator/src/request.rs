@@ -24,6 +24,12 @@ impl Request {
     pub(crate) fn new(parts: &Parts) -> Request {
         let header =
             |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        // A header that is sent twice is one list.
+        let all = |name: &str| {
+            let values = parts.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+            let values: Vec<&str> = values.collect();
+            (!values.is_empty()).then(|| values.join(", "))
+        };
         let bearer =
             || header("authorization").and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
@@ -33,7 +39,7 @@ impl Request {
             query: Query::parse(&raw_query),
             raw_query,
             token: header("x-nomad-token").or_else(bearer),
-            accept_encoding: header("accept-encoding"),
+            accept_encoding: all("accept-encoding"),
             body: Bytes::new(),
         }
     }

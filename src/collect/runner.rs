@@ -18,8 +18,11 @@ pub(super) struct Runner {
     pub(super) context: Arc<Context>,
     pub(super) store: Arc<Store>,
     observers: Arc<Observers>,
-    /// `None` after a refresh that was broken off, or that panicked: what it knew may be half of the truth.
+    /// `None` after a refresh that was broken off, or that panicked: what it knew may be half of the truth. And after
+    /// Nomad was rebuilt.
     collector: Option<Box<dyn AnyCollector>>,
+    /// How often Nomad was rebuilt by the time of the last refresh.
+    resets: u64,
     report: Report,
 }
 
@@ -32,7 +35,7 @@ impl Runner {
         observers: Arc<Observers>,
     ) -> Self {
         let report = Report::new(row.name(), context.settings.logged_changes);
-        Self { row, context, store, observers, collector: None, report }
+        Self { row, context, store, observers, collector: None, resets: 0, report }
     }
 
     /// Refreshes it once; the store and the log are told.
@@ -54,6 +57,12 @@ impl Runner {
 
     /// Reads it in a task of its own, which ends with this future, so that a panic does not end whoever waits.
     async fn read(&mut self) -> Result<Refresh, FetchError> {
+        let resets = self.context.client.resets();
+        if std::mem::replace(&mut self.resets, resets) != resets {
+            // What it knows is of another cluster.
+            self.collector = None;
+            self.observers.forget(resets);
+        }
         let mut collector = self.collector.take().unwrap_or_else(|| (self.row.new)(&self.observers));
         let limit = self.row.interval(&self.context.settings) * self.context.settings.max_age_intervals;
         let (context, store) = (self.context.clone(), self.store.clone());

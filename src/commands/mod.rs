@@ -42,7 +42,7 @@ use crate::web::{AccessError, BindError};
 
 pub use find::FindError;
 pub use jobs::Jobs;
-pub use logs::LogsError;
+pub use logs::{LogsError, UnstartedCause};
 pub use node::NodeView;
 pub use nodes::NodeList;
 pub use status::Status;

@@ -1,11 +1,11 @@
 //! Families about jobs that have series of their own: those that live long, by default services and system jobs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{CollectorId, GroupCounts, JobInfo, NamedJob, NamedJobs};
+use crate::snapshot::{CollectorId, Groups, JobInfo, NamedJob, NamedJobs};
 use crate::terms::{ClientStatus, Term};
 
 const COLLECTORS: &[CollectorId] = &[CollectorId::Jobs, CollectorId::FinishedJobs];
@@ -95,7 +95,8 @@ fn allocations(view: &View<'_>, out: &mut Samples<'_, '_>) {
         let queued =
             demand.queued_by_job.get(namespace).and_then(|jobs| jobs.get(id)).unwrap_or(&none_queued);
         let counted = live.by_job.get(namespace).and_then(|jobs| jobs.get(id)).unwrap_or(&none);
-        let groups: BTreeSet<&String> = job.groups.keys().chain(counted.keys()).collect();
+        let groups: BTreeSet<&String> =
+            job.own.keys().chain(job.children.keys()).chain(counted.keys()).collect();
         for group in groups {
             let queued = queued.get(group).copied().unwrap_or_default();
             out.add_count(&[namespace, id, group, "queued"], queued);
@@ -114,21 +115,30 @@ fn allocations(view: &View<'_>, out: &mut Samples<'_, '_>) {
 
 fn ended(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(jobs) = &view.sections().jobs else { return };
-    let dead = view.sections().finished_jobs.as_ref().map(|jobs| &jobs.named);
-    let mut sums: BTreeMap<(&str, &str, &str), GroupCounts> = BTreeMap::new();
-    for named in std::iter::once(&jobs.named).chain(dead) {
-        for (namespace, jobs) in &named.by_namespace {
-            for (id, job) in jobs {
-                for (group, counts) in &job.groups {
-                    *sums.entry((namespace, id, group)).or_default() += *counts;
-                }
-            }
+    let (live, dead) = (&jobs.named, view.sections().finished_jobs.as_ref().map(|jobs| &jobs.named));
+    let mut names = BTreeSet::new();
+    for named in std::iter::once(live).chain(dead) {
+        each(named, |namespace, id, _| {
+            names.insert((namespace.to_owned(), id.to_owned()));
+        });
+    }
+    for (namespace, id) in &names {
+        let (live, dead) = (live.get(namespace, id), dead.and_then(|dead| dead.get(namespace, id)));
+        for (group, counts) in &ended_groups(live, dead) {
+            out.add_count(&[namespace, id, group, "complete"], counts.complete);
+            out.add_count(&[namespace, id, group, "failed"], counts.failed);
+            out.add_count(&[namespace, id, group, "lost"], counts.lost);
         }
     }
-    for ((namespace, id, group), counts) in &sums {
-        out.add_count(&[namespace, id, group, "complete"], counts.complete);
-        out.add_count(&[namespace, id, group, "failed"], counts.failed);
-        out.add_count(&[namespace, id, group, "lost"], counts.lost);
-    }
     out.drop_by_cap(3 * dropped(view, |named| named.dropped_groups));
+}
+
+/// Returns a job's ended allocations. A job that is in both lists moves from one to the other, and counts once: as the
+/// live list shows it, which is younger.
+fn ended_groups(live: Option<&NamedJob>, dead: Option<&NamedJob>) -> Groups {
+    let mut groups = NamedJob::children_of_both(live, dead);
+    for (group, counts) in live.or(dead).into_iter().flat_map(|job| &job.own) {
+        *groups.entry(group.clone()).or_default() += *counts;
+    }
+    groups
 }

@@ -16,6 +16,7 @@ use super::body::{self, Body, Meter};
 use super::connections::{Connections, Pools};
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Error, Reason};
+use super::newest::Newest;
 use super::request::{Index, Meta, Request};
 use super::servers::ServerAddresses;
 use super::token::Token;
@@ -82,6 +83,7 @@ pub struct RequestDone {
 pub struct Client {
     settings: ClientSettings,
     servers: ServerAddresses,
+    newest: Newest,
     pools: Arc<Reloader<Pools>>,
     permits: Semaphore,
     on_request: OnRequest,
@@ -98,7 +100,9 @@ impl Client {
         };
         let (servers, pools) = pools.open()?;
         let permits = Semaphore::new(settings.max_connections.max(1));
-        Ok(Self { settings, servers: ServerAddresses::new(servers), pools, permits, on_request })
+        let newest = Newest::default();
+        let servers = ServerAddresses::new(servers);
+        Ok(Self { settings, servers, newest, pools, permits, on_request })
     }
 
     /// The settings that it was made of.
@@ -118,6 +122,12 @@ impl Client {
             Token::None | Token::Fixed(_) => None,
         };
         token.into_iter().chain(self.pools.last_load())
+    }
+
+    /// Returns how often Nomad's indexes fell for good, so that nothing that was remembered of it holds: it was rebuilt,
+    /// or restored from a snapshot.
+    pub fn resets(&self) -> u64 {
+        self.newest.resets()
     }
 
     /// Asks for one JSON value.
@@ -150,7 +160,7 @@ impl Client {
     /// The same unless the answer has the index that is `known`: then it is not decoded, and there is no value.
     pub async fn fetch_unless_known<T>(
         &self,
-        request: Request,
+        mut request: Request,
         known: Option<Index>,
         decode: impl FnOnce(Body) -> serde_json::Result<T> + Send + 'static,
     ) -> Result<(Option<T>, Meta), Error>
@@ -158,7 +168,21 @@ impl Client {
         T: Send + 'static,
     {
         let mut count = Count::new(&self.on_request, request.endpoint);
+        request.newest = self.newest.of(&request);
         let result = self.fetch_uncounted(&request, known, decode, &count.meter).await;
+        match &result {
+            Ok((_, Meta { index: Some(index), .. })) => self.newest.read(&request, index.raft()),
+            Err(Error::Behind { endpoint, index, newest, .. }) if self.newest.refused(&request) => {
+                let endpoint = endpoint.as_str();
+                tracing::warn!(
+                    endpoint,
+                    index,
+                    newest,
+                    "the indexes of Nomad fell: it was rebuilt or restored, and what was remembered of it is forgotten"
+                );
+            }
+            _ => {}
+        }
         count.reason = result.as_ref().err().map_or(Reason::Ok, Error::reason);
         result
     }
@@ -252,9 +276,6 @@ impl Client {
         if self.settings.allow_stale {
             builder = builder.query(&[("stale", "true")]);
         }
-        if request.endpoint.is_stream() {
-            builder = builder.header(ACCEPT_ENCODING, "identity");
-        }
         self.send_as_us(server, request, builder).await
     }
 
@@ -268,7 +289,9 @@ impl Client {
         if let Some(region) = &self.settings.region {
             builder = builder.query(&[("region", region)]);
         }
-        if self.settings.compression == Compression::Gzip {
+        if request.endpoint.is_stream() {
+            builder = builder.header(ACCEPT_ENCODING, "identity");
+        } else if self.settings.compression == Compression::Gzip {
             // Nomad compresses for this very word alone.
             builder = builder.header(ACCEPT_ENCODING, "gzip");
         }
@@ -290,6 +313,7 @@ impl Client {
         let is_json = content_type.is_some_and(|value| value.starts_with("application/json"));
         if request.endpoint.accepts(status, is_json) {
             self.refuse_old(server, request, &response)?;
+            self.refuse_behind(server, request, &response)?;
             return Ok(response);
         }
         Err(Error::Status {
@@ -315,6 +339,22 @@ impl Client {
         }
         match last_contact(response) {
             Some(age) if age > limit => Err(Error::Stale { address: address(), endpoint, age, limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses an answer from a server that is behind what was read before.
+    fn refuse_behind(
+        &self,
+        server: &Connections,
+        request: &Request,
+        response: &reqwest::Response,
+    ) -> Result<(), Error> {
+        match (index(response), request.newest) {
+            (Some(index), Some(newest)) if index.raft() < newest => {
+                let (address, endpoint) = (server.address.to_string(), request.endpoint);
+                Err(Error::Behind { address, endpoint, index: index.raft(), newest })
+            }
             _ => Ok(()),
         }
     }

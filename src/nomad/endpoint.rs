@@ -108,6 +108,11 @@ impl Endpoint {
         )
     }
 
+    /// Whether the answer is a whole table of Nomad's state, or a part of one, with the table's index.
+    pub(super) fn is_table(self) -> bool {
+        (self.is_list() && self != Self::JobAllocations) || self == Self::Namespaces
+    }
+
     /// Whether the answer may go on for ever, a little at a time: then it is not compressed, which would hold it back.
     pub(super) fn is_stream(self) -> bool {
         self == Self::Logs

@@ -22,7 +22,7 @@ pub enum Reason {
     NotFound,
     /// 429: too many connections from this address.
     Throttled,
-    /// The answering server knows no leader, or has not heard it for longer than the limit.
+    /// The answering server knows no leader, has not heard it for longer than the limit, or lags behind another answer.
     Stale,
     /// Any other status.
     Http,
@@ -128,6 +128,21 @@ pub enum Error {
         /// The limit in force.
         limit: Duration,
     },
+    /// The server answers from an older state than one that was read before.
+    #[error(
+        "{address} lags behind: its answer to {} has index {index}, and index {newest} was read before",
+        endpoint.as_str()
+    )]
+    Behind {
+        /// Who was asked.
+        address: String,
+        /// What was asked.
+        endpoint: Endpoint,
+        /// The Raft index of the answer.
+        index: u64,
+        /// That of the newest answer.
+        newest: u64,
+    },
     /// The body is not what this endpoint answers.
     #[error("cannot read the answer of {address} to {}", endpoint.as_str())]
     Decode {
@@ -169,6 +184,7 @@ impl Error {
             Self::Status { endpoint, .. }
             | Self::NoLeader { endpoint, .. }
             | Self::Stale { endpoint, .. }
+            | Self::Behind { endpoint, .. }
             | Self::Decode { endpoint, .. }
             | Self::BrokenOff { endpoint, .. }
             | Self::TooLarge { endpoint, .. } => Some(*endpoint),
@@ -185,7 +201,7 @@ impl Error {
             Self::Status { status: 401 | 403, .. } => Reason::Forbidden,
             Self::Status { status: 404, .. } => Reason::NotFound,
             Self::Status { status: 429, .. } => Reason::Throttled,
-            Self::NoLeader { .. } | Self::Stale { .. } => Reason::Stale,
+            Self::NoLeader { .. } | Self::Stale { .. } | Self::Behind { .. } => Reason::Stale,
             Self::Status { .. } | Self::BrokenOff { .. } => Reason::Http,
             Self::Decode { .. } => Reason::Decode,
             Self::TooLarge { .. } => Reason::TooLarge,
@@ -214,15 +230,27 @@ impl Error {
     }
 
     /// Whether asking again at once, or another server, may help: the connection failed, Nomad shed load, or it
-    /// is between leaders or cut off from its own. An answer that was refused or cannot be read will not get better.
+    /// is between leaders, cut off from its own or lags behind it. An answer that was refused or cannot be read will not get better.
     pub fn is_transient(&self) -> bool {
-        matches!(
+        let may_pass = matches!(
             self,
             Self::Connect { .. }
                 | Self::Tls { .. }
                 | Self::NoLeader { .. }
                 | Self::Stale { .. }
+                | Self::Behind { .. }
                 | Self::Status { status: 429 | 500..=599, .. }
+        );
+        may_pass && !self.is_not_offered()
+    }
+
+    /// Returns whether the servers do not offer this at all: autopilot needs a Raft protocol that older servers do not
+    /// speak unless they are told to, and says so with 500.
+    pub fn is_not_offered(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { endpoint: Endpoint::Autopilot, status: 500, message, .. }
+                if message.contains("raft_protocol set to 3")
         )
     }
 }

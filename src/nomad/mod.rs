@@ -12,6 +12,7 @@ mod drainer;
 mod endpoint;
 mod error;
 mod logs;
+mod newest;
 mod request;
 mod servers;
 mod token;

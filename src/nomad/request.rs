@@ -17,12 +17,14 @@ pub struct Request {
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) timeout: Option<Duration>,
     pub(super) once: bool,
+    /// The index below which an answer is refused.
+    pub(super) newest: Option<u64>,
 }
 
 impl Request {
     /// A request for a path below the address, such as `/v1/jobs`.
     pub fn new(endpoint: Endpoint, path: impl Into<String>) -> Self {
-        Self { endpoint, path: path.into(), query: Vec::new(), timeout: None, once: false }
+        Self { endpoint, path: path.into(), query: Vec::new(), timeout: None, once: false, newest: None }
     }
 
     /// Makes an ID a part of a path: whatever is not plainly allowed there, a slash too, is percent-encoded.

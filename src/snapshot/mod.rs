@@ -48,7 +48,7 @@ pub use jobs::{
 };
 pub use joins::{Joins, Names};
 pub use levels::{Level, Levels};
-pub use named::{GroupCounts, JobInfo, NamedJob, NamedJobs};
+pub use named::{GroupCounts, Groups, JobInfo, NamedJob, NamedJobs};
 pub use namespaces::Namespaces;
 pub use nodes::{Capacity, LastDrain, Node, Nodes};
 pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDelays};

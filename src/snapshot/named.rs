@@ -1,6 +1,6 @@
 //! Jobs that have series of their own: those that live long, and the parents of those that do not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::terms::{JobStatus, JobType};
 
@@ -22,9 +22,18 @@ pub struct NamedJobs {
 pub struct NamedJob {
     /// What it is; `None` while only children of it were seen.
     pub info: Option<JobInfo>,
-    /// Its task groups' instances and those of its children.
-    pub groups: BTreeMap<String, GroupCounts>,
+    /// Its own allocations, by task group.
+    pub own: Groups,
+    /// Those of its children, by task group.
+    pub children: Groups,
+    /// The part of them that belongs to live children with ended allocations, by ID. Only the live list has these.
+    pub partly_ended: BTreeMap<String, Groups>,
+    /// Those of the above that the list of dead jobs shows. Only that list has these.
+    pub ended: BTreeSet<String>,
 }
+
+/// Counts by task group.
+pub type Groups = BTreeMap<String, GroupCounts>;
 
 /// What a job is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +60,11 @@ pub struct GroupCounts {
 }
 
 impl NamedJobs {
+    /// Returns a job by its namespace and ID.
+    pub fn get(&self, namespace: &str, id: &str) -> Option<&NamedJob> {
+        self.by_namespace.get(namespace)?.get(id)
+    }
+
     /// The job that is counted under this namespace and ID: the job itself, or its parent.
     pub fn find(&self, namespace: &str, id: &str) -> Option<&str> {
         let jobs = self.by_namespace.get(namespace)?;
@@ -63,6 +77,38 @@ impl NamedJobs {
 fn parent_of(id: &str) -> Option<&str> {
     let at = id.rfind("/dispatch-").or_else(|| id.rfind("/periodic-"))?;
     Some(&id[..at])
+}
+
+impl NamedJob {
+    /// Returns the allocations of its children that have ended, of the live list and of the one of dead jobs. A child
+    /// that is in both has died since the live list was read, and counts as the other one shows it.
+    pub fn children_of_both(live: Option<&Self>, dead: Option<&Self>) -> Groups {
+        let mut groups = Groups::new();
+        for (group, counts) in live.into_iter().chain(dead).flat_map(|job| &job.children) {
+            *groups.entry(group.clone()).or_default() += *counts;
+        }
+        let (Some(live), Some(dead)) = (live, dead) else { return groups };
+        let twice = live.partly_ended.iter().filter(|(child, _)| dead.ended.contains(*child));
+        for (group, counts) in twice.flat_map(|(_, groups)| groups) {
+            *groups.entry(group.clone()).or_default() -= *counts;
+        }
+        groups
+    }
+}
+
+impl GroupCounts {
+    /// Returns whether any of these allocations has ended.
+    pub fn has_ended(&self) -> bool {
+        self.complete + self.failed + self.lost > 0
+    }
+}
+
+impl std::ops::SubAssign for GroupCounts {
+    fn sub_assign(&mut self, other: Self) {
+        self.complete = self.complete.saturating_sub(other.complete);
+        self.failed = self.failed.saturating_sub(other.failed);
+        self.lost = self.lost.saturating_sub(other.lost);
+    }
 }
 
 impl std::ops::AddAssign for GroupCounts {

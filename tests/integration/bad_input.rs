@@ -46,6 +46,19 @@ async fn a_refused_source_leaves_the_others_alone() {
     assert_eq!(shown.sum("nomad_jobs", &[("status", "pending")]), Some(3.0));
 }
 
+/// Those of Nomad 1.2 and earlier answer 500 by default: `raft_protocol` must be set to 3.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_without_autopilot_have_nothing_to_show() {
+    let simulator = recordings::replay("1.1.18").await;
+    let shown = collect(&simulator.url(), &[]).await;
+    assert_eq!(is_up(&shown, "autopilot"), Some(1.0));
+    for family in ["nomad_autopilot_healthy", "nomad_autopilot_failure_tolerance", "nomad_server_healthy"] {
+        assert_eq!(shown.find(family, &[]).count(), 0, "{family}");
+    }
+    let asked = simulator.requests().into_iter().filter(|request| request.path.contains("autopilot"));
+    assert_eq!(asked.count(), 1, "it is not asked again at once");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_of_nulls_is_there_and_has_nothing() {
     let nulls = r#"[{"ID":"n1","Name":null,"Status":null,"Drain":null,"SchedulingEligibility":null,"Drivers":null,
@@ -288,6 +301,46 @@ async fn a_stale_read_within_the_limit_is_taken_and_its_age_shown() {
     let shown = collect(&simulator.url(), &[]).await;
     assert_eq!(is_up(&shown, "nodes"), Some(1.0));
     assert_eq!(shown.value("nomad_exporter_last_contact_seconds", &[]), Some(30.0));
+}
+
+/// The lists of live and of dead jobs are read at different times, so a job that moves is in both for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_in_both_lists_counts_its_ended_allocations_once() {
+    let job = |id: &str, parent: &str, status: &str, complete: u64, failed: u64| {
+        let job_type = if id == "web" { "service" } else { "batch" };
+        serde_json::json!({"ID": id, "ParentID": parent, "Namespace": "ci", "Type": job_type, "Status": status,
+            "ParameterizedJob": id == "deploy", "JobSummary": {"Summary": {"main": {"Complete": complete, "Failed": failed}}}})
+    };
+    let simulator = recordings::replay("2.0.5").await;
+    let list = |filter: &str, jobs: serde_json::Value| {
+        let list = format!("/v1/jobs?namespace=*&filter=Status+{filter}");
+        simulator.faults().set(&list, Fault::Body(jobs.to_string().into()));
+    };
+    list(
+        "%21%3D",
+        serde_json::json!([
+            job("deploy", "", "running", 0, 0),
+            // The first is dead by now, the second goes on.
+            job("deploy/dispatch-1", "deploy", "running", 0, 1),
+            job("deploy/dispatch-2", "deploy", "running", 5, 0),
+            // It was dead, and was started again.
+            job("web", "", "running", 2, 3),
+        ]),
+    );
+    list(
+        "%3D%3D",
+        serde_json::json!([
+            job("deploy/dispatch-0", "deploy", "dead", 10, 0),
+            job("deploy/dispatch-1", "deploy", "dead", 1, 1),
+            job("web", "", "dead", 2, 2),
+        ]),
+    );
+    let shown = collect(&simulator.url(), &["--collect.job-types", "service,batch"]).await;
+    let ended = |job, status| {
+        shown.value("nomad_job_allocations_ended", &[("job_id", job), ("status", status)]).unwrap()
+    };
+    assert_eq!((ended("web", "complete"), ended("web", "failed")), (2.0, 3.0));
+    assert_eq!((ended("deploy", "complete"), ended("deploy", "failed")), (16.0, 1.0));
 }
 
 fn recording(name: &str) -> nomad_simulator::Recording {

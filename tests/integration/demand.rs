@@ -1,5 +1,7 @@
 //! What queued instances ask for.
 
+use std::time::Duration;
+
 use nomad_simulator::Fault;
 use nomad_simulator::cluster::{Cluster, JobSpec, NodeSpec, Settings};
 use nomad_simulator::{SharedCluster, Simulator};
@@ -62,10 +64,43 @@ async fn what_may_not_be_read_is_unsized_and_what_is_gone_is_skipped() {
     // Ten refused, and five of jobs that the recording does not have.
     assert_eq!(shown.sum("nomad_queued_allocations_unsized", &[]), Some(15.0));
     assert_eq!(asked(&shown, "ci", "default"), (0.0, 0.0, 0.0));
-    // A refusal is not asked for again; what was gone is, while it is listed.
+    // A refusal is not asked for again at once; what was gone is, while it is listed.
     collector.refresh().await;
     let asked = |job: &str| simulator.requests().iter().filter(|request| request.path.ends_with(job)).count();
     assert_eq!((asked("build-backlog"), asked("build-huge-mem")), (1, 2));
+}
+
+/// A policy may be changed.
+#[tokio::test]
+async fn a_refused_specification_is_requested_again_more_and_more_rarely() {
+    let simulator = recordings::replay("2.0.5").await;
+    let refusal = Fault::Status { code: 403, body: "Permission denied".into() };
+    simulator.faults().set("/v1/job/build-backlog?", refusal);
+    let collector = Collector::new(&simulator.url(), &[]);
+    let requests_after = async |seconds| {
+        pass(Duration::from_secs(seconds)).await;
+        collector.refresh().await;
+        let requests = simulator.requests();
+        requests.iter().filter(|request| request.path.ends_with("build-backlog")).count()
+    };
+    assert_eq!(requests_after(0).await, 1);
+    assert_eq!((requests_after(59).await, requests_after(2).await), (1, 2), "after a history interval");
+    assert_eq!((requests_after(119).await, requests_after(2).await), (2, 3), "then after two");
+    assert_eq!((requests_after(900).await, requests_after(900).await), (4, 5));
+    assert_eq!(requests_after(900).await, 6, "the pause has a limit");
+    simulator.faults().clear();
+    assert_eq!((requests_after(901).await, requests_after(3600).await), (7, 7));
+    // What is left is of the five jobs that the recording does not have.
+    assert_eq!(collector.exposition().sum("nomad_queued_allocations_unsized", &[]), Some(5.0));
+}
+
+/// Lets time pass at once.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+    // Connections were idle for so long that they end; let that be noticed.
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
 fn cluster() -> (SharedCluster, String) {
@@ -85,7 +120,7 @@ async fn specifications_are_read_once_and_not_too_many_at_a_time() {
         for number in 0..30 {
             let id = format!("build-{number:02}");
             cluster.submit(JobSpec::batch(&id).in_namespace(&namespace).with_resources(20_000, 100));
-            cluster.advance(std::time::Duration::from_secs(1));
+            cluster.advance(Duration::from_secs(1));
         }
     }
     let simulator = Simulator::start(cluster.into()).await.unwrap();
@@ -116,7 +151,7 @@ async fn children_of_one_parent_share_its_specification() {
         for _ in 0..50 {
             cluster.dispatch(&parent).unwrap();
         }
-        cluster.advance(std::time::Duration::from_secs(10));
+        cluster.advance(Duration::from_secs(10));
     }
     let simulator = Simulator::start(cluster.into()).await.unwrap();
     let shown = collect(&simulator.url(), &[]).await;

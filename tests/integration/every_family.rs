@@ -23,7 +23,8 @@ pub(crate) fn at(seconds: u64) -> SystemTime {
 
 fn named(id: &str, status: JobStatus, counts: GroupCounts) -> BTreeMap<String, BTreeMap<String, NamedJob>> {
     let info = JobInfo { job_type: JobType::Service, node_pool: "default".into(), priority: 50, status };
-    let job = NamedJob { info: Some(info), groups: BTreeMap::from([("group".into(), counts)]) };
+    let own = BTreeMap::from([("group".into(), counts)]);
+    let job = NamedJob { info: Some(info), own, ..NamedJob::default() };
     BTreeMap::from([(CI.into(), BTreeMap::from([(id.into(), job)]))])
 }
 

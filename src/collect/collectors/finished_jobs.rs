@@ -43,7 +43,8 @@ impl Collect for FinishedJobsCollector {
         }
         let requests = context.over_namespaces(Endpoint::Jobs, "/v1/jobs").into_iter();
         let requests = requests.map(|request| request.query("filter", r#"Status == "dead""#)).collect();
-        let fold = FinishedJobsFold::new(context, &self.placements, &self.completions);
+        let live = upstream.get::<LiveJobs>().await.unwrap_or_default();
+        let fold = FinishedJobsFold::new(context, &self.placements, &self.completions, live);
         let add = |fold: &mut FinishedJobsFold, job: Job| fold.add(&job);
         let folded = list::fold(&context.client, requests, fold, add).await?;
         Ok(folded.refresh(|fold| self.sections(fold)))
@@ -62,6 +63,8 @@ impl FinishedJobsCollector {
 /// Counts jobs as they come. Live ones, which a server that cannot filter sends too, are left to another collector.
 #[derive(Debug)]
 pub(in crate::collect) struct FinishedJobsFold {
+    /// The live jobs of the last list; none if all jobs are in one list.
+    live: Arc<LiveJobs>,
     jobs: FinishedJobs,
     pass: JobPass,
     completions: CompletionsPass,
@@ -74,8 +77,10 @@ impl FinishedJobsFold {
         context: &Context,
         placements: &Placements,
         completions: &Completions,
+        live: Arc<LiveJobs>,
     ) -> Self {
         Self {
+            live,
             jobs: FinishedJobs::default(),
             pass: placements.job_pass(),
             completions: completions.pass(context.is_on(CollectorId::FinishedAllocations)),
@@ -107,7 +112,7 @@ impl FinishedJobsFold {
             }
         }
         if self.job_types.contains(&job.job_type) {
-            named_jobs::add(&mut self.jobs.named, job, self.max_jobs);
+            named_jobs::add_dead(&mut self.jobs.named, job, self.max_jobs, &self.live.named);
         }
     }
 

@@ -48,7 +48,7 @@ impl Collect for JobsCollector {
             let live = |request: Request| request.query("filter", r#"Status != "dead""#);
             requests = requests.into_iter().map(live).collect();
         }
-        let finished = || FinishedJobsFold::new(context, &self.placements, &self.completions);
+        let finished = || FinishedJobsFold::new(context, &self.placements, &self.completions, Arc::default());
         let fold = JobsFold {
             live: LiveJobsFold::new(context, self.placements.job_pass()),
             finished: (!filter_lists).then(finished),

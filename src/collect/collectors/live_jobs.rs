@@ -54,7 +54,7 @@ impl LiveJobsFold {
             None => self.add_live(job, job.status),
         }
         if self.job_types.contains(&job.job_type) {
-            named_jobs::add(&mut self.jobs.named, job, self.max_jobs);
+            named_jobs::add_live(&mut self.jobs.named, job, self.max_jobs);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::collect::at;
 use crate::nomad::api::{Job, TaskGroupSummary, count};
-use crate::snapshot::{GroupCounts, JobInfo, NamedJobs};
+use crate::snapshot::{GroupCounts, Groups, JobInfo, NamedJob, NamedJobs};
 use crate::terms::{JobStatus, JobType};
 
 /// The ID under which a job has series of its own: its parent's, if it has one.
@@ -10,13 +10,30 @@ pub(in crate::collect) fn name(job: &Job) -> Option<&str> {
     job.parent().or(job.id.as_deref())
 }
 
-/// Adds a job to those that have series of their own, or its instances to its parent.
-pub(in crate::collect) fn add(named: &mut NamedJobs, job: &Job, max_jobs: usize) {
+/// Adds a live job to those that have series of their own, or its allocations to its parent.
+pub(in crate::collect) fn add_live(named: &mut NamedJobs, job: &Job, max_jobs: usize) {
+    let Some(entry) = add(named, job, max_jobs) else { return };
+    let groups: Groups = job.groups().map(|(name, group)| (name.to_owned(), counts(group))).collect();
+    if job.parent().is_some() && groups.values().any(GroupCounts::has_ended) {
+        entry.partly_ended.insert(job.id.clone().unwrap_or_default(), groups);
+    }
+}
+
+/// Adds a dead job in the same way. The live jobs are those of the last list.
+pub(in crate::collect) fn add_dead(named: &mut NamedJobs, job: &Job, max_jobs: usize, live: &NamedJobs) {
+    let Some(entry) = add(named, job, max_jobs) else { return };
+    let (Some(parent), Some(id)) = (job.parent(), &job.id) else { return };
+    if live.get(job.namespace(), parent).is_some_and(|parent| parent.partly_ended.contains_key(id)) {
+        entry.ended.insert(id.clone());
+    }
+}
+
+fn add<'a>(named: &'a mut NamedJobs, job: &Job, max_jobs: usize) -> Option<&'a mut NamedJob> {
     let dead_build =
         job.status == JobStatus::Dead && matches!(job.job_type, JobType::Batch | JobType::Sysbatch);
     if dead_build && job.parent().is_none() {
         // Finished builds are counted, not named.
-        return;
+        return None;
     }
     let id = name(job).unwrap_or_default();
     let jobs = at(&mut named.by_namespace, job.namespace());
@@ -26,7 +43,7 @@ pub(in crate::collect) fn add(named: &mut NamedJobs, job: &Job, max_jobs: usize)
                 named.dropped_jobs += 1;
                 named.dropped_groups += job.groups().count() as u64;
             }
-            return;
+            return None;
         }
         named.count += 1;
     }
@@ -39,9 +56,11 @@ pub(in crate::collect) fn add(named: &mut NamedJobs, job: &Job, max_jobs: usize)
             status: job.status,
         });
     }
+    let groups = if job.parent().is_none() { &mut entry.own } else { &mut entry.children };
     for (group, summary) in job.groups() {
-        *at(&mut entry.groups, group) += counts(summary);
+        *at(groups, group) += counts(summary);
     }
+    Some(entry)
 }
 
 fn counts(summary: &TaskGroupSummary) -> GroupCounts {

@@ -84,7 +84,7 @@ impl Collect for LeaderCollector {
     }
 }
 
-/// Reads what autopilot says of the servers.
+/// Reads what autopilot says of the servers: nothing if they do not offer it.
 pub(in crate::collect) struct AutopilotCollector;
 
 reads!(AutopilotCollector:);
@@ -96,7 +96,10 @@ impl Collect for AutopilotCollector {
 
     async fn collect(&mut self, context: &Arc<Context>, _: &Newest<'_, Self>) -> Result<Refresh, FetchError> {
         let request = Request::new(Endpoint::Autopilot, "/v1/operator/autopilot/health");
-        let (health, meta) = context.client.object::<AutopilotHealth>(request).await?;
+        let (health, meta) = match context.client.object::<AutopilotHealth>(request).await {
+            Err(error) if error.is_not_offered() => Default::default(),
+            answer => answer?,
+        };
         let servers = health.servers.into_iter().flatten().flatten().filter_map(server_health);
         let mut servers: Vec<ServerHealth> = servers.collect();
         servers.sort_by(|one, other| one.name.cmp(&other.name));

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::fan_out;
@@ -16,19 +18,30 @@ use crate::snapshot::{Ask, LiveJobs, Queue, Sections, Specification, Specificati
 
 /// How many jobs are asked about at once.
 const CONCURRENCY: usize = 4;
+/// The longest pause before a refused specification is requested again. The first is a history interval.
+const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 
 /// Reads the specifications that are not known yet, the oldest first and not more than the cap; those that nothing
 /// queued needs any more are forgotten.
 pub(in crate::collect) struct SpecificationsCollector {
     /// Those of the last refresh.
     known: Arc<Specifications>,
+    /// Those that may not be read: a policy may be changed, so they are requested again.
+    refused: HashMap<SpecificationKey, Refused>,
+}
+
+/// When a refused specification is requested again.
+#[derive(Clone, Copy)]
+struct Refused {
+    pause: Duration,
+    until: Instant,
 }
 
 reads!(SpecificationsCollector: LiveJobs);
 
 impl Collect for SpecificationsCollector {
     fn new(_: &Observers) -> Self {
-        Self { known: Arc::default() }
+        Self { known: Arc::default(), refused: HashMap::new() }
     }
 
     async fn collect(
@@ -37,16 +50,25 @@ impl Collect for SpecificationsCollector {
         upstream: &Newest<'_, Self>,
     ) -> Result<Refresh, FetchError> {
         let jobs = upstream.need::<LiveJobs>().await?;
+        let is_queued = |key: &SpecificationKey| jobs.queue.by_specification.contains_key(key);
         let known = self.known.by_key.iter();
         let mut by_key: HashMap<_, _> = known
-            .filter(|(key, _)| jobs.queue.by_specification.contains_key(key))
+            .filter(|(key, _)| is_queued(key))
             .map(|(key, specification)| (key.clone(), specification.clone()))
             .collect();
-        let unknown = unknown(&jobs.queue, &by_key, context.settings.max_specifications);
+        self.refused.retain(|key, _| is_queued(key));
+        let unknown = self.unknown(&jobs.queue, context.settings.max_specifications);
+        let refused = &mut self.refused;
         let done = |(key, answer): (SpecificationKey, Answer)| match answer {
-            Answer::Read(specification) => drop(by_key.insert(key, Some(specification))),
-            // Remembered too: what is out of bounds is not asked for again and again.
-            Answer::Refused => drop(by_key.insert(key, None)),
+            Answer::Read(specification) => {
+                refused.remove(&key);
+                by_key.insert(key, Some(specification));
+            }
+            Answer::Refused => {
+                let last = refused.get(&key).copied();
+                refused.insert(key.clone(), Refused::again(last, context.settings.history_interval));
+                by_key.insert(key, None);
+            }
             // It was deleted since it was listed, and will not be queued for long.
             Answer::Gone => {}
         };
@@ -58,15 +80,31 @@ impl Collect for SpecificationsCollector {
     }
 }
 
-fn unknown(
-    queue: &Queue,
-    known: &HashMap<SpecificationKey, Option<Specification>>,
-    limit: usize,
-) -> Vec<SpecificationKey> {
-    let unknown = queue.by_specification.iter().filter(|(key, _)| !known.contains_key(key));
-    let mut by_age: Vec<_> = unknown.map(|(key, queued)| (queued.submitted, key)).collect();
-    by_age.sort_unstable();
-    by_age.into_iter().take(limit).map(|(_, key)| key.clone()).collect()
+impl SpecificationsCollector {
+    /// Returns what to request now: what was never requested, then what was refused, the oldest first.
+    fn unknown(&self, queue: &Queue, limit: usize) -> Vec<SpecificationKey> {
+        let now = Instant::now();
+        let mut by_age: Vec<_> = queue
+            .by_specification
+            .iter()
+            .filter(|(key, _)| match self.refused.get(*key) {
+                Some(refused) => refused.until <= now,
+                None => !self.known.by_key.contains_key(*key),
+            })
+            .map(|(key, queued)| (self.refused.contains_key(key), queued.submitted, key))
+            .collect();
+        by_age.sort_unstable();
+        by_age.into_iter().take(limit).map(|(_, _, key)| key.clone()).collect()
+    }
+}
+
+impl Refused {
+    /// Doubles the pause with every refusal.
+    fn again(last: Option<Self>, first_pause: Duration) -> Self {
+        let longest = LONGEST_PAUSE.max(first_pause);
+        let pause = last.map_or(first_pause, |last| (2 * last.pause).min(longest));
+        Self { pause, until: Instant::now() + pause }
+    }
 }
 
 enum Answer {

@@ -93,6 +93,11 @@ impl Completions {
         (list, state.unsettled.iter().map(|job| (job.key, job.list)).collect())
     }
 
+    /// Forgets which jobs were dead: those of the next list are not new.
+    pub(super) fn forget(&self) {
+        self.state().before = None;
+    }
+
     /// How many lists of dead jobs were read to their end.
     pub(in crate::collect) fn lists(&self) -> u64 {
         self.state().list

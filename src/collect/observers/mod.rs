@@ -4,6 +4,7 @@ mod completions;
 mod placements;
 mod seen;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use completions::{Completions, CompletionsPass};
@@ -23,6 +24,8 @@ pub(super) struct Observers {
     pub(super) full_jobs: Arc<Handover<FinishedJobsFold>>,
     /// What a list of all allocations told of terminal ones.
     pub(super) full_allocations: Arc<Handover<FinishedAllocationsFold>>,
+    /// How often Nomad was rebuilt by the time that the above was last forgotten.
+    resets: AtomicU64,
 }
 
 /// A list of everything, which servers before Nomad 1.3 send whatever the filter, is read once: the collector of what is
@@ -49,6 +52,16 @@ impl<T> Handover<T> {
 }
 
 impl Observers {
+    /// Forgets which jobs were seen, once for each time that Nomad was rebuilt: what it shows next was there before. What
+    /// was counted stays.
+    pub(super) fn forget(&self, resets: u64) {
+        if self.resets.fetch_max(resets, Ordering::Relaxed) < resets {
+            self.placements.forget();
+            self.completions.forget();
+            drop((self.full_jobs.take(), self.full_allocations.take()));
+        }
+    }
+
     /// What was seen so far.
     pub(super) fn sections(&self) -> Sections {
         Sections {

@@ -185,6 +185,12 @@ impl Placements {
         }
     }
 
+    /// Forgets all jobs: those of the next lists were there before.
+    pub(super) fn forget(&self) {
+        let mut state = self.state();
+        *state = State { delays: state.delays.clone(), ..State::default() };
+    }
+
     /// How long the jobs that were seen to be placed waited.
     pub(in crate::collect) fn delays(&self) -> Arc<PlacementDelays> {
         self.state().delays.clone()

@@ -1,5 +1,6 @@
 //! Why there is no log to show, as sentences.
 
+use super::unstarted::UnstartedCause;
 use crate::human::plain;
 
 /// There is no log to show, or it is not plain which. Names and lines are escaped when they are shown.
@@ -74,12 +75,13 @@ pub enum LogsError {
         /// The tasks that there are.
         tasks: Vec<String>,
     },
-    /// Its client has not got to it.
+    /// The task has not started, or never will.
     #[error(
-        "task `{}` of allocation {} on {} has not started yet, so there is no log; --follow waits for it",
+        "task `{}` of allocation {} on {} {}",
         plain(task),
         plain(allocation),
-        plain(node)
+        plain(node),
+        not_started(cause, events)
     )]
     NotStarted {
         /// The task.
@@ -88,6 +90,10 @@ pub enum LogsError {
         allocation: String,
         /// Where it is.
         node: String,
+        /// Why it has not started.
+        cause: UnstartedCause,
+        /// What happened last, a line each: to the task, or to the one that failed.
+        events: Vec<String>,
     },
     /// Only the client has the log, and it does not answer.
     #[error(
@@ -128,4 +134,24 @@ fn choices(what: &str, lines: &[String]) -> String {
     }
     let lines: Vec<String> = lines.iter().map(|line| format!("  {}", plain(line))).collect();
     format!("; {what}\n{}", lines.join("\n"))
+}
+
+fn not_started(cause: &UnstartedCause, events: &[String]) -> String {
+    let its_events = choices("its last events", events);
+    match cause {
+        UnstartedCause::Waits => {
+            format!("has not started yet, so there is no log; --follow waits for it{its_events}")
+        }
+        UnstartedCause::Failed => format!("failed before it started, so there is no log{its_events}"),
+        UnstartedCause::Sibling { name, has_log } => {
+            let name = plain(name);
+            let hint = if *has_log { format!("; see --task {name}") } else { String::new() };
+            let events = choices(&format!("the last events of `{name}`"), events);
+            format!("did not start because task `{name}` failed, so there is no log{hint}{events}")
+        }
+        UnstartedCause::Stopped => format!("was stopped before it started, so there is no log{its_events}"),
+        UnstartedCause::Lost => {
+            format!("did not start before its client was lost, so there is no log{its_events}")
+        }
+    }
 }

@@ -8,7 +8,8 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 
 use super::error::LogsError;
-use super::pick;
+use super::unstarted::UnstartedCause;
+use super::{pick, unstarted};
 use crate::commands::Error;
 use crate::commands::find::FoundJob;
 use crate::human::plain;
@@ -68,17 +69,17 @@ enum Stop {
 impl TaskLog {
     /// Reads it to its end.
     pub(super) async fn read(mut self) -> Result<(), Error> {
-        let result = self.try_read().await;
+        if self.follow {
+            return self.keep_following().await;
+        }
+        let result = self.read_once().await;
         match result {
             Err(error) => Err(self.explained(error).await),
             Ok(()) => Ok(()),
         }
     }
 
-    async fn try_read(&mut self) -> Result<(), nomad::Error> {
-        if self.follow {
-            return self.keep_following().await;
-        }
+    async fn read_once(&mut self) -> Result<(), nomad::Error> {
         let Some(lines) = self.tail else {
             let client = self.client.clone();
             let mut stream = client.log(self.request("start", 0)).await?;
@@ -94,28 +95,40 @@ impl TaskLog {
         Ok(())
     }
 
-    /// Follows it until it ends, whatever happens to the connection.
-    async fn keep_following(&mut self) -> Result<(), nomad::Error> {
-        let (mut pause, mut is_out) = (FIRST_PAUSE, false);
+    /// Follows it until it ends, whatever happens to the connection. A task that will never start has no log to wait for.
+    async fn keep_following(&mut self) -> Result<(), Error> {
+        let (mut pause, mut noted) = (FIRST_PAUSE, None);
         loop {
             let shown = self.shown.len();
-            match self.follow_once().await {
+            let note = match self.follow_once().await {
                 Ok(Stop::Ended | Stop::Unheard) => return Ok(()),
-                Err(error) if may_pass(&error) => {
-                    if self.shown.len() != shown {
-                        (pause, is_out) = (FIRST_PAUSE, false);
-                    }
-                    if !std::mem::replace(&mut is_out, true) {
-                        let note = format!("{}; trying again", error.sentence());
-                        if !self.note(note).await {
-                            return Ok(());
-                        }
-                    }
+                Err(error) => self.hindrance(error).await?,
+            };
+            if self.shown.len() != shown {
+                (pause, noted) = (FIRST_PAUSE, None);
+            }
+            if noted.as_ref() != Some(&note) {
+                noted = Some(note.clone());
+                if !self.note(note).await {
+                    return Ok(());
                 }
-                Err(error) => return Err(error),
             }
             sleep(pause).await;
             pause = (2 * pause).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Returns why the log does not come for now; an error if it never will.
+    async fn hindrance(&self, error: nomad::Error) -> Result<String, Error> {
+        if !is_unstarted(&error) && may_pass(&error) {
+            return Ok(format!("{}; trying again", error.sentence()));
+        }
+        match self.explained(error).await {
+            Error::Logs(LogsError::NotStarted { cause: UnstartedCause::Waits, events, .. }) => {
+                let last = events.last().map(|event| format!("; its last event: {}", plain(event)));
+                Ok(format!("waiting for the task to start{}", last.unwrap_or_default()))
+            }
+            error => Err(error),
         }
     }
 
@@ -262,8 +275,15 @@ impl TaskLog {
         if error.reason() == Reason::Forbidden {
             return error.into();
         }
-        if message.contains("not started yet") {
-            return LogsError::NotStarted { task: self.task.clone(), allocation, node }.into();
+        if is_unstarted(&error) {
+            let (cause, events) = match pick::history(&self.client, &self.job, self.of.id()).await {
+                Ok(Some(history)) => unstarted::cause(&history, &self.task),
+                Ok(None) => return LogsError::LogGone { allocation }.into(),
+                // It may show the next time.
+                Err(_) => (UnstartedCause::Waits, Vec::new()),
+            };
+            let task = self.task.clone();
+            return LogsError::NotStarted { task, allocation, node, cause, events }.into();
         }
         if message.contains("Unknown node") {
             return LogsError::NodeGone { node }.into();
@@ -300,12 +320,16 @@ impl TaskLog {
     }
 }
 
-/// Whether a log that is followed may go on later: servers are away, or its task has yet to start.
+/// Whether Nomad refused because the task has not started. It says the same of one that never will.
+fn is_unstarted(error: &nomad::Error) -> bool {
+    error.message().is_some_and(|message| message.contains("not started yet"))
+}
+
+/// Whether a log that is followed may go on later: servers are away.
 fn may_pass(error: &nomad::Error) -> bool {
-    let unstarted = error.message().is_some_and(|message| message.contains("not started yet"));
     let broken =
         matches!(error, nomad::Error::BrokenOff { message, .. } if !message.contains("No path to node"));
-    unstarted || broken || error.is_transient() || matches!(error.reason(), Reason::Timeout)
+    broken || error.is_transient() || matches!(error.reason(), Reason::Timeout)
 }
 
 /// Where the last lines begin. A line without its end is one too.

@@ -4,6 +4,7 @@ mod error;
 mod log;
 mod output;
 mod pick;
+mod unstarted;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use log::TaskLog;
 use output::Output;
 
 pub use error::LogsError;
+pub use unstarted::UnstartedCause;
 
 /// How many logs are followed at once: Nomad allows 100 connections from one address.
 const MAX_FOLLOWED: usize = 64;

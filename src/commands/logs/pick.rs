@@ -9,8 +9,8 @@ use crate::commands::terminal::Terminal;
 use crate::commands::{Error, live};
 use crate::config::LogsArgs;
 use crate::human;
-use crate::nomad::api::{Evaluation, Instance, Job, JobTasks, fold_rows};
-use crate::nomad::{Client, Endpoint, Request};
+use crate::nomad::api::{AllocationHistory, Evaluation, Instance, Job, JobTasks, fold_rows};
+use crate::nomad::{self, Client, Endpoint, Request};
 use crate::terms::{DesiredStatus, EvalStatus, JobStatus, Term};
 
 /// How many are listed where one has to be named.
@@ -64,6 +64,23 @@ pub(super) async fn newest_first(client: &Client, job: &FoundJob) -> Result<Vec<
     let ((mut all, _), _) = client.fetch(request, fold_rows(Vec::new(), add)).await?;
     all.sort_by(|one, other| other.created().cmp(&one.created()).then_with(|| one.id().cmp(other.id())));
     Ok(all)
+}
+
+/// What happened to the tasks of an allocation, if Nomad still has it.
+pub(super) async fn history(
+    client: &Client,
+    job: &FoundJob,
+    allocation: &str,
+) -> Result<Option<AllocationHistory>, nomad::Error> {
+    let request = of_job(Endpoint::JobAllocations, job, "/allocations");
+    let wanted = allocation.to_owned();
+    let add = move |found: &mut Option<AllocationHistory>, row: AllocationHistory| {
+        if row.id.as_deref() == Some(wanted.as_str()) {
+            *found = Some(row);
+        }
+    };
+    let ((found, _), _) = client.fetch(request, fold_rows(None, add)).await?;
+    Ok(found)
 }
 
 fn of_job(endpoint: Endpoint, job: &FoundJob, part: &str) -> Request {

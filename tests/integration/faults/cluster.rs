@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nomad_simulator::cluster::{Cluster, JobSpec, NodeSpec, Settings};
-use nomad_simulator::{Fault, Simulator};
+use nomad_simulator::{Fault, SharedCluster, Simulator};
 
 use super::driver::{SOON, Watched, blocking, is_well, lines};
 use crate::support::collect::Collector;
+use crate::support::exposition::Exposition;
 use crate::support::process::wait_until;
 use crate::support::recordings;
 use crate::support::scrape::{metrics, status};
@@ -65,29 +66,107 @@ async fn elections_again_and_again() {
     .await;
 }
 
-/// The new one has other jobs and nodes, and its index is lower.
+/// A cluster whose builds have ended, after so many seconds. Two of them differ by time alone.
+fn history(seconds: u64) -> Cluster {
+    let mut cluster = Cluster::new(Settings::default());
+    cluster.register_node(NodeSpec::new("client-1"));
+    for number in 0..5 {
+        let build = JobSpec::batch(&format!("build-{number}")).with_resources(100, 64);
+        cluster.submit(build.running_for(Duration::from_secs(60)));
+    }
+    cluster.advance(Duration::from_secs(seconds));
+    cluster
+}
+
+/// A server may be behind although it hears its leader: what it shows is not over once more when the others answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lags_behind_brings_nothing_back() {
+    let shared: SharedCluster = Arc::new(Mutex::new(history(30)));
+    let simulator = Simulator::start(shared.clone().into()).await.unwrap();
+    let collector = Collector::new(&simulator.url(), &["--nomad.timeout", "1s"]);
+    let shown = async |cluster: Cluster| {
+        *shared.lock().unwrap() = cluster;
+        // How a job ended is told by a list that is read after it was seen dead.
+        collector.refresh().await;
+        collector.refresh().await;
+        collector.exposition()
+    };
+    let completed =
+        |shown: &Exposition| shown.sum("nomad_job_completions_total", &[("outcome", "complete")]).unwrap();
+    let up = |shown: &Exposition, collector| {
+        shown.value("nomad_exporter_collector_up", &[("collector", collector)]).unwrap()
+    };
+    let before = shown(history(30)).await;
+    assert_eq!((completed(&before), before.value("nomad_up", &[])), (0.0, Some(1.0)));
+    assert_eq!(completed(&shown(history(120)).await), 5.0);
+
+    let behind = shown(history(30)).await;
+    assert_eq!(completed(&behind), 5.0);
+    for collector in ["jobs", "finished_jobs", "allocations", "finished_allocations"] {
+        assert_eq!(up(&behind, collector), 0.0, "{collector}");
+    }
+    // Nothing has changed there since.
+    assert_eq!((up(&behind, "nodes"), up(&behind, "namespaces")), (1.0, 1.0));
+    let refused = [("endpoint", "jobs"), ("reason", "stale")];
+    assert_eq!(behind.value("nomad_exporter_api_requests_total", &refused), Some(4.0));
+
+    let after = shown(history(180)).await;
+    assert_eq!((completed(&after), after.value("nomad_up", &[])), (5.0, Some(1.0)));
+}
+
+/// With two addresses, the other one is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_address_is_asked_if_one_lags_behind() {
+    let [first, second] = [history(30), history(120)].map(|cluster| Arc::new(Mutex::new(cluster)));
+    let behind = Simulator::start(first.into()).await.unwrap();
+    let ahead = Simulator::start(second.into()).await.unwrap();
+    let addresses = format!("{},{}", behind.url(), ahead.url());
+    let collector = Collector::new(&addresses, &[]);
+    behind.faults().set("", Fault::Close);
+    collector.refresh().await;
+    behind.faults().clear();
+    ahead.faults().set("", Fault::Close);
+    collector.refresh().await;
+    assert!(collector.exposition().value("nomad_up", &[]) == Some(0.0));
+    ahead.faults().clear();
+    collector.refresh().await;
+    let shown = collector.exposition();
+    assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
+    assert_eq!(shown.sum("nomad_jobs", &[("status", "dead")]), Some(5.0));
+}
+
+/// The new one has other jobs and nodes, and its index is lower. It is taken for a server that lags behind at first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_with_a_lower_index() {
     let old = Simulator::start(cluster(6, 40).into()).await.unwrap();
     let url = old.url();
     let address = url.trim_start_matches("http://").parse().unwrap();
-    let collector = Collector::new(&url, &[]);
-    collector.refresh().await;
-    collector.refresh().await;
-    let running =
-        |shown: &crate::support::exposition::Exposition| shown.sum("nomad_jobs", &[("status", "running")]);
-    let before = collector.exposition();
+    let watched = blocking(move || Watched::start(&url, &["--collect.max-age-intervals", "30"])).await;
+    let running = |shown: &Exposition| shown.sum("nomad_jobs", &[("status", "running")]);
+    let before = metrics(&watched.exporter.url);
     assert_eq!(before.find("nomad_node_info", &[]).count(), 6);
     assert!(running(&before) > Some(2.0));
     old.stop().await;
 
-    let _new = Simulator::start_on(address, cluster(1, 2).into()).await.unwrap();
-    collector.refresh().await;
-    let after = collector.exposition();
-    assert_eq!(after.value("nomad_up", &[]), Some(1.0));
-    assert_eq!(after.find("nomad_node_info", &[]).count(), 1);
-    assert_eq!(running(&after), Some(2.0));
-    assert!(after.samples().iter().all(|sample| sample.value >= 0.0));
+    // Its builds were over before it was first seen.
+    let mut new = history(120);
+    (0..2).for_each(|number| drop(new.submit(JobSpec::batch(&format!("other-{number}")))));
+    new.advance(Duration::from_secs(1));
+    let _new = Simulator::start_on(address, new.into()).await.unwrap();
+    blocking(move || {
+        let url = &watched.exporter.url;
+        wait_until(SOON, "its jobs", || running(&metrics(url)) == Some(2.0));
+        wait_until(SOON, "all collectors", || is_well(&metrics(url)));
+        let after = metrics(url);
+        assert_eq!(after.find("nomad_node_info", &[]).count(), 1);
+        assert_eq!(after.sum("nomad_jobs", &[("status", "dead")]), Some(5.0));
+        assert_eq!(after.sum("nomad_job_completions_total", &[]), Some(0.0));
+        assert_eq!(after.sum("nomad_job_placement_delay_seconds_count", &[]), Some(0.0));
+        assert!(after.samples().iter().all(|sample| sample.value >= 0.0));
+        let log = watched.exporter.log();
+        assert_eq!(log.matches("the indexes of Nomad fell").count(), 1, "{log}");
+    })
+    .await;
 }
 
 /// Four of forty: those are shown as silent, the others are not held up.

@@ -61,6 +61,10 @@ async fn stderr_of_the_newest_allocation_byte_for_byte() {
     assert_eq!(world.run(&["logs", "build-7", "--stdout"]).await.stdout, b"out\n");
     assert_eq!(world.run(&["logs", "build-7", "--tail", "1"]).await.stdout, b"\xff\x00two\n");
     assert!(world.methods().iter().all(|method| method == "GET"));
+    // A compressed log would come late.
+    let logs = world.simulator.requests().into_iter().filter(|request| request.path.contains("/fs/logs/"));
+    let encodings: Vec<_> = logs.map(|request| request.accept_encoding).collect();
+    assert_eq!(encodings, vec![Some("identity".to_owned()); 3]);
     // A finished job's log is read while Nomad still has it.
     world.pass(200);
     assert_eq!(world.run(&["logs", "build-7"]).await.stdout, b"one\n\xff\x00two\n");

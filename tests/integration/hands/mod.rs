@@ -5,6 +5,7 @@ mod logs;
 mod only_drain_writes;
 mod scale_in;
 mod screens;
+mod unstarted;
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -66,11 +67,7 @@ impl World {
     }
 
     fn command(&self, arguments: &[&str]) -> tokio::process::Command {
-        let url = self.simulator.url();
-        let fixed = ["--nomad.address", &url, "--nomad.timeout", "2s"];
-        let mut command = tokio::process::Command::from(exporter(&[arguments, &fixed].concat()));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        command
+        command(&self.simulator, arguments)
     }
 
     /// Starts a command and leaves it to itself.
@@ -97,6 +94,15 @@ impl World {
     fn methods(&self) -> Vec<String> {
         self.simulator.requests().iter().map(|request| request.method.to_string()).collect()
     }
+}
+
+/// A command against a simulated Nomad.
+fn command(simulator: &Simulator, arguments: &[&str]) -> tokio::process::Command {
+    let url = simulator.url();
+    let fixed = ["--nomad.address", &url, "--nomad.timeout", "2s"];
+    let mut command = tokio::process::Command::from(exporter(&[arguments, &fixed].concat()));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
 }
 
 async fn ended(child: tokio::process::Child) -> Ended {

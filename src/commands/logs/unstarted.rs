@@ -1,0 +1,117 @@
+//! Why a task has no log: it never started, or has yet to.
+
+use crate::human;
+use crate::nomad::api::{AllocationHistory, TaskEvent, TaskHistory};
+use crate::terms::ClientStatus;
+
+/// Number of events that are shown of a task.
+const MAX_EVENTS: usize = 5;
+/// Events of every task; they do not tell why one has not started.
+const ORDINARY: [&str; 4] = ["Received", "Task Setup", "Downloading Artifacts", "Started"];
+
+/// Why a task has not started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnstartedCause {
+    /// It may start yet.
+    Waits,
+    /// It failed before it started.
+    Failed,
+    /// Another task of its allocation failed.
+    Sibling {
+        /// That task.
+        name: String,
+        /// Whether that one started, and so has a log.
+        has_log: bool,
+    },
+    /// It was stopped first.
+    Stopped,
+    /// Its client was lost first.
+    Lost,
+}
+
+/// Returns why this task of an allocation has not started, and the last telling events, a line each, the oldest first:
+/// of the task, or of the one that failed.
+pub(super) fn cause(allocation: &AllocationHistory, task: &str) -> (UnstartedCause, Vec<String>) {
+    let own = allocation.tasks().find(|(name, _)| *name == task).map(|(_, task)| task);
+    let Some(over) = own.filter(|own| own.is_dead() || own.failed == Some(true)) else {
+        // Tasks of a lost client are never heard of again. A failed allocation may still start poststop tasks.
+        let is_lost = allocation.client_status == ClientStatus::Lost;
+        let cause = if is_lost { UnstartedCause::Lost } else { UnstartedCause::Waits };
+        return (cause, own.map(events).unwrap_or_default());
+    };
+    if over.failed == Some(true) {
+        return (UnstartedCause::Failed, events(over));
+    }
+    match first_failed(allocation) {
+        Some((name, sibling)) => {
+            let (name, has_log) = (name.to_owned(), sibling.has_started());
+            (UnstartedCause::Sibling { name, has_log }, events(sibling))
+        }
+        None => (UnstartedCause::Stopped, events(over)),
+    }
+}
+
+/// The task that failed first.
+fn first_failed(allocation: &AllocationHistory) -> Option<(&str, &TaskHistory)> {
+    let failed = allocation.tasks().filter(|(_, task)| task.failed == Some(true));
+    failed.min_by_key(|(_, task)| (task.finished().is_none(), task.finished()))
+}
+
+fn events(task: &TaskHistory) -> Vec<String> {
+    let is_telling = |event: &&TaskEvent| !ORDINARY.contains(&event.kind.as_deref().unwrap_or_default());
+    let mut lines: Vec<String> = task.events().rev().filter(is_telling).take(MAX_EVENTS).map(line).collect();
+    lines.reverse();
+    lines
+}
+
+fn line(event: &TaskEvent) -> String {
+    let time = event.time().map(|time| format!("{}  ", human::clock(time))).unwrap_or_default();
+    let kind = event.kind.as_deref().unwrap_or("?");
+    // Messages of several lines are lists with bullets.
+    let message = event.display_message.as_deref().unwrap_or_default().split_whitespace();
+    let message = message.collect::<Vec<_>>().join(" ");
+    if message.is_empty() { format!("{time}{kind}") } else { format!("{time}{kind}: {message}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(client_status: &str, tasks: &str) -> (UnstartedCause, Vec<String>) {
+        let json = format!(r#"{{"ClientStatus":"{client_status}","TaskStates":{tasks}}}"#);
+        cause(&serde_json::from_str(&json).unwrap(), "main")
+    }
+
+    #[test]
+    fn only_a_dead_task_or_a_lost_client_ends_the_wait() {
+        use UnstartedCause::{Failed, Lost, Stopped, Waits};
+        let sibling = UnstartedCause::Sibling { name: "setup".to_owned(), has_log: false };
+        for (client_status, tasks, expected) in [
+            ("pending", "null", Waits),
+            ("lost", "null", Lost),
+            ("lost", r#"{"main":{"State":"pending"}}"#, Lost),
+            ("pending", r#"{"main":{"State":"pending","StartedAt":null,"Events":null}}"#, Waits),
+            // It comes after the task that failed.
+            ("failed", r#"{"main":{"State":"pending"},"setup":{"State":"dead","Failed":true}}"#, Waits),
+            ("failed", r#"{"main":{"State":"dead"},"setup":{"State":"dead","Failed":true}}"#, sibling),
+            ("failed", r#"{"main":{"State":"dead","Failed":true}}"#, Failed),
+            ("complete", r#"{"main":{"State":"dead","Failed":null},"setup":null}"#, Stopped),
+            ("unheard-of", r#"{"other":{}}"#, Waits),
+        ] {
+            assert_eq!(told(client_status, tasks).0, expected, "{client_status} {tasks}");
+        }
+    }
+
+    #[test]
+    fn the_last_telling_events_come_in_order() {
+        let event = |number: u32| format!(r#"{{"Type":"Driver","DisplayMessage":"{number}\n\t* more"}}"#);
+        let events: Vec<String> = (1..=7).map(event).collect();
+        let tasks = format!(
+            r#"{{"main":{{"State":"pending","Events":[{},{{"Type":"Task Setup"}},null,{{}}]}}}}"#,
+            events.join(",")
+        );
+        let expected = ["Driver: 4 * more", "Driver: 5 * more", "Driver: 6 * more", "Driver: 7 * more", "?"];
+        assert_eq!(told("pending", &tasks).1, expected);
+    }
+}

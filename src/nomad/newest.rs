@@ -1,0 +1,117 @@
+//! The newest index of each list that was read: an answer below it comes from a server that lags behind.
+//!
+//! Such a server may know its leader and hear it all the time. Taken for news, its answer would bring back what is over
+//! and let counters count it again.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::request::Request;
+
+/// Number of refusals of one list in a row after which its lower index is the truth: the cluster was rebuilt, or
+/// restored from a snapshot. With the default interval they take half a minute.
+const MAX_REFUSALS: u32 = 6;
+/// Lists that are remembered. Some have one request for each namespace, and namespaces come and go.
+const MAX_LISTS: usize = 2_000;
+
+/// The newest index of each list.
+#[derive(Debug, Default)]
+pub(super) struct Newest(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    lists: HashMap<String, List>,
+    resets: u64,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    raft: u64,
+    refusals: u32,
+}
+
+impl Newest {
+    /// Returns the index below which an answer to this request is old, if it is for a list that was read before.
+    pub(super) fn of(&self, request: &Request) -> Option<u64> {
+        Some(self.state().lists.get(&key(request)?)?.raft)
+    }
+
+    /// Takes in that a list was read.
+    pub(super) fn read(&self, request: &Request, raft: u64) {
+        let Some(key) = key(request) else { return };
+        let mut state = self.state();
+        if state.lists.len() >= MAX_LISTS && !state.lists.contains_key(&key) {
+            state.lists.clear();
+        }
+        state.lists.insert(key, List { raft, refusals: 0 });
+    }
+
+    /// Takes in that an answer was refused because of its index. Returns whether the indexes that were known are
+    /// forgotten for that.
+    pub(super) fn refused(&self, request: &Request) -> bool {
+        let Some(key) = key(request) else { return false };
+        let mut state = self.state();
+        let Some(list) = state.lists.get_mut(&key) else { return false };
+        list.refusals += 1;
+        let is_reset = list.refusals >= MAX_REFUSALS;
+        if is_reset {
+            state.lists.clear();
+            state.resets += 1;
+        }
+        is_reset
+    }
+
+    /// Returns how often the indexes that were known were forgotten.
+    pub(super) fn resets(&self) -> u64 {
+        self.state().resets
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Only lists have an index that never falls: that of their table.
+fn key(request: &Request) -> Option<String> {
+    request.endpoint.is_table().then(|| format!("{}{:?}", request.path, request.query))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nomad::Endpoint;
+
+    #[test]
+    fn refusals_in_a_row_make_a_lower_index_the_truth_for_all_lists() {
+        let newest = Newest::default();
+        let list = |filter: &str| Request::new(Endpoint::Jobs, "/v1/jobs").query("filter", filter);
+        let (live, dead) = (list("live"), list("dead"));
+        assert_eq!(newest.of(&live), None);
+        newest.read(&live, 10);
+        newest.read(&dead, 12);
+        assert_eq!((newest.of(&live), newest.of(&dead)), (Some(10), Some(12)));
+        for _ in 1..MAX_REFUSALS {
+            assert!(!newest.refused(&live));
+        }
+        newest.read(&live, 11);
+        for _ in 1..MAX_REFUSALS {
+            assert!(!newest.refused(&live) && !newest.refused(&dead));
+        }
+        assert!(newest.refused(&live));
+        assert_eq!((newest.of(&live), newest.of(&dead), newest.resets()), (None, None, 1));
+        assert!(!newest.refused(&dead), "it is forgotten already");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_only_of_tables() {
+        let newest = Newest::default();
+        for number in 0..2 * MAX_LISTS {
+            let request = Request::new(Endpoint::Evaluations, "/v1/evaluations");
+            newest.read(&request.query("namespace", number.to_string()), 5);
+        }
+        assert!(newest.state().lists.len() <= MAX_LISTS);
+        let one_node = Request::new(Endpoint::Node, "/v1/node/a");
+        newest.read(&one_node, 5);
+        assert_eq!(newest.of(&one_node), None);
+    }
+}
