@@ -13,7 +13,7 @@ use nomad_exporter::exposition::{self, Encoding, Format, Rendered};
 use nomad_exporter::metrics::{Own, OwnMetrics, Selection};
 use nomad_exporter::nomad::Client;
 use nomad_exporter::nomad::api::{Allocation, Job, each_row};
-use nomad_exporter::snapshot::{Joins, Snapshot};
+use nomad_exporter::snapshot::{CollectorId, Joins, Reach, Snapshot};
 use nomad_simulator::{Load, Simulator, Size};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -78,7 +78,10 @@ fn collected(size: Size) -> (Arc<Snapshot>, Own) {
         let config = Config::new(config, &|_| None).expect("plain settings");
         let client = Client::new(config.nomad, Arc::new(|_| {})).expect("nothing to read");
         let mut collectors = Collectors::new(client, config.collect, SystemTime::now);
-        for collector in COLLECTORS.iter().filter(|collector| collector.clock == Clock::Live) {
+        // What runs on each node is known once it is known what the token may read.
+        let is_read =
+            |collector: &&Collector| collector.clock == Clock::Live || collector.id == CollectorId::Token;
+        for collector in COLLECTORS.iter().filter(is_read) {
             collectors.refresh(collector.id).await.expect("the simulator answers");
         }
         let own = OwnMetrics::new().expect("names are unique").gather();
@@ -90,7 +93,7 @@ fn collected(size: Size) -> (Arc<Snapshot>, Own) {
 fn join(bencher: Bencher<'_, '_>, size: &str) {
     let (snapshot, _) = collected(size.parse().expect("a size"));
     let on = snapshot.collectors.iter().map(|collector| collector.id).collect();
-    bencher.bench(|| Joins::new(black_box(&snapshot.sections), on));
+    bencher.bench(|| Joins::new(black_box(&snapshot.sections), on, Reach::All));
 }
 
 #[divan::bench(args = ["S", "M"])]

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::collect::Store;
 use crate::exposition::Rendered;
 use crate::metrics::{OwnMetrics, Selection};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Reach, Snapshot};
 
 /// What is served until the next refresh.
 pub struct Publication {
@@ -62,6 +62,7 @@ impl Publisher {
     pub fn render(&self, previous: Option<&Publication>) -> Publication {
         let snapshot = Arc::new(self.store.snapshot((self.now)()));
         (self.observe)(&self.own);
+        log_reach(previous.map(|publication| &publication.snapshot.joins.reach), &snapshot.joins.reach);
         let previous = previous.map(|publication| &publication.metrics);
         let metrics = Rendered::new(snapshot.clone(), self.own.gather(), self.selection.clone(), previous);
         Publication::new(metrics, snapshot)
@@ -80,6 +81,21 @@ impl Publisher {
                 Err(error) => tracing::error!(%error, "rendering ended in a bug"),
             }
         }
+    }
+}
+
+/// Logs that the view of the cluster became partial, or is so no longer.
+fn log_reach(before: Option<&Reach>, now: &Reach) {
+    match (before.and_then(Reach::partial), now) {
+        (before, Reach::Partial(reason)) if before != Some(reason) => tracing::warn!(
+            reason,
+            "not all namespaces are read: metrics that sum over the allocations of a node are left out"
+        ),
+        (Some(_), Reach::All) => tracing::info!("all namespaces are read again"),
+        (Some(_), Reach::Unknown(reason)) => {
+            tracing::info!(reason, "it is unknown again whether all namespaces are read");
+        }
+        _ => {}
     }
 }
 

@@ -8,11 +8,9 @@ use regex::RegexSet;
 use super::collector::{Newest, Reads};
 use super::report::FetchError;
 use crate::nomad::{Client, Endpoint, Request};
-use crate::snapshot::{CollectorId, LiveJobs, Namespaces, Servers};
+use crate::snapshot::{CollectorId, LiveJobs, Namespaces, Scope, Servers};
 use crate::terms::{JobType, TermSet};
 
-/// The name that stands for all namespaces.
-const ALL: &str = "*";
 /// How many namespaces are asked one by one where the servers cannot list them at once.
 const MAX_NAMESPACES: usize = 200;
 
@@ -35,8 +33,8 @@ pub struct Settings {
     pub client_spread: Duration,
     /// After how many intervals without success the sections of a collector expire.
     pub max_age_intervals: u32,
-    /// The namespaces to read; `*` for all.
-    pub namespaces: Vec<String>,
+    /// The namespaces to read.
+    pub namespaces: Scope,
     /// How many of the oldest pending jobs are named.
     pub pending_jobs: usize,
     /// Types of the jobs that have series of their own.
@@ -51,13 +49,6 @@ pub struct Settings {
     pub client_concurrency: usize,
     /// Whose usage is read, where that collector is on.
     pub usage: UsageSettings,
-}
-
-impl Settings {
-    /// Whether this namespace is to be read.
-    pub(super) fn wants_namespace(&self, name: &str) -> bool {
-        self.namespaces.iter().any(|wanted| wanted == ALL || wanted == name)
-    }
 }
 
 /// Which allocations' usage is read.
@@ -83,7 +74,7 @@ impl Context {
     /// Requests for a list over the configured namespaces.
     pub(super) fn over_namespaces(&self, endpoint: Endpoint, path: &str) -> Vec<Request> {
         let request = |name: &String| Request::new(endpoint, path).query("namespace", name);
-        self.settings.namespaces.iter().map(request).collect()
+        self.settings.namespaces.names().iter().map(request).collect()
     }
 
     /// The same for lists that know no `*` before Nomad 1.2.4: there, one request for each known namespace.
@@ -96,8 +87,9 @@ impl Context {
     where
         C: Reads<Servers> + Reads<Namespaces> + Reads<LiveJobs>,
     {
-        let wants_all = self.settings.namespaces.iter().any(|name| name == ALL);
-        if !wants_all || upstream.get::<Servers>().await.unwrap_or_default().list_everywhere {
+        if !self.settings.namespaces.is_all()
+            || upstream.get::<Servers>().await.unwrap_or_default().list_everywhere
+        {
             return Ok(self.over_namespaces(endpoint, path));
         }
         let (listed, jobs) = (upstream.get::<Namespaces>().await, upstream.get::<LiveJobs>().await);

@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use super::collectors::{LIVE, add_load, ask_host, drain, is_ready, node, node_tasks};
 use super::context::Settings;
+use super::reach::token_reach;
 use crate::nomad::api::{self, Allocation, fold_rows};
 use crate::nomad::{Client, Endpoint, Error, Request};
-use crate::snapshot::{Drains, Hosts, LiveAllocations, NodeAllocation, NodeLoad, OneNode};
+use crate::snapshot::{Drains, Hosts, NodeAllocation, NodeLoad, NodeLoads, OneNode};
 use crate::terms::NodeState;
 
 /// Reads one node, what lives on it and what its host uses, and names no more than so many allocations. What cannot
@@ -36,17 +37,21 @@ pub async fn one_node(
         }
         node_tasks(client, id, SystemTime::now()).await.map(Some)
     };
-    let (live, host, tasks) = tokio::join!(allocations(client, id, max_allocations), host, tasks);
+    let live = allocations(client, id, max_allocations);
+    let (live, reach, host, tasks) = tokio::join!(live, token_reach(client), host, tasks);
 
     let mut problems = Vec::new();
     let mut known = OneNode::default();
     match live {
         Ok(live) => {
             let by_node = [(id.to_owned(), live.load)].into();
-            let section = LiveAllocations { by_node, ..LiveAllocations::default() };
-            known.sections.allocations = Some(Arc::new(section));
+            known.sections.node_loads = Some(Arc::new(NodeLoads { by_node }));
             known.allocations = live.shown;
         }
+        Err(error) => problems.push(error),
+    }
+    match reach {
+        Ok(token) => known.sections.reach = Some(Arc::new(token.reach)),
         Err(error) => problems.push(error),
     }
     match host {

@@ -98,7 +98,7 @@ mod tests {
     use crate::collect::collector::{Collect, Newest, reads};
     use crate::collect::{Clock, Collectors, Settings, UsageSettings};
     use crate::nomad::{self, Client, Compression, Token};
-    use crate::snapshot::{CollectorId, Leader, Sections};
+    use crate::snapshot::{CollectorId, Leader, Scope, Sections};
     use crate::terms::TermSet;
 
     /// Panics with every second refresh.
@@ -134,7 +134,7 @@ mod tests {
             client_interval: Duration::from_secs(60),
             client_spread: Duration::ZERO,
             max_age_intervals: 4,
-            namespaces: vec!["*".to_owned()],
+            namespaces: Scope::default(),
             pending_jobs: 20,
             job_types: Vec::new(),
             max_jobs: 0,

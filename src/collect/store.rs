@@ -1,5 +1,6 @@
 //! Where refreshes end: the newest sections, and how the collectors stand.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
@@ -10,7 +11,7 @@ use super::collectors::collector;
 use super::context::Settings;
 use super::report::FetchError;
 use super::table::{Clock, Collector};
-use crate::snapshot::{CollectorId, CollectorState, Sections, Snapshot};
+use crate::snapshot::{CollectorId, CollectorState, Reach, Scope, Sections, Snapshot};
 use crate::terms::{ByTerm, TermSet};
 
 /// For how long at most what is new waits for collectors that are still being refreshed.
@@ -24,6 +25,8 @@ pub struct Store(watch::Sender<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// The namespaces that are to be read.
+    scope: Scope,
     /// The collectors that are being refreshed.
     refreshing: TermSet<CollectorId>,
     /// How each collector that is on stands.
@@ -82,7 +85,7 @@ pub(super) enum Change {
 impl Store {
     /// A store that knows nothing yet.
     pub(super) fn new(settings: &Settings) -> Self {
-        let mut state = State::default();
+        let mut state = State { scope: settings.namespaces.clone(), ..State::default() };
         for id in settings.collectors.iter() {
             state.records[id] = Some(CollectorRecord::new(collector(id), settings));
         }
@@ -130,9 +133,9 @@ impl Store {
 
     /// What is known now.
     pub fn snapshot(&self, now: SystemTime) -> Snapshot {
-        let (collectors, sections) = self.0.borrow().fresh();
+        let (scope, collectors, sections) = self.0.borrow().fresh();
         // Joined after the state was let go: others may write meanwhile.
-        Snapshot::new(now, collectors, sections)
+        Snapshot::within(&scope, now, collectors, sections)
     }
 
     /// Tells of changes.
@@ -220,13 +223,17 @@ impl State {
         self.sections.select(collectors.iter().filter(is_fresh).collect())
     }
 
-    /// How the collectors stand, and the sections that have not expired.
-    fn fresh(&self) -> (Vec<CollectorState>, Sections) {
+    /// What is to be read, how the collectors stand, and the sections that have not expired. That a token may not read
+    /// everything does not expire: it holds until the contrary is known.
+    fn fresh(&self) -> (Scope, Vec<CollectorState>, Sections) {
         let now = Instant::now();
         let records = || self.records.iter().filter_map(|(_, record)| record.as_ref());
         let states = records()
             .map(|record| CollectorState { fresh: record.is_fresh(now), ..record.state.clone() })
             .collect();
-        (states, self.select(records().map(|record| record.state.id).collect()))
+        let mut sections = self.select(records().map(|record| record.state.id).collect());
+        let is_partial = |reach: &Arc<Reach>| reach.partial().is_some();
+        sections.reach = sections.reach.or_else(|| self.sections.reach.clone().filter(is_partial));
+        (self.scope.clone(), states, sections)
     }
 }

@@ -5,16 +5,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::{Error, collectors};
-use crate::config::Config;
+use crate::config::{Config, NAMESPACE_FLAG};
 use crate::exposition::{Encoding, Format, Rendered};
+use crate::human::plain;
 use crate::metrics::OwnMetrics;
-use crate::snapshot::{CollectorId, Snapshot};
+use crate::snapshot::{CollectorId, Reach, Snapshot};
 use crate::terms::Term;
 
 /// Refreshes every collector once, prints the metrics to stdout and a verdict on each collector to stderr. It is a
 /// success if every collector that is on answered.
 pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
-    let selection = config.selection.clone();
+    let (selection, task_namespace) = (config.selection.clone(), config.task_namespace.clone());
     let own = Arc::new(OwnMetrics::new()?);
     let mut collectors = collectors(config, &own)?;
     let mut all_well = true;
@@ -25,6 +26,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
         say(id, result.map_err(|error| error.sentence()), &collectors.snapshot());
     }
     let (snapshot, own) = (Arc::new(collectors.snapshot()), own.gather());
+    say_namespaces(task_namespace, &snapshot.joins.reach);
     let rendered = Rendered::new(snapshot, own, selection, None);
     let bytes = rendered.bytes(Format::Text, Encoding::Identity);
     std::io::stdout().write_all(&bytes).map_err(Error::Output)?;
@@ -43,4 +45,19 @@ fn say(id: CollectorId, result: Result<(), String>, snapshot: &Snapshot) {
         Err(problem) => format!("FAILED  {collector}: {problem}"),
     };
     drop(writeln!(std::io::stderr(), "{line}"));
+}
+
+/// Which namespaces are read.
+fn say_namespaces(task_namespace: Option<String>, reach: &Reach) {
+    let of_task = task_namespace.map(|name| {
+        format!("note    NOMAD_NAMESPACE={name} is the namespace of this task: all are read unless {NAMESPACE_FLAG} selects some")
+    });
+    let line = match reach {
+        Reach::All => None,
+        Reach::Partial(why) => Some(format!(
+            "PARTIAL not all namespaces are read: {why}; metrics that sum over the allocations of a node are left out"
+        )),
+        Reach::Unknown(why) => Some(format!("note    whether all namespaces are read is unknown: {why}")),
+    };
+    of_task.into_iter().chain(line).for_each(|line| drop(writeln!(std::io::stderr(), "{}", plain(&line))));
 }

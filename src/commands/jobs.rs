@@ -27,7 +27,8 @@ const ENDED: &[CollectorId] =
 /// Lists jobs. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Error> {
     let session = Session::new(config)?;
-    let mut jobs = Jobs::read(&session.client, &session.settings.namespaces, args, SystemTime::now()).await?;
+    let namespaces = session.settings.namespaces.names();
+    let mut jobs = Jobs::read(&session.client, namespaces, args, SystemTime::now()).await?;
     let waiting = if jobs.jobs.iter().any(JobJson::may_wait) { WAITING } else { &[] };
     let ended = if jobs.jobs.iter().any(JobJson::has_ended) { ENDED } else { &[] };
     let ids = [waiting, ended].concat();

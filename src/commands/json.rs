@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::Error;
 use super::terminal::print;
-use crate::snapshot::{Level, Levels};
+use crate::snapshot::{Level, Levels, Reach};
 use crate::terms::Term;
 
 /// A point in time, as RFC 3339 in UTC, to the second.
@@ -43,6 +43,21 @@ pub(super) struct LevelsJson {
     allocated_memory_bytes: Option<LevelJson>,
     host_cpu_hertz: Option<LevelJson>,
     host_memory_bytes: Option<LevelJson>,
+}
+
+/// Whether all namespaces are read.
+#[derive(Debug, Serialize)]
+pub(super) struct NamespacesJson {
+    /// Absent if Nomad does not report it.
+    pub(super) all: Option<bool>,
+    /// Why not all are read, or why that is unknown.
+    pub(super) reason: Option<String>,
+}
+
+impl From<&Reach> for NamespacesJson {
+    fn from(reach: &Reach) -> Self {
+        Self { all: reach.sees_all(), reason: reach.reason().map(str::to_owned) }
+    }
 }
 
 impl From<Level> for LevelJson {

@@ -3,6 +3,7 @@
 use tabled::grid::util::string::get_string_width;
 
 use super::Problem;
+use super::json::NamespacesJson;
 use super::table::{Cell, bar, level_tone};
 use super::terminal::{Terminal, Tone};
 use crate::human::{percent, plain};
@@ -79,6 +80,17 @@ pub(super) fn and_more(terminal: &Terminal, shown: usize, all: u64, how: &str) -
     match all.saturating_sub(shown as u64) {
         0 => String::new(),
         more => format!("{}\n", terminal.paint(Tone::Muted, &format!("and {more} more{how}"))),
+    }
+}
+
+/// That not all namespaces are read, if so, and why.
+pub(super) fn partial_line(terminal: &Terminal, namespaces: &NamespacesJson) -> String {
+    match (namespaces.all, &namespaces.reason) {
+        (Some(false), Some(reason)) => {
+            let what = terminal.paint(Tone::Warn, "not all namespaces are read:");
+            format!("{what} {}; what runs on each client is left out\n", plain(reason))
+        }
+        _ => String::new(),
     }
 }
 

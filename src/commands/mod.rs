@@ -36,7 +36,7 @@ use crate::config::{Args, Command, Config, ConfigError, Log, process_env};
 use crate::human::plain;
 use crate::metrics::OwnMetrics;
 use crate::nomad::{self, Client, ClientError, Endpoint, OnRequest};
-use crate::snapshot::{CollectorId, Snapshot};
+use crate::snapshot::{CollectorId, Scope, Snapshot};
 use crate::terms::{Term, TermSet};
 use crate::web::{AccessError, BindError};
 
@@ -87,6 +87,19 @@ pub enum Error {
         "--yes: there is no terminal to ask at whether this is meant; give --yes, or look with --dry-run"
     )]
     Unconfirmed,
+    /// What runs on a client cannot be seen whole.
+    #[error(
+        "cannot tell when {} is drained: {}; give a token that may read the jobs of all namespaces, or name those that \
+         matter with --namespace; nothing was changed",
+        plain(node),
+        plain(reason)
+    )]
+    Unseen {
+        /// The client.
+        node: String,
+        /// Why.
+        reason: String,
+    },
     /// The terminal gives no answer.
     #[error("cannot read the answer")]
     Input(#[source] std::io::Error),
@@ -175,7 +188,7 @@ impl Session {
     /// lives on it.
     fn everywhere(config: Config) -> Result<Self, Error> {
         let mut session = Self::new(config)?;
-        session.settings.namespaces = vec!["*".to_owned()];
+        session.settings.namespaces = Scope::default();
         Ok(session)
     }
 

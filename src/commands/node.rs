@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::find;
-use super::json::{TimeJson, Word, print_json};
-use super::lines::{and_more, heading, level, line, problem_lines, state_tone};
+use super::json::{NamespacesJson, TimeJson, Word, print_json};
+use super::lines::{and_more, heading, level, line, partial_line, problem_lines, state_tone};
 use super::nodes::NodeRow;
 use super::status::DrainJson;
 use super::table::{Cell, Column, table};
@@ -43,6 +43,7 @@ pub(super) async fn run(config: Config, args: &NodeArgs) -> Result<ExitCode, Err
 #[derive(Debug, Serialize)]
 pub struct NodeView {
     as_of: TimeJson,
+    namespaces: NamespacesJson,
     #[serde(flatten)]
     node: NodeRow,
     eligible: bool,
@@ -80,6 +81,7 @@ impl NodeView {
         allocations.sort_by(|one, other| one.order().cmp(&other.order()));
         Self {
             as_of: TimeJson(now),
+            namespaces: NamespacesJson::from(&snapshot.joins.reach),
             node: NodeRow::new(&snapshot, node),
             eligible: node.eligible,
             drivers: node
@@ -95,8 +97,12 @@ impl NodeView {
 
     /// The screen.
     pub fn screen(&self, terminal: &Terminal) -> String {
-        let parts =
-            [self.about(terminal), self.allocations(terminal), problem_lines(terminal, &self.problems)];
+        let parts = [
+            self.about(terminal),
+            self.allocations(terminal),
+            partial_line(terminal, &self.namespaces),
+            problem_lines(terminal, &self.problems),
+        ];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join("\n")
     }
@@ -170,10 +176,11 @@ impl NodeView {
             ]
         };
         match (self.node.live, self.allocations.is_empty()) {
-            (None, _) => String::new(),
+            (None, true) => String::new(),
             (Some(_), true) => format!("{}\n", terminal.paint(Tone::Muted, "nothing lives on it")),
-            (Some(live), false) => {
+            (live, false) => {
                 let rows = self.allocations.iter().map(row).collect();
+                let live = live.unwrap_or_default();
                 table(terminal, &COLUMNS, rows) + &and_more(terminal, self.allocations.len(), live, "")
             }
         }

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::json::{LevelsJson, TimeJson, Word, print_json};
-use super::lines::{counted, line, problem_lines, state_tone};
+use super::json::{LevelsJson, NamespacesJson, TimeJson, Word, print_json};
+use super::lines::{counted, line, partial_line, problem_lines, state_tone};
 use super::table::{Cell, Column, table};
 use super::terminal::{Terminal, Tone, print};
 use super::{Error, Problem, Session, problems};
@@ -14,7 +14,8 @@ use crate::snapshot::{CollectorId, Levels, Node, Snapshot};
 use crate::terms::{ByTerm, ClientStatus, NodeState, Term};
 
 /// What the list is made of.
-const COLLECTORS: &[CollectorId] = &[CollectorId::Nodes, CollectorId::Allocations, CollectorId::HostStats];
+const COLLECTORS: &[CollectorId] =
+    &[CollectorId::Token, CollectorId::Nodes, CollectorId::Allocations, CollectorId::HostStats];
 
 /// Lists clients. It is a success if everything that was asked for was answered.
 pub(super) async fn run(config: Config, args: &NodesArgs) -> Result<ExitCode, Error> {
@@ -34,6 +35,7 @@ pub(super) async fn run(config: Config, args: &NodesArgs) -> Result<ExitCode, Er
 #[derive(Debug, Serialize)]
 pub struct NodeList {
     as_of: TimeJson,
+    namespaces: NamespacesJson,
     nodes: Vec<NodeRow>,
     problems: Vec<Problem>,
 }
@@ -87,7 +89,12 @@ impl NodeList {
         let nodes = snapshot.sections.nodes.as_ref()?.iter().filter(wanted);
         let mut nodes: Vec<NodeRow> = nodes.map(|node| NodeRow::new(snapshot, node)).collect();
         nodes.sort_by_key(|node| node.state.0);
-        Some(Self { as_of: TimeJson(snapshot.taken_at), nodes, problems: problems(snapshot) })
+        Some(Self {
+            as_of: TimeJson(snapshot.taken_at),
+            namespaces: NamespacesJson::from(&snapshot.joins.reach),
+            nodes,
+            problems: problems(snapshot),
+        })
     }
 
     /// The screen.
@@ -127,6 +134,6 @@ impl NodeList {
             true => format!("{}\n", terminal.paint(Tone::Muted, "no such client")),
             false => table(terminal, &COLUMNS, rows) + "\n" + &line(terminal, "Clients", &counts),
         };
-        list + &problem_lines(terminal, &self.problems)
+        list + &partial_line(terminal, &self.namespaces) + &problem_lines(terminal, &self.problems)
     }
 }

@@ -18,6 +18,12 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     if config.nomad.tls.skip_verify {
         tracing::warn!("certificates of Nomad are not verified: whoever stands between can read the token");
     }
+    if let Some(namespace) = &config.task_namespace {
+        tracing::info!(
+            namespace,
+            "NOMAD_NAMESPACE is the namespace of this task: all are read unless --nomad.namespace selects some"
+        );
+    }
     let own = Arc::new(OwnMetrics::new()?);
     let addresses: Vec<String> = config.nomad.addresses.iter().map(ToString::to_string).collect();
     let web = config.web.clone();

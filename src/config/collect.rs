@@ -2,12 +2,15 @@
 
 use regex::RegexSet;
 
-use super::{Args, ConfigError, Env, duration};
+use super::{Args, ConfigError, Env, NAMESPACE_FLAG, duration};
 use crate::collect::{Settings, UsageSettings};
+use crate::snapshot::Scope;
 use crate::terms::JobType;
 
 /// Over which share of their interval requests to clients are spread: the rest is for those that come late.
 const CLIENT_SPREAD: f64 = 0.8;
+/// Nomad's own variable for what `--nomad.namespace` sets.
+const VARIABLE: &str = "NOMAD_NAMESPACE";
 /// Less of the time is not worth asking.
 const MIN_DUTY_CYCLE: f64 = 0.001;
 
@@ -54,18 +57,19 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
     })
 }
 
-/// The namespaces to read, each once; `*` among them means all.
-fn namespaces(args: &Args, env: Env<'_>) -> Vec<String> {
-    let mut namespaces = args.nomad.namespace.clone();
-    if namespaces.is_empty() {
-        namespaces.extend(env("NOMAD_NAMESPACE"));
+/// The namespaces to read.
+fn namespaces(args: &Args, env: Env<'_>) -> Scope {
+    match (&args.nomad.namespace[..], env(VARIABLE)) {
+        ([], Some(name)) if task_namespace(args, env).is_none() => Scope::new(vec![name], VARIABLE),
+        (names, _) => Scope::new(names.to_owned(), NAMESPACE_FLAG),
     }
-    if namespaces.is_empty() || namespaces.iter().any(|name| name == "*") {
-        return vec!["*".to_owned()];
-    }
-    namespaces.sort_unstable();
-    namespaces.dedup();
-    namespaces
+}
+
+/// The namespace that `NOMAD_NAMESPACE` names, if it does not count because this runs in a task: Nomad sets it there to
+/// the namespace of the task's job, which says nothing about what to read.
+pub(super) fn task_namespace(args: &Args, env: Env<'_>) -> Option<String> {
+    let is_chosen = !args.nomad.namespace.is_empty();
+    env(VARIABLE).filter(|_| !is_chosen && env("NOMAD_ALLOC_ID").is_some())
 }
 
 fn job_types(words: &[String]) -> Result<Vec<JobType>, ConfigError> {
@@ -119,15 +123,37 @@ mod tests {
     fn all_namespaces_are_read_unless_one_is_named() {
         let namespaces = |line: &[&str], env: Option<&str>| {
             let args = parse(["nomad-exporter"].iter().chain(line)).unwrap();
-            settings(&args, &|name| env.filter(|_| name == "NOMAD_NAMESPACE").map(str::to_owned))
-                .unwrap()
-                .namespaces
+            let scope = settings(&args, &|name| env.filter(|_| name == VARIABLE).map(str::to_owned));
+            let scope = scope.unwrap().namespaces;
+            let setting =
+                [NAMESPACE_FLAG, VARIABLE].into_iter().find(|setting| !scope.named_by(setting).is_all());
+            (scope.names().join(","), setting)
         };
-        assert_eq!(namespaces(&[], None), ["*"]);
-        assert_eq!(namespaces(&[], Some("ci")), ["ci"]);
+        assert_eq!(namespaces(&[], None), ("*".to_owned(), None));
+        assert_eq!(namespaces(&[], Some("ci")), ("ci".to_owned(), Some(VARIABLE)));
         let several = ["--nomad.namespace", "web,apps", "--nomad.namespace", "apps"];
-        assert_eq!(namespaces(&several, Some("ci")), ["apps", "web"]);
-        assert_eq!(namespaces(&["--nomad.namespace", "apps,*"], None), ["*"]);
+        assert_eq!(namespaces(&several, Some("ci")), ("apps,web".to_owned(), Some(NAMESPACE_FLAG)));
+        assert_eq!(namespaces(&["--nomad.namespace", "apps,*"], None), ("*".to_owned(), None));
+    }
+
+    #[test]
+    fn the_namespace_of_a_task_is_not_what_is_read() {
+        let of_task = |name: &str| match name {
+            "NOMAD_ALLOC_ID" => Some("8f4c".to_owned()),
+            VARIABLE => Some("default".to_owned()),
+            _ => None,
+        };
+        for (line, expected, ignored) in [
+            (&[][..], "*", Some("default")),
+            (&["--nomad.namespace", "ci"], "ci", None),
+            (&["--nomad.namespace", "*"], "*", None),
+        ] {
+            let args = parse(["nomad-exporter"].iter().chain(line)).unwrap();
+            assert_eq!(settings(&args, &of_task).unwrap().namespaces.names(), [expected]);
+            assert_eq!(task_namespace(&args, &of_task).as_deref(), ignored, "{line:?}");
+        }
+        let args = parse(["nomad-exporter"]).unwrap();
+        assert_eq!(task_namespace(&args, &|_| None), None);
     }
 
     #[test]

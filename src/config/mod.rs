@@ -30,7 +30,12 @@ pub struct Config {
     pub web: serving::ServerSettings,
     /// Which families are exposed, and how large each may grow.
     pub selection: Selection,
+    /// The namespace of the task that this runs in, if `NOMAD_NAMESPACE` names it and does not count.
+    pub task_namespace: Option<String>,
 }
+
+/// The flag that selects namespaces.
+pub const NAMESPACE_FLAG: &str = "--nomad.namespace";
 
 /// A flag or variable that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +64,7 @@ impl Config {
     pub fn new(args: Args, env: Env<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
             collect: collect::settings(&args, env)?,
+            task_namespace: collect::task_namespace(&args, env),
             web: web::settings(&args)?,
             selection: selection(&args)?,
             nomad: nomad::settings(args, env)?,

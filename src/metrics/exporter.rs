@@ -4,7 +4,7 @@ use super::family::{Family, Kind};
 use super::own;
 use super::sink::{Emitted, Samples};
 use super::view::View;
-use crate::snapshot::CollectorState;
+use crate::snapshot::{CollectorId, CollectorState};
 use crate::terms::Term;
 
 /// Buckets of request durations, in seconds.
@@ -136,6 +136,16 @@ pub(super) const FAMILIES: &[Family] = &[
             let contacts = view.collectors.iter().filter_map(|collector| collector.last_contact);
             out.add_some(&[], contacts.max().map(|contact| contact.as_secs_f64()));
         },
+    },
+    Family {
+        name: "nomad_exporter_sees_all_namespaces",
+        help: "1 if the jobs and allocations of all namespaces are read; 0 if --nomad.namespace, NOMAD_NAMESPACE or the \
+               token leaves out some: metrics that sum over the allocations of a node are absent then. Absent if Nomad \
+               does not report what the token may read.",
+        kind: Kind::Gauge,
+        labels: &[],
+        collectors: &[CollectorId::Token],
+        emit: |view, out| out.add_some(&[], view.joins().reach.sees_all().map(f64::from)),
     },
     Family {
         name: "nomad_exporter_build_info",

@@ -147,11 +147,11 @@ pub(super) fn each_node<'v>(view: &'v View<'_>, mut call: impl FnMut(&'v Node)) 
     view.sections().nodes.iter().flat_map(|nodes| nodes.iter()).for_each(&mut call);
 }
 
-/// Calls for every node with what lives on it, if both are known. A load with an unknown status counts too.
+/// Calls for every node with what runs on it, if both are known. A load with an unknown status counts too.
 fn each_loaded_node(view: &View<'_>, mut call: impl FnMut(&Node, &NodeLoad)) {
-    let Some(allocations) = &view.sections().allocations else { return };
+    let Some(loads) = &view.sections().node_loads else { return };
     let nothing = NodeLoad::default();
-    each_node(view, |node| call(node, allocations.by_node.get(&node.id).unwrap_or(&nothing)));
+    each_node(view, |node| call(node, loads.by_node.get(&node.id).unwrap_or(&nothing)));
 }
 
 fn of_node(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Node) -> Option<f64>) {

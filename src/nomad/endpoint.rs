@@ -41,6 +41,12 @@ pub enum Endpoint {
     JobEvaluations,
     /// `GET /v1/client/fs/logs/:id`
     Logs,
+    /// `GET /v1/acl/token/self`
+    AclToken,
+    /// `GET /v1/acl/policies`
+    AclPolicies,
+    /// `GET /v1/acl/policy/:name`
+    AclPolicy,
     /// `PUT /v1/node/:id/drain`, which only the drain command sends.
     Drain,
 }
@@ -68,6 +74,9 @@ impl Endpoint {
             Self::NodeAllocations => "node_allocations",
             Self::JobEvaluations => "job_evaluations",
             Self::Logs => "logs",
+            Self::AclToken => "acl_token",
+            Self::AclPolicies => "acl_policies",
+            Self::AclPolicy => "acl_policy",
             Self::Drain => "drain",
         }
     }
@@ -91,6 +100,9 @@ impl Endpoint {
             Self::Autopilot | Self::Scheduler => r#"operator { policy = "read" }"#,
             Self::Namespaces => "any capability in the namespaces to be listed",
             Self::Leader => "nothing: everybody may ask for the leader",
+            Self::AclToken | Self::AclPolicies | Self::AclPolicy => {
+                "nothing: every token may read its own policies"
+            }
         }
     }
 

@@ -29,12 +29,17 @@ pub struct AllocationCounts {
 pub struct LiveAllocations {
     /// How many.
     pub counts: AllocationCounts,
-    /// What they are on each node, by node ID.
-    pub by_node: HashMap<String, NodeLoad>,
     /// How those end that the servers want to stop.
     pub stopping: Ends,
     /// How many they are of each job that has series of its own: by namespace, job and task group.
     pub by_job: BTreeMap<String, BTreeMap<String, GroupAllocations>>,
+}
+
+/// What runs on each node.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeLoads {
+    /// Live allocations by node ID; a node without any has no entry.
+    pub by_node: HashMap<String, NodeLoad>,
 }
 
 /// Allocations by task group and status.

@@ -93,12 +93,12 @@ pub struct DrainState {
     pub remaining: Option<u64>,
 }
 
-/// Drains that go on or are over. `None` while nodes or allocations are not known.
+/// Drains that go on or are over. `None` while nodes, or what runs on them, are unknown.
 pub(super) fn drain_states(sections: &Sections) -> Option<Vec<DrainState>> {
-    let (nodes, allocations) = (sections.nodes.as_ref()?, sections.allocations.as_ref()?);
+    let (nodes, loads) = (sections.nodes.as_ref()?, sections.node_loads.as_ref()?);
     let drains = sections.drains.as_deref();
     let with_drains = nodes.iter().filter(|node| node.has_drain());
-    Some(with_drains.map(|node| DrainState::new(node, allocations.by_node.get(&node.id), drains)).collect())
+    Some(with_drains.map(|node| DrainState::new(node, loads.by_node.get(&node.id), drains)).collect())
 }
 
 impl DrainState {

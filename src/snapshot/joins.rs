@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::drains::{DrainState, drain_states};
 use super::pools::{Pool, pools};
-use super::{CollectorId, Demand, Outcomes, Pending, Sections};
+use super::{CollectorId, Demand, Outcomes, Pending, Reach, Sections};
 use crate::terms::TermSet;
 
 /// Everything that is made of several sections; a join is absent while a section that it needs is.
@@ -22,6 +22,8 @@ pub struct Joins {
     pub pending: Option<Arc<Pending>>,
     /// How dead jobs ended, of finished jobs and of allocations.
     pub outcomes: Option<Arc<Outcomes>>,
+    /// Whether all namespaces are read, of the settings and the token.
+    pub reach: Reach,
     /// Names that any section tells, of all sections.
     pub names: Arc<Names>,
 }
@@ -36,8 +38,8 @@ pub struct Names {
 }
 
 impl Joins {
-    /// Joins these sections, of these collectors.
-    pub fn new(sections: &Sections, collectors: TermSet<CollectorId>) -> Self {
+    /// Joins these sections, of these collectors, of which so much is read.
+    pub fn new(sections: &Sections, collectors: TermSet<CollectorId>, reach: Reach) -> Self {
         let (jobs, evaluations) = (sections.jobs.as_deref(), sections.evaluations.as_deref());
         let specifications = sections.specifications.as_deref();
         let demand = jobs.map(|jobs| Arc::new(Demand::join(&jobs.queue, evaluations, specifications)));
@@ -48,6 +50,7 @@ impl Joins {
             pools: pools(sections, demand.as_deref()).map(Arc::new),
             pending: jobs.map(|jobs| Arc::new(Pending::join(jobs, evaluations))),
             outcomes: Outcomes::join(sections, allocations_are_collected).map(Arc::new),
+            reach,
             names: Arc::new(Names {
                 namespaces: owned(sections.known_namespaces()),
                 pools: owned(sections.known_pools()),
@@ -56,7 +59,8 @@ impl Joins {
         }
     }
 
-    /// The joins that are made of these collectors' sections alone. Names are told to everybody.
+    /// The joins that are made of these collectors' sections alone. Names, and whether all namespaces are
+    /// read, are told to everybody.
     pub fn select(&self, collectors: TermSet<CollectorId>) -> Self {
         use CollectorId::{
             Allocations, Drains, Evaluations, FinishedAllocations, FinishedJobs, Jobs, Nodes, Specifications,
@@ -74,6 +78,7 @@ impl Joins {
                 .outcomes
                 .clone()
                 .filter(|_| made_of(&[FinishedJobs, FinishedAllocations, Allocations])),
+            reach: self.reach.clone(),
             names: self.names.clone(),
         }
     }

@@ -73,9 +73,9 @@ impl Levels {
 }
 
 impl Sections {
-    /// What lives on a node: nothing is known of it while allocations are not.
+    /// What runs on a node: unknown while allocations are, or while not all namespaces are read.
     pub fn load(&self, node: &Node) -> Option<NodeLoad> {
-        Some(self.allocations.as_ref()?.by_node.get(&node.id).cloned().unwrap_or_default())
+        Some(self.node_loads.as_ref()?.by_node.get(&node.id).cloned().unwrap_or_default())
     }
 
     /// How full a node is.

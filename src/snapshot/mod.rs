@@ -22,6 +22,7 @@ mod one_node;
 mod outcomes;
 mod pending;
 mod pools;
+mod reach;
 mod sections;
 mod servers;
 mod totals;
@@ -32,7 +33,9 @@ use std::time::SystemTime;
 
 use crate::terms::{Term, TermSet};
 
-pub use allocations::{AllocationCounts, FinishedAllocations, GroupAllocations, LiveAllocations, NodeLoad};
+pub use allocations::{
+    AllocationCounts, FinishedAllocations, GroupAllocations, LiveAllocations, NodeLoad, NodeLoads,
+};
 pub use collector::CollectorState;
 pub use demand::{
     Ask, Demand, Queue, Queued, QueuedGroup, Requested, Specification, SpecificationKey, Specifications,
@@ -56,6 +59,7 @@ pub use one_node::{NodeAllocation, OneNode};
 pub use outcomes::Outcomes;
 pub use pending::Pending;
 pub use pools::{Missing, Pool, Share};
+pub use reach::{Reach, Scope, listed};
 pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
 pub use totals::Totals;
@@ -73,6 +77,10 @@ sections::sections! {
             /// Names of namespaces.
             namespaces: Namespaces,
         }
+        Token = "token" {
+            /// What the token may read.
+            reach: Reach,
+        }
         Jobs = "jobs" {
             /// Jobs that are not dead.
             jobs: LiveJobs,
@@ -84,6 +92,8 @@ sections::sections! {
         Allocations = "allocations" {
             /// Allocations that are not terminal.
             allocations: LiveAllocations,
+            /// What they are on each node; left out while not all namespaces are read.
+            node_loads: NodeLoads,
         }
         Evaluations = "evaluations" {
             /// Blocked and pending evaluations.
@@ -152,10 +162,26 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// A snapshot of these sections, joined.
+    /// A snapshot of these sections, joined, where all namespaces are to be read.
     pub fn new(taken_at: SystemTime, collectors: Vec<CollectorState>, sections: Sections) -> Self {
+        Self::within(&Scope::default(), taken_at, collectors, sections)
+    }
+
+    /// A snapshot of these sections, joined, where these namespaces are to be read. A part of what runs on a node is no
+    /// answer to what runs on it, so it is left out while other namespaces are not read, or that was not asked yet.
+    pub fn within(
+        scope: &Scope,
+        taken_at: SystemTime,
+        collectors: Vec<CollectorState>,
+        mut sections: Sections,
+    ) -> Self {
         let on = collectors.iter().map(|collector| collector.id).collect();
-        Self { taken_at, collectors, joins: Joins::new(&sections, on), sections }
+        let reach = scope.with_token(sections.reach.as_deref());
+        let is_asked = |state: &CollectorState| state.id != CollectorId::Token || state.up.is_some();
+        if reach.partial().is_some() || !collectors.iter().all(is_asked) {
+            sections.node_loads = None;
+        }
+        Self { taken_at, collectors, joins: Joins::new(&sections, on, reach), sections }
     }
 
     /// Whether the last refresh of every required collector succeeded.

@@ -98,9 +98,10 @@ impl Pool {
 /// The built-in pool of jobs that may run on every node. No node names it as its own.
 const ALL: &str = "all";
 
-/// The pools by name: those that have a node, or for which something is queued. `None` while nodes or allocations are not known.
+/// The pools by name: those that have a node, or for which something is queued. `None` while nodes, or what
+/// runs on them, are unknown.
 pub(super) fn pools(sections: &Sections, demand: Option<&Demand>) -> Option<BTreeMap<String, Pool>> {
-    let (nodes, allocations) = (sections.nodes.as_ref()?, sections.allocations.as_ref()?);
+    let (nodes, loads) = (sections.nodes.as_ref()?, sections.node_loads.as_ref()?);
     let mut pools: BTreeMap<String, Pool> = BTreeMap::new();
     for node in nodes.iter() {
         let pool = pools.entry(node.pool.clone()).or_default();
@@ -111,7 +112,7 @@ pub(super) fn pools(sections: &Sections, demand: Option<&Demand>) -> Option<BTre
         pool.active_nodes += 1;
         pool.cpu.allocatable += node.allocatable.cpu_hertz.unwrap_or_default();
         pool.memory.allocatable += node.allocatable.memory_bytes.unwrap_or_default();
-        if let Some(load) = allocations.by_node.get(&node.id) {
+        if let Some(load) = loads.by_node.get(&node.id) {
             pool.cpu.allocated += load.cpu_hertz;
             pool.memory.allocated += load.memory_bytes;
         }

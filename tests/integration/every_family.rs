@@ -129,7 +129,7 @@ fn node(id: &str, state: NodeState, last_drain: Option<DrainStatus>) -> Node {
     }
 }
 
-fn allocations() -> LiveAllocations {
+fn node_loads() -> NodeLoads {
     let mut load = NodeLoad {
         cpu_hertz: 1e9,
         memory_bytes: 2e9,
@@ -138,11 +138,14 @@ fn allocations() -> LiveAllocations {
         ..NodeLoad::default()
     };
     load.by_status[ClientStatus::Running] = 3;
+    NodeLoads { by_node: HashMap::from([("a".into(), load)]) }
+}
+
+fn allocations() -> LiveAllocations {
     let mut group = GroupAllocations::default();
     group.entry("group".into()).or_default()[ClientStatus::Running] = 3;
     LiveAllocations {
         counts: counts(ClientStatus::Running, 3),
-        by_node: HashMap::from([("a".into(), load)]),
         stopping: Ends::default(),
         by_job: BTreeMap::from([(CI.into(), BTreeMap::from([("web".into(), group)]))]),
     }
@@ -283,6 +286,8 @@ pub(crate) fn sections() -> Sections {
             by_node: HashMap::from([("a".into(), Some(host())), ("b".into(), None)]),
         })),
         allocations: Some(Arc::new(allocations())),
+        node_loads: Some(Arc::new(node_loads())),
+        reach: Some(Arc::new(Reach::All)),
         finished_allocations: Some(Arc::new(finished_allocations())),
         evaluations: Some(Arc::new(evaluations())),
         namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from([CI.to_owned()]) })),

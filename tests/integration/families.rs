@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use nomad_exporter::metrics::{Own, Selection, View, emit};
 use nomad_exporter::snapshot::{
     Capacity, DeadJob, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs, Namespaces, Node,
-    NodeLoad, NodeTasks, Nodes, Sections, Snapshot,
+    NodeLoad, NodeLoads, NodeTasks, Nodes, Reach, Sections, Snapshot,
 };
 use nomad_exporter::terms::{ClientStatus, DrainStatus, JobKey, JobStatus, JobType, NodeState, Outcome};
 
@@ -141,12 +141,11 @@ fn a_node_is_drained_when_nothing_that_the_drain_waited_for_lives_on_it() {
         ("terminated meanwhile", down(), load(0, 0, 0), None, Some(1.0)),
         ("in use again", Node { eligible: true, ..complete() }, load(5, 0, 0), nothing, None),
     ] {
-        let allocations =
-            LiveAllocations { by_node: HashMap::from([("n".into(), load)]), ..Default::default() };
+        let loads = NodeLoads { by_node: HashMap::from([("n".into(), load)]) };
         let running = tasks.map(|tasks| ("n".to_owned(), tasks)).into_iter().collect();
         let shown = shown(Sections {
             nodes: Some(Arc::new(Nodes::from(vec![node]))),
-            allocations: Some(Arc::new(allocations)),
+            node_loads: Some(Arc::new(loads)),
             drains: Some(Arc::new(Drains { by_node: HashMap::new(), running })),
             ..Sections::default()
         });
@@ -172,9 +171,8 @@ fn a_drain_waits_for_system_jobs_unless_it_ignores_them() {
                     NodeTasks { lingering: 2, lingering_system: 1, live: 5 },
                 )]),
             })),
-            allocations: Some(Arc::new(LiveAllocations {
+            node_loads: Some(Arc::new(NodeLoads {
                 by_node: HashMap::from([("n".into(), load(4, 1, 1)), ("m".into(), load(7, 0, 0))]),
-                ..LiveAllocations::default()
             })),
             ..Sections::default()
         };
@@ -182,6 +180,34 @@ fn a_drain_waits_for_system_jobs_unless_it_ignores_them() {
         assert_eq!(shown.value("nomad_node_drain_remaining_allocations", &[]), Some(expected));
         assert_eq!(shown.value("nomad_node_drain_started_timestamp_seconds", &[]), Some(600.0));
         assert_eq!(shown.find("nomad_node_drain_deadline_timestamp_seconds", &[]).count(), 0, "it has none");
+    }
+}
+
+/// Allocations of a node that are only a part of all are counted by namespace, and not by node.
+#[test]
+fn a_part_of_what_runs_on_a_node_is_not_shown() {
+    let complete = Node { last_drain: last_drain(DrainStatus::Complete), ..node("n", NodeState::Ineligible) };
+    let sections = |reach| Sections {
+        nodes: Some(Arc::new(Nodes::from(vec![complete.clone()]))),
+        allocations: Some(Arc::new(LiveAllocations::default())),
+        node_loads: Some(Arc::new(NodeLoads::default())),
+        namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from(["ci".to_owned()]) })),
+        reach,
+        ..Sections::default()
+    };
+    let of_loads = ["nomad_node_allocations", "nomad_node_allocated_cpu_hertz", "nomad_node_drained"];
+    for (reach, sees_all, is_shown) in [
+        (None, None, true),
+        (Some(Reach::Unknown("it is odd".into())), None, true),
+        (Some(Reach::All), Some(1.0), true),
+        (Some(Reach::Partial("it is narrow".into())), Some(0.0), false),
+    ] {
+        let shown = shown(sections(reach.map(Arc::new)));
+        assert_eq!(shown.value("nomad_exporter_sees_all_namespaces", &[]), sees_all);
+        for family in of_loads {
+            assert_eq!(shown.find(family, &[]).count() > 0, is_shown, "{family} with {sees_all:?}");
+        }
+        assert!(shown.find("nomad_allocations", &[("namespace", "ci")]).count() > 0);
     }
 }
 

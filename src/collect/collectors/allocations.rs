@@ -13,7 +13,9 @@ use crate::collect::observers::{
 use crate::collect::report::FetchError;
 use crate::nomad::api::{AllocatedResources, Allocation};
 use crate::nomad::{Endpoint, Request};
-use crate::snapshot::{AllocationEnd, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, Sections, Servers};
+use crate::snapshot::{
+    AllocationEnd, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, NodeLoads, Sections, Servers,
+};
 use crate::terms::{DesiredStatus, JobType};
 
 /// Everything but the terminal statuses, so that a status of a newer Nomad is live and not lost.
@@ -57,6 +59,7 @@ impl Collect for AllocationsCollector {
         let jobs = upstream.get::<LiveJobs>().await;
         let fold = AllocationsFold {
             live: LiveAllocations::default(),
+            loads: NodeLoads::default(),
             stopping: Vec::new(),
             jobs: jobs.clone().unwrap_or_default(),
             pass: self.placements.allocation_pass(),
@@ -68,7 +71,8 @@ impl Collect for AllocationsCollector {
             placements.commit_allocations(fold.pass, Which::Live);
             fold.finished.into_iter().for_each(|fold| full_allocations.put(fold));
             let live = LiveAllocations { stopping: fold.stopping.into(), ..fold.live };
-            Sections { allocations: Some(Arc::new(live)), ..Sections::default() }
+            let node_loads = Some(Arc::new(fold.loads));
+            Sections { allocations: Some(Arc::new(live)), node_loads, ..Sections::default() }
         };
         // The answer is known while nothing in it changed, and the same is looked for in it as before.
         if filter_lists && requests.len() == 1 {
@@ -86,6 +90,7 @@ impl Collect for AllocationsCollector {
 /// was placed, and are handed over.
 struct AllocationsFold {
     live: LiveAllocations,
+    loads: NodeLoads,
     stopping: Vec<AllocationEnd>,
     jobs: Arc<LiveJobs>,
     pass: AllocationPass,
@@ -115,7 +120,7 @@ impl AllocationsFold {
 
     fn add_to_node(&mut self, allocation: &Allocation) {
         let Some(node) = allocation.node_id.as_deref() else { return };
-        let by_node = &mut self.live.by_node;
+        let by_node = &mut self.loads.by_node;
         if !by_node.contains_key(node) {
             by_node.insert(node.to_owned(), NodeLoad::default());
         }

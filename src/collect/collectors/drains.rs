@@ -12,7 +12,7 @@ use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
 use crate::nomad::api::{self, Instance, fold_rows};
 use crate::nomad::{Client, Endpoint, Error, Reason, Request};
-use crate::snapshot::{Drain, Drains, LiveAllocations, Node, NodeTasks, Nodes, Sections, Servers};
+use crate::snapshot::{Drain, Drains, LiveAllocations, Node, NodeTasks, Nodes, Reach, Sections, Servers};
 use crate::terms::{DesiredStatus, JobType, NodeState};
 
 /// How many nodes are asked at once.
@@ -36,7 +36,7 @@ pub(in crate::collect) struct DrainsCollector {
     is_cut: bool,
 }
 
-reads!(DrainsCollector: Servers, Nodes, LiveAllocations);
+reads!(DrainsCollector: Servers, Nodes, LiveAllocations, Reach);
 
 impl Collect for DrainsCollector {
     fn new(_: &Observers) -> Self {
@@ -79,7 +79,13 @@ impl Collect for DrainsCollector {
         let is_empty = |node: &&Node| {
             !node.draining && running.get(&node.id).is_some_and(NodeTasks::is_empty) && node.has_drain()
         };
-        self.empty = nodes.iter().filter(is_empty).map(|node| (node.id.clone(), drain_began(node))).collect();
+        // What a token does not show may run there all the same, and another token shows it.
+        let is_partial = upstream.get::<Reach>().await.is_some_and(|reach| reach.partial().is_some());
+        self.empty = nodes
+            .iter()
+            .filter(|node| !is_partial && is_empty(node))
+            .map(|node| (node.id.clone(), drain_began(node)))
+            .collect();
         let objects = by_node.len() as u64;
         self.known = Arc::new(Drains { by_node, running });
         let sections = Sections { drains: Some(self.known.clone()), ..Sections::default() };

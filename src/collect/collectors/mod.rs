@@ -15,6 +15,7 @@ mod nodes;
 mod reasons;
 mod servers;
 mod specifications;
+mod token;
 mod usage;
 
 pub(super) use allocations::{LIVE, add_load};
@@ -43,6 +44,11 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
             Namespaces,
             History,
             "names of namespaces, to show zeros where nothing is",
+        ),
+        Collector::of::<token::TokenCollector>(
+            Token,
+            History,
+            "what the token may read, to leave out sums over a part of the namespaces",
         ),
         Collector::of::<jobs::JobsCollector>(
             Jobs,

@@ -26,7 +26,7 @@ impl Collect for NamespacesCollector {
         let add = |fold: &mut Namespaces, namespace: Namespace| fold.names.extend(namespace.name);
         let folded = list::fold(&context.client, vec![request], Namespaces::default(), add).await?;
         Ok(folded.refresh(|mut fold| {
-            fold.names.retain(|name| context.settings.wants_namespace(name));
+            fold.names.retain(|name| context.settings.namespaces.includes(name));
             Sections { namespaces: Some(Arc::new(fold)), ..Sections::default() }
         }))
     }

@@ -16,9 +16,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::find::{self, FoundNode};
 use super::terminal::{Tone, print};
 use super::{Error, live, own};
-use crate::config::{Config, DrainArgs};
+use crate::collect;
+use crate::config::{Config, DrainArgs, NAMESPACE_FLAG};
 use crate::human::{self, plain};
-use crate::nomad::Drainer;
+use crate::nomad::{Client, Drainer};
+use crate::snapshot::{Scope, listed};
 use crate::terms::NodeStatus;
 use progress::{Progress, Step};
 use state::{Seen, Stand};
@@ -40,6 +42,8 @@ struct Draining<'a> {
     drainer: &'a Drainer,
     node: &'a FoundNode,
     args: &'a DrainArgs,
+    /// The namespaces whose allocations are looked at.
+    scope: Scope,
     watch: Watch<'a>,
     progress: Progress,
 }
@@ -53,13 +57,26 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
     let (settings, wanted) = own::wanted(config.nomad, &args.choice, &args.agent).await?;
     let drainer = Drainer::new(settings, Arc::new(|_| {}))?;
     let node = find::node(drainer.client(), &wanted).await?;
-    let watch = Watch::new(drainer.client(), &node, timeout);
+    // Nomad's variable says where people work, not what may be lost.
+    let scope = config.collect.namespaces.named_by(NAMESPACE_FLAG);
+    if scope.is_all() && !args.cancel {
+        require_all_namespaces(drainer.client(), &node).await?;
+    }
+    let watch = Watch::new(drainer.client(), &node, &scope, timeout);
     let progress = Progress::new(&node.name, args.color.color);
-    let draining = Draining { drainer: &drainer, node: &node, args, watch, progress };
+    let draining = Draining { drainer: &drainer, node: &node, args, scope: scope.clone(), watch, progress };
     match (args.cancel, args.dry_run) {
         (true, _) => draining.cancel().await,
         (_, true) => draining.rehearse().await,
         _ => draining.drain().await,
+    }
+}
+
+/// Refuses to begin if the token is known to hide allocations: nobody could tell when the last of them has stopped.
+async fn require_all_namespaces(client: &Client, node: &FoundNode) -> Result<(), Error> {
+    match collect::token_reach(client).await?.reach.partial() {
+        None => Ok(()),
+        Some(reason) => Err(Error::Unseen { node: node.name.clone(), reason: reason.to_owned() }),
     }
 }
 
@@ -275,8 +292,19 @@ impl Draining<'_> {
     }
 
     fn drained(&mut self) -> ExitCode {
-        let text = format!("{} is drained: it is safe to terminate", plain(&self.node.name));
-        self.progress.say(Tone::Good, &text);
+        let name = plain(&self.node.name);
+        let (tone, text) = match self.scope.is_all() {
+            true => (Tone::Good, format!("{name} is drained: it is safe to terminate")),
+            false => {
+                let namespaces = listed(self.scope.names());
+                let text = format!(
+                    "{name} is drained of the allocations in {}: it is safe to terminate if no other namespace uses it",
+                    plain(&namespaces)
+                );
+                (Tone::Warn, text)
+            }
+        };
+        self.progress.say(tone, &text);
         ExitCode::SUCCESS
     }
 

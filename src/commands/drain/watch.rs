@@ -9,6 +9,7 @@ use crate::commands::Error;
 use crate::commands::find::FoundNode;
 use crate::nomad::api::{Instance, Node, fold_rows};
 use crate::nomad::{self, Client, Endpoint, Index, Reason, Request};
+use crate::snapshot::Scope;
 use crate::terms::ClientStatus;
 
 /// How long a question waits for a change of the node, at most; it must be well below the time limit of requests.
@@ -21,6 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 pub(super) struct Watch<'a> {
     client: &'a Client,
     node: &'a FoundNode,
+    /// The namespaces whose allocations count.
+    scope: &'a Scope,
     /// How long a question waits for a change.
     wait: Duration,
     /// The index of the node as it was last seen.
@@ -28,8 +31,8 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(client: &'a Client, node: &'a FoundNode, timeout: Duration) -> Self {
-        Self { client, node, wait: LONGEST_WAIT.min(timeout / 2), index: None }
+    pub(super) fn new(client: &'a Client, node: &'a FoundNode, scope: &'a Scope, timeout: Duration) -> Self {
+        Self { client, node, scope, wait: LONGEST_WAIT.min(timeout / 2), index: None }
     }
 
     /// Looks once, at once. `None` if Nomad does not know the node.
@@ -89,9 +92,10 @@ impl<'a> Watch<'a> {
     /// What runs on the node, of all namespaces that may be read.
     async fn live(&self) -> Result<Vec<Instance>, nomad::Error> {
         let path = format!("/v1/node/{}/allocations", Request::escape(&self.node.id));
-        let now = SystemTime::now();
+        let (now, scope) = (SystemTime::now(), self.scope.clone());
         let add = move |all: &mut Vec<Instance>, row: Instance| {
-            if row.client_status.is_live() || row.lingers(now) {
+            let counts = row.namespace.as_deref().is_none_or(|name| scope.includes(name));
+            if counts && (row.client_status.is_live() || row.lingers(now)) {
                 all.push(row);
             }
         };

@@ -28,7 +28,7 @@ const PARTS: usize = 64;
 
 /// Shows a log, or several.
 pub(super) async fn run(session: Session, args: &LogsArgs) -> Result<ExitCode, Error> {
-    let job = find::job(&session.client, &session.settings.namespaces, &args.job).await?;
+    let job = find::job(&session.client, session.settings.namespaces.names(), &args.job).await?;
     if job.is_template {
         return Err(pick::children(&session.client, &job).await?.into());
     }

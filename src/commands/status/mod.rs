@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::json::{LevelsJson, TimeJson, Word, print_json};
+use super::json::{LevelsJson, NamespacesJson, TimeJson, Word, print_json};
 use super::table::Cell;
 use super::terminal::{Terminal, Tone, print};
 use super::{Error, Problem, Session, problems};
@@ -21,6 +21,7 @@ use crate::terms::{BlockReason, NodeState};
 const COLLECTORS: &[CollectorId] = &[
     CollectorId::Servers,
     CollectorId::Namespaces,
+    CollectorId::Token,
     CollectorId::Jobs,
     CollectorId::Nodes,
     CollectorId::Allocations,
@@ -54,6 +55,7 @@ pub(super) async fn run(config: Config, args: &StatusArgs) -> Result<ExitCode, E
 #[derive(Debug, Serialize)]
 pub struct Status {
     as_of: TimeJson,
+    namespaces: NamespacesJson,
     jobs: JobsJson,
     oldest_pending: Option<Vec<PendingJobJson>>,
     clients: Option<Vec<ClientCount>>,
@@ -132,6 +134,7 @@ impl Status {
         let levels = sections.capacity_levels();
         Self {
             as_of: TimeJson(snapshot.taken_at),
+            namespaces: NamespacesJson::from(&joins.reach),
             jobs: JobsJson {
                 pending: totals.pending_jobs,
                 running: totals.running_jobs,

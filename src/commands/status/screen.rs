@@ -1,7 +1,9 @@
 //! How the cluster looks on one screen.
 
 use super::{ClientCount, DrainJson, PendingJobJson, PoolStatus, Status};
-use crate::commands::lines::{and_more, counted, heading, level, line, problem_lines, state_tone};
+use crate::commands::lines::{
+    and_more, counted, heading, level, line, partial_line, problem_lines, state_tone,
+};
 use crate::commands::table::{Cell, Column, table};
 use crate::commands::terminal::{Terminal, Tone};
 use crate::human;
@@ -18,6 +20,7 @@ impl Status {
     pub fn screen(&self, terminal: &Terminal) -> String {
         let parts = [
             self.summary(terminal),
+            partial_line(terminal, &self.namespaces),
             problem_lines(terminal, &self.problems),
             self.pending(terminal),
             self.pools(terminal),

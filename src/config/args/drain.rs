@@ -61,7 +61,9 @@ Exit codes:
   3  still draining when the time was up or a signal came; the drain stays in force
   4  the client is gone: down, or purged
   5  somebody else cancelled the drain
-A drain that goes on is joined, and its deadline stays.";
+A drain that goes on is joined, and its deadline stays.
+--namespace looks at the allocations of these namespaces alone: without it, a token that may not read all namespaces is
+refused before anything is changed.";
 
 /// After how long Nomad stops what is left; `None` never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,7 +79,7 @@ const OFFLINE: [&str; 6] = ["check-config", "completions", "flags", "healthcheck
 const SHOWN: [&str; 4] = ["address", "token_file", "region", "timeout"];
 /// And those that only some of them show.
 const SHOWN_IN: [(&str, &[&str]); 3] = [
-    ("namespace", &["check", "jobs", "logs"]),
+    ("namespace", &["check", "drain", "jobs", "logs"]),
     ("interval", &["status"]),
     ("listen_address", &["healthcheck"]),
 ];

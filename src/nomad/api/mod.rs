@@ -3,6 +3,7 @@
 //! Any field may be absent or `null` in some version: all are optional, and what is unknown is skipped. Numbers
 //! that Nomad calls MB are MiB, its MHz are 1e6 hertz; these rows keep Nomad's own units.
 
+mod acl;
 mod agent;
 mod allocation;
 mod deployment;
@@ -22,6 +23,7 @@ mod time;
 mod total;
 mod usage;
 
+pub use acl::{AclPolicy, AclPolicyName, AclToken, NamespaceRule};
 pub use agent::Agent;
 pub use allocation::{AllocatedResources, Allocation, NameHash};
 pub use deployment::Deployment;

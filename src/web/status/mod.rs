@@ -32,6 +32,7 @@ pub fn page(snapshot: &Snapshot, telemetry_path: &str) -> String {
                 (header(snapshot))
                 main {
                     (sections::tiles(snapshot))
+                    (sections::namespaces(snapshot))
                     (sections::pending(snapshot))
                     (sections::pools(snapshot))
                     (sections::drains(snapshot))

@@ -36,6 +36,22 @@ fn tile(label: &str, value: Option<u64>, class: &str) -> Markup {
     }
 }
 
+/// That not all namespaces are read, or that this is unknown, and why.
+pub(super) fn namespaces(snapshot: &Snapshot) -> Markup {
+    let reach = &snapshot.joins.reach;
+    let Some(reason) = reach.reason() else { return html! {} };
+    html! {
+        section {
+            h2 { "Namespaces" }
+            @if reach.partial().is_some() {
+                p { span.warn { "Not all namespaces are read" } ": " (reason) ". What runs on each node is left out." }
+            } @else {
+                p.muted { "It is unknown whether all namespaces are read: " (reason) "." }
+            }
+        }
+    }
+}
+
 /// The jobs that wait longest, and why.
 pub(super) fn pending(snapshot: &Snapshot) -> Markup {
     let Some(pending) = &snapshot.joins.pending else { return html! {} };

@@ -47,7 +47,7 @@ async fn show(nomad: &str, line: &[&str]) -> Shown {
         Command::Status(_) => shown!(Status::new(&snapshot)),
         Command::Nodes(args) => shown!(NodeList::new(&snapshot, &args).unwrap()),
         Command::Jobs(args) => {
-            let namespaces = &context.settings.namespaces;
+            let namespaces = context.settings.namespaces.names();
             let mut jobs = Jobs::read(&context.client, namespaces, &args, now()).await.unwrap();
             jobs.explain(&snapshot);
             shown!(jobs)

@@ -1,0 +1,133 @@
+//! What the token may read, as far as Nomad reports it.
+
+use std::collections::BTreeMap;
+
+use crate::nomad::api::{AclPolicy, AclPolicyName, AclToken, NamespaceRule};
+use crate::nomad::{Client, Endpoint, Error, Meta, Request};
+use crate::snapshot::{Reach, listed};
+
+/// How many policies of one token are read.
+const MAX_POLICIES: usize = 100;
+/// The rule of a policy that covers namespaces which it does not name.
+const EVERYWHERE: &str = "*";
+
+/// What was found out, and from what.
+#[derive(Debug)]
+pub struct TokenReach {
+    /// Whether the token may read the jobs and allocations of all namespaces.
+    pub reach: Reach,
+    /// Number of its policies that were read.
+    pub policies: u64,
+    /// What the answers' headers told.
+    pub meta: Meta,
+}
+
+/// Asks whether the token may read the jobs and allocations of all namespaces. A refusal is no error: then it is
+/// unknown.
+pub async fn token_reach(client: &Client) -> Result<TokenReach, Error> {
+    let mut known = TokenReach { reach: Reach::All, policies: 0, meta: Meta::default() };
+    known.reach = match known.ask(client).await {
+        Ok(reach) => reach,
+        // Servers answer so whatever they are asked of ACLs if they have none.
+        Err(error) if error.message().is_some_and(|text| text.contains("ACL support disabled")) => Reach::All,
+        Err(error) if is_refusal(&error) => {
+            Reach::Unknown(format!("Nomad does not report what the token may read: {error}"))
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(known)
+}
+
+impl TokenReach {
+    async fn ask(&mut self, client: &Client) -> Result<Reach, Error> {
+        match client.object::<AclToken>(Request::new(Endpoint::AclToken, "/v1/acl/token/self")).await {
+            Ok((token, meta)) => {
+                self.meta = meta;
+                if token.may_everything() {
+                    return Ok(Reach::All);
+                }
+            }
+            // The identity of a workload is no token, but has policies.
+            Err(Error::Status { status: 403 | 404, .. }) => {}
+            Err(error) => return Err(error),
+        }
+        // Those of its roles are among them.
+        let list = Request::new(Endpoint::AclPolicies, "/v1/acl/policies");
+        let (list, meta) = client.object::<Option<Vec<Option<AclPolicyName>>>>(list).await?;
+        self.meta = self.meta.or_older(meta);
+        let names: Vec<String> = list.into_iter().flatten().flatten().filter_map(|row| row.name).collect();
+        if names.len() > MAX_POLICIES {
+            let count = names.len();
+            let reason =
+                format!("the token has {count} policies, more than the {MAX_POLICIES} that are read");
+            return Ok(Reach::Unknown(reason));
+        }
+        let mut rules = Vec::new();
+        for name in names {
+            let path = format!("/v1/acl/policy/{}", Request::escape(&name));
+            match client.object::<AclPolicy>(Request::new(Endpoint::AclPolicy, path)).await {
+                Ok((policy, meta)) => {
+                    self.policies += 1;
+                    self.meta = self.meta.or_older(meta);
+                    let Some(namespaces) = policy.namespaces() else {
+                        return Ok(Reach::Unknown(format!("the rules of the policy {name} cannot be read")));
+                    };
+                    rules.extend(namespaces);
+                }
+                // It was deleted since it was listed, and grants nothing.
+                Err(Error::Status { status: 404, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(reach_of(rules))
+    }
+}
+
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::Status { status: 400 | 401 | 403 | 404, .. })
+}
+
+/// What the rules for one name grant.
+#[derive(Default)]
+struct Granted {
+    denied: bool,
+    list_jobs: bool,
+    read_job: bool,
+}
+
+impl Granted {
+    /// Adds a capability, or a policy that is short for several, as Nomad expands them.
+    fn add(&mut self, word: &str) {
+        self.denied |= word == "deny";
+        self.list_jobs |= matches!(word, "list-jobs" | "read" | "write");
+        self.read_job |= matches!(word, "read-job" | "read" | "write" | "scale");
+    }
+
+    fn is_enough(&self) -> bool {
+        !self.denied && self.list_jobs && self.read_job
+    }
+}
+
+/// What these rules let a token read. Nomad takes the rule whose name is nearest to a namespace, and that one alone: one
+/// that grants less than the rule for all takes away.
+fn reach_of(rules: Vec<NamespaceRule>) -> Reach {
+    let mut by_name: BTreeMap<String, Granted> = BTreeMap::new();
+    for rule in rules {
+        let granted = by_name.entry(rule.name.unwrap_or_default()).or_default();
+        let words = rule.capabilities.into_iter().flatten().flatten().chain(rule.policy);
+        words.for_each(|word| granted.add(&word));
+    }
+    let named = |is_enough: bool| -> Vec<String> {
+        let rules = by_name.iter().filter(|(_, granted)| granted.is_enough() == is_enough);
+        rules.map(|(name, _)| name.clone()).collect()
+    };
+    let (enough, less) = (named(true), named(false));
+    match (enough.iter().any(|name| name == EVERYWHERE), &less[..]) {
+        (true, []) => Reach::All,
+        (true, less) => Reach::Partial(format!("the token may not read all jobs of {}", listed(less))),
+        (false, _) if enough.is_empty() => {
+            Reach::Partial("the token may not read all jobs of any namespace".into())
+        }
+        (false, _) => Reach::Partial(format!("the token may read jobs of {} alone", listed(&enough))),
+    }
+}

@@ -1,0 +1,159 @@
+//! Which namespaces are read, and whether those are all.
+
+/// The name that stands for all namespaces.
+const ALL: &str = "*";
+
+/// The namespaces that the exporter is told to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    names: Vec<String>,
+    /// The flag or variable that named them.
+    setting: &'static str,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self { names: vec![ALL.to_owned()], setting: "" }
+    }
+}
+
+impl Scope {
+    /// The namespaces that a flag or variable names, each once. Without a name, or with `*` among them, they are all.
+    pub fn new(mut names: Vec<String>, setting: &'static str) -> Self {
+        if names.is_empty() || names.iter().any(|name| name == ALL) {
+            return Self::default();
+        }
+        names.sort_unstable();
+        names.dedup();
+        Self { names, setting }
+    }
+
+    /// Their names as Nomad takes them: `*` for all.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// These namespaces if this flag or variable named them, else all.
+    pub fn named_by(&self, setting: &str) -> Self {
+        if self.setting == setting { self.clone() } else { Self::default() }
+    }
+
+    /// Whether all namespaces are to be read.
+    pub fn is_all(&self) -> bool {
+        self.includes(ALL)
+    }
+
+    /// Whether this namespace is to be read.
+    pub fn includes(&self, name: &str) -> bool {
+        self.names.iter().any(|wanted| wanted == ALL || wanted == name)
+    }
+
+    /// How much of the cluster is seen with a token of this reach.
+    pub(super) fn with_token(&self, token: Option<&Reach>) -> Reach {
+        if !self.is_all() {
+            return Reach::Partial(format!("{} selects {}", self.setting, listed(&self.names)));
+        }
+        token
+            .cloned()
+            .unwrap_or_else(|| Reach::Unknown("Nomad has not reported what the token may read".into()))
+    }
+}
+
+/// Whether the jobs and allocations of all namespaces are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Yes.
+    All,
+    /// No, and why.
+    Partial(String),
+    /// Nomad does not report it, and why.
+    Unknown(String),
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Scope::default().with_token(None)
+    }
+}
+
+impl Reach {
+    /// Whether it is known that all namespaces are read, or that they are not.
+    pub fn sees_all(&self) -> Option<bool> {
+        match self {
+            Self::All => Some(true),
+            Self::Partial(_) => Some(false),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// Why not all namespaces are read, if it is known that they are not.
+    pub fn partial(&self) -> Option<&str> {
+        match self {
+            Self::Partial(reason) => Some(reason),
+            Self::All | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Why not all namespaces are read, or why that is unknown.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::All => None,
+            Self::Partial(reason) | Self::Unknown(reason) => Some(reason),
+        }
+    }
+}
+
+/// How many names a sentence holds.
+const MAX_NAMES: usize = 10;
+
+/// Names for a sentence.
+pub fn listed(names: &[String]) -> String {
+    let shown = names[..names.len().min(MAX_NAMES)].join(", ");
+    match names.len().saturating_sub(MAX_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_scope_holds_each_namespace_once_and_all_is_all() {
+        let scope = Scope::new(names(&["web", "ci", "web"]), "--nomad.namespace");
+        assert_eq!(scope.names(), ["ci", "web"]);
+        assert!(scope.includes("ci") && !scope.includes("default") && !scope.is_all());
+        assert_eq!(scope.named_by("--nomad.namespace"), scope);
+        assert!(scope.named_by("NOMAD_NAMESPACE").is_all());
+        for all in [&[][..], &["ci", "*"]] {
+            let scope = Scope::new(names(all), "--nomad.namespace");
+            assert_eq!(scope, Scope::default());
+            assert!(scope.is_all() && scope.includes("ci"));
+        }
+    }
+
+    #[test]
+    fn settings_outweigh_the_token() {
+        let some = Scope::new(names(&["web", "ci"]), "NOMAD_NAMESPACE");
+        let partial = Reach::Partial("NOMAD_NAMESPACE selects ci, web".into());
+        assert_eq!(some.with_token(Some(&Reach::All)), partial);
+        assert_eq!(some.with_token(None), partial);
+        let all = Scope::default();
+        assert_eq!(all.with_token(None).sees_all(), None);
+        for reach in [Reach::All, Reach::Partial("narrow".into()), Reach::Unknown("odd".into())] {
+            assert_eq!(all.with_token(Some(&reach)), reach);
+        }
+    }
+
+    #[test]
+    fn a_sentence_stays_short() {
+        let many: Vec<String> = (10..25).map(|number| format!("team-{number}")).collect();
+        assert!(listed(&many).ends_with("team-18, team-19 and 5 more"));
+        assert_eq!(listed(&many[..10]).matches("team").count(), 10);
+    }
+}
