@@ -75,7 +75,7 @@ pub enum Error {
     Find(#[from] FindError),
     /// There is no log to show, or it is not plain which.
     #[error(transparent)]
-    Logs(Box<LogsError>),
+    Logs(#[from] LogsError),
     /// Nothing could be read.
     #[error("nothing is known of the cluster\n{}", lines(.0))]
     Nothing(Vec<Problem>),
@@ -120,12 +120,6 @@ pub enum Error {
     /// The system will not tell of signals.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
-}
-
-impl From<LogsError> for Error {
-    fn from(error: LogsError) -> Self {
-        Self::Logs(Box::new(error))
-    }
 }
 
 impl From<nomad::Error> for Error {

@@ -123,14 +123,13 @@ impl TaskLog {
         if !is_unstarted(&error) && may_pass(&error) {
             return Ok(format!("{}; trying again", error.sentence()));
         }
-        let error = self.explained(error).await;
-        if let Error::Logs(why) = &error
-            && let LogsError::NotStarted { cause: UnstartedCause::Waits, events, .. } = &**why
-        {
-            let last = events.last().map(|event| format!("; its last event: {}", plain(event)));
-            return Ok(format!("waiting for the task to start{}", last.unwrap_or_default()));
+        match self.explained(error).await {
+            Error::Logs(LogsError::NotStarted { cause: UnstartedCause::Waits, events, .. }) => {
+                let last = events.last().map(|event| format!("; its last event: {}", plain(event)));
+                Ok(format!("waiting for the task to start{}", last.unwrap_or_default()))
+            }
+            error => Err(error),
         }
-        Err(error)
     }
 
     async fn follow_once(&mut self) -> Result<Stop, nomad::Error> {
