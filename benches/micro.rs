@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use nomad_exporter::collect::{COLLECTORS, Clock, Collectors};
+use nomad_exporter::collect::{COLLECTORS, Clock, Collector, Collectors};
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::exposition::{self, Encoding, Format, Rendered};
 use nomad_exporter::metrics::{Own, OwnMetrics, Selection};

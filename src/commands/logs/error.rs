@@ -91,7 +91,7 @@ pub enum LogsError {
         /// Where it is.
         node: String,
         /// Why it has not started.
-        cause: UnstartedCause,
+        cause: Box<UnstartedCause>,
         /// What happened last, a line each: to the task, or to the one that failed.
         events: Vec<String>,
     },

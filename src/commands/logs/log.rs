@@ -124,7 +124,7 @@ impl TaskLog {
             return Ok(format!("{}; trying again", error.sentence()));
         }
         match self.explained(error).await {
-            Error::Logs(LogsError::NotStarted { cause: UnstartedCause::Waits, events, .. }) => {
+            Error::Logs(LogsError::NotStarted { cause, events, .. }) if *cause == UnstartedCause::Waits => {
                 let last = events.last().map(|event| format!("; its last event: {}", plain(event)));
                 Ok(format!("waiting for the task to start{}", last.unwrap_or_default()))
             }
@@ -283,6 +283,7 @@ impl TaskLog {
                 Err(_) => (UnstartedCause::Waits, Vec::new()),
             };
             let task = self.task.clone();
+            let cause = Box::new(cause);
             return LogsError::NotStarted { task, allocation, node, cause, events }.into();
         }
         if message.contains("Unknown node") {
