@@ -56,14 +56,11 @@ pub struct DrainArgs {
 /// The end of the help.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
-  0  drained: the client is safe to terminate (without --wait: the drain is in force)
-  1  failed, 2 wrong usage
-  3  still draining when the time was up or a signal came; the drain stays in force
-  4  the client is gone: down, or purged
-  5  somebody else cancelled the drain
-A drain that goes on is joined, and its deadline stays.
---namespace looks at the allocations of these namespaces alone: without it, a token that may not read all namespaces is
-refused before anything is changed.";
+  0  safe to terminate (without --wait: the drain is in force)
+  1  failed, 2 wrong usage, 4 the client is gone, 5 the drain was cancelled
+  3  time was up, or a signal came; the drain stays in force
+A drain that goes on is joined, and its deadline stays. --namespace is needed
+if the token may not read all namespaces: what runs in others is not seen.";
 
 /// After how long Nomad stops what is left; `None` never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
