@@ -6,21 +6,22 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
-use super::address::Address;
 use super::body::{self, Body, Meter};
 use super::connections::{Connections, Pools};
+use super::done::{Count, OnRequest};
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Error, Reason};
 use super::newest::Newest;
 use super::request::{Index, Meta, Request};
 use super::servers::ServerAddresses;
+use super::settings::ClientSettings;
 use super::token::Token;
-use super::transport::{Compression, Tls};
+use super::transport::Compression;
 use crate::files::{LastLoad, Reloader};
 
 /// How much of an answer that is known already is read before its connection is given up instead.
@@ -31,53 +32,6 @@ const PASS_OVER: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(2);
 /// A body that comes more slowly than this is given up: it would be old before it is whole.
 const MIN_BYTES_PER_SECOND: u64 = 10 << 10;
-
-/// What a client needs to know.
-#[derive(Debug)]
-pub struct ClientSettings {
-    /// Agents to ask; the next one is asked when one fails.
-    pub addresses: Vec<Address>,
-    /// The ACL token.
-    pub token: Token,
-    /// User and password for a proxy in front of Nomad (`user` or `user:password`).
-    pub http_auth: Option<SecretString>,
-    /// TLS towards `https` addresses.
-    pub tls: Tls,
-    /// Ask about this region instead of the agent's own.
-    pub region: Option<String>,
-    /// How long an answer may take to begin, and how long it may pause.
-    pub timeout: Duration,
-    /// Let any server answer, not only the leader.
-    pub allow_stale: bool,
-    /// An answer from a server that has not heard its leader for longer than this is refused; `None` takes any.
-    pub max_last_contact: Option<Duration>,
-    /// Requests in flight at most. Nomad allows 100 connections from one address, idle ones included.
-    pub max_connections: usize,
-    /// How answers are sent.
-    pub compression: Compression,
-    /// Bytes of one list at most, after decompression.
-    pub max_list_bytes: u64,
-    /// Bytes of any other answer at most, after decompression.
-    pub max_object_bytes: u64,
-    /// Bytes of one compressed answer at most, as it is sent.
-    pub max_compressed_bytes: u64,
-}
-
-/// Told of every request that ended.
-pub type OnRequest = Arc<dyn Fn(RequestDone) + Send + Sync>;
-
-/// One request that ended, whatever way.
-#[derive(Clone, Copy, Debug)]
-pub struct RequestDone {
-    /// What was asked.
-    pub endpoint: Endpoint,
-    /// How it ended.
-    pub reason: Reason,
-    /// How long it took, decoding included.
-    pub duration: Duration,
-    /// Bytes of its body, after decompression.
-    pub bytes: u64,
-}
 
 /// A client of Nomad's HTTP API. It can only read; [`Drainer`](super::Drainer) can write.
 pub struct Client {
@@ -451,32 +405,6 @@ impl Client {
         } else {
             Error::Connect { address, source }
         }
-    }
-}
-
-/// Reports a request when it ends, also when its caller stopped waiting: that one counts as timed out.
-struct Count<'a> {
-    on_request: &'a OnRequest,
-    endpoint: Endpoint,
-    started: Instant,
-    reason: Reason,
-    meter: Arc<Meter>,
-}
-
-impl<'a> Count<'a> {
-    fn new(on_request: &'a OnRequest, endpoint: Endpoint) -> Self {
-        Self { on_request, endpoint, started: Instant::now(), reason: Reason::Timeout, meter: Arc::default() }
-    }
-}
-
-impl Drop for Count<'_> {
-    fn drop(&mut self) {
-        (self.on_request)(RequestDone {
-            endpoint: self.endpoint,
-            reason: self.reason,
-            duration: self.started.elapsed(),
-            bytes: self.meter.bytes(),
-        });
     }
 }
 

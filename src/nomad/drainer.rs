@@ -5,10 +5,12 @@ use std::time::Duration;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
-use super::client::{Client, ClientSettings, OnRequest};
+use super::client::Client;
+use super::done::OnRequest;
 use super::endpoint::Endpoint;
 use super::error::{ClientError, Error};
 use super::request::Request;
+use super::settings::ClientSettings;
 
 /// A client that drains nodes. Only the drain command makes one; whoever serves or only looks has a [`Client`].
 pub struct Drainer {
