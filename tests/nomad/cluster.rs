@@ -69,6 +69,16 @@ impl Cluster {
         cluster
     }
 
+    /// Says which schedulers preempt. Tasks may have more memory than they reserve.
+    pub(crate) fn configure_scheduler(&self, preemption: &Value) {
+        let configuration = json!({
+            "SchedulerAlgorithm": "binpack",
+            "PreemptionConfig": preemption,
+            "MemoryOversubscriptionEnabled": true,
+        });
+        self.api.put("/v1/operator/scheduler/configuration", &configuration);
+    }
+
     /// Whether servers and clients know this version's features.
     pub(crate) fn is_at_least(&self, version: Version) -> bool {
         self.server.version >= version && self.client.version >= version

@@ -17,17 +17,7 @@ pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
     report.steady(
         "nomad node status -allocs",
         || running_by_node(cluster),
-        || {
-            let shown = shown();
-            let running = |name: &str| {
-                let labels = [("node", name), ("client_status", "running")];
-                let state =
-                    shown.find("nomad_node_state", &[("node", name)]).find(|sample| sample.value == 1.0);
-                let state = state.map(|sample| sample.labels["state"].clone());
-                (name.to_owned(), (shown.value("nomad_node_allocations", &labels), state))
-            };
-            CLIENTS.map(running).into_iter().collect()
-        },
+        || exporter_running_by_node(&shown()),
     );
     for (namespace, id) in
         [("default", "web"), ("team-a", "web"), ("team-a", "wants-port"), ("default", "on-every-client")]
@@ -78,26 +68,22 @@ fn table(text: &str, begins: &str) -> Vec<BTreeMap<String, String>> {
 }
 
 /// Status of each job, by namespace and ID.
-fn job_statuses(cluster: &Cluster) -> BTreeMap<(String, String), String> {
+fn job_statuses(cluster: &Cluster) -> BTreeMap<String, String> {
     let rows = table(&nomad(cluster, 1, &["status", "-namespace=*"]), "ID");
     let status = |row: &BTreeMap<String, String>| row["Status"].replace(" (stopped)", "");
-    rows.iter().map(|row| ((row["Namespace"].clone(), row["ID"].clone()), status(row))).collect()
+    rows.iter().map(|row| (format!("{}/{}", row["Namespace"], row["ID"]), status(row))).collect()
 }
 
-fn exporter_statuses(cluster: &Cluster) -> BTreeMap<(String, String), String> {
+fn exporter_statuses(cluster: &Cluster) -> BTreeMap<String, String> {
     let ended = ask(cluster, &["jobs", "--json", "--limit", "1000"]);
     let jobs: Value = serde_json::from_str(&ended.stdout).unwrap_or_default();
-    // Children are in both lists.
     let rows = jobs["jobs"].as_array().into_iter().flatten();
-    rows.map(|row| {
-        let name = (text(row, "namespace").to_owned(), text(row, "id").to_owned());
-        (name, text(row, "status").to_owned())
-    })
-    .collect()
+    let name = |row: &Value| format!("{}/{}", text(row, "namespace"), text(row, "id"));
+    rows.map(|row| (name(row), text(row, "status").to_owned())).collect()
 }
 
-/// Running allocations and state of each node, by name.
-fn running_by_node(cluster: &Cluster) -> BTreeMap<String, (Option<f64>, Option<String>)> {
+/// State and running allocations of each node, by name.
+fn running_by_node(cluster: &Cluster) -> BTreeMap<String, String> {
     let rows = table(&nomad(cluster, 2, &["node", "status", "-allocs"]), "ID");
     let state = |row: &BTreeMap<String, String>| match row["Status"].as_str() {
         "ready" if row["Drain"] == "true" => "draining".to_owned(),
@@ -105,32 +91,41 @@ fn running_by_node(cluster: &Cluster) -> BTreeMap<String, (Option<f64>, Option<S
         "ready" => "active".to_owned(),
         status => status.to_owned(),
     };
-    rows.iter()
-        .map(|row| (row["Name"].clone(), (row["Running Allocs"].parse().ok(), Some(state(row)))))
-        .collect()
+    let shown = |row| format!("{}, {} run", state(row), row["Running Allocs"]);
+    rows.iter().map(|row| (row["Name"].clone(), shown(row))).collect()
+}
+
+fn exporter_running_by_node(shown: &Exposition) -> BTreeMap<String, String> {
+    let of_node = |name: &str| {
+        let labels = [("node", name), ("client_status", "running")];
+        let running = shown.value("nomad_node_allocations", &labels).unwrap_or(f64::NAN);
+        let state = shown.find("nomad_node_state", &[("node", name)]).find(|sample| sample.value == 1.0);
+        format!("{}, {running} run", state.map_or("?", |sample| &sample.labels["state"]))
+    };
+    CLIENTS.map(|name| (name.to_owned(), of_node(name))).into()
 }
 
 /// Counts of each group of a job, by what both call them.
-fn summary(cluster: &Cluster, namespace: &str, id: &str) -> BTreeMap<(String, String), f64> {
+fn summary(cluster: &Cluster, namespace: &str, id: &str) -> BTreeMap<String, f64> {
     let text = nomad(cluster, 2, &["job", "status", &format!("-namespace={namespace}"), id]);
     let mut counts = BTreeMap::new();
     for row in table(&text, "Task Group  Queued") {
         for (heading, cell) in row.iter().filter(|(heading, _)| *heading != "Task Group") {
             let count: f64 = cell.parse().unwrap_or(f64::NAN);
             if count != 0.0 {
-                counts.insert((row["Task Group"].clone(), heading.to_lowercase()), count);
+                counts.insert(format!("{} {}", row["Task Group"], heading.to_lowercase()), count);
             }
         }
     }
     counts
 }
 
-fn exporter_summary(shown: &Exposition, namespace: &str, id: &str) -> BTreeMap<(String, String), f64> {
+fn exporter_summary(shown: &Exposition, namespace: &str, id: &str) -> BTreeMap<String, f64> {
     let labels = [("namespace", namespace), ("job_id", id)];
     let now = shown.find("nomad_job_allocations", &labels);
-    let samples =
-        now.chain(shown.find("nomad_job_allocations_ended", &labels)).filter(|sample| sample.value != 0.0);
-    let key = |labels: &BTreeMap<String, String>| (labels["task_group"].clone(), labels["status"].clone());
+    let ended = shown.find("nomad_job_allocations_ended", &labels);
+    let samples = now.chain(ended).filter(|sample| sample.value != 0.0);
+    let key = |labels: &BTreeMap<String, String>| format!("{} {}", labels["task_group"], labels["status"]);
     samples.map(|sample| (key(&sample.labels), sample.value)).collect()
 }
 

@@ -1,6 +1,7 @@
 //! What was right and what was wrong.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use crate::answers::Answers;
@@ -67,16 +68,16 @@ impl Report {
     }
 
     /// Takes note of whether two things are the same.
-    pub(crate) fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, expected: &T, found: &T) {
+    pub(crate) fn same<T: PartialEq + Debug>(&mut self, what: &str, expected: &T, found: &T) {
         if expected == found {
             self.right();
         } else {
-            self.wrong(&format!("{what}: expected {expected:?}, found {found:?}"));
+            self.wrong(&format!("{what}: {}", difference(expected, found)));
         }
     }
 
     /// Compares two things of a cluster that moves: what is expected is asked before and after what is found.
-    pub(crate) fn steady<T: PartialEq + std::fmt::Debug>(
+    pub(crate) fn steady<T: PartialEq + Debug>(
         &mut self,
         what: &str,
         mut expected: impl FnMut() -> T,
@@ -91,7 +92,7 @@ impl Report {
             if before == found {
                 return self.right();
             }
-            self.looked_again(format!("{what}: expected {before:?}, found {found:?}"));
+            self.looked_again(format!("{what}: {}", difference(&before, &found)));
             last = Some((before, found));
         }
         match last {
@@ -126,4 +127,16 @@ impl Report {
         println!("  {} comparisons were right, {} wrong", self.right, self.wrong.len());
         assert!(self.wrong.is_empty(), "{}", self.wrong.join("\n"));
     }
+}
+
+/// The lines in which two things differ, of those that they are written in.
+fn difference(expected: &impl Debug, found: &impl Debug) -> String {
+    let [expected, found] = [format!("{expected:#?}"), format!("{found:#?}")];
+    if expected.lines().count() < 4 && found.lines().count() < 4 {
+        return format!("expected {expected}, found {found}");
+    }
+    let lines = |text: &str| -> BTreeSet<String> { text.lines().map(str::to_owned).collect() };
+    let (expected, found) = (lines(&expected), lines(&found));
+    let only = |one: &BTreeSet<String>, other| one.difference(other).cloned().collect::<Vec<_>>().join("\n");
+    format!("expected\n{}\nfound\n{}", only(&expected, &found), only(&found, &expected))
 }

@@ -96,18 +96,12 @@ pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mu
     report.same("errors in the exporter's log", &None, &bad);
 }
 
-/// Namespaces, and a scheduler that preempts and gives more memory.
+/// Namespaces, and a scheduler that lets tasks have more memory than they reserve.
 fn prepare(cluster: &Cluster) {
     for name in NAMESPACES {
         cluster.api.put("/v1/namespace", &json!({"Name": name}));
     }
-    let preemption = json!({
-        "SystemSchedulerEnabled": true, "BatchSchedulerEnabled": true, "ServiceSchedulerEnabled": false,
-    });
-    let scheduler = json!({
-        "SchedulerAlgorithm": "binpack", "PreemptionConfig": preemption, "MemoryOversubscriptionEnabled": true,
-    });
-    cluster.api.put("/v1/operator/scheduler/configuration", &scheduler);
+    cluster.configure_scheduler(&json!({"SystemSchedulerEnabled": true}));
 }
 
 /// Compares the metrics of one collection and those that are served.

@@ -20,7 +20,7 @@ pub(super) fn compare(cluster: &Cluster, report: &mut Report) {
         let drains =
             of(&status["drains"], |row| json!([row["name"], row["drained"], row["remaining_allocations"]]));
         let jobs = ["pending", "running", "dead", "queued_instances"].map(|key| number(&status["jobs"][key]));
-        json!({"jobs": jobs, "clients": sorted(clients), "waiting": waiting, "drains": sorted(drains)})
+        json!({"jobs": jobs, "clients": sorted(clients), "waiting": lines(waiting), "drains": sorted(drains)})
     });
     beside(cluster, report, "the first line of status", first_line, || {
         let screen = ask(cluster, &["status"]).stdout;
@@ -66,9 +66,16 @@ fn of(rows: &Value, part: impl Fn(&Value) -> Value) -> Vec<Value> {
     rows.as_array().into_iter().flatten().map(part).collect()
 }
 
-fn sorted(mut rows: Vec<Value>) -> Value {
-    rows.sort_by_key(Value::to_string);
+/// Rows in an order that does not depend on that of the screen.
+fn sorted(rows: Vec<Value>) -> Value {
+    let mut rows = lines(rows);
+    rows.sort_unstable();
     rows.into()
+}
+
+/// Each row as a text of its own, so that a difference names the row.
+fn lines(rows: Vec<Value>) -> Vec<String> {
+    rows.iter().map(Value::to_string).collect()
 }
 
 /// How many jobs are pending, running and dead, and how many instances are queued.
@@ -96,7 +103,7 @@ fn status(answers: &Answers) -> Value {
         Some(json!([node["Name"], is_drained(answers, node)?, left as u64]))
     };
     let drains = answers.nodes.iter().filter_map(drain).collect();
-    json!({"jobs": counts(answers), "clients": sorted(clients), "waiting": waiting, "drains": sorted(drains)})
+    json!({"jobs": counts(answers), "clients": sorted(clients), "waiting": lines(waiting), "drains": sorted(drains)})
 }
 
 fn first_line(answers: &Answers) -> Value {
@@ -116,7 +123,8 @@ fn pools(answers: &Answers) -> Value {
         let nodes: Vec<&Value> =
             answers.nodes.iter().filter(|node| *name == "all" || text(node, "NodePool") == *name).collect();
         let active: Vec<&&Value> = nodes.iter().filter(|node| state(node) == "active").collect();
-        let sum = |of: &dyn Fn(&Value) -> f64| active.iter().map(|node| of(node)).sum::<f64>();
+        let sum =
+            |of: &dyn Fn(&Value) -> f64| active.iter().map(|node| of(node)).fold(0.0, |sum, part| sum + part);
         let queued: f64 =
             live().filter(|job| text(job, "NodePool") == *name).map(|job| queued_of(answers, job)).sum();
         let counts = [active.len() as f64, (nodes.len() - active.len()) as f64, queued];

@@ -112,7 +112,8 @@ pub(crate) fn allocatable(node: &Value) -> Amounts {
 
 /// What its live allocations have.
 pub(crate) fn allocated(answers: &Answers, node: &Value) -> Amounts {
-    let sum = |value: &dyn Fn(&Value) -> f64| answers.live_on(node).map(value).sum::<f64>();
+    let sum =
+        |value: &dyn Fn(&Value) -> f64| answers.live_on(node).map(value).fold(0.0, |sum, part| sum + part);
     Amounts {
         cpu: sum(&|row| needs(row, |task| number(&task["Cpu"]["CpuShares"]))) * MHZ,
         memory: sum(&|row| needs(row, |task| number(&task["Memory"]["MemoryMB"]))) * MIB,
