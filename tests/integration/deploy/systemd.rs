@@ -1,8 +1,10 @@
 //! The unit of systemd.
 
+use std::os::unix::net::UnixDatagram;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::support::process::{exporter, run};
+use crate::support::process::{Exporter, exporter, run};
 use crate::support::{path, read, tools};
 
 /// systemd's own rating of what a service could do to its machine: 0 is nothing, 10 everything.
@@ -18,6 +20,35 @@ fn the_systemd_unit_is_hardened() {
     let verdict = text.lines().rev().find_map(|line| line.split_once("exposure level for")).unwrap().1;
     let rating: f64 = verdict.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
     assert!(rating < 2.0, "{verdict}");
+}
+
+/// Wrong settings fail the start, and are not tried for ever. `%d` is known from systemd 251 on only.
+#[test]
+fn the_service_notifies_systemd_and_stays_down_with_wrong_settings() {
+    let unit = read("deploy/systemd/nomad-exporter.service");
+    for line in ["Type=notify", "RestartPreventExitStatus=2"] {
+        assert!(unit.lines().any(|found| found == line), "no {line}");
+    }
+    let drop_in = read("deploy/systemd/credentials.conf");
+    assert!(drop_in.contains("${CREDENTIALS_DIRECTORY}/token") && !(unit + &drop_in).contains("%d"));
+    // What systemd hears of it.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let hear = || {
+        let mut said = [0; 64];
+        let length = socket.recv(&mut said).unwrap();
+        String::from_utf8_lossy(&said[..length]).into_owned()
+    };
+    let mut serve =
+        exporter(&["--nomad.address", "http://127.0.0.1:1", "--web.listen-address", "127.0.0.1:0"]);
+    serve.env("NOTIFY_SOCKET", &path);
+    let mut running = Exporter::spawn(serve);
+    assert_eq!(hear(), "READY=1\n");
+    running.signal("TERM");
+    assert_eq!(hear(), "STOPPING=1\n");
+    assert_eq!(running.wait(Duration::from_secs(20)).code(), Some(0));
 }
 
 /// Every variable that the units and their settings name is one that the program reads.
