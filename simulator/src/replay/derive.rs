@@ -37,8 +37,13 @@ impl Recording {
         let wildcard = base.with("namespace", "*");
         // A list without resources is the list with them, less that field.
         let whole = wildcard.with("resources", "true");
-        let recorded =
-            [&base, &wildcard, &whole].into_iter().find_map(|candidate| self.find(path, candidate))?;
+        // Of allocations, lists with their resources and lists with the states of their tasks were recorded apart.
+        let plain = wildcard.without(&["resources", "task_states"]);
+        let sized = plain.with("resources", "true").with("task_states", "false");
+        let [first, second] = if query.is_true("resources") { [&sized, &plain] } else { [&plain, &sized] };
+        let recorded = [&base, &wildcard, &whole, first, second]
+            .into_iter()
+            .find_map(|candidate| self.find(path, candidate))?;
         if recorded.status != StatusCode::OK {
             return Some(recorded.clone());
         }
@@ -48,7 +53,7 @@ impl Recording {
             rows.iter_mut().for_each(without_resources);
         }
         if table == Table::Allocations {
-            self.complete(&wildcard, &mut rows);
+            self.complete(query, &plain, &mut rows);
         }
         Some(match select(table, self.version, query, rows) {
             Ok(Page { mut rows, next_token }) => {
@@ -79,19 +84,27 @@ impl Recording {
 
     /// Adds to allocations what Nomad's filters look into although the recorded list does not show it: the states of
     /// their tasks, if they were recorded in another list, and the type of their job.
-    fn complete(&self, query: &Query, rows: &mut [Value]) {
-        let with_states = query.without(&["resources", "task_states"]);
-        let recorded = self.find(Table::Allocations.path(), &with_states);
+    fn complete(&self, query: &Query, with_states: &Query, rows: &mut [Value]) {
+        let filter = query.get("filter").unwrap_or_default();
+        if filter.contains("Job.") {
+            for row in rows.iter_mut() {
+                row["Job"] =
+                    json!({"Type": row["JobType"], "ID": row["JobID"], "Version": row["JobVersion"]});
+            }
+        }
+        let asked = query.get("task_states").is_none() || query.is_true("task_states");
+        if !asked && !filter.contains("TaskStates") {
+            return;
+        }
+        let recorded = self.find(Table::Allocations.path(), with_states);
         let recorded: Vec<Value> =
             recorded.and_then(|answer| serde_json::from_slice(&answer.body).ok()).unwrap_or_default();
         let states: BTreeMap<&str, &Value> =
             recorded.iter().filter_map(|row| Some((row["ID"].as_str()?, &row["TaskStates"]))).collect();
-        for row in rows {
-            let known = row["ID"].as_str().and_then(|id| states.get(id));
-            if let Some(states) = known.filter(|_| row["TaskStates"].is_null()) {
+        for row in rows.iter_mut().filter(|row| row["TaskStates"].is_null()) {
+            if let Some(states) = row["ID"].as_str().and_then(|id| states.get(id)) {
                 row["TaskStates"] = (*states).clone();
             }
-            row["Job"] = json!({"Type": row["JobType"], "ID": row["JobID"], "Version": row["JobVersion"]});
         }
     }
 

@@ -138,3 +138,33 @@ fn versions_come_from_the_servers_or_the_folder() {
     let recording = Recording::load(&folder("2.0.5-acl-bad-token")).expect("a recording");
     assert_eq!(recording.version().to_string(), "2.0.5");
 }
+
+/// Lists of allocations by what their tasks did, which Nomad filters even if it does not show it.
+#[tokio::test]
+async fn filters_look_into_the_states_of_tasks() {
+    let simulator = replay("2.0.5-outcomes").await;
+    let ended = "(ClientStatus == complete or ClientStatus == failed) and ";
+    let runs = "(any TaskStates as k, v { v.State == running })";
+    let list = |more: &str, filter: &str| {
+        let filter: String = filter.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        format!("/v1/allocations?namespace=*{more}&filter={filter}")
+    };
+    for more in [
+        "",
+        "&task_states=false",
+        "&task_states=true",
+        "&resources=true",
+        "&resources=true&task_states=false",
+    ] {
+        let rows = get(&simulator.url(), &list(more, &format!("{ended}{runs}"))).await.json();
+        assert_eq!(rows.as_array().map(Vec::len), Some(1), "{more}");
+        assert_eq!(rows[0]["JobID"], "still-uploading");
+        assert_eq!(rows[0]["TaskStates"].is_null(), more.contains("task_states=false"), "{more}");
+        assert_eq!(rows[0].get("AllocatedResources").is_some(), more.contains("resources"), "{more}");
+    }
+    let rows = get(&simulator.url(), &list("&task_states=false", "Job.Type == service")).await.json();
+    assert!(
+        rows.as_array()
+            .is_some_and(|rows| rows.iter().all(|row| row["JobType"] == "service") && rows.len() == 9)
+    );
+}
