@@ -25,6 +25,11 @@ fn without_resources(row: &mut Value) {
     }
 }
 
+/// Adds what a row tells of its job.
+fn add_job(row: &mut Value) {
+    row["Job"] = json!({"Type": row["JobType"], "ID": row["JobID"], "Version": row["JobVersion"]});
+}
+
 impl Recording {
     /// Applies the request's parameters to the recorded list without them, as the recorded version would.
     pub(super) fn derive(&self, path: &str, query: &Query) -> Option<Answer> {
@@ -52,8 +57,14 @@ impl Recording {
         if !query.is_true("resources") {
             rows.iter_mut().for_each(without_resources);
         }
-        if table == Table::Allocations {
-            self.complete(query, &plain, &mut rows);
+        // Nomad filters whole allocations, whatever the list shows of them.
+        let filter = query.get("filter").filter(|_| table == Table::Allocations).unwrap_or_default();
+        let shows_states = query.get("task_states").is_none() || query.is_true("task_states");
+        if table == Table::Allocations && (shows_states || filter.contains("TaskStates")) {
+            self.add_states(&plain, &mut rows);
+        }
+        if filter.contains("Job.") {
+            rows.iter_mut().for_each(add_job);
         }
         Some(match select(table, self.version, query, rows) {
             Ok(Page { mut rows, next_token }) => {
@@ -78,25 +89,14 @@ impl Recording {
         }
         let mut rows: Vec<Value> = serde_json::from_slice(&recorded.body).ok()?;
         rows.retain(|row| row["NodeID"] == node);
-        self.complete(&wildcard, &mut rows);
+        self.add_states(&wildcard.without(&["resources", "task_states"]), &mut rows);
+        rows.iter_mut().for_each(add_job);
         Some(Answer { body: Value::Array(rows).to_string().into(), ..recorded.clone() })
     }
 
-    /// Adds to allocations what Nomad's filters look into although the recorded list does not show it: the states of
-    /// their tasks, if they were recorded in another list, and the type of their job.
-    fn complete(&self, query: &Query, with_states: &Query, rows: &mut [Value]) {
-        let filter = query.get("filter").unwrap_or_default();
-        if filter.contains("Job.") {
-            for row in rows.iter_mut() {
-                row["Job"] =
-                    json!({"Type": row["JobType"], "ID": row["JobID"], "Version": row["JobVersion"]});
-            }
-        }
-        let asked = query.get("task_states").is_none() || query.is_true("task_states");
-        if !asked && !filter.contains("TaskStates") {
-            return;
-        }
-        let recorded = self.find(Table::Allocations.path(), with_states);
+    /// Adds the states of their tasks to allocations, if they were recorded in another list.
+    fn add_states(&self, other: &Query, rows: &mut [Value]) {
+        let recorded = self.find(Table::Allocations.path(), other);
         let recorded: Vec<Value> =
             recorded.and_then(|answer| serde_json::from_slice(&answer.body).ok()).unwrap_or_default();
         let states: BTreeMap<&str, &Value> =

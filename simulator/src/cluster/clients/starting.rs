@@ -103,7 +103,8 @@ impl Cluster {
         let now = self.now;
         let failing = self.failing_task(id);
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
-        let fails = match (allocation.fate, failing) {
+        let is_main = |task: &usize| allocation.tasks.get(*task).is_some_and(TaskRun::is_main);
+        let fails = match (allocation.fate, failing.filter(is_main)) {
             (Fate::Fails(_, cause), Some(task)) if cause.prevents_start() => Some((task, cause)),
             _ => None,
         };
