@@ -142,8 +142,12 @@ fn the_service_monitor_keeps_nomads_labels_and_the_name_that_alerts_know() {
     let monitor = objects(&read("deploy/kubernetes/monitoring/servicemonitor.yaml")).remove(0);
     let endpoint = &monitor["spec"]["endpoints"][0];
     assert_eq!((&endpoint["honorLabels"], &endpoint["path"]), (&json!(true), &json!("/metrics")));
-    assert_eq!(endpoint["relabelings"], json!([{"targetLabel": "job", "replacement": "nomad"}]));
-    assert!(read("alerts/nomad.alerts.yml").contains(r#"up{job="nomad"}"#));
+    let relabelings = json!([{"targetLabel": "job", "replacement": "nomad-exporter"},
+        {"targetLabel": "cluster", "replacement": ""}, {"targetLabel": "region", "replacement": ""}]);
+    assert_eq!(endpoint["relabelings"], relabelings);
+    let rules = read("alerts/nomad.rules.yml") + &read("alerts/nomad.alerts.yml");
+    assert_eq!(rules.matches("job=").count(), 1, "one place names the scrape job");
+    assert!(rules.contains(r#"up{job="nomad-exporter"}"#));
 }
 
 /// Rules and dashboards are those of alerts/ and dashboards/.
@@ -193,6 +197,15 @@ fn the_chart_renders_and_is_valid() {
     for (object, rules) in rules.iter().zip(["alerts/nomad.rules.yml", "alerts/nomad.alerts.yml"]) {
         assert_eq!(object["spec"], objects(&read(rules))[0], "{rules}");
     }
+    // Another name of the scrape job is one in the rules too, and labels tell clusters apart.
+    let values = r#"{"serviceMonitor": {"enabled": true, "job": "nomad-exp", "cluster": "prod", "region": "eu"},
+        "prometheusRule": {"enabled": true}}"#;
+    let named = rendered(values).unwrap().unwrap();
+    assert!(named.contains(r#"up{job="nomad-exp"}"#) && !named.contains(r#"job="nomad-exporter""#), "{named}");
+    let monitor = objects(&named).into_iter().find(|object| object["kind"] == "ServiceMonitor").unwrap();
+    let relabelings = &monitor["spec"]["endpoints"][0]["relabelings"];
+    let replacements: Vec<_> = relabelings.as_array().unwrap().iter().map(|rule| &rule["replacement"]).collect();
+    assert_eq!(replacements, ["nomad-exp", "prod", "eu"]);
     // By default nothing but the exporter, without a token.
     let plain = objects(&rendered("{}").unwrap().unwrap());
     let mut kinds: Vec<_> = plain.iter().map(|object| object["kind"].as_str().unwrap()).collect();
