@@ -140,7 +140,7 @@ fn the_autoscalers_policy_is_one() {
     let check = &policy["check"]["clients-wanted"];
     known(
         check,
-        &["group", "collector", "query", "query_window", "query_window_offset", "on_error", "strategy"],
+        &["group", "source", "query", "query_window", "query_window_offset", "on_error", "strategy"],
     );
     assert_eq!(check["strategy"], json!({"pass-through": {}}));
 
@@ -149,7 +149,7 @@ fn the_autoscalers_policy_is_one() {
     assert!(agent["apm"][check["source"].as_str().unwrap()].is_object(), "nobody answers the query");
     assert_eq!(fields(&policy["target"]), fields(&agent["target"]), "another target is set up");
     assert_eq!(fields(&check["strategy"]), fields(&agent["strategy"]), "another strategy is set up");
-    assert_eq!(check["query"], super::scaling::query("default"));
+    assert_eq!(check["query"], super::scaling::query("default", ""));
 }
 
 /// bash finds no fault in the scripts.
