@@ -40,13 +40,13 @@ start_prometheus() {
     local folder
     folder=$(mktemp -d)
     for rules in alerts/nomad.rules.yml alerts/nomad.alerts.yml; do
-        sed -E 's/^( +for:) .*/\1 0s/' "$rules" >"$folder/$(basename "$rules")"
+        sed -E 's/^( +(for|keep_firing_for):) .*/\1 0s/' "$rules" >"$folder/$(basename "$rules")"
     done
     cat >"$folder/prometheus.yml" <<EOF
 global: {scrape_interval: 2s, evaluation_interval: 2s}
 rule_files: ['$folder/nomad.*.yml']
 scrape_configs:
-  - job_name: nomad
+  - job_name: nomad-exporter
     honor_labels: true
     static_configs: [{targets: ['127.0.0.1:$port']}]
 EOF

@@ -15,8 +15,10 @@ scaling "clients-default" {
     on_check_error = "fail"
 
     check "clients-wanted" {
-      source       = "prometheus"
-      query        = "max(pool:nomad_clients_wanted:count{node_pool=\"default\"})"
+      source = "prometheus"
+      # If one Prometheus knows this pool of several clusters or regions, name one, such as {region="eu",node_pool="default"}:
+      # the autoscaler refuses more than one answer, and everything stays as it is.
+      query        = "max by (cluster, region) (pool:nomad_clients_wanted:count{node_pool=\"default\"})"
       query_window = "1m"
 
       # The answer is the number of clients.

@@ -1,13 +1,23 @@
 #!/usr/bin/env bash
-# Gives an AWS autoscaling group the clients that a node pool wants: scale-asg.sh GROUP POOL
+# Gives an AWS autoscaling group the clients that a node pool wants: scale-asg.sh GROUP POOL [REGION [CLUSTER]]
+# REGION and CLUSTER are the labels of the exporter's target, needed where one Prometheus knows the pool of several.
 # It asks Prometheus at PROMETHEUS_URL once, and sets the desired capacity within the group's own limits. Let a timer run
-# it every minute. Without an answer everything stays as it is. Needs curl, jq and the AWS command line.
+# it every minute. Without one answer everything stays as it is. Needs curl, jq and the AWS command line.
 set -euo pipefail
-group=${1:?"scale-asg.sh GROUP POOL"} pool=${2:?"scale-asg.sh GROUP POOL"}
+usage="scale-asg.sh GROUP POOL [REGION [CLUSTER]]"
+group=${1:?"$usage"} pool=${2:?"$usage"} region=${3:-} cluster=${4:-}
 prometheus=${PROMETHEUS_URL:-http://127.0.0.1:9090}
 
+matchers="node_pool=\"$pool\""
+if [ -n "$region" ]; then matchers+=",region=\"$region\""; fi
+if [ -n "$cluster" ]; then matchers+=",cluster=\"$cluster\""; fi
 answer=$(curl --fail --silent --show-error --max-time 10 --get "$prometheus/api/v1/query" \
-    --data-urlencode "query=max(pool:nomad_clients_wanted:count{node_pool=\"$pool\"})")
+    --data-urlencode "query=max by (cluster, region) (pool:nomad_clients_wanted:count{$matchers})")
+series=$(jq '.data.result | length' <<<"$answer")
+if [ "$series" -gt 1 ]; then
+    echo "pool $pool is in $series clusters or regions, and $group stays as it is: name one ($usage)" >&2
+    exit 1
+fi
 wanted=$(jq --raw-output '.data.result[0].value[1] // "unknown"' <<<"$answer")
 if ! [[ $wanted =~ ^[0-9]+$ ]]; then
     echo "what pool $pool wants is $wanted: $group stays as it is" >&2

@@ -46,14 +46,26 @@ fn the_chart_renders_and_is_valid() {
     for (object, rules) in rules.iter().zip(["alerts/nomad.rules.yml", "alerts/nomad.alerts.yml"]) {
         assert_eq!(object["spec"], objects(&read(rules))[0], "{rules}");
     }
+    // Another name of the scrape job is one in the rules too, and labels tell clusters apart.
+    let named = json!({
+        "serviceMonitor": {"enabled": true, "job": "nomad-exp", "cluster": "prod", "region": "eu"},
+        "prometheusRule": {"enabled": true}
+    });
+    let rendered = rendered(&named.to_string()).unwrap().unwrap();
+    assert!(rendered.contains(r#"up{job="nomad-exp"}"#) && !rendered.contains(r#"job="nomad-exporter""#));
+    let made = objects(&rendered);
+    let relabelings = &of(&made, "ServiceMonitor")["spec"]["endpoints"][0]["relabelings"];
+    let replacements: Vec<_> =
+        relabelings.as_array().unwrap().iter().map(|rule| &rule["replacement"]).collect();
+    assert_eq!(replacements, ["nomad-exp", "prod", "eu"]);
     // By default nothing but the exporter and its test, without a token.
-    let plain = made(&json!({})).unwrap();
+    let plain = self::made(&json!({})).unwrap();
     assert_eq!(kinds(&plain), ["Deployment", "NetworkPolicy", "Pod", "Service"]);
     assert!(!plain.iter().any(|object| object.to_string().contains("token")));
     // A token as a value becomes a Secret, and other variables are passed on.
     let values =
         json!({"nomad": {"token": {"value": "s3cret"}}, "env": {"NOMAD_EXPORTER_LOG_FORMAT": "json"}});
-    let own = made(&values).unwrap();
+    let own = self::made(&values).unwrap();
     assert_eq!(of(&own, "Secret")["stringData"], json!({"token": "s3cret"}));
     let env = pod(&own)["containers"][0]["env"].as_array().unwrap();
     assert!(env.contains(&json!({"name": "NOMAD_EXPORTER_LOG_FORMAT", "value": "json"})));

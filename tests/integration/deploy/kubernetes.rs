@@ -177,8 +177,12 @@ fn the_service_monitor_keeps_nomads_labels_and_the_name_that_alerts_know() {
     let monitor = objects(&read("deploy/kubernetes/monitoring/servicemonitor.yaml")).remove(0);
     let endpoint = &monitor["spec"]["endpoints"][0];
     assert_eq!((&endpoint["honorLabels"], &endpoint["path"]), (&json!(true), &json!("/metrics")));
-    assert_eq!(endpoint["relabelings"], json!([{"targetLabel": "job", "replacement": "nomad"}]));
-    assert!(read("alerts/nomad.alerts.yml").contains(r#"up{job="nomad"}"#));
+    let relabelings = json!([{"targetLabel": "job", "replacement": "nomad-exporter"},
+        {"targetLabel": "cluster", "replacement": ""}, {"targetLabel": "region", "replacement": ""}]);
+    assert_eq!(endpoint["relabelings"], relabelings);
+    let rules = read("alerts/nomad.rules.yml") + &read("alerts/nomad.alerts.yml");
+    assert_eq!(rules.matches("job=").count(), 1, "one place names the scrape job");
+    assert!(rules.contains(r#"up{job="nomad-exporter"}"#));
 }
 
 /// Rules and dashboards are those of alerts/ and dashboards/.

@@ -154,7 +154,7 @@ fn the_autoscalers_policy_is_one() {
     assert!(agent["apm"][check["source"].as_str().unwrap()].is_object(), "nobody answers the query");
     assert_eq!(fields(&policy["target"]), fields(&agent["target"]), "another target is set up");
     assert_eq!(fields(&check["strategy"]), fields(&agent["strategy"]), "another strategy is set up");
-    assert_eq!(check["query"], super::scaling::query("default"));
+    assert_eq!(check["query"], super::scaling::query("default", ""));
 }
 
 /// bash finds no fault in the scripts.

@@ -73,7 +73,7 @@ fn promtool_accepts_the_configuration_with_its_rules() {
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     assert_eq!(stdout.matches("rules found").count(), 3, "{stdout}");
     let text = read("deploy/prometheus/prometheus.yml");
-    assert!(text.contains("honor_labels: true"), "{text}");
+    assert!(text.contains("job_name: nomad-exporter #") && text.contains("honor_labels: true"), "{text}");
 }
 
 /// Debian's Prometheus has no service discovery for Nomad; Prometheus 3 has.

@@ -25,7 +25,8 @@ const BUILD_MHZ: u64 = 2_000;
 const SYSTEM_HERTZ: f64 = 50e6;
 
 /// What the rules read, and the labels by which they tell series apart.
-const READ: [(&str, &[&str]); 9] = [
+const READ: [(&str, &[&str]); 10] = [
+    ("nomad_allocations", &["namespace", "job_type", "client_status"]),
     ("nomad_exporter_collector_up", &["collector"]),
     ("nomad_node_allocatable_cpu_hertz", &["node_id"]),
     ("nomad_node_allocatable_memory_bytes", &["node_id"]),
@@ -128,9 +129,17 @@ impl Play {
     fn record(&mut self, shown: &Exposition, step: usize) {
         for (family, labels) in READ {
             for sample in shown.find(family, &[]) {
-                if family == "nomad_exporter_collector_up"
-                    && !["nodes", "allocations"].contains(&sample.labels["collector"].as_str())
-                {
+                let is_read = match family {
+                    "nomad_exporter_collector_up" => {
+                        ["nodes", "allocations"].contains(&sample.labels["collector"].as_str())
+                    }
+                    "nomad_allocations" => {
+                        ["batch", "system"].contains(&sample.labels["job_type"].as_str())
+                            && sample.labels["client_status"] == "running"
+                    }
+                    _ => true,
+                };
+                if !is_read {
                     continue;
                 }
                 let label = |name: &str| match name {
@@ -149,8 +158,16 @@ impl Play {
 
     /// What the rules say, worked out in the plainest way, and what an autoscaler makes of it.
     fn decide(&mut self, shown: &Exposition, step: usize) {
-        let demand = shown.sum("nomad_node_allocated_cpu_hertz", &[]).unwrap_or(0.0)
-            + shown.sum("nomad_queued_cpu_hertz", &[]).unwrap();
+        let builds = ["pending", "running", "unknown"].map(|status| {
+            shown
+                .sum("nomad_allocations", &[("job_type", "batch"), ("client_status", status)])
+                .unwrap_or(0.0)
+        });
+        let running = match builds.iter().sum::<f64>() {
+            0.0 => 0.0,
+            _ => shown.sum("nomad_node_allocated_cpu_hertz", &[]).unwrap_or(0.0),
+        };
+        let demand = running + shown.sum("nomad_queued_cpu_hertz", &[]).unwrap();
         self.demand.push(demand);
         let lasting = self.demand.iter().rev().take(3).copied().fold(f64::INFINITY, f64::min);
         self.needed.push(((lasting / CLIENT_HERTZ / 0.8 * 1000.0).round() / 1000.0).ceil());

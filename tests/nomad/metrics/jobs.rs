@@ -20,7 +20,7 @@ pub(super) const METRICS: &[Metric] = &[
         })
     })
     .filled(),
-    metric("nomad_pending_jobs_oldest_submit_timestamp_seconds", &["namespace", "job_type"], |view| {
+    metric("nomad_pending_jobs_oldest_timestamp_seconds", &["namespace", "job_type"], |view| {
         earliest(pending(view), "SubmitTime", |job| texts(job, &["Namespace", "Type"]))
     }),
     metric("nomad_pending_job_submit_timestamp_seconds", &["namespace", "job_id", "reason"], |view| {
