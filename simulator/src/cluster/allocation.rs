@@ -132,14 +132,14 @@ pub(crate) struct Allocation {
     /// The cores of the node reserved by its tasks, in the order of the tasks.
     pub(crate) reserved_cores: Vec<u16>,
     pub(crate) total: Resources,
-    /// Told to stop, or evicted.
+    /// Whether it was told to stop or evicted.
     pub(crate) stop: bool,
     pub(crate) desired_description: Cow<'static, str>,
     pub(crate) client: ClientStatus,
     pub(crate) client_description: &'static str,
     /// A drain wants it elsewhere.
     pub(crate) migrate: bool,
-    /// It is somebody who wants it elsewhere, and no drain.
+    /// Whether somebody stopped it by hand, and no drain.
     pub(crate) by_hand: bool,
     /// A drain wants it gone and not elsewhere.
     pub(crate) no_replacement: bool,
@@ -149,9 +149,9 @@ pub(crate) struct Allocation {
     pub(crate) previous: Option<AllocationId>,
     pub(crate) next: Option<AllocationId>,
     pub(crate) reschedules: Vec<RescheduleEvent>,
-    /// What it evicted to have room.
+    /// Allocations that were evicted to make room for it.
     pub(crate) preempted: Vec<AllocationId>,
-    /// What evicted it.
+    /// The allocation for which it was evicted.
     pub(crate) preempted_by: Option<AllocationId>,
     pub(crate) fate: Fate,
     /// How long its client takes to start it.
@@ -159,11 +159,11 @@ pub(crate) struct Allocation {
     pub(crate) tasks: Vec<TaskRun>,
     /// What its client does next, and when.
     pub(crate) next_step: Option<(SystemTime, Step)>,
-    /// Counts what the client planned to do: only the last plan holds.
+    /// Number of plans its client has made: only the last one holds.
     pub(crate) turn: u32,
     /// How and when its main tasks ended, while its client waits for the others before it reports anything.
     pub(crate) unreported: Option<(SystemTime, MainEnd)>,
-    /// It has lasted as long as it may.
+    /// Whether it has exceeded `max_run_duration`.
     pub(crate) timed_out: bool,
     /// What made it fail.
     pub(crate) cause: Option<Cause>,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::replay::folder;
 use crate::world::{HOUR, Served, World, node, seconds};
 
-/// Their tasks are started again and again, so that they are another each time one looks.
+/// Jobs that change all the time, so that two looks never agree.
 const RESTLESS: [&str; 2] = ["crash-loop", "periodic"];
 
 /// The recorded cluster and its jobs, and what was done to them.

@@ -141,7 +141,7 @@ impl History {
         });
     }
 
-    /// A task has failed, and its client starts it again.
+    /// A task has failed, and its client restarts it.
     pub(in crate::cluster) fn restarted(&mut self, allocation: &Allocation, task: &str, cause: Cause) {
         *self.restarts.entry(task_key(allocation, task)).or_default() += 1;
         self.task_failed(allocation, task, cause);

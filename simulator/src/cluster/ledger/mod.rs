@@ -54,7 +54,7 @@ pub struct Ledger {
     pub failed_allocations: BTreeMap<(String, JobType, &'static str), usize>,
     /// How many allocations have ever failed, by the same.
     pub failures: BTreeMap<(String, JobType, &'static str), usize>,
-    /// How often tasks were started again by their clients.
+    /// How often clients restarted tasks.
     pub restarts: BTreeMap<TaskKey, usize>,
     /// How often tasks were killed because they exceeded their memory.
     pub oom_kills: BTreeMap<TaskKey, usize>,
@@ -77,7 +77,7 @@ pub struct AllocationRecord {
     pub outcome: Option<Outcome>,
     /// What made it fail.
     pub cause: Option<Cause>,
-    /// How often its tasks were started again.
+    /// How often its tasks were restarted.
     pub restarts: u32,
     /// How often its tasks were killed because they exceeded their memory.
     pub oom_kills: u32,

@@ -42,7 +42,7 @@ pub struct JobSpec {
     /// The task that fails; the first main task without one. A task that runs before the main tasks fails when it
     /// would have ended.
     pub failing_task: Option<String>,
-    /// How often a failed task is started again by its client.
+    /// How often a client restarts a failed task.
     pub restarts: Restarts,
     /// What becomes of failed allocations.
     pub reschedule: Reschedule,
@@ -156,8 +156,8 @@ impl JobSpec {
         self
     }
 
-    /// The same job whose failed tasks are started again by their client: this often (`None` without limit), after
-    /// this delay.
+    /// The same job whose failed tasks are restarted by their client this often (`None` without limit), after this
+    /// delay.
     pub fn restarting(mut self, attempts: Option<u32>, delay: Duration) -> JobSpec {
         self.restarts = Restarts { attempts, delay };
         self

@@ -76,12 +76,12 @@ impl Reschedule {
     pub const SERVICE: Reschedule = Reschedule { attempts: None, delay: Duration::from_secs(30) };
 }
 
-/// How often a client starts a task again that ended badly.
+/// How often a client restarts a failed task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restarts {
-    /// How often in all; `None` without limit.
+    /// Number of restarts in all; `None` without limit.
     pub attempts: Option<u32>,
-    /// How long it waits before each.
+    /// Delay before each restart.
     pub delay: Duration,
 }
 
@@ -89,7 +89,7 @@ impl Restarts {
     /// Never.
     pub const NEVER: Restarts = Restarts { attempts: Some(0), delay: Duration::from_secs(1) };
 
-    /// Whether a task may be started again that was started again this often.
+    /// Whether a task that was restarted this often may be restarted once more.
     pub(crate) fn allow(self, restarts: u32) -> bool {
         self.attempts.is_none_or(|attempts| restarts < attempts)
     }
@@ -127,7 +127,7 @@ impl Lifecycle {
     }
 }
 
-/// How long tasks run that are not main tasks, unless they say otherwise.
+/// Default run time of tasks that are not main tasks.
 const SHORT_RUN: Duration = Duration::from_secs(2);
 
 /// One program of a task group.
