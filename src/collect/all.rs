@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use super::collectors::collector;
 use super::context::{Context, Settings};
 use super::observers::Observers;
+use super::outage::Outage;
 use super::report::FetchError;
 use super::runner::Runner;
 use super::scheduler;
@@ -30,10 +31,12 @@ impl Collectors {
         let store = Arc::new(Store::new(&settings));
         let context = Arc::new(Context { client, settings, now });
         let observers = Arc::new(Observers::default());
-        let on = context.settings.collectors.iter();
-        let runners = on
-            .map(|id| Runner::new(collector(id), context.clone(), store.clone(), observers.clone()))
-            .collect();
+        let outage = Arc::new(Outage::new(context.settings.logged_changes));
+        let runner = |id| {
+            let (context, store, observers) = (context.clone(), store.clone(), observers.clone());
+            Runner::new(collector(id), context, store, observers, outage.clone())
+        };
+        let runners = context.settings.collectors.iter().map(runner).collect();
         Self { context, store, runners }
     }
 
@@ -53,6 +56,11 @@ impl Collectors {
             Some(runner) => runner.refresh().await,
             None => Ok(()),
         }
+    }
+
+    /// Returns whether a collector is down because Nomad cannot be reached.
+    pub fn is_unreachable(&self, id: CollectorId) -> bool {
+        self.runners.iter().any(|runner| runner.row.id == id && runner.is_unreachable())
     }
 
     /// Refreshes every collector once, all at the same time but for those that depend on others. Returns what failed, in

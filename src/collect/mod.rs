@@ -12,6 +12,7 @@ mod fan_out;
 mod list;
 mod observers;
 mod one_node;
+mod outage;
 mod reach;
 mod report;
 mod runner;

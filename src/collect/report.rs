@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::store::Change;
-use crate::nomad::{self, Reason};
+use super::outage::Outage;
+use crate::nomad::{self, Client, Reason};
 use crate::snapshot::CollectorId;
 use crate::terms::Term;
 
@@ -53,25 +53,23 @@ const PANICKED: &str = "panic";
 /// Over how long changes of state are counted.
 const PERIOD: Duration = Duration::from_secs(600);
 
-/// Says in the log how one collector stands: a line for every change of state, and not for every try. One that comes and
-/// goes all the time does not fill the log.
+/// Lines of the log about what comes and goes: so many in one period at most.
 #[derive(Debug)]
-pub(super) struct Report {
-    collector: &'static str,
-    /// Lines in one period at most.
+pub(super) struct Lines {
     limit: u32,
     since: Instant,
     logged: u32,
     left_out: u64,
 }
 
-impl Report {
-    pub(super) fn new(collector: &'static str, limit: u32) -> Self {
-        Self { collector, limit, since: Instant::now(), logged: 0, left_out: 0 }
+impl Lines {
+    pub(super) fn new(limit: u32) -> Self {
+        Self { limit, since: Instant::now(), logged: 0, left_out: 0 }
     }
 
-    /// Whether one more change is to be logged, and how many were left out before it.
-    fn one_more(&mut self) -> Option<u64> {
+    /// Returns how many lines were left out before the next one, if any; `None` if that is left out too. A field that is
+    /// none is not written.
+    pub(super) fn one_more(&mut self) -> Option<Option<u64>> {
         if self.since.elapsed() >= PERIOD {
             (self.since, self.logged) = (Instant::now(), 0);
         }
@@ -80,33 +78,98 @@ impl Report {
             return None;
         }
         self.logged += 1;
-        Some(std::mem::take(&mut self.left_out))
+        Some(Some(std::mem::take(&mut self.left_out)).filter(|count| *count > 0))
+    }
+}
+
+/// Says in the log how one collector stands: a line for every change of state, and not for every try. One that is down
+/// because Nomad cannot be reached is in the line about that.
+#[derive(Debug)]
+pub(super) struct Report {
+    collector: CollectorId,
+    stands: Stands,
+    lines: Lines,
+}
+
+/// How a collector stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stands {
+    /// It has not been tried.
+    Unknown,
+    Up,
+    /// It is down for a reason of its own.
+    Down,
+    /// It is down because Nomad cannot be reached.
+    Unreachable,
+}
+
+impl Report {
+    pub(super) fn new(collector: CollectorId, limit: u32) -> Self {
+        Self { collector, stands: Stands::Unknown, lines: Lines::new(limit) }
     }
 
-    /// Logs how a refresh changed the collector.
-    pub(super) fn log(&mut self, change: Change, error: Option<&FetchError>) {
-        let collector = self.collector;
-        let told = error.map(|error| (error.word(), error.sentence()));
-        let say = match change {
-            Change::None => None,
-            Change::Up | Change::Down => self.one_more(),
+    /// Returns whether it is down because Nomad cannot be reached.
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.stands == Stands::Unreachable
+    }
+
+    /// Logs how a refresh ended that began at this time.
+    pub(super) async fn log(
+        &mut self,
+        error: Option<&FetchError>,
+        began: Instant,
+        client: &Client,
+        outage: &Outage,
+    ) {
+        outage.end(client.last_answer());
+        let before = self.stands;
+        self.stands = match error {
+            None => Stands::Up,
+            // What has its own line keeps it until it is up.
+            Some(_) if before == Stands::Down => Stands::Down,
+            Some(error) if self.is_outage(error, began, client, outage).await => Stands::Unreachable,
+            Some(_) => Stands::Down,
         };
-        // A field that is none is not written.
-        let left_out = say.filter(|count| *count > 0);
-        match (change, told) {
-            // A panic is a bug, and each one is told.
-            (_, Some((reason, error))) if reason == PANICKED => {
-                tracing::error!(collector, reason, error, "collector panicked and is started again");
+        let collector = self.collector.as_str();
+        let Some(error) = error else {
+            if matches!(before, Stands::Unknown | Stands::Down)
+                && let Some(left_out) = self.lines.one_more()
+            {
+                tracing::info!(collector, left_out, "collector is up");
             }
-            (Change::Down, Some((reason, error))) if say.is_some() => {
-                tracing::warn!(collector, reason, error, left_out, "collector is down");
-            }
-            (Change::Up, _) if say.is_some() => tracing::info!(collector, left_out, "collector is up"),
-            (_, Some((reason, error))) => {
-                tracing::debug!(collector, reason, error, "collector is still down")
-            }
-            (_, None) => {}
+            return;
+        };
+        let (reason, sentence) = (error.word(), error.sentence());
+        if reason == PANICKED {
+            // A bug, and each one is told.
+            tracing::error!(collector, reason, error = sentence, "collector panicked and is started again");
+        } else if self.stands == Stands::Down
+            && before != Stands::Down
+            && let Some(left_out) = self.lines.one_more()
+        {
+            tracing::warn!(collector, reason, error = sentence, left_out, "collector is down");
+        } else {
+            tracing::debug!(collector, reason, error = sentence, "collector is still down");
         }
+    }
+
+    /// Returns whether it failed because Nomad cannot be reached, and takes part in the outage then. A connection may
+    /// also fail because of this one request, so Nomad is asked something short.
+    async fn is_outage(&self, error: &FetchError, began: Instant, client: &Client, outage: &Outage) -> bool {
+        let is_out = match error {
+            FetchError::Nomad(error) if !error.is_of_connection() => false,
+            FetchError::Nomad(_) | FetchError::TookTooLong(_) => {
+                outage.covers(began) || !client.is_reachable().await
+            }
+            // What it builds on may not be back yet.
+            FetchError::Needs(_) if self.is_unreachable() => return true,
+            FetchError::Needs(_) => outage.covers(began),
+            FetchError::Panicked(_) => false,
+        };
+        if is_out {
+            outage.add(self.collector, error, began);
+        }
+        is_out
     }
 }
 
@@ -115,11 +178,11 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_collector_that_comes_and_goes_does_not_fill_the_log() {
-        let mut report = Report::new("jobs", 2);
-        let mut changes = |count: u32| (0..count).map(|_| report.one_more()).collect::<Vec<_>>();
-        assert_eq!(changes(4), [Some(0), Some(0), None, None]);
+    async fn what_comes_and_goes_does_not_fill_the_log() {
+        let mut lines = Lines::new(2);
+        let mut changes = |count: u32| (0..count).map(|_| lines.one_more()).collect::<Vec<_>>();
+        assert_eq!(changes(4), [Some(None), Some(None), None, None]);
         tokio::time::advance(PERIOD).await;
-        assert_eq!(changes(3), [Some(2), Some(0), None]);
+        assert_eq!(changes(3), [Some(Some(2)), Some(None), None]);
     }
 }

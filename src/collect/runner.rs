@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout};
 use super::collector::{AnyCollector, Refresh};
 use super::context::Context;
 use super::observers::Observers;
+use super::outage::Outage;
 use super::report::{FetchError, Report};
 use super::store::Store;
 use super::table::Collector;
@@ -24,6 +25,7 @@ pub(super) struct Runner {
     /// How often Nomad was rebuilt by the time of the last refresh.
     resets: u64,
     report: Report,
+    pub(super) outage: Arc<Outage>,
 }
 
 impl Runner {
@@ -33,9 +35,15 @@ impl Runner {
         context: Arc<Context>,
         store: Arc<Store>,
         observers: Arc<Observers>,
+        outage: Arc<Outage>,
     ) -> Self {
-        let report = Report::new(row.name(), context.settings.logged_changes);
-        Self { row, context, store, observers, collector: None, resets: 0, report }
+        let report = Report::new(row.id, context.settings.logged_changes);
+        Self { row, context, store, observers, collector: None, resets: 0, report, outage }
+    }
+
+    /// Returns whether it is down because Nomad cannot be reached.
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.report.is_unreachable()
     }
 
     /// Refreshes it once; the store and the log are told.
@@ -47,11 +55,13 @@ impl Runner {
             Ok(refresh) => (Some(refresh), None),
             Err(error) => (None, Some(error)),
         };
+        let took = started.elapsed();
+        // Before the store is told: those that wait for this collector look whether Nomad can be reached.
+        self.report.log(error.as_ref(), started, &self.context.client, &self.outage).await;
         let result = refresh.ok_or_else(|| error.as_ref().expect("a refresh or an error"));
         let (observed, now) = (self.observers.sections(), (self.context.now)());
         let settings = &self.context.settings;
-        let change = store.record(self.row, result, observed, started.elapsed(), now, settings);
-        self.report.log(change, error.as_ref());
+        store.record(self.row, result, observed, took, now, settings);
         error.map_or(Ok(()), Err)
     }
 
@@ -162,7 +172,8 @@ mod tests {
         let client = Client::new(nowhere, Arc::new(|_| {})).unwrap();
         let shared = Collectors::new(client, settings, SystemTime::now);
         let (context, store) = (shared.context.clone(), shared.store.clone());
-        let mut runner = Runner::new(&FRAGILE, context, store.clone(), Arc::default());
+        let mut runner =
+            Runner::new(&FRAGILE, context, store.clone(), Arc::default(), Arc::new(Outage::new(20)));
 
         runner.refresh().await.unwrap();
         let error = runner.refresh().await.unwrap_err();

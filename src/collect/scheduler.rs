@@ -63,6 +63,7 @@ async fn keep_fresh(mut runner: Runner, beat: Beat) {
             // From its beginning, or one that waited in vain would put off the next.
             Err(_) => rested.max(started + retries.next().unwrap_or(interval)),
         };
+        runner.outage.say().await;
         match result {
             // What it builds on may be back sooner.
             Err(FetchError::Needs(collector)) => {

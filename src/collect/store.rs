@@ -71,17 +71,6 @@ impl Changes {
     }
 }
 
-/// How a refresh changed its collector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    /// It stands as it stood.
-    None,
-    /// It began to answer, or does again.
-    Up,
-    /// It stopped answering, or does not begin to.
-    Down,
-}
-
 impl Store {
     /// A store that knows nothing yet.
     pub(super) fn new(settings: &Settings) -> Self {
@@ -101,12 +90,11 @@ impl Store {
         duration: Duration,
         now: SystemTime,
         settings: &Settings,
-    ) -> Change {
-        let mut change = Change::None;
+    ) {
         let interval = collector.interval_after(duration, settings);
         self.0.send_modify(|state| {
             let Some(record) = &mut state.records[collector.id] else { return };
-            change = record.change(result.is_ok());
+            record.state.up = Some(result.is_ok());
             record.state.duration = Some(duration);
             record.state.panics += u64::from(matches!(result, Err(FetchError::Panicked(_))));
             record.state.problem = match &result {
@@ -128,7 +116,6 @@ impl Store {
                 state.sections.update(observed);
             }
         });
-        change
     }
 
     /// What is known now.
@@ -194,14 +181,6 @@ impl CollectorRecord {
             panics: 0,
         };
         Self { state, fresh_until: None }
-    }
-
-    fn change(&mut self, up: bool) -> Change {
-        match self.state.up.replace(up) {
-            Some(before) if before == up => Change::None,
-            _ if up => Change::Up,
-            _ => Change::Down,
-        }
     }
 
     fn is_fresh(&self, now: Instant) -> bool {

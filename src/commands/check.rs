@@ -19,15 +19,28 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
     let own = Arc::new(OwnMetrics::new()?);
     let mut collectors = collectors(config, &own)?;
     let mut all_well = true;
+    let (mut unreachable, mut why) = (Vec::new(), None);
     // Each stands behind those that it depends on, so one after the other works.
     for id in collectors.ids() {
-        let result = collectors.refresh(id).await;
+        let result = collectors.refresh(id).await.map_err(|error| error.sentence());
         all_well &= result.is_ok();
-        say(id, result.map_err(|error| error.sentence()), &collectors.snapshot());
+        match result {
+            // One reason for all of them.
+            Err(error) if collectors.is_unreachable(id) => {
+                unreachable.push(id.as_str());
+                why.get_or_insert(error);
+            }
+            result => say(id, result, &collectors.snapshot()),
+        }
     }
-    let (snapshot, own) = (Arc::new(collectors.snapshot()), own.gather());
-    say_namespaces(task_namespace, &snapshot.joins.reach);
-    let rendered = Rendered::new(snapshot, own, selection, None);
+    let snapshot = Arc::new(collectors.snapshot());
+    if let Some(why) = why {
+        let line = format!("FAILED  Nomad cannot be reached: {why}; not read: {}", unreachable.join(", "));
+        drop(writeln!(std::io::stderr(), "{line}"));
+    } else {
+        say_namespaces(task_namespace, &snapshot.joins.reach);
+    }
+    let rendered = Rendered::new(snapshot, own.gather(), selection, None);
     let bytes = rendered.bytes(Format::Text, Encoding::Identity);
     std::io::stdout().write_all(&bytes).map_err(Error::Output)?;
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

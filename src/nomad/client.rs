@@ -1,7 +1,7 @@
 //! The client: every request to Nomad goes through [`Client::fetch`].
 
 use std::io::BufReader;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -30,6 +30,8 @@ const PASSED_OVER_BYTES: u64 = 1 << 20;
 const PASS_OVER: Duration = Duration::from_secs(1);
 /// How long the first address may take to show that it is well again.
 const LOOK: Duration = Duration::from_secs(2);
+/// The pauses before it is looked whether any address answers.
+const LOOK_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(200)];
 /// A body that comes more slowly than this is given up: it would be old before it is whole.
 const MIN_BYTES_PER_SECOND: u64 = 10 << 10;
 
@@ -38,6 +40,7 @@ pub struct Client {
     settings: ClientSettings,
     servers: ServerAddresses,
     newest: Newest,
+    last_answer: Mutex<Option<Instant>>,
     pools: Arc<Reloader<Pools>>,
     permits: Semaphore,
     on_request: OnRequest,
@@ -54,9 +57,9 @@ impl Client {
         };
         let (servers, pools) = pools.open()?;
         let permits = Semaphore::new(settings.max_connections.max(1));
-        let newest = Newest::default();
+        let (newest, last_answer) = (Newest::default(), Mutex::new(None));
         let servers = ServerAddresses::new(servers);
-        Ok(Self { settings, servers, newest, pools, permits, on_request })
+        Ok(Self { settings, servers, newest, last_answer, pools, permits, on_request })
     }
 
     /// The settings that it was made of.
@@ -82,6 +85,11 @@ impl Client {
     /// or restored from a snapshot.
     pub fn resets(&self) -> u64 {
         self.newest.resets()
+    }
+
+    /// Returns when an answer last began, whatever it was.
+    pub fn last_answer(&self) -> Option<Instant> {
+        *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for one JSON value.
@@ -179,14 +187,45 @@ impl Client {
     /// does not take the time of a long one.
     async fn look_at_first(&self) {
         let Some(first) = self.servers.first_to_look_at() else { return };
-        let request = Request::new(Endpoint::Leader, "/v1/status/leader");
-        let mut count = Count::new(&self.on_request, request.endpoint);
-        if let Ok(answer) = tokio::time::timeout(LOOK, self.send_once(first, &request)).await {
-            count.reason = answer.as_ref().err().map_or(Reason::Ok, Error::reason);
-            if answer.is_ok() {
-                self.servers.return_to_first();
+        if let Some(Ok(())) = self.look_at(first).await {
+            self.servers.return_to_first();
+        }
+    }
+
+    /// Asks every address something short until one answers, whatever it answers. Returns whether one did, or anything
+    /// else was answered meanwhile. A server that refuses connections because there are too many may break one off before
+    /// it says so, so each is asked again after a short pause.
+    pub async fn is_reachable(&self) -> bool {
+        let Ok(_permit) = tokio::time::timeout(LOOK, self.permits.acquire()).await else { return false };
+        let began = Instant::now();
+        for pause in LOOK_PAUSES {
+            tokio::time::sleep(pause).await;
+            let mut hangs = false;
+            for server in self.servers.all() {
+                match self.look_at(server).await {
+                    None | Some(Err(Error::Timeout { .. })) => hangs = true,
+                    Some(Err(error)) if error.is_of_connection() => {}
+                    Some(_) => return true,
+                }
+            }
+            if self.last_answer().is_some_and(|answered| answered >= began) {
+                return true;
+            }
+            if hangs {
+                break;
             }
         }
+        false
+    }
+
+    /// Asks something short; `None` if there was no answer in time.
+    async fn look_at(&self, server: &Connections) -> Option<Result<(), Error>> {
+        let request = Request::new(Endpoint::Leader, "/v1/status/leader");
+        let mut count = Count::new(&self.on_request, request.endpoint);
+        let limit = LOOK.min(self.limit(&request));
+        let answer = tokio::time::timeout(limit, self.send_once(server, &request)).await.ok()?;
+        count.reason = answer.as_ref().err().map_or(Reason::Ok, Error::reason);
+        Some(answer.map(drop))
     }
 
     /// Sends the request until an answer begins, trying again and elsewhere while the time limit lasts.
@@ -261,6 +300,7 @@ impl Client {
             builder = builder.basic_auth(user, password);
         }
         let mut response = builder.send().await.map_err(|error| self.broken(server, request, error))?;
+        *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         response.extensions_mut().insert(TokenGeneration(token.generation));
         let status = response.status().as_u16();
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());

@@ -192,6 +192,11 @@ impl Error {
         }
     }
 
+    /// Returns whether no answer began, or none in time: then Nomad may not be reachable at all.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Connect { .. } | Self::Tls { .. })
+    }
+
     /// The reason for metrics.
     pub fn reason(&self) -> Reason {
         match self {

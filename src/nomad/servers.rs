@@ -27,6 +27,11 @@ impl ServerAddresses {
         Self { all, current, first_is_down, looked: Mutex::new(Instant::now()) }
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> &[Connections] {
+        &self.all
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.all.len()

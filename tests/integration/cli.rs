@@ -195,3 +195,35 @@ fn healthcheck_tells_health_from_readiness() {
     assert_eq!(code, Some(1));
     assert!(stderr.contains("503 Service Unavailable: not ready: Nomad has not answered lately"), "{stderr}");
 }
+
+/// One line for one reason, whatever the number of collectors.
+#[test]
+fn check_reports_an_unreachable_nomad_once() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nomad = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let (code, _, stderr) = run(exporter(&["check", "--nomad.address", &nomad, "--nomad.timeout", "200ms"]));
+    assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
+    let line = format!("FAILED  Nomad cannot be reached: cannot reach {nomad}: ");
+    assert!(stderr.starts_with(&line) && stderr.contains("; not read: servers, "), "{stderr}");
+    for collector in ["jobs", "nodes", "specifications", "finished_allocations", "scheduler"] {
+        assert!(stderr.trim_end().replace(',', "").split(' ').any(|word| word == collector), "{stderr}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_reports_other_failures_one_by_one() {
+    let simulator = recordings::replay("2.0.5").await;
+    let refusal = Fault::Status { code: 403, body: "Permission denied".into() };
+    simulator.faults().set("/v1/evaluations", refusal);
+    simulator.faults().set("/v1/deployments", Fault::Close);
+    let nomad = simulator.url();
+    let (code, _, stderr) =
+        tokio::task::spawn_blocking(move || run(exporter(&["check", "--nomad.address", &nomad])))
+            .await
+            .unwrap();
+    let failed: Vec<&str> = stderr.lines().filter(|line| line.starts_with("FAILED")).collect();
+    assert_eq!((code, failed.len()), (Some(1), 2), "{stderr}");
+    assert!(failed[0].starts_with("FAILED  evaluations: ") && failed[0].contains("403"), "{stderr}");
+    assert!(failed[1].starts_with("FAILED  deployments: cannot reach "), "{stderr}");
+}

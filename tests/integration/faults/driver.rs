@@ -212,11 +212,15 @@ impl Watched {
         assert_eq!(status(&url, "/-/healthy"), "200", "{fault}");
         let page = String::from_utf8(ask(&url, "GET", "/", "").1).unwrap();
         assert!(!page.contains(TOKEN) && page.contains("evaluations"), "{fault}");
+        // If Nomad cannot be reached at all, one line names the collectors, and none has a line of its own.
+        let is_outage = down.is_empty() && ["connect", "timeout"].contains(&seen.1);
         for collector in &self.collectors {
-            self.check_log(fault, "level=warn", collector, usize::from(is_down(collector.as_str())));
+            let expected = usize::from(is_down(collector.as_str()) && !is_outage);
+            self.check_log(fault, "level=warn", collector, expected);
         }
+        self.check_outage(fault, "Nomad cannot be reached", is_outage);
         let requests = shown.sum("nomad_exporter_api_requests_total", &[]).unwrap_or_default();
-        Meanwhile { fault, watched: self, down, withdrawn, lasted: began.elapsed(), requests }
+        Meanwhile { fault, watched: self, down, is_outage, withdrawn, lasted: began.elapsed(), requests }
     }
 }
 
@@ -225,6 +229,7 @@ struct Meanwhile {
     fault: &'static str,
     watched: Watched,
     down: &'static [&'static str],
+    is_outage: bool,
     withdrawn: Duration,
     lasted: Duration,
     requests: f64,
@@ -233,7 +238,7 @@ struct Meanwhile {
 impl Meanwhile {
     /// Waits for all to be well again, and compares what is left.
     fn after(self, ended: Instant) {
-        let Self { fault, watched, down, .. } = self;
+        let Self { fault, watched, down, is_outage, .. } = self;
         let url = watched.exporter.url.clone();
         wait_until(SOON, &format!("{fault}: recovery"), || {
             let shown = metrics(&url);
@@ -242,9 +247,11 @@ impl Meanwhile {
         let recovered = ended.elapsed();
         assert!(recovered <= INTERVAL + GRACE, "{fault}: well again only after {recovered:?}");
         assert_eq!(status(&url, "/-/ready"), "200", "{fault}");
-        let mut said = 0;
+        watched.check_outage(fault, "Nomad can be reached again", is_outage);
+        let mut said = 2 * usize::from(is_outage);
         for collector in &watched.collectors {
-            let expected = usize::from(down.is_empty() || down.contains(&collector.as_str()));
+            let was_down = down.is_empty() || down.contains(&collector.as_str());
+            let expected = usize::from(was_down && !is_outage);
             // Once when it was started, and once now.
             watched.check_log(fault, "level=info", collector, 1 + expected);
             said += 2 * expected;
@@ -279,6 +286,18 @@ impl Watched {
         }
         let log = self.exporter.log();
         assert_eq!(lines(&log, level, collector), expected, "{fault}: {level} of {collector}\n{log}");
+    }
+
+    /// One line says this of Nomad as a whole, or none.
+    fn check_outage(&self, fault: &str, message: &str, is_outage: bool) {
+        if is_outage {
+            self.exporter.wait_for_log(message, SOON);
+        }
+        let log = self.exporter.log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(message)).collect();
+        assert_eq!(lines.len(), usize::from(is_outage), "{fault}: {message}\n{log}");
+        let named = |line: &&str| line.contains("level=info") || line.contains(" collectors=");
+        assert!(lines.iter().all(named), "{fault}: {lines:?}");
     }
 
     /// Nothing is left open, and memory is within its bound.

@@ -1,0 +1,113 @@
+//! Whether Nomad can be reached at all, said once for all collectors.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::report::{FetchError, Lines};
+use crate::snapshot::CollectorId;
+use crate::terms::{Term, TermSet};
+
+/// How long the line waits for more collectors to go down for the same reason.
+const GATHER: Duration = Duration::from_secs(1);
+
+/// The outage that is going on, if any.
+#[derive(Debug)]
+pub(super) struct Outage(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    going_on: Option<GoingOn>,
+    /// When the last one ended.
+    ended: Option<Instant>,
+    lines: Lines,
+}
+
+#[derive(Debug)]
+struct GoingOn {
+    began: Instant,
+    reason: &'static str,
+    error: String,
+    /// The collectors that are down by it.
+    collectors: TermSet<CollectorId>,
+    said: Said,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    No,
+    Soon,
+    Yes,
+}
+
+impl Outage {
+    /// None is going on. So many lines are logged in one period at most.
+    pub(super) fn new(limit: u32) -> Self {
+        Self(Mutex::new(State { going_on: None, ended: None, lines: Lines::new(limit) }))
+    }
+
+    /// Returns whether one is going on, or was when a refresh began at this time.
+    pub(super) fn covers(&self, refresh: Instant) -> bool {
+        let state = self.state();
+        state.going_on.is_some() || state.ended.is_some_and(|ended| refresh <= ended)
+    }
+
+    /// Takes in that a refresh that began at this time failed because Nomad cannot be reached.
+    pub(super) fn add(&self, collector: CollectorId, error: &FetchError, refresh: Instant) {
+        let mut state = self.state();
+        if state.ended.is_some_and(|ended| refresh <= ended) {
+            return;
+        }
+        let going_on = state.going_on.get_or_insert_with(|| GoingOn {
+            began: Instant::now(),
+            reason: error.word(),
+            error: error.sentence(),
+            collectors: TermSet::default(),
+            said: Said::No,
+        });
+        going_on.collectors.insert(collector);
+    }
+
+    /// Takes in when Nomad last answered: the outage is over if it did since.
+    pub(super) fn end(&self, answered: Option<Instant>) {
+        let mut state = self.state();
+        let is_over = |it: &mut GoingOn| answered.is_some_and(|answered| answered > it.began);
+        let Some(mut ended) = state.going_on.take_if(is_over) else { return };
+        ended.say(&mut state.lines);
+        state.ended = Some(Instant::now());
+        if let Some(left_out) = state.lines.one_more() {
+            tracing::info!(left_out, "Nomad can be reached again");
+        }
+    }
+
+    /// Logs it, unless that was or will be done: once more collectors had time to join.
+    pub(super) async fn say(&self) {
+        match &mut self.state().going_on {
+            Some(going_on) if going_on.said == Said::No => going_on.said = Said::Soon,
+            _ => return,
+        }
+        sleep(GATHER).await;
+        let State { going_on, lines, .. } = &mut *self.state();
+        if let Some(going_on) = going_on {
+            going_on.say(lines);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GoingOn {
+    fn say(&mut self, lines: &mut Lines) {
+        if std::mem::replace(&mut self.said, Said::Yes) == Said::Yes {
+            return;
+        }
+        if let Some(left_out) = lines.one_more() {
+            let collectors: Vec<&str> = self.collectors.iter().map(CollectorId::as_str).collect();
+            let (reason, error, collectors) = (self.reason, &self.error, collectors.join(","));
+            tracing::warn!(reason, error, collectors, left_out, "Nomad cannot be reached");
+        }
+    }
+}
