@@ -57,9 +57,7 @@ job "nomad-exporter" {
         # Or a server: https://HOST:4646.
         NOMAD_EXPORTER_NOMAD_ADDRESS    = "unix://${NOMAD_SECRETS_DIR}/api.sock"
         NOMAD_EXPORTER_NOMAD_TOKEN_FILE = "${NOMAD_SECRETS_DIR}/nomad_token"
-        # Nomad sets NOMAD_NAMESPACE to the job's own, which is not all that is to be watched.
-        NOMAD_EXPORTER_NOMAD_NAMESPACE = "*"
-        NOMAD_EXPORTER_LOG_FORMAT      = "json"
+        NOMAD_EXPORTER_LOG_FORMAT       = "json"
         # Nothing maps ports here: it listens on the one that it was given.
         NOMAD_EXPORTER_WEB_LISTEN_ADDRESS = ":${NOMAD_PORT_http}"
       }

@@ -63,9 +63,7 @@ job "nomad-exporter" {
         # Or a server: https://HOST:4646.
         NOMAD_EXPORTER_NOMAD_ADDRESS    = "unix://${NOMAD_SECRETS_DIR}/api.sock"
         NOMAD_EXPORTER_NOMAD_TOKEN_FILE = "${NOMAD_SECRETS_DIR}/nomad_token"
-        # Nomad sets NOMAD_NAMESPACE to the job's own, which is not all that is to be watched.
-        NOMAD_EXPORTER_NOMAD_NAMESPACE = "*"
-        NOMAD_EXPORTER_LOG_FORMAT      = "json"
+        NOMAD_EXPORTER_LOG_FORMAT       = "json"
       }
 
       # docs/performance.md says what each size needs: 64 are enough up to 1,000 nodes, 256 up to 10,000. Without memory

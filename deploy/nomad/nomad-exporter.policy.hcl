@@ -1,5 +1,6 @@
 # What the exporter's identity may do, and for which collector; docs/security.md has the table. A collector that is switched
-# off (--no-collector.NAME) needs nothing: take its line out.
+# off (--no-collector.NAME) needs nothing: take its line out. The collector token needs nothing granted: since Nomad 1.11 the
+# identity may read its own policies.
 
 namespace "*" {
   capabilities = [

@@ -51,6 +51,31 @@ pub struct Settings {
     pub usage: UsageSettings,
 }
 
+#[cfg(test)]
+impl Settings {
+    /// Settings for tests, with these collectors.
+    pub(super) fn of(collectors: TermSet<CollectorId>) -> Self {
+        Self {
+            collectors,
+            logged_changes: 20,
+            interval: Duration::from_secs(15),
+            history_interval: Duration::from_secs(60),
+            history_duty_cycle: 0.05,
+            client_interval: Duration::from_secs(60),
+            client_spread: Duration::ZERO,
+            max_age_intervals: 4,
+            namespaces: Scope::default(),
+            pending_jobs: 20,
+            job_types: Vec::new(),
+            max_jobs: 0,
+            max_specifications: 0,
+            client_timeout: Duration::from_secs(3),
+            client_concurrency: 1,
+            usage: UsageSettings { jobs: RegexSet::empty(), max_allocations: 0 },
+        }
+    }
+}
+
 /// Which allocations' usage is read.
 #[derive(Clone, Debug)]
 pub struct UsageSettings {

@@ -31,7 +31,8 @@ pub async fn token_reach(client: &Client) -> Result<TokenReach, Error> {
         // Servers answer so whatever they are asked of ACLs if they have none.
         Err(error) if error.message().is_some_and(|text| text.contains("ACL support disabled")) => Reach::All,
         Err(error) if is_refusal(&error) => {
-            Reach::Unknown(format!("Nomad does not report what the token may read: {error}"))
+            let answer = error.message().unwrap_or_default();
+            Reach::Unknown(format!("Nomad does not report what the token may read, but answers `{answer}`"))
         }
         Err(error) => return Err(error),
     };
@@ -129,5 +130,83 @@ fn reach_of(rules: Vec<NamespaceRule>) -> Reach {
             Reach::Partial("the token may not read all jobs of any namespace".into())
         }
         (false, _) => Reach::Partial(format!("the token may read jobs of {} alone", listed(&enough))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What policies with these rules let a token read.
+    fn reach(policies: &[&str]) -> Reach {
+        let namespaces = |rules: &&str| {
+            let policy = serde_json::from_value::<AclPolicy>(serde_json::json!({ "Rules": rules })).unwrap();
+            policy.namespaces().unwrap()
+        };
+        reach_of(policies.iter().flat_map(namespaces).collect())
+    }
+
+    #[test]
+    fn a_rule_for_all_namespaces_and_none_that_grants_less_reads_all() {
+        for policies in [
+            &[r#"namespace "*" { capabilities = ["list-jobs", "read-job"] }"#][..],
+            &[r#"namespace "*" { policy = "read" }"#],
+            &[r#"namespace "*" { policy = "write" }"#],
+            &["namespace \"*\" {\n policy = \"scale\"\n capabilities = [\"list-jobs\"]\n}"],
+            &[r#"namespace "*" { policy = "scale" }"#, r#"namespace "*" { capabilities = ["list-jobs"] }"#],
+            &["namespace \"*\" { policy = \"read\" }\nnamespace \"ci-*\" { policy = \"write\" }"],
+            &[r#"node { policy = "read" }"#, r#"namespace "*" { policy = "read" }"#],
+            &[
+                r#"namespace "ci" { capabilities = ["submit-job"] }"#,
+                r#"namespace "*" { policy = "read" }"#,
+                r#"namespace "ci" { policy = "read" }"#,
+            ],
+        ] {
+            assert_eq!(reach(policies), Reach::All, "{policies:?}");
+        }
+    }
+
+    #[test]
+    fn less_is_a_part_and_the_reason_names_it() {
+        let nothing = "the token may not read all jobs of any namespace";
+        for (policies, reason) in [
+            (&[][..], nothing),
+            (&[r#"node { policy = "read" }"#], nothing),
+            (&[r#"namespace "*" { policy = "deny" }"#], nothing),
+            (&[r#"namespace "*" { policy = "scale" }"#], nothing),
+            (&[r#"namespace "*" { capabilities = ["read-job"] }"#], nothing),
+            (&[r#"namespace "*" { capabilities = ["list-jobs", "read-logs"] }"#], nothing),
+            (&[r#"namespace "*" { policy = "list" }"#], nothing),
+            (
+                &[r#"namespace "*" { policy = "read" }"#, r#"namespace "*" { capabilities = ["deny"] }"#],
+                nothing,
+            ),
+            (
+                &["namespace \"ci\" { policy = \"read\" }\nnamespace \"team-*\" { policy = \"write\" }"],
+                "the token may read jobs of ci, team-* alone",
+            ),
+            (
+                &["namespace \"ci\" { policy = \"read\" }\nnamespace \"*\" { policy = \"deny\" }"],
+                "the token may read jobs of ci alone",
+            ),
+            (
+                &[r#"namespace "*" { policy = "read" }"#, r#"namespace "secret" { policy = "deny" }"#],
+                "the token may not read all jobs of secret",
+            ),
+            (
+                &[
+                    "namespace \"*\" { policy = \"read\" }\nnamespace \"ci-*\" { capabilities = [\"list-jobs\"] }",
+                ],
+                "the token may not read all jobs of ci-*",
+            ),
+            // Nomad takes the nearest rule alone, and this one grants variables and nothing else.
+            (
+                &["namespace \"*\" { policy = \"read\" }\nnamespace \"default\" {\n variables {\n \
+                   path \"*\" { capabilities = [\"read\"] }\n }\n}"],
+                "the token may not read all jobs of default",
+            ),
+        ] {
+            assert_eq!(reach(policies), Reach::Partial(reason.to_owned()), "{policies:?}");
+        }
     }
 }

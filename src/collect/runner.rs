@@ -102,13 +102,11 @@ fn said_last(error: JoinError) -> String {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use regex::RegexSet;
-
     use super::*;
     use crate::collect::collector::{Collect, Newest, reads};
-    use crate::collect::{Clock, Collectors, Settings, UsageSettings};
+    use crate::collect::{Clock, Collectors, Settings};
     use crate::nomad::{self, Client, Compression, Token};
-    use crate::snapshot::{CollectorId, Leader, Scope, Sections};
+    use crate::snapshot::{CollectorId, Leader, Sections};
     use crate::terms::TermSet;
 
     /// Panics with every second refresh.
@@ -135,24 +133,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_collector_that_panics_is_started_again() {
-        let settings = Settings {
-            collectors: TermSet::of(&[CollectorId::Leader]),
-            logged_changes: 20,
-            interval: Duration::from_secs(15),
-            history_interval: Duration::from_secs(60),
-            history_duty_cycle: 0.05,
-            client_interval: Duration::from_secs(60),
-            client_spread: Duration::ZERO,
-            max_age_intervals: 4,
-            namespaces: Scope::default(),
-            pending_jobs: 20,
-            job_types: Vec::new(),
-            max_jobs: 0,
-            max_specifications: 0,
-            client_timeout: Duration::from_secs(3),
-            client_concurrency: 1,
-            usage: UsageSettings { jobs: RegexSet::empty(), max_allocations: 0 },
-        };
+        let settings = Settings::of(TermSet::of(&[CollectorId::Leader]));
         let max_age = settings.interval * settings.max_age_intervals;
         let nowhere = nomad::ClientSettings {
             addresses: Vec::new(),

@@ -216,3 +216,31 @@ impl State {
         (self.scope.clone(), states, sections)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_narrow_token_is_not_forgotten_while_nomad_does_not_tell() {
+        let settings = Settings::of(TermSet::of(&[CollectorId::Token]));
+        let max_age = settings.history_interval * settings.max_age_intervals;
+        for (reach, expected) in [
+            (Reach::Partial("it is narrow".to_owned()), Some(false)),
+            (Reach::All, None),
+            (Reach::Unknown("it is odd".to_owned()), None),
+        ] {
+            let store = Store::new(&settings);
+            let sees_all = || store.snapshot(SystemTime::UNIX_EPOCH).joins.reach.sees_all();
+            assert_eq!(sees_all(), None, "nobody has asked");
+            let known = reach.sees_all();
+            let sections = Sections { reach: Some(Arc::new(reach)), ..Sections::default() };
+            let refresh = Refresh { sections, ..Refresh::default() };
+            let (row, now) = (collector(CollectorId::Token), SystemTime::UNIX_EPOCH);
+            store.record(row, Ok(refresh), Sections::default(), Duration::ZERO, now, &settings);
+            assert_eq!(sees_all(), known);
+            tokio::time::advance(max_age).await;
+            assert_eq!(sees_all(), expected, "it expired");
+        }
+    }
+}

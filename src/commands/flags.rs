@@ -12,7 +12,8 @@ const BEGIN: &str = "# Configuration\n\n\
     Everything is set by flags, and every flag has an environment variable. A flag outweighs its variable, and both\n\
     outweigh Nomad's own variables: `NOMAD_ADDR`, `NOMAD_TOKEN`, `NOMAD_REGION`, `NOMAD_NAMESPACE`, `NOMAD_CACERT`,\n\
     `NOMAD_CAPATH`, `NOMAD_CLIENT_CERT`, `NOMAD_CLIENT_KEY`, `NOMAD_TLS_SERVER_NAME`, `NOMAD_SKIP_VERIFY` and\n\
-    `NOMAD_HTTP_AUTH`, which mean what they mean to `nomad`. Two things have a variable and no flag, for a command line\n\
+    `NOMAD_HTTP_AUTH`, which mean what they mean to `nomad`. In a task of Nomad (`NOMAD_ALLOC_ID` is set), which is told\n\
+    its job's namespace in `NOMAD_NAMESPACE`, that variable is ignored and all namespaces are read. Two things have a variable and no flag, for a command line\n\
     is seen by everybody on the machine: the token itself (`NOMAD_TOKEN`; `--nomad.token-file` outweighs it) and a\n\
     proxy's name and password (`NOMAD_HTTP_AUTH`). A variable of Nomad that is empty counts as unset.\n\n\
     `--no-collector.NAME` is short for `--collector.NAME=false`.\n\n\

@@ -108,7 +108,7 @@ const LAG: Duration = Duration::from_secs(1200);
 
 /// The shipped rules with short waits: nothing else about them is changed.
 fn quick(rules: &str) -> String {
-    let waits = Regex::new(r"(?m)^(\s+for:) .*$").unwrap();
+    let waits = Regex::new(r"(?m)^(\s+(?:for|keep_firing_for):) .*$").unwrap();
     let ranges = Regex::new(r"\[\d+[smhd](:[^\]]*)?\]").unwrap();
     let intervals = Regex::new(r"(?m)^(\s+interval:) .*$").unwrap();
     let rules = waits.replace_all(rules, "$1 1s");

@@ -191,6 +191,10 @@ fn a_part_of_what_runs_on_a_node_is_not_shown() {
         nodes: Some(Arc::new(Nodes::from(vec![complete.clone()]))),
         allocations: Some(Arc::new(LiveAllocations::default())),
         node_loads: Some(Arc::new(NodeLoads::default())),
+        drains: Some(Arc::new(Drains {
+            running: HashMap::from([("n".into(), NodeTasks::default())]),
+            ..Drains::default()
+        })),
         namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from(["ci".to_owned()]) })),
         reach,
         ..Sections::default()

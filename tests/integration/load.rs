@@ -76,7 +76,7 @@ async fn what_did_not_change_is_not_decoded_again() {
     let before = collector.snapshot().sections;
     collector.refresh().await;
     let after = collector.snapshot().sections;
-    assert!(!Arc::ptr_eq(before.allocations.as_ref().unwrap(), after.allocations.as_ref().unwrap()));
+    assert!(!Arc::ptr_eq(before.node_loads.as_ref().unwrap(), after.node_loads.as_ref().unwrap()));
     assert!(Arc::ptr_eq(before.nodes.as_ref().unwrap(), after.nodes.as_ref().unwrap()));
 }
 

@@ -28,6 +28,7 @@ mod lifecycle;
 mod load;
 mod manuals;
 mod mutation;
+mod namespaces;
 mod prometheus;
 mod properties;
 mod release;

@@ -26,7 +26,7 @@ async fn a_real_prometheus_answers_rightly() {
         assert_eq!(value(r#"sum(nomad_nodes{state="active"})"#), Some(4.0));
         assert_eq!(value("count(nomad_node_info)"), Some(4.0));
         assert_eq!(value(r#"sum(nomad_pending_jobs_age_seconds_bucket{le="+Inf"})"#), Some(3.0));
-        assert_eq!(value(r#"up{job="nomad"}"#), Some(1.0));
+        assert_eq!(value(r#"up{job="nomad-exporter"}"#), Some(1.0));
         assert_eq!(value(r#"count({exported_namespace!=""})"#), None, "labels keep their names");
     })
     .await

@@ -48,7 +48,7 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
         Collector::of::<token::TokenCollector>(
             Token,
             History,
-            "what the token may read, to leave out sums over a part of the namespaces",
+            "what the token may read: without all namespaces, sums over the allocations of a node are left out",
         ),
         Collector::of::<jobs::JobsCollector>(
             Jobs,

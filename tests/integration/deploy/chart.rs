@@ -134,7 +134,7 @@ fn values_that_people_need_arrive_and_stay_valid() {
         json!({"name": "NOMAD_HTTP_AUTH", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "auth"}}});
     let spread = json!({"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "nomad-exporter"}}});
-    let relabeling = json!({"targetLabel": "cluster", "replacement": "production"});
+    let relabeling = json!({"targetLabel": "environment", "replacement": "production"});
     let (container, spec) = ("/spec/template/spec/containers/0", "/spec/template/spec");
     for (values, kind, pointer, expected) in [
         (
@@ -216,7 +216,7 @@ fn values_that_people_need_arrive_and_stay_valid() {
         (
             json!({"serviceMonitor": {"enabled": true, "relabelings": [relabeling]}}),
             "ServiceMonitor",
-            "/spec/endpoints/0/relabelings/1".into(),
+            "/spec/endpoints/0/relabelings/3".into(),
             relabeling.clone(),
         ),
         (

@@ -75,13 +75,14 @@ fn the_variants_differ_in_their_driver_alone() {
     assert_eq!(plain(JOBS[0]), plain(JOBS[1]));
 }
 
-/// Nomad tells every task its job's namespace and region, in variables that the exporter takes for Nomad's own.
+/// Nomad tells every task its job's namespace and region, in variables that elsewhere say what to ask about.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_of_one_namespace_watches_all() {
     let simulator = recordings::replay("2.0.5").await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("nomad_token"), "an.identity").unwrap();
     let mut check = exporter(&["check"]);
+    check.env("NOMAD_ALLOC_ID", "5c9e2a3b");
     check.env("NOMAD_NAMESPACE", "default").env("NOMAD_REGION", "global");
     for (name, value) in group(JOBS[0].1).1["env"].as_object().unwrap() {
         check.env(

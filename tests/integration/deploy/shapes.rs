@@ -39,7 +39,7 @@ const READ: [(&str, &[&str]); 10] = [
 ];
 
 /// Where those come from.
-const COLLECTORS_READ: [&str; 4] = ["jobs", "allocations", "nodes", "specifications"];
+const COLLECTORS_READ: [&str; 5] = ["jobs", "allocations", "nodes", "drains", "specifications"];
 
 /// What happens in a step, counted from 0.
 pub(super) type Happens = fn(&mut Play, usize);

@@ -226,3 +226,34 @@ async fn a_token_that_may_only_read_is_told_what_it_lacks() {
     assert!(!ended.stderr.contains("s3cret"));
     assert!(!draining(&world));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_seen_whole_is_not_drained_unless_that_is_meant() {
+    let narrow = |namespaces: &[&str]| Policy { node_write: true, ..Policy::narrow(namespaces) };
+    let tokens = BTreeMap::from([("ci".to_owned(), narrow(&["ci"]))]);
+    // A build in ci, and the system job, which is in default.
+    let world = busy(Settings { acl: Acl::On(tokens), ..Settings::default() }).await;
+    let start = |line: &[&str]| world.command(line).env("NOMAD_TOKEN", "ci").spawn().unwrap();
+    for line in [WAIT, &["drain", "client-1", "--yes"], &["drain", "client-1", "--dry-run"]] {
+        let mut command = world.command(line);
+        // Nomad's variable says where people work.
+        let refused =
+            ended(command.env("NOMAD_TOKEN", "ci").env("NOMAD_NAMESPACE", "ci").spawn().unwrap()).await;
+        assert_eq!(refused.code, Some(1), "{line:?}: {}", refused.stderr);
+        let sentence =
+            "cannot tell when client-1 is drained: the token may read jobs of ci alone; give a token";
+        assert!(refused.stderr.contains(sentence), "{line:?}: {}", refused.stderr);
+    }
+    assert!(world.methods().iter().all(|method| method == "GET"), "nothing was changed");
+
+    let child = start(&[WAIT, &["--namespace", "ci", "--ignore-system"]].concat());
+    world.until("drain", draining).await;
+    world.pass(200);
+    let drained = ended(child).await;
+    assert_eq!(drained.code, Some(0), "{}", drained.stderr);
+    let sentence = "client-1 is drained of the allocations in ci: it is safe to terminate if no other namespace uses it\n";
+    assert!(drained.stderr.ends_with(sentence), "{}", drained.stderr);
+    // What a drain took away can be given back by whoever may.
+    let cancelled = ended(start(&["drain", "client-1", "--cancel", "--yes"])).await;
+    assert_eq!(cancelled.code, Some(0), "{}", cancelled.stderr);
+}

@@ -179,7 +179,7 @@ async fn a_real_prometheus_scrapes_by_tls_with_a_password() {
         assert_eq!(prometheus.value(r#"sum(nomad_jobs{status="pending"})"#), Some(3.0));
         let loaded = "nomad_exporter_file_last_reload_successful";
         assert_eq!(prometheus.value(loaded), Some(1.0));
-        assert_eq!(prometheus.value(r#"up{job="nomad"}"#), Some(1.0));
+        assert_eq!(prometheus.value(r#"up{job="nomad-exporter"}"#), Some(1.0));
     })
     .await
     .unwrap();
