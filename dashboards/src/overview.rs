@@ -109,7 +109,7 @@ fn work() -> [Panel; 4] {
         .query(&delay(0.95), "95 %"),
         timeseries("Completions", "Jobs that finished in a minute, by outcome.", "cpm")
             .query("60 * sum by (outcome) (rate(nomad_job_completions_total{%ns}[$__rate_interval]))", "{{outcome}}")
-            .states(&["complete", "stopped", "failed", "lost"])
+            .states(&["complete", "stopped", "failed", "lost", "drained", "preempted", "timeout", "unknown"])
             .stacked(),
     ]
 }

@@ -19,7 +19,10 @@ const COLORS: &[(&str, &str)] = &[
     ("stopped", "blue"),
     ("failed", "red"),
     ("lost", "purple"),
-    ("unknown", "purple"),
+    ("drained", "orange"),
+    ("preempted", "yellow"),
+    ("timeout", "dark-red"),
+    ("unknown", "text"),
 ];
 
 /// What 0 and 1 mean where 1 is good.

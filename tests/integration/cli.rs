@@ -64,7 +64,10 @@ async fn check_prints_metrics_and_verdicts() {
     // The recorded agent was not asked what its token may read.
     let (notes, verdicts): (Vec<_>, Vec<_>) = stderr.lines().partition(|line| line.starts_with("note "));
     assert_eq!(verdicts.len(), on.count(), "{stderr}");
-    assert!(matches!(notes[..], [note] if note.contains("whether all namespaces are read is unknown")), "{stderr}");
+    assert!(
+        matches!(notes[..], [note] if note.contains("whether all namespaces are read is unknown")),
+        "{stderr}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

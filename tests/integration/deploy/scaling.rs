@@ -137,8 +137,7 @@ fn scale_group(arguments: &[&str], values: &[&str], group: &str) -> (Option<i32>
     let prometheus = format!("http://{}", listener.local_addr().unwrap());
     let result: Vec<_> =
         values.iter().map(|value| serde_json::json!({"metric": {}, "value": [0, value]})).collect();
-    let body =
-        serde_json::json!({"status": "success", "data": {"resultType": "vector", "result": result}});
+    let body = serde_json::json!({"status": "success", "data": {"resultType": "vector", "result": result}});
     let asked = std::thread::spawn(move || {
         let (mut connection, _) = listener.accept().unwrap();
         let mut head = [0; 4096];

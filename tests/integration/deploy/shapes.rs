@@ -159,9 +159,7 @@ impl Play {
     /// What the rules say, worked out in the plainest way, and what an autoscaler makes of it.
     fn decide(&mut self, shown: &Exposition, step: usize) {
         let builds = ["pending", "running", "unknown"].map(|status| {
-            shown
-                .sum("nomad_allocations", &[("job_type", "batch"), ("client_status", status)])
-                .unwrap_or(0.0)
+            shown.sum("nomad_allocations", &[("job_type", "batch"), ("client_status", status)]).unwrap_or(0.0)
         });
         let running = match builds.iter().sum::<f64>() {
             0.0 => 0.0,
