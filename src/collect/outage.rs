@@ -111,3 +111,30 @@ impl GoingOn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refresh_that_began_in_an_outage_begins_no_other() {
+        let (outage, error) = (Outage::new(20), FetchError::TookTooLong(Duration::from_secs(60)));
+        let early = Instant::now();
+        assert!(!outage.covers(early));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        outage.add(CollectorId::Jobs, &error, early);
+        outage.add(CollectorId::Nodes, &error, Instant::now());
+        outage.end(Some(early));
+        assert!(outage.covers(Instant::now()), "nothing was answered since it began");
+        outage.say().await;
+
+        let answered = Instant::now();
+        outage.end(Some(answered));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(outage.covers(early) && !outage.covers(Instant::now()));
+        outage.add(CollectorId::Leader, &error, early);
+        assert!(!outage.covers(Instant::now()));
+        outage.add(CollectorId::Leader, &error, Instant::now());
+        assert!(outage.covers(Instant::now()));
+    }
+}
