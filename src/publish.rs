@@ -78,6 +78,8 @@ impl Publisher {
             let (publisher, previous) = (publisher.clone(), published.borrow().clone());
             match tokio::task::spawn_blocking(move || publisher.render(Some(&previous))).await {
                 Ok(publication) => drop(published.send_replace(Arc::new(publication))),
+                // The process ends: what has not begun is not begun.
+                Err(error) if error.is_cancelled() => return,
                 Err(error) => tracing::error!(%error, "rendering ended in a bug"),
             }
         }
