@@ -69,14 +69,20 @@ impl Cluster {
         cluster
     }
 
-    /// Says which schedulers preempt. Tasks may have more memory than they reserve.
-    pub(crate) fn configure_scheduler(&self, preemption: &Value) {
+    /// Says which schedulers preempt, and whether evaluations wait. Tasks may have more memory than they reserve.
+    pub(crate) fn configure_scheduler(&self, preemption: &Value, is_paused: bool) {
         let configuration = json!({
             "SchedulerAlgorithm": "binpack",
             "PreemptionConfig": preemption,
+            "PauseEvalBroker": is_paused,
             "MemoryOversubscriptionEnabled": true,
         });
         self.api.put("/v1/operator/scheduler/configuration", &configuration);
+    }
+
+    /// The file that ends the task `upload` of `uploads-in-drain` once it is there.
+    pub(crate) fn upload_ends(&self) -> PathBuf {
+        self.folder.join("client-d/upload-ends")
     }
 
     /// Whether servers and clients know this version's features.
@@ -112,8 +118,8 @@ fn server_settings() -> Value {
             "enabled": true,
             "bootstrap_expect": 1,
             "num_schedulers": 2,
-            "min_heartbeat_ttl": "3s",
-            "heartbeat_grace": "4s",
+            "min_heartbeat_ttl": "5s",
+            "heartbeat_grace": "10s",
             "raft_multiplier": 1,
         },
     })

@@ -1,6 +1,6 @@
 //! What an exporter counted that ran from the beginning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -21,13 +21,12 @@ pub(crate) fn compare_placements(
     report.steady(name, || placed(&ask()), || counts(&show(), name));
 }
 
-/// Compares how many builds it saw finish with how many did. Services are left out: before 2.0.1 Nomad calls one dead
-/// between the failure of its allocation and the evaluation that follows.
+/// Compares how many jobs it saw finish with how many did. Nomad may call a job dead for a moment that is to be placed
+/// again, and a dead one pending for a moment when a client on which it ran is gone: no job ends twice by that.
 pub(crate) fn compare_completions(report: &mut Report, answers: &Answers, shown: &str) {
     let found = counts(shown, "nomad_job_completions_total");
-    let builds = |row: &&Value| matches!(text(row, "Type"), "batch" | "sysbatch");
     let mut expected: BTreeMap<(String, String), (f64, f64)> = BTreeMap::new();
-    for job in answers.work().filter(builds) {
+    for job in answers.work() {
         let (least, most) = expected.entry(key(job)).or_default();
         let ends = ends(answers, job);
         *least += ends.0;
@@ -40,16 +39,23 @@ pub(crate) fn compare_completions(report: &mut Report, answers: &Answers, shown:
     }
 }
 
-/// How often a build was dead, at least and at most.
+/// How often a job ended, at least and at most.
 fn ends(answers: &Answers, job: &Value) -> (f64, f64) {
     // It was registered again after its first end.
     let before = if text(job, "ID") == "nightly-run" { 1.0 } else { 0.0 };
     let is_its = |row: &&Value| row["JobID"] == job["ID"] && row["Namespace"] == job["Namespace"];
-    let ended = answers.allocations.iter().filter(is_its).any(is_terminal);
+    let ended: Vec<&Value> =
+        answers.allocations.iter().filter(is_its).filter(|row| is_terminal(row)).collect();
+    // Each time that its work was placed again, it may have been dead before. On each client, the allocations of a
+    // sysbatch job have the same name.
+    let place =
+        |row: &Value| if text(job, "Type") == "sysbatch" { row["NodeID"].to_string() } else { String::new() };
+    let names: BTreeSet<_> =
+        ended.iter().map(|row| (text(row, "Name"), row["JobVersion"].as_u64(), place(row))).collect();
+    let again = (ended.len() - names.len()) as f64;
     match text(job, "Status") {
-        "dead" => (before + 1.0, before + 1.0),
-        // It may have been dead until it was to be placed again.
-        _ if ended => (before, before + 1.0),
+        "dead" => (before + 1.0, before + 1.0 + again),
+        _ if !ended.is_empty() => (before, before + 1.0 + again),
         _ => (before, before),
     }
 }

@@ -18,6 +18,7 @@ mod cluster;
 mod command_line;
 mod commands;
 mod comparison;
+mod conclusions;
 mod counters;
 #[path = "../integration/support/exposition.rs"]
 #[allow(dead_code, reason = "the integration tests use the rest")]

@@ -16,7 +16,7 @@ use crate::process::Exporter;
 use crate::programs::Program;
 use crate::report::Report;
 use crate::workload::{Becomes, NAMESPACES, Workload, ends, moves, runs, waits};
-use crate::{command_line, counters};
+use crate::{command_line, conclusions, counters};
 
 /// An exporter that shows all it can, soon.
 const FLAGS: [&str; 11] = [
@@ -57,7 +57,9 @@ pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mu
     workload.settle();
     look_at_all(&cluster, &serving, report);
     commands::logs::compare(&cluster, report);
-    counters::compare_completions(report, &Answers::read(&cluster.api), &page(&cluster, &serving));
+    conclusions::of_ends(&cluster, report);
+    conclusions::of_logs(&cluster, report);
+    conclusions::of_one_namespace(&cluster, report);
 
     report.phase("clients are drained");
     let mut workload = Workload::new(&cluster);
@@ -68,12 +70,18 @@ pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mu
     moves::register(&mut workload);
     workload.settle();
     commands::drain::rehearse(&cluster, report, "client-d");
-    let waiting = Waiting::start(&cluster, "client-d", moves::DRAIN_DEADLINE);
+    let mut waiting = Waiting::start(&cluster, "client-d", moves::DRAIN_DEADLINE);
     look(&cluster, &serving, report);
+    report.phase("a task outlasts the drain of its client");
+    commands::drain::wait_for_the_last(&cluster, "client-d", "uploads-in-drain upload");
+    look(&cluster, &serving, report);
+    report.holds("drain client-d --wait ended while a task ran there", waiting.goes_on());
+    std::fs::write(cluster.upload_ends(), "").unwrap();
     report.phase("a client was drained by its deadline");
     let took = waiting.end(&cluster, report, Duration::from_secs(60));
     let least = moves::DRAIN_DEADLINE + moves::LINGERS;
     report.holds(&format!("drain --wait took {took:?}, which is less than {least:?}"), took >= least);
+    conclusions::of_a_drain(&cluster, report);
     look_at_all(&cluster, &serving, report);
 
     report.phase("clients are lost");
@@ -85,10 +93,20 @@ pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mu
     workload.expect("ci", "lost", Becomes::Blocked(0));
     workload.expect("team-a", "waits-for-room", Becomes::Blocked(0));
     workload.settle();
+    cluster.configure_scheduler(&json!({"BatchSchedulerEnabled": true}), true);
+    waits::register_unseen(&mut workload);
+    workload.settle();
     look_at_all(&cluster, &serving, report);
 
     report.phase("what was counted");
+    cluster.configure_scheduler(&json!({"BatchSchedulerEnabled": true}), false);
+    waits::see(&mut workload);
+    workload.settle();
+    // How a job ended is known only after its allocations were read too.
+    wait_for_refresh(&cluster, &serving);
+    wait_for_refresh(&cluster, &serving);
     let show = || page(&cluster, &serving);
+    counters::compare_completions(report, &Answers::read(&cluster.api), &page(&cluster, &serving));
     counters::compare_placements(report, || Answers::read(&cluster.api), show);
     report.all_occurred(METRICS.iter().copied().flatten().chain(USAGE).map(|metric| metric.name));
     let log = serving.log();
@@ -101,7 +119,7 @@ fn prepare(cluster: &Cluster) {
     for name in NAMESPACES {
         cluster.api.put("/v1/namespace", &json!({"Name": name}));
     }
-    cluster.configure_scheduler(&json!({"SystemSchedulerEnabled": true}));
+    cluster.configure_scheduler(&json!({"SystemSchedulerEnabled": true}), false);
 }
 
 /// Compares the metrics of one collection and those that are served.

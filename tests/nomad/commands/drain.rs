@@ -61,6 +61,11 @@ impl Waiting {
         Self { name: name.to_owned(), child, began: Instant::now() }
     }
 
+    /// Whether it goes on.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Waits for its end, which may not come while a task runs there.
     pub(crate) fn end(mut self, cluster: &Cluster, report: &mut Report, limit: Duration) -> Duration {
         let mut status = None;
@@ -83,8 +88,21 @@ impl Drop for Waiting {
     }
 }
 
+/// Waits until one task of a node is the last that runs there.
+pub(crate) fn wait_for_the_last(cluster: &Cluster, name: &str, task: &str) {
+    let mut running = Vec::new();
+    for _ in 0..300 {
+        running = running_tasks(cluster, name);
+        if running == [task] {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    panic!("after a minute there is more on {name} than {task}: {running:?}");
+}
+
 /// Tasks of a node that run, by their own states, and allocations of it that are not over.
-pub(crate) fn running_tasks(cluster: &Cluster, name: &str) -> Vec<String> {
+fn running_tasks(cluster: &Cluster, name: &str) -> Vec<String> {
     let rows = cluster.api.list(&format!("/v1/node/{}/allocations", cluster.nodes[name]));
     let mut running = Vec::new();
     for row in &rows {

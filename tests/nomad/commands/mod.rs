@@ -21,13 +21,19 @@ pub(crate) struct Ended {
 
 /// Runs a command of the exporter against the cluster.
 pub(crate) fn ask(cluster: &Cluster, arguments: &[&str]) -> Ended {
-    let fixed = ["--nomad.address", &cluster.api.url];
-    let (code, stdout, stderr) = run(exporter(&[arguments, &fixed].concat()));
+    ask_with(cluster, &[], arguments)
+}
+
+/// Runs a command with these variables set.
+pub(crate) fn ask_with(cluster: &Cluster, variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
+    let mut command = exporter(&[arguments, &["--nomad.address", &cluster.api.url]].concat());
+    command.envs(variables.iter().copied());
+    let (code, stdout, stderr) = run(command);
     Ended { code, stdout, stderr }
 }
 
 /// The JSON that a command prints. Its exit code is 0, since everything can be read.
-fn json(cluster: &Cluster, arguments: &[&str]) -> Value {
+pub(crate) fn json(cluster: &Cluster, arguments: &[&str]) -> Value {
     let ended = ask(cluster, &[arguments, &["--json"]].concat());
     assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.stderr);
     serde_json::from_str(&ended.stdout)

@@ -6,7 +6,8 @@ use super::{ask, beside};
 use crate::answers::{Answers, is_template, number, text};
 use crate::cluster::{CLIENTS, Cluster};
 use crate::metrics::{
-    Amounts, allocatable, allocated, is_drained, outcome, queued_of, reason_of, remaining, state,
+    Amounts, allocatable, allocated, is_drained, occupying, outcome, queued_of, reason_of, remaining, state,
+    waits_since,
 };
 use crate::report::Report;
 
@@ -88,7 +89,7 @@ fn counts(answers: &Answers) -> [f64; 4] {
 
 fn status(answers: &Answers) -> Value {
     let mut pending: Vec<&Value> = answers.work().filter(|job| text(job, "Status") == "pending").collect();
-    pending.sort_by_key(|job| job["SubmitTime"].as_u64());
+    pending.sort_by(|one, other| waits_since(answers, one).total_cmp(&waits_since(answers, other)));
     let waiting = pending.iter().take(20);
     let waiting: Vec<Value> =
         waiting.map(|job| json!([job["Namespace"], job["ID"], reason_of(answers, job)])).collect();
@@ -98,7 +99,7 @@ fn status(answers: &Answers) -> Value {
     let drain = |node: &Value| {
         let left = match node["Drain"] == true {
             true => remaining(answers, node),
-            false => answers.live_on(node).count() as f64,
+            false => occupying(answers, node).count() as f64,
         };
         Some(json!([node["Name"], is_drained(answers, node)?, left as u64]))
     };

@@ -1,11 +1,12 @@
 //! What is queued, what it asks for, and why it waits.
 
 use std::collections::BTreeSet;
+use std::time::UNIX_EPOCH;
 
 use serde_json::Value;
 
 use super::{MHZ, MIB, count, earliest, sum};
-use crate::answers::{Answers, number, text, texts};
+use crate::answers::{Answers, number, seconds, text, texts};
 use crate::comparison::{Metric, Numbers, View, metric};
 
 pub(super) const METRICS: &[Metric] = &[
@@ -58,7 +59,13 @@ pub(super) const METRICS: &[Metric] = &[
     })
     .filled(),
     metric("nomad_pending_evaluations", &["namespace", "job_type"], |view| {
-        count(of_status(view.answers, "pending"), |row| texts(row, &["Namespace", "Type"]))
+        let ready = of_status(view.answers, "pending").filter(|row| !is_delayed(view.answers, row));
+        count(ready, |row| texts(row, &["Namespace", "Type"]))
+    })
+    .filled(),
+    metric("nomad_delayed_evaluations", &["namespace", "job_type"], |view| {
+        let delayed = of_status(view.answers, "pending").filter(|row| is_delayed(view.answers, row));
+        count(delayed, |row| texts(row, &["Namespace", "Type"]))
     })
     .filled(),
 ];
@@ -73,11 +80,41 @@ pub(crate) fn queued_of(answers: &Answers, job: &Value) -> f64 {
     queued_groups(answers, job).into_iter().map(|(_, queued)| queued).sum()
 }
 
-/// How many instances of each group are queued, by the job's summary.
-pub(super) fn queued_groups(_answers: &Answers, job: &Value) -> Vec<(String, f64)> {
+/// How many instances of each group are queued: those that the job's summary counts, if a scheduler is to place them
+/// and the job still has the group.
+pub(super) fn queued_groups(answers: &Answers, job: &Value) -> Vec<(String, f64)> {
     let groups = job["JobSummary"]["Summary"].as_object();
-    let queued = |group: &Value| number(&group["Queued"]).max(0.0);
-    groups.into_iter().flatten().map(|(name, group)| (name.clone(), queued(group))).collect()
+    let is_waiting = |row: &&Value| is_of(row, job) && !is_delayed(answers, row);
+    let waits =
+        of_status(answers, "blocked").chain(of_status(answers, "pending")).any(|row| is_waiting(&row));
+    let queued = |name: &str, summary: &Value| match waits && group(answers, job, name).is_some() {
+        true => number(&summary["Queued"]).max(0.0),
+        false => 0.0,
+    };
+    groups.into_iter().flatten().map(|(name, summary)| (name.clone(), queued(name, summary))).collect()
+}
+
+/// Whether an evaluation is about a job.
+pub(super) fn is_of(evaluation: &Value, job: &Value) -> bool {
+    evaluation["JobID"] == job["ID"] && evaluation["Namespace"] == job["Namespace"]
+}
+
+/// Whether no scheduler is to look at a pending evaluation before some later time.
+fn is_delayed(answers: &Answers, evaluation: &Value) -> bool {
+    let until = seconds(&evaluation["WaitUntil"]);
+    let now = answers.taken.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    text(evaluation, "Status") == "pending" && until.is_some_and(|until| until > now)
+}
+
+/// Since when a pending job waits: its submission, or if it ran before, its oldest evaluation that is not over.
+pub(crate) fn waits_since(answers: &Answers, job: &Value) -> f64 {
+    let groups = job["JobSummary"]["Summary"].as_object();
+    let ended = |group: &Value| ["Complete", "Failed", "Lost"].iter().any(|key| number(&group[*key]) > 0.0);
+    let ran_before = groups.is_some_and(|groups| groups.values().any(ended));
+    let open =
+        of_status(answers, "blocked").chain(of_status(answers, "pending")).filter(|row| is_of(row, job));
+    let oldest = open.map(|row| number(&row["CreateTime"])).reduce(f64::min);
+    oldest.filter(|_| ran_before).unwrap_or_else(|| number(&job["SubmitTime"])) / 1e9
 }
 
 /// A group of a job's current specification.
@@ -126,13 +163,30 @@ fn of_status<'a>(answers: &'a Answers, status: &'a str) -> impl Iterator<Item = 
     answers.evaluations.iter().filter(move |row| text(row, "Status") == status)
 }
 
-/// Why a job waits: the first of these that its blocked evaluation tells.
+/// Why a job waits: the first of these that its blocked evaluation tells, or that nobody has looked at it yet.
 pub(crate) fn reason_of(answers: &Answers, job: &Value) -> &'static str {
-    const ORDER: [&str; 10] =
-        ["quota", "no_nodes", "device", "cores", "memory", "cpu", "disk", "network", "constraint", "other"];
-    let is_its = |row: &&Value| row["JobID"] == job["ID"] && row["Namespace"] == job["Namespace"];
-    let told: BTreeSet<&str> = of_status(answers, "blocked").filter(is_its).flat_map(reasons).collect();
-    ORDER.into_iter().find(|reason| told.contains(reason)).unwrap_or("other")
+    const ORDER: [&str; 11] = [
+        "quota",
+        "no_nodes",
+        "device",
+        "cores",
+        "memory",
+        "cpu",
+        "disk",
+        "volume",
+        "network",
+        "constraint",
+        "other",
+    ];
+    let told: BTreeSet<&str> =
+        of_status(answers, "blocked").filter(|row| is_of(row, job)).flat_map(reasons).collect();
+    let pending: Vec<&Value> = of_status(answers, "pending").filter(|row| is_of(row, job)).collect();
+    match ORDER.into_iter().find(|reason| told.contains(reason)) {
+        Some(reason) => reason,
+        None if pending.iter().any(|row| !is_delayed(answers, row)) => "scheduling",
+        None if !pending.is_empty() => "delayed",
+        None => "other",
+    }
 }
 
 /// Every reason that a blocked evaluation tells, of those that the tests make.
@@ -153,6 +207,7 @@ fn reasons(evaluation: &Value) -> BTreeSet<&'static str> {
         ));
         reasons.extend(keys("ConstraintFiltered").map(|text| match text.as_str() {
             "missing devices" => "device",
+            "missing compatible host volumes" => "volume",
             _ => "constraint",
         }));
         if number(&failure["NodesEvaluated"]) == 0.0 {

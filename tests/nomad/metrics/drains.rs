@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::answers::{Answers, seconds, text, texts};
+use crate::answers::{Answers, is_terminal, seconds, text, texts};
 use crate::comparison::{Metric, Numbers, View, metric};
 
 const NODE: &[&str] = &["node_id", "node"];
@@ -34,11 +34,24 @@ fn strategy<'a>(answers: &'a Answers, node: &Value) -> &'a Value {
     answers.node.get(text(node, "ID")).map_or(&Value::Null, |node| &node["DrainStrategy"])
 }
 
-/// How many allocations the drain waits for.
+/// How many allocations the drain waits for: those that live, and those that are over while one of their tasks runs.
 pub(crate) fn remaining(answers: &Answers, node: &Value) -> f64 {
     let ignores_system = strategy(answers, node)["IgnoreSystemJobs"] == true;
-    let remaining = answers.live_on(node).filter(|row| !(ignores_system && text(row, "JobType") == "system"));
+    let remaining =
+        occupying(answers, node).filter(|row| !(ignores_system && text(row, "JobType") == "system"));
     remaining.count() as f64
+}
+
+/// Allocations for which the client still has something to do. Of one that is down, the tasks say what they last did.
+pub(crate) fn occupying<'a>(answers: &'a Answers, node: &'a Value) -> impl Iterator<Item = &'a Value> {
+    let is_down = text(node, "Status") == "down";
+    let on_it = answers.allocations.iter().filter(|row| row["NodeID"] == node["ID"]);
+    on_it.filter(move |row| !is_terminal(row) || (has_running_task(row) && !is_down))
+}
+
+fn has_running_task(row: &Value) -> bool {
+    let tasks = row["TaskStates"].as_object();
+    tasks.is_some_and(|tasks| tasks.values().any(|task| task["State"] == "running"))
 }
 
 /// Whether a node is safe to terminate. `None` where no drain is on or behind it.
@@ -50,5 +63,5 @@ pub(crate) fn is_drained(answers: &Answers, node: &Value) -> Option<bool> {
     let is_out = text(node, "SchedulingEligibility") == "ineligible";
     // What a drain was told to leave may stay: jobs of the system that nobody told to stop.
     let is_left = |row: &Value| text(row, "JobType") == "system" && text(row, "DesiredStatus") == "run";
-    (was_drained && is_out).then(|| answers.live_on(node).all(is_left))
+    (was_drained && is_out).then(|| occupying(answers, node).all(is_left))
 }

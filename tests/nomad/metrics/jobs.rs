@@ -1,10 +1,11 @@
 //! Jobs by status, and how long they have been pending.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use serde_json::Value;
 
-use super::{count, earliest, reason_of};
+use super::backlog::waits_since;
+use super::{count, reason_of};
 use crate::answers::{is_template, number, text, texts};
 use crate::comparison::{Metric, Numbers, View, metric};
 
@@ -21,18 +22,25 @@ pub(super) const METRICS: &[Metric] = &[
     })
     .filled(),
     metric("nomad_pending_jobs_oldest_timestamp_seconds", &["namespace", "job_type"], |view| {
-        earliest(pending(view), "SubmitTime", |job| texts(job, &["Namespace", "Type"]))
+        let mut oldest = Numbers::new();
+        for job in pending(view) {
+            let since = waits_since(view.answers, job);
+            let known = oldest.entry(texts(job, &["Namespace", "Type"])).or_insert(since);
+            *known = known.min(since);
+        }
+        oldest
     }),
-    metric("nomad_pending_job_submit_timestamp_seconds", &["namespace", "job_id", "reason"], |view| {
+    metric("nomad_pending_job_timestamp_seconds", &["namespace", "job_id", "reason"], |view| {
         let mut rows: Vec<&Value> = pending(view).collect();
-        rows.sort_by_key(|job| job["SubmitTime"].as_u64());
+        let since = |job: &Value| waits_since(view.answers, job);
+        rows.sort_by(|one, other| since(one).total_cmp(&since(other)));
         rows.truncate(NAMED);
         let key = |job: &Value| {
             let mut key = texts(job, &["Namespace", "ID"]);
             key.push(reason_of(view.answers, job).to_owned());
             key
         };
-        earliest(rows, "SubmitTime", key)
+        rows.into_iter().map(|job| (key(job), since(job))).collect()
     }),
     metric("nomad_pending_jobs_age_seconds_count", &["namespace"], |view| {
         count(pending(view), |job| texts(job, &["Namespace"]))
@@ -52,8 +60,8 @@ fn pending<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Value> + use<'a> {
 fn ages(view: &View<'_>) -> Numbers {
     let mut ages = Numbers::new();
     for job in pending(view) {
-        let submitted = UNIX_EPOCH + Duration::from_nanos(job["SubmitTime"].as_u64().unwrap_or_default());
-        let age = view.answers.taken.duration_since(submitted).unwrap_or_default().as_secs_f64();
+        let now = view.answers.taken.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let age = now - waits_since(view.answers, job);
         for bound in [10, 30, 60, 120, 300, 600, 900, 1800, 3600, 14400] {
             let key = vec![text(job, "Namespace").to_owned(), format!("{bound}.0")];
             *ages.entry(key).or_insert(0.0) += if age <= number(&bound.into()) { 1.0 } else { 0.0 };

@@ -31,12 +31,12 @@ pub(crate) const METRICS: &[&[Metric]] = &[
 pub(crate) use allocations::USAGE;
 /// How many instances of a job are queued.
 pub(crate) use backlog::queued_of;
-/// Why a job waits.
-pub(crate) use backlog::reason_of;
+/// Why a job waits, and since when.
+pub(crate) use backlog::{reason_of, waits_since};
 /// Whether a node is drained, if a drain is on or behind it.
 pub(crate) use drains::is_drained;
-/// How many allocations the drain of a node waits for.
-pub(crate) use drains::remaining;
+/// How many allocations the drain of a node waits for, and which its client still has to do with.
+pub(crate) use drains::{occupying, remaining};
 /// A node's state.
 pub(crate) use nodes::state;
 /// What a node's live allocations have, and what it has for them.

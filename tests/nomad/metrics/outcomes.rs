@@ -1,9 +1,11 @@
-//! How dead jobs ended.
+//! How dead jobs ended, by their allocations.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::count;
-use crate::answers::{Answers, number, text, texts};
+use crate::answers::{Answers, text, texts};
 use crate::comparison::{Metric, metric};
 
 pub(super) const METRICS: &[Metric] =
@@ -16,14 +18,45 @@ pub(super) const METRICS: &[Metric] =
     })
     .filled()];
 
-/// How a dead job ended, by its summary.
-pub(crate) fn outcome(_answers: &Answers, job: &Value) -> &'static str {
-    let groups = job["JobSummary"]["Summary"].as_object();
-    let any = |key: &str| groups.is_some_and(|groups| groups.values().any(|group| number(&group[key]) > 0.0));
-    match job {
-        job if job["Stop"] == true => "stopped",
-        _ if any("Failed") => "failed",
-        _ if any("Lost") => "lost",
+/// From the worst to the best.
+const ORDER: [&str; 7] = ["failed", "lost", "timeout", "preempted", "drained", "stopped", "complete"];
+
+/// How a dead job ended: the worst of what became of its newest allocations.
+pub(crate) fn outcome(answers: &Answers, job: &Value) -> &'static str {
+    if job["Stop"] == true {
+        return "stopped";
+    }
+    let outcomes: Vec<&str> = newest(answers, job).map(of_one).collect();
+    ORDER.into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or("unknown")
+}
+
+/// The newest allocation of each name, of those of the highest version.
+fn newest<'a>(answers: &'a Answers, job: &Value) -> impl Iterator<Item = &'a Value> {
+    let is_its = |row: &&Value| row["JobID"] == job["ID"] && row["Namespace"] == job["Namespace"];
+    let all: Vec<&Value> = answers.allocations.iter().filter(is_its).collect();
+    let version = all.iter().map(|row| row["JobVersion"].as_u64()).max().flatten();
+    let mut newest: BTreeMap<(&str, &str), &Value> = BTreeMap::new();
+    for row in all.into_iter().filter(|row| row["JobVersion"].as_u64() == version) {
+        // On each client, the allocations of a sysbatch job have the same name.
+        let place = if text(job, "Type") == "sysbatch" { text(row, "NodeID") } else { "" };
+        let known = newest.entry((text(row, "Name"), place)).or_insert(row);
+        if row["CreateIndex"].as_u64() > known["CreateIndex"].as_u64() {
+            *known = row;
+        }
+    }
+    newest.into_values()
+}
+
+/// What became of one allocation.
+fn of_one(row: &Value) -> &'static str {
+    let was_migrated = text(row, "DesiredDescription") == "alloc is being migrated";
+    match (text(row, "ClientStatus"), text(row, "DesiredStatus")) {
+        ("lost", _) => "lost",
+        (_, "evict") => "preempted",
+        (_, "stop") if was_migrated => "drained",
+        ("failed", _) => "failed",
+        _ if text(row, "ClientDescription").contains("exceeded max_run_duration") => "timeout",
+        (_, "stop") => "stopped",
         _ => "complete",
     }
 }

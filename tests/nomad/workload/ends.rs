@@ -82,7 +82,7 @@ pub(crate) fn change(workload: &mut Workload<'_>) {
     workload.expect(CI, "dies-slowly", Becomes::Stopping);
 
     // Not before: where the batch scheduler preempts, Nomad no longer says which constraint a waiting job fails.
-    workload.cluster.configure_scheduler(&json!({"BatchSchedulerEnabled": true}));
+    workload.cluster.configure_scheduler(&json!({"BatchSchedulerEnabled": true}), false);
     let urgent = Job::batch(CI, "preempts", Group::of(workload.task(Does::Run).needs(2500, 16)));
     workload.add(urgent.on("client-b").set("Priority", 90), Becomes::Running(1));
     workload.expect(CI, "preempted", Becomes::Blocked(0));

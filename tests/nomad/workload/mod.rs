@@ -33,6 +33,8 @@ pub(crate) enum Becomes {
     Starting(usize),
     /// An evaluation of it is blocked, while so many of its allocations run.
     Blocked(usize),
+    /// An evaluation of it waits for a scheduler.
+    Unseen,
     /// Its work failed and is to be placed again later.
     Delayed,
     /// Its tasks were started again, and an allocation is not running.
@@ -141,6 +143,7 @@ impl Rows {
             Becomes::Running(wanted) => count("running") == wanted,
             Becomes::Starting(wanted) => count("pending") == wanted,
             Becomes::Blocked(running) => is_blocked() && count("running") == running,
+            Becomes::Unseen => evaluations.iter().any(|row| row["Status"] == "pending"),
             Becomes::Delayed => {
                 let is_later = |row: &&Value| row["Status"] == "pending" && !row["WaitUntil"].is_null();
                 evaluations.iter().any(is_later)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::specification::{Does, Group, Job, nanos};
+use super::specification::{Does, Group, Job, Task, nanos};
 use super::{Becomes, Workload};
 use crate::programs::Version;
 
@@ -21,6 +21,12 @@ pub(crate) fn register(workload: &mut Workload<'_>) {
         let job = Job::batch(CI, id, Group::of(workload.task(does)));
         workload.add(job.on("client-d"), Becomes::Running(1));
     }
+    // Nomad's own drain does not wait for it, since its allocation is failed by then.
+    let upload = format!("until test -e {}; do sleep 0.2; done", workload.cluster.upload_ends().display());
+    let upload = Task::script(&upload).named("upload").hooked("poststop", false);
+    let build = workload.task(Does::Exit(1, 1));
+    let job = Job::batch(CI, "uploads-in-drain", Group::new("build", &[build, upload]));
+    workload.add(job.on("client-d"), Becomes::FailedAndRunning);
 }
 
 /// After how long the drain of client-d stops what still runs there.

@@ -41,3 +41,18 @@ pub(crate) fn register(workload: &mut Workload<'_>) {
     workload.add(part.on("client-c"), Becomes::Blocked(3));
     workload.add(port.on("client-a"), Becomes::Blocked(0));
 }
+
+/// Registers a job that no scheduler looks at, since they are paused, and has a finished one evaluated again.
+pub(crate) fn register_unseen(workload: &mut Workload<'_>) {
+    let job = Job::batch(CI, "wants-a-scheduler", Group::of(workload.task(Does::Run)));
+    workload.add(job, Becomes::Unseen);
+    let path = "/v1/job/finished-1/evaluate?namespace=ci";
+    workload.cluster.api.put(path, &json!({"JobID": "finished-1", "Namespace": CI}));
+    workload.expect(CI, "finished-1", Becomes::Unseen);
+}
+
+/// Says what becomes of both when the schedulers go on.
+pub(crate) fn see(workload: &mut Workload<'_>) {
+    workload.expect(CI, "wants-a-scheduler", Becomes::Running(1));
+    workload.expect(CI, "finished-1", Becomes::Ended);
+}
