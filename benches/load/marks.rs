@@ -19,6 +19,9 @@ const EVALUATIONS: &str = r#"/v1/evaluations?namespace=*&filter=Status == "block
 /// How many CPU seconds are measured of each list at least.
 const ENOUGH: f64 = 0.2;
 
+/// How long is tried at most: what makes a short list may take far longer than who reads it.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// The lists of a live refresh.
 pub(crate) struct Lists(Load);
 
@@ -43,8 +46,8 @@ impl Lists {
     /// CPU seconds of a reader's thread; another one writes what it reads. The mean over so many reads that the system,
     /// which counts by the tick, counts them well.
     fn read(&self, list: &str, reader: fn(Chunks)) -> f64 {
-        let mut seconds = Vec::new();
-        while seconds.iter().sum::<f64>() < ENOUGH {
+        let (mut seconds, started) = (Vec::new(), std::time::Instant::now());
+        while seconds.is_empty() || (seconds.iter().sum::<f64>() < ENOUGH && started.elapsed() < PATIENCE) {
             seconds.push(self.read_once(list, reader));
         }
         seconds.iter().sum::<f64>() / seconds.len() as f64
