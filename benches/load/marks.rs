@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use bytes::{Buf, Bytes};
 use nomad_exporter::nomad::api::{Allocation, Evaluation, Job, Node};
 use nomad_simulator::Load;
+use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
@@ -18,9 +19,6 @@ const EVALUATIONS: &str = r#"/v1/evaluations?namespace=*&filter=Status == "block
 
 /// How many CPU seconds are measured of each list at least.
 const ENOUGH: f64 = 0.2;
-
-/// How long is tried at most: what makes a short list may take far longer than who reads it.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The lists of a live refresh.
 pub(crate) struct Lists(Load);
@@ -46,8 +44,8 @@ impl Lists {
     /// CPU seconds of a reader's thread; another one writes what it reads. The mean over so many reads that the system,
     /// which counts by the tick, counts them well.
     fn read(&self, list: &str, reader: fn(Chunks)) -> f64 {
-        let (mut seconds, started) = (Vec::new(), std::time::Instant::now());
-        while seconds.is_empty() || (seconds.iter().sum::<f64>() < ENOUGH && started.elapsed() < PATIENCE) {
+        let mut seconds = Vec::new();
+        while seconds.iter().sum::<f64>() < ENOUGH {
             seconds.push(self.read_once(list, reader));
         }
         seconds.iter().sum::<f64>() / seconds.len() as f64
@@ -120,9 +118,9 @@ impl Read for Chunks {
     }
 }
 
-/// What the system counted for this thread.
+/// What the system counted for this thread, up to this moment. /proc says what it was at the last tick or switch, which
+/// is nothing of a read that is over sooner.
 fn thread_cpu_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux counts CPU by thread");
-    let nanos = text.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok());
-    nanos.expect("the first number is nanoseconds") / 1e9
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
