@@ -3,6 +3,7 @@
 //! Each is an enum whose last member, where the set is Nomad's own, is `Other`: a word of a newer Nomad is
 //! counted as `other`, never dropped and never passed through.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
@@ -13,6 +14,14 @@ pub(crate) fn hash_of(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+/// The value of a key, made if it is not there; the key is only copied when it is new.
+pub(crate) fn at<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> &'m mut V {
+    if !map.contains_key(key) {
+        map.insert(key.to_owned(), V::default());
+    }
+    map.get_mut(key).expect("it was just put there")
 }
 
 /// A job, by the hash of its namespace and ID: what is remembered of many jobs needs no names.

@@ -30,16 +30,6 @@ pub use report::FetchError;
 pub use store::{Changes, Store};
 pub use table::{Clock, Collector};
 
-use std::collections::BTreeMap;
-
-/// The value of a key, made if it is not there; the key is only copied when it is new.
-fn at<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> &'m mut V {
-    if !map.contains_key(key) {
-        map.insert(key.to_owned(), V::default());
-    }
-    map.get_mut(key).expect("it was just put there")
-}
-
 /// The earlier of a known time and one that may be known.
 fn earliest<T: Ord + Copy>(known: &mut Option<T>, time: Option<T>) {
     *known = known.iter().copied().chain(time).min();

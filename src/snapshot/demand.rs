@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
 use super::Evaluations;
-use crate::terms::{ByTerm, JobKey, JobType};
+use crate::terms::{ByTerm, JobKey, JobType, at};
 
 /// What jobs' summaries call queued.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,27 +145,19 @@ impl Demand {
         ask: Option<&Ask>,
     ) {
         let count = group.count;
-        entry(entry(&mut self.queued, namespace), pool)[job_type] += count;
+        at(at(&mut self.queued, namespace), pool)[job_type] += count;
         if let Some(named) = &group.named {
-            *entry(entry(entry(&mut self.queued_by_job, namespace), named), &group.group) += count;
+            *at(at(at(&mut self.queued_by_job, namespace), named), &group.group) += count;
         }
         let Some(requested) = &mut self.requested else { return };
         match ask {
-            Some(ask) => entry(entry(&mut requested.by_pool, namespace), pool).add(ask, count as f64),
-            None => *entry(&mut requested.unknown_by_pool, pool) += count,
+            Some(ask) => at(at(&mut requested.by_pool, namespace), pool).add(ask, count as f64),
+            None => *at(&mut requested.unknown_by_pool, pool) += count,
         }
         if ask.is_none_or(|ask| ask.cores) {
-            *entry(&mut requested.unsized_by_namespace, namespace) += count;
+            *at(&mut requested.unsized_by_namespace, namespace) += count;
         }
     }
-}
-
-/// The value of a key, made if it is not there; the key is only copied when it is new.
-fn entry<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> &'m mut V {
-    if !map.contains_key(key) {
-        map.insert(key.to_owned(), V::default());
-    }
-    map.get_mut(key).expect("it was just put there")
 }
 
 impl Ask {

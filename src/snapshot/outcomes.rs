@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Sections;
-use crate::terms::{ByTerm, JobType, Outcome};
+use crate::terms::{ByTerm, JobType, Outcome, at};
 
 /// How the dead jobs that Nomad retains ended, counted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,11 +37,7 @@ impl Outcomes {
                 },
             };
             let Some(namespace) = finished.namespaces.get(job.namespace as usize) else { continue };
-            if !outcomes.by_namespace.contains_key(namespace) {
-                outcomes.by_namespace.insert(namespace.clone(), ByTerm::default());
-            }
-            let counts = outcomes.by_namespace.get_mut(namespace).expect("it was just put there");
-            counts[job.job_type][outcome] += 1;
+            at(&mut outcomes.by_namespace, namespace)[job.job_type][outcome] += 1;
         }
         Some(outcomes)
     }

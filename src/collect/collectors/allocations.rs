@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::finished_allocations::{FinishedAllocationsFold, end};
-use crate::collect::at;
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::list::{self, Known};
@@ -16,7 +15,7 @@ use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{
     AllocationEnd, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, NodeLoads, Sections, Servers,
 };
-use crate::terms::{DesiredStatus, JobType};
+use crate::terms::{DesiredStatus, JobType, at};
 
 /// Everything but the terminal statuses, so that a status of a newer Nomad is live and not lost.
 pub(in crate::collect) const LIVE: &str =

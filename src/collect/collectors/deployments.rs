@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
+use crate::collect::list;
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
-use crate::collect::{at, list};
 use crate::nomad::Endpoint;
 use crate::nomad::api::Deployment;
 use crate::snapshot::{Deployments, LiveJobs, Namespaces, Sections, Servers};
+use crate::terms::at;
 
 /// Reads the deployments that Nomad retains.
 pub(in crate::collect) struct DeploymentsCollector;

@@ -9,11 +9,11 @@ use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
-use crate::collect::{at, earliest, list};
+use crate::collect::{earliest, list};
 use crate::nomad::Endpoint;
 use crate::nomad::api::Evaluation;
 use crate::snapshot::{Evaluations, JobEvaluations, LiveJobs, Namespaces, Sections, Servers};
-use crate::terms::{BlockReason, EvalStatus, JobKey};
+use crate::terms::{BlockReason, EvalStatus, JobKey, at};
 
 /// How many jobs are remembered that have an evaluation.
 const MAX_JOBS: usize = 1_000_000;

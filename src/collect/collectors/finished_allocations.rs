@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
+use crate::collect::list;
 use crate::collect::observers::{AllocationPass, Completions, Handover, Observers, Placements, Which};
 use crate::collect::report::FetchError;
-use crate::collect::{at, list};
 use crate::nomad::Endpoint;
 use crate::nomad::api::Allocation;
 use crate::snapshot::{
     AllocationCounts, AllocationEnd, Ends, FinishedAllocations, FinishedJobs, LiveAllocations, Sections,
     Servers,
 };
-use crate::terms::{JobKey, JobType, hash_of};
+use crate::terms::{JobKey, JobType, at, hash_of};
 
 const TERMINAL: &str = r#"ClientStatus == "complete" or ClientStatus == "failed" or ClientStatus == "lost""#;
 

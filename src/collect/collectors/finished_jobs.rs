@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::named_jobs;
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
+use crate::collect::list;
 use crate::collect::observers::{Completions, CompletionsPass, Handover, JobPass, Observers, Placements};
 use crate::collect::report::FetchError;
-use crate::collect::{at, list};
 use crate::nomad::Endpoint;
 use crate::nomad::api::Job;
 use crate::snapshot::{CollectorId, DeadJob, FinishedJobs, LiveJobs, Sections, Servers};
-use crate::terms::JobType;
+use crate::terms::{JobType, at};
 
 /// Reads the dead jobs. Those of servers that cannot filter come with the live ones.
 pub(in crate::collect) struct FinishedJobsCollector {

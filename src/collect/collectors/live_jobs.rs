@@ -5,11 +5,11 @@ use std::time::SystemTime;
 
 use super::named_jobs;
 use crate::collect::context::Context;
+use crate::collect::earliest;
 use crate::collect::observers::JobPass;
-use crate::collect::{at, earliest};
 use crate::nomad::api::{Job, count};
 use crate::snapshot::{LiveJobs, PendingJob, Queue, Queued, QueuedGroup, SpecificationKey};
-use crate::terms::{JobStatus, JobType, TemplateKind};
+use crate::terms::{JobStatus, JobType, TemplateKind, at};
 
 /// How many specifications queued instances may need; the youngest beyond that are counted as unsized.
 const MAX_QUEUED_SPECIFICATIONS: usize = 5_000;

@@ -1,9 +1,8 @@
 //! Jobs that have series of their own, gathered as they come.
 
-use crate::collect::at;
 use crate::nomad::api::{Job, TaskGroupSummary, count};
 use crate::snapshot::{GroupCounts, Groups, JobInfo, NamedJob, NamedJobs};
-use crate::terms::{JobStatus, JobType};
+use crate::terms::{JobStatus, JobType, at};
 
 /// The ID under which a job has series of its own: its parent's, if it has one.
 pub(in crate::collect) fn name(job: &Job) -> Option<&str> {

@@ -6,10 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::seen::{SeenJobs, hash};
-use crate::collect::at;
 use crate::nomad::api::Job;
 use crate::snapshot::{DeadJob, Ends, FinishedCounts};
-use crate::terms::{JobKey, JobType, Outcome};
+use crate::terms::{JobKey, JobType, Outcome, at};
 
 /// How many jobs wait for their outcome at once; it is unknown of those beyond.
 const MAX_UNSETTLED: usize = 200_000;

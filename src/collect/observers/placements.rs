@@ -13,10 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::seen::{SeenJobs, hash};
-use crate::collect::at;
 use crate::nomad::api::{Allocation, Job};
 use crate::snapshot::{DELAY_BOUNDS_SECONDS, PlacementDelays};
-use crate::terms::{JobStatus, JobType};
+use crate::terms::{JobStatus, JobType, at};
 
 /// How many jobs are followed at once; those beyond are not counted.
 const MAX_WAITING: usize = 200_000;
