@@ -114,7 +114,7 @@ sections::sections! {
         FinishedJobs = "finished_jobs" {
             /// Dead jobs that Nomad still retains.
             finished_jobs: FinishedJobs,
-            }
+        }
         FinishedAllocations = "finished_allocations" {
             /// Terminal allocations that Nomad still retains.
             finished_allocations: FinishedAllocations,
