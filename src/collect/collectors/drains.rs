@@ -17,12 +17,13 @@ use crate::terms::{DesiredStatus, JobType, NodeState};
 
 /// How many nodes are asked at once.
 const CONCURRENCY: usize = 4;
-/// From how many nodes on one list with a filter over all allocations is asked for instead of one of each node. The filter
-/// costs the servers 13 us for each allocation that exists, and a node's own list about as much for each of its own, plus
-/// the job that comes with each.
-const FILTER_FROM: usize = 30;
-/// How many nodes are asked in one refresh if the servers do not know that filter.
+/// How many nodes are asked for their own lists in one refresh.
 const MAX_NODES: usize = 100;
+/// Up to so many nodes, their own lists cost the servers little either way.
+const FEW_NODES: usize = 10;
+/// How much more a server spends on an allocation of a node's own list, which comes with its job and task states, than on
+/// rejecting one by the filter: 57 us and 6.5 us with Nomad 2.0.5.
+const ROW_BY_FILTERED: usize = 9;
 /// Allocations that are over by their status while a task of them is not.
 const LINGERING: &str = r#"(ClientStatus == "complete" or ClientStatus == "failed" or ClientStatus == "lost") and (any TaskStates as name, task { task.State != "dead" })"#;
 
@@ -63,7 +64,7 @@ impl Collect for DrainsCollector {
             // An allocation that was live in that list and is over now is seen here.
             upstream.settled::<LiveAllocations>().await;
             let servers = upstream.get::<Servers>().await.unwrap_or_default();
-            if asked.len() >= FILTER_FROM && servers.filter_task_states {
+            if is_one_list_cheaper(asked.len(), nodes.len()) && servers.filter_task_states {
                 running.extend(lingering(context, asked).await?);
             } else {
                 self.cut(&mut asked);
@@ -131,6 +132,12 @@ impl DrainsCollector {
         }
         self.is_cut = left_out > 0;
     }
+}
+
+/// Whether one list with a filter over all allocations costs the servers less than the own lists of so many nodes out of
+/// all. Beyond the cap it is asked for whatever it costs, since it leaves out none.
+fn is_one_list_cheaper(asked: usize, nodes: usize) -> bool {
+    asked > MAX_NODES || (asked > FEW_NODES && asked * ROW_BY_FILTERED >= nodes)
 }
 
 /// What tells one drain of a node from the next.
@@ -205,4 +212,27 @@ pub(in crate::collect) fn drain(node: &api::Node, node_modify_index: u64) -> Opt
         ignore_system_jobs: strategy.ignore_system_jobs.unwrap_or_default(),
         node_modify_index,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_one_list_cheaper;
+
+    #[test]
+    fn own_lists_are_asked_for_while_they_cost_less() {
+        let table = [
+            // Drain, of how many nodes, one list.
+            (1, 1, false),
+            (10, 12, false),
+            (11, 12, true),
+            (30, 270, true),
+            (30, 271, false),
+            (100, 1_000, false),
+            (100, 900, true),
+            (101, 10_000, true),
+        ];
+        for (asked, nodes, wanted) in table {
+            assert_eq!(is_one_list_cheaper(asked, nodes), wanted, "{asked} of {nodes}");
+        }
+    }
 }
