@@ -12,7 +12,9 @@ use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
 use crate::nomad::api::{self, Instance, fold_rows};
 use crate::nomad::{Client, Endpoint, Error, Reason, Request};
-use crate::snapshot::{Drain, Drains, LiveAllocations, Node, NodeTasks, Nodes, Reach, Sections, Servers};
+use crate::snapshot::{
+    Drain, Drains, LiveAllocations, Node, NodeLoads, NodeTasks, Nodes, Reach, Sections, Servers,
+};
 use crate::terms::{DesiredStatus, JobType, NodeState};
 
 /// How many nodes are asked at once.
@@ -37,7 +39,7 @@ pub(in crate::collect) struct DrainsCollector {
     is_cut: bool,
 }
 
-reads!(DrainsCollector: Servers, Nodes, LiveAllocations, Reach);
+reads!(DrainsCollector: Servers, Nodes, LiveAllocations, NodeLoads, Reach);
 
 impl Collect for DrainsCollector {
     fn new(_: &Observers) -> Self {
@@ -77,8 +79,16 @@ impl Collect for DrainsCollector {
                 .await?;
             }
         }
+        // The one list over all allocations leaves out what is live.
+        let loads = upstream.get::<NodeLoads>().await;
+        let has_live = |node: &Node| {
+            let load =
+                |loads: &Arc<NodeLoads>| loads.by_node.get(&node.id).is_some_and(|load| !load.is_all_kept());
+            loads.as_ref().is_none_or(load)
+        };
         let is_empty = |node: &&Node| {
-            !node.draining && running.get(&node.id).is_some_and(NodeTasks::is_empty) && node.has_drain()
+            let tells_none = running.get(&node.id).is_some_and(NodeTasks::is_empty);
+            !node.draining && tells_none && !has_live(node) && node.has_drain()
         };
         // What a token does not show may run there all the same, and another token shows it.
         let is_partial = upstream.get::<Reach>().await.is_some_and(|reach| reach.partial().is_some());
