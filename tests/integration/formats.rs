@@ -33,8 +33,9 @@ pub(crate) fn judge(command: &mut Command, text: &[u8]) -> (bool, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs promtool: make test"]
 async fn promtool_has_no_complaint() {
-    let Some(promtool) = tools::find("promtool", "promtool check metrics") else { return };
+    let promtool = tools::find("promtool");
     for name in recordings::ALL {
         let text = collected(name).await.text();
         let (_, said) = judge(Command::new(&promtool).args(["check", "metrics"]), text.as_bytes());
@@ -47,6 +48,7 @@ async fn promtool_has_no_complaint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Python's prometheus_client: make check-formats"]
 async fn pythons_openmetrics_parser_reads_every_family() {
     let Some(python) =
         tools::find_optional("openmetrics-python", "parsing OpenMetrics with prometheus_client")

@@ -7,8 +7,9 @@ use crate::support::prometheus::Prometheus;
 use crate::support::{recordings, tools};
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Prometheus: make check-prometheus"]
 async fn a_real_prometheus_answers_rightly() {
-    let Some(program) = tools::find("prometheus", "scraping with a real Prometheus") else { return };
+    let program = tools::find("prometheus");
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
