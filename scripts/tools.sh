@@ -132,9 +132,9 @@ need() {
         wrap "$1" "$tools/npm/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck --target esnext --module nodenext
         ;;
     kustomize) go_install "$tools/bin" sigs.k8s.io/kustomize/kustomize/v5@v5.7.1 ;;
-    # Without its pages, and of the ways to discover targets only those that every Prometheus has.
+    # Without its pages, and of the ways to discover targets only Nomad's beside those that every Prometheus has.
     prometheus-3 | promtool-3)
-        go_install "$tools/prometheus-3" -tags remove_all_sd "github.com/prometheus/prometheus/cmd/${1%-3}@v0.316.0"
+        go_install "$tools/prometheus-3" -tags remove_all_sd,enable_nomad_sd "github.com/prometheus/prometheus/cmd/${1%-3}@v0.316.0"
         ln -sf "../prometheus-3/${1%-3}" "$tools/bin/$1"
         ;;
     cargo-deny) crates+=(cargo-deny@0.20.2) ;;

@@ -73,8 +73,12 @@ fn promtool_accepts_the_pages_lines_in_a_live_configuration() {
 #[test]
 #[ignore = "needs promtool: make test"]
 fn promtool_accepts_the_configuration_with_its_rules() {
-    let promtool = tools::find("promtool");
-    let mut check = Command::new(&promtool);
+    accepts_the_configuration_with_its_rules(&tools::find("promtool"));
+}
+
+/// The same with this promtool.
+pub(crate) fn accepts_the_configuration_with_its_rules(promtool: &Path) {
+    let mut check = Command::new(promtool);
     check.args(["check", "config"]).arg(path("deploy/prometheus/prometheus.yml"));
     let (code, stdout, stderr) = run(check);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
@@ -87,7 +91,7 @@ fn promtool_accepts_the_configuration_with_its_rules() {
 #[test]
 #[ignore = "needs Prometheus 3: make check-prometheus"]
 fn prometheus_3_accepts_the_discovery_of_nomads_services() {
-    let Some(promtool) = tools::find_optional("promtool3", "checking deploy/prometheus/nomad-sd.yml") else {
+    let Some(promtool) = tools::find_optional("promtool-3", "checking deploy/prometheus/nomad-sd.yml") else {
         return;
     };
     let mut version = Command::new(&promtool);

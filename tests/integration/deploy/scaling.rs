@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 
 use super::shapes::{Happens, Play, STEP};
@@ -82,8 +83,12 @@ async fn recorded(name: &str, clients: usize, happens: Happens) -> Vec<usize> {
 #[test]
 #[ignore = "needs promtool: make test"]
 fn the_rules_say_the_same_of_the_recorded_shapes() {
-    let promtool = tools::find("promtool");
-    let mut check = Command::new(&promtool);
+    says_the_same_of_the_recorded_shapes(&tools::find("promtool"));
+}
+
+/// The same with this promtool.
+pub(crate) fn says_the_same_of_the_recorded_shapes(promtool: &Path) {
+    let mut check = Command::new(promtool);
     check.args(["check", "rules", "--lint=all"]).arg(path("deploy/autoscaler/nomad-autoscaler.rules.yml"));
     let (code, stdout, stderr) = run(check);
     assert_eq!(code, Some(0), "{stdout}{stderr}");

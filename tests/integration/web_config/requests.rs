@@ -1,5 +1,6 @@
 //! Users, headers and the rate limit.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
@@ -154,7 +155,12 @@ async fn headers_are_set_and_requests_limited() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus: make check-prometheus"]
 async fn a_real_prometheus_scrapes_by_tls_with_a_password() {
-    let program = tools::find("prometheus");
+    prometheus_scrapes_by_tls_with_a_password(&tools::find("prometheus")).await;
+}
+
+/// The same with this Prometheus.
+pub(crate) async fn prometheus_scrapes_by_tls_with_a_password(program: &Path) {
+    let program = program.to_owned();
     let simulator: Simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
     let authority = authority();
@@ -181,6 +187,7 @@ async fn a_real_prometheus_scrapes_by_tls_with_a_password() {
         let loaded = "nomad_exporter_file_last_reload_successful";
         assert_eq!(prometheus.value(loaded), Some(1.0));
         assert_eq!(prometheus.value(r#"up{job="nomad-exporter"}"#), Some(1.0));
+        prometheus.assert_no_complaint();
     })
     .await
     .unwrap();
