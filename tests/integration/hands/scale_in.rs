@@ -127,13 +127,12 @@ async fn children_end_with_the_script_even_if_it_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heartbeat_that_hangs_holds_nothing_up() {
     let (world, folder) = busy().await;
-    let hangs = "case $* in *heartbeat*) exec sleep 60 ;; esac";
+    // Longer than this test waits for anything.
+    let hangs = "case $* in *heartbeat*) exec sleep 600 ;; esac";
     let child = start_with(&world, &folder, &AWS, hangs);
     world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
     world.pass(150);
-    let started = std::time::Instant::now();
     assert_eq!(ended(child).await.code, Some(0));
-    assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
     // And each one has its own limit.
     std::fs::remove_file(folder.path().join("aws.log")).unwrap();
     let (world, folder) = busy().await;
@@ -310,13 +309,15 @@ async fn a_drain_that_goes_on_or_was_cancelled_leaves_the_hook_alone() {
     let late = ended(start(&world, &folder, &variables)).await;
     assert_eq!(late.code, Some(3), "{}", late.stderr);
     let child = start(&world, &folder, &AWS);
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    // It finds the client, looks at it, joins, and looks again.
+    world.asked_again(8).await;
     signal(&child, "TERM");
     let stopped = ended(child).await;
     assert_eq!(stopped.code, Some(3), "{}", stopped.stderr);
     assert!(stopped.stderr.contains("its deadline stays") && stopped.stderr.contains("stays in force"));
     let child = start(&world, &folder, &AWS);
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    // It finds the client, looks at it, joins, and looks again.
+    world.asked_again(8).await;
     let node = world.nodes[0];
     world.cluster().cancel_drain(node, true);
     let cancelled = ended(child).await;
