@@ -54,7 +54,7 @@ check_bench() {
 }
 
 check_deps() {
-    say "licences, sources and known faults of what is linked"
+    say "licences, sources and advisories of dependencies"
     PATH="$(scripts/tools.sh cargo-deny):$PATH"
     # It reads what the lock file names for any platform.
     cargo fetch --locked --quiet
@@ -63,7 +63,7 @@ check_deps() {
     if said=$(cargo deny --all-features fetch db 2>&1); then
         cargo deny --offline --all-features check --deny warnings advisories
     else
-        echo "skipped: advisories (known faults), because their database cannot be fetched: ${said##*$'\n'}"
+        echo "skipped: advisories, because their database cannot be fetched: ${said##*$'\n'}"
     fi
 }
 
