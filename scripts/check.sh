@@ -8,24 +8,24 @@ cd "$(dirname "$0")/.."
 
 say() { printf '\n== check-%s: %s\n' "$part" "$*"; }
 
-run_tests() { scripts/ignored-tests.sh "check-$part" "$@"; }
+run_tests() { scripts/ignored-tests.sh "check-$part"; }
 
 check_deploy() {
     say "images, manifests, chart, units and scripts of deploy/, before the programs that read them"
-    PATH="$(scripts/tools.sh promtool amtool shellcheck curl jq systemd-analyze systemd-socket-activate buildah? \
-        kustomize? helm-python? kubernetes-validate? operator-types?):$PATH"
+    PATH="$(scripts/tools.sh promtool amtool shellcheck curl jq systemd-analyze systemd-socket-activate \
+        --optional buildah kustomize helm-python kubernetes-validate operator-types):$PATH"
     run_tests
 }
 
 check_prometheus() {
     say "scrapes and alerts of real Prometheus servers, 2 and 3, and Alertmanager"
-    PATH="$(scripts/tools.sh prometheus prometheus-alertmanager prometheus-3? promtool-3?):$PATH"
+    PATH="$(scripts/tools.sh prometheus prometheus-alertmanager --optional prometheus-3 promtool-3):$PATH"
     run_tests
 }
 
 check_formats() {
     say "OpenMetrics, JSON, completions and manual pages, before programs of other makers"
-    PATH="$(scripts/tools.sh zsh mandoc openmetrics-python? jsonschema-python?):$PATH"
+    PATH="$(scripts/tools.sh zsh mandoc --optional openmetrics-python jsonschema-python):$PATH"
     run_tests
 }
 
@@ -37,8 +37,8 @@ check_browser() {
 
 check_release() {
     say "what a release hands out"
-    PATH="$(scripts/tools.sh cargo-deb cargo-cyclonedx dpkg-shlibdeps systemd-analyze promtool kustomize? helm-python? \
-        kubernetes-validate? operator-types?):$PATH"
+    PATH="$(scripts/tools.sh cargo-deb cargo-cyclonedx dpkg-shlibdeps systemd-analyze promtool \
+        --optional kustomize helm-python kubernetes-validate operator-types):$PATH"
     scripts/release-binary.sh nomad-exporter
     NOMAD_EXPORTER_TEST_BINARY="$PWD/target/release/nomad-exporter" run_tests
 }

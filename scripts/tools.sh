@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes programs available that tests and releases need, and prints the folder that belongs on the PATH:
-#   tools.sh PROGRAM…
-# A program whose name ends with ? cannot be had everywhere: if it is missing, tests say what they skip.
+#   tools.sh PROGRAM… [--optional PROGRAM…]
+# Optional are those that cannot be had everywhere: if one is missing, tests say what they skip.
 # What is on the PATH already stays as it is. The rest goes into target/tools: Debian's packages are only unpacked, Python's
 # go into a venv, and what Go, npm and cargo build stays there. Only what works nowhere else is installed into the system.
 # It says what it does before it does it, and fails if a program cannot be had.
@@ -144,13 +144,16 @@ need() {
     esac
 }
 
+optional=
 for program in "$@"; do
-    # In a shell of its own, since a failure ends it.
-    if [[ $program == *\? ]]; then
-        (need "${program%\?}") || say "tests with ${program%\?} are skipped"
-        continue
+    if [ "$program" = --optional ]; then
+        optional=yes
+    elif [ -n "$optional" ]; then
+        # In a shell of its own, since a failure ends it.
+        (need "$program") || say "tests with $program are skipped"
+    else
+        need "$program"
     fi
-    need "$program"
     if [ "$program" = prometheus-alertmanager ]; then alertmanager_templates; fi
 done
 if [ ${#crates[@]} -gt 0 ]; then
