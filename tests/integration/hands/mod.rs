@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use nomad_simulator::cluster::{Cluster, JobSpec, NodeId, NodeSpec, Settings};
+use nomad_simulator::cluster::{Cluster, JobSpec, NodeId, NodeSpec, NodeState, Settings};
 use nomad_simulator::{SharedCluster, Simulator};
 use tokio::io::AsyncReadExt;
 
@@ -68,6 +68,12 @@ impl World {
     /// How many allocations live on a client, by the model itself.
     fn live(&self, node: usize) -> usize {
         self.cluster().ledger().loads.get(&self.nodes[node]).map_or(0, |load| load.live.values().sum())
+    }
+
+    /// Whether the first client drains, by the model itself: a request that came may not have changed anything yet.
+    fn is_draining(&self) -> bool {
+        let ledger = self.cluster().ledger();
+        ledger.loads.get(&self.nodes[0]).is_some_and(|load| load.state == NodeState::Draining)
     }
 
     fn command(&self, arguments: &[&str]) -> tokio::process::Command {

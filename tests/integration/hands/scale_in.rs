@@ -63,7 +63,7 @@ async fn the_hook_is_completed_once_nothing_lives_there() {
     let child = start(&world, &folder, &AWS);
     world.until("heartbeats", |_| log(&folder).lines().count() >= 3).await;
     assert!(!log(&folder).contains("complete-lifecycle-action"), "{}", log(&folder));
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
@@ -89,7 +89,7 @@ async fn the_pages_commands_drain_the_instance_by_a_servers_address() {
     let mut command = Command::new("bash");
     command.args(["-euc", &commands.replace(given, &address).replace(token, "")]);
     let child = spawn(command, &folder, "");
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
@@ -113,7 +113,7 @@ fn left(folder: &TempDir) -> Vec<String> {
 async fn children_end_with_the_script_even_if_it_is_killed() {
     let (world, folder) = busy().await;
     let mut child = start(&world, &folder, &AWS);
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.until("heartbeats", |_| log(&folder).lines().count() >= 2).await;
     assert!(left(&folder).iter().any(|line| line.contains("drain client-1")));
     signal(&child, "KILL");
@@ -130,7 +130,7 @@ async fn a_heartbeat_that_hangs_holds_nothing_up() {
     // Longer than this test waits for anything.
     let hangs = "case $* in *heartbeat*) exec sleep 600 ;; esac";
     let child = start_with(&world, &folder, &AWS, hangs);
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     assert_eq!(ended(child).await.code, Some(0));
     // And each one has its own limit.
@@ -173,7 +173,7 @@ async fn a_drain_that_fails_is_tried_again_while_heartbeats_go_on() {
     let child = start(&world, &folder, &variables);
     world.until("heartbeats", |_| log(&folder).lines().count() >= 3).await;
     world.simulator.faults().clear();
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let drained = ended(child).await;
     assert_eq!(drained.code, Some(0), "{}", drained.stderr);
@@ -250,7 +250,7 @@ async fn an_instance_of_aws_drains_itself_once_its_group_wants_it_to_go() {
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     assert_eq!(log(&folder), "", "nothing is drained before the group wants it");
     goes.store(true, Ordering::Relaxed);
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
@@ -282,7 +282,7 @@ async fn an_instance_of_google_cloud_drains_itself_in_a_graceful_shutdown() {
     let mut command = watcher(&world, "gce", &metadata);
     command.env("COMPLETE_COMMAND", format!("touch {}", off.display()));
     let child = spawn(command, &folder, "");
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     assert!(!off.exists());
     world.pass(150);
     let ended = ended(child).await;
@@ -333,7 +333,7 @@ async fn other_clouds_bring_their_own_commands() {
     let (beat, complete) = (format!("echo beat >>{told}"), format!("echo complete >>{told}"));
     let child = start(&world, &folder, &[("HEARTBEAT_COMMAND", &beat), ("COMPLETE_COMMAND", &complete)]);
     world.until("heartbeat", |_| std::fs::exists(&told).unwrap()).await;
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
