@@ -21,6 +21,7 @@ pub(crate) fn dashboard() -> Value {
     .row("Now", now())
     .row("Work", work())
     .row("Capacity", capacity())
+    .row("Who uses the cluster", crate::holdings::panels())
     .row(
         "Servers",
         [servers().size(24, 6), text(

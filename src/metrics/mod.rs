@@ -7,6 +7,7 @@ mod backlog;
 mod drains;
 mod exporter;
 mod family;
+mod holdings;
 mod hosts;
 mod jobs;
 mod named;
@@ -34,6 +35,7 @@ pub const TABLES: &[Table] = &[
     ("Backlog", backlog::FAMILIES),
     ("Long-lived jobs", named::FAMILIES),
     ("Allocations", allocations::FAMILIES),
+    ("Who uses the cluster", holdings::FAMILIES),
     ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
     ("Drains", drains::FAMILIES),

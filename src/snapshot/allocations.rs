@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Ends;
+use super::{Ends, Holdings};
 use crate::terms::{ByTerm, ClientStatus, JobType};
 
 /// Terminal allocations that Nomad still retains.
@@ -33,6 +33,8 @@ pub struct LiveAllocations {
     pub stopping: Ends,
     /// How many they are of each job that has series of its own: by namespace, job and task group.
     pub by_job: BTreeMap<String, BTreeMap<String, GroupAllocations>>,
+    /// What is allocated to them.
+    pub holdings: Holdings,
 }
 
 /// What runs on each node.

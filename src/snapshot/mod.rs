@@ -10,6 +10,7 @@ mod deployments;
 mod drains;
 mod ends;
 mod evaluations;
+mod holdings;
 mod hosts;
 mod jobs;
 mod joins;
@@ -44,6 +45,7 @@ pub use deployments::Deployments;
 pub use drains::{Drain, DrainState, Drains, NodeTasks};
 pub use ends::{AllocationEnd, Ends};
 pub use evaluations::{Evaluations, JobEvaluations, NamespaceEvaluations};
+pub use holdings::{Holding, Holdings};
 pub use hosts::{Disk, Host, Hosts};
 pub use jobs::{
     AGE_BOUNDS_SECONDS, DeadJob, FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob,

@@ -354,6 +354,28 @@ async fn allocations_by_node_and_by_status() {
     }
 }
 
+/// Whoever holds what: the same sums as by node, in another way of grouping.
+#[tokio::test(flavor = "multi_thread")]
+async fn allocated_resources_by_namespace_and_job_type() {
+    const MIB: f64 = 1024.0 * 1024.0;
+    for name in recordings::readable() {
+        let shown = shown(name).await;
+        let allocations = recordings::rows(name, ALLOCATIONS);
+        for (family, dimension, unit) in [
+            ("nomad_allocated_cpu_hertz", cpu as fn(&Value) -> f64, 1e6),
+            ("nomad_allocated_memory_bytes", memory, MIB),
+        ] {
+            let mut expected: BTreeMap<Vec<String>, f64> = BTreeMap::new();
+            for row in allocations.iter().filter(|row| !is_terminal(row)) {
+                *expected.entry(texts(row, &["Namespace", "JobType"])).or_default() +=
+                    needs(row, dimension) * unit;
+            }
+            assert!(!expected.is_empty(), "{name}");
+            assert_family(&shown, family, &["namespace", "job_type"], &expected);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn blocked_evaluations() {
     // Before 1.2.4 evaluations cannot be listed over all namespaces, so those folders hold no list to count.

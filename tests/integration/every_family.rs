@@ -148,7 +148,16 @@ fn allocations() -> LiveAllocations {
         counts: counts(ClientStatus::Running, 3),
         stopping: Ends::default(),
         by_job: BTreeMap::from([(CI.into(), BTreeMap::from([("web".into(), group)]))]),
+        holdings: holdings(),
     }
+}
+
+fn holdings() -> Holdings {
+    let mut by_type = ByTerm::<JobType, Holding>::default();
+    by_type[JobType::Batch] = Holding { cpu_hertz: 1e9, memory_bytes: 2e9, unsized_count: 0 };
+    // The size of one of them was not told.
+    by_type[JobType::Service] = Holding { cpu_hertz: 5e8, memory_bytes: 1e9, unsized_count: 1 };
+    Holdings::from([(CI.into(), by_type)])
 }
 
 fn finished_allocations() -> FinishedAllocations {

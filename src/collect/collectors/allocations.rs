@@ -13,7 +13,7 @@ use crate::collect::report::FetchError;
 use crate::nomad::api::{AllocatedResources, Allocation};
 use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{
-    AllocationEnd, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, NodeLoads, Sections, Servers,
+    AllocationEnd, Holding, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, NodeLoads, Sections, Servers,
 };
 use crate::terms::{DesiredStatus, JobType, at};
 
@@ -113,6 +113,7 @@ impl AllocationsFold {
         if matches!(allocation.desired_status, DesiredStatus::Stop | DesiredStatus::Evict) {
             self.stopping.push(end(allocation));
         }
+        add_holding(&mut at(&mut self.live.holdings, namespace)[allocation.job_type], allocation);
         self.add_to_node(allocation);
         self.add_to_job(allocation, namespace);
     }
@@ -132,6 +133,17 @@ impl AllocationsFold {
         let groups = at(at(&mut self.live.by_job, namespace), named);
         let group = allocation.task_group.as_deref().unwrap_or_default();
         at(groups, group)[allocation.client_status] += 1;
+    }
+}
+
+/// Adds a live allocation to what its namespace and job type hold.
+fn add_holding(holding: &mut Holding, allocation: &Allocation) {
+    match allocation.allocated_resources.as_ref().map(AllocatedResources::total) {
+        Some(total) => {
+            holding.cpu_hertz += crate::collect::units::hertz(total.cpu_mhz);
+            holding.memory_bytes += crate::collect::units::bytes(total.memory_mib);
+        }
+        None => holding.unsized_count += 1,
     }
 }
 
