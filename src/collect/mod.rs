@@ -20,6 +20,7 @@ mod scheduler;
 mod store;
 mod table;
 mod units;
+mod whole;
 
 pub use all::Collectors;
 pub use collectors::{COLLECTORS, block_reason, collector};

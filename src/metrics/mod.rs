@@ -19,6 +19,7 @@ mod servers;
 mod sink;
 mod usage;
 mod view;
+mod whole;
 
 pub use family::{Family, Kind};
 pub use own::{Own, OwnMetrics};
@@ -38,6 +39,7 @@ pub const TABLES: &[Table] = &[
     ("Who uses the cluster", holdings::FAMILIES),
     ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
+    ("Cores and devices", whole::FAMILIES),
     ("Drains", drains::FAMILIES),
     ("Hosts", hosts::FAMILIES),
     ("Servers and deployments", servers::FAMILIES),

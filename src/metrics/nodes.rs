@@ -148,7 +148,7 @@ pub(super) fn each_node<'v>(view: &'v View<'_>, mut call: impl FnMut(&'v Node)) 
 }
 
 /// Calls for every node with what runs on it, if both are known. A load with an unknown status counts too.
-fn each_loaded_node(view: &View<'_>, mut call: impl FnMut(&Node, &NodeLoad)) {
+pub(super) fn each_loaded_node(view: &View<'_>, mut call: impl FnMut(&Node, &NodeLoad)) {
     let Some(loads) = &view.sections().node_loads else { return };
     let nothing = NodeLoad::default();
     each_node(view, |node| call(node, loads.by_node.get(&node.id).unwrap_or(&nothing)));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Ends, Holdings};
+use super::{Ends, Holdings, Whole};
 use crate::terms::{ByTerm, ClientStatus, JobType};
 
 /// Terminal allocations that Nomad still retains.
@@ -66,6 +66,8 @@ pub struct NodeLoad {
     pub memory_max_bytes: f64,
     /// Disk promised, in bytes.
     pub disk_bytes: f64,
+    /// Cores and devices that are reserved.
+    pub whole: Whole,
 }
 
 impl NodeLoad {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use super::Evaluations;
+use super::{Evaluations, Whole};
 use crate::terms::{ByTerm, JobKey, JobType, at};
 
 /// What jobs' summaries call queued.
@@ -60,6 +60,8 @@ pub struct QueuedGroup {
 pub struct Specifications {
     /// Only those that something queued needs now.
     pub by_key: HashMap<SpecificationKey, Option<Specification>>,
+    /// The cores and devices that an allocation requests, by task group. Only of those that request any.
+    pub whole: HashMap<SpecificationKey, BTreeMap<String, Whole>>,
 }
 
 /// What one instance asks for, by task group.
@@ -94,6 +96,8 @@ pub struct Demand {
 pub struct Requested {
     /// Sums by namespace and node pool.
     pub by_pool: BTreeMap<String, BTreeMap<String, Ask>>,
+    /// Cores and devices by namespace and node pool.
+    pub whole_by_pool: BTreeMap<String, BTreeMap<String, Whole>>,
     /// Allocations whose requests are not known, or not all of them, by namespace.
     pub unsized_by_namespace: BTreeMap<String, u64>,
     /// Allocations whose requests are not known, by node pool.
@@ -125,6 +129,8 @@ impl Demand {
                 }
                 let place = (key.namespace.as_str(), queued.node_pool.as_str(), queued.job_type);
                 demand.add(place, group, ask.flatten());
+                let whole = specifications.and_then(|known| known.whole.get(key)?.get(&*group.group));
+                demand.add_whole(place, group.count, whole);
             }
         }
         for (namespace, pools) in &queue.untracked {
@@ -156,6 +162,14 @@ impl Demand {
         }
         if ask.is_none_or(|ask| ask.cores) {
             *at(&mut requested.unsized_by_namespace, namespace) += count;
+        }
+    }
+}
+
+impl Demand {
+    fn add_whole(&mut self, (namespace, pool, _): (&str, &str, JobType), count: u64, whole: Option<&Whole>) {
+        if let (Some(requested), Some(whole)) = (&mut self.requested, whole) {
+            at(at(&mut requested.whole_by_pool, namespace), pool).add(whole, count);
         }
     }
 }

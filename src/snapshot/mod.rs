@@ -28,6 +28,7 @@ mod sections;
 mod servers;
 mod totals;
 mod usage;
+mod whole;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -66,6 +67,7 @@ pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
 pub use totals::Totals;
 pub use usage::{AllocationUsage, Usage};
+pub use whole::{DeviceKind, Devices, Whole};
 
 // What the collectors read: a collector and its sections, then the sections that are made of several collectors. A
 // collector that reads sections of another one stands behind it.

@@ -335,6 +335,11 @@ async fn allocatable_and_allocated_resources_of_each_node() {
             live(node).map(|a| needs(a, memory_max)).sum::<f64>() * MIB
         });
         check("nomad_node_allocated_disk_bytes", &|node| live(node).map(disk).sum::<f64>() * MIB);
+        // No core of a recorded node is reserved for the system, and no recorded task reserves any.
+        check("nomad_node_allocatable_cores", &|node| {
+            node["NodeResources"]["Cpu"]["ReservableCpuCores"].as_array().unwrap().len() as f64
+        });
+        check("nomad_node_allocated_cores", &|_| 0.0);
     }
 }
 

@@ -109,6 +109,10 @@ fn finished_jobs() -> FinishedJobs {
     }
 }
 
+fn gpu() -> DeviceKind {
+    DeviceKind { vendor: "nvidia".into(), device_type: "gpu".into(), model: "Tesla T4".into() }
+}
+
 fn node(id: &str, state: NodeState, last_drain: Option<DrainStatus>) -> Node {
     Node {
         id: id.into(),
@@ -123,6 +127,8 @@ fn node(id: &str, state: NodeState, last_drain: Option<DrainStatus>) -> Node {
         draining: state == NodeState::Draining,
         last_drain: last_drain.map(|status| LastDrain { started: Some(at(800)), status }),
         allocatable: Capacity { cpu_hertz: Some(4e9), memory_bytes: Some(8e9), disk_bytes: Some(1e11) },
+        cores: Some(4),
+        devices: Devices::from([(gpu(), 2)]),
         cpu_total_hertz: Some(5e9),
         drivers: vec![("docker".into(), true), ("exec".into(), false)],
         modify_index: 3,
@@ -135,6 +141,7 @@ fn node_loads() -> NodeLoads {
         memory_bytes: 2e9,
         memory_max_bytes: 3e9,
         disk_bytes: 4e9,
+        whole: Whole { cores: 1, devices: Devices::from([(gpu(), 1)]) },
         ..NodeLoad::default()
     };
     load.by_status[ClientStatus::Running] = 3;
@@ -264,6 +271,7 @@ fn usage() -> Usage {
 /// Everything that can be known.
 pub(crate) fn sections() -> Sections {
     let ask = Ask { cpu_hertz: 5e8, memory_bytes: 1e9, disk_bytes: 3e8, cores: false };
+    let whole = Whole { cores: 2, devices: Devices::from([(DeviceKind::requested("gpu"), 1)]) };
     let sized = SpecificationKey { namespace: CI.into(), job_id: "sized".into(), modify_index: 7 };
     let drain = Drain {
         started: Some(at(800)),
@@ -301,7 +309,8 @@ pub(crate) fn sections() -> Sections {
         evaluations: Some(Arc::new(evaluations())),
         namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from([CI.to_owned()]) })),
         specifications: Some(Arc::new(Specifications {
-            by_key: HashMap::from([(sized, Some(BTreeMap::from([("group".into(), ask)])))]),
+            by_key: HashMap::from([(sized.clone(), Some(BTreeMap::from([("group".into(), ask)])))]),
+            whole: HashMap::from([(sized, BTreeMap::from([("group".into(), whole)]))]),
         })),
         placements: Some(Arc::new(delays)),
         completions: Some(Arc::new(completions)),

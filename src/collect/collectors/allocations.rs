@@ -10,6 +10,7 @@ use crate::collect::observers::{
     AllocationPass, Completions, Handover, LookedFor, Observers, Placements, Which,
 };
 use crate::collect::report::FetchError;
+use crate::collect::whole;
 use crate::nomad::api::{AllocatedResources, Allocation};
 use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{
@@ -160,6 +161,8 @@ pub(in crate::collect) fn add_load(load: &mut NodeLoad, allocation: &Allocation)
             load.memory_bytes += crate::collect::units::bytes(total.memory_mib);
             load.memory_max_bytes += crate::collect::units::bytes(total.memory_max_mib);
             load.disk_bytes += crate::collect::units::bytes(total.disk_mib);
+            let resources = allocation.allocated_resources.as_ref();
+            resources.into_iter().for_each(|held| load.whole.add(&whole::allocated(held), 1));
         }
         None => load.unsized_count += 1,
     }

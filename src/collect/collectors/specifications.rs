@@ -1,6 +1,6 @@
 //! Specifications of the jobs with queued instances: what one instance asks for. One request for each, once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +12,12 @@ use crate::collect::fan_out;
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
 use crate::collect::units::{bytes, hertz};
+use crate::collect::whole;
 use crate::nomad::api::{JobSpecification, TaskGroup};
 use crate::nomad::{Endpoint, Error, Reason, Request};
-use crate::snapshot::{Ask, LiveJobs, Queue, Sections, Specification, SpecificationKey, Specifications};
+use crate::snapshot::{
+    Ask, LiveJobs, Queue, Sections, Specification, SpecificationKey, Specifications, Whole,
+};
 
 /// How many jobs are asked about at once.
 const CONCURRENCY: usize = 4;
@@ -56,12 +59,17 @@ impl Collect for SpecificationsCollector {
             .filter(|(key, _)| is_queued(key))
             .map(|(key, specification)| (key.clone(), specification.clone()))
             .collect();
+        let mut whole = self.known.whole.clone();
+        whole.retain(|key, _| is_queued(key));
         self.refused.retain(|key, _| is_queued(key));
         let unknown = self.unknown(&jobs.queue, context.settings.max_specifications);
         let refused = &mut self.refused;
         let done = |(key, answer): (SpecificationKey, Answer)| match answer {
-            Answer::Read(specification) => {
+            Answer::Read(specification, wholes) => {
                 refused.remove(&key);
+                if !wholes.is_empty() {
+                    whole.insert(key.clone(), wholes);
+                }
                 by_key.insert(key, Some(specification));
             }
             Answer::Refused => {
@@ -74,7 +82,7 @@ impl Collect for SpecificationsCollector {
         };
         fan_out::each(unknown, CONCURRENCY, Duration::ZERO, |key| ask(context.clone(), key), done).await?;
         let objects = by_key.values().flatten().count() as u64;
-        self.known = Arc::new(Specifications { by_key });
+        self.known = Arc::new(Specifications { by_key, whole });
         let sections = Sections { specifications: Some(self.known.clone()), ..Sections::default() };
         Ok(Refresh { sections, objects, ..Refresh::default() })
     }
@@ -108,7 +116,8 @@ impl Refused {
 }
 
 enum Answer {
-    Read(Specification),
+    /// What an allocation of each group requests, and of what cores and devices.
+    Read(Specification, BTreeMap<String, Whole>),
     Refused,
     Gone,
 }
@@ -117,7 +126,10 @@ async fn ask(context: Arc<Context>, key: SpecificationKey) -> Result<(Specificat
     let request = Request::new(Endpoint::Job, format!("/v1/job/{}", Request::escape(&key.job_id)));
     let request = request.query("namespace", &key.namespace);
     match context.client.object::<Option<JobSpecification>>(request).await {
-        Ok((job, _)) => Ok((key, Answer::Read(specification(&job.unwrap_or_default())))),
+        Ok((job, _)) => {
+            let job = job.unwrap_or_default();
+            Ok((key, Answer::Read(specification(&job), wholes(&job))))
+        }
         Err(error) if error.reason() == Reason::Forbidden => Ok((key, Answer::Refused)),
         Err(error) if error.reason() == Reason::NotFound => Ok((key, Answer::Gone)),
         Err(error) => Err(error),
@@ -127,6 +139,13 @@ async fn ask(context: Arc<Context>, key: SpecificationKey) -> Result<(Specificat
 fn specification(job: &JobSpecification) -> Specification {
     let groups = job.task_groups.iter().flatten().flatten();
     groups.filter_map(|group| Some((group.name.clone()?, ask_of(group)))).collect()
+}
+
+/// The cores and devices of groups that request any.
+fn wholes(job: &JobSpecification) -> BTreeMap<String, Whole> {
+    let groups = job.task_groups.iter().flatten().flatten();
+    let groups = groups.filter_map(|group| Some((group.name.clone()?, whole::requested(group))));
+    groups.filter(|(_, whole)| !whole.is_empty()).collect()
 }
 
 fn ask_of(group: &TaskGroup) -> Ask {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use super::total::{Need, Phase, Total};
-use super::{Map, time};
+use super::{AllocatedDevice, Map, time};
 use crate::terms::{ClientStatus, DesiredStatus, JobType, Outcome};
 
 /// An allocation as the list shows it.
@@ -125,6 +125,7 @@ pub struct AllocatedResources {
 struct Task {
     cpu: Option<Cpu>,
     memory: Option<Memory>,
+    devices: Option<Vec<Option<AllocatedDevice>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -156,6 +157,21 @@ impl AllocatedResources {
         let tasks = self.tasks.iter().flatten();
         let needs = tasks.filter_map(|(name, task)| Some((self.phase(name), task.as_ref()?.need())));
         Total::of(needs, self.shared.as_ref().and_then(|shared| shared.disk_mb))
+    }
+
+    /// How many cores its tasks have reserved.
+    pub fn reserved_cores(&self) -> u64 {
+        let cores = self.each_task().filter_map(|task| task.cpu.as_ref()?.reserved_cores.as_ref());
+        cores.map(|cores| cores.len() as u64).sum()
+    }
+
+    /// The devices of its tasks.
+    pub fn devices(&self) -> impl Iterator<Item = &AllocatedDevice> {
+        self.each_task().flat_map(|task| task.devices.iter().flatten().flatten())
+    }
+
+    fn each_task(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().flatten().filter_map(|(_, task)| task.as_ref())
     }
 
     fn phase(&self, task: &str) -> Phase {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::total::{Lifecycle, Need, Phase, Total};
+use super::{RequestedDevice, count};
 
 /// A job's specification, as far as resources are concerned.
 #[derive(Debug, Default, Deserialize)]
@@ -47,6 +48,8 @@ struct Resources {
     memory_mb: Option<i64>,
     #[serde(rename = "MemoryMaxMB")]
     memory_max_mb: Option<i64>,
+    #[serde(rename = "Devices")]
+    devices: Option<Vec<Option<RequestedDevice>>>,
 }
 
 impl TaskGroup {
@@ -60,6 +63,17 @@ impl TaskGroup {
     /// Whether an instance asks for whole cores.
     pub fn asks_for_cores(&self) -> bool {
         self.tasks().any(|task| task.need().reserves_cores)
+    }
+
+    /// How many cores an allocation requests.
+    pub fn cores(&self) -> u64 {
+        self.tasks().filter_map(|task| task.resources.as_ref()).map(|resources| count(resources.cores)).sum()
+    }
+
+    /// The devices that an allocation requests.
+    pub fn devices(&self) -> impl Iterator<Item = &RequestedDevice> {
+        let resources = self.tasks().filter_map(|task| task.resources.as_ref());
+        resources.flat_map(|resources| resources.devices.iter().flatten().flatten())
     }
 
     fn tasks(&self) -> impl Iterator<Item = &Task> {

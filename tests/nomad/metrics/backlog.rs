@@ -28,6 +28,30 @@ pub(super) const METRICS: &[Metric] = &[
         asked(view, |group| number(&group["EphemeralDisk"]["SizeMB"]) * MIB)
     })
     .filled(),
+    metric("nomad_queued_cores", &["namespace", "node_pool"], |view| {
+        asked(view, |group| {
+            let tasks = group["Tasks"].as_array().into_iter().flatten();
+            tasks.map(|task| number(&task["Resources"]["Cores"])).sum()
+        })
+    })
+    .filled(),
+    metric("nomad_queued_devices", &["namespace", "node_pool", "vendor", "type", "model"], |view| {
+        // The one device that a job of the tests requests is of a type, and has no other name.
+        let gpus = asked(view, |group| {
+            let tasks = group["Tasks"].as_array().into_iter().flatten();
+            let devices =
+                tasks.flat_map(|task| task["Resources"]["Devices"].as_array().into_iter().flatten());
+            devices.map(|device| number(&device["Count"])).sum()
+        });
+        let with_names = |mut key: Vec<String>| {
+            key.extend(["", "gpu", ""].map(str::to_owned));
+            key
+        };
+        gpus.into_iter()
+            .filter(|(_, count)| *count > 0.0)
+            .map(|(key, count)| (with_names(key), count))
+            .collect()
+    }),
     metric("nomad_queued_allocations_unsized", &["namespace"], |view| {
         let mut unsized_by_namespace = Numbers::new();
         for job in waiting(view.answers) {

@@ -131,6 +131,15 @@ impl JobSpec {
         self
     }
 
+    /// The same job whose first task wants this many whole cores and GPUs.
+    pub fn with_cores_and_gpus(mut self, cores: u64, gpus: u64) -> JobSpec {
+        if let Some(task) = self.groups.first_mut().and_then(|group| group.tasks.first_mut()) {
+            task.cores = cores;
+            task.gpus = gpus;
+        }
+        self
+    }
+
     /// The same job whose allocations run this long.
     pub fn running_for(mut self, run_time: impl Into<Span>) -> JobSpec {
         self.run_time = run_time.into();
@@ -257,6 +266,11 @@ impl JobSpec {
     /// Whether it only launches children.
     pub(crate) fn is_template(&self) -> bool {
         self.periodic.is_some() || self.parameterized
+    }
+
+    /// Whether any of its tasks wants a GPU.
+    pub(crate) fn wants_gpus(&self) -> bool {
+        self.groups.iter().flat_map(|group| &group.tasks).any(|task| task.gpus > 0)
     }
 
     /// A number that is the same for jobs whose instances want the same of a node.
