@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use regex::RegexSet;
 
+use super::chosen::LabelSettings;
 use super::collector::{Newest, Reads};
 use super::report::FetchError;
 use crate::nomad::{Client, Endpoint, Request};
@@ -49,6 +50,8 @@ pub struct Settings {
     pub client_concurrency: usize,
     /// Whose usage is read, where that collector is on.
     pub usage: UsageSettings,
+    /// Which metadata and attributes become labels.
+    pub labels: LabelSettings,
 }
 
 #[cfg(test)]
@@ -72,6 +75,7 @@ impl Settings {
             client_timeout: Duration::from_secs(3),
             client_concurrency: 1,
             usage: UsageSettings { jobs: RegexSet::empty(), max_allocations: 0 },
+            labels: LabelSettings::default(),
         }
     }
 }
@@ -100,6 +104,15 @@ impl Context {
     pub(super) fn over_namespaces(&self, endpoint: Endpoint, path: &str) -> Vec<Request> {
         let request = |name: &String| Request::new(endpoint, path).query("namespace", name);
         self.settings.namespaces.names().iter().map(request).collect()
+    }
+
+    /// The same for jobs, with their metadata if any of it becomes a label.
+    pub(super) fn over_jobs(&self) -> Vec<Request> {
+        let requests = self.over_namespaces(Endpoint::Jobs, "/v1/jobs");
+        if self.settings.labels.job_meta.is_empty() {
+            return requests;
+        }
+        requests.into_iter().map(|request| request.query("meta", "true")).collect()
     }
 
     /// The same for lists that know no `*` before Nomad 1.2.4: there, one request for each known namespace.

@@ -3,6 +3,7 @@
 
 mod args;
 mod collect;
+mod labels;
 mod log;
 mod nomad;
 mod web;

@@ -61,9 +61,9 @@ pub(super) struct Endings {
 /// Writes one sample.
 pub(super) fn sample(
     out: &mut String,
-    family: &Family,
-    part: SamplePart,
+    (family, part): (&Family, SamplePart),
     endings: &Endings,
+    names: &[&str],
     labels: &[&str],
     value: f64,
 ) {
@@ -78,7 +78,7 @@ pub(super) fn sample(
         SamplePart::Sum => out.push_str(endings.sum),
         SamplePart::Count => out.push_str(endings.count),
     }
-    write_labels(out, family.labels, labels, bound.as_deref().map(|bound| ("le", bound)));
+    write_labels(out, names, labels, bound.as_deref().map(|bound| ("le", bound)));
     out.push(' ');
     write_value(out, value);
     out.push('\n');

@@ -62,9 +62,9 @@ impl<W: Write> Exposition for OpenMetrics<W> {
         out.push('\n');
     }
 
-    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64) {
+    fn sample(&mut self, family: &Family, part: SamplePart, names: &[&str], labels: &[&str], value: f64) {
         let endings = if family.kind == Kind::GaugeHistogram { &GAUGE_ENDINGS } else { &ENDINGS };
-        encode::sample(self.0.line(), family, part, endings, labels, value);
+        encode::sample(self.0.line(), (family, part), endings, names, labels, value);
     }
 }
 

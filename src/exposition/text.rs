@@ -40,8 +40,8 @@ impl<W: Write> Exposition for Text<W> {
         }
     }
 
-    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64) {
-        encode::sample(self.0.line(), family, part, &ENDINGS, labels, value);
+    fn sample(&mut self, family: &Family, part: SamplePart, names: &[&str], labels: &[&str], value: f64) {
+        encode::sample(self.0.line(), (family, part), &ENDINGS, names, labels, value);
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod allocations;
 mod backlog;
+mod chosen;
 mod drains;
 mod exporter;
 mod family;
@@ -40,6 +41,7 @@ pub const TABLES: &[Table] = &[
     ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
     ("Cores and devices", whole::FAMILIES),
+    ("Metadata and attributes", chosen::FAMILIES),
     ("Drains", drains::FAMILIES),
     ("Hosts", hosts::FAMILIES),
     ("Servers and deployments", servers::FAMILIES),

@@ -4,6 +4,7 @@
 //! long without success. Joins are made of several sections.
 
 mod allocations;
+mod chosen;
 mod collector;
 mod demand;
 mod deployments;
@@ -38,6 +39,7 @@ use crate::terms::{Term, TermSet};
 pub use allocations::{
     AllocationCounts, FinishedAllocations, GroupAllocations, LiveAllocations, NodeLoad, NodeLoads,
 };
+pub use chosen::{Chosen, NodeDetail, NodeDetails};
 pub use collector::CollectorState;
 pub use demand::{
     Ask, Demand, Queue, Queued, QueuedGroup, Requested, Specification, SpecificationKey, Specifications,
@@ -114,6 +116,10 @@ sections::sections! {
         HostStats = "host_stats" {
             /// What clients measure of their hosts.
             hosts: Hosts,
+        }
+        NodeDetails = "node_details" {
+            /// Metadata and attributes of nodes that were chosen as labels.
+            node_details: NodeDetails,
         }
         FinishedJobs = "finished_jobs" {
             /// Dead jobs that Nomad still retains.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Chosen;
 use crate::terms::{JobStatus, JobType};
 
 /// Jobs of the types that the operator chose. Children are rolled up into their parent.
@@ -15,6 +16,8 @@ pub struct NamedJobs {
     pub dropped_jobs: u64,
     /// How many task groups they had.
     pub dropped_groups: u64,
+    /// Names of the labels of chosen metadata, if any job has some.
+    pub meta_labels: Vec<String>,
 }
 
 /// One job.
@@ -22,6 +25,8 @@ pub struct NamedJobs {
 pub struct NamedJob {
     /// What it is; `None` while only children of it were seen.
     pub info: Option<JobInfo>,
+    /// Its metadata, if any chosen key is there.
+    pub meta: Option<Box<Chosen>>,
     /// Its own allocations, by task group.
     pub own: Groups,
     /// Those of its children, by task group.

@@ -24,8 +24,31 @@ pub(crate) fn at(seconds: u64) -> SystemTime {
 fn named(id: &str, status: JobStatus, counts: GroupCounts) -> BTreeMap<String, BTreeMap<String, NamedJob>> {
     let info = JobInfo { job_type: JobType::Service, node_pool: "default".into(), priority: 50, status };
     let own = BTreeMap::from([("group".into(), counts)]);
-    let job = NamedJob { info: Some(info), own, ..NamedJob::default() };
+    let meta = Some(Box::new(chosen("builds")));
+    let job = NamedJob { info: Some(info), meta, own, ..NamedJob::default() };
     BTreeMap::from([(CI.into(), BTreeMap::from([(id.into(), job)]))])
+}
+
+/// Values of two keys, of which the second is not there.
+fn chosen(value: &str) -> Chosen {
+    Chosen { values: [value, ""].map(Box::from).into(), is_shortened: true }
+}
+
+fn labels(prefix: &str) -> Vec<String> {
+    ["team", "tier"].map(|name| format!("{prefix}_{name}")).to_vec()
+}
+
+fn node_details() -> NodeDetails {
+    let detail = NodeDetail {
+        meta: Some(chosen("builds")),
+        attributes: Some(chosen("debian")),
+        max_allocations: Some(50),
+    };
+    NodeDetails {
+        by_node: HashMap::from([("a".into(), detail), ("b".into(), NodeDetail::default())]),
+        meta_labels: labels("meta"),
+        attribute_labels: labels("attr"),
+    }
 }
 
 fn live_jobs() -> LiveJobs {
@@ -80,6 +103,7 @@ fn live_jobs() -> LiveJobs {
             count: 1,
             dropped_jobs: 1,
             dropped_groups: 2,
+            meta_labels: labels("meta"),
         },
     }
 }
@@ -97,6 +121,7 @@ fn finished_jobs() -> FinishedJobs {
     };
     let named = NamedJobs {
         by_namespace: named("old", JobStatus::Dead, GroupCounts::default()),
+        meta_labels: labels("meta"),
         ..NamedJobs::default()
     };
     FinishedJobs {
@@ -322,6 +347,7 @@ pub(crate) fn sections() -> Sections {
             eval_broker_paused: Some(false),
             job_registration_rejected: Some(true),
         })),
+        node_details: Some(Arc::new(node_details())),
         usage: Some(Arc::new(usage())),
     }
 }

@@ -12,6 +12,7 @@ mod alerting;
 mod arithmetic;
 mod bad_input;
 mod cardinality;
+mod chosen;
 mod cli;
 mod commands;
 mod demand;

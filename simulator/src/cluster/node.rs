@@ -33,6 +33,10 @@ pub struct NodeSpec {
     pub gpus: (u64, u64),
     /// What of it is not for jobs.
     pub reserved: Resources,
+    /// What whoever runs it says of it.
+    pub meta: BTreeMap<String, String>,
+    /// How many allocations it takes; 0 without limit.
+    pub max_allocations: usize,
     /// What it found out about itself beside what every client does, such as its cloud.
     pub attributes: BTreeMap<String, String>,
 }
@@ -51,6 +55,8 @@ impl NodeSpec {
             disk_mb: 100_000,
             gpus: (0, 0),
             reserved: Resources::default(),
+            meta: BTreeMap::new(),
+            max_allocations: 0,
             attributes: BTreeMap::new(),
         }
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::named_jobs;
+use crate::collect::chosen::{LabelSettings, add_job_meta};
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::list;
 use crate::collect::observers::{Completions, CompletionsPass, Handover, JobPass, Observers, Placements};
 use crate::collect::report::FetchError;
-use crate::nomad::Endpoint;
 use crate::nomad::api::Job;
 use crate::snapshot::{CollectorId, DeadJob, FinishedJobs, LiveJobs, Sections, Servers};
 use crate::terms::{JobType, at};
@@ -41,7 +41,7 @@ impl Collect for FinishedJobsCollector {
             let sections = self.full_jobs.take().map(|fold| self.sections(fold)).unwrap_or_default();
             return Ok(Refresh { sections, ..Refresh::default() });
         }
-        let requests = context.over_namespaces(Endpoint::Jobs, "/v1/jobs").into_iter();
+        let requests = context.over_jobs().into_iter();
         let requests = requests.map(|request| request.query("filter", r#"Status == "dead""#)).collect();
         let live = upstream.get::<LiveJobs>().await.unwrap_or_default();
         let fold = FinishedJobsFold::new(context, &self.placements, &self.completions, live);
@@ -70,6 +70,7 @@ pub(in crate::collect) struct FinishedJobsFold {
     completions: CompletionsPass,
     job_types: Vec<JobType>,
     max_jobs: usize,
+    labels: LabelSettings,
 }
 
 impl FinishedJobsFold {
@@ -86,6 +87,7 @@ impl FinishedJobsFold {
             completions: completions.pass(context.is_on(CollectorId::FinishedAllocations)),
             job_types: context.settings.job_types.clone(),
             max_jobs: context.settings.max_jobs,
+            labels: context.settings.labels.clone(),
         }
     }
 
@@ -113,6 +115,7 @@ impl FinishedJobsFold {
         }
         if self.job_types.contains(&job.job_type) {
             named_jobs::add_dead(&mut self.jobs.named, job, self.max_jobs, &self.live.named);
+            add_job_meta(&mut self.jobs.named, job, &self.labels);
         }
     }
 

@@ -9,8 +9,8 @@ use crate::collect::context::Context;
 use crate::collect::list;
 use crate::collect::observers::{Completions, Handover, Observers, Placements};
 use crate::collect::report::FetchError;
+use crate::nomad::Request;
 use crate::nomad::api::Job;
-use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{CollectorId, Sections, Servers};
 
 /// Reads the jobs that are not dead; from servers that cannot filter, all of them.
@@ -43,7 +43,7 @@ impl Collect for JobsCollector {
         upstream: &Newest<'_, Self>,
     ) -> Result<Refresh, FetchError> {
         let filter_lists = upstream.get::<Servers>().await.unwrap_or_default().filter_lists;
-        let mut requests = context.over_namespaces(Endpoint::Jobs, "/v1/jobs");
+        let mut requests = context.over_jobs();
         if filter_lists {
             let live = |request: Request| request.query("filter", r#"Status != "dead""#);
             requests = requests.into_iter().map(live).collect();

@@ -4,6 +4,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::SystemTime;
 
 use super::named_jobs;
+use crate::collect::chosen::{LabelSettings, add_job_meta};
 use crate::collect::context::Context;
 use crate::collect::earliest;
 use crate::collect::observers::JobPass;
@@ -28,6 +29,7 @@ pub(in crate::collect) struct LiveJobsFold {
     templates: HashMap<(String, String), u64>,
     job_types: Vec<JobType>,
     max_jobs: usize,
+    labels: LabelSettings,
 }
 
 impl LiveJobsFold {
@@ -42,6 +44,7 @@ impl LiveJobsFold {
             templates: HashMap::new(),
             job_types: settings.job_types.clone(),
             max_jobs: settings.max_jobs,
+            labels: settings.labels.clone(),
         }
     }
 
@@ -55,6 +58,7 @@ impl LiveJobsFold {
         }
         if self.job_types.contains(&job.job_type) {
             named_jobs::add_live(&mut self.jobs.named, job, self.max_jobs);
+            add_job_meta(&mut self.jobs.named, job, &self.labels);
         }
     }
 

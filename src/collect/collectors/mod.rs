@@ -11,6 +11,7 @@ mod jobs;
 mod live_jobs;
 mod named_jobs;
 mod namespaces;
+mod node_details;
 mod nodes;
 mod reasons;
 mod servers;
@@ -84,6 +85,12 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
             HostStats,
             Client,
             "what clients measure of their hosts (a request for each ready node)",
+        ),
+        Collector::of::<node_details::NodeDetailsCollector>(
+            NodeDetails,
+            Client,
+            "metadata and attributes of nodes (a request for each node every ten minutes), if --metrics.node-meta or \
+             --metrics.node-attributes is given",
         ),
         Collector::of::<finished_jobs::FinishedJobsCollector>(
             FinishedJobs,

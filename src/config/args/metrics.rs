@@ -27,4 +27,36 @@ pub struct MetricsArgs {
     #[arg(global = true, value_name = "BYTES", default_value = "256", help_heading = "Metrics")]
     #[arg(value_parser = clap::value_parser!(u32).range(32..))]
     pub max_label_length: u32,
+
+    /// Keys of job metadata that become labels of nomad_job_meta_info, for long-lived jobs (Nomad 1.4.3 and later)
+    ///
+    /// For instance `team` becomes the label `meta_team`, so that alerts reach the team that owns the job. The lists of jobs
+    /// then come with the metadata of every job
+    #[arg(
+        long = "metrics.job-meta",
+        env = "NOMAD_EXPORTER_METRICS_JOB_META",
+        value_name = "KEYS",
+        global = true
+    )]
+    #[arg(value_delimiter = ',', help_heading = "Metrics")]
+    pub job_meta: Vec<String>,
+
+    /// Keys of node metadata that become labels of nomad_node_meta_info
+    ///
+    /// Each node is read when it is new and every ten minutes
+    #[arg(
+        long = "metrics.node-meta",
+        env = "NOMAD_EXPORTER_METRICS_NODE_META",
+        value_name = "KEYS",
+        global = true
+    )]
+    #[arg(value_delimiter = ',', help_heading = "Metrics")]
+    pub node_meta: Vec<String>,
+
+    /// Names of node attributes that become labels of nomad_node_attribute_info, such as os.name
+    ///
+    /// Each node is read when it is new and every ten minutes
+    #[arg(long = "metrics.node-attributes", env = "NOMAD_EXPORTER_METRICS_NODE_ATTRIBUTES")]
+    #[arg(value_name = "NAMES", global = true, value_delimiter = ',', help_heading = "Metrics")]
+    pub node_attributes: Vec<String>,
 }

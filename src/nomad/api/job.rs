@@ -37,6 +37,8 @@ pub struct Job {
     pub create_index: Option<u64>,
     /// Grows with every version.
     pub job_modify_index: Option<u64>,
+    /// Its metadata; only with `meta=true` (Nomad 1.4.3 and later).
+    pub meta: Option<Map<String>>,
     submit_time: Option<i64>,
     /// May be `null` up to Nomad 1.2.
     pub job_summary: Option<JobSummary>,

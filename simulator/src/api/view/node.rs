@@ -32,6 +32,9 @@ pub(crate) fn node(node: &Node, version: Version) -> Value {
     full["HTTPAddr"] = json!(format!("{HOST}:{}", node.http_port));
     full["Links"] = empty;
     full["Meta"] = json!({"connect.log_level": "info", "connect.proxy_concurrency": "1"});
+    for (key, value) in &node.spec.meta {
+        full["Meta"][key] = json!(value);
+    }
     full["NodeResources"] = node_resources(node, version);
     full["ReservedResources"] = reserved_resources(node);
     full["SecretID"] = json!("");
@@ -49,7 +52,7 @@ pub(crate) fn node(node: &Node, version: Version) -> Value {
         full["LastMissedHeartbeatIndex"] = json!(node.last_missed_heartbeat_index);
     }
     if version >= since::NODE_MAX_ALLOCS {
-        full["NodeMaxAllocs"] = json!(0);
+        full["NodeMaxAllocs"] = json!(node.spec.max_allocations);
     }
     if version >= since::V1_11 {
         full["GCVolumesOnNodeGC"] = json!(false);

@@ -92,7 +92,7 @@ impl Description<'_> {
             "Dispatched": self.dispatched,
             "DispatchIdempotencyToken": "",
             "Payload": null,
-            "Meta": null,
+            "Meta": if spec.meta.is_empty() { Value::Null } else { json!(spec.meta) },
             "ConsulNamespace": "",
             "VaultNamespace": "",
             "NomadTokenID": "",

@@ -320,6 +320,10 @@ impl Cluster {
 
 /// The dimension in which a node has no room for an instance.
 pub(super) fn lacks(node: &Node, group: &TaskGroup) -> Option<&'static str> {
+    let limit = node.spec.max_allocations;
+    if limit > 0 && node.live.len() >= limit {
+        return Some("max allocation exceeded");
+    }
     let left = node.spec.allocatable() - node.allocated;
     left.lacks(group.total(node.spec.core_mhz()))
 }

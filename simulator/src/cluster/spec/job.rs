@@ -1,5 +1,6 @@
 //! What is submitted: jobs of task groups of tasks.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct JobSpec {
     pub node_pool: String,
     /// The datacenters whose nodes may run it; `*` for every one.
     pub datacenters: Vec<String>,
+    /// What its owner says of it.
+    pub meta: BTreeMap<String, String>,
     /// What it runs.
     pub groups: Vec<TaskGroup>,
     /// What its nodes must be.
@@ -65,6 +68,7 @@ impl JobSpec {
             priority: 50,
             node_pool: "default".to_owned(),
             datacenters: vec!["*".to_owned()],
+            meta: BTreeMap::new(),
             groups: vec![TaskGroup::new("group")],
             constraint: None,
             host_volume: false,
@@ -100,6 +104,12 @@ impl JobSpec {
     /// A small sysbatch job, which may run on every node.
     pub fn sysbatch(id: &str) -> JobSpec {
         JobSpec { node_pool: "all".to_owned(), ..JobSpec::new(JobType::Sysbatch, id) }
+    }
+
+    /// The same job with this in its metadata.
+    pub fn with_meta(mut self, key: &str, value: &str) -> JobSpec {
+        self.meta.insert(key.to_owned(), value.to_owned());
+        self
     }
 
     /// The same job in another namespace.
