@@ -95,7 +95,7 @@ http
 {{- fail "web.config requires client certificates: the probes need one too, in the Secret web.healthcheck.clientCertSecret" -}}
 {{- end -}}
 {{- $command := list "/usr/bin/nomad-exporter" "healthcheck" -}}
-{{- /* If the probe does not have the required password, it can only check that the exporter asks for one. */ -}}
+{{- /* If the probe does not have the required password, it can only check that the exporter requires one. */ -}}
 {{- if and $ready (or (not $web.config.basic_auth_users) $web.healthcheck.user) -}}
 {{- $command = append $command "--ready" -}}
 {{- end -}}
