@@ -16,18 +16,23 @@ use crate::support::webhook::Webhook;
 use crate::support::{path, read, tools};
 
 const SOON: Duration = Duration::from_secs(60);
-const RULES: [&str; 2] = ["alerts/nomad.rules.yml", "alerts/nomad.alerts.yml"];
+pub(crate) const RULES: [&str; 2] = ["alerts/nomad.rules.yml", "alerts/nomad.alerts.yml"];
 
 #[test]
+#[ignore = "needs promtool: make test"]
 fn promtool_accepts_the_rules_and_their_unit_tests() {
-    let Some(promtool) = tools::find("promtool", "checking and testing the alert rules") else { return };
-    let mut check = Command::new(&promtool);
+    accepts_the_rules_and_their_unit_tests(&tools::find("promtool"));
+}
+
+/// The same with this promtool.
+pub(crate) fn accepts_the_rules_and_their_unit_tests(promtool: &Path) {
+    let mut check = Command::new(promtool);
     check.args(["check", "rules"]).args(RULES.map(path));
     let (code, stdout, stderr) = run(check);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
 
     let tests = std::fs::read_dir(path("alerts/tests")).unwrap().map(|entry| entry.unwrap().path());
-    let mut test = Command::new(&promtool);
+    let mut test = Command::new(promtool);
     test.args(["test", "rules"])
         .args(tests.filter(|file| file.extension().is_some_and(|kind| kind == "yml")));
     let (code, stdout, stderr) = run(test);
@@ -62,10 +67,9 @@ fn alerts_and_runbooks_belong_together() {
 }
 
 #[test]
+#[ignore = "needs amtool: make check-deploy"]
 fn amtool_accepts_the_example_configuration() {
-    let Some(amtool) = tools::find("amtool", "checking the example Alertmanager configuration") else {
-        return;
-    };
+    let amtool = tools::find("amtool");
     let mut check = Command::new(amtool);
     check.arg("check-config").arg(path("alerts/alertmanager.example.yml"));
     let (code, stdout, stderr) = run(check);
@@ -74,8 +78,9 @@ fn amtool_accepts_the_example_configuration() {
 
 /// Every query of the documents is one.
 #[test]
+#[ignore = "needs promtool: make test"]
 fn promtool_parses_the_queries_of_the_documents() {
-    let Some(promtool) = tools::find("promtool", "parsing the queries of the documents") else { return };
+    let promtool = tools::find("promtool");
     let mut queries = Vec::new();
     for document in ["README.md", "docs/migrating.md"] {
         let text = read(document);
@@ -199,13 +204,15 @@ fn prometheus(program: &Path, folder: &Path, exporter: &Exporter, alertmanager: 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Prometheus and Alertmanager: make check-prometheus"]
 async fn troubles_reach_the_receiver_and_are_resolved() {
-    const WHAT: &str = "alerting with real programs";
-    let (Some(prometheus_program), Some(alertmanager_program)) =
-        (tools::find("prometheus", WHAT), tools::find("prometheus-alertmanager", WHAT))
-    else {
-        return;
-    };
+    troubles_reach_the_receiver(&tools::find("prometheus")).await;
+}
+
+/// The same with this Prometheus.
+pub(crate) async fn troubles_reach_the_receiver(program: &Path) {
+    let (prometheus_program, alertmanager_program) =
+        (program.to_owned(), tools::find("prometheus-alertmanager"));
     let (world, nodes) = World::new().await;
     let nomad = world.simulator.url();
     tokio::task::spawn_blocking(move || {

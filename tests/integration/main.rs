@@ -29,6 +29,7 @@ mod load;
 mod manuals;
 mod mutation;
 mod namespaces;
+mod parts;
 mod prometheus;
 mod properties;
 mod release;

@@ -86,8 +86,9 @@ fn chromium(chromium: &Path, profile: &Path, arguments: &[&str]) -> String {
 
 /// Neither on a phone nor on a wide screen does anything stick out of the page.
 #[test]
+#[ignore = "needs Chromium: make check-browser"]
 fn nothing_overflows_in_a_real_browser() {
-    let Some(browser) = tools::find("chromium", "looking at the status page in a browser") else { return };
+    let browser = tools::find("chromium");
     let folder = tempfile::tempdir().unwrap();
     for (name, sections) in [("usual", every_family::sections()), ("hostile", hostile())] {
         for width in [390, 1440] {
@@ -121,8 +122,9 @@ fn nothing_overflows_in_a_real_browser() {
 
 /// The screenshots of the README: `UPDATE_SCREENSHOTS=1 cargo test screenshots` takes them anew.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: make check-browser"]
 async fn screenshots_can_be_taken_of_the_running_exporter() {
-    let Some(browser) = tools::find("chromium", "taking screenshots of the status page") else { return };
+    let browser = tools::find("chromium");
     let simulator = recordings::replay("2.0.5-drain").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
