@@ -44,3 +44,4 @@ mod task_api;
 mod tls;
 mod tokens;
 mod web_config;
+mod words;
