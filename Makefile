@@ -1,6 +1,6 @@
 # The few verbs of this project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-deploy check-prometheus check-formats check-browser check-release check-soak \
+.PHONY: help demo test check check-prose check-deploy check-prometheus check-formats check-browser check-release check-soak \
 	check-bench check-deps test-nomad lint bench fuzz soak doc release release-check
 
 SOAK_SECONDS ?= 1200
@@ -17,6 +17,9 @@ test: ## Run what every change must pass: format, clippy, tests, and promtool's 
 
 check: ## Run everything else, which needs programs of others or minutes; each part runs alone too
 	@scripts/check.sh
+
+check-prose: ## … the spelling of all files
+	@scripts/check.sh prose
 
 check-deploy: ## … images, manifests, chart, units and scripts of deploy/
 	@scripts/check.sh deploy
