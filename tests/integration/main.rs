@@ -34,6 +34,7 @@ mod properties;
 mod release;
 mod revision;
 mod rooms;
+mod rules_bench;
 mod scheduling;
 mod serving;
 mod soak;
