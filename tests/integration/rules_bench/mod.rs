@@ -6,12 +6,14 @@
 //! That is the cheapest sound way: no server, no waiting, and the real rule manager decides what is pending and firing.
 //! A minute is a scrape and an evaluation.
 //!
-//! `BENCH_SEED=…` repeats a run. What fails names the cluster, which is the number of the history, and the alert.
+//! `BENCH_SEED=…` repeats a run, and `BENCH_HISTORIES=200` takes more histories than each run of the tests does. What
+//! fails names the cluster, which is the number of the history, and the alert.
 
 mod healthy;
 mod series;
 mod troubles;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::Command;
 
@@ -22,22 +24,30 @@ use crate::support::{read, tools};
 use series::{Cause, History, Hole, Replica};
 use troubles::{COLLECTORS, Phases, TROUBLES, background};
 
-/// How many histories, in how many files, and for how long each goes on.
-const FILES: usize = 4;
-const HISTORIES: usize = 51;
+/// How many histories are in a file, and for how many minutes each goes on.
+const IN_A_FILE: usize = 50;
 const MINUTES: usize = 150;
 /// Troubles in each history.
 const TOGETHER: usize = 5;
 
 /// Alerts over what happened within a range, by ratios: a hole may move the moment at which they cross their threshold, and
 /// by no more than its own length.
-const WINDOWED: &str = "NomadPlacementSlo|NomadPlacementDelayHigh|NomadJobsFailing";
+const WINDOWED: &str = "NomadPlacementSlo|NomadPlacementDelayHigh|NomadJobsFailing|NomadBuildsKilledByDrain";
 /// Alerts about the holes themselves wait during one, and must not fire.
 const OF_HOLES: &str = "NomadExporterDown|NomadExporterStale";
 
-fn seed() -> u64 {
-    let given = std::env::var("BENCH_SEED").ok().and_then(|seed| seed.parse().ok());
-    given.unwrap_or_else(|| fastrand::u64(..))
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+/// What repeats a run: the seed, and how many histories there are.
+fn chance(histories: usize) -> (Rng, usize, String) {
+    let seed = number("BENCH_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let histories = number("BENCH_HISTORIES").map_or(histories, |count| count as usize);
+    let told = format!("BENCH_SEED={seed} BENCH_HISTORIES={histories}");
+    eprintln!("{told}");
+    (Rng::with_seed(seed), histories, told)
 }
 
 /// A history with these troubles.
@@ -50,6 +60,8 @@ fn history(troubles: &[usize], random: &mut Rng) -> History {
         (trouble.add)(&mut history, &phases);
         history.changes.extend(phases.changes());
     }
+    let outages: Vec<_> = history.outages.iter().flat_map(|hole| [hole.from, hole.until]).collect();
+    history.changes.extend(outages);
     history
 }
 
@@ -71,12 +83,14 @@ fn choose(number: usize, random: &mut Rng) -> Vec<usize> {
 /// Holes of less than three minutes, none of them near a change.
 fn holes(history: &History, random: &mut Rng) -> Vec<Hole> {
     let mut holes: Vec<Hole> = Vec::new();
+    // If the exporter goes down by itself, a hole would be one more time that it does.
+    let causes = if history.outages.is_empty() { 3 } else { 1 };
     let mut minute = 6;
     while minute < history.minutes - 6 {
         let until = minute + random.usize(1..=2);
         let is_quiet = history.changes.iter().all(|change| change + 3 < minute || *change > until + 2);
         if is_quiet && random.u8(..3) == 0 {
-            let cause = [Cause::Scrape, Cause::Nomad, Cause::Restart][random.usize(..3)];
+            let cause = [Cause::Nomad, Cause::Scrape, Cause::Restart][random.usize(..causes)];
             let until = if cause == Cause::Restart { minute + 2 } else { until };
             let slow = COLLECTORS.into_iter().filter(|_| random.bool()).collect();
             holes.push(Hole { cause, from: minute, until, slow });
@@ -109,7 +123,8 @@ fn replicas(history: &History, random: &mut Rng) -> [Replica; 2] {
             instance: "b",
             holes: anywhere(25, random),
             since: random.usize(..60),
-            lag: random.usize(..2),
+            // What it saw last before both are down would be a minute older, and is believed for three.
+            lag: if history.outages.is_empty() { random.usize(..2) } else { 0 },
             without: random.bool().then(|| COLLECTORS[random.usize(..COLLECTORS.len())]),
         };
         [whole, worse]
@@ -198,27 +213,40 @@ impl UnitTest {
 
 #[test]
 fn gaps_and_replicas_change_no_alert() {
-    let seed = seed();
-    eprintln!("BENCH_SEED={seed}");
-    let mut random = Rng::with_seed(seed);
+    let (mut random, histories, told) = chance(IN_A_FILE);
     let whole = Replica { instance: "a", ..Replica::default() };
     let mut tests = Vec::new();
-    for file in 0..FILES {
+    for first in (0..histories).step_by(IN_A_FILE) {
         let mut series = String::new();
-        for number in 0..HISTORIES {
-            let history = history(&choose(file * HISTORIES + number, &mut random), &mut random);
-            let cluster = format!("{file}-{number}");
+        let numbers = first..histories.min(first + IN_A_FILE);
+        for number in numbers.clone() {
+            let history = history(&choose(number, &mut random), &mut random);
+            let cluster = number.to_string();
             history.render(&cluster, "base", std::slice::from_ref(&whole), &mut series);
             let holed = Replica { holes: holes(&history, &mut random), ..whole.clone() };
             history.render(&cluster, "gap", &[holed], &mut series);
             history.render(&cluster, "replicas", &replicas(&history, &mut random), &mut series);
         }
-        tests.push(UnitTest { series, empty: comparisons() });
+        let mut empty = comparisons();
+        if numbers.len() >= TROUBLES.len() {
+            empty.extend(never_fired());
+        }
+        tests.push(UnitTest { series, empty });
     }
-    judge(&tests, &format!("BENCH_SEED={seed}"));
+    judge(&tests, &told);
 }
 
-/// Queries that find where alerts differ, and alerts that never fired.
+/// An alert that is new gets its trouble here.
+#[test]
+fn every_alert_has_a_trouble() {
+    let rules = read("alerts/nomad.alerts.yml");
+    let alerts: BTreeSet<_> =
+        rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let troubles: BTreeSet<_> = TROUBLES.iter().map(|trouble| trouble.alert).collect();
+    assert_eq!(alerts, troubles);
+}
+
+/// Queries that find where alerts differ.
 fn comparisons() -> Vec<(String, Vec<usize>)> {
     let mut queries = Vec::new();
     let mut always = |query: String| queries.push((query, (7..MINUTES).collect()));
@@ -239,22 +267,33 @@ fn comparisons() -> Vec<(String, Vec<usize>)> {
     always(format!("{} unless ignoring (region) {gap}", around.join(" and ")));
     always(format!("{gap} unless ignoring (region) {}", around.join(" unless ignoring (region) ")));
     // With a second exporter: the same, or as a minute ago, since one may be so far behind.
-    for state in ["firing", "pending"] {
-        let selector = format!(
-            r#"alertstate="{state}", instance="", alertname!~"NomadExporterDown|NomadExporterFlapping""#
-        );
+    for (state, which) in [
+        ("firing", "alertname!~"),
+        ("pending", "alertname!~"),
+        // That one of them is down is told of, and is no page.
+        ("firing", r#"severity="critical", alertname=~"#),
+    ] {
+        let selector =
+            format!(r#"alertstate="{state}", instance="", {which}"NomadExporterDown|NomadExporterFlapping""#);
         let (base, replicas) = (alerts("base", &selector), alerts("replicas", &selector));
         always(format!("{base} and {base} offset 1m unless ignoring (region) {replicas}"));
         always(format!(
             "{replicas} unless ignoring (region) {base} unless ignoring (region) {base} offset 1m"
         ));
     }
+    queries
+}
+
+/// Queries that find alerts which never fired.
+fn never_fired() -> Vec<(String, Vec<usize>)> {
+    let mut queries = Vec::new();
     for trouble in TROUBLES {
         for state in ["firing", "pending"] {
             // One that waits for nothing fires at once.
             if state == "firing" || trouble.waits > 0 {
-                let selector = format!(r#"alertname="{}", alertstate="{state}""#, trouble.alert);
-                let query = format!("absent_over_time({}[{MINUTES}m])", alerts("base", &selector));
+                let selector =
+                    format!(r#"region="base", alertname="{}", alertstate="{state}""#, trouble.alert);
+                let query = format!("absent_over_time(ALERTS{{{selector}}}[{MINUTES}m])");
                 queries.push((query, vec![MINUTES - 1]));
             }
         }

@@ -54,6 +54,10 @@ pub(super) struct Hole {
 }
 
 impl Hole {
+    pub(super) fn new(cause: Cause, from: usize, until: usize) -> Self {
+        Self { cause, from, until, slow: Vec::new() }
+    }
+
     fn holds(&self, minute: usize) -> bool {
         (self.from..self.until).contains(&minute)
     }
@@ -78,11 +82,13 @@ pub(super) struct History {
     pub(super) series: Vec<Series>,
     /// Minutes in which something changes.
     pub(super) changes: Vec<usize>,
+    /// When no exporter at all is scraped.
+    pub(super) outages: Vec<Hole>,
 }
 
 impl History {
     pub(super) fn new(minutes: usize) -> Self {
-        Self { minutes, series: Vec::new(), changes: Vec::new() }
+        Self { minutes, series: Vec::new(), changes: Vec::new(), outages: Vec::new() }
     }
 
     pub(super) fn gauge(
@@ -135,9 +141,10 @@ impl History {
                     write!(labels, ", {name}=\"{value}\"").unwrap();
                 }
                 // With two exporters, there is always one that such a rule can read.
-                let whole = Replica::default();
-                let replica = if is_rule && replicas.len() > 1 { &whole } else { replica };
-                let values = series.seen_by(replica, self.minutes);
+                let mut replica =
+                    if is_rule && replicas.len() > 1 { Replica::default() } else { replica.clone() };
+                replica.holes.splice(0..0, self.outages.iter().cloned());
+                let values = series.seen_by(&replica, self.minutes);
                 if values.iter().any(Option::is_some) {
                     writeln!(text, "      - series: '{}{{{labels}}}'", series.metric).unwrap();
                     writeln!(text, "        values: {}", notation(&values)).unwrap();

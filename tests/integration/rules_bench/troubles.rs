@@ -2,8 +2,8 @@
 
 use fastrand::Rng;
 
-use super::series::History;
 use super::series::Origin::{self, Collector, CollectorSuccess, CollectorUp, Exporter, Rule, Target};
+use super::series::{Cause, History, Hole};
 
 pub(super) const JOBS: Origin = Collector("jobs");
 pub(super) const NODES: Origin = Collector("nodes");
@@ -28,12 +28,13 @@ pub(super) struct Phases {
 impl Phases {
     /// Turns of a trouble that must last for so many minutes to fire: some are shorter, and some longer. None is close
     /// to that: a replica that is a minute behind makes it a minute longer, and a series that ends counts for three more.
-    /// If it is to be sure to fire, the first one is longer.
+    /// Nor are two turns so close that an alert which fires on for five minutes fires until the next. If it is to be sure
+    /// to fire, the first one is longer.
     pub(super) fn new(minutes: usize, waits: usize, is_sure: bool, random: &mut Rng) -> Self {
         let mut on: Vec<bool> = Vec::with_capacity(minutes);
         while on.len() < minutes {
             let is_first = on.is_empty();
-            on.resize(on.len() + random.usize(8..22), false);
+            on.resize(on.len() + random.usize(11..25), false);
             let is_long = waits < 9 || random.u8(..4) > 0 || (is_sure && is_first);
             let length =
                 if is_long { waits + random.usize(5..30) } else { random.usize(4..=4.max(waits / 2 - 2)) };
@@ -62,6 +63,14 @@ impl Phases {
         (0..=minute).rev().take_while(|earlier| self.on[*earlier] == self.on[minute]).last().unwrap_or(minute)
     }
 
+    /// From when until when something is wrong, the last minute excluded.
+    fn runs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let begins = |minute: &usize| self.on[*minute] && (*minute == 0 || !self.on[*minute - 1]);
+        (0..self.on.len()).filter(begins).map(|from| {
+            (from, self.on[from..].iter().position(|on| !on).map_or(self.on.len(), |length| from + length))
+        })
+    }
+
     pub(super) fn changes(&self) -> impl Iterator<Item = usize> + '_ {
         (1..self.on.len()).filter(|minute| self.on[*minute] != self.on[*minute - 1])
     }
@@ -86,7 +95,7 @@ const fn trouble(
     Trouble { alert, waits, add, shares }
 }
 
-/// All alerts but two that are about whether exporters are scraped, which is what holes are made of.
+/// All alerts, by what they tell of.
 pub(super) const TROUBLES: &[Trouble] = &[
     trouble("NomadPendingBacklog", 5, "", |history, phases| pending(history, phases, "late", (30.0, 0.0))),
     trouble("NomadPendingBacklogCritical", 5, "", |history, phases| {
@@ -97,17 +106,17 @@ pub(super) const TROUBLES: &[Trouble] = &[
         history.gauge("nomad_queued_allocations", &labels, JOBS, phases.pick(3.0, 0.0));
         pool(history, "empty", "active", |_| Some(0.0));
     }),
-    trouble("NomadPlacementDelayHigh", 10, "", |history, phases| {
+    trouble("NomadPlacementDelayHigh", 10, "ranges", |history, phases| {
         let all = |minute| if phases.at(minute) { 40.0 } else { 1.0 };
         let in_time = |minute| if phases.at(minute) { 0.0 } else { 1.0 };
         placements(history, "slow", [&in_time, &in_time, &all]);
     }),
-    trouble("NomadPlacementSlo", 25, "", |history, phases| {
+    trouble("NomadPlacementSlo", 25, "ranges", |history, phases| {
         let all = |minute| if phases.at(minute) { 5000.0 } else { 1.0 };
         let in_time = |minute| if phases.at(minute) { 0.0 } else { 1.0 };
         placements(history, "many", [&in_time, &all, &all]);
     }),
-    trouble("NomadClientsMissing", 15, "", |history, phases| {
+    trouble("NomadClientsMissing", 15, "capacity", |history, phases| {
         let labels = [("node_pool", "default")];
         history.gauge("pool:nomad_clients_wanted:count", &labels, Rule, phases.pick_or_end(99.0, 1.0));
     }),
@@ -183,13 +192,18 @@ pub(super) const TROUBLES: &[Trouble] = &[
             history.gauge("nomad_node_host_stats_up", &labels, HOSTS, |_| Some(1.0));
         }
     }),
-    trouble("NomadJobsFailing", 5, "", |history, phases| {
+    trouble("NomadJobsFailing", 5, "ranges", |history, phases| {
         for (outcome, wrong, well) in [("complete", 0.0, 1.0), ("failed", 90.0, 0.0), ("drained", 20.0, 20.0)]
         {
             let labels = [("namespace", "broken"), ("job_type", "batch"), ("outcome", outcome)];
             let growth = |minute| if phases.at(minute) { wrong } else { well };
             history.counter("nomad_job_completions_total", &labels, FINISHED, growth);
         }
+    }),
+    trouble("NomadBuildsKilledByDrain", 0, "ranges", |history, phases| {
+        let labels = [("namespace", "killed"), ("job_type", "batch"), ("outcome", "drained")];
+        let growth = |minute| if phases.at(minute) { 30.0 } else { 0.0 };
+        history.counter("nomad_job_completions_total", &labels, FINISHED, growth);
     }),
     trouble("NomadServiceDegraded", 15, "", |history, phases| {
         let labels = [("namespace", "prod"), ("job_id", "web"), ("task_group", "web"), ("status", "queued")];
@@ -227,6 +241,15 @@ pub(super) const TROUBLES: &[Trouble] = &[
     trouble("NomadJobRegistrationRejected", 15, "", |history, phases| {
         history.gauge("nomad_scheduler_job_registration_rejected", &[], SERVERS, phases.pick(1.0, 0.0));
     }),
+    trouble("NomadExporterDown", 5, "ranges", |history, phases| {
+        history.outages.extend(phases.runs().map(|(from, until)| Hole::new(Cause::Scrape, from, until)));
+    }),
+    trouble("NomadExporterFlapping", 0, "ranges", |history, phases| {
+        for (from, until) in phases.runs() {
+            let ends = (from..until).step_by(5);
+            history.outages.extend(ends.map(|minute| Hole::new(Cause::Scrape, minute, minute + 1)));
+        }
+    }),
     trouble("NomadExporterStale", 5, "", |history, phases| {
         // A collector that fails at every exporter.
         let labels = [("collector", "deployments")];
@@ -243,6 +266,13 @@ pub(super) const TROUBLES: &[Trouble] = &[
         let labels = [("endpoint", "autopilot"), ("reason", "forbidden")];
         let growth = |minute| if phases.at(minute) { 4.0 } else { 0.0 };
         history.counter("nomad_exporter_api_requests_total", &labels, Exporter, growth);
+    }),
+    trouble("NomadPartialView", 10, "", |history, phases| {
+        history.gauge("nomad_exporter_sees_all_namespaces", &[], Exporter, phases.pick(0.0, 1.0));
+    }),
+    trouble("NomadExporterReloadFailed", 10, "", |history, phases| {
+        let labels = [("file", "token")];
+        history.gauge("nomad_exporter_file_last_reload_successful", &labels, Exporter, phases.pick(0.0, 1.0));
     }),
     trouble("NomadExporterSeriesDropped", 15, "", |history, phases| {
         let labels = [("family", "nomad_job_info")];
