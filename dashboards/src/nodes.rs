@@ -89,7 +89,7 @@ fn now() -> [Panel; 8] {
         stat(title, description, "none", query).size(4, 4).thresholds("text", &[(1.0, color)])
     };
     let or_none = |query: &str| format!("{query} or 0 * {}", active_nodes());
-    let drained = format!("count(min by (cluster, region, node_id) (nomad_node_drained) == 1 {OF_POOL})");
+    let drained = format!("count(node:nomad_node_drained:min == 1 {OF_POOL})");
     let silent = format!("count({} == 0 {OF_POOL})", largest("node_id", "nomad_node_host_stats_up"));
     let unhealthy = format!("count(node_driver:nomad_node_driver_unhealthy:min {OF_POOL})");
     [
@@ -139,7 +139,8 @@ const INFO: &str = "node_id, node, node_pool, node_class, datacenter, version";
 
 /// Nodes that take no work.
 fn idle() -> Panel {
-    let others = r#"nomad_node_state{state!="active"}"#;
+    let gone = format!(r#"(nomad_node_state{{state="down"}} and {NODE_KEY} nomad_node_drained == 1)"#);
+    let others = &format!(r#"(nomad_node_state{{state!="active"}} unless {NODE_KEY} {gone})"#);
     let info = largest(
         &format!("{INFO}, state"),
         &format!("nomad_node_info{{%pool}} * {NODE_KEY} group_left (state) {others}"),
@@ -152,7 +153,8 @@ fn idle() -> Panel {
         Column::new("Uptime", "s", of("(time() - nomad_node_host_boot_timestamp_seconds)")),
     ];
     let labels: Vec<_> = LABELS.into_iter().chain([("node_id", "")]).collect();
-    let description = "Nodes that are not active: down, disconnected, initializing, draining or ineligible.";
+    let description = "Nodes that are not active: down, disconnected, initializing, draining or ineligible. Clients \
+                       that were drained and terminated are left out.";
     table("Nodes that take no work", description, "All nodes are active", &labels, &columns).size(24, 8)
 }
 

@@ -1,5 +1,6 @@
 //! The alert rules as they are shipped: what promtool and amtool think of them, and that what belongs together is there.
 
+mod cost;
 mod dashboards;
 mod one_region;
 mod two_regions;

@@ -10,6 +10,7 @@ use super::process::Running;
 /// A Prometheus on a free port. It is killed when dropped.
 pub(crate) struct Prometheus {
     port: u16,
+    client: reqwest::Client,
     _process: Running,
 }
 
@@ -27,27 +28,36 @@ impl Prometheus {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { port, _process: Running(process) }
+        // Whoever is first in this process installs it.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        Self { port, client: reqwest::Client::builder().build().unwrap(), _process: Running(process) }
     }
 
     /// What a query yields: labels and value of each series. `None` while Prometheus does not answer.
     pub(crate) fn query(&self, query: &str) -> Option<Vec<Value>> {
-        // Whoever is first in this process installs it.
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let url = format!("http://127.0.0.1:{}/api/v1/query", self.port);
-        let text = tokio::runtime::Handle::current().block_on(async move {
-            let client = reqwest::Client::builder().build().unwrap();
-            client.get(url).query(&[("query", query)]).send().await.ok()?.text().await.ok()
-        })?;
-        let answer: Value = serde_json::from_str(&text).ok()?;
-        assert_ne!(answer["status"], "error", "{query}: {answer}");
-        match &answer["data"]["result"] {
-            Value::Array(result) if answer["data"]["resultType"] == "scalar" => {
+        let data = self.ask("query", &[("query", query)])?;
+        match &data["result"] {
+            Value::Array(result) if data["resultType"] == "scalar" => {
                 Some(vec![Value::Array(result.clone())])
             }
             Value::Array(result) => Some(result.clone()),
             _ => None,
         }
+    }
+
+    /// What an endpoint of the API answers to these parameters.
+    pub(crate) fn get(&self, endpoint: &str, parameters: &[(&str, &str)]) -> Value {
+        self.ask(endpoint, parameters).expect("Prometheus answers")
+    }
+
+    fn ask(&self, endpoint: &str, parameters: &[(&str, &str)]) -> Option<Value> {
+        let url = format!("http://127.0.0.1:{}/api/v1/{endpoint}", self.port);
+        let text = tokio::runtime::Handle::current().block_on(async move {
+            self.client.get(url).query(parameters).send().await.ok()?.text().await.ok()
+        })?;
+        let mut answer: Value = serde_json::from_str(&text).ok()?;
+        assert_ne!(answer["status"], "error", "{endpoint} {parameters:?}: {answer}");
+        Some(answer["data"].take())
     }
 
     /// The one value that a query yields, if there is one.
