@@ -1,6 +1,6 @@
 # The few verbs of this project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nomad lint bench fuzz soak doc release release-check
+.PHONY: help demo test test-nomad lint bench bench-rules fuzz soak doc release release-check
 
 SOAK_SECONDS ?= 1200
 FUZZ_SECONDS ?= 60
@@ -24,6 +24,9 @@ bench: ## Measure the release binary against clusters of each size (some only: m
 	cargo build --release --locked --package nomad-simulator
 	cargo bench --locked --bench load -- $(SIZES)
 	cargo bench --locked --bench micro
+
+bench-rules: ## Try the alert rules on 200 generated histories and days (again: BENCH_SEED=…), and time rules and dashboards at 10,000 nodes
+	@scripts/bench-rules.sh
 
 fuzz: ## Run each fuzz target for a minute (longer: make fuzz FUZZ_SECONDS=600), where cargo-fuzz and a nightly compiler are
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
