@@ -76,7 +76,10 @@ fn label_sets(name: &str, family: &Family) -> Vec<BTreeMap<String, String>> {
     if name == "nomad_node_state" {
         sets.retain(|set| set["state"] == state(&set["node_id"]));
     }
-    if name.starts_with("nomad_node_drain") {
+    if name == "nomad_node_drained" {
+        sets.retain(|set| set["node_id"] == "n4");
+    }
+    if name.starts_with("nomad_node_drain_") {
         sets.retain(|set| set["node_id"] == "n2");
     }
     sets
