@@ -96,8 +96,12 @@ pub(crate) fn table(
 
 /// The nodes that leave, of those that `nodes` selects.
 pub(crate) fn drains(nodes: &str) -> Panel {
-    let of =
-        |value: &str| largest("node_id, node", &format!("{value} and {NODE_KEY} nomad_node_info{{{nodes}}}"));
+    // One that was terminated is down.
+    let leaves = r#"nomad_node_state{state=~"draining|ineligible"}"#;
+    let of = |value: &str| {
+        let chosen = format!("and {NODE_KEY} {leaves} and {NODE_KEY} nomad_node_info{{{nodes}}}");
+        largest("node_id, node", &format!("{value} {chosen}"))
+    };
     // Only if every exporter says so.
     let drained = of("nomad_node_drained").replacen("max", "min", 1);
     let words = Words { no: ("not yet", "yellow"), yes: ("yes", "green") };
@@ -108,7 +112,7 @@ pub(crate) fn drains(nodes: &str) -> Panel {
     until.properties.extend([("thresholds", json!({"mode": "absolute", "steps": steps})), colored()]);
     table(
         "Draining and drained nodes",
-        "Nodes that drain, and those whose drain is complete. The deadline is absent where the drain waits without \
+        "Nodes that drain, and those whose drain is complete and whose client still runs. The deadline is absent where the drain waits without \
          limit, and red once it has passed. A node is safe to terminate if it takes no work and nothing that its \
          drain waited for runs on it, as every exporter says.",
         "No node drains",

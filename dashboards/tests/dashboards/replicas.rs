@@ -38,9 +38,9 @@ fn values(label: &str) -> &'static [&'static str] {
         "namespace" => &["ci", "ops"],
         "job_type" => &["batch", "service"],
         "node_pool" => &["default"],
-        "node_id" => &["n1", "n2", "n3"],
+        "node_id" => &["n1", "n2", "n3", "n4"],
         "status" => &["pending", "running", "queued"],
-        "state" => &["active", "draining", "down"],
+        "state" => &["active", "draining", "down", "ineligible"],
         "client_status" => &["running", "pending"],
         "outcome" => &["complete", "failed"],
         "reason" => &["cpu", "ok"],
@@ -71,6 +71,7 @@ fn label_sets(name: &str, family: &Family) -> Vec<BTreeMap<String, String>> {
     let state = |id: &str| match id {
         "n1" => "active",
         "n2" => "draining",
+        "n4" => "ineligible",
         _ => "down",
     };
     if name == "nomad_node_state" {

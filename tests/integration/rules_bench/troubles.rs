@@ -216,7 +216,7 @@ pub(super) const TROUBLES: &[Trouble] = &[
         let failed = |minute| (1..=minute).filter(|at| phases.on[*at] && !phases.on[*at - 1]).count() as f64;
         history.gauge("nomad_deployments", &labels, JOBS, |minute| Some(failed(minute)));
     }),
-    trouble("NomadNoLeader", 1, "", |history, phases| {
+    trouble("NomadNoLeader", 3, "", |history, phases| {
         history.gauge("nomad_has_leader", &[], SERVERS, phases.pick(0.0, 1.0));
     }),
     trouble("NomadServerUnhealthy", 5, "", |history, phases| {
