@@ -19,7 +19,7 @@ check_deploy() {
 
 check_prometheus() {
     say "scrapes and alerts of real Prometheus servers, 2 and 3, and Alertmanager"
-    PATH="$(scripts/tools.sh prometheus prometheus-alertmanager --optional prometheus-3 promtool-3):$PATH"
+    PATH="$(scripts/tools.sh promtool prometheus prometheus-alertmanager --optional prometheus-3 promtool-3):$PATH"
     run_tests
 }
 

@@ -35,6 +35,7 @@ mod properties;
 mod release;
 mod revision;
 mod rooms;
+mod rules_bench;
 mod scheduling;
 mod serving;
 mod soak;
