@@ -1,17 +1,18 @@
 //! Who uses the cluster.
 
 use crate::panel::{Panel, timeseries};
+use crate::promql::all;
 
 /// What is allocated, by namespace and job type.
 pub(crate) fn panels() -> [Panel; 2] {
     let by_user = |title, what: &str, unit, family: &str| {
         let description = format!(
-            "{what} allocated to the running allocations of each namespace and job type: what Nomad reserves for them, \
-             and not what they use."
+            "{what} allocated to the non-terminal allocations of each namespace and job type. This is what Nomad reserves \
+             for them, not what they use."
         );
         timeseries(title, &description, unit)
             .query(
-                &format!("sum by (namespace, job_type) ({family}{{%ns}}) > 0"),
+                &format!("{} > 0", all("namespace, job_type", &format!("{family}{{%ns}}"))),
                 "{{namespace}} {{job_type}}",
             )
             .stacked()
