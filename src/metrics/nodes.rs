@@ -60,7 +60,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocatable_cpu_hertz",
-        help: "CPU that a node has for jobs.",
+        help: "CPU of the node that the scheduler can allocate: its total (NodeResources.Cpu.CpuShares) minus \
+               client.reserved (ReservedResources.Cpu.CpuShares). Equals the second number of CPU under Allocated \
+               Resources of nomad node status.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],
@@ -68,7 +70,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocatable_memory_bytes",
-        help: "Memory that a node has for jobs.",
+        help: "Memory of the node that the scheduler can allocate: its total (NodeResources.Memory.MemoryMB) minus \
+               client.reserved (ReservedResources.Memory.MemoryMB). Equals the second number of Memory under Allocated \
+               Resources of nomad node status.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],
@@ -76,7 +80,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocatable_disk_bytes",
-        help: "Disk that a node has for jobs.",
+        help: "Disk space of the node that the scheduler can allocate: its total (NodeResources.Disk.DiskMB) minus \
+               client.reserved (ReservedResources.Disk.DiskMB). Equals the second number of Disk under Allocated \
+               Resources of nomad node status.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],
@@ -84,7 +90,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_cpu_hertz",
-        help: "CPU promised to live allocations.",
+        help: "CPU allocated to non-terminal allocations on the node, as the scheduler of Nomad 1.9.4 and later counts \
+               it: with allocations that are told to stop and still run, and of tasks that never run at the same time \
+               the largest sum. Nomad's own client.allocated.cpu leaves out the former, and nomad node status counts \
+               running allocations and adds up all of their tasks.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -92,7 +101,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_memory_bytes",
-        help: "Memory promised to live allocations.",
+        help: "Memory allocated to non-terminal allocations on the node. Counted as nomad_node_allocated_cpu_hertz; \
+               Nomad's own figure is client.allocated.memory.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -100,7 +110,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_memory_max_bytes",
-        help: "Memory that live allocations may grow to, with memory oversubscription.",
+        help: "Memory limit of non-terminal allocations on the node: memory_max of tasks that have it, with memory \
+               oversubscription, and the allocated memory of others. Nomad's own figure is client.allocated.max_memory.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -108,7 +119,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_disk_bytes",
-        help: "Disk promised to live allocations.",
+        help: "Disk space allocated to non-terminal allocations on the node. Counted as nomad_node_allocated_cpu_hertz; \
+               Nomad's own figure is client.allocated.disk.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],

@@ -16,8 +16,8 @@ const MAX_QUEUED_KINDS: usize = 1_000;
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_node_allocatable_cores",
-        help: "Number of CPU cores of the node that jobs can reserve. Absent if the node does not report it (Nomad 1.1 and \
-               later do).",
+        help: "Number of CPU cores of the node that jobs can reserve: ReservableCpuCores minus the cores of client.reserved. \
+               Absent if the node does not report it (Nomad 1.1 and later do).",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],

@@ -74,6 +74,30 @@ async fn queued_allocations_request_cores_and_devices() {
     assert_eq!(shown.value("nomad_queued_allocations_unsized", &[("namespace", "ml")]), Some(2.0));
 }
 
+/// What is reserved for the system is not for jobs, and a client may take no more than a number of allocations.
+#[tokio::test(flavor = "multi_thread")]
+async fn capacity_is_what_the_scheduler_can_allocate() {
+    let mut cluster = Cluster::new(Settings::default());
+    let reserved =
+        Resources { cpu: 1_500, memory_mb: 1_024, disk_mb: 10_000, cores: 2, ..Resources::default() };
+    cluster.register_node(NodeSpec { reserved, max_allocations: 3, ..NodeSpec::new("client") });
+    cluster.submit(JobSpec::service("web").with_count(5));
+    cluster.advance(Duration::from_secs(60));
+    let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
+    let simulator = Simulator::start(cluster.into()).await.unwrap();
+    let shown = collect(&simulator.url(), &["--metrics.node-meta", "rack"]).await;
+    let value = |name: &str| shown.value(name, &[("node", "client")]);
+    assert_eq!(value("nomad_node_allocatable_cpu_hertz"), Some(8.5e9));
+    assert_eq!(value("nomad_node_allocatable_memory_bytes"), Some(7.0 * 1024.0 * 1024.0 * 1024.0));
+    assert_eq!(value("nomad_node_allocatable_disk_bytes"), Some(90_000.0 * 1024.0 * 1024.0));
+    assert_eq!(value("nomad_node_allocatable_cores"), Some(2.0));
+    assert_eq!(value("nomad_node_max_allocations"), Some(3.0));
+    assert_eq!(shown.sum("nomad_node_allocations", &[]), Some(3.0));
+    assert_eq!(shown.sum("nomad_queued_allocations", &[]), Some(2.0));
+    // There is room in every dimension.
+    assert_eq!(shown.sum("nomad_blocked_evaluations_by_reason", &[("reason", "other")]), Some(1.0));
+}
+
 /// Nobody knows what is allocated on a node if one of its allocations does not say.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_allocated_is_absent_where_an_allocation_does_not_say() {

@@ -70,10 +70,23 @@ fn alerts_and_runbooks_belong_together() {
 #[ignore = "needs amtool: make check-deploy"]
 fn amtool_accepts_the_example_configuration() {
     let amtool = tools::find("amtool");
-    let mut check = Command::new(amtool);
-    check.arg("check-config").arg(path("alerts/alertmanager.example.yml"));
+    let file = path("alerts/alertmanager.example.yml");
+    let mut check = Command::new(&amtool);
+    check.arg("check-config").arg(&file);
     let (code, stdout, stderr) = run(check);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
+    // The team that owns a job hears of it; what belongs to no team goes by severity.
+    for (labels, receiver) in [
+        (&["severity=warning", "meta_team=payments"][..], "payments"),
+        (&["severity=critical", "meta_team=payments"], "payments"),
+        (&["severity=warning", "meta_team=search"], "team"),
+        (&["severity=warning"], "team"),
+        (&["severity=critical"], "on-call"),
+    ] {
+        let mut routes = Command::new(&amtool);
+        routes.args(["config", "routes", "test", "--config.file"]).arg(&file).args(labels);
+        assert_eq!(run(routes).1.trim(), receiver, "{labels:?}");
+    }
 }
 
 /// Every query of the documents is one.
