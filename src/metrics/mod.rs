@@ -6,6 +6,7 @@ mod allocations;
 mod backlog;
 mod drains;
 mod exporter;
+mod failures;
 mod family;
 mod hosts;
 mod jobs;
@@ -32,6 +33,7 @@ pub type Table = (&'static str, &'static [Family]);
 pub const TABLES: &[Table] = &[
     ("Jobs", jobs::FAMILIES),
     ("Backlog", backlog::FAMILIES),
+    ("Failures and restarts", failures::FAMILIES),
     ("Long-lived jobs", named::FAMILIES),
     ("Allocations", allocations::FAMILIES),
     ("Allocation usage", usage::FAMILIES),

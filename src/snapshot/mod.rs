@@ -10,6 +10,7 @@ mod deployments;
 mod drains;
 mod ends;
 mod evaluations;
+mod failures;
 mod hosts;
 mod jobs;
 mod joins;
@@ -44,6 +45,7 @@ pub use deployments::Deployments;
 pub use drains::{Drain, DrainState, Drains, NodeTasks};
 pub use ends::{AllocationEnd, Ends};
 pub use evaluations::{Evaluations, JobEvaluations, NamespaceEvaluations};
+pub use failures::{ByCause, FailedAllocations, JobTaskCounts, TaskCount, TaskCounts};
 pub use hosts::{Disk, Host, Hosts};
 pub use jobs::{
     AGE_BOUNDS_SECONDS, DeadJob, FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob,
@@ -119,6 +121,10 @@ sections::sections! {
             /// Terminal allocations that Nomad still retains.
             finished_allocations: FinishedAllocations,
         }
+        TaskStates = "task_states" {
+            /// Failed allocations that Nomad still retains, by cause.
+            failed: FailedAllocations,
+        }
         Deployments = "deployments" {
             /// Deployments that Nomad still retains.
             deployments: Deployments,
@@ -145,6 +151,8 @@ sections::sections! {
         placements: PlacementDelays = Jobs & Allocations,
         /// Jobs that were seen to finish.
         completions: FinishedCounts = FinishedJobs,
+        /// What was seen to happen to tasks.
+        task_counts: TaskCounts = TaskStates,
     }
 }
 

@@ -8,8 +8,8 @@ use nomad_exporter::metrics::{OwnMetrics, Selection, View, emit, families};
 use nomad_exporter::snapshot::*;
 
 use nomad_exporter::terms::{
-    BlockReason, ByTerm, ClientStatus, DeploymentStatus, DrainStatus, JobKey, JobStatus, JobType, NodeState,
-    Outcome, ServerState, TemplateKind,
+    BlockReason, ByTerm, ClientStatus, DeploymentStatus, DrainStatus, FailureCause, JobKey, JobStatus,
+    JobType, NodeState, Outcome, ServerState, TemplateKind,
 };
 
 use crate::goldens;
@@ -196,6 +196,24 @@ fn evaluations() -> Evaluations {
     }
 }
 
+fn failed() -> FailedAllocations {
+    let mut failed = FailedAllocations::default();
+    failed.by_namespace.entry(CI.into()).or_default()[JobType::Batch][FailureCause::Oom] = 3;
+    failed
+}
+
+fn task_counts() -> TaskCounts {
+    let count = TaskCount { restarts: 5, oom_kills: 2 };
+    let mut counts = TaskCounts { tasks: 1, dropped: 1, ..TaskCounts::default() };
+    counts.failures.entry(CI.into()).or_default()[JobType::Batch][FailureCause::Driver] = 4;
+    counts.failures.entry(CI.into()).or_default()[JobType::Batch][FailureCause::Other] = 1;
+    counts.start_failures.insert("a".into(), 4);
+    counts.by_namespace.entry(CI.into()).or_default()[JobType::Service] = count;
+    let groups = BTreeMap::from([("group".into(), BTreeMap::from([("agent".into(), count)]))]);
+    counts.by_job.insert(CI.into(), BTreeMap::from([("web".into(), groups)]));
+    counts
+}
+
 fn host() -> Host {
     let disk = Disk {
         device: "/dev/sda".into(),
@@ -290,6 +308,8 @@ pub(crate) fn sections() -> Sections {
         reach: Some(Arc::new(Reach::All)),
         finished_allocations: Some(Arc::new(finished_allocations())),
         evaluations: Some(Arc::new(evaluations())),
+        failed: Some(Arc::new(failed())),
+        task_counts: Some(Arc::new(task_counts())),
         namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from([CI.to_owned()]) })),
         specifications: Some(Arc::new(Specifications {
             by_key: HashMap::from([(sized, Some(BTreeMap::from([("group".into(), ask)])))]),

@@ -18,6 +18,7 @@ mod demand;
 mod deploy;
 mod docs;
 mod every_family;
+mod failures;
 mod families;
 mod faults;
 mod formats;

@@ -1,6 +1,7 @@
 //! The collectors, one file each or one for those of a subject, and their table.
 
 mod allocations;
+mod causes;
 mod deployments;
 mod drains;
 mod evaluations;
@@ -15,6 +16,7 @@ mod nodes;
 mod reasons;
 mod servers;
 mod specifications;
+mod task_states;
 mod token;
 mod usage;
 
@@ -94,6 +96,11 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
             FinishedAllocations,
             History,
             "terminal allocations that Nomad still retains",
+        ),
+        Collector::of::<task_states::TaskStatesCollector>(
+            TaskStates,
+            History,
+            "allocations whose tasks failed or were restarted, and why (Nomad 1.4.14 and later)",
         ),
         Collector::of::<deployments::DeploymentsCollector>(
             Deployments,

@@ -1,14 +1,16 @@
-//! What happens between refreshes: jobs that are placed, and jobs that finish.
+//! What happens between refreshes: jobs that are placed and finish, allocations that fail, tasks that are restarted.
 
 mod completions;
 mod placements;
 mod seen;
+mod tasks;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use completions::{Completions, CompletionsPass};
 pub(super) use placements::{AllocationPass, JobPass, LookedFor, Placements, Which};
+pub(super) use tasks::{Tasks, TasksPass};
 
 use super::collectors::{FinishedAllocationsFold, FinishedJobsFold};
 use crate::snapshot::Sections;
@@ -20,6 +22,8 @@ pub(super) struct Observers {
     pub(super) placements: Arc<Placements>,
     /// Jobs that finish.
     pub(super) completions: Arc<Completions>,
+    /// What happens to tasks.
+    pub(super) tasks: Arc<Tasks>,
     /// What a list of all jobs told of dead ones.
     pub(super) full_jobs: Arc<Handover<FinishedJobsFold>>,
     /// What a list of all allocations told of terminal ones.
@@ -58,6 +62,7 @@ impl Observers {
         if self.resets.fetch_max(resets, Ordering::Relaxed) < resets {
             self.placements.forget();
             self.completions.forget();
+            self.tasks.forget();
             drop((self.full_jobs.take(), self.full_allocations.take()));
         }
     }
@@ -67,6 +72,7 @@ impl Observers {
         Sections {
             placements: Some(self.placements.delays()),
             completions: Some(self.completions.counts()),
+            task_counts: self.tasks.counts(),
             ..Sections::default()
         }
     }

@@ -18,6 +18,8 @@ mod node;
 mod operator;
 mod rows;
 mod specification;
+mod statuses;
+mod task_report;
 mod tasks;
 mod time;
 mod total;
@@ -38,6 +40,7 @@ pub use node::{DrainStrategy, Driver, INSTANCE_ATTRIBUTES, LastDrain, Node, Node
 pub use operator::{AutopilotHealth, AutopilotServer, SchedulerConfig, SchedulerConfiguration};
 pub use rows::{each_row, fold_rows};
 pub use specification::{JobSpecification, TaskGroup};
+pub use task_report::{AllocationReport, EventKind, ReportedEvent, TaskReport};
 pub use tasks::{JobTasks, TaskName};
 pub use time::Time;
 pub use total::Total;
