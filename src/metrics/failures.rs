@@ -1,13 +1,17 @@
 //! Families about how allocations fail and tasks are restarted.
 
+use std::collections::BTreeMap;
+
 use super::family::{Family, Kind};
+use super::named::each_job;
 use super::sink::Samples;
 use super::view::View;
 use crate::snapshot::{ByCause, CollectorId, TaskCount};
 use crate::terms::Term;
 
 /// The collectors of what happened to the tasks of long-lived jobs.
-const OF_JOBS: &[CollectorId] = &[CollectorId::TaskStates, CollectorId::Jobs, CollectorId::FinishedJobs];
+const OF_JOBS: &[CollectorId] =
+    &[CollectorId::TaskStates, CollectorId::Jobs, CollectorId::FinishedJobs, CollectorId::Specifications];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -110,18 +114,23 @@ fn by_job_type(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&TaskCount)
 
 fn by_task(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&TaskCount) -> u64) {
     let sections = view.sections();
-    let (Some(counts), Some(jobs)) = (&sections.task_counts, &sections.jobs) else { return };
-    let finished = sections.finished_jobs.as_ref();
-    for (namespace, ids) in &counts.by_job {
-        for (id, groups) in ids {
-            let is_shown = jobs.named.get(namespace, id).is_some()
-                || finished.is_some_and(|finished| finished.named.get(namespace, id).is_some());
-            for (group, tasks) in groups.iter().filter(|_| is_shown) {
-                for (task, count) in tasks {
-                    out.add_count(&[namespace, id, group, task], value(count));
-                }
-            }
+    let Some(counts) = &sections.task_counts else { return };
+    let none = Default::default();
+    each_job(view, |namespace, id, job| {
+        let counted = counts.by_job.get(namespace).and_then(|jobs| jobs.get(id)).unwrap_or(&none);
+        // From 0 on, for the tasks that the specification has; of others, what was counted.
+        let mut tasks: BTreeMap<(&str, &str), TaskCount> = BTreeMap::new();
+        let specifications = sections.specifications.as_ref().and_then(|known| job.specifications(known));
+        for (group, specified) in specifications.iter().flatten().flat_map(|(groups, _)| groups.iter()) {
+            tasks
+                .extend(specified.tasks.iter().map(|task| ((group.as_str(), &**task), TaskCount::default())));
         }
-    }
+        for (group, by_task) in counted {
+            tasks.extend(by_task.iter().map(|(task, count)| ((group.as_str(), task.as_str()), *count)));
+        }
+        for ((group, task), count) in tasks {
+            out.add_count(&[namespace, id, group, task], value(&count));
+        }
+    });
     out.drop_by_cap(counts.dropped);
 }

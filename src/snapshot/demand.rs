@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use super::Evaluations;
+use super::{Evaluations, SpecificationKey, Specifications};
 use crate::terms::{ByTerm, JobKey, JobType, at};
 
 /// What jobs' summaries call queued.
@@ -13,18 +13,6 @@ pub struct Queue {
     pub by_specification: HashMap<SpecificationKey, Queued>,
     /// What the cap cut: its specification is not read.
     pub untracked: BTreeMap<String, BTreeMap<String, ByTerm<JobType, Vec<QueuedGroup>>>>,
-}
-
-/// Which version of which job tells. Children of one parent that were started from the same version of it share
-/// the parent's.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SpecificationKey {
-    /// The job's namespace.
-    pub namespace: String,
-    /// The job to read: a job of its own, or the parent of children.
-    pub job_id: String,
-    /// Its JobModifyIndex, which grows with every version.
-    pub modify_index: u64,
 }
 
 /// What is queued of the jobs of one specification.
@@ -54,16 +42,6 @@ pub struct QueuedGroup {
     /// The Raft index of the summary that says so.
     pub summary_index: Option<u64>,
 }
-
-/// Specifications that were read; `None` for those that may not be read.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Specifications {
-    /// Only those that something queued needs now.
-    pub by_key: HashMap<SpecificationKey, Option<Specification>>,
-}
-
-/// What one instance asks for, by task group.
-pub type Specification = BTreeMap<String, Ask>;
 
 /// What one instance, or several, ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -116,9 +94,9 @@ impl Demand {
             evaluations.is_none_or(|known| known.confirms(queued.job, queued.summary_index))
         };
         for (key, queued) in &queue.by_specification {
-            let specification = specifications.and_then(|known| known.by_key.get(key)?.as_ref());
+            let specification = specifications.and_then(|known| known.get(key));
             for group in queued.groups.iter().filter(|group| is_confirmed(group)) {
-                let ask = specification.map(|groups| groups.get(&*group.group));
+                let ask = specification.map(|groups| groups.get(&*group.group).map(|group| &group.ask));
                 // The specification is known, and has no such group.
                 if ask == Some(None) {
                     continue;

@@ -26,6 +26,7 @@ mod pools;
 mod reach;
 mod sections;
 mod servers;
+mod specifications;
 mod totals;
 mod usage;
 
@@ -38,9 +39,7 @@ pub use allocations::{
     AllocationCounts, FinishedAllocations, GroupAllocations, LiveAllocations, NodeLoad, NodeLoads,
 };
 pub use collector::CollectorState;
-pub use demand::{
-    Ask, Demand, Queue, Queued, QueuedGroup, Requested, Specification, SpecificationKey, Specifications,
-};
+pub use demand::{Ask, Demand, Queue, Queued, QueuedGroup, Requested};
 pub use deployments::Deployments;
 pub use drains::{Drain, DrainState, Drains, NodeTasks};
 pub use ends::{AllocationEnd, Ends};
@@ -64,6 +63,7 @@ pub use pools::{Missing, Pool, Share};
 pub use reach::{Reach, Scope, listed};
 pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
+pub use specifications::{GroupSpecification, Specification, SpecificationKey, Specifications};
 pub use totals::Totals;
 pub use usage::{AllocationUsage, Usage};
 
@@ -101,8 +101,12 @@ sections::sections! {
             /// Blocked and pending evaluations.
             evaluations: Evaluations,
         }
+        FinishedJobs = "finished_jobs" {
+            /// Dead jobs that Nomad still retains.
+            finished_jobs: FinishedJobs,
+        }
         Specifications = "specifications" {
-            /// Specifications of the jobs with queued allocations.
+            /// Specifications of the jobs with queued allocations, and of those that have series of their own.
             specifications: Specifications,
         }
         Drains = "drains" {
@@ -112,10 +116,6 @@ sections::sections! {
         HostStats = "host_stats" {
             /// What clients measure of their hosts.
             hosts: Hosts,
-        }
-        FinishedJobs = "finished_jobs" {
-            /// Dead jobs that Nomad still retains.
-            finished_jobs: FinishedJobs,
         }
         FinishedAllocations = "finished_allocations" {
             /// Terminal allocations that Nomad still retains.

@@ -22,9 +22,17 @@ pub(crate) fn at(seconds: u64) -> SystemTime {
 }
 
 fn named(id: &str, status: JobStatus, counts: GroupCounts) -> BTreeMap<String, BTreeMap<String, NamedJob>> {
-    let info = JobInfo { job_type: JobType::Service, node_pool: "default".into(), priority: 50, status };
+    let info = JobInfo {
+        job_type: JobType::Service,
+        node_pool: "default".into(),
+        priority: 50,
+        status,
+        stopped: false,
+    };
     let own = BTreeMap::from([("group".into(), counts)]);
-    let job = NamedJob { info: Some(info), own, ..NamedJob::default() };
+    let key = SpecificationKey { namespace: CI.into(), job_id: "sized".into(), modify_index: 7 };
+    let wanted = BTreeMap::from([(key, 1)]);
+    let job = NamedJob { info: Some(info), own, wanted, ..NamedJob::default() };
     BTreeMap::from([(CI.into(), BTreeMap::from([(id.into(), job)]))])
 }
 
@@ -273,6 +281,7 @@ fn usage() -> Usage {
 /// Everything that can be known.
 pub(crate) fn sections() -> Sections {
     let ask = Ask { cpu_hertz: 5e8, memory_bytes: 1e9, disk_bytes: 3e8, cores: false };
+    let group = GroupSpecification { ask, count: Some(5), tasks: ["agent".into()].into() };
     let sized = SpecificationKey { namespace: CI.into(), job_id: "sized".into(), modify_index: 7 };
     let drain = Drain {
         started: Some(at(800)),
@@ -312,7 +321,7 @@ pub(crate) fn sections() -> Sections {
         task_counts: Some(Arc::new(task_counts())),
         namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from([CI.to_owned()]) })),
         specifications: Some(Arc::new(Specifications {
-            by_key: HashMap::from([(sized, Some(BTreeMap::from([("group".into(), ask)])))]),
+            by_key: HashMap::from([(sized, Some(Arc::new(BTreeMap::from([("group".into(), group)]))))]),
         })),
         placements: Some(Arc::new(delays)),
         completions: Some(Arc::new(completions)),

@@ -16,6 +16,7 @@ mod cli;
 mod commands;
 mod demand;
 mod deploy;
+mod desired;
 mod docs;
 mod every_family;
 mod failures;

@@ -54,7 +54,8 @@ impl LiveJobsFold {
             None => self.add_live(job, job.status),
         }
         if self.job_types.contains(&job.job_type) {
-            named_jobs::add_live(&mut self.jobs.named, job, self.max_jobs);
+            let key = || specification_key(&self.templates, job);
+            named_jobs::add_live(&mut self.jobs.named, job, self.max_jobs, key);
         }
     }
 
@@ -110,7 +111,7 @@ impl LiveJobsFold {
             count: count(summary.queued),
             summary_index,
         });
-        let key = self.specification_key(job);
+        let key = specification_key(&self.templates, job);
         let queue = &mut self.jobs.queue.by_specification;
         let queued = queue.entry(key).or_insert_with(|| Queued {
             submitted: None,
@@ -126,20 +127,6 @@ impl LiveJobsFold {
         }
     }
 
-    /// Which job's specification tells what this one asks for.
-    fn specification_key(&self, job: &Job) -> SpecificationKey {
-        let own = job.job_modify_index.unwrap_or_default();
-        let namespace = job.namespace().to_owned();
-        if let Some(parent) = job.parent() {
-            let version = self.templates.get(&(namespace.clone(), parent.to_owned()));
-            // A child older than its parent's present version was started from another one.
-            if let Some(version) = version.copied().filter(|version| *version <= own) {
-                return SpecificationKey { namespace, job_id: parent.to_owned(), modify_index: version };
-            }
-        }
-        SpecificationKey { namespace, job_id: job.id.clone().unwrap_or_default(), modify_index: own }
-    }
-
     /// Ends it: what there is of live jobs.
     pub(in crate::collect) fn finish(mut self) -> (LiveJobs, JobPass) {
         self.jobs.oldest_pending = self.oldest.into_sorted_vec();
@@ -148,6 +135,18 @@ impl LiveJobsFold {
         prune(&mut self.jobs.queue);
         named_jobs::finish(&mut self.jobs.named);
         (self.jobs, self.pass)
+    }
+}
+
+/// Which job's specification tells what this one wants.
+fn specification_key(templates: &HashMap<(String, String), u64>, job: &Job) -> SpecificationKey {
+    let own = named_jobs::own_specification(job);
+    let Some(parent) = job.parent() else { return own };
+    let version = templates.get(&(own.namespace.clone(), parent.to_owned())).copied();
+    // A child older than its parent's present version was started from another one.
+    match version.filter(|version| *version <= own.modify_index) {
+        Some(modify_index) => SpecificationKey { job_id: parent.to_owned(), modify_index, ..own },
+        None => own,
     }
 }
 

@@ -72,10 +72,16 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
             "blocked and pending evaluations, and why they are blocked",
         )
         .required(),
+        Collector::of::<finished_jobs::FinishedJobsCollector>(
+            FinishedJobs,
+            History,
+            "dead jobs that Nomad still retains",
+        ),
         Collector::of::<specifications::SpecificationsCollector>(
             Specifications,
             Live,
-            "what queued instances ask for (a request for each job with queued instances, once)",
+            "what queued allocations request and how many are desired (a request for each version of a job that has \
+             queued allocations or series of its own, once)",
         ),
         Collector::of::<drains::DrainsCollector>(
             Drains,
@@ -86,11 +92,6 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
             HostStats,
             Client,
             "what clients measure of their hosts (a request for each ready node)",
-        ),
-        Collector::of::<finished_jobs::FinishedJobsCollector>(
-            FinishedJobs,
-            History,
-            "dead jobs that Nomad still retains",
         ),
         Collector::of::<finished_allocations::FinishedAllocationsCollector>(
             FinishedAllocations,
