@@ -1,5 +1,7 @@
 //! Families about what waits, and why.
 
+use std::time::SystemTime;
+
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
@@ -73,7 +75,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],
-        emit: oldest_blocked,
+        emit: |view, out| oldest(view, out, |evaluations| &evaluations.oldest_blocked),
     },
     Family {
         name: "nomad_blocked_evaluations_by_reason",
@@ -90,6 +92,15 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],
         emit: |view, out| by_job_type(view, out, |evaluations| &evaluations.pending),
+    },
+    Family {
+        name: "nomad_pending_evaluations_oldest_timestamp_seconds",
+        help: "Unix time at which the oldest pending evaluation was created, delayed ones excluded. Absent if none is \
+               pending.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_type"],
+        collectors: &[CollectorId::Evaluations],
+        emit: |view, out| oldest(view, out, |evaluations| &evaluations.oldest_pending),
     },
     Family {
         name: "nomad_delayed_evaluations",
@@ -146,10 +157,14 @@ fn by_job_type(
     }
 }
 
-fn oldest_blocked(view: &View<'_>, out: &mut Samples<'_, '_>) {
+fn oldest(
+    view: &View<'_>,
+    out: &mut Samples<'_, '_>,
+    times: fn(&NamespaceEvaluations) -> &ByTerm<JobType, Option<SystemTime>>,
+) {
     let Some(evaluations) = &view.sections().evaluations else { return };
     for (namespace, evaluations) in &evaluations.by_namespace {
-        for (job_type, created) in evaluations.oldest_blocked.iter() {
+        for (job_type, created) in times(evaluations).iter() {
             out.add_time(&[namespace, job_type.as_str()], *created);
         }
     }

@@ -8,6 +8,7 @@ mod drains;
 mod exporter;
 mod failures;
 mod family;
+mod hanging;
 mod hosts;
 mod jobs;
 mod named;
@@ -36,6 +37,7 @@ pub const TABLES: &[Table] = &[
     ("Failures and restarts", failures::FAMILIES),
     ("Long-lived jobs", named::FAMILIES),
     ("Allocations", allocations::FAMILIES),
+    ("Allocations that start, run and stop", hanging::FAMILIES),
     ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
     ("Drains", drains::FAMILIES),

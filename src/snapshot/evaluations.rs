@@ -32,6 +32,8 @@ pub struct NamespaceEvaluations {
     pub by_reason: ByTerm<BlockReason, u64>,
     /// How many wait for a scheduler.
     pub pending: ByTerm<JobType, u64>,
+    /// When the oldest of those was created.
+    pub oldest_pending: ByTerm<JobType, Option<SystemTime>>,
     /// How many are not to be processed yet.
     pub delayed: ByTerm<JobType, u64>,
 }

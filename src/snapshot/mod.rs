@@ -24,6 +24,7 @@ mod outcomes;
 mod pending;
 mod pools;
 mod reach;
+mod running;
 mod sections;
 mod servers;
 mod specifications;
@@ -61,6 +62,9 @@ pub use outcomes::Outcomes;
 pub use pending::Pending;
 pub use pools::{Missing, Pool, Share};
 pub use reach::{Reach, Scope, listed};
+pub use running::{
+    RUNNING_BOUNDS_SECONDS, RunningAges, RunningBuild, RunningSince, StartDelays, Stopping, Transitions,
+};
 pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
 pub use specifications::{GroupSpecification, Specification, SpecificationKey, Specifications};
@@ -96,6 +100,10 @@ sections::sections! {
             allocations: LiveAllocations,
             /// What they are on each node; left out while not all namespaces are read.
             node_loads: NodeLoads,
+            /// Those of them that start or stop, and the builds that have run longest.
+            transitions: Transitions,
+            /// How long those that run have run.
+            running_ages: RunningAges,
         }
         Evaluations = "evaluations" {
             /// Blocked and pending evaluations.
@@ -151,6 +159,8 @@ sections::sections! {
         placements: PlacementDelays = Jobs & Allocations,
         /// Jobs that were seen to finish.
         completions: FinishedCounts = FinishedJobs,
+        /// How long allocations took to start.
+        starts: StartDelays = Allocations,
         /// What was seen to happen to tasks.
         task_counts: TaskCounts = TaskStates,
     }

@@ -143,6 +143,7 @@ fn node_loads() -> NodeLoads {
         memory_bytes: 2e9,
         memory_max_bytes: 3e9,
         disk_bytes: 4e9,
+        oldest_starting: Some(at(700)),
         ..NodeLoad::default()
     };
     load.by_status[ClientStatus::Running] = 3;
@@ -187,6 +188,7 @@ fn evaluations() -> Evaluations {
     namespace.oldest_blocked[JobType::Batch] = Some(at(901));
     namespace.by_reason[BlockReason::Memory] = 2;
     namespace.pending[JobType::Service] = 1;
+    namespace.oldest_pending[JobType::Service] = Some(at(902));
     namespace.delayed[JobType::Service] = 1;
     let waits = |oldest, reason| JobEvaluations { oldest: Some(at(oldest)), reason };
     let by_job = [
@@ -202,6 +204,32 @@ fn evaluations() -> Evaluations {
         index: Some(9),
         ..Evaluations::default()
     }
+}
+
+fn transitions() -> Transitions {
+    let mut transitions = Transitions::default();
+    transitions.oldest_starting.entry(CI.into()).or_default()[JobType::Batch] = Some(at(700));
+    transitions.stopping.entry(CI.into()).or_default()[JobType::Service] =
+        Stopping { count: 2, oldest: Some(at(600)) };
+    transitions.longest_builds.push(RunningBuild {
+        since: at(100),
+        namespace: CI.into(),
+        id: "build-7".into(),
+    });
+    transitions
+}
+
+fn running_ages() -> RunningAges {
+    let mut running = RunningSince::default();
+    [10, 20, 990].into_iter().for_each(|seconds| running.add(CI, JobType::Batch, at(seconds)));
+    running.ages(at(1000))
+}
+
+fn starts() -> StartDelays {
+    let mut starts = StartDelays::default();
+    starts.by_namespace.entry(CI.into()).or_default()[JobType::Batch]
+        .observe(&DELAY_BOUNDS_SECONDS, Duration::from_secs(3));
+    starts
 }
 
 fn failed() -> FailedAllocations {
@@ -317,6 +345,9 @@ pub(crate) fn sections() -> Sections {
         reach: Some(Arc::new(Reach::All)),
         finished_allocations: Some(Arc::new(finished_allocations())),
         evaluations: Some(Arc::new(evaluations())),
+        transitions: Some(Arc::new(transitions())),
+        running_ages: Some(Arc::new(running_ages())),
+        starts: Some(Arc::new(starts())),
         failed: Some(Arc::new(failed())),
         task_counts: Some(Arc::new(task_counts())),
         namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from([CI.to_owned()]) })),

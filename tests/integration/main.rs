@@ -25,6 +25,7 @@ mod faults;
 mod formats;
 mod goldens;
 mod hands;
+mod hanging;
 mod ledger;
 mod lifecycle;
 mod load;

@@ -74,7 +74,9 @@ fn add(fold: &mut Evaluations, evaluation: &Evaluation, now: SystemTime) {
             BlockReason::Delayed
         }
         EvalStatus::Pending => {
-            at(&mut fold.by_namespace, namespace).pending[evaluation.job_type] += 1;
+            let counts = at(&mut fold.by_namespace, namespace);
+            counts.pending[evaluation.job_type] += 1;
+            earliest(&mut counts.oldest_pending[evaluation.job_type], evaluation.created());
             BlockReason::Scheduling
         }
         _ => return,

@@ -18,6 +18,7 @@ mod servers;
 mod specifications;
 mod task_states;
 mod token;
+mod transitions;
 mod usage;
 
 pub(super) use allocations::{LIVE, add_load};

@@ -3,6 +3,7 @@
 mod completions;
 mod placements;
 mod seen;
+mod starts;
 mod tasks;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use completions::{Completions, CompletionsPass};
 pub(super) use placements::{AllocationPass, JobPass, LookedFor, Placements, Which};
+pub(super) use starts::{Starts, StartsPass};
 pub(super) use tasks::{Tasks, TasksPass};
 
 use super::collectors::{FinishedAllocationsFold, FinishedJobsFold};
@@ -22,6 +24,8 @@ pub(super) struct Observers {
     pub(super) placements: Arc<Placements>,
     /// Jobs that finish.
     pub(super) completions: Arc<Completions>,
+    /// Allocations that start.
+    pub(super) starts: Arc<Starts>,
     /// What happens to tasks.
     pub(super) tasks: Arc<Tasks>,
     /// What a list of all jobs told of dead ones.
@@ -62,6 +66,7 @@ impl Observers {
         if self.resets.fetch_max(resets, Ordering::Relaxed) < resets {
             self.placements.forget();
             self.completions.forget();
+            self.starts.forget();
             self.tasks.forget();
             drop((self.full_jobs.take(), self.full_allocations.take()));
         }
@@ -72,6 +77,7 @@ impl Observers {
         Sections {
             placements: Some(self.placements.delays()),
             completions: Some(self.completions.counts()),
+            starts: Some(self.starts.delays()),
             task_counts: self.tasks.counts(),
             ..Sections::default()
         }

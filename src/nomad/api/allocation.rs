@@ -43,6 +43,7 @@ pub struct Allocation {
     /// What it was promised; only with `resources=true` (Nomad 1.0 and later).
     pub allocated_resources: Option<AllocatedResources>,
     create_time: Option<i64>,
+    modify_time: Option<i64>,
 }
 
 impl Allocation {
@@ -59,6 +60,11 @@ impl Allocation {
     /// When it was placed.
     pub fn created(&self) -> Option<SystemTime> {
         time::from_nanos(self.create_time)
+    }
+
+    /// When it last changed.
+    pub fn modified(&self) -> Option<SystemTime> {
+        time::from_nanos(self.modify_time)
     }
 }
 
