@@ -268,6 +268,13 @@ impl BlockReason {
     }
 }
 
+impl EvalStatus {
+    /// Whether something is still to come of it.
+    pub fn waits(self) -> bool {
+        matches!(self, Self::Blocked | Self::Pending)
+    }
+}
+
 impl JobStatus {
     /// Whether this job still wants something of the cluster; an unknown status does.
     pub fn is_live(self) -> bool {
