@@ -11,6 +11,15 @@ use crate::terms::{ByTerm, JobType, Term};
 /// The collectors of what is queued.
 const DEMAND: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations, CollectorId::Specifications];
 
+/// The collectors of whether what is queued can be placed.
+const PLACING: &[CollectorId] = &[
+    CollectorId::Jobs,
+    CollectorId::Nodes,
+    CollectorId::Allocations,
+    CollectorId::Evaluations,
+    CollectorId::Specifications,
+];
+
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_queued_allocations",
@@ -59,6 +68,28 @@ pub(super) const FAMILIES: &[Family] = &[
                 let count = requested.unsized_by_namespace.get(namespace).copied().unwrap_or_default();
                 out.add_count(&[namespace], count);
             }
+        },
+    },
+    Family {
+        name: "nomad_queued_allocations_unplaceable",
+        help: "Number of queued allocations that no client of their node pool could take: reason size, if they request more \
+               than the largest client has, or constraint, if constraints filter out every client. More clients of the same \
+               kind do not help.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "node_pool", "reason"],
+        collectors: PLACING,
+        emit: unplaceable,
+    },
+    Family {
+        name: "nomad_pool_clients_missing",
+        help: "Number of further clients of the pool's most common size that the queued allocations need, each placed where there \
+               is room. Excludes allocations that no client, or no client of this size, could take. Absent if a size is unknown.",
+        kind: Kind::Gauge,
+        labels: &["node_pool"],
+        collectors: PLACING,
+        emit: |view, out| {
+            let Some(placing) = &view.joins().placing else { return };
+            placing.missing.iter().for_each(|(pool, clients)| out.add_count(&[pool], *clients));
         },
     },
     Family {
@@ -138,6 +169,18 @@ fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Ask) -> f64) {
         for pool in view.pools() {
             let ask = by_pool.and_then(|by_pool| by_pool.get(pool)).unwrap_or(&none);
             out.add(&[namespace, pool], value(ask));
+        }
+    }
+}
+
+fn unplaceable(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(placing) = &view.joins().placing else { return };
+    for namespace in view.namespaces() {
+        let by_pool = placing.unplaceable.get(namespace);
+        for pool in view.pools() {
+            let unplaceable = by_pool.and_then(|by_pool| by_pool.get(pool)).copied().unwrap_or_default();
+            out.add_count(&[namespace, pool, "size"], unplaceable.size);
+            out.add_count(&[namespace, pool, "constraint"], unplaceable.constraint);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
 
-use crate::terms::{BlockReason, ByTerm, JobKey, JobType};
+use crate::terms::{BlockReason, ByTerm, JobKey, JobType, hash_of};
 
 /// Blocked and pending evaluations.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Evaluations {
     pub waited_before: HashSet<JobKey>,
     /// The Raft index of the list, of one list alone.
     pub index: Option<u64>,
+    /// The hashes of the task groups, with their job, for which constraints ruled out every node.
+    pub constrained: HashSet<u64>,
     /// Whether the cap cut some jobs, so that absence means nothing.
     pub is_incomplete: bool,
 }
@@ -86,6 +88,11 @@ impl Evaluations {
             || self.waited_before.contains(&job)
             || is_younger
             || self.is_incomplete
+    }
+
+    /// Whether constraints ruled out every node for a task group.
+    pub fn is_constrained(&self, job: JobKey, group: &str) -> bool {
+        self.constrained.contains(&hash_of((job, group)))
     }
 
     /// How many evaluations wait for a scheduler.

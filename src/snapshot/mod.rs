@@ -21,7 +21,9 @@ mod nodes;
 mod observed;
 mod one_node;
 mod outcomes;
+mod packing;
 mod pending;
+mod placing;
 mod pools;
 mod reach;
 mod running;
@@ -40,7 +42,7 @@ pub use allocations::{
     AllocationCounts, FinishedAllocations, GroupAllocations, LiveAllocations, NodeLoad, NodeLoads,
 };
 pub use collector::CollectorState;
-pub use demand::{Ask, Demand, Queue, Queued, QueuedGroup, Requested};
+pub use demand::{Ask, Demand, Queue, Queued, QueuedGroup, QueuedSize, Requested};
 pub use deployments::Deployments;
 pub use drains::{Drain, DrainState, Drains, NodeTasks};
 pub use ends::{AllocationEnd, Ends};
@@ -60,6 +62,7 @@ pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDel
 pub use one_node::{NodeAllocation, OneNode};
 pub use outcomes::Outcomes;
 pub use pending::Pending;
+pub use placing::{Placing, Unplaceable};
 pub use pools::{Missing, Pool, Share};
 pub use reach::{Reach, Scope, listed};
 pub use running::{

@@ -43,7 +43,7 @@ fn live_jobs() -> LiveJobs {
     namespace.templates[TemplateKind::Periodic][JobStatus::Running] = 1;
     namespace.pending.add(JobType::Batch, at(900), at(1000));
     namespace.pending.add(JobType::Batch, at(980), at(1000));
-    namespace.pools.insert("default".into());
+    namespace.pools.extend(["default".into(), "other".into()]);
     let key = |id: &str| SpecificationKey { namespace: CI.into(), job_id: id.into(), modify_index: 7 };
     let group = |job: &str, named: Option<&str>, count| QueuedGroup {
         job: JobKey::new(CI, job),
@@ -62,12 +62,12 @@ fn live_jobs() -> LiveJobs {
         (key("sized"), queued(vec![group("build-1", None, 4), group("web", Some("web"), 1)])),
         // No evaluation waits for it.
         (key("phantom"), queued(vec![group("phantom", None, 100)])),
-        (key("unsized"), queued(vec![group("build-2", None, 1)])),
+        (key("unsized"), Queued { node_pool: "other".into(), ..queued(vec![group("build-2", None, 1)]) }),
     ]);
     let mut untracked: BTreeMap<String, BTreeMap<String, ByTerm<JobType, Vec<QueuedGroup>>>> =
         BTreeMap::new();
     let pools = untracked.entry(CI.into()).or_default();
-    pools.entry("default".into()).or_default()[JobType::Batch].push(group("build-3", None, 2));
+    pools.entry("other".into()).or_default()[JobType::Batch].push(group("build-3", None, 2));
     let pending = |since, id: &str| PendingJob {
         since: at(since),
         namespace: CI.into(),
