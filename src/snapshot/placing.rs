@@ -134,7 +134,7 @@ impl Client {
         let free = || {
             let none = NodeLoad::default();
             let load = loads?.by_node.get(&node.id).unwrap_or(&none);
-            (is_sized && load.unsized_count == 0).then(|| Room {
+            (is_sized && load.unsized_count == 0).then_some(Room {
                 cpu_hertz: whole.cpu_hertz - load.cpu_hertz,
                 memory_bytes: whole.memory_bytes - load.memory_bytes,
                 disk_bytes: whole.disk_bytes - load.disk_bytes,
