@@ -1,14 +1,18 @@
 //! Families about jobs that have series of their own: those that live long, by default services and system jobs.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{CollectorId, Groups, JobInfo, NamedJob, NamedJobs};
+use crate::snapshot::{CollectorId, Groups, JobInfo, LastRuns, NamedJob, NamedJobs};
 use crate::terms::{ClientStatus, JobType, Term};
 
 const COLLECTORS: &[CollectorId] = &[CollectorId::Jobs, CollectorId::FinishedJobs];
+
+const PERIODIC: &[CollectorId] =
+    &[CollectorId::Jobs, CollectorId::FinishedJobs, CollectorId::FinishedAllocations];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -79,7 +83,35 @@ pub(super) const FAMILIES: &[Family] = &[
         collectors: COLLECTORS,
         emit: ended,
     },
+    Family {
+        name: "nomad_periodic_job_last_success_timestamp_seconds",
+        help: "Unix time at which the newest run of a periodic job ended of those that were complete, as far as the exporter saw \
+               them. Absent if it saw none.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_id"],
+        collectors: PERIODIC,
+        emit: |view, out| periodic(view, out, |last| last.success),
+    },
+    Family {
+        name: "nomad_periodic_job_last_failure_timestamp_seconds",
+        help: "Unix time at which the newest run of a periodic job ended of those that failed, were lost or exceeded their time, as \
+               far as the exporter saw them. Absent if it saw none.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_id"],
+        collectors: PERIODIC,
+        emit: |view, out| periodic(view, out, |last| last.failure),
+    },
 ];
+
+fn periodic(view: &View<'_>, out: &mut Samples<'_, '_>, time: fn(&LastRuns) -> Option<SystemTime>) {
+    let (Some(jobs), Some(runs)) = (&view.sections().jobs, &view.sections().periodic) else { return };
+    for (namespace, ids) in &jobs.periodic {
+        let Some(known) = runs.by_namespace.get(namespace) else { continue };
+        for id in ids {
+            out.add_time(&[namespace, id], known.get(id).and_then(time));
+        }
+    }
+}
 
 /// Calls for every job, live or dead, with what it is.
 fn each_info(view: &View<'_>, mut call: impl FnMut(&str, &str, &JobInfo)) {

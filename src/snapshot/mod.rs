@@ -23,6 +23,7 @@ mod one_node;
 mod outcomes;
 mod packing;
 mod pending;
+mod periodic;
 mod placing;
 mod pools;
 mod reach;
@@ -62,6 +63,7 @@ pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDel
 pub use one_node::{NodeAllocation, OneNode};
 pub use outcomes::Outcomes;
 pub use pending::Pending;
+pub use periodic::{LastRuns, PeriodicJobs, PeriodicRuns};
 pub use placing::{Placing, Unplaceable};
 pub use pools::{Missing, Pool, Share};
 pub use reach::{Reach, Scope, listed};
@@ -162,6 +164,8 @@ sections::sections! {
         placements: PlacementDelays = Jobs & Allocations,
         /// Jobs that were seen to finish.
         completions: FinishedCounts = FinishedJobs,
+        /// How the runs of periodic jobs ended.
+        periodic: PeriodicRuns = FinishedJobs & FinishedAllocations,
         /// How long allocations took to start.
         starts: StartDelays = Allocations,
         /// What was seen to happen to tasks.

@@ -89,6 +89,7 @@ fn live_jobs() -> LiveJobs {
             dropped_jobs: 1,
             dropped_groups: 2,
         },
+        periodic: BTreeMap::from([(CI.into(), BTreeSet::from(["nightly".into()]))]),
     }
 }
 
@@ -113,6 +114,7 @@ fn finished_jobs() -> FinishedJobs {
         namespaces: vec![CI.into()],
         list: 1,
         unsettled: HashMap::new(),
+        periodic: Vec::new(),
         named,
     }
 }
@@ -167,6 +169,7 @@ fn finished_allocations() -> FinishedAllocations {
         name: 1,
         create_index,
         outcome,
+        changed: 0,
     };
     let ends = vec![
         end("failed", 1, Outcome::Complete),
@@ -204,6 +207,11 @@ fn evaluations() -> Evaluations {
         index: Some(9),
         ..Evaluations::default()
     }
+}
+
+fn periodic() -> PeriodicRuns {
+    let last = LastRuns { success: Some(at(500)), failure: Some(at(400)) };
+    PeriodicRuns { by_namespace: BTreeMap::from([(CI.into(), BTreeMap::from([("nightly".into(), last)]))]) }
 }
 
 fn transitions() -> Transitions {
@@ -345,6 +353,7 @@ pub(crate) fn sections() -> Sections {
         reach: Some(Arc::new(Reach::All)),
         finished_allocations: Some(Arc::new(finished_allocations())),
         evaluations: Some(Arc::new(evaluations())),
+        periodic: Some(Arc::new(periodic())),
         transitions: Some(Arc::new(transitions())),
         running_ages: Some(Arc::new(running_ages())),
         starts: Some(Arc::new(starts())),

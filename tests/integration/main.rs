@@ -32,6 +32,7 @@ mod load;
 mod manuals;
 mod mutation;
 mod namespaces;
+mod periodic;
 mod placing;
 mod prometheus;
 mod properties;

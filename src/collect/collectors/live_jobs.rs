@@ -26,6 +26,7 @@ pub(in crate::collect) struct LiveJobsFold {
     max_oldest: usize,
     /// The version of each template that was seen: Nomad lists a parent before its children.
     templates: HashMap<(String, String), u64>,
+    periodic_count: usize,
     job_types: Vec<JobType>,
     max_jobs: usize,
 }
@@ -40,6 +41,7 @@ impl LiveJobsFold {
             oldest: BinaryHeap::with_capacity(settings.pending_jobs + 1),
             max_oldest: settings.pending_jobs,
             templates: HashMap::new(),
+            periodic_count: 0,
             job_types: settings.job_types.clone(),
             max_jobs: settings.max_jobs,
         }
@@ -62,6 +64,10 @@ impl LiveJobsFold {
     fn add_template(&mut self, job: &Job, kind: TemplateKind, status: JobStatus) {
         at(&mut self.jobs.by_namespace, job.namespace()).templates[kind][status] += 1;
         let id = job.id.clone().unwrap_or_default();
+        if kind == TemplateKind::Periodic && self.periodic_count < self.max_jobs {
+            let is_new = at(&mut self.jobs.periodic, job.namespace()).insert(id.clone());
+            self.periodic_count += usize::from(is_new);
+        }
         self.templates.insert((job.namespace().to_owned(), id), job.job_modify_index.unwrap_or_default());
     }
 

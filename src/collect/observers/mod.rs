@@ -1,6 +1,7 @@
 //! What happens between refreshes: jobs that are placed and finish, allocations that fail, tasks that are restarted.
 
 mod completions;
+mod periodic;
 mod placements;
 mod seen;
 mod starts;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use completions::{Completions, CompletionsPass};
+pub(super) use periodic::Periodic;
 pub(super) use placements::{AllocationPass, JobPass, LookedFor, Placements, Which};
 pub(super) use starts::{Starts, StartsPass};
 pub(super) use tasks::{Tasks, TasksPass};
@@ -24,6 +26,8 @@ pub(super) struct Observers {
     pub(super) placements: Arc<Placements>,
     /// Jobs that finish.
     pub(super) completions: Arc<Completions>,
+    /// Runs of periodic jobs.
+    pub(super) periodic: Arc<Periodic>,
     /// Allocations that start.
     pub(super) starts: Arc<Starts>,
     /// What happens to tasks.
@@ -77,6 +81,7 @@ impl Observers {
         Sections {
             placements: Some(self.placements.delays()),
             completions: Some(self.completions.counts()),
+            periodic: Some(self.periodic.runs()),
             starts: Some(self.starts.delays()),
             task_counts: self.tasks.counts(),
             ..Sections::default()

@@ -128,6 +128,7 @@ pub(super) fn outcome(job: &Job, allocations: &[AllocationDetail]) -> Outcome {
             name: it.name.0 ^ node.map_or(0, |node| hash_of(node) as u32),
             create_index: it.create_index.unwrap_or_default(),
             outcome: it.outcome(),
+            changed: 0,
         }
     };
     let ends = Ends::from(allocations.iter().map(end).collect::<Vec<_>>());
