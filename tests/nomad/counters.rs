@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::answers::{Answers, is_template, is_terminal, text};
 use crate::comparison::Numbers;
 use crate::exposition::Exposition;
-use crate::metrics::{failed, restarts};
+use crate::metrics::{ever_failed, restarts};
 use crate::report::Report;
 
 /// Counts by namespace and job type.
@@ -57,7 +57,14 @@ pub(crate) fn compare_failures(
         }
         counts
     };
-    report.steady(name, || failed(&ask()), || by_cause(&show()));
+    let found = by_cause(&show());
+    let (least, most) = ever_failed(&ask());
+    for key in most.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
+        let of = |numbers: &Numbers| numbers.get(key).copied().unwrap_or_default();
+        let (least, found, most) = (of(&least), of(&found), of(&most));
+        let what = format!("{name} of {key:?} is {found}, not {least} to {most}");
+        report.holds(&what, found >= least && found <= most);
+    }
     let name = "nomad_task_restarts_total";
     report.steady(name, || restarts(&ask()), || counts(&show(), name));
     // Services alone have series of their own while they are dead.

@@ -35,7 +35,7 @@ use crate::terms::Term;
 
 /// Every collector there is, in the order of [`CollectorId`]. One that reads sections of another stands behind it.
 pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
-    use Clock::{Client, History, Live};
+    use Clock::{Client, History, Live, SlowHistory};
     use CollectorId::*;
     [
         Collector::of::<servers::ServersCollector>(
@@ -101,7 +101,7 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
         ),
         Collector::of::<task_states::TaskStatesCollector>(
             TaskStates,
-            History,
+            SlowHistory,
             "allocations whose tasks failed or were restarted, and why (Nomad 1.4.14 and later)",
         ),
         Collector::of::<deployments::DeploymentsCollector>(

@@ -46,7 +46,7 @@ pub(crate) use nodes::{Amounts, allocatable, allocated};
 /// The job's outcome, as `nomad-exporter jobs` names it.
 pub(crate) use outcomes::outcome;
 /// How many allocations failed by cause, and how often tasks were restarted.
-pub(crate) use work::{failed, restarts};
+pub(crate) use work::{ever_failed, restarts};
 
 const MIB: f64 = 1_048_576.0;
 const MHZ: f64 = 1e6;

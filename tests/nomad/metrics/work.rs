@@ -9,7 +9,7 @@ use super::backlog::{asks_for_cores, group, is_delayed, is_of, of_status, phases
 use super::named::{has_series, named, shown_as};
 use super::nodes::allocatable;
 use super::{MHZ, MIB, count, earliest, outcome};
-use crate::answers::{Answers, is_template, number, text, texts};
+use crate::answers::{Answers, is_template, is_terminal, number, text, texts};
 use crate::comparison::{Metric, Numbers, View, metric};
 
 const NAMESPACE_TYPE: &[&str] = &["Namespace", "JobType"];
@@ -58,9 +58,12 @@ pub(super) const METRICS: &[Metric] = &[
         let mut last = Numbers::new();
         let answers = view.answers;
         for job in answers.jobs.iter().filter(|job| text(job, "ID").contains("/periodic-")) {
-            if text(job, "Status") == "dead" && outcome(answers, job) == "complete" {
-                let its = answers.allocations.iter().filter(|row| is_of(row, job));
-                let ended = its.map(|row| (number(&row["ModifyTime"]) / 1e9).floor()).fold(0.0, f64::max);
+            // Nomad 1.4 calls a job that is over pending again when the client of its allocation is gone.
+            let its: Vec<&Value> = answers.allocations.iter().filter(|row| is_of(row, job)).collect();
+            let is_over = !its.is_empty() && its.iter().all(|row| is_terminal(row));
+            if is_over && outcome(answers, job) == "complete" {
+                let ended =
+                    its.iter().map(|row| (number(&row["ModifyTime"]) / 1e9).floor()).fold(0.0, f64::max);
                 let known = last.entry(texts(job, &["Namespace", "ParentID"])).or_insert(ended);
                 *known = known.max(ended);
             }
@@ -70,14 +73,27 @@ pub(super) const METRICS: &[Metric] = &[
 ];
 
 /// Failed allocations by namespace, type and cause: by the last event of a failed task that names one.
-pub(crate) fn failed(answers: &Answers) -> Numbers {
-    let is_failure = |row: &&Value| {
+fn failed(answers: &Answers) -> Numbers {
+    by_cause(answers, |row| {
         let was_killed = text(row, "DesiredStatus") == "evict"
             || text(row, "DesiredStatus") == "stop"
                 && text(row, "DesiredDescription") == "alloc is being migrated";
         text(row, "ClientStatus") == "failed" && !was_killed
+    })
+}
+
+/// How many allocations have failed at least and at most: those that are failed, and also those that were called something
+/// else since, because their client was lost or drained.
+pub(crate) fn ever_failed(answers: &Answers) -> (Numbers, Numbers) {
+    let has_failed = |row: &Value| {
+        let mut tasks = row["TaskStates"].as_object().into_iter().flat_map(|tasks| tasks.values());
+        text(row, "ClientStatus") == "failed" || tasks.any(|task| task["Failed"] == true)
     };
-    count(answers.allocations.iter().filter(is_failure), |row| {
+    (failed(answers), by_cause(answers, has_failed))
+}
+
+fn by_cause(answers: &Answers, is_failure: impl Fn(&Value) -> bool) -> Numbers {
+    count(answers.allocations.iter().filter(|row| is_failure(row)), |row| {
         let mut key = texts(row, NAMESPACE_TYPE);
         key.push(cause(row).to_owned());
         key
