@@ -82,7 +82,8 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
         "memory promised",
         "queued",
         "asked for",
-        "clients missing, at least",
+        "fit nowhere",
+        "clients missing",
     ];
     table(
         "Capacity and demand",
@@ -97,9 +98,10 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
                     td { (promised(&pool.memory, human::bytes)) }
                     td { (pool.queued) }
                     td { (asked(pool)) }
+                    td { @if pool.unplaceable > 0 { span.bad { (pool.unplaceable) } } @else { "0" } }
                     td {
                         @match pool.missing() {
-                            Missing::AtLeast(missing) => (missing),
+                            Missing::Clients(missing) => (missing),
                             Missing::All => span.bad { "no active node" },
                             Missing::Unknown => "",
                         }
