@@ -26,6 +26,7 @@ mod reach;
 mod sections;
 mod servers;
 mod totals;
+mod trends;
 mod usage;
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ pub use reach::{Reach, Scope, listed};
 pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
 pub use totals::Totals;
+pub use trends::{TrendPoint, Trends};
 pub use usage::{AllocationUsage, Usage};
 
 // What the collectors read: a collector and its sections, then the sections that are made of several collectors. A
