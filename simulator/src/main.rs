@@ -10,12 +10,15 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Parser;
 use nomad_simulator::cluster::GcSettings;
 use nomad_simulator::{
-    Backend, Load, Recording, Scenario, Settings, SharedCluster, Simulator, Size, Version,
+    Backend, BuildDay, Cluster, Load, Recording, Scenario, Settings, SharedCluster, Simulator, Size, Story,
+    Version,
 };
 use tracing_subscriber::EnvFilter;
 
 /// How much of the scenario has happened before anybody looks.
 const PRELUDE: Duration = Duration::from_secs(3600);
+/// The same of an hour of builds, which is to be seen from its beginning.
+const SHORT_PRELUDE: Duration = Duration::from_secs(150);
 /// How often the cluster's clock follows the real one.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -35,7 +38,10 @@ struct Args {
     /// Simulated seconds in a second.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     speed: f64,
-    /// How many clients.
+    /// What happens: a build farm that has everything, or an hour of a CI system.
+    #[arg(long, default_value = "farm")]
+    scenario: ScenarioName,
+    /// How many clients the farm has.
     #[arg(long, default_value_t = 12)]
     clients: usize,
     /// How many servers.
@@ -56,6 +62,15 @@ struct Args {
     /// What to log, as in `debug` or `nomad_simulator=trace`.
     #[arg(long, default_value = "warn")]
     log: String,
+}
+
+/// What happens to the cluster.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ScenarioName {
+    /// Jobs of all kinds, node pools, outages and drains.
+    Farm,
+    /// One batch job for each build: a burst, a broken image, a client that hangs, a scale-in that kills builds.
+    Ci,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -108,20 +123,33 @@ fn announce(version: Version, url: &str) {
     eprintln!("Nomad {version} is simulated at {url}");
 }
 
-/// Starts the scenario, an hour ago, and lets it follow the real clock from now on.
+/// Starts the scenario some time ago and lets it follow the real clock from now on.
 fn demonstrate(args: &Args) -> SharedCluster {
+    let prelude = match args.scenario {
+        ScenarioName::Farm => PRELUDE,
+        ScenarioName::Ci => SHORT_PRELUDE,
+    };
     let settings = Settings {
         seed: args.seed,
         version: args.nomad_version,
         servers: args.servers,
-        start: SystemTime::now() - PRELUDE,
+        start: SystemTime::now() - prelude,
         memory_oversubscription: true,
         // Nomad would keep finished builds for hours; the last few hundred show as much.
         gc: GcSettings { job: Duration::from_secs(1200), ..GcSettings::default() },
         ..Settings::default()
     };
-    let (mut cluster, mut scenario) = Scenario::new(settings, args.clients);
-    scenario.advance(&mut cluster, PRELUDE);
+    let (mut cluster, mut story): (Cluster, Box<dyn Story>) = match args.scenario {
+        ScenarioName::Farm => {
+            let (cluster, scenario) = Scenario::new(settings, args.clients);
+            (cluster, Box::new(scenario))
+        }
+        ScenarioName::Ci => {
+            let (cluster, day) = BuildDay::new(settings);
+            (cluster, Box::new(day))
+        }
+    };
+    story.advance(&mut cluster, prelude);
     let shared: SharedCluster = Arc::new(Mutex::new(cluster));
     let cluster = Arc::clone(&shared);
     let speed = args.speed;
@@ -133,7 +161,8 @@ fn demonstrate(args: &Args) -> SharedCluster {
             let elapsed = last.elapsed();
             last += elapsed;
             let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
-            scenario.advance(&mut cluster, elapsed.mul_f64(speed));
+            story.advance(&mut cluster, elapsed.mul_f64(speed));
+            cluster.show_as_of(SystemTime::now());
         }
     });
     shared
