@@ -16,11 +16,29 @@ stop() {
 trap stop EXIT
 trap 'exit 0' INT TERM
 
-target/release/nomad-simulator --listen "127.0.0.1:$nomad_port" --speed 3 &
+# What is shown. How often it is read is short, so that a watcher sees things move.
+case ${SCENARIO:=farm} in
+farm)
+    story=(--speed 3) intervals=(--collect.interval 2s --collect.history-interval 10s --collect.client-interval 5s)
+    note="Builds come in bursts, so that a backlog grows and clears every 40 seconds, and alerts with it."
+    # An alert fires and ends as soon as its condition does.
+    quick() { sed -E 's/^( +(for|keep_firing_for):) .*/\1 0s/' "$1"; }
+    ;;
+ci)
+    story=(--scenario ci --speed 20 --nomad-version 1.11.3 --servers 5)
+    intervals=(--collect.interval 1s --collect.history-interval 2s --collect.client-interval 5s)
+    note="An hour of a CI system passes in three minutes: docs/circleci-server.md says what to see when. Then it begins anew."
+    quick() { awk -v FASTER=20 -f scripts/quicker-rules.awk "$1"; }
+    ;;
+*)
+    echo "SCENARIO is farm or ci." >&2
+    exit 1
+    ;;
+esac
+target/release/nomad-simulator --listen "127.0.0.1:$nomad_port" "${story[@]}" &
 simulator=$!
-# Short intervals, so that a watcher sees things move.
 target/release/nomad-exporter --nomad.address "http://127.0.0.1:$nomad_port" --web.listen-address "127.0.0.1:$port" \
-    --collect.interval 2s --collect.history-interval 10s --collect.client-interval 5s &
+    "${intervals[@]}" &
 exporter=$!
 
 ready() {
@@ -35,12 +53,12 @@ if ! ready; then
     echo "The demo did not come up. Is one of the ports $nomad_port and $port taken? Set NOMAD_PORT and PORT." >&2
     exit 1
 fi
-# With the shipped rules, which wait for less here so that a newcomer sees an alert fire and end.
+# With the shipped rules, which are quicker here so that a newcomer sees an alert fire and end.
 start_prometheus() {
     local folder
     folder=$(mktemp -d)
     for rules in alerts/nomad.rules.yml alerts/nomad.alerts.yml; do
-        sed -E 's/^( +(for|keep_firing_for):) .*/\1 0s/' "$rules" >"$folder/$(basename "$rules")"
+        quick "$rules" >"$folder/$(basename "$rules")"
     done
     cat >"$folder/prometheus.yml" <<EOF
 global: {scrape_interval: 2s, evaluation_interval: 2s}
@@ -68,12 +86,12 @@ cat <<EOF
   its metrics               http://127.0.0.1:$port/metrics
   Prometheus' alerts        $alerts
 
-Watch jobs, nodes and utilization move (a simulated second takes a third of one), on a screen or as metrics:
+Watch jobs, nodes and utilization move, on a screen or as metrics:
 
   target/release/nomad-exporter status --watch --collect.interval 2s --nomad.address http://127.0.0.1:$nomad_port
   watch -n 2 "curl -s http://127.0.0.1:$port/metrics | grep -E '^nomad_(jobs|nodes|queued_allocations|node_allocated_cpu_hertz)\{' | grep -v ' 0$'"
 
-Builds come in bursts, so that a backlog grows and clears every 40 seconds, and alerts with it.
+$note
 Press ctrl-C to end the demo.
 EOF
 wait -n "$simulator" "$exporter"

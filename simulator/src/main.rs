@@ -17,8 +17,8 @@ use tracing_subscriber::EnvFilter;
 
 /// How much of the scenario has happened before anybody looks.
 const PRELUDE: Duration = Duration::from_secs(3600);
-/// The same of an hour of builds, which is to be seen from its beginning.
-const SHORT_PRELUDE: Duration = Duration::from_secs(150);
+/// A minute of an hour of builds. Of those, two have passed before anybody looks.
+const MINUTE: Duration = Duration::from_secs(60);
 /// How often the cluster's clock follows the real one.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -35,7 +35,8 @@ struct Args {
     /// The Nomad version to play.
     #[arg(long, default_value_t = Version::LATEST)]
     nomad_version: Version,
-    /// Simulated seconds in a second.
+    /// Simulated seconds in a second; an hour of a CI system is played so many times as fast instead, so that all times
+    /// are real ones.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     speed: f64,
     /// What happens: a build farm that has everything, or an hour of a CI system.
@@ -125,9 +126,13 @@ fn announce(version: Version, url: &str) {
 
 /// Starts the scenario some time ago and lets it follow the real clock from now on.
 fn demonstrate(args: &Args) -> SharedCluster {
-    let prelude = match args.scenario {
-        ScenarioName::Farm => PRELUDE,
-        ScenarioName::Ci => SHORT_PRELUDE,
+    let minute = match args.scenario {
+        ScenarioName::Farm => MINUTE,
+        ScenarioName::Ci => MINUTE.div_f64(args.speed.max(1.0)),
+    };
+    let (prelude, speed) = match args.scenario {
+        ScenarioName::Farm => (PRELUDE, args.speed),
+        ScenarioName::Ci => (2 * minute, 1.0),
     };
     let settings = Settings {
         seed: args.seed,
@@ -136,7 +141,12 @@ fn demonstrate(args: &Args) -> SharedCluster {
         start: SystemTime::now() - prelude,
         memory_oversubscription: true,
         // Nomad would keep finished builds for hours; the last few hundred show as much.
-        gc: GcSettings { job: Duration::from_secs(1200), ..GcSettings::default() },
+        gc: GcSettings {
+            interval: 5 * minute,
+            job: 20 * minute,
+            batch_evaluation: 20 * minute,
+            ..GcSettings::default()
+        },
         ..Settings::default()
     };
     let (mut cluster, mut story): (Cluster, Box<dyn Story>) = match args.scenario {
@@ -145,14 +155,13 @@ fn demonstrate(args: &Args) -> SharedCluster {
             (cluster, Box::new(scenario))
         }
         ScenarioName::Ci => {
-            let (cluster, day) = BuildDay::new(settings);
+            let (cluster, day) = BuildDay::new(settings, minute);
             (cluster, Box::new(day))
         }
     };
     story.advance(&mut cluster, prelude);
     let shared: SharedCluster = Arc::new(Mutex::new(cluster));
     let cluster = Arc::clone(&shared);
-    let speed = args.speed;
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(TICK);
         let mut last = Instant::now();
@@ -162,7 +171,6 @@ fn demonstrate(args: &Args) -> SharedCluster {
             last += elapsed;
             let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
             story.advance(&mut cluster, elapsed.mul_f64(speed));
-            cluster.show_as_of(SystemTime::now());
         }
     });
     shared

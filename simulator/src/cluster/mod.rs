@@ -69,8 +69,6 @@ pub(crate) use task::{Happened, TaskEvent, TaskRun, TaskState};
 pub struct Cluster {
     pub(crate) settings: Settings,
     pub(crate) now: SystemTime,
-    /// What a reader's clock says now, if it is not the cluster's that answers are to be written by.
-    reader: Option<SystemTime>,
     pub(crate) namespaces: BTreeMap<String, Registered>,
     pub(crate) pools: BTreeMap<String, Registered>,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
@@ -106,7 +104,6 @@ impl Cluster {
         let servers = Servers::new(settings.servers, settings.start, &mut rng);
         let mut cluster = Cluster {
             now: settings.start,
-            reader: None,
             namespaces: BTreeMap::new(),
             pools: BTreeMap::new(),
             nodes: BTreeMap::new(),
@@ -183,17 +180,6 @@ impl Cluster {
 
     fn enter_in(&mut self, delay: Duration, event: Event) {
         self.agenda.enter(self.now + delay, event);
-    }
-
-    /// Writes times into answers as if it were now so late, until the next call: what is ten minutes old by the cluster's
-    /// clock is ten minutes old to a reader whose clock says this, at whatever speed the cluster's runs.
-    pub fn show_as_of(&mut self, reader: SystemTime) {
-        self.reader = Some(reader);
-    }
-
-    /// The same moment by the cluster's clock and by the reader's, if they are to be told apart.
-    pub(crate) fn clocks(&self) -> Option<(SystemTime, SystemTime)> {
-        Some((self.now, self.reader?))
     }
 
     /// Makes the namespace known, if it is not.

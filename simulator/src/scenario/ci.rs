@@ -8,17 +8,16 @@ use crate::cluster::{
     Cause, Cluster, JobKey, JobSpec, JobStatus, NodeId, NodeSpec, SeededNumbers, Settings, Span,
 };
 
-/// How often the story looks whether something is to be done.
-const BEAT: Duration = Duration::from_secs(1);
-const MINUTE: u64 = 60;
-const HOUR: u64 = 60 * MINUTE;
+/// The story looks this often a minute whether something is to be done.
+const BEATS: u64 = 60;
+const HOUR: u64 = 60 * BEATS;
 /// How many clients there are at night, and how many the autoscaling group has while builds wait.
 const CLIENTS: usize = 6;
 const MORE_CLIENTS: usize = 14;
-/// The group starts one client at a time, this long after the one before.
-const LAUNCH_EVERY: u64 = 30;
-/// The autoscaler's drain deadline.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(300);
+/// The group starts one client at a time, this many beats after the one before.
+const LAUNCH_EVERY: u64 = BEATS / 2;
+/// The autoscaler's drain deadline, in minutes.
+const DRAIN_DEADLINE: u32 = 5;
 /// The place in the list of clients of the one that hangs.
 const HANGS: usize = 1;
 
@@ -26,6 +25,8 @@ const HANGS: usize = 1;
 #[derive(Debug)]
 pub struct BuildDay {
     chance: SeededNumbers,
+    /// How long a minute of the story takes.
+    minute: Duration,
     /// Beats so far, and when the next one is.
     beat: u64,
     next: SystemTime,
@@ -42,12 +43,14 @@ pub struct BuildDay {
 }
 
 impl BuildDay {
-    /// The cluster at the beginning of the hour, and the story that goes on with it.
-    pub fn new(settings: Settings) -> (Cluster, BuildDay) {
+    /// The cluster at the beginning of the hour, and the story that goes on with it. A minute of the story takes this long
+    /// by the cluster's clock: 3 s make the hour pass in three minutes.
+    pub fn new(settings: Settings, minute: Duration) -> (Cluster, BuildDay) {
         let chance = SeededNumbers::new(settings.seed ^ 0xc1_c1c1);
         let mut cluster = Cluster::new(settings);
         let mut story = BuildDay {
             chance,
+            minute,
             beat: 0,
             next: cluster.now(),
             builds: 0,
@@ -61,15 +64,15 @@ impl BuildDay {
             story.launch(&mut cluster);
         }
         // A resource class that no client can take.
-        cluster.submit(medium("build-gpu", (8, 12)).requiring("${node.class}", "linux-gpu"));
+        cluster.submit(story.medium("build-gpu", (8, 12)).requiring("${node.class}", "linux-gpu"));
         (cluster, story)
     }
 
     fn act(&mut self, cluster: &mut Cluster) {
-        let second = self.beat % HOUR;
-        self.submit_builds(cluster, second / MINUTE);
-        match (second / MINUTE, second % MINUTE) {
-            (0, 0) => submit_long_build(cluster),
+        let beat = self.beat % HOUR;
+        self.submit_builds(cluster, beat / BEATS);
+        match (beat / BEATS, beat % BEATS) {
+            (0, 0) => self.submit_long_build(cluster),
             (22, 0) => self.desired = MORE_CLIENTS,
             (42, 0) => self.hang(cluster, true),
             (48, 0) => self.shrink(cluster),
@@ -87,23 +90,29 @@ impl BuildDay {
     fn submit_builds(&mut self, cluster: &mut Cluster, minute: u64) {
         match minute {
             // Everybody starts to work. A build with parallelism is as many jobs.
-            4..8 => self.submit(cluster, 45, |id| medium(id, (6, 14))),
+            4..8 => self.submit(cluster, 45, (6, 14), |build| build),
             // An image was pushed that cannot be pulled, and everybody tries again.
-            34..40 => self.submit(cluster, 60, |id| medium(id, (6, 14)).failing_with(Cause::Driver)),
+            34..40 => self.submit(cluster, 120, (6, 14), |build| build.failing_with(Cause::Driver)),
             // Builds of a release, which take longer.
-            44..47 => self.submit(cluster, 20, |id| medium(id, (12, 20))),
+            44..47 => self.submit(cluster, 20, (12, 20), |build| build),
             _ => {}
         }
-        self.submit(cluster, 2, |id| medium(id, (6, 14)).failing(0.05));
+        self.submit(cluster, 2, (6, 14), |build| build.failing(0.05));
     }
 
-    /// Submits so many builds a minute, by chance.
-    fn submit(&mut self, cluster: &mut Cluster, per_minute: u32, build: impl Fn(&str) -> JobSpec) {
-        let expected = f64::from(per_minute) / MINUTE as f64;
+    /// Submits so many builds a minute, by chance, each of which takes so many minutes.
+    fn submit(
+        &mut self,
+        cluster: &mut Cluster,
+        per_minute: u32,
+        minutes: (u32, u32),
+        change: impl Fn(JobSpec) -> JobSpec,
+    ) {
+        let expected = f64::from(per_minute) / BEATS as f64;
         let arrivals = expected.floor() as u64 + u64::from(self.chance.chance(expected.fract()));
         for _ in 0..arrivals {
             self.builds += 1;
-            cluster.submit(build(&format!("build-{}", self.builds)));
+            cluster.submit(change(self.medium(&format!("build-{}", self.builds), minutes)));
         }
     }
 
@@ -122,6 +131,20 @@ impl BuildDay {
             ..NodeSpec::new(&name)
         });
         self.clients.push(client);
+    }
+
+    /// A build of the resource class `medium` that takes so many minutes.
+    fn medium(&self, id: &str, (min, max): (u32, u32)) -> JobSpec {
+        let run_time = Span { min: self.minute * min, max: self.minute * max };
+        JobSpec::batch(id).with_resources(2000, 4096).running_for(run_time)
+    }
+
+    /// A build just below the limit of 5 hours, submitted again once it has ended.
+    fn submit_long_build(&self, cluster: &mut Cluster) {
+        let key = JobKey::new("default", "build-long");
+        if cluster.jobs.get(&key).is_none_or(|job| job.status == JobStatus::Dead) {
+            cluster.submit(self.medium("build-long", (290, 290)));
+        }
     }
 
     /// How many clients the group takes for healthy. It does not look at heartbeats.
@@ -145,7 +168,7 @@ impl BuildDay {
         self.desired = CLIENTS;
         self.leaving = self.clients.split_off(self.clients.len().min(CLIENTS));
         for client in &self.leaving {
-            cluster.drain(*client, Some(DRAIN_DEADLINE), false);
+            cluster.drain(*client, Some(self.minute * DRAIN_DEADLINE), false);
         }
     }
 
@@ -164,24 +187,10 @@ impl Story for BuildDay {
         let end = cluster.now() + duration;
         while self.next <= end {
             cluster.advance(self.next.duration_since(cluster.now()).unwrap_or_default());
-            self.next += BEAT;
+            self.next += self.minute / BEATS as u32;
             self.act(cluster);
             self.beat += 1;
         }
         cluster.advance(end.duration_since(cluster.now()).unwrap_or_default());
-    }
-}
-
-/// A build of the resource class `medium` that takes so many minutes.
-fn medium(id: &str, (min, max): (u64, u64)) -> JobSpec {
-    let minutes = |minutes| Duration::from_secs(minutes * MINUTE);
-    JobSpec::batch(id).with_resources(2000, 4096).running_for(Span { min: minutes(min), max: minutes(max) })
-}
-
-/// A build just below the limit of 5 hours, submitted again once it has ended.
-fn submit_long_build(cluster: &mut Cluster) {
-    let key = JobKey::new("default", "build-long");
-    if cluster.jobs.get(&key).is_none_or(|job| job.status == JobStatus::Dead) {
-        cluster.submit(medium("build-long", (290, 290)));
     }
 }

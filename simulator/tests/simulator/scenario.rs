@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use nomad_simulator::cluster::{JobKey, JobStatus, JobType, Ledger, NodeState, Outcome};
 use nomad_simulator::{BuildDay, Cluster, Scenario, Settings, SharedCluster, Simulator, Story};
 
@@ -99,7 +97,7 @@ fn nodes(ledger: &Ledger, state: NodeState) -> usize {
 /// Each trouble of the hour is there when its time has come, and gone later; the second hour is like the first.
 #[test]
 fn an_hour_of_builds_has_its_troubles_in_their_order() {
-    let (mut cluster, mut day) = BuildDay::new(Settings::default());
+    let (mut cluster, mut day) = BuildDay::new(Settings::default(), seconds(60));
     let (mut failed, mut killed) = (0, 0);
     for hour in 0..2 {
         let mut at = |minute: u64| {
@@ -130,20 +128,4 @@ fn an_hour_of_builds_has_its_troubles_in_their_order() {
         (failed, killed) = (ended(&over, Outcome::Failed), ended(&over, Outcome::Drained));
         assert_eq!(over.nodes.values().sum::<usize>(), 6, "{:?}", over.nodes);
     }
-}
-
-/// An answer tells times by the reader's clock, at whatever speed the cluster's runs.
-#[tokio::test]
-async fn what_is_ten_minutes_old_is_so_by_the_readers_clock() {
-    let (mut cluster, _) = BuildDay::new(Settings::default());
-    cluster.advance(seconds(600));
-    let reader = UNIX_EPOCH + Duration::from_secs(2_000_000_000);
-    cluster.show_as_of(reader);
-    let simulator = Simulator::start(cluster.into()).await.expect("a free port");
-    let job = get(&simulator.url(), "/v1/job/build-gpu").await.json();
-    assert_eq!(job["SubmitTime"], (2_000_000_000_i64 - 600) * 1_000_000_000);
-    let nodes = get(&simulator.url(), "/v1/nodes").await.json();
-    let node = get(&simulator.url(), &format!("/v1/node/{}", nodes[0]["ID"].as_str().unwrap())).await.json();
-    assert_eq!(node["StatusUpdatedAt"], 2_000_000_000_i64 - 600);
-    assert_eq!(node["Events"][0]["Timestamp"], "2033-05-18T03:23:20Z");
 }

@@ -61,7 +61,7 @@ fn chart(number: usize, chart: &Chart, trends: &Trends, span: &str) -> Option<Ma
     let id = format!("trend-{number}");
     Some(html! {
         figure.trend {
-            figcaption { (chart.title) span.muted { "now " (now) ", at most " (top) } }
+            figcaption { (chart.title) span.muted { "now " (now) ", max " (top) } }
             svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-labelledby=(id) {
                 title id=(id) {
                     (chart.title) " of the last " (span) ": now " (now) ", at least " (lowest) ", at most " (top)
