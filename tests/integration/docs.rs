@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
 
-use nomad_simulator::Simulator;
+use nomad_simulator::{BuildDay, Settings, SharedCluster, Simulator, Story};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::support::process::run;
@@ -183,13 +185,15 @@ fn spans(text: &str) -> impl Iterator<Item = &str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn runnable_commands_run() {
     let nomad = recordings::replay("2.0.5").await;
+    let ci = ci().await;
     let mut count = 0;
     for file in files() {
         for (words, code) in Page::read(&file).blocks {
             let is_runnable = words.split_whitespace().any(|word| word == "runnable");
             if is_runnable && has_tools(&code) {
                 assert!(words.starts_with("sh "), "{}: {words}", file.display());
-                let command = block(&code, &nomad);
+                let nomad = if words.split_whitespace().any(|word| word == "ci") { &ci } else { &nomad };
+                let command = block(&code, nomad);
                 let (status, stdout, stderr) = tokio::task::spawn_blocking(|| run(command)).await.unwrap();
                 assert_eq!(status, Some(0), "{}: {code}\n{stdout}\n{stderr}", file.display());
                 count += 1;
@@ -197,6 +201,27 @@ async fn runnable_commands_run() {
         }
     }
     assert!(count >= 5, "only {count} blocks are marked as runnable");
+}
+
+/// The cluster of `make demo SCENARIO=ci` in its burst, three times as fast as there.
+async fn ci() -> Simulator {
+    const MINUTE: Duration = Duration::from_secs(1);
+    let settings = Settings { start: SystemTime::now() - 12 * MINUTE, ..Settings::default() };
+    let (mut cluster, mut day) = BuildDay::new(settings, MINUTE);
+    day.advance(&mut cluster, 12 * MINUTE);
+    let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
+    let (clock, mut last) = (Arc::downgrade(&cluster), Instant::now());
+    std::thread::spawn(move || {
+        // It ends with the server.
+        while let Some(cluster) = clock.upgrade() {
+            let elapsed = last.elapsed();
+            last += elapsed;
+            day.advance(&mut cluster.lock().unwrap(), elapsed);
+            drop(cluster);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    Simulator::start(cluster.into()).await.unwrap()
 }
 
 fn has_tools(code: &str) -> bool {

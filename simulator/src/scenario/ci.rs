@@ -116,10 +116,10 @@ impl BuildDay {
         }
     }
 
-    /// A client whose name is the ID of its instance.
+    /// Another client joins.
     fn launch(&mut self, cluster: &mut Cluster) {
         self.registered += 1;
-        let name = format!("i-0a1b2c3d4e5f6{:04}", self.registered);
+        let name = name(self.registered);
         let instance = ("unique.platform.aws.instance-id".to_owned(), name.clone());
         let client = cluster.register_node(NodeSpec {
             datacenter: "default".to_owned(),
@@ -139,11 +139,13 @@ impl BuildDay {
         JobSpec::batch(id).with_resources(2000, 4096).running_for(run_time)
     }
 
-    /// A build just below the limit of 5 hours, submitted again once it has ended.
+    /// A build just below the limit of 5 hours, submitted again once it has ended. It stays on the first client, so that
+    /// others can be drained without waiting for it.
     fn submit_long_build(&self, cluster: &mut Cluster) {
         let key = JobKey::new("default", "build-long");
         if cluster.jobs.get(&key).is_none_or(|job| job.status == JobStatus::Dead) {
-            cluster.submit(self.medium("build-long", (290, 290)));
+            let build = self.medium("build-long", (290, 290));
+            cluster.submit(build.requiring("${node.unique.name}", &name(1)));
         }
     }
 
@@ -193,4 +195,9 @@ impl Story for BuildDay {
         }
         cluster.advance(end.duration_since(cluster.now()).unwrap_or_default());
     }
+}
+
+/// The name of a client, which is the ID of its instance.
+fn name(number: usize) -> String {
+    format!("i-0a1b2c3d4e5f6{number:04}")
 }
