@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
-use nomad_simulator::{BuildDay, Settings, SharedCluster, Simulator, Story};
+use nomad_simulator::Simulator;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::support::process::run;
-use crate::support::{path, read, recordings, root, tools};
+use crate::support::{build_day, path, read, recordings, root, tools};
 
 /// What a page holds.
 #[derive(Default)]
@@ -185,7 +184,8 @@ fn spans(text: &str) -> impl Iterator<Item = &str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn runnable_commands_run() {
     let nomad = recordings::replay("2.0.5").await;
-    let ci = ci().await;
+    // In its burst, three times as fast as in the demo.
+    let ci = build_day::play(Duration::from_secs(1), 12).await;
     let mut count = 0;
     for file in files() {
         for (words, code) in Page::read(&file).blocks {
@@ -201,27 +201,6 @@ async fn runnable_commands_run() {
         }
     }
     assert!(count >= 5, "only {count} blocks are marked as runnable");
-}
-
-/// The cluster of `make demo SCENARIO=ci` in its burst, three times as fast as there.
-async fn ci() -> Simulator {
-    const MINUTE: Duration = Duration::from_secs(1);
-    let settings = Settings { start: SystemTime::now() - 12 * MINUTE, ..Settings::default() };
-    let (mut cluster, mut day) = BuildDay::new(settings, MINUTE);
-    day.advance(&mut cluster, 12 * MINUTE);
-    let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
-    let (clock, mut last) = (Arc::downgrade(&cluster), Instant::now());
-    std::thread::spawn(move || {
-        // It ends with the server.
-        while let Some(cluster) = clock.upgrade() {
-            let elapsed = last.elapsed();
-            last += elapsed;
-            day.advance(&mut cluster.lock().unwrap(), elapsed);
-            drop(cluster);
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    });
-    Simulator::start(cluster.into()).await.unwrap()
 }
 
 fn has_tools(code: &str) -> bool {

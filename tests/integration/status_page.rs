@@ -12,7 +12,7 @@ use nomad_exporter::web::status_page;
 
 use crate::every_family;
 use crate::support::process::{Exporter, wait_until};
-use crate::support::{path, read, recordings, tools};
+use crate::support::{build_day, path, read, tools};
 
 fn page(sections: Sections) -> String {
     let trends = Trends::new(Duration::from_secs(15));
@@ -246,11 +246,14 @@ fn a_real_browser_shows_it_on_any_screen() {
     }
 }
 
-/// The screenshots of the README: `UPDATE_SCREENSHOTS=1 cargo test screenshots` takes them anew.
+/// The screenshots of the README, of an hour of builds: `UPDATE_SCREENSHOTS=1 cargo test screenshots` takes them anew, at
+/// the pace of the demo.
 #[tokio::test(flavor = "multi_thread")]
 async fn screenshots_can_be_taken_of_the_running_exporter() {
     let Some(browser) = tools::find("chromium", "taking screenshots of the status page") else { return };
-    let simulator = recordings::replay("2.0.5-drain").await;
+    let is_update = std::env::var_os("UPDATE_SCREENSHOTS").is_some();
+    let minute = Duration::from_millis(if is_update { 3000 } else { 100 });
+    let simulator = build_day::play(minute, 2).await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
         let exporter = Exporter::start(
@@ -264,6 +267,10 @@ async fn screenshots_can_be_taken_of_the_running_exporter() {
                 "500ms",
             ],
         );
+        if is_update {
+            // The scale-in kills builds then.
+            std::thread::sleep(minute * 51);
+        }
         let folder = tempfile::tempdir().unwrap();
         let shot = folder.path().join("page.png");
         for (name, width, height, scheme) in
@@ -281,7 +288,7 @@ async fn screenshots_can_be_taken_of_the_running_exporter() {
                 chromium(&browser, &folder.path().join("profile"), &arguments);
                 std::fs::metadata(&shot).is_ok_and(|file| file.len() > 40_000)
             });
-            if std::env::var_os("UPDATE_SCREENSHOTS").is_some() {
+            if is_update {
                 std::fs::copy(&shot, path(&format!("docs/images/{name}.png"))).unwrap();
             }
         }
