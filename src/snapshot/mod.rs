@@ -32,6 +32,7 @@ mod sections;
 mod servers;
 mod specifications;
 mod totals;
+mod trends;
 mod usage;
 
 use std::sync::Arc;
@@ -74,6 +75,7 @@ pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
 pub use specifications::{GroupSpecification, Specification, SpecificationKey, Specifications};
 pub use totals::Totals;
+pub use trends::{TrendPoint, Trends};
 pub use usage::{AllocationUsage, Usage};
 
 // What the collectors read: a collector and its sections, then the sections that are made of several collectors. A

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nomad_exporter::commands::{Status, Terminal};
+use nomad_exporter::snapshot::Trends;
 use nomad_exporter::web::status_page;
 use nomad_simulator::Simulator;
 use nomad_simulator::cluster::{Cluster, JobSpec, NodeSpec, Settings};
@@ -19,7 +20,11 @@ async fn shown(mut cluster: Cluster) -> (crate::support::exposition::Exposition,
     collector.refresh().await;
     let snapshot = collector.snapshot();
     let screen = Status::new(&snapshot).screen(&Terminal::new(None, false));
-    (collector.exposition(), screen, status_page(&snapshot, "/metrics"))
+    (
+        collector.exposition(),
+        screen,
+        status_page(&snapshot, &Trends::new(Duration::from_secs(15)), "/metrics"),
+    )
 }
 
 /// A cluster of clients with 4 GHz and 8 GiB each, less what a system job takes.
