@@ -1,20 +1,25 @@
 #!/usr/bin/env bash
-# Builds and runs the exporter against a simulated cluster until it is interrupted.
+# Builds and runs the exporter against a simulated cluster until it is interrupted. It installs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 nomad_port=${NOMAD_PORT:-4646}
 port=${PORT:-9441}
-
-cargo build --release --workspace --locked
 prometheus_port=${PROMETHEUS_PORT:-9090}
-simulator= exporter= prometheus=
+PATH="$PATH:$PWD/target/tools/bin"
+
+folder=$(mktemp -d)
+processes=()
 stop() {
-    trap - EXIT INT TERM
-    for process in $prometheus $exporter $simulator; do kill "$process" 2>/dev/null || true; done
-    wait 2>/dev/null || true
+    trap '' INT TERM
+    trap - EXIT
+    if [ ${#processes[@]} -gt 0 ]; then
+        kill "${processes[@]}" 2>/dev/null || true
+        wait "${processes[@]}" 2>/dev/null || true
+    fi
+    rm -rf "$folder"
 }
 trap stop EXIT
-trap 'exit 0' INT TERM
+trap 'printf "\nThe demo has ended.\n"; exit 0' INT TERM
 
 # What is shown. How often it is read is short, so that a watcher sees things move.
 case ${SCENARIO:=farm} in
@@ -26,8 +31,8 @@ farm)
     ;;
 ci)
     story=(--scenario ci --speed 20 --nomad-version 1.11.3 --servers 5)
-    intervals=(--collect.interval 1s --collect.history-interval 2s --collect.client-interval 5s)
-    note="An hour of a CI system passes in three minutes: docs/circleci-server.md says what to see when. Then it begins anew."
+    intervals=(--collect.interval 1s --collect.history-interval 2s --collect.client-interval 5s --collect.history-duty-cycle 0.5)
+    note="An hour of a CI system takes three minutes, and then starts again. docs/circleci-server.md lists its events."
     quick() { awk -v FASTER=20 -f scripts/quicker-rules.awk "$1"; }
     ;;
 *)
@@ -35,28 +40,59 @@ ci)
     exit 1
     ;;
 esac
-target/release/nomad-simulator --listen "127.0.0.1:$nomad_port" "${story[@]}" &
-simulator=$!
-target/release/nomad-exporter --nomad.address "http://127.0.0.1:$nomad_port" --web.listen-address "127.0.0.1:$port" \
-    "${intervals[@]}" &
-exporter=$!
 
-ready() {
-    for _ in $(seq 100); do
-        if curl -sf "http://127.0.0.1:$port/-/ready" >/dev/null; then return 0; fi
-        kill -0 "$simulator" "$exporter" 2>/dev/null || return 1
+# Before the build, which takes minutes the first time.
+taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+for variable in NOMAD_PORT:$nomad_port PORT:$port; do
+    if taken "${variable#*:}"; then
+        echo "Port ${variable#*:} is taken: choose another one by ${variable%:*}=…" >&2
+        exit 1
+    fi
+done
+
+# What `make test` builds too: see tests/workspace-hack.
+packages=(--package nomad-exporter --package nomad-simulator --package workspace-hack)
+# progress TOTAL: shows how many crates are built, as cargo reports them on stdin.
+progress() {
+    local line crate done=0 seen=" "
+    while read -r line; do
+        [[ $line == '{"reason":"compiler-artifact","package_id":"'* ]] || continue
+        crate=${line#*'"package_id":"'}
+        crate=${crate%%'"'*}
+        [[ $seen != *" $crate "* ]] || continue
+        seen+="$crate " done=$((done + 1))
+        if [ -t 1 ]; then
+            printf '\r\033[KBuilding: %d of %d crates, %d s' "$done" "$1" "$SECONDS"
+        elif ((done % 50 == 0)); then
+            echo "Building: $done of $1 crates, $SECONDS s"
+        fi
+    done
+    if [ -t 1 ]; then printf '\r\033[K'; fi
+}
+echo "Building the exporter and a simulated Nomad cluster. The first time, this takes about two minutes."
+total=$(cargo tree --locked --edges normal,build --prefix none --format '{p}' "${packages[@]}" | sed 's/ (\*)$//' | sort -u | grep -c .)
+cargo build --quiet --locked --message-format json-render-diagnostics "${packages[@]}" | progress "$total"
+
+# up COMMAND…: waits until the command succeeds, for as long as all processes run.
+up() {
+    for _ in $(seq 300); do
+        if "$@" >/dev/null 2>&1; then return; fi
+        kill -0 "${processes[@]}" 2>/dev/null || break
         sleep 0.1
     done
-    return 1
-}
-if ! ready; then
-    echo "The demo did not come up. Is one of the ports $nomad_port and $port taken? Set NOMAD_PORT and PORT." >&2
+    echo "The demo did not come up." >&2
     exit 1
-fi
+}
+target/debug/nomad-simulator --listen "127.0.0.1:$nomad_port" "${story[@]}" &
+processes+=($!)
+up taken "$nomad_port"
+exporter=(target/debug/nomad-exporter --web.listen-address "127.0.0.1:$port" --log.level warn)
+"${exporter[@]}" --nomad.address "http://127.0.0.1:$nomad_port" "${intervals[@]}" &
+processes+=($!)
+up "${exporter[@]}" healthcheck --ready
+
 # With the shipped rules, which are quicker here so that a newcomer sees an alert fire and end.
 start_prometheus() {
-    local folder
-    folder=$(mktemp -d)
     for rules in alerts/nomad.rules.yml alerts/nomad.alerts.yml; do
         quick "$rules" >"$folder/$(basename "$rules")"
     done
@@ -70,30 +106,32 @@ scrape_configs:
 EOF
     prometheus --config.file="$folder/prometheus.yml" --storage.tsdb.path="$folder/data" \
         --web.listen-address="127.0.0.1:$prometheus_port" >"$folder/log" 2>&1 &
-    prometheus=$!
+    processes+=($!)
 }
-PATH="$PATH:$PWD/target/tools/bin"
-if command -v prometheus >/dev/null; then
+if ! command -v prometheus >/dev/null; then
+    alerts="not here, since no Prometheus is installed; the demo goes without it"
+elif taken "$prometheus_port"; then
+    alerts="not here, since port $prometheus_port is taken: choose another one by PROMETHEUS_PORT=…"
+else
     start_prometheus
     alerts="http://127.0.0.1:$prometheus_port/alerts"
-else
-    alerts="(Prometheus is not installed; \`scripts/test-tools.sh\` makes it available)"
 fi
 cat <<EOF
 
+Open http://127.0.0.1:$port/ to see the cluster.
+
+  the exporter's metrics    http://127.0.0.1:$port/metrics
+  Prometheus and alerts     $alerts
   Nomad's API (simulated)   http://127.0.0.1:$nomad_port/v1/jobs?namespace=*
-  the exporter              http://127.0.0.1:$port/
-  its metrics               http://127.0.0.1:$port/metrics
-  Prometheus' alerts        $alerts
 
 Watch jobs, nodes and utilization move, on a screen or as metrics:
 
-  target/release/nomad-exporter status --watch --collect.interval 2s --nomad.address http://127.0.0.1:$nomad_port
+  target/debug/nomad-exporter status --watch --collect.interval 2s --nomad.address http://127.0.0.1:$nomad_port
   watch -n 2 "curl -s http://127.0.0.1:$port/metrics | grep -E '^nomad_(jobs|nodes|queued_allocations|node_allocated_cpu_hertz)\{' | grep -v ' 0$'"
 
 $note
 Press ctrl-C to end the demo.
 EOF
-wait -n "$simulator" "$exporter"
+wait -n "${processes[@]:0:2}"
 echo "The simulator or the exporter ended by itself." >&2
 exit 1

@@ -35,6 +35,7 @@ scripts/licences.sh "$target" >"$stage/THIRD-PARTY-LICENCES.txt"
 # its folder, which is nobody's concern.
 mkdir -p "$work/manifests/tests"
 cp -r Cargo.toml Cargo.lock build.rs src benches simulator dashboards "$work/manifests"
+cp -r tests/workspace-hack "$work/manifests/tests"
 for test in tests/*/main.rs; do cp -r "$(dirname "$test")" "$work/manifests/tests"; done
 (cd "$work/manifests" && cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$target")
 sed "s|path+file://$work/manifests|path+file:///nomad-exporter|" "$work/manifests/nomad-exporter.cdx.json" \

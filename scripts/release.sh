@@ -9,17 +9,14 @@ if [ -n "$(git status --porcelain)" ]; then
     echo "The working tree has changes that are in no commit; a release is made of a commit." >&2
     exit 1
 fi
-scripts/test-tools.sh >/dev/null
-PATH="$PATH:$PWD/target/tools/bin"
+PATH="$(scripts/tools.sh cargo-deb cargo-cyclonedx dpkg-shlibdeps):$PATH"
 
-# release FOLDER: builds and packs what is checked out there. The name of the target folder is part of nothing.
+# release FOLDER: builds and packs what is checked out there.
 release() (
     cd "$1"
-    . scripts/reproducible.sh
-    CARGO_TARGET_DIR="$PWD/target/reproducible" cargo build --release --locked --package nomad-exporter
-    holds_no_path target/reproducible/release/nomad-exporter
+    scripts/release-binary.sh nomad-exporter
     rm -rf target/dist
-    scripts/pack.sh target/reproducible/release/nomad-exporter target/dist
+    scripts/pack.sh target/release/nomad-exporter target/dist
 )
 
 if [ "${1:-}" != --check ]; then

@@ -3,7 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools=$(scripts/test-tools.sh)
-export PATH="$tools:$PATH" NOMAD_EXPORTER_TEST_TOOLS=required
+PATH="$(scripts/tools.sh prometheus):$PATH"
 export SOAK_SECONDS=${1:-1200}
-exec cargo test --locked --test integration "${@:2}" -- --ignored --nocapture soak::
+if [ "${2:-}" = --release ]; then
+    scripts/release-binary.sh nomad-exporter
+    export NOMAD_EXPORTER_TEST_BINARY="$PWD/target/release/nomad-exporter"
+fi
+exec scripts/ignored-tests.sh check-soak --nocapture

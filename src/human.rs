@@ -1,4 +1,4 @@
-//! Times, amounts and words for people: on the status page and at the terminal.
+//! Times, amounts and words, as people read and write them: in flags, on the status page and at the terminal.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -32,6 +32,16 @@ pub fn duration(duration: Duration) -> String {
         3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
         _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
     }
+}
+
+/// Reads a duration that a person wrote, such as `15s` or `1m30s`. Errors say what is wrong with it.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    // humantime 2.4 panics where seconds and a second of nanoseconds exceed 64 bits together.
+    let has_long_number = text.split(|character: char| !character.is_ascii_digit()).any(|run| run.len() > 9);
+    if text.len() > 64 || has_long_number {
+        return Err("it is longer than a duration can be".to_owned());
+    }
+    humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
 /// CPU in gigahertz.
@@ -87,6 +97,16 @@ fn steers(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_read_and_none_is_too_long() {
+        assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("999999999s"), Ok(Duration::from_secs(999_999_999)));
+        assert!(parse_duration("soon").is_err());
+        let too_long = "5124095576030431h15s1000ms";
+        assert!(parse_duration(too_long).unwrap_err().contains("longer than"));
+        assert!(parse_duration(&"999999999y".repeat(700)).unwrap_err().contains("longer than"));
+    }
 
     #[test]
     fn times_are_told_in_two_units() {

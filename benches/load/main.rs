@@ -1,6 +1,6 @@
 //! The release binary against clusters of each size, and beside it what serde_json and a static server need for the
-//! same bytes, in one run. `cargo bench --bench load -- S M` runs some sizes only, and
-//! `--quick` fewer refreshes: enough to see that it works.
+//! same bytes, in one run. `make bench SIZES="S M"` runs some sizes only, and `--quick` fewer refreshes: enough to see
+//! that it works.
 //!
 //! CPU is what the system counted for the exporter's process, never wall time; the simulated Nomad runs in a process
 //! of its own, so that nothing of its cost is counted.

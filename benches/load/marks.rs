@@ -6,9 +6,9 @@ use std::marker::PhantomData;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use bytes::{Buf, Bytes};
+use cpu_time::ThreadTime;
 use nomad_exporter::nomad::api::{Allocation, Evaluation, Job, Node};
 use nomad_simulator::Load;
-use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
@@ -60,9 +60,10 @@ impl Lists {
             }
         });
         let reading = std::thread::spawn(move || {
-            let before = thread_cpu_seconds();
+            // /proc says what it was at the last tick or switch, which is nothing of a read that is over sooner.
+            let before = ThreadTime::now();
             reader(Chunks { receiver, chunk: Bytes::new() });
-            thread_cpu_seconds() - before
+            before.elapsed().as_secs_f64()
         });
         writing.join().expect("writing does not fail");
         reading.join().expect("reading does not fail")
@@ -116,11 +117,4 @@ impl Read for Chunks {
         self.chunk.copy_to_slice(&mut buffer[..length]);
         Ok(length)
     }
-}
-
-/// What the system counted for this thread, up to this moment. /proc says what it was at the last tick or switch, which
-/// is nothing of a read that is over sooner.
-fn thread_cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

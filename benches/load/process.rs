@@ -49,13 +49,12 @@ pub(crate) struct Nomad {
 impl Nomad {
     pub(crate) fn start(size: Size, arguments: &[&str]) -> Self {
         let address = free_address();
-        let simulator = PathBuf::from(env!("CARGO_BIN_EXE_nomad-exporter")).with_file_name("nomad-simulator");
-        let mut child = Command::new(&simulator)
+        let mut child = Command::new(program("nomad-simulator"))
             .args(["--load", size.name(), "--listen", &address.to_string()])
             .args(arguments)
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the simulator is built: `make bench` does it");
+            .expect("the simulator is built: `make bench` builds it");
         let mut said = String::new();
         let stderr = child.stderr.take().expect("it is piped");
         BufReader::new(stderr).read_line(&mut said).expect("the simulator announces itself");
@@ -79,12 +78,12 @@ pub(crate) struct Exporter {
 impl Exporter {
     pub(crate) fn start(nomad: &Nomad, arguments: &[String]) -> Self {
         let address = free_address();
-        let child = Command::new(env!("CARGO_BIN_EXE_nomad-exporter"))
+        let child = Command::new(program("nomad-exporter"))
             .args(["--nomad.address", &nomad.url, "--web.listen-address", &address.to_string()])
             .args(["--log.level", "error"])
             .args(arguments)
             .spawn()
-            .expect("the exporter starts");
+            .expect("the exporter is built: `make bench` builds it");
         Self { process: Process(child), address }
     }
 
@@ -145,6 +144,11 @@ pub(crate) fn value(text: &str, series: &str) -> f64 {
 pub(crate) fn sum(text: &str, family: &str) -> f64 {
     let values = text.lines().filter(|line| line.starts_with(family));
     values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+/// A program that was built beside this one, with the same settings.
+fn program(name: &str) -> PathBuf {
+    std::env::current_exe().expect("Linux knows the path of this program").with_file_name(name)
 }
 
 fn free_address() -> SocketAddr {

@@ -32,16 +32,10 @@ impl<W: Write> Lines<W> {
         &mut self.text
     }
 
-    /// Passes on what is left, and lends the writer. The first error of any writing is told here.
-    pub(super) fn out(&mut self) -> io::Result<&mut W> {
-        self.pass_on();
-        self.error.take().map_or(Ok(&mut self.out), Err)
-    }
-
-    /// Passes on what is left, and hands the writer back.
+    /// Passes on what is left, and hands the writer back. The first error of any writing is reported here.
     pub(super) fn finish(mut self) -> io::Result<W> {
-        self.out()?;
-        Ok(self.out)
+        self.pass_on();
+        self.error.map_or(Ok(self.out), Err)
     }
 
     fn pass_on(&mut self) {

@@ -22,8 +22,8 @@ mod view;
 pub use family::{Family, Kind};
 pub use own::{Own, OwnMetrics};
 pub use selection::{Limits, Selection, SelectionError};
-pub use sink::{Emitted, Exposition, SamplePart, Samples, Sink};
-pub use view::{Inputs, View};
+pub use sink::{Exposition, SamplePart, Samples};
+pub use view::View;
 
 /// A subject and its families, in the order of the exposition.
 pub type Table = (&'static str, &'static [Family]);
@@ -50,7 +50,7 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
 
 /// Sends the samples of every family that is selected to the format.
 pub fn emit(view: &View<'_>, format: &mut dyn Exposition, selection: &Selection) {
-    let mut sink = Sink::new(selection);
+    let mut sink = sink::Sink::new(selection);
     for family in selection.families() {
         sink.emit(family, &view.of(family), format);
     }

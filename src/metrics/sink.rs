@@ -32,7 +32,7 @@ pub enum SamplePart {
 }
 
 /// Passes samples on, within a cap on series, and counts them.
-pub struct Sink<'s> {
+pub(super) struct Sink<'s> {
     selection: &'s Selection,
     series: u64,
     by_family: BTreeMap<&'static str, Emitted>,
@@ -40,7 +40,7 @@ pub struct Sink<'s> {
 
 /// What became of the samples of one family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Emitted {
+pub(super) struct Emitted {
     series: u64,
     /// Series that a cap cut.
     pub(super) dropped: u64,
@@ -50,21 +50,15 @@ pub struct Emitted {
 
 impl<'s> Sink<'s> {
     /// A sink for the families of a selection.
-    pub fn new(selection: &'s Selection) -> Self {
+    pub(super) fn new(selection: &'s Selection) -> Self {
         Self { selection, series: 0, by_family: BTreeMap::new() }
     }
 
     /// Sends the samples of one family to the format.
-    pub fn emit(&mut self, family: &'static Family, view: &View<'_>, format: &mut dyn Exposition) -> Emitted {
+    pub(super) fn emit(&mut self, family: &'static Family, view: &View<'_>, format: &mut dyn Exposition) {
         let mut samples = Samples { sink: self, format, family, emitted: Emitted::default() };
         (family.emit)(view, &mut samples);
         let emitted = samples.emitted;
-        self.count(family, emitted);
-        emitted
-    }
-
-    /// Counts what was emitted before, and need not be again.
-    pub fn count(&mut self, family: &'static Family, emitted: Emitted) {
         self.series += emitted.series;
         self.by_family.insert(family.name, emitted);
     }

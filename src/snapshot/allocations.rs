@@ -71,4 +71,9 @@ impl NodeLoad {
     pub fn count(&self) -> u64 {
         self.by_status.iter().map(|(_, count)| count).sum()
     }
+
+    /// Whether they all belong to system jobs that a drain left in peace.
+    pub fn is_all_kept(&self) -> bool {
+        self.count() == self.system_kept
+    }
 }

@@ -110,10 +110,9 @@ impl DrainState {
             _ => drains.and_then(|drains| drains.running.get(&node.id).copied()),
         };
         let last = node.last_drain.and_then(|drain| drain.started);
-        let is_kept = |load: &NodeLoad| load.count() == load.system_kept;
         Self {
             node: node.clone(),
-            drained: match (node.draining, load.is_none_or(is_kept)) {
+            drained: match (node.draining, load.is_none_or(NodeLoad::is_all_kept)) {
                 (true, _) | (false, false) => Some(false),
                 (false, true) => tasks.map(|tasks| tasks.is_empty()),
             },

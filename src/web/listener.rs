@@ -221,10 +221,10 @@ mod tests {
     /// Whether it reads nothing at all, or a little now and then.
     #[tokio::test]
     async fn a_scraper_that_does_not_take_its_answer_loses_its_connection() {
+        const DEADLINE: Duration = Duration::from_secs(600);
         for pace in [0, 1_024] {
             let address = listening(|limits| {
-                // Long enough to render in.
-                limits.deadlines.response = 10 * SHORT;
+                limits.deadlines.response = DEADLINE;
                 limits.max_requests = 1;
             })
             .await;
@@ -238,6 +238,9 @@ mod tests {
             });
             // The only place is taken until the slow one is given up.
             assert_eq!(answer(connected(address, SCRAPE).await).await, "HTTP/1.1 503 Service Unavailable");
+            tokio::time::pause();
+            tokio::time::advance(DEADLINE).await;
+            tokio::time::resume();
             let given_up = async {
                 while answer(connected(address, SCRAPE).await).await != "HTTP/1.1 200 OK" {
                     tokio::time::sleep(SHORT / 10).await;

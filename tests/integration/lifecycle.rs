@@ -313,6 +313,70 @@ async fn a_node_that_vanishes_while_it_drains() {
     assert_eq!(shown.value("nomad_node_drained", &[("node_id", &id)]), Some(0.0));
 }
 
+/// Requests of the paths that start so, sent with a query that holds this.
+fn requests_of(world: &World, path: &str, query: &str) -> usize {
+    let requests = world.simulator.requests();
+    requests.iter().filter(|request| request.path.starts_with(path) && request.query.contains(query)).count()
+}
+
+/// Clients whose builds are killed by a drain and upload something after it, every third one for long.
+async fn uploads_in_drains(clients: usize, version: &str) -> (World, [Exposition; 2]) {
+    let version = version.parse().unwrap();
+    let mut cluster = Cluster::new(Settings { version, ..Settings::default() });
+    let drained: Vec<_> = (1..=clients)
+        .map(|number| cluster.register_node(NodeSpec::new(&format!("client-{number}"))))
+        .collect();
+    // None of them takes two.
+    for number in 0..clients {
+        let upload = if number % 3 == 0 { 3600 } else { 5 };
+        let build = JobSpec::batch(&format!("build-{number}")).with_resources(8_000, 512);
+        cluster
+            .submit(build.running_for(Duration::from_secs(3600)).with_poststop(Duration::from_secs(upload)));
+    }
+    let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
+    let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
+    let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats"]);
+    let world = World { cluster, simulator, collector };
+    world.after(60, |_| {}).await;
+    let drain = |cluster: &mut Cluster| {
+        drained.iter().for_each(|node| cluster.drain(*node, Some(Duration::ZERO), false));
+    };
+    let first = world.after(120, drain).await;
+    let second = world.after(1, |_| {}).await;
+    (world, [first, second])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_nodes_that_drain_are_asked_one_by_one() {
+    let (world, [_, shown]) = uploads_in_drains(9, "2.0.5").await;
+    assert_eq!(shown.sum("nomad_node_drained", &[]), Some(6.0), "a third of them still uploads");
+    assert_eq!(shown.find("nomad_node_drained", &[]).count(), 9);
+    assert_eq!(requests_of(&world, "/v1/allocations", "TaskStates"), 0);
+    // Of the six on which nothing runs any more, the second refresh asks nothing.
+    assert_eq!(requests_of(&world, "/v1/node/", ""), 9 + 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_nodes_that_drain_are_told_by_one_list() {
+    let (world, [_, shown]) = uploads_in_drains(36, "2.0.5").await;
+    assert_eq!(shown.sum("nomad_node_drained", &[]), Some(24.0), "a third of them still uploads");
+    assert_eq!(shown.find("nomad_node_drained", &[]).count(), 36);
+    assert_eq!(requests_of(&world, "/v1/node/", ""), 0);
+    assert_eq!(requests_of(&world, "/v1/allocations", "TaskStates"), 2, "{:#?}", world.simulator.requests());
+}
+
+/// Nomad 1.2 knows no filters.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_nodes_that_drain_are_unknown_where_servers_cannot_filter() {
+    let (world, [first, second]) = uploads_in_drains(120, "1.2.6").await;
+    let known = first.find("nomad_node_drained", &[]).count();
+    assert!((100..120).contains(&known), "{known} of 120 are known");
+    // On two thirds of those nothing runs any more, which makes room for the others.
+    assert_eq!(second.find("nomad_node_drained", &[]).count(), 120);
+    assert_eq!(requests_of(&world, "/v1/allocations", "TaskStates"), 0);
+    assert!(requests_of(&world, "/v1/node/", "") <= 200, "a hundred in each refresh at most");
+}
+
 /// At most thirteen requests, history included, whatever the number of nodes; host statistics and new specifications aside.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_of_a_thousand_nodes_is_thirteen_requests() {

@@ -11,7 +11,7 @@ use crate::support::process::{Exporter, exporter as exporter_command, run, wait_
 use crate::support::recordings;
 use crate::support::scrape::{ask, metrics, status};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 /// Short intervals keep these tests short.
 const QUICK: [&str; 6] = [
     "--collect.interval",

@@ -203,8 +203,9 @@ const MEASURE: &str = r#"onload = () => {
 /// Neither on a phone nor on a wide screen does anything stick out of the page, and charts can be seen by day and by
 /// night.
 #[test]
+#[ignore = "needs Chromium: make check-browser"]
 fn a_real_browser_shows_it_on_any_screen() {
-    let Some(browser) = tools::find("chromium", "looking at the status page in a browser") else { return };
+    let browser = tools::find("chromium");
     let folder = tempfile::tempdir().unwrap();
     for (name, sections) in [("usual", every_family::sections()), ("hostile", hostile())] {
         for (width, is_light) in [(390, true), (390, false), (1440, true), (1440, false)] {
@@ -249,8 +250,9 @@ fn a_real_browser_shows_it_on_any_screen() {
 /// The screenshots of the README, of an hour of builds: `UPDATE_SCREENSHOTS=1 cargo test screenshots` takes them anew, at
 /// the pace of the demo.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: make check-browser"]
 async fn screenshots_can_be_taken_of_the_running_exporter() {
-    let Some(browser) = tools::find("chromium", "taking screenshots of the status page") else { return };
+    let browser = tools::find("chromium");
     let is_update = std::env::var_os("UPDATE_SCREENSHOTS").is_some();
     let minute = Duration::from_millis(if is_update { 3000 } else { 100 });
     let simulator = build_day::play(minute, 2).await;
@@ -265,6 +267,8 @@ async fn screenshots_can_be_taken_of_the_running_exporter() {
                 "1s",
                 "--collect.client-interval",
                 "500ms",
+                "--collect.history-duty-cycle",
+                "0.5",
             ],
         );
         if is_update {

@@ -44,7 +44,9 @@ impl Cluster {
         wait_until(PATIENCE, "a leader", || api.try_get("/v1/status/leader").is_ok_and(|it| it != ""));
         let rpc = format!("127.0.0.1:{}", ports[1]);
         let start = |name: &str| {
-            let settings = client_settings(name, &rpc, has_pools(server, client));
+            let mut settings = client_settings(name, &rpc, has_pools(server, client));
+            // Short, since the path of a task's socket has at most 107 bytes.
+            settings["client"]["alloc_dir"] = folder.join(name).join("a").display().to_string().into();
             (name.to_owned(), Agent::start(client, folder, name, free_ports(), &settings))
         };
         let mut cluster = Self {

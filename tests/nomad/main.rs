@@ -20,6 +20,7 @@ mod commands;
 mod comparison;
 mod conclusions;
 mod counters;
+mod deployed;
 #[path = "../integration/support/exposition.rs"]
 #[allow(dead_code, reason = "the integration tests use the rest")]
 mod exposition;

@@ -16,7 +16,7 @@ use crate::process::Exporter;
 use crate::programs::Program;
 use crate::report::Report;
 use crate::workload::{Becomes, NAMESPACES, Workload, ends, moves, runs, waits};
-use crate::{command_line, conclusions, counters};
+use crate::{command_line, conclusions, counters, deployed};
 
 /// An exporter that shows all it can, soon.
 const FLAGS: [&str; 11] = [
@@ -37,6 +37,8 @@ const JOB_TYPES: [&str; 4] = ["service", "batch", "system", "sysbatch"];
 /// Lets everything happen to a cluster of these programs.
 pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mut Report) {
     let mut cluster = Cluster::start(server, client, folder);
+    report.phase("the exporter is a job of the cluster");
+    deployed::compare(&cluster, report);
     let serving = Exporter::start(&cluster.api.url, &FLAGS);
     // What was there before its first refresh is not counted.
     wait_for_refresh(&cluster, &serving);

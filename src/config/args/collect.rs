@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::human::parse_duration;
+
 /// What to collect and how often, as typed.
 #[derive(Debug, Args)]
 pub struct CollectArgs {
@@ -14,12 +16,12 @@ pub struct CollectArgs {
         value_name = "DURATION",
         global = true
     )]
-    #[arg(default_value = "15s", value_parser = humantime::parse_duration, help_heading = "Collection")]
+    #[arg(default_value = "15s", value_parser = parse_duration, help_heading = "Collection")]
     pub interval: Duration,
 
     /// How often history collectors (dead jobs, terminal allocations) are read
     #[arg(long = "collect.history-interval", env = "NOMAD_EXPORTER_COLLECT_HISTORY_INTERVAL", global = true)]
-    #[arg(value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     #[arg(help_heading = "Collection")]
     pub history_interval: Duration,
 
@@ -34,7 +36,7 @@ pub struct CollectArgs {
 
     /// How often clients are asked for their hosts and allocations; the requests are spread over this time
     #[arg(long = "collect.client-interval", env = "NOMAD_EXPORTER_COLLECT_CLIENT_INTERVAL", global = true)]
-    #[arg(value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     #[arg(help_heading = "Collection")]
     pub client_interval: Duration,
 
@@ -98,7 +100,7 @@ pub struct CollectArgs {
     ///
     /// A client answers within milliseconds or hangs; it must not hold up the others
     #[arg(long = "collect.client-timeout", env = "NOMAD_EXPORTER_COLLECT_CLIENT_TIMEOUT", global = true)]
-    #[arg(value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
+    #[arg(value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
     #[arg(help_heading = "Collection")]
     pub client_timeout: Duration,
 

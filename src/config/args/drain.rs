@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::command::{AgentArgs, ColorArgs, NodeChoice};
+use crate::human::parse_duration;
 
 /// How to drain a node, as typed.
 #[derive(Clone, Debug, Args)]
@@ -33,7 +34,7 @@ pub struct DrainArgs {
 
     /// How long to wait at most; the drain stays in force
     #[arg(id = "wait-timeout", long = "timeout", value_name = "DURATION", requires = "wait")]
-    #[arg(value_parser = humantime::parse_duration)]
+    #[arg(value_parser = parse_duration)]
     pub timeout: Option<Duration>,
 
     /// Do not ask; needed without a terminal to ask at
@@ -73,7 +74,7 @@ impl FromStr for Deadline {
         if text == "none" {
             return Ok(Self(None));
         }
-        match humantime::parse_duration(text) {
+        match parse_duration(text) {
             Ok(duration) if duration.is_zero() => {
                 Err("Nomad takes 0 for no deadline; give none, or a duration such as 1h".to_owned())
             }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::human::parse_duration;
+
 /// How to ask Nomad, as typed.
 #[derive(Debug, Args)]
 pub struct NomadArgs {
@@ -32,7 +34,7 @@ pub struct NomadArgs {
         value_name = "DURATION",
         global = true
     )]
-    #[arg(default_value = "10s", value_parser = humantime::parse_duration, help_heading = "Nomad")]
+    #[arg(default_value = "10s", value_parser = parse_duration, help_heading = "Nomad")]
     pub timeout: Duration,
 
     /// Region to ask about [default: the agent's own]
@@ -65,7 +67,7 @@ pub struct NomadArgs {
     /// Refuse answers of a server that knows no leader or has not heard it for longer; 0s takes any
     #[arg(long = "nomad.max-last-contact", env = "NOMAD_EXPORTER_NOMAD_MAX_LAST_CONTACT")]
     #[arg(value_name = "DURATION", global = true, default_value = "30s")]
-    #[arg(value_parser = humantime::parse_duration, help_heading = "Nomad")]
+    #[arg(value_parser = parse_duration, help_heading = "Nomad")]
     pub max_last_contact: Duration,
 
     /// Requests in flight at most; Nomad allows 100 connections from one address

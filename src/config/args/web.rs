@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
+use crate::human::parse_duration;
+
 /// How to serve, as typed.
 #[derive(Debug, Args)]
 pub struct WebArgs {
@@ -83,14 +85,14 @@ pub struct WebArgs {
     ///
     /// Prometheus gives up a scrape after 10 s unless it is told otherwise: whoever takes longer to ask is no scraper
     #[arg(long = "web.header-timeout", env = "NOMAD_EXPORTER_WEB_HEADER_TIMEOUT", value_name = "DURATION")]
-    #[arg(global = true, default_value = "10s", value_parser = humantime::parse_duration, help_heading = "Web")]
+    #[arg(global = true, default_value = "10s", value_parser = parse_duration, help_heading = "Web")]
     pub header_timeout: Duration,
 
     /// How long a connection is kept from an answer to the next request's head
     ///
     /// Longer than Prometheus' default scrape interval of a minute, so that a scraper keeps its connection
     #[arg(long = "web.idle-timeout", env = "NOMAD_EXPORTER_WEB_IDLE_TIMEOUT", value_name = "DURATION")]
-    #[arg(global = true, default_value = "90s", value_parser = humantime::parse_duration, help_heading = "Web")]
+    #[arg(global = true, default_value = "90s", value_parser = parse_duration, help_heading = "Web")]
     pub idle_timeout: Duration,
 
     /// How long a request may take from its head until its answer has been taken; then its connection is ended
@@ -101,6 +103,6 @@ pub struct WebArgs {
         env = "NOMAD_EXPORTER_WEB_RESPONSE_TIMEOUT",
         value_name = "DURATION"
     )]
-    #[arg(global = true, default_value = "30s", value_parser = humantime::parse_duration, help_heading = "Web")]
+    #[arg(global = true, default_value = "30s", value_parser = parse_duration, help_heading = "Web")]
     pub response_timeout: Duration,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{file, quoted};
+use crate::human::parse_duration;
 
 /// How many requests are answered.
 pub(super) struct RateLimit {
@@ -22,7 +23,7 @@ impl RateLimit {
     pub(super) fn new(typed: &file::RateLimitConfig) -> Result<Option<Self>, String> {
         let interval = match typed.interval.as_deref().unwrap_or_default().trim() {
             "" | "0" => Duration::ZERO,
-            text => humantime::parse_duration(text).map_err(|_| {
+            text => parse_duration(text).map_err(|_| {
                 format!(
                     "rate_limit.interval: {} is no duration; give one such as 100ms or 1m30s",
                     quoted(text)

@@ -92,6 +92,7 @@ async fn names_from_nomad_do_not_steer_the_terminal() {
 /// The schema is checked by a program of another make. Here, unlike elsewhere, there may be nothing that it does not
 /// tell of.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Python's jsonschema: make check-formats"]
 async fn the_json_follows_its_schema() {
     let Some(python) = tools::find_optional("jsonschema-python", "validating JSON with jsonschema") else {
         return;

@@ -36,6 +36,7 @@ fn kinds(objects: &[Value]) -> Vec<&str> {
 }
 
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn the_chart_renders_and_is_valid() {
     let Some(text) = rendered(EVERYTHING) else { return };
     let text = text.unwrap();
@@ -73,6 +74,7 @@ fn the_chart_renders_and_is_valid() {
 
 /// The page's command, of which each value is one of the chart's.
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn the_pages_command_installs_it_without_a_secret() {
     let page = read("deploy/helm/README.md");
     let command = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
@@ -100,6 +102,7 @@ fn merged(mut values: Value, name: &str, value: Value) -> Value {
 }
 
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn the_chart_refuses_values_that_mean_nothing() {
     for (values, says) in [
         (json!({"replicas": "two"}), "/replicas"),
@@ -140,6 +143,7 @@ fn the_chart_refuses_values_that_mean_nothing() {
 
 /// What platform teams set, each with where it arrives.
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn values_that_people_need_arrive_and_stay_valid() {
     let digest = format!("sha256:{}", "a".repeat(64));
     let from_secret =
@@ -277,6 +281,7 @@ fn values_that_people_need_arrive_and_stay_valid() {
 }
 
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn what_leaves_the_pod_are_the_ports_of_nomads_addresses() {
     for (addresses, ports) in [
         (json!(["https://nomad.corp"]), json!([443])),
@@ -291,6 +296,7 @@ fn what_leaves_the_pod_are_the_ports_of_nomads_addresses() {
 }
 
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn two_replicas_stay_apart_and_one_of_them_stays() {
     let Some(one) = made(&json!({})) else { return };
     assert!(!kinds(&one).contains(&"PodDisruptionBudget") && pod(&one)["affinity"].is_null());
@@ -306,6 +312,7 @@ fn two_replicas_stay_apart_and_one_of_them_stays() {
 }
 
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn helm_test_checks_with_the_settings_of_the_release() {
     let values = json!({"nomad": {"token": {"value": "s3cret"}}, "extraArgs": ["--log.level=debug"]});
     let Some(made) = made(&values) else { return };
@@ -321,6 +328,7 @@ fn helm_test_checks_with_the_settings_of_the_release() {
 }
 
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn the_notes_say_what_comes_next() {
     let notes =
         |values: Value| rendered_from(&path("deploy/helm/nomad-exporter"), &values.to_string(), &["notes"]);
@@ -339,6 +347,7 @@ fn the_notes_say_what_comes_next() {
 
 /// The probes of the chart, run against an exporter that is set up as the chart sets it up.
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn probes_come_in_behind_tls_a_password_and_client_certificates() {
     let authority = Authority::new();
     authority.write("tls", "exporter.example");
@@ -408,6 +417,7 @@ fn probes_come_in_behind_tls_a_password_and_client_certificates() {
 
 /// With the same settings, the chart and the manifests are the same, but for labels and namespaces.
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn the_chart_is_what_the_manifests_are() {
     let values = r#"{"serviceMonitor": {"enabled": true}, "image": {"repository": "registry.example/nomad-exporter"},
         "nomad": {"addresses": ["https://nomad.corp"], "token": {"existingSecret": "nomad-exporter-token"}}}"#;
@@ -457,6 +467,7 @@ fn variables_of_the_chart_exist() {
 
 /// What `helm package` follows the links to is what the chart holds.
 #[test]
+#[ignore = "needs Helm: make check-deploy"]
 fn the_chart_needs_nothing_beside_what_its_links_lead_to() {
     let folder = tempfile::tempdir().unwrap();
     let mut copy = Command::new("cp");

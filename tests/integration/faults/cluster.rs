@@ -181,10 +181,8 @@ async fn a_tenth_of_the_clients_hang() {
     }
     let collector = Collector::new(&simulator.url(), &["--collect.client-timeout", "500ms"]);
     let began = Instant::now();
-    collector.refresh().await;
+    tokio::time::timeout(SOON, collector.refresh()).await.expect("those that hang are given up");
     let took = began.elapsed();
-    // All four at once, beside four that answer.
-    assert!(took < Duration::from_secs(4), "{took:?}");
     let shown = collector.exposition();
     assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
     assert_eq!(shown.value("nomad_exporter_collector_up", &[("collector", "host_stats")]), Some(1.0));

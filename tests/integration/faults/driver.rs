@@ -31,9 +31,8 @@ pub(super) const QUICK: [&str; 12] = [
     "--log.level",
     "debug",
 ];
-/// What a busy machine may add to an interval.
-const GRACE: Duration = Duration::from_millis(1500);
-pub(super) const SOON: Duration = Duration::from_secs(20);
+/// A bound for what must happen, however busy the machine is.
+pub(super) const SOON: Duration = Duration::from_secs(60);
 /// Connections to Nomad that may be kept open for the next requests (--nomad.max-connections).
 pub(super) const POOLED: usize = 16;
 /// What one fault may add to the memory in use for good, and for a while: pools and buffers, not answers.
@@ -141,9 +140,11 @@ impl Watched {
         let quick = QUICK.chunks(2).filter(|flag| !arguments.contains(&flag[0]));
         let quick: Vec<&str> = quick.flatten().copied().collect();
         let exporter = Exporter::start(nomad, &[&quick, &token_file[..], arguments].concat());
-        wait_until(SOON, "all collectors", || is_well(&metrics(&exporter.url)));
-        assert_eq!(status(&exporter.url, "/-/ready"), "200");
-        let shown = metrics(&exporter.url);
+        let mut shown = Exposition::default();
+        wait_until(SOON, "all collectors", || {
+            shown = metrics(&exporter.url);
+            is_well(&shown) && status(&exporter.url, "/-/ready") == "200"
+        });
         let collectors =
             shown.find("nomad_exporter_collector_up", &[]).map(|up| up.labels["collector"].clone());
         let (collectors, families) = (collectors.collect(), shown_families(&shown));
@@ -199,16 +200,20 @@ impl Watched {
             failures(&metrics(&url)) >= 3.0
         });
 
-        let shown = metrics(&url);
+        let all_required = REQUIRED.iter().all(|collector| is_down(collector));
+        let any_required = REQUIRED.iter().any(|collector| is_down(collector));
+        let ready = if all_required { "503" } else { "200" };
+        let mut shown = Exposition::default();
+        // On a busy machine a refresh may take so long that data expires for a moment.
+        wait_until(SOON, &format!("{fault}: what others vouch for, in one scrape"), || {
+            shown = metrics(&url);
+            let families = shown_families(&shown);
+            stay.is_subset(&families) && gone.is_disjoint(&families) && status(&url, "/-/ready") == ready
+        });
         for collector in &self.collectors {
             assert_eq!(up(&shown, collector), expected(collector), "{fault}: {collector}");
         }
-        let families = shown_families(&shown);
-        assert!(stay.is_subset(&families), "{fault}: {:?} vanished", stay.difference(&families));
-        let all_required = REQUIRED.iter().all(|collector| is_down(collector));
-        let any_required = REQUIRED.iter().any(|collector| is_down(collector));
         assert_eq!(shown.value("nomad_up", &[]), Some(f64::from(!any_required)), "{fault}");
-        assert_eq!(status(&url, "/-/ready"), if all_required { "503" } else { "200" }, "{fault}");
         assert_eq!(status(&url, "/-/healthy"), "200", "{fault}");
         let page = String::from_utf8(ask(&url, "GET", "/", "").1).unwrap();
         assert!(!page.contains(TOKEN) && page.contains("evaluations"), "{fault}");
@@ -240,13 +245,22 @@ impl Meanwhile {
     fn after(self, ended: Instant) {
         let Self { fault, watched, down, is_outage, .. } = self;
         let url = watched.exporter.url.clone();
+        let failures = || {
+            let requests = metrics(&url);
+            let failed = requests.find("nomad_exporter_api_requests_total", &[]);
+            failed.filter(|sample| sample.labels["reason"] != "ok").map(|sample| sample.value).sum::<f64>()
+        };
+        let failed_before = failures();
         wait_until(SOON, &format!("{fault}: recovery"), || {
             let shown = metrics(&url);
-            is_well(&shown) && watched.families.is_subset(&shown_families(&shown))
+            is_well(&shown)
+                && watched.families.is_subset(&shown_families(&shown))
+                && status(&url, "/-/ready") == "200"
         });
         let recovered = ended.elapsed();
-        assert!(recovered <= INTERVAL + GRACE, "{fault}: well again only after {recovered:?}");
-        assert_eq!(status(&url, "/-/ready"), "200", "{fault}");
+        // Only requests that were under way when the fault ended may still fail.
+        let failed = failures() - failed_before;
+        assert!(failed <= POOLED as f64, "{fault}: {failed} requests failed after its end");
         watched.check_outage(fault, "Nomad can be reached again", is_outage);
         let mut said = 2 * usize::from(is_outage);
         for collector in &watched.collectors {

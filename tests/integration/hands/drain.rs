@@ -6,7 +6,7 @@ use std::time::Duration;
 use nomad_simulator::Fault;
 use nomad_simulator::cluster::{Acl, JobSpec, NodeState, Policy, Settings};
 
-use super::{World, build, ended, signal};
+use super::{World, build, ended, said, signal};
 
 const WAIT: &[&str] = &["drain", "client-1", "--yes", "--wait"];
 
@@ -27,18 +27,14 @@ fn state(world: &World) -> Option<NodeState> {
     world.cluster().ledger().loads.get(&world.nodes[0]).map(|load| load.state)
 }
 
-fn draining(world: &World) -> bool {
-    state(world) == Some(NodeState::Draining)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_scale_in() {
     let world = busy(Settings::default()).await;
     let child = world.start(WAIT);
-    world.until("drain", draining).await;
+    world.until("drain", World::is_draining).await;
     // Builds end one after the other; nothing is said to be safe before the last has.
     world.pass(30);
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    world.asked_again(4).await;
     world.pass(120);
     let ended = ended(child).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -57,10 +53,10 @@ async fn a_whole_scale_in() {
 async fn a_deadline_that_passes_is_not_the_end_before_all_has_stopped() {
     let world = busy(Settings { stopping: Duration::from_secs(30), ..Settings::default() }).await;
     let mut child = world.start(&[WAIT, &["--deadline", "20s"]].concat());
-    world.until("drain", draining).await;
+    world.until("drain", World::is_draining).await;
     world.pass(21);
     assert_eq!((state(&world), world.live(0)), (Some(NodeState::Ineligible), 21));
-    tokio::time::sleep(Duration::from_millis(2500)).await;
+    world.asked_again(4).await;
     assert!(child.try_wait().unwrap().is_none(), "allocations still stop");
     world.pass(31);
     let ended = ended(child).await;
@@ -76,7 +72,7 @@ async fn a_deadline_that_passes_is_not_the_end_before_all_has_stopped() {
 async fn somebody_else_cancels() {
     let world = busy(Settings::default()).await;
     let child = world.start(WAIT);
-    world.until("drain", draining).await;
+    world.until("drain", World::is_draining).await;
     let node = world.nodes[0];
     world.cluster().cancel_drain(node, true);
     let ended = ended(child).await;
@@ -89,7 +85,7 @@ async fn the_client_dies_or_is_purged() {
     for purged in [false, true] {
         let world = busy(Settings::default()).await;
         let child = world.start(WAIT);
-        world.until("drain", draining).await;
+        world.until("drain", World::is_draining).await;
         let node = world.nodes[0];
         match purged {
             true => world.cluster().remove_node(node),
@@ -107,7 +103,7 @@ async fn the_time_is_up_and_the_drain_stays() {
     let ended = world.run(&[WAIT, &["--timeout", "1s"]].concat()).await;
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
     assert!(ended.stderr.contains("the time is up: the drain of client-1 ("), "{}", ended.stderr);
-    assert!(draining(&world));
+    assert!(world.is_draining());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,12 +111,12 @@ async fn a_signal_leaves_the_drain_in_force() {
     for name in ["TERM", "INT"] {
         let world = busy(Settings::default()).await;
         let child = world.start(WAIT);
-        world.until("drain", draining).await;
+        world.until("drain", World::is_draining).await;
         signal(&child, name);
         let ended = ended(child).await;
         assert_eq!(ended.code, Some(3), "{}", ended.stderr);
         assert!(ended.stderr.contains("stays in force"), "{}", ended.stderr);
-        assert!(draining(&world));
+        assert!(world.is_draining());
     }
 }
 
@@ -132,7 +128,8 @@ async fn a_second_run_joins_and_keeps_the_deadline() {
     assert!(first.stderr.contains("client-1 is being drained: 21 left"), "{}", first.stderr);
     world.pass(60);
     let child = world.start(&[WAIT, &["--deadline", "5h", "--ignore-system"]].concat());
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // It finds the client, looks at it, joins, and looks again.
+    world.asked_again(8).await;
     assert_eq!(world.methods().iter().filter(|method| *method == "PUT").count(), 1);
     world.pass(90);
     let ended = ended(child).await;
@@ -143,31 +140,30 @@ async fn a_second_run_joins_and_keeps_the_deadline() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_waits_through_whatever_happens_to_the_servers() {
     let world = busy(Settings { servers: 3, ..Settings::default() }).await;
-    let child = world.start(WAIT);
-    world.until("drain", draining).await;
+    let mut child = world.start(WAIT);
+    world.until("drain", World::is_draining).await;
     let faults = world.simulator.faults();
     faults.set("/v1", Fault::Close);
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    said(&mut child, "the drain goes on, and so does the wait").await;
     faults.clear();
+    said(&mut child, "Nomad answers again").await;
     world.cluster().lose_leader();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    world.asked_again(4).await;
     world.cluster().elect_leader();
     // A server that was built anew counts its writes from the beginning.
     faults.set("/v1/node/", Fault::Index(2));
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    world.asked_again(4).await;
     faults.clear();
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("the drain goes on, and so does the wait"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("Nomad answers again"), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn system_jobs_stay_if_asked() {
     let world = busy(Settings::default()).await;
     let child = world.start(&[WAIT, &["--ignore-system"]].concat());
-    world.until("drain", draining).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 1), "{}", ended.stderr);
@@ -181,7 +177,7 @@ async fn a_drain_is_undone() {
     assert!(nothing.code == Some(0) && nothing.stderr.contains("nothing to undo"), "{}", nothing.stderr);
     assert!(!world.methods().contains(&"PUT".to_owned()));
     world.run(&["drain", "client-1", "--yes"]).await;
-    assert!(draining(&world));
+    assert!(world.is_draining());
     let undone = world.run(undo).await;
     assert_eq!(undone.code, Some(0), "{}", undone.stderr);
     assert_eq!(state(&world), Some(NodeState::Active));
@@ -224,7 +220,7 @@ async fn a_token_that_may_only_read_is_told_what_it_lacks() {
         ended.stderr
     );
     assert!(!ended.stderr.contains("s3cret"));
-    assert!(!draining(&world));
+    assert!(!world.is_draining());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,7 +243,7 @@ async fn what_cannot_be_seen_whole_is_not_drained_unless_that_is_meant() {
     assert!(world.methods().iter().all(|method| method == "GET"), "nothing was changed");
 
     let child = start(&[WAIT, &["--namespace", "ci", "--ignore-system"]].concat());
-    world.until("drain", draining).await;
+    world.until("drain", World::is_draining).await;
     world.pass(200);
     let drained = ended(child).await;
     assert_eq!(drained.code, Some(0), "{}", drained.stderr);

@@ -11,10 +11,14 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use nomad_simulator::cluster::{Cluster, JobSpec, NodeId, NodeSpec, Settings};
+use nomad_simulator::cluster::{Cluster, JobSpec, NodeId, NodeSpec, NodeState, Settings};
 use nomad_simulator::{SharedCluster, Simulator};
+use tokio::io::AsyncReadExt;
 
 use crate::support::process::exporter;
+
+/// A bound for what must happen, however busy the machine is.
+const SOON: Duration = Duration::from_secs(60);
 
 /// A cluster whose time tests move, behind a server.
 struct World {
@@ -66,6 +70,12 @@ impl World {
         self.cluster().ledger().loads.get(&self.nodes[node]).map_or(0, |load| load.live.values().sum())
     }
 
+    /// Whether the first client drains, by the model itself: a request that came may not have changed anything yet.
+    fn is_draining(&self) -> bool {
+        let ledger = self.cluster().ledger();
+        ledger.loads.get(&self.nodes[0]).is_some_and(|load| load.state == NodeState::Draining)
+    }
+
     fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         command(&self.simulator, arguments)
     }
@@ -87,7 +97,13 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("no {what}"));
+        tokio::time::timeout(SOON, waiting).await.unwrap_or_else(|_| panic!("no {what}"));
+    }
+
+    /// Waits for so many more requests.
+    async fn asked_again(&self, count: usize) {
+        let wanted = self.simulator.requests().len() + count;
+        self.until("more requests", |world| world.simulator.requests().len() >= wanted).await;
     }
 
     /// The methods of all requests so far.
@@ -105,8 +121,22 @@ fn command(simulator: &Simulator, arguments: &[&str]) -> tokio::process::Command
     command
 }
 
+/// Waits until a command says this on stderr; what it said so far.
+async fn said(child: &mut tokio::process::Child, text: &str) -> String {
+    let (stderr, mut said) = (child.stderr.as_mut().expect("it is piped"), Vec::new());
+    let reading = async {
+        while !String::from_utf8_lossy(&said).contains(text) {
+            assert!(stderr.read_buf(&mut said).await.unwrap() > 0, "it ended");
+        }
+    };
+    let in_time = tokio::time::timeout(SOON, reading).await.is_ok();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(in_time, "it does not say {text:?}, but {said}");
+    said
+}
+
 async fn ended(child: tokio::process::Child) -> Ended {
-    let output = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await;
+    let output = tokio::time::timeout(SOON, child.wait_with_output()).await;
     let output = output.expect("the command ends").unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(!stderr.contains("panicked"), "{stderr}");

@@ -63,7 +63,7 @@ async fn the_hook_is_completed_once_nothing_lives_there() {
     let child = start(&world, &folder, &AWS);
     world.until("heartbeats", |_| log(&folder).lines().count() >= 3).await;
     assert!(!log(&folder).contains("complete-lifecycle-action"), "{}", log(&folder));
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
@@ -89,7 +89,7 @@ async fn the_pages_commands_drain_the_instance_by_a_servers_address() {
     let mut command = Command::new("bash");
     command.args(["-euc", &commands.replace(given, &address).replace(token, "")]);
     let child = spawn(command, &folder, "");
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
@@ -113,7 +113,7 @@ fn left(folder: &TempDir) -> Vec<String> {
 async fn children_end_with_the_script_even_if_it_is_killed() {
     let (world, folder) = busy().await;
     let mut child = start(&world, &folder, &AWS);
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.until("heartbeats", |_| log(&folder).lines().count() >= 2).await;
     assert!(left(&folder).iter().any(|line| line.contains("drain client-1")));
     signal(&child, "KILL");
@@ -127,13 +127,12 @@ async fn children_end_with_the_script_even_if_it_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heartbeat_that_hangs_holds_nothing_up() {
     let (world, folder) = busy().await;
-    let hangs = "case $* in *heartbeat*) exec sleep 60 ;; esac";
+    // Longer than this test waits for anything.
+    let hangs = "case $* in *heartbeat*) exec sleep 600 ;; esac";
     let child = start_with(&world, &folder, &AWS, hangs);
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
-    let started = std::time::Instant::now();
     assert_eq!(ended(child).await.code, Some(0));
-    assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
     // And each one has its own limit.
     std::fs::remove_file(folder.path().join("aws.log")).unwrap();
     let (world, folder) = busy().await;
@@ -174,7 +173,7 @@ async fn a_drain_that_fails_is_tried_again_while_heartbeats_go_on() {
     let child = start(&world, &folder, &variables);
     world.until("heartbeats", |_| log(&folder).lines().count() >= 3).await;
     world.simulator.faults().clear();
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let drained = ended(child).await;
     assert_eq!(drained.code, Some(0), "{}", drained.stderr);
@@ -224,6 +223,7 @@ fn watcher(world: &World, cloud: &str, metadata: &str) -> Command {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs curl: make check-deploy"]
 async fn an_instance_of_aws_drains_itself_once_its_group_wants_it_to_go() {
     if tools::find_optional("curl", "watching the metadata of an instance").is_none() {
         return;
@@ -250,7 +250,7 @@ async fn an_instance_of_aws_drains_itself_once_its_group_wants_it_to_go() {
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     assert_eq!(log(&folder), "", "nothing is drained before the group wants it");
     goes.store(true, Ordering::Relaxed);
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
@@ -264,6 +264,7 @@ async fn an_instance_of_aws_drains_itself_once_its_group_wants_it_to_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs curl: make check-deploy"]
 async fn an_instance_of_google_cloud_drains_itself_in_a_graceful_shutdown() {
     if tools::find_optional("curl", "watching the metadata of an instance").is_none() {
         return;
@@ -281,7 +282,7 @@ async fn an_instance_of_google_cloud_drains_itself_in_a_graceful_shutdown() {
     let mut command = watcher(&world, "gce", &metadata);
     command.env("COMPLETE_COMMAND", format!("touch {}", off.display()));
     let child = spawn(command, &folder, "");
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     assert!(!off.exists());
     world.pass(150);
     let ended = ended(child).await;
@@ -368,13 +369,15 @@ async fn a_drain_that_goes_on_or_was_cancelled_leaves_the_hook_alone() {
     let late = ended(start(&world, &folder, &variables)).await;
     assert_eq!(late.code, Some(3), "{}", late.stderr);
     let child = start(&world, &folder, &AWS);
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    // It finds the client, looks at it, joins, and looks again.
+    world.asked_again(8).await;
     signal(&child, "TERM");
     let stopped = ended(child).await;
     assert_eq!(stopped.code, Some(3), "{}", stopped.stderr);
     assert!(stopped.stderr.contains("its deadline stays") && stopped.stderr.contains("stays in force"));
     let child = start(&world, &folder, &AWS);
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    // It finds the client, looks at it, joins, and looks again.
+    world.asked_again(8).await;
     let node = world.nodes[0];
     world.cluster().cancel_drain(node, true);
     let cancelled = ended(child).await;
@@ -390,7 +393,7 @@ async fn other_clouds_bring_their_own_commands() {
     let (beat, complete) = (format!("echo beat >>{told}"), format!("echo complete >>{told}"));
     let child = start(&world, &folder, &[("HEARTBEAT_COMMAND", &beat), ("COMPLETE_COMMAND", &complete)]);
     world.until("heartbeat", |_| std::fs::exists(&told).unwrap()).await;
-    world.until("drain", |world| world.methods().contains(&"PUT".to_owned())).await;
+    world.until("drain", World::is_draining).await;
     world.pass(150);
     let ended = ended(child).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -401,8 +404,9 @@ async fn other_clouds_bring_their_own_commands() {
 }
 
 #[test]
+#[ignore = "needs shellcheck: make check-deploy"]
 fn shellcheck_finds_no_fault() {
-    let Some(shellcheck) = tools::find("shellcheck", "checking the lifecycle hook's script") else { return };
+    let shellcheck = tools::find("shellcheck");
     let mut check = std::process::Command::new(shellcheck);
     check.args(
         ["lifecycle-hook.sh", "watch.sh", "watch-group.sh"]

@@ -1,5 +1,7 @@
-//! What a release hands out: the same bytes each time, complete, and fit to be installed.
+//! What a release hands out: the same bytes each time, complete, and fit to be installed. `make check-release` runs these
+//! on a release binary.
 
+mod binary;
 mod booted;
 mod unpacked;
 
@@ -10,7 +12,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::support::process::{exporter, run};
+use crate::support::process::{exporter, program, run};
 use crate::support::{path, read, root, tools};
 
 /// Runs a command that must do well; returns what it printed.
@@ -21,23 +23,21 @@ fn done(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Packs the binary of this test without its debugging information, which would take a minute to compress.
+/// Packs the binary; returns the folder of what was packed.
 fn pack(name: &str, folder: &Path, environment: &[(&str, &str)]) -> PathBuf {
-    let binary = folder.join("nomad-exporter");
-    done(Command::new("strip").arg("-o").arg(&binary).arg(env!("CARGO_BIN_EXE_nomad-exporter")));
     let out = folder.join(name);
     let mut pack = Command::new(path("scripts/pack.sh"));
-    pack.arg(&binary).arg(&out).current_dir(folder).env("SOURCE_DATE_EPOCH", "1760000000");
+    pack.arg(program()).arg(&out).current_dir(folder).env("SOURCE_DATE_EPOCH", "1760000000");
     done(pack.envs(environment.iter().copied()));
     out
 }
 
-/// A release, packed once for all tests and unpacked; nothing where a tool is missing.
-fn release() -> Option<&'static Path> {
-    static RELEASE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let folder = RELEASE.get_or_init(|| {
-        for program in ["cargo-deb", "cargo-cyclonedx", "dpkg-deb", "dpkg-shlibdeps", "strip"] {
-            tools::find(program, "whether a release can be packed")?;
+/// A release, packed once for all tests and unpacked.
+fn release() -> &'static Path {
+    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
+    RELEASE.get_or_init(|| {
+        for program in ["cargo-deb", "cargo-cyclonedx", "dpkg-deb", "dpkg-shlibdeps"] {
+            tools::find(program);
         }
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("release");
         // What an earlier run left.
@@ -57,9 +57,8 @@ fn release() -> Option<&'static Path> {
         );
         done(Command::new("dpkg-deb").arg("-x").arg(file_of(&out, ".deb")).arg(folder.join("installed")));
         done(Command::new("dpkg-deb").arg("-e").arg(file_of(&out, ".deb")).arg(folder.join("control")));
-        Some(folder)
-    });
-    folder.as_deref()
+        folder
+    })
 }
 
 fn file_of(folder: &Path, ending: &str) -> PathBuf {
@@ -79,8 +78,9 @@ fn linked() -> BTreeSet<String> {
 }
 
 #[test]
+#[ignore = "needs a packed release: make check-release"]
 fn the_same_binary_is_packed_into_the_same_bytes() {
-    let Some(first) = release() else { return };
+    let first = release();
     let folder = tempfile::tempdir().unwrap();
     let second =
         pack("again", folder.path(), &[("TZ", "Asia/Tokyo"), ("LC_ALL", "C.UTF-8"), ("USER", "other")]);
@@ -89,8 +89,9 @@ fn the_same_binary_is_packed_into_the_same_bytes() {
 }
 
 #[test]
+#[ignore = "needs a packed release: make check-release"]
 fn the_tarball_is_complete() {
-    let Some(release) = release() else { return };
+    let release = release();
     let tarball = release.join("tarball");
     let text = |file: &str| {
         let path = tarball.join(file);
@@ -111,8 +112,9 @@ fn the_tarball_is_complete() {
 }
 
 #[test]
+#[ignore = "needs a packed release: make check-release"]
 fn everything_that_is_linked_is_named_with_its_licence() {
-    let Some(release) = release() else { return };
+    let release = release();
     let linked = linked();
     assert!(linked.len() > 50 && linked.iter().any(|name| name.starts_with("rustls ")), "{linked:?}");
     let licences = std::fs::read_to_string(release.join("tarball/THIRD-PARTY-LICENCES.txt")).unwrap();
@@ -137,8 +139,9 @@ fn everything_that_is_linked_is_named_with_its_licence() {
 }
 
 #[test]
+#[ignore = "needs a packed release: make check-release"]
 fn the_debian_package_installs_a_service_without_a_user() {
-    let Some(release) = release() else { return };
+    let release = release();
     let (installed, control) = (release.join("installed"), release.join("control"));
     let text = |file: PathBuf| {
         std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
@@ -194,9 +197,10 @@ fn the_debian_package_installs_a_service_without_a_user() {
 
 /// The service and the variant in which systemd listens for it, in the root that the package made.
 #[test]
+#[ignore = "needs a packed release: make check-release"]
 fn systemd_takes_the_units_as_installed() {
-    let Some(release) = release() else { return };
-    let Some(analyze) = tools::find("systemd-analyze", "whether systemd takes the units") else { return };
+    let release = release();
+    let analyze = tools::find("systemd-analyze");
     let scratch = tempfile::tempdir().unwrap();
     done(Command::new("cp").arg("-r").arg(release.join("installed/.")).arg(scratch.path()));
     let units = scratch.path().join("usr/lib/systemd/system");

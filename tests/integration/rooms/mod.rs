@@ -23,7 +23,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("exposition", &["metrics", "snapshot"]),
     ("publish", &["collect", "exposition", "metrics", "snapshot"]),
     ("web", &["files", "human", "publish", "exposition", "snapshot", "terms"]),
-    ("config", &["collect", "metrics", "nomad", "snapshot", "terms", "web"]),
+    ("config", &["collect", "human", "metrics", "nomad", "snapshot", "terms", "web"]),
     (
         "commands",
         &[

@@ -1,5 +1,5 @@
 //! The real binary beside a cluster that never rests, scraped by many, while Nomad fails in every way that the
-//! simulator knows: `scripts/soak.sh 120`.
+//! simulator knows. `make check-soak` runs it for two minutes, `make soak` for longer.
 //!
 //! At the end nothing has grown, nothing is left open, every scrape was answered, no error was counted but those that
 //! were made, and all numbers are those of the simulator's ledger.
@@ -55,14 +55,14 @@ const SAMPLE: Duration = Duration::from_millis(500);
 const MAX_GROWTH: f64 = 1.10;
 
 #[test]
-#[ignore = "it takes minutes: scripts/soak.sh runs it"]
+#[ignore = "takes minutes, and needs Prometheus: make check-soak"]
 fn nothing_grows_and_nothing_is_lost() {
     let seconds = std::env::var("SOAK_SECONDS").ok().map_or(SECONDS, |seconds| seconds.parse().unwrap());
     let seed =
         std::env::var("SOAK_SEED").ok().map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
     assert!(seconds >= 60, "in {seconds} s nothing is warm");
     println!("soaking for {seconds} s, SOAK_SEED={seed}");
-    let Some(program) = tools::find("prometheus", "soaking with a real Prometheus") else { return };
+    let program = tools::find("prometheus");
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();

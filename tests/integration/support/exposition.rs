@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Samples by family name and labels.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Exposition {
     samples: Vec<Sample>,
 }

@@ -1,13 +1,20 @@
 //! The real binary, as its user starts it.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// The binary: that of this build, or the released one if `make soak` or `make check-release` names it.
+pub(crate) fn program() -> PathBuf {
+    let named = std::env::var_os("NOMAD_EXPORTER_TEST_BINARY");
+    named.map_or_else(|| env!("CARGO_BIN_EXE_nomad-exporter").into(), PathBuf::from)
+}
+
 /// A command line of the binary, with no variable of ours or Nomad's set.
 pub(crate) fn exporter(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nomad-exporter"));
+    let mut command = Command::new(program());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("NOMAD_") {
             command.env_remove(name);

@@ -1,21 +1,14 @@
-//! Programs of others that tests run.
+//! Programs of others that tests run. Tests that need one are ignored, and their reason names the part of `make test` or
+//! `make check` that installs it and runs them.
 
 use std::path::PathBuf;
 
-/// Set by `make test`, which installs the programs: then a missing one is an error.
-const REQUIRED: &str = "NOMAD_EXPORTER_TEST_TOOLS";
-
-/// A program of this name on the PATH. Where it is missing, says what is skipped, or fails if `make test` runs.
-pub(crate) fn find(program: &str, skipped: &str) -> Option<PathBuf> {
-    let found = look_up(program);
-    if found.is_none() {
-        assert!(std::env::var_os(REQUIRED).is_none(), "{program} is not on the PATH");
-        eprintln!("skipped: {skipped}: {program} is not on the PATH (`make test` makes it available)");
-    }
-    found
+/// A program of this name on the PATH.
+pub(crate) fn find(program: &str) -> PathBuf {
+    look_up(program).unwrap_or_else(|| panic!("{program} is not on the PATH: run this test by `make`"))
 }
 
-/// A program that may be missing even under `make test`, which then says why.
+/// A program that cannot be had everywhere. If it is missing, says what is skipped.
 pub(crate) fn find_optional(program: &str, skipped: &str) -> Option<PathBuf> {
     let found = look_up(program);
     if found.is_none() {

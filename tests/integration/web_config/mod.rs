@@ -6,7 +6,7 @@ mod health;
 mod limits;
 mod passing;
 mod reload;
-mod requests;
+pub(crate) mod requests;
 
 use std::net::SocketAddr;
 use std::path::Path;

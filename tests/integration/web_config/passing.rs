@@ -1,6 +1,7 @@
 //! What surrounds the file: its check, its documentation, and sockets that systemd passes.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -145,42 +146,38 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
     );
 }
 
-/// Passes a socket as systemd does: descriptor 3, and two variables.
-const PASS: &str = "import os, socket, sys
-passed = socket.socket()
-passed.bind(('127.0.0.1', int(sys.argv[1])))
-passed.listen()
-os.dup2(passed.fileno(), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')
-os.execv(sys.argv[2], sys.argv[2:])";
+/// Passes its standard input as systemd passes a socket: as descriptor 3, told by two variables.
+const PASS: &str = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
 
 #[test]
+fn a_socket_that_was_passed_is_served() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", PASS, "sh"]).stdin(OwnedFd::from(socket));
+    serves_the_socket_that_it_is_passed(command, address);
+}
+
+#[test]
+#[ignore = "needs systemd-socket-activate: make check-deploy"]
 fn sockets_of_systemd_are_served() {
-    let port = free_port().to_string();
-    let activate =
-        tools::find_optional("systemd-socket-activate", "passing a socket by systemd's own program");
-    let mut command = match activate {
-        Some(program) => {
-            let mut command = Command::new(program);
-            command.args(["--listen", &format!("127.0.0.1:{port}")]);
-            command
-        }
-        None => {
-            let Some(python) = tools::find("python3", "passing a socket by Python") else { return };
-            let mut command = Command::new(python);
-            command.args(["-c", PASS, &port]);
-            command
-        }
-    };
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let mut command = Command::new(tools::find("systemd-socket-activate"));
+    command.args(["--listen", &address.to_string()]);
+    serves_the_socket_that_it_is_passed(command, address);
+}
+
+/// Has a command pass the socket to the exporter, whose command line it is given.
+fn serves_the_socket_that_it_is_passed(mut command: Command, address: SocketAddr) {
     let program = env!("CARGO_BIN_EXE_nomad-exporter");
     command.args([program, "--web.systemd-socket", "--web.listen-address", "127.0.0.1:1"]);
     let _running = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    let address = format!("127.0.0.1:{port}");
-    wait_until(Duration::from_secs(20), "the socket", || TcpStream::connect(&address).is_ok());
+    // Ours is closed: whoever connects from now on reaches the exporter.
+    drop(command);
+    wait_until(Duration::from_secs(20), "the socket", || TcpStream::connect(address).is_ok());
     wait_until(Duration::from_secs(20), "an answer", || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let answer = crate::support::https::get(address.parse().unwrap(), "/-/healthy", &[]);
+        let answer = crate::support::https::get(address, "/-/healthy", &[]);
         runtime.block_on(answer).is_ok_and(|answer| answer.body == "healthy\n")
     });
 }

@@ -1,5 +1,8 @@
 //! A real Prometheus scrapes the running exporter.
 
+mod three;
+
+use std::path::Path;
 use std::time::Duration;
 
 use crate::support::process::{Exporter, wait_until};
@@ -7,8 +10,14 @@ use crate::support::prometheus::Prometheus;
 use crate::support::{recordings, tools};
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Prometheus: make check-prometheus"]
 async fn a_real_prometheus_answers_rightly() {
-    let Some(program) = tools::find("prometheus", "scraping with a real Prometheus") else { return };
+    prometheus_answers_rightly(&tools::find("prometheus")).await;
+}
+
+/// The same with this Prometheus.
+async fn prometheus_answers_rightly(program: &Path) {
+    let program = program.to_owned();
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
@@ -28,6 +37,7 @@ async fn a_real_prometheus_answers_rightly() {
         assert_eq!(value(r#"sum(nomad_pending_jobs_age_seconds_bucket{le="+Inf"})"#), Some(3.0));
         assert_eq!(value(r#"up{job="nomad-exporter"}"#), Some(1.0));
         assert_eq!(value(r#"count({exported_namespace!=""})"#), None, "labels keep their names");
+        prometheus.assert_no_complaint();
     })
     .await
     .unwrap();

@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# Makes programs available that tests and releases need, and prints the folder that belongs on the PATH:
+#   tools.sh PROGRAM… [--optional PROGRAM…]
+# Optional are those that cannot be had everywhere: if one is missing, tests say what they skip.
+# What is on the PATH already stays as it is. The rest goes into target/tools: Debian's packages are only unpacked, Python's
+# go into a venv, and what Go, npm and cargo build stays there. Only what works nowhere else is installed into the system.
+# It says what it does before it does it, and fails if a program cannot be had.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools="$PWD/target/tools"
+mkdir -p "$tools/bin" "$tools/deb"
+
+say() { echo "$*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+has() { [ -x "$tools/bin/$1" ] || command -v "$1" >/dev/null; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# wrap NAME COMMAND…: a program of this name that runs the command. Not a link: Python finds its venv by the path that it
+# is called by.
+wrap() {
+    local name=$1
+    shift
+    printf '#!/bin/sh\nexec %s "$@"\n' "$*" >"$tools/bin/$name"
+    chmod +x "$tools/bin/$name"
+}
+
+# unpack PACKAGE PROGRAM: links a program of a Debian package.
+unpack() {
+    local package=$1 program=$2
+    if [ ! -d "$tools/deb/$package" ]; then
+        command -v apt-get >/dev/null || fail "$program is missing: install it so that it is on the PATH."
+        say "unpacking Debian's package $package into target/tools, for $program"
+        if ! (cd "$tools/deb" && apt-get download -qq "$package" >/dev/null 2>&1); then
+            # The lists of packages may never have been fetched.
+            as_root apt-get update -qq >/dev/null 2>&1 || true
+            (cd "$tools/deb" && apt-get download -qq "$package" >&2) ||
+                fail "$program is missing: run 'sudo apt-get update && sudo apt-get install $package'."
+        fi
+        dpkg-deb -x "$tools/deb/$package"_*.deb "$tools/deb/$package.new"
+        mv "$tools/deb/$package.new" "$tools/deb/$package"
+    fi
+    local file
+    file=$(cd "$tools/deb" && find "$package" -path "*bin/$program")
+    ln -sf "../deb/$file" "$tools/bin/$program"
+}
+
+# installed PACKAGE PROGRAM: installs a Debian package into the system, where it cannot work from a folder of its own.
+installed() {
+    say "installing Debian's package $1 into the system, for $2"
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$1")
+    as_root "${install[@]}" >/dev/null 2>&1 ||
+        { as_root apt-get update -qq && as_root "${install[@]}"; } >/dev/null 2>&1 ||
+        fail "$2 is missing: run 'sudo apt-get update && sudo apt-get install $1'."
+}
+
+# Debian's Alertmanager looks for its templates at this place and nowhere else.
+alertmanager_templates() {
+    local templates=/usr/share/prometheus/alertmanager
+    [ ! -e "$templates/default.tmpl" ] || return 0
+    say "copying Alertmanager's templates to $templates, where it looks for them"
+    { as_root mkdir -p "$(dirname "$templates")" &&
+        as_root cp -r "$tools/deb/prometheus-alertmanager$templates" "$(dirname "$templates")/"; } 2>/dev/null ||
+        fail "Alertmanager's templates are missing: run 'sudo apt-get install prometheus-alertmanager'."
+}
+
+# python PROGRAM PACKAGE…: packages from PyPI, in one venv for all.
+python() {
+    local program=$1
+    shift
+    say "installing $* into a venv in target/tools, for $program"
+    if [ ! -x "$tools/venv/bin/python" ] && ! python3 -m venv "$tools/venv" >&2; then
+        fail "$program is missing: it needs Python 3 with venv."
+    fi
+    "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2 ||
+        fail "$program is missing: PyPI does not hand it out."
+}
+
+# go_install FOLDER ARGUMENTS…: what `go install` makes of its arguments.
+go_install() {
+    local folder=$1
+    shift
+    command -v go >/dev/null || fail "${!#} is missing: it needs Go."
+    say "building ${!#} with Go into target/tools, which takes some minutes"
+    GOBIN="$folder" go install "$@" >&2 || fail "${!#} is missing: Go cannot build it."
+}
+
+# Cargo's own helpers are built together, since they share most of what they are made of, and without optimization.
+crates=()
+
+need() {
+    if has "$1"; then return; fi
+    case $1 in
+    prometheus | promtool) unpack prometheus "$1" ;;
+    amtool) unpack prometheus-alertmanager "$1" ;;
+    prometheus-alertmanager) unpack prometheus-alertmanager "$1" ;;
+    curl | jq | mandoc | shellcheck | zsh) unpack "$1" "$1" ;;
+    # A browser needs its many libraries; the others theirs, at places that are fixed.
+    chromium | buildah | mmdebstrap) installed "$1" "$1" ;;
+    systemd-analyze | systemd-socket-activate) installed systemd "$1" ;;
+    dpkg-shlibdeps) installed dpkg-dev "$1" ;;
+    openmetrics-python)
+        python "$1" prometheus_client==0.22.1
+        wrap "$1" "$tools/venv/bin/python"
+        ;;
+    jsonschema-python)
+        python "$1" jsonschema==4.26.0
+        wrap "$1" "$tools/venv/bin/python"
+        ;;
+    typos)
+        python "$1" typos==1.52.0
+        wrap "$1" "$tools/venv/bin/typos"
+        ;;
+    # Helm's own engine, and the schemas of Kubernetes.
+    helm-python)
+        python "$1" helm-python-sdk==0.2.2
+        wrap "$1" "$tools/venv/bin/python"
+        ;;
+    kubernetes-validate)
+        python "$1" kubernetes-validate==1.37.0
+        wrap "$1" "$tools/venv/bin/kubernetes-validate"
+        ;;
+    # The Prometheus Operator's types, and a compiler that knows an unknown field.
+    operator-types)
+        command -v npm >/dev/null || fail "$1 is missing: it needs npm."
+        say "installing TypeScript and the Prometheus Operator's types with npm into target/tools"
+        npm install --prefix "$tools/npm" --silent --ignore-scripts --no-audit --no-fund \
+            typescript@5.9.3 @kubernetes-models/prometheus-operator@6.0.0 >&2 || fail "$1 is missing: npm does not hand it out."
+        wrap "$1" "$tools/npm/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck --target esnext --module nodenext
+        ;;
+    kustomize) go_install "$tools/bin" sigs.k8s.io/kustomize/kustomize/v5@v5.7.1 ;;
+    # Without its pages, and of the ways to discover targets only Nomad's beside those that every Prometheus has.
+    prometheus-3 | promtool-3)
+        go_install "$tools/prometheus-3" -tags remove_all_sd,enable_nomad_sd "github.com/prometheus/prometheus/cmd/${1%-3}@v0.316.0"
+        ln -sf "../prometheus-3/${1%-3}" "$tools/bin/$1"
+        ;;
+    cargo-deny) crates+=(cargo-deny@0.20.2) ;;
+    cargo-deb) crates+=(cargo-deb@3.8.0) ;;
+    cargo-cyclonedx) crates+=(cargo-cyclonedx@0.5.9) ;;
+    *) fail "nothing is known of a program $1" ;;
+    esac
+}
+
+optional=
+for program in "$@"; do
+    if [ "$program" = --optional ]; then
+        optional=yes
+    elif [ -n "$optional" ]; then
+        # In a shell of its own, since a failure ends it.
+        (need "$program") || say "tests with $program are skipped"
+    else
+        need "$program"
+    fi
+    if [ "$program" = prometheus-alertmanager ]; then alertmanager_templates; fi
+done
+if [ ${#crates[@]} -gt 0 ]; then
+    say "building ${crates[*]} with cargo into target/tools, which takes some minutes"
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$tools/build" \
+        cargo install --debug --locked --quiet --root "$tools" "${crates[@]}" >&2
+    rm -rf "$tools/build"
+fi
+echo "$tools/bin"

@@ -1,0 +1,95 @@
+//! The jobs of deploy/nomad, planned by Nomad's own command line and run.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::answers::text;
+use crate::cluster::Cluster;
+use crate::exposition::Exposition;
+use crate::process::wait_until;
+use crate::programs::Version;
+use crate::report::Report;
+
+/// Since when a task finds its identity in a file, and a socket to ask through.
+const TASK_API: Version = Version(1, 5, 0);
+/// The job's ID, and its service's name.
+const JOB: &str = "nomad-exporter";
+/// How long the deployment may take: it waits ten seconds after the first good check.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Plans both variants, runs the one that needs no image, and leaves nothing of it behind.
+pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
+    if !cluster.is_at_least(TASK_API) {
+        println!("    skipped: the jobs of deploy/nomad, which need Nomad {TASK_API}");
+        return;
+    }
+    let jobs = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/nomad");
+    for file in ["nomad-exporter.nomad.hcl", "nomad-exporter-exec.nomad.hcl"] {
+        let (code, said) = planned(cluster, &jobs.join(file));
+        // 1 says that something would change.
+        report.same(&format!("nomad job plan {file}: {said}"), &Some(1), &code);
+    }
+    run(cluster, &as_anybody(cluster, &jobs.join("nomad-exporter-exec.nomad.hcl")), report);
+    cluster.api.delete(&format!("/v1/job/{JOB}?purge=true"));
+    wait_until(PATIENCE, "the exporter's job to be forgotten", || {
+        cluster.api.put("/v1/system/gc", &json!({}));
+        ["/v1/allocations", "/v1/evaluations", "/v1/deployments"]
+            .iter()
+            .all(|path| cluster.api.list(path).iter().all(|row| text(row, "JobID") != JOB))
+    });
+}
+
+/// The job with a driver that needs no root. The binary is where any user may run it.
+fn as_anybody(cluster: &Cluster, job: &Path) -> PathBuf {
+    let hcl = std::fs::read_to_string(job).unwrap();
+    let exec = r#"driver = "exec""#;
+    assert_eq!(hcl.matches(exec).count(), 1, "{} has one task with the exec driver", job.display());
+    let changed = cluster.folder.join("exporter.nomad.hcl");
+    std::fs::write(&changed, hcl.replace(exec, r#"driver = "raw_exec""#)).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_nomad-exporter"), binary(cluster)).unwrap();
+    changed
+}
+
+fn binary(cluster: &Cluster) -> PathBuf {
+    cluster.folder.join("nomad-exporter")
+}
+
+/// Exit code and output of `nomad job plan`.
+fn planned(cluster: &Cluster, job: &Path) -> (Option<i32>, String) {
+    let mut command = cluster.server.command();
+    command.args(["job", "plan", "-address", &cluster.api.url]).arg(job);
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// Runs the job until its deployment is over, and asks the exporter where Nomad says that it serves.
+fn run(cluster: &Cluster, job: &Path, report: &mut Report) {
+    let address = format!("-address={}", cluster.api.url);
+    let command = format!("command={}", binary(cluster).display());
+    let job = job.display().to_string();
+    cluster.server.output(&["job", "run", "-detach", &address, "-var", &command, &job]);
+    let mut status = String::new();
+    wait_until(PATIENCE, "the end of the exporter's deployment", || {
+        let deployment = cluster.api.get(&format!("/v1/job/{JOB}/deployment"));
+        text(&deployment, "Status").clone_into(&mut status);
+        !["", "running", "pending", "initializing"].contains(&status.as_str())
+    });
+    report.same("the deployment of the exporter's job", &"successful", &status.as_str());
+    let services = cluster.api.list(&format!("/v1/service/{JOB}"));
+    let Some(service) = services.first() else {
+        return report.wrong("the exporter is no service of Nomad's");
+    };
+    let url = format!("http://{}:{}", text(service, "Address"), service["Port"]);
+    let shown = Exposition::parse(&cluster.api.page(&format!("{url}/metrics")));
+    report.same("nomad_up of the exporter's job", &Some(1.0), &shown.value("nomad_up", &[]));
+    let nodes = cluster.api.list("/v1/nodes").len() as f64;
+    report.same("nodes that the exporter's job sees", &Some(nodes), &shown.sum("nomad_nodes", &[]));
+    let running = |row: &&Value| text(row, "ClientStatus") == "running";
+    let allocations = cluster.api.list("/v1/allocations?namespace=*");
+    let expected = allocations.iter().filter(running).count() as f64;
+    let found = shown.sum("nomad_node_allocations", &[("client_status", "running")]);
+    report.same("allocations that the exporter's job sees", &Some(expected), &found);
+}
