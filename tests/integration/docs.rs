@@ -202,8 +202,8 @@ async fn runnable_commands_with_programs_of_others_run() {
 /// Runs the runnable blocks that are wanted; returns how many there were.
 async fn run_blocks(is_wanted: impl Fn(&str) -> bool) -> usize {
     let nomad = recordings::replay("2.0.5").await;
-    // In its burst, three times as fast as in the demo.
-    let ci = build_day::play(Duration::from_secs(1), 12).await;
+    // In its burst, six times as fast as in the demo.
+    let ci = build_day::play(Duration::from_millis(500), 12).await;
     let mut count = 0;
     for file in files() {
         for (words, code) in Page::read(&file).blocks {

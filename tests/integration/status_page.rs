@@ -267,6 +267,8 @@ async fn screenshots_can_be_taken_of_the_running_exporter() {
                 "1s",
                 "--collect.client-interval",
                 "500ms",
+                "--collect.history-duty-cycle",
+                "0.5",
             ],
         );
         if is_update {
