@@ -11,7 +11,7 @@ use super::process::Running;
 pub(crate) struct Prometheus {
     port: u16,
     client: reqwest::Client,
-    _process: Running,
+    process: Running,
 }
 
 impl Prometheus {
@@ -30,7 +30,7 @@ impl Prometheus {
             .unwrap();
         // Whoever is first in this process installs it.
         rustls::crypto::ring::default_provider().install_default().ok();
-        Self { port, client: reqwest::Client::builder().build().unwrap(), _process: Running(process) }
+        Self { port, client: reqwest::Client::builder().build().unwrap(), process: Running(process) }
     }
 
     /// What a query yields: labels and value of each series. `None` while Prometheus does not answer.
@@ -58,6 +58,16 @@ impl Prometheus {
         let mut answer: Value = serde_json::from_str(&text).ok()?;
         assert_ne!(answer["status"], "error", "{endpoint} {parameters:?}: {answer}");
         Some(answer["data"].take())
+    }
+
+    /// For how long it has had a processor, in all threads that it still has.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.0.id())).unwrap();
+        let nanoseconds = threads.filter_map(|thread| {
+            let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<f64>().ok()
+        });
+        nanoseconds.sum::<f64>() / 1e9
     }
 
     /// The one value that a query yields, if there is one.
