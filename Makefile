@@ -9,8 +9,8 @@ FUZZ_SECONDS ?= 60
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Run the exporter against a simulated cluster
-	@scripts/demo.sh
+demo: ## Run the exporter against a simulated cluster: a build farm, or by SCENARIO=ci an hour of a CI system in three minutes
+	@SCENARIO="$(SCENARIO)" scripts/demo.sh
 
 test: ## Run what every change must pass: format, clippy, tests, and promtool's tests of the rules
 	@scripts/test.sh

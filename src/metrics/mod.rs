@@ -7,7 +7,9 @@ mod backlog;
 mod chosen;
 mod drains;
 mod exporter;
+mod failures;
 mod family;
+mod hanging;
 mod holdings;
 mod hosts;
 mod jobs;
@@ -35,9 +37,11 @@ pub type Table = (&'static str, &'static [Family]);
 pub const TABLES: &[Table] = &[
     ("Jobs", jobs::FAMILIES),
     ("Backlog", backlog::FAMILIES),
+    ("Failures and restarts", failures::FAMILIES),
     ("Long-lived jobs", named::FAMILIES),
     ("Allocations", allocations::FAMILIES),
     ("Who uses the cluster", holdings::FAMILIES),
+    ("Allocations that start, run and stop", hanging::FAMILIES),
     ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
     ("Cores and devices", whole::FAMILIES),

@@ -11,6 +11,7 @@ mod deployments;
 mod drains;
 mod ends;
 mod evaluations;
+mod failures;
 mod holdings;
 mod hosts;
 mod jobs;
@@ -22,12 +23,18 @@ mod nodes;
 mod observed;
 mod one_node;
 mod outcomes;
+mod packing;
 mod pending;
+mod periodic;
+mod placing;
 mod pools;
 mod reach;
+mod running;
 mod sections;
 mod servers;
+mod specifications;
 mod totals;
+mod trends;
 mod usage;
 mod whole;
 
@@ -41,13 +48,12 @@ pub use allocations::{
 };
 pub use chosen::{Chosen, NodeDetail, NodeDetails};
 pub use collector::CollectorState;
-pub use demand::{
-    Ask, Demand, Queue, Queued, QueuedGroup, Requested, Specification, SpecificationKey, Specifications,
-};
+pub use demand::{Ask, Demand, Queue, Queued, QueuedGroup, QueuedSize, Requested};
 pub use deployments::Deployments;
 pub use drains::{Drain, DrainState, Drains, NodeTasks};
 pub use ends::{AllocationEnd, Ends};
 pub use evaluations::{Evaluations, JobEvaluations, NamespaceEvaluations};
+pub use failures::{ByCause, FailedAllocations, JobTaskCounts, TaskCount, TaskCounts};
 pub use holdings::{Holding, Holdings};
 pub use hosts::{Disk, Host, Hosts};
 pub use jobs::{
@@ -63,11 +69,18 @@ pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDel
 pub use one_node::{NodeAllocation, OneNode};
 pub use outcomes::Outcomes;
 pub use pending::Pending;
+pub use periodic::{LastRuns, PeriodicJobs, PeriodicRuns};
+pub use placing::{Placing, Unplaceable};
 pub use pools::{Missing, Pool, Share};
 pub use reach::{Reach, Scope, listed};
+pub use running::{
+    RUNNING_BOUNDS_SECONDS, RunningAges, RunningBuild, RunningSince, StartDelays, Stopping, Transitions,
+};
 pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
+pub use specifications::{GroupSpecification, Specification, SpecificationKey, Specifications};
 pub use totals::Totals;
+pub use trends::{TrendPoint, Trends};
 pub use usage::{AllocationUsage, Usage};
 pub use whole::{DeviceKind, Devices, Whole};
 
@@ -100,13 +113,21 @@ sections::sections! {
             allocations: LiveAllocations,
             /// What they are on each node; left out while not all namespaces are read.
             node_loads: NodeLoads,
+            /// Those of them that start or stop, and the builds that have run longest.
+            transitions: Transitions,
+            /// How long those that run have run.
+            running_ages: RunningAges,
         }
         Evaluations = "evaluations" {
             /// Blocked and pending evaluations.
             evaluations: Evaluations,
         }
+        FinishedJobs = "finished_jobs" {
+            /// Dead jobs that Nomad still retains.
+            finished_jobs: FinishedJobs,
+        }
         Specifications = "specifications" {
-            /// Specifications of the jobs with queued allocations.
+            /// Specifications of the jobs with queued allocations, and of those that have series of their own.
             specifications: Specifications,
         }
         Drains = "drains" {
@@ -121,13 +142,13 @@ sections::sections! {
             /// Metadata and attributes of nodes that were chosen as labels.
             node_details: NodeDetails,
         }
-        FinishedJobs = "finished_jobs" {
-            /// Dead jobs that Nomad still retains.
-            finished_jobs: FinishedJobs,
-        }
         FinishedAllocations = "finished_allocations" {
             /// Terminal allocations that Nomad still retains.
             finished_allocations: FinishedAllocations,
+        }
+        TaskStates = "task_states" {
+            /// Failed allocations that Nomad still retains, by cause.
+            failed: FailedAllocations,
         }
         Deployments = "deployments" {
             /// Deployments that Nomad still retains.
@@ -155,6 +176,12 @@ sections::sections! {
         placements: PlacementDelays = Jobs & Allocations,
         /// Jobs that were seen to finish.
         completions: FinishedCounts = FinishedJobs,
+        /// How the runs of periodic jobs ended.
+        periodic: PeriodicRuns = FinishedJobs & FinishedAllocations,
+        /// How long allocations took to start.
+        starts: StartDelays = Allocations,
+        /// What was seen to happen to tasks.
+        task_counts: TaskCounts = TaskStates,
     }
 }
 

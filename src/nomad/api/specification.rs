@@ -1,4 +1,4 @@
-//! The part of `GET /v1/job/:id` that tells what one instance asks for.
+//! The part of `GET /v1/job/:id` that tells what an allocation requests, and how many there are to be.
 
 use serde::Deserialize;
 
@@ -19,6 +19,7 @@ pub struct JobSpecification {
 pub struct TaskGroup {
     /// Its name.
     pub name: Option<String>,
+    count: Option<i64>,
     ephemeral_disk: Option<EphemeralDisk>,
     tasks: Option<Vec<Option<Task>>>,
 }
@@ -33,6 +34,7 @@ struct EphemeralDisk {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Task {
+    name: Option<String>,
     resources: Option<Resources>,
     lifecycle: Option<Lifecycle>,
 }
@@ -74,6 +76,16 @@ impl TaskGroup {
     pub fn devices(&self) -> impl Iterator<Item = &RequestedDevice> {
         let resources = self.tasks().filter_map(|task| task.resources.as_ref());
         resources.flat_map(|resources| resources.devices.iter().flatten().flatten())
+    }
+
+    /// How many allocations it is to have.
+    pub fn count(&self) -> Option<u64> {
+        u32::try_from(self.count?).ok().map(u64::from)
+    }
+
+    /// The names of its tasks.
+    pub fn task_names(&self) -> impl Iterator<Item = &str> {
+        self.tasks().filter_map(|task| task.name.as_deref())
     }
 
     fn tasks(&self) -> impl Iterator<Item = &Task> {

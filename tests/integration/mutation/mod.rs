@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fastrand::Rng;
 use nomad_exporter::exposition::{Encoding, Format};
+use nomad_exporter::snapshot::Trends;
 use nomad_exporter::web::status_page;
 use nomad_simulator::Fault;
 use serde_json::{Value, json};
@@ -112,7 +113,9 @@ fn assert_sound(collector: &Collector, told: &str) -> Exposition {
     }
     let openmetrics = rendered.bytes(Format::OpenMetrics, Encoding::Identity);
     assert!(openmetrics.ends_with(b"\n# EOF\n"), "{told}");
-    assert!(status_page(&collector.snapshot(), "/metrics").ends_with("</html>"), "{told}");
+    let snapshot = collector.snapshot();
+    let trends = Trends::new(collector.context.settings.interval).with(&snapshot);
+    assert!(status_page(&snapshot, &trends, "/metrics").ends_with("</html>"), "{told}");
     let panics = panics::seen();
     assert!(panics.is_empty(), "{told}: {panics:#?}");
     shown
