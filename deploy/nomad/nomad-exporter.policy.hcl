@@ -5,7 +5,7 @@
 namespace "*" {
   capabilities = [
     "list-jobs", # jobs, finished_jobs
-    "read-job",  # allocations, finished_allocations, evaluations, deployments, specifications, allocation_usage
+    "read-job",  # allocations, finished_allocations, task_states, evaluations, deployments, specifications, allocation_usage
   ]
 }
 

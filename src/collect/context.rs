@@ -37,6 +37,8 @@ pub struct Settings {
     pub namespaces: Scope,
     /// How many of the oldest pending jobs are named.
     pub pending_jobs: usize,
+    /// How many of the longest running builds are named.
+    pub running_jobs: usize,
     /// Types of the jobs that have series of their own.
     pub job_types: Vec<JobType>,
     /// How many jobs have series of their own at most.
@@ -66,6 +68,7 @@ impl Settings {
             max_age_intervals: 4,
             namespaces: Scope::default(),
             pending_jobs: 20,
+            running_jobs: 20,
             job_types: Vec::new(),
             max_jobs: 0,
             max_specifications: 0,

@@ -79,7 +79,7 @@ pub(super) enum Again<F> {
     /// It was decoded.
     New(Folded<F>),
     /// It is as it was: a refresh without a new section.
-    Same(Refresh),
+    Same(Box<Refresh>),
 }
 
 impl<F> Again<F> {
@@ -87,7 +87,7 @@ impl<F> Again<F> {
     pub(super) fn refresh(self, sections: impl FnOnce(F) -> Sections) -> Refresh {
         match self {
             Self::New(folded) => folded.refresh(sections),
-            Self::Same(refresh) => refresh,
+            Self::Same(refresh) => *refresh,
         }
     }
 }
@@ -119,7 +119,7 @@ impl<K: PartialEq> Known<K> {
             }
             None => {
                 let objects = known.map_or(0, |(_, objects)| objects);
-                Again::Same(Refresh { objects, meta, ..Refresh::default() })
+                Again::Same(Box::new(Refresh { objects, meta, ..Refresh::default() }))
             }
         })
     }

@@ -45,6 +45,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         max_age_intervals: args.collect.max_age_intervals,
         namespaces: namespaces(args, env),
         pending_jobs: args.collect.pending_jobs.into(),
+        running_jobs: args.collect.running_jobs.into(),
         job_types: job_types(&args.collect.job_types)?,
         max_jobs: args.collect.max_jobs,
         max_specifications: args.collect.max_specifications,

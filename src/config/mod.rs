@@ -9,8 +9,8 @@ mod web;
 
 pub use args::{
     AcceptEncoding, AgentArgs, Args, CheckConfigArgs, CollectArgs, ColorArgs, Command, Deadline, DrainArgs,
-    HealthcheckArgs, JobsArgs, LogArgs, LogFormat, LogLevel, LogsArgs, MetricsArgs, NodeArgs, NodeChoice,
-    NodesArgs, NomadArgs, Scheme, ShowArgs, StatusArgs, WebArgs, command, parse,
+    HealthcheckArgs, JobArgs, JobsArgs, LogArgs, LogFormat, LogLevel, LogsArgs, MetricsArgs, NodeArgs,
+    NodeChoice, NodesArgs, NomadArgs, Scheme, ShowArgs, StatusArgs, WebArgs, command, parse,
 };
 pub use log::Log;
 

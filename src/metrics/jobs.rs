@@ -183,7 +183,8 @@ fn by_outcome(
     }
 }
 
-fn histogram<const BOUNDS: usize>(
+/// One histogram of durations.
+pub(super) fn histogram<const BOUNDS: usize>(
     out: &mut Samples<'_, '_>,
     labels: &[&str],
     histogram: &Histogram<BOUNDS>,

@@ -6,7 +6,9 @@ mod allocations;
 mod backlog;
 mod drains;
 mod exporter;
+mod failures;
 mod family;
+mod hanging;
 mod hosts;
 mod jobs;
 mod named;
@@ -32,8 +34,10 @@ pub type Table = (&'static str, &'static [Family]);
 pub const TABLES: &[Table] = &[
     ("Jobs", jobs::FAMILIES),
     ("Backlog", backlog::FAMILIES),
+    ("Failures and restarts", failures::FAMILIES),
     ("Long-lived jobs", named::FAMILIES),
     ("Allocations", allocations::FAMILIES),
+    ("Allocations that start, run and stop", hanging::FAMILIES),
     ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
     ("Drains", drains::FAMILIES),

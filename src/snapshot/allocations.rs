@@ -1,6 +1,7 @@
 //! Allocations, counted and summed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::SystemTime;
 
 use super::Ends;
 use crate::terms::{ByTerm, ClientStatus, JobType};
@@ -54,6 +55,8 @@ pub struct NodeLoad {
     pub system: u64,
     /// How many of those the servers want to go on: a drain left them in peace.
     pub system_kept: u64,
+    /// When the oldest was created that is wanted and has not started.
+    pub oldest_starting: Option<SystemTime>,
     /// How many came without what they were promised, so that the sums below are not known.
     pub unsized_count: u64,
     /// CPU promised, in hertz.

@@ -10,6 +10,7 @@ mod deployments;
 mod drains;
 mod ends;
 mod evaluations;
+mod failures;
 mod hosts;
 mod jobs;
 mod joins;
@@ -20,11 +21,16 @@ mod nodes;
 mod observed;
 mod one_node;
 mod outcomes;
+mod packing;
 mod pending;
+mod periodic;
+mod placing;
 mod pools;
 mod reach;
+mod running;
 mod sections;
 mod servers;
+mod specifications;
 mod totals;
 mod trends;
 mod usage;
@@ -38,13 +44,12 @@ pub use allocations::{
     AllocationCounts, FinishedAllocations, GroupAllocations, LiveAllocations, NodeLoad, NodeLoads,
 };
 pub use collector::CollectorState;
-pub use demand::{
-    Ask, Demand, Queue, Queued, QueuedGroup, Requested, Specification, SpecificationKey, Specifications,
-};
+pub use demand::{Ask, Demand, Queue, Queued, QueuedGroup, QueuedSize, Requested};
 pub use deployments::Deployments;
 pub use drains::{Drain, DrainState, Drains, NodeTasks};
 pub use ends::{AllocationEnd, Ends};
 pub use evaluations::{Evaluations, JobEvaluations, NamespaceEvaluations};
+pub use failures::{ByCause, FailedAllocations, JobTaskCounts, TaskCount, TaskCounts};
 pub use hosts::{Disk, Host, Hosts};
 pub use jobs::{
     AGE_BOUNDS_SECONDS, DeadJob, FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob,
@@ -59,10 +64,16 @@ pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDel
 pub use one_node::{NodeAllocation, OneNode};
 pub use outcomes::Outcomes;
 pub use pending::Pending;
+pub use periodic::{LastRuns, PeriodicJobs, PeriodicRuns};
+pub use placing::{Placing, Unplaceable};
 pub use pools::{Missing, Pool, Share};
 pub use reach::{Reach, Scope, listed};
+pub use running::{
+    RUNNING_BOUNDS_SECONDS, RunningAges, RunningBuild, RunningSince, StartDelays, Stopping, Transitions,
+};
 pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
+pub use specifications::{GroupSpecification, Specification, SpecificationKey, Specifications};
 pub use totals::Totals;
 pub use trends::{TrendPoint, Trends};
 pub use usage::{AllocationUsage, Usage};
@@ -96,13 +107,21 @@ sections::sections! {
             allocations: LiveAllocations,
             /// What they are on each node; left out while not all namespaces are read.
             node_loads: NodeLoads,
+            /// Those of them that start or stop, and the builds that have run longest.
+            transitions: Transitions,
+            /// How long those that run have run.
+            running_ages: RunningAges,
         }
         Evaluations = "evaluations" {
             /// Blocked and pending evaluations.
             evaluations: Evaluations,
         }
+        FinishedJobs = "finished_jobs" {
+            /// Dead jobs that Nomad still retains.
+            finished_jobs: FinishedJobs,
+        }
         Specifications = "specifications" {
-            /// Specifications of the jobs with queued allocations.
+            /// Specifications of the jobs with queued allocations, and of those that have series of their own.
             specifications: Specifications,
         }
         Drains = "drains" {
@@ -113,13 +132,13 @@ sections::sections! {
             /// What clients measure of their hosts.
             hosts: Hosts,
         }
-        FinishedJobs = "finished_jobs" {
-            /// Dead jobs that Nomad still retains.
-            finished_jobs: FinishedJobs,
-        }
         FinishedAllocations = "finished_allocations" {
             /// Terminal allocations that Nomad still retains.
             finished_allocations: FinishedAllocations,
+        }
+        TaskStates = "task_states" {
+            /// Failed allocations that Nomad still retains, by cause.
+            failed: FailedAllocations,
         }
         Deployments = "deployments" {
             /// Deployments that Nomad still retains.
@@ -147,6 +166,12 @@ sections::sections! {
         placements: PlacementDelays = Jobs & Allocations,
         /// Jobs that were seen to finish.
         completions: FinishedCounts = FinishedJobs,
+        /// How the runs of periodic jobs ended.
+        periodic: PeriodicRuns = FinishedJobs & FinishedAllocations,
+        /// How long allocations took to start.
+        starts: StartDelays = Allocations,
+        /// What was seen to happen to tasks.
+        task_counts: TaskCounts = TaskStates,
     }
 }
 

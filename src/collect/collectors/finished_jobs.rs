@@ -108,6 +108,10 @@ impl FinishedJobsFold {
                 };
                 self.pass.add(job);
                 self.completions.add(job, &dead);
+                if let Some(parent) = job.periodic_parent() {
+                    let place = u32::try_from(self.jobs.jobs.len()).unwrap_or(u32::MAX);
+                    self.jobs.periodic.push((place, parent.into()));
+                }
                 self.jobs.jobs.push(dead);
             }
         }

@@ -26,6 +26,7 @@ pub(in crate::collect) struct LiveJobsFold {
     max_oldest: usize,
     /// The version of each template that was seen: Nomad lists a parent before its children.
     templates: HashMap<(String, String), u64>,
+    periodic_count: usize,
     job_types: Vec<JobType>,
     max_jobs: usize,
 }
@@ -40,6 +41,7 @@ impl LiveJobsFold {
             oldest: BinaryHeap::with_capacity(settings.pending_jobs + 1),
             max_oldest: settings.pending_jobs,
             templates: HashMap::new(),
+            periodic_count: 0,
             job_types: settings.job_types.clone(),
             max_jobs: settings.max_jobs,
         }
@@ -54,13 +56,18 @@ impl LiveJobsFold {
             None => self.add_live(job, job.status),
         }
         if self.job_types.contains(&job.job_type) {
-            named_jobs::add_live(&mut self.jobs.named, job, self.max_jobs);
+            let key = || specification_key(&self.templates, job);
+            named_jobs::add_live(&mut self.jobs.named, job, self.max_jobs, key);
         }
     }
 
     fn add_template(&mut self, job: &Job, kind: TemplateKind, status: JobStatus) {
         at(&mut self.jobs.by_namespace, job.namespace()).templates[kind][status] += 1;
         let id = job.id.clone().unwrap_or_default();
+        if kind == TemplateKind::Periodic && self.periodic_count < self.max_jobs {
+            let is_new = at(&mut self.jobs.periodic, job.namespace()).insert(id.clone());
+            self.periodic_count += usize::from(is_new);
+        }
         self.templates.insert((job.namespace().to_owned(), id), job.job_modify_index.unwrap_or_default());
     }
 
@@ -110,7 +117,7 @@ impl LiveJobsFold {
             count: count(summary.queued),
             summary_index,
         });
-        let key = self.specification_key(job);
+        let key = specification_key(&self.templates, job);
         let queue = &mut self.jobs.queue.by_specification;
         let queued = queue.entry(key).or_insert_with(|| Queued {
             submitted: None,
@@ -126,20 +133,6 @@ impl LiveJobsFold {
         }
     }
 
-    /// Which job's specification tells what this one asks for.
-    fn specification_key(&self, job: &Job) -> SpecificationKey {
-        let own = job.job_modify_index.unwrap_or_default();
-        let namespace = job.namespace().to_owned();
-        if let Some(parent) = job.parent() {
-            let version = self.templates.get(&(namespace.clone(), parent.to_owned()));
-            // A child older than its parent's present version was started from another one.
-            if let Some(version) = version.copied().filter(|version| *version <= own) {
-                return SpecificationKey { namespace, job_id: parent.to_owned(), modify_index: version };
-            }
-        }
-        SpecificationKey { namespace, job_id: job.id.clone().unwrap_or_default(), modify_index: own }
-    }
-
     /// Ends it: what there is of live jobs.
     pub(in crate::collect) fn finish(mut self) -> (LiveJobs, JobPass) {
         self.jobs.oldest_pending = self.oldest.into_sorted_vec();
@@ -148,6 +141,18 @@ impl LiveJobsFold {
         prune(&mut self.jobs.queue);
         named_jobs::finish(&mut self.jobs.named);
         (self.jobs, self.pass)
+    }
+}
+
+/// Which job's specification tells what this one wants.
+fn specification_key(templates: &HashMap<(String, String), u64>, job: &Job) -> SpecificationKey {
+    let own = named_jobs::own_specification(job);
+    let Some(parent) = job.parent() else { return own };
+    let version = templates.get(&(own.namespace.clone(), parent.to_owned())).copied();
+    // A child older than its parent's present version was started from another one.
+    match version.filter(|version| *version <= own.modify_index) {
+        Some(modify_index) => SpecificationKey { job_id: parent.to_owned(), modify_index, ..own },
+        None => own,
     }
 }
 

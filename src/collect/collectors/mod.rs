@@ -1,6 +1,7 @@
 //! The collectors, one file each or one for those of a subject, and their table.
 
 mod allocations;
+mod causes;
 mod deployments;
 mod drains;
 mod evaluations;
@@ -15,7 +16,9 @@ mod nodes;
 mod reasons;
 mod servers;
 mod specifications;
+mod task_states;
 mod token;
+mod transitions;
 mod usage;
 
 pub(super) use allocations::{LIVE, add_load};
@@ -32,7 +35,7 @@ use crate::terms::Term;
 
 /// Every collector there is, in the order of [`CollectorId`]. One that reads sections of another stands behind it.
 pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
-    use Clock::{Client, History, Live};
+    use Clock::{Client, History, Live, SlowHistory};
     use CollectorId::*;
     [
         Collector::of::<servers::ServersCollector>(
@@ -70,10 +73,16 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
             "blocked and pending evaluations, and why they are blocked",
         )
         .required(),
+        Collector::of::<finished_jobs::FinishedJobsCollector>(
+            FinishedJobs,
+            History,
+            "dead jobs that Nomad still retains",
+        ),
         Collector::of::<specifications::SpecificationsCollector>(
             Specifications,
             Live,
-            "what queued instances ask for (a request for each job with queued instances, once)",
+            "what queued allocations request and how many are desired (a request for each version of a job that has \
+             queued allocations or series of its own, once)",
         ),
         Collector::of::<drains::DrainsCollector>(
             Drains,
@@ -85,15 +94,15 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
             Client,
             "what clients measure of their hosts (a request for each ready node)",
         ),
-        Collector::of::<finished_jobs::FinishedJobsCollector>(
-            FinishedJobs,
-            History,
-            "dead jobs that Nomad still retains",
-        ),
         Collector::of::<finished_allocations::FinishedAllocationsCollector>(
             FinishedAllocations,
             History,
             "terminal allocations that Nomad still retains",
+        ),
+        Collector::of::<task_states::TaskStatesCollector>(
+            TaskStates,
+            SlowHistory,
+            "allocations whose tasks failed or were restarted, and why (Nomad 1.4.14 and later)",
         ),
         Collector::of::<deployments::DeploymentsCollector>(
             Deployments,

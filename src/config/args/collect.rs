@@ -62,6 +62,16 @@ pub struct CollectArgs {
     #[arg(default_value = "20", value_parser = clap::value_parser!(u16).range(0..=1000), help_heading = "Collection")]
     pub pending_jobs: u16,
 
+    /// Number of the longest running builds (batch and sysbatch jobs) that have a series of their own
+    #[arg(
+        long = "collect.running-jobs",
+        env = "NOMAD_EXPORTER_COLLECT_RUNNING_JOBS",
+        value_name = "N",
+        global = true
+    )]
+    #[arg(default_value = "20", value_parser = clap::value_parser!(u16).range(0..=1000), help_heading = "Collection")]
+    pub running_jobs: u16,
+
     /// Types of the jobs that have series of their own: service, batch, system, sysbatch. With batch there are
     /// series for each build that lives
     #[arg(

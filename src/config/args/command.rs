@@ -19,6 +19,8 @@ pub enum Command {
     Status(StatusArgs),
     /// List jobs: what waits first, the oldest first, then what runs and what is dead, the youngest first
     Jobs(JobsArgs),
+    /// Show one job: why it waits, what became of its allocations, and where their logs are
+    Job(JobArgs),
     /// List clients with what runs on them and how full they are, those that need attention first
     Nodes(NodesArgs),
     /// Show one client: what runs on it since when, how full it is, its drivers and its drain
@@ -154,6 +156,18 @@ pub struct JobsArgs {
     pub limit: usize,
 
     /// How to show them, as typed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Which job to show, as typed.
+#[derive(Clone, Debug, Args)]
+pub struct JobArgs {
+    /// The job: its ID, or the beginning of it
+    #[arg(value_name = "JOB")]
+    pub job: String,
+
+    /// How to show it, as typed.
     #[command(flatten)]
     pub show: ShowArgs,
 }

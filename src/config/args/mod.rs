@@ -11,7 +11,7 @@ mod web;
 
 pub use collect::CollectArgs;
 pub use command::{
-    AgentArgs, CheckConfigArgs, ColorArgs, Command, HealthcheckArgs, JobsArgs, NodeArgs, NodeChoice,
+    AgentArgs, CheckConfigArgs, ColorArgs, Command, HealthcheckArgs, JobArgs, JobsArgs, NodeArgs, NodeChoice,
     NodesArgs, Scheme, ShowArgs, StatusArgs,
 };
 pub use drain::{Deadline, DrainArgs};

@@ -85,6 +85,13 @@ impl Job {
         self.parent_id.as_deref().filter(|parent| !parent.is_empty())
     }
 
+    /// The parent of a child that the clock started, by how Nomad names those.
+    pub fn periodic_parent(&self) -> Option<&str> {
+        let parent = self.parent()?;
+        let rest = self.id.as_deref()?.strip_prefix(parent)?;
+        rest.starts_with("/periodic-").then_some(parent)
+    }
+
     /// What kind of template it is, if it is one. Children carry their parent's ID and are work.
     pub fn template(&self) -> Option<TemplateKind> {
         if self.parent().is_some() {

@@ -1,4 +1,4 @@
-//! The part of `GET /v1/job/:id` that tells what one instance asks for.
+//! The part of `GET /v1/job/:id` that tells what an allocation requests, and how many there are to be.
 
 use serde::Deserialize;
 
@@ -18,6 +18,7 @@ pub struct JobSpecification {
 pub struct TaskGroup {
     /// Its name.
     pub name: Option<String>,
+    count: Option<i64>,
     ephemeral_disk: Option<EphemeralDisk>,
     tasks: Option<Vec<Option<Task>>>,
 }
@@ -32,6 +33,7 @@ struct EphemeralDisk {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Task {
+    name: Option<String>,
     resources: Option<Resources>,
     lifecycle: Option<Lifecycle>,
 }
@@ -60,6 +62,16 @@ impl TaskGroup {
     /// Whether an instance asks for whole cores.
     pub fn asks_for_cores(&self) -> bool {
         self.tasks().any(|task| task.need().reserves_cores)
+    }
+
+    /// How many allocations it is to have.
+    pub fn count(&self) -> Option<u64> {
+        u32::try_from(self.count?).ok().map(u64::from)
+    }
+
+    /// The names of its tasks.
+    pub fn task_names(&self) -> impl Iterator<Item = &str> {
+        self.tasks().filter_map(|task| task.name.as_deref())
     }
 
     fn tasks(&self) -> impl Iterator<Item = &Task> {

@@ -69,7 +69,7 @@ pub(super) fn pending(snapshot: &Snapshot) -> Markup {
                     td { (job.namespace) }
                     td { (human::ago(snapshot.taken_at, job.since)) }
                     td { @match reason { Some(reason) => (human::reason(*reason)), None => "?" } }
-                    td { (commands::link(Command::Logs { namespace: &job.namespace, job: &job.id })) }
+                    td { (commands::link(Command::Job { namespace: &job.namespace, job: &job.id })) }
                 }
             }
         },
@@ -86,7 +86,8 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
         "memory promised",
         "queued",
         "asked for",
-        "clients missing, at least",
+        "fit nowhere",
+        "clients missing",
         "more",
     ];
     table(
@@ -102,9 +103,10 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
                     td { (promised(&pool.memory, human::bytes)) }
                     td { (pool.queued) }
                     td { (asked(pool)) }
+                    td { @if pool.unplaceable > 0 { span.bad { (pool.unplaceable) } } @else { "0" } }
                     td {
                         @match pool.missing() {
-                            Missing::AtLeast(missing) => (missing),
+                            Missing::Clients(missing) => (missing),
                             Missing::All => span.bad { "no active node" },
                             Missing::Unknown => "",
                         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nomad_simulator::Fault;
-use nomad_simulator::cluster::{JobSpec, NodeSpec};
+use nomad_simulator::cluster::{Cause, JobSpec, NodeSpec, Reschedule, Restarts};
 
 use super::dashboards::every_dashboard_query_returns_data;
 use super::world::{CLOSELY, World, alertmanager, prometheus};
@@ -73,6 +73,33 @@ pub(crate) async fn troubles_reach_the_receiver(program: &Path) {
             }
         });
         expect("NomadPendingBacklog", ("namespace", "ci"), "resolved");
+
+        // A service that Nomad gives up, one whose task crashes again and again, and builds whose image is gone; until the
+        // services are repaired and the builds are over.
+        world.change(|cluster| {
+            let brief = Duration::from_millis(200);
+            let failing =
+                |id: &str| JobSpec::service(id).with_resources(10, 10).failing(1.0).running_for(brief);
+            cluster.submit(JobSpec { reschedule: Reschedule::NEVER, ..failing("gives-up") });
+            let restarts = Restarts { attempts: None, delay: brief };
+            cluster.submit(JobSpec { restarts, ..failing("crashes") });
+            for number in 0..20 {
+                let build = JobSpec::batch(&format!("no-image-{number}")).in_namespace("ci").failing(1.0);
+                cluster.submit(JobSpec { cause: Cause::Driver, ..build.with_resources(10, 10) });
+            }
+        });
+        let dead = expect("NomadServiceDead", ("job_id", "gives-up"), "firing");
+        assert_eq!(dead["labels"]["severity"], "critical");
+        expect("NomadTaskCrashLooping", ("job_id", "crashes"), "firing");
+        expect("NomadAllocationsFailingToStart", ("namespace", "ci"), "firing");
+        world.change(|cluster| {
+            for id in ["gives-up", "crashes"] {
+                cluster.submit(JobSpec::service(id).with_resources(10, 10));
+            }
+        });
+        expect("NomadServiceDead", ("job_id", "gives-up"), "resolved");
+        expect("NomadTaskCrashLooping", ("job_id", "crashes"), "resolved");
+        expect("NomadAllocationsFailingToStart", ("namespace", "ci"), "resolved");
 
         // A client that is killed, and comes back.
         world.change(|cluster| cluster.node_down(nodes[1]));

@@ -100,7 +100,7 @@ pub(super) fn is_of(evaluation: &Value, job: &Value) -> bool {
 }
 
 /// Whether no scheduler is to look at a pending evaluation before some later time.
-fn is_delayed(answers: &Answers, evaluation: &Value) -> bool {
+pub(super) fn is_delayed(answers: &Answers, evaluation: &Value) -> bool {
     let until = seconds(&evaluation["WaitUntil"]);
     let now = answers.taken.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     text(evaluation, "Status") == "pending" && until.is_some_and(|until| until > now)
@@ -118,13 +118,13 @@ pub(crate) fn waits_since(answers: &Answers, job: &Value) -> f64 {
 }
 
 /// A group of a job's current specification.
-fn group<'a>(answers: &'a Answers, job: &Value, name: &str) -> Option<&'a Value> {
+pub(super) fn group<'a>(answers: &'a Answers, job: &Value, name: &str) -> Option<&'a Value> {
     let key = (text(job, "Namespace").to_owned(), text(job, "ID").to_owned());
     let groups = answers.specifications.get(&key)?["TaskGroups"].as_array()?;
     groups.iter().find(|group| text(group, "Name") == name)
 }
 
-fn asks_for_cores(group: &Value) -> bool {
+pub(super) fn asks_for_cores(group: &Value) -> bool {
     group["Tasks"].as_array().into_iter().flatten().any(|task| number(&task["Resources"]["Cores"]) > 0.0)
 }
 
@@ -141,7 +141,7 @@ fn asked(view: &View<'_>, of_one: impl Fn(&Value) -> f64) -> Numbers {
 }
 
 /// The largest of what the tasks before, beside and after the main ones need at once.
-fn phases(group: &Value, need: impl Fn(&Value) -> f64) -> f64 {
+pub(super) fn phases(group: &Value, need: impl Fn(&Value) -> f64) -> f64 {
     let sum_of = |phases: &[&str]| -> f64 {
         let tasks = group["Tasks"].as_array().into_iter().flatten();
         tasks.filter(|task| phases.contains(&phase(&task["Lifecycle"]))).map(&need).sum()
@@ -159,7 +159,7 @@ pub(super) fn phase(lifecycle: &Value) -> &str {
     }
 }
 
-fn of_status<'a>(answers: &'a Answers, status: &'a str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn of_status<'a>(answers: &'a Answers, status: &'a str) -> impl Iterator<Item = &'a Value> {
     answers.evaluations.iter().filter(move |row| text(row, "Status") == status)
 }
 
