@@ -8,8 +8,8 @@ use crate::terms::Term;
 
 pub(super) const FAMILIES: &[Family] = &[Family {
     name: "nomad_allocations",
-    help: "Allocations by client status: pending, running and unknown are live; complete, failed and lost are \
-           those that Nomad still retains.",
+    help: "Number of allocations by client status. pending, running and unknown allocations are non-terminal. \
+           complete, failed and lost allocations are those that Nomad still retains.",
     kind: Kind::Gauge,
     labels: &["namespace", "job_type", "client_status"],
     collectors: &[CollectorId::Allocations, CollectorId::FinishedAllocations],

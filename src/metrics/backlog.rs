@@ -23,9 +23,9 @@ const PLACING: &[CollectorId] = &[
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_queued_allocations",
-        help: "Number of allocations that should run and are not placed, of all live jobs: a running job with 2 of 12 \
-               allocations placed has 10 queued. Excludes those that no evaluation waits for, and those of task groups \
-               that were removed from their job.",
+        help: "Number of desired allocations that have not been placed, of all jobs that are not dead. A running job \
+               with 2 of 12 allocations placed has 10 queued. Excludes allocations that no evaluation waits for, and \
+               those of task groups that were removed from their job.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "node_pool"],
         collectors: DEMAND,
@@ -57,8 +57,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_allocations_unsized",
-        help: "Queued instances that are missing in the sums of what is asked for: their specification was not read \
-               yet, or may not be read, or asks for whole cores (whose CPU alone is missing).",
+        help: "Number of queued allocations whose requested resources are not, or not completely, included in \
+               nomad_queued_cpu_hertz, nomad_queued_memory_bytes and nomad_queued_disk_bytes, because their job \
+               specification has not been read yet or may not be read. Includes allocations that reserve cores, of \
+               which only the CPU is missing.",
         kind: Kind::Gauge,
         labels: &["namespace"],
         collectors: DEMAND,
@@ -94,7 +96,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_blocked_evaluations",
-        help: "Evaluations that are blocked until the cluster has what they ask for.",
+        help: "Number of evaluations that are blocked until the cluster has the requested resources.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],
@@ -102,7 +104,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_blocked_evaluations_oldest_timestamp_seconds",
-        help: "When the oldest blocked evaluation was created; absent when none is blocked.",
+        help: "Unix time at which the oldest blocked evaluation was created. Absent if none is blocked.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],
@@ -110,7 +112,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_blocked_evaluations_by_reason",
-        help: "Blocked evaluations in which a reason occurs; one can have several.",
+        help: "Number of blocked evaluations by reason. An evaluation with several reasons is counted under each.",
         kind: Kind::Gauge,
         labels: &["namespace", "reason"],
         collectors: &[CollectorId::Evaluations],
@@ -118,7 +120,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pending_evaluations",
-        help: "Number of evaluations that wait for a scheduler. Excludes delayed ones.",
+        help: "Number of pending evaluations that wait for a scheduler. Excludes delayed evaluations.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],

@@ -17,7 +17,7 @@ const PERIODIC: &[CollectorId] =
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_job_info",
-        help: "What a long-lived job is.",
+        help: "Type, node pool and priority of a long-lived job, as labels.",
         kind: Kind::Info,
         labels: &["namespace", "job_id", "job_type", "node_pool", "priority"],
         collectors: COLLECTORS,
@@ -31,7 +31,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_status",
-        help: "1 for the status that a long-lived job has.",
+        help: "1 for the current status of a long-lived job.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "status"],
         collectors: COLLECTORS,
@@ -62,8 +62,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_allocations",
-        help: "Instances of a long-lived job and its children: queued (wanted and not placed), starting, running, \
-               unknown (their client is out of sight). All but the queued are counted from allocations.",
+        help: "Number of allocations of a long-lived job and its children: queued (desired but not placed), starting, \
+               running, unknown (their client is disconnected). All except queued are counted from the list of \
+               allocations.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "task_group", "status"],
         collectors: &[
@@ -76,8 +77,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_allocations_ended",
-        help: "Instances of a long-lived job and its children that ended, as Nomad counts them; purging the job \
-               begins anew.",
+        help: "Number of ended allocations of a long-lived job and its children according to Nomad's job summary. \
+               Starts at 0 again if the job is purged.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "task_group", "status"],
         collectors: COLLECTORS,

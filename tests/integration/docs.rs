@@ -164,14 +164,15 @@ fn what_is_shipped_is_proven() {
 
 /// The code of a module of tests, which may be a folder.
 fn code_of(module: &str) -> String {
-    let file = match module {
-        "dashboards" => "dashboards/tests/dashboards/main.rs".to_owned(),
-        module => format!("tests/integration/{module}.rs"),
-    };
+    let file = format!("tests/integration/{module}.rs");
     if path(&file).exists() {
         return read(&file);
     }
-    let files = std::fs::read_dir(path("tests/integration").join(module)).unwrap();
+    let folder = match module {
+        "dashboards" => "dashboards/tests/dashboards".to_owned(),
+        module => format!("tests/integration/{module}"),
+    };
+    let files = std::fs::read_dir(path(&folder)).unwrap();
     files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect()
 }
 

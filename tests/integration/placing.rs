@@ -20,8 +20,11 @@ async fn shown(mut cluster: Cluster) -> (crate::support::exposition::Exposition,
     collector.refresh().await;
     let snapshot = collector.snapshot();
     let screen = Status::new(&snapshot).screen(&Terminal::new(None, false));
-    let trends = Trends::new(collector.context.settings.interval).with(&snapshot);
-    (collector.exposition(), screen, status_page(&snapshot, &trends, "/metrics"))
+    (
+        collector.exposition(),
+        screen,
+        status_page(&snapshot, &Trends::new(Duration::from_secs(15)), "/metrics"),
+    )
 }
 
 /// A cluster of clients with 4 GHz and 8 GiB each, less what a system job takes.

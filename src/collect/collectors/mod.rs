@@ -41,22 +41,23 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
         Collector::of::<servers::ServersCollector>(
             Servers,
             Live,
-            "servers of the region and what their versions can do",
+            "the servers of the region and their versions",
         ),
         Collector::of::<namespaces::NamespacesCollector>(
             Namespaces,
             History,
-            "names of namespaces, to show zeros where nothing is",
+            "the names of namespaces, to expose zeros for empty ones",
         ),
         Collector::of::<token::TokenCollector>(
             Token,
             History,
-            "what the token may read: without all namespaces, sums over the allocations of a node are left out",
+            "the permissions of the token: unless it can read all namespaces, sums over the allocations of a node are \
+             absent",
         ),
         Collector::of::<jobs::JobsCollector>(
             Jobs,
             Live,
-            "jobs that are not dead, and their queued instances",
+            "jobs that are not dead, and their queued allocations",
         )
         .required(),
         Collector::of::<nodes::NodesCollector>(Nodes, Live, "nodes, their states, resources and drivers")
@@ -64,7 +65,7 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
         Collector::of::<allocations::AllocationsCollector>(
             Allocations,
             Live,
-            "allocations that are not terminal, and what they hold on each node",
+            "non-terminal allocations, and the resources allocated to them on each node",
         )
         .required(),
         Collector::of::<evaluations::EvaluationsCollector>(
@@ -87,12 +88,12 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
         Collector::of::<drains::DrainsCollector>(
             Drains,
             Live,
-            "drains, and what still runs on their nodes (requests for each node that drains or is drained)",
+            "drains, and what still runs on their nodes (requests for each draining or drained node)",
         ),
         Collector::of::<host_stats::HostStatsCollector>(
             HostStats,
             Client,
-            "what clients measure of their hosts (a request for each ready node)",
+            "the host statistics of clients (one request per ready node)",
         ),
         Collector::of::<finished_allocations::FinishedAllocationsCollector>(
             FinishedAllocations,
@@ -109,17 +110,21 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
             Live,
             "deployments that Nomad still retains",
         ),
-        Collector::of::<servers::LeaderCollector>(Leader, Live, "who leads the servers"),
-        Collector::of::<servers::AutopilotCollector>(Autopilot, Live, "what autopilot says of the servers"),
+        Collector::of::<servers::LeaderCollector>(Leader, Live, "the leader of the servers"),
+        Collector::of::<servers::AutopilotCollector>(
+            Autopilot,
+            Live,
+            "autopilot's health report of the servers",
+        ),
         Collector::of::<servers::SchedulerCollector>(
             Scheduler,
             Live,
-            "whether scheduling is paused or registration refused",
+            "whether scheduling is paused or job registration is rejected",
         ),
         Collector::of::<usage::UsageCollector>(
             AllocationUsage,
             Client,
-            "what allocations use (a request for each running allocation)",
+            "the resource usage of allocations (one request per running allocation)",
         )
         .off(),
     ]

@@ -13,7 +13,7 @@ pub(crate) struct Prometheus {
     port: u16,
     log: PathBuf,
     client: reqwest::Client,
-    _process: Running,
+    process: Running,
 }
 
 impl Prometheus {
@@ -32,7 +32,7 @@ impl Prometheus {
             .unwrap();
         // Whoever is first in this process installs it.
         rustls::crypto::ring::default_provider().install_default().ok();
-        Self { port, log, client: reqwest::Client::builder().build().unwrap(), _process: Running(process) }
+        Self { port, log, client: reqwest::Client::builder().build().unwrap(), process: Running(process) }
     }
 
     /// The data of an answer of its API. `None` while it does not answer.
@@ -61,6 +61,16 @@ impl Prometheus {
     /// The data of an answer of its API, which it gives.
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> Value {
         self.api(path, query).expect("Prometheus answers")
+    }
+
+    /// For how long it has had a processor, in all threads that it still has.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.0.id())).unwrap();
+        let nanoseconds = threads.filter_map(|thread| {
+            let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<f64>().ok()
+        });
+        nanoseconds.sum::<f64>() / 1e9
     }
 
     /// The one value that a query yields, if there is one.
