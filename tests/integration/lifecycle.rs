@@ -362,7 +362,12 @@ async fn many_nodes_that_drain_are_told_by_one_list() {
     assert_eq!(shown.sum("nomad_node_drained", &[]), Some(24.0), "a third of them still uploads");
     assert_eq!(shown.find("nomad_node_drained", &[]).count(), 36);
     assert_eq!(requests_of(&world, "/v1/node/", ""), 0);
-    assert_eq!(requests_of(&world, "/v1/allocations", "task.State+%21%3D"), 2, "{:#?}", world.simulator.requests());
+    assert_eq!(
+        requests_of(&world, "/v1/allocations", "task.State+%21%3D"),
+        2,
+        "{:#?}",
+        world.simulator.requests()
+    );
 }
 
 /// Nomad 1.2 knows no filters.
