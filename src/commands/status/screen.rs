@@ -113,7 +113,7 @@ impl Status {
         ];
         let mut shown: Vec<_> = pools.iter().take(MAX_ROWS).map(pool_row).collect();
         if pools.iter().any(|status| status.pool.unplaceable > 0) {
-            columns.push(Column::number("FIT NOWHERE", 0));
+            columns.push(Column::number("FIT NOWHERE", 1));
             for (row, status) in shown.iter_mut().zip(pools) {
                 row.push(match status.pool.unplaceable {
                     0 => "0".into(),

@@ -11,8 +11,8 @@ use crate::human;
 pub(super) enum Command<'a> {
     /// Collect once and say how each collector fares.
     Check,
-    /// Show a job's log, or why it has none.
-    Logs { namespace: &'a str, job: &'a str },
+    /// Show one job, and why it waits.
+    Job { namespace: &'a str, job: &'a str },
     /// Show one client.
     Node(&'a str),
     /// List the clients of a pool; of all if its name is empty, as before Nomad 1.6.
@@ -23,9 +23,7 @@ impl Command<'_> {
     fn words(&self) -> Vec<&str> {
         match *self {
             Self::Check => vec!["check"],
-            Self::Logs { namespace, job } => {
-                [&["logs", "--namespace", namespace], &operand(job)[..]].concat()
-            }
+            Self::Job { namespace, job } => [&["job", "--namespace", namespace], &operand(job)[..]].concat(),
             Self::Node(name) => [&["node"], &operand(name)[..]].concat(),
             Self::Nodes { pool: "" } => vec!["nodes"],
             Self::Nodes { pool } => vec!["nodes", "--pool", pool],
@@ -34,8 +32,8 @@ impl Command<'_> {
 
     fn page(&self) -> &'static str {
         match self {
-            Self::Check => "install.md#see-whether-it-works",
-            Self::Logs { .. } => "commands.md#logs",
+            Self::Check => "install.md#check-the-installation",
+            Self::Job { .. } => "commands.md#job",
             Self::Node(_) => "commands.md#node",
             Self::Nodes { .. } => "commands.md#nodes",
         }
@@ -88,12 +86,12 @@ mod tests {
             (Command::Nodes { pool: "" }, "nomad-exporter nodes"),
             (Command::Nodes { pool: "builders" }, "nomad-exporter nodes --pool builders"),
             (
-                Command::Logs { namespace: "ci", job: "deploy/dispatch-1-2" },
-                "nomad-exporter logs --namespace ci deploy/dispatch-1-2",
+                Command::Job { namespace: "ci", job: "deploy/dispatch-1-2" },
+                "nomad-exporter job --namespace ci deploy/dispatch-1-2",
             ),
             (
-                Command::Logs { namespace: "", job: "a'; rm -rf ~ #$(x)" },
-                r"nomad-exporter logs --namespace '' 'a'\''; rm -rf ~ #$(x)'",
+                Command::Job { namespace: "", job: "a'; rm -rf ~ #$(x)" },
+                r"nomad-exporter job --namespace '' 'a'\''; rm -rf ~ #$(x)'",
             ),
         ] {
             assert_eq!(line(command), expected);

@@ -69,7 +69,7 @@ pub(super) fn pending(snapshot: &Snapshot) -> Markup {
                     td { (job.namespace) }
                     td { (human::ago(snapshot.taken_at, job.since)) }
                     td { @match reason { Some(reason) => (human::reason(*reason)), None => "?" } }
-                    td { (commands::link(Command::Logs { namespace: &job.namespace, job: &job.id })) }
+                    td { (commands::link(Command::Job { namespace: &job.namespace, job: &job.id })) }
                 }
             }
         },

@@ -22,10 +22,11 @@ use crate::support::{panics, recordings};
 
 const RECORDING: &str = "2.0.5-drain";
 /// The answers that are damaged: path and recorded file.
-const ANSWERS: [(&str, &str); 13] = [
+const ANSWERS: [(&str, &str); 14] = [
     ("/v1/jobs", "jobs-namespace.json"),
     ("/v1/nodes", "nodes-resources-true.json"),
     ("/v1/allocations", "allocations-namespace-resources-true-task-states-false.json"),
+    ("/v1/allocations?namespace=*&task_states=true", "allocations-namespace.json"),
     ("/v1/evaluations", "evaluations-namespace.json"),
     ("/v1/deployments", "deployments-namespace.json"),
     ("/v1/namespaces", "namespaces.json"),

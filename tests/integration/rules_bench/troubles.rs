@@ -12,6 +12,7 @@ pub(super) const EVALUATIONS: Origin = Collector("evaluations");
 pub(super) const DRAINS: Origin = Collector("drains");
 pub(super) const HOSTS: Origin = Collector("host_stats");
 pub(super) const SERVERS: Origin = Collector("servers");
+pub(super) const TASKS: Origin = Collector("task_states");
 pub(super) const FINISHED: Origin = Collector("finished_jobs");
 
 /// The collectors that every exporter tells of. After a restart, some are back later than others.
@@ -211,6 +212,49 @@ pub(super) const TROUBLES: &[Trouble] = &[
         let labels = [("namespace", "prod"), ("job_id", "web"), ("job_type", "service")];
         history.gauge("nomad_job_info", &labels, JOBS, phases.pick_or_end(1.0, 1.0));
     }),
+    trouble("NomadServiceDead", 2, "", |history, phases| {
+        let job = [("namespace", "prod"), ("job_id", "dead")];
+        for (status, is_it) in [("dead", true), ("running", false)] {
+            let shown = |minute| (phases.at(minute) == is_it).then_some(1.0);
+            history.gauge("nomad_job_status", &[job[0], job[1], ("status", status)], JOBS, shown);
+        }
+        let labels = [job[0], job[1], ("job_type", "service")];
+        history.gauge("nomad_job_info", &labels, JOBS, |_| Some(1.0));
+        let labels = [job[0], job[1], ("task_group", "web")];
+        history.gauge("nomad_job_allocations_desired", &labels, JOBS, |_| Some(1.0));
+    }),
+    trouble("NomadTaskCrashLooping", 5, "ranges", |history, phases| {
+        let labels =
+            [("namespace", "prod"), ("job_id", "crashes"), ("task_group", "web"), ("task", "server")];
+        let growth = |minute| if phases.at(minute) { 10.0 } else { 0.0 };
+        history.counter("nomad_job_task_restarts_total", &labels, TASKS, growth);
+    }),
+    trouble("NomadTaskOomKilled", 0, "ranges", |history, phases| {
+        let labels = [("namespace", "prod"), ("job_id", "leaks"), ("task_group", "web"), ("task", "server")];
+        let growth = |minute| if phases.at(minute) { 2.0 } else { 0.0 };
+        history.counter("nomad_job_task_oom_kills_total", &labels, TASKS, growth);
+    }),
+    trouble("NomadAllocationsFailingToStart", 5, "ranges", |history, phases| {
+        let labels = [("namespace", "no-image"), ("job_type", "batch"), ("cause", "driver")];
+        let growth = |minute| if phases.at(minute) { 10.0 } else { 0.0 };
+        history.counter("nomad_allocation_failures_total", &labels, TASKS, growth);
+    }),
+    trouble("NomadAllocationStartStuck", 5, "", |history, phases| {
+        hangs(history, "nomad_starting_allocations_oldest_timestamp_seconds", "starts", phases);
+    }),
+    trouble("NomadAllocationStopStuck", 5, "", |history, phases| {
+        hangs(history, "nomad_stopping_allocations_oldest_timestamp_seconds", "stops", phases);
+    }),
+    trouble("NomadBuildRunningLong", 5, "", |history, phases| {
+        hangs(history, "nomad_running_job_start_timestamp_seconds", "runs", phases);
+    }),
+    trouble("NomadNodeDisconnected", 5, "", |history, phases| {
+        node(history, "away", "default", "disconnected", phases);
+    }),
+    trouble("NomadJobUnplaceable", 15, "", |history, phases| {
+        let labels = [("namespace", "huge"), ("node_pool", "default"), ("reason", "size")];
+        history.gauge("nomad_queued_allocations_unplaceable", &labels, JOBS, phases.pick(3.0, 0.0));
+    }),
     trouble("NomadDeploymentFailed", 0, "", |history, phases| {
         let labels = [("namespace", "prod"), ("status", "failed")];
         let failed = |minute| (1..=minute).filter(|at| phases.on[*at] && !phases.on[*at - 1]).count() as f64;
@@ -303,6 +347,13 @@ fn placements(history: &mut History, namespace: &str, growths: [&dyn Fn(usize) -
     }
     let labels = [("namespace", namespace), ("job_type", "batch")];
     history.counter("nomad_job_placement_delay_seconds_count", &labels, FINISHED, growths[2]);
+}
+
+/// Something in a namespace that has hung for ten hours when the trouble begins.
+fn hangs(history: &mut History, since: &'static str, namespace: &'static str, phases: &Phases) {
+    let labels = [("namespace", namespace), ("job_type", "batch"), ("job_id", "hangs")];
+    let began = |minute| phases.at(minute).then(|| phases.since(minute) as f64 * 60.0 - 36_000.0);
+    history.gauge(since, &labels, ALLOCATIONS, began);
 }
 
 fn pool(history: &mut History, name: &str, state: &str, count: impl Fn(usize) -> Option<f64>) {
