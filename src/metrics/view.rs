@@ -53,7 +53,7 @@ impl<'a> View<'a> {
     }
 
     /// Calls for every namespace and job type with what is counted there; where nothing was, with nothing.
-    pub(super) fn each_job_type<T: Clone + Default + PartialEq>(
+    pub(super) fn each_job_type<T: Default + PartialEq>(
         &self,
         counts: &BTreeMap<String, ByTerm<JobType, T>>,
         mut call: impl FnMut(&str, JobType, &T),
