@@ -38,7 +38,7 @@ check_browser() {
 check_release() {
     say "what a release hands out"
     PATH="$(scripts/tools.sh cargo-deb cargo-cyclonedx dpkg-shlibdeps systemd-analyze promtool \
-        --optional kustomize helm-python kubernetes-validate operator-types):$PATH"
+        --optional mmdebstrap kustomize helm-python kubernetes-validate operator-types):$PATH"
     scripts/release-binary.sh nomad-exporter
     NOMAD_EXPORTER_TEST_BINARY="$PWD/target/release/nomad-exporter" run_tests
 }

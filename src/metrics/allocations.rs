@@ -27,12 +27,9 @@ fn allocations(view: &View<'_>, out: &mut Samples<'_, '_>) {
 }
 
 fn counts(view: &View<'_>, out: &mut Samples<'_, '_>, counts: &AllocationCounts, live: bool) {
-    let none = Default::default();
-    for namespace in view.namespaces() {
-        for (job_type, by_status) in counts.by_namespace.get(namespace).unwrap_or(&none).shown() {
-            for (status, count) in by_status.shown().filter(|(status, _)| status.is_live() == live) {
-                out.add_count(&[namespace, job_type.as_str(), status.as_str()], *count);
-            }
+    view.each_job_type(&counts.by_namespace, |namespace, job_type, by_status| {
+        for (status, count) in by_status.shown().filter(|(status, _)| status.is_live() == live) {
+            out.add_count(&[namespace, job_type.as_str(), status.as_str()], *count);
         }
-    }
+    });
 }

@@ -92,24 +92,18 @@ pub(super) const FAMILIES: &[Family] = &[
 ];
 
 fn by_cause(view: &View<'_>, out: &mut Samples<'_, '_>, counts: &ByCause) {
-    let none = Default::default();
-    for namespace in view.namespaces() {
-        for (job_type, by_cause) in counts.get(namespace).unwrap_or(&none).shown() {
-            for (cause, count) in by_cause.shown() {
-                out.add_count(&[namespace, job_type.as_str(), cause.as_str()], *count);
-            }
+    view.each_job_type(counts, |namespace, job_type, by_cause| {
+        for (cause, count) in by_cause.shown() {
+            out.add_count(&[namespace, job_type.as_str(), cause.as_str()], *count);
         }
-    }
+    });
 }
 
 fn by_job_type(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&TaskCount) -> u64) {
     let Some(counts) = &view.sections().task_counts else { return };
-    let none = Default::default();
-    for namespace in view.namespaces() {
-        for (job_type, count) in counts.by_namespace.get(namespace).unwrap_or(&none).shown() {
-            out.add_count(&[namespace, job_type.as_str()], value(count));
-        }
-    }
+    view.each_job_type(&counts.by_namespace, |namespace, job_type, count| {
+        out.add_count(&[namespace, job_type.as_str()], value(count));
+    });
 }
 
 fn by_task(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&TaskCount) -> u64) {

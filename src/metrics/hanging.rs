@@ -51,12 +51,9 @@ pub(super) const FAMILIES: &[Family] = &[
         collectors: COLLECTORS,
         emit: |view, out| {
             let Some(starts) = &view.sections().starts else { return };
-            let none = Default::default();
-            for namespace in view.namespaces() {
-                for (job_type, delays) in starts.by_namespace.get(namespace).unwrap_or(&none).shown() {
-                    histogram(out, &[namespace, job_type.as_str()], delays, &DELAY_BOUNDS_SECONDS);
-                }
-            }
+            view.each_job_type(&starts.by_namespace, |namespace, job_type, delays| {
+                histogram(out, &[namespace, job_type.as_str()], delays, &DELAY_BOUNDS_SECONDS);
+            });
         },
     },
     Family {
@@ -67,12 +64,9 @@ pub(super) const FAMILIES: &[Family] = &[
         collectors: COLLECTORS,
         emit: |view, out| {
             let Some(transitions) = &view.sections().transitions else { return };
-            let none = Default::default();
-            for namespace in view.namespaces() {
-                for (job_type, stopping) in transitions.stopping.get(namespace).unwrap_or(&none).shown() {
-                    out.add_count(&[namespace, job_type.as_str()], stopping.count);
-                }
-            }
+            view.each_job_type(&transitions.stopping, |namespace, job_type, stopping| {
+                out.add_count(&[namespace, job_type.as_str()], stopping.count);
+            });
         },
     },
     Family {
@@ -118,10 +112,7 @@ pub(super) const FAMILIES: &[Family] = &[
 
 fn running_ages(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(ages) = &view.sections().running_ages else { return };
-    let none = Default::default();
-    for namespace in view.namespaces() {
-        for (job_type, ages) in ages.by_namespace.get(namespace).unwrap_or(&none).shown() {
-            histogram(out, &[namespace, job_type.as_str()], ages, &RUNNING_BOUNDS_SECONDS);
-        }
-    }
+    view.each_job_type(&ages.by_namespace, |namespace, job_type, ages| {
+        histogram(out, &[namespace, job_type.as_str()], ages, &RUNNING_BOUNDS_SECONDS);
+    });
 }

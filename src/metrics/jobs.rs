@@ -156,12 +156,9 @@ fn pending_ages(view: &View<'_>, out: &mut Samples<'_, '_>) {
 
 fn placement_delays(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(delays) = &view.sections().placements else { return };
-    let none = Default::default();
-    for namespace in view.namespaces() {
-        for (job_type, delays) in delays.by_namespace.get(namespace).unwrap_or(&none).shown() {
-            histogram(out, &[namespace, job_type.as_str()], delays, &DELAY_BOUNDS_SECONDS);
-        }
-    }
+    view.each_job_type(&delays.by_namespace, |namespace, job_type, delays| {
+        histogram(out, &[namespace, job_type.as_str()], delays, &DELAY_BOUNDS_SECONDS);
+    });
 }
 
 fn completions(view: &View<'_>, out: &mut Samples<'_, '_>) {
@@ -174,14 +171,11 @@ fn by_outcome(
     out: &mut Samples<'_, '_>,
     by_namespace: &BTreeMap<String, ByTerm<JobType, ByTerm<Outcome, u64>>>,
 ) {
-    let none = Default::default();
-    for namespace in view.namespaces() {
-        for (job_type, outcomes) in by_namespace.get(namespace).unwrap_or(&none).shown() {
-            for (outcome, count) in outcomes.iter() {
-                out.add_count(&[namespace, job_type.as_str(), outcome.as_str()], *count);
-            }
+    view.each_job_type(by_namespace, |namespace, job_type, outcomes| {
+        for (outcome, count) in outcomes.iter() {
+            out.add_count(&[namespace, job_type.as_str(), outcome.as_str()], *count);
         }
-    }
+    });
 }
 
 /// One histogram of durations.

@@ -1,9 +1,11 @@
 //! What a family's function sees.
 
+use std::collections::BTreeMap;
+
 use super::family::Family;
 use super::own::Own;
 use crate::snapshot::{CollectorState, Joins, Sections, Snapshot};
-use crate::terms::TermSet;
+use crate::terms::{ByTerm, JobType, TermSet};
 
 /// What a family's function sees: one moment, as far as it is made of what the family's collectors read.
 pub struct View<'a> {
@@ -48,6 +50,20 @@ impl<'a> View<'a> {
     /// Every namespace that any collector names.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
         self.joins.names.namespaces.iter().map(String::as_str)
+    }
+
+    /// Calls for every namespace and job type with what is counted there; where nothing was, with nothing.
+    pub(super) fn each_job_type<T: Default + PartialEq>(
+        &self,
+        counts: &BTreeMap<String, ByTerm<JobType, T>>,
+        mut call: impl FnMut(&str, JobType, &T),
+    ) {
+        let none = ByTerm::default();
+        for namespace in self.namespaces() {
+            for (job_type, value) in counts.get(namespace).unwrap_or(&none).shown() {
+                call(namespace, job_type, value);
+            }
+        }
     }
 
     /// Every node pool that has a node or a live job.
