@@ -9,7 +9,7 @@ namespace "*" {
   ]
 }
 
-# nodes, drains, host_stats, servers
+# nodes, node_details, drains, host_stats, servers
 node {
   policy = "read"
 }
