@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Sections;
 use super::demand::Demand;
 use super::placing::Placing;
-use crate::terms::NodeState;
+use super::pool_capacity::{PoolCapacity, Room};
 
 /// One node pool: sums over its active nodes, which are its capacity.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +56,20 @@ pub enum Missing {
     Unknown,
 }
 
+impl From<&PoolCapacity> for Pool {
+    fn from(capacity: &PoolCapacity) -> Self {
+        let share =
+            |room: Room| Share { allocatable: room.allocatable, allocated: room.allocated, asked: 0.0 };
+        Self {
+            active_nodes: capacity.active_nodes,
+            other_nodes: capacity.other_nodes,
+            cpu: share(capacity.cpu_hertz),
+            memory: share(capacity.memory_bytes),
+            ..Self::default()
+        }
+    }
+}
+
 impl Pool {
     /// This pool with another one's nodes beside its own.
     fn with_nodes_of(mut self, other: &Self) -> Self {
@@ -87,29 +100,14 @@ impl Pool {
 /// The built-in pool of jobs that may run on every node. No node names it as its own.
 pub(super) const ALL: &str = "all";
 
-/// The pools by name: those that have a node, or for which something is queued. `None` while nodes, or what
-/// runs on them, are unknown.
+/// The pools by name: those that have a node, or for which something is queued.
 pub(super) fn pools(
-    sections: &Sections,
+    capacity: &BTreeMap<String, PoolCapacity>,
     demand: Option<&Demand>,
     placing: Option<&Placing>,
-) -> Option<BTreeMap<String, Pool>> {
-    let (nodes, loads) = (sections.nodes.as_ref()?, sections.node_loads.as_ref()?);
-    let mut pools: BTreeMap<String, Pool> = BTreeMap::new();
-    for node in nodes.iter() {
-        let pool = pools.entry(node.pool.clone()).or_default();
-        if node.state != NodeState::Active {
-            pool.other_nodes += 1;
-            continue;
-        }
-        pool.active_nodes += 1;
-        pool.cpu.allocatable += node.allocatable.cpu_hertz.unwrap_or_default();
-        pool.memory.allocatable += node.allocatable.memory_bytes.unwrap_or_default();
-        if let Some(load) = loads.by_node.get(&node.id) {
-            pool.cpu.allocated += load.cpu_hertz;
-            pool.memory.allocated += load.memory_bytes;
-        }
-    }
+) -> BTreeMap<String, Pool> {
+    let mut pools: BTreeMap<String, Pool> =
+        capacity.iter().map(|(name, capacity)| (name.clone(), capacity.into())).collect();
     let by_pool = demand.iter().flat_map(|demand| demand.queued.values().flatten());
     for (name, queued) in by_pool {
         pools.entry(name.clone()).or_default().queued += queued.iter().map(|(_, count)| count).sum::<u64>();
@@ -139,5 +137,5 @@ pub(super) fn pools(
         }
     }
     pools.retain(|_, pool| pool.active_nodes + pool.other_nodes + pool.queued > 0);
-    Some(pools)
+    pools
 }
