@@ -39,7 +39,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     // humantime 2.4 panics where seconds and a second of nanoseconds exceed 64 bits together.
     let has_long_number = text.split(|character: char| !character.is_ascii_digit()).any(|run| run.len() > 9);
     if text.len() > 64 || has_long_number {
-        return Err("it is longer than a duration can be".to_owned());
+        return Err("it is too long for a duration".to_owned());
     }
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
@@ -63,19 +63,19 @@ pub fn percent(ratio: f64) -> String {
 /// Why a job waits.
 pub fn reason(reason: BlockReason) -> &'static str {
     match reason {
-        BlockReason::Quota => "a quota is used up",
-        BlockReason::NoNodes => "no node takes work",
+        BlockReason::Quota => "quota exhausted",
+        BlockReason::NoNodes => "no eligible node",
         BlockReason::Device => "no free device",
         BlockReason::Cores => "no free cores",
         BlockReason::Memory => "not enough memory",
         BlockReason::Cpu => "not enough CPU",
         BlockReason::Disk => "not enough disk",
         BlockReason::Network => "no free port or network",
-        BlockReason::Volume => "no node has its volume",
+        BlockReason::Volume => "no node has the volume",
         BlockReason::Scheduling => "waiting for a scheduler",
-        BlockReason::Delayed => "delayed before the next try",
-        BlockReason::Constraint => "no node meets its constraints",
-        BlockReason::Other => "not told",
+        BlockReason::Delayed => "delayed until the next attempt",
+        BlockReason::Constraint => "no node meets the constraints",
+        BlockReason::Other => "unknown",
     }
 }
 

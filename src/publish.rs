@@ -83,7 +83,7 @@ impl Publisher {
                 Ok(publication) => drop(published.send_replace(Arc::new(publication))),
                 // The process ends: what has not begun is not begun.
                 Err(error) if error.is_cancelled() => return,
-                Err(error) => tracing::error!(%error, "rendering ended in a bug"),
+                Err(error) => tracing::error!(%error, "rendering panicked; please report this"),
             }
         }
     }
@@ -94,11 +94,11 @@ fn log_reach(before: Option<&Reach>, now: &Reach) {
     match (before.and_then(Reach::partial), now) {
         (before, Reach::Partial(reason)) if before != Some(reason) => tracing::warn!(
             reason,
-            "not all namespaces are read: metrics that sum over the allocations of a node are left out"
+            "the token cannot read all namespaces; metrics that sum over the allocations of a node are omitted"
         ),
         (Some(_), Reach::All) => tracing::info!("all namespaces are read again"),
         (Some(_), Reach::Unknown(reason)) => {
-            tracing::info!(reason, "it is unknown again whether all namespaces are read");
+            tracing::info!(reason, "it is unknown whether all namespaces are read");
         }
         _ => {}
     }

@@ -63,14 +63,14 @@ fn say(id: CollectorId, result: Result<(), String>, snapshot: &Snapshot) {
 /// Which namespaces are read.
 fn say_namespaces(task_namespace: Option<String>, reach: &Reach) {
     let of_task = task_namespace.map(|name| {
-        format!("note    NOMAD_NAMESPACE={name} is the namespace of this task: all are read unless {NAMESPACE_FLAG} selects some")
+        format!("note    NOMAD_NAMESPACE={name} is ignored because it is the namespace of this task; all namespaces are read unless {NAMESPACE_FLAG} selects some")
     });
     let line = match reach {
         Reach::All => None,
         Reach::Partial(why) => Some(format!(
-            "PARTIAL not all namespaces are read: {why}; metrics that sum over the allocations of a node are left out"
+            "PARTIAL not all namespaces are read: {why}; metrics that sum over the allocations of a node are omitted"
         )),
-        Reach::Unknown(why) => Some(format!("note    whether all namespaces are read is unknown: {why}")),
+        Reach::Unknown(why) => Some(format!("note    it is unknown whether all namespaces are read: {why}")),
     };
     of_task.into_iter().chain(line).for_each(|line| drop(writeln!(std::io::stderr(), "{}", plain(&line))));
 }

@@ -14,7 +14,7 @@ pub(super) fn run(args: &CheckConfigArgs) -> Result<ExitCode, Error> {
         return run_as(user, args);
     }
     let access = AccessFile::open(args.file.clone())?;
-    writeln!(std::io::stdout(), "{} can be used: {access}", args.file.display()).map_err(Error::Output)?;
+    writeln!(std::io::stdout(), "{} is valid: {access}", args.file.display()).map_err(Error::Output)?;
     Ok(ExitCode::SUCCESS)
 }
 

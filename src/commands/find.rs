@@ -32,7 +32,7 @@ pub enum FindError {
         nearest: Vec<String>,
     },
     /// Several are called that.
-    #[error("`{}` may be any of {count} {what}: name one of\n{}", plain(name), list(matches, *count))]
+    #[error("`{}` is ambiguous; it matches {count} {what}:\n{}", plain(name), list(matches, *count))]
     Ambiguous {
         /// What was looked for.
         what: &'static str,
@@ -45,7 +45,7 @@ pub enum FindError {
     },
     /// The job is elsewhere.
     #[error(
-        "there is no job `{}` in namespace {asked}, but in {}: give --namespace {}",
+        "there is no job `{}` in namespace {asked}, but there is one in {}; give --namespace {}",
         plain(id), plain(&found.join(", ")), plain(&found[0])
     )]
     Elsewhere {
@@ -58,8 +58,8 @@ pub enum FindError {
     },
     /// The agents of this machine are servers only.
     #[error(
-        "--self: no client answers on this machine at {}; give --agent-address, the address of the client's own agent, \
-         or name the node",
+        "--self: no Nomad client responds on this machine at {}; set --agent-address to the client's HTTP address, \
+         or give the node's name",
         plain(&asked.join(", "))
     )]
     NoClient {

@@ -47,7 +47,7 @@ async fn ask(web: &ServerSettings, args: &HealthcheckArgs) -> Result<String, Str
         Some(Scheme::Http) => &["http"],
         Some(Scheme::Https) => &["https"],
     };
-    let mut problem = String::from("--web.listen-address: port 0 is chosen anew at each start: name a port");
+    let mut problem = String::from("--web.listen-address: port 0 is a different port after each start; give a port");
     for address in web.listen.iter().filter(|address| address.port() != 0).flat_map(|of| reachable(*of)) {
         for scheme in schemes {
             let url = format!("{scheme}://{address}{path}");
@@ -60,7 +60,7 @@ async fn ask(web: &ServerSettings, args: &HealthcheckArgs) -> Result<String, Str
                     let (status, said) = (answer.status(), answer.text().await.unwrap_or_default());
                     return result(&url, status, said.trim(), password.is_some());
                 }
-                Err(error) => problem = format!("{url} does not answer: {}", sentence(&error)),
+                Err(error) => problem = format!("{url} does not respond: {}", sentence(&error)),
             }
         }
     }
@@ -94,7 +94,7 @@ fn client(args: &HealthcheckArgs) -> Result<Client, String> {
         let identity = Identity::from_pem(pem.as_bytes());
         builder = builder.identity(identity.map_err(|_| {
             format!(
-                "--client-cert: {} and {} hold no certificate with its key",
+                "--client-cert: {} and {} are not a PEM certificate and its key",
                 cert.display(),
                 key.display()
             )
@@ -112,9 +112,9 @@ fn result(url: &str, status: StatusCode, said: &str, has_password: bool) -> Resu
         StatusCode::OK => Ok(format!("{url}: {said}")),
         // Whoever asks for a password works; more is not for us to know.
         StatusCode::UNAUTHORIZED if url.ends_with("/-/healthy") && !has_password => {
-            Ok(format!("{url}: healthy, and asks for a password"))
+            Ok(format!("{url}: healthy, requires a password"))
         }
-        _ => Err(format!("{url} says {status}: {said}")),
+        _ => Err(format!("{url} responded {status}: {said}")),
     }
 }
 

@@ -158,7 +158,7 @@ impl Jobs {
             Column::text("STATUS", 0),
             Column::number("AGE", 1),
             Column::number("QUEUED", 4),
-            Column::text("WHY", 1),
+            Column::text("REASON", 1),
         ];
         let counts = [
             counted(Some(self.counts.pending), "pending", Tone::Warn),
@@ -172,7 +172,7 @@ impl Jobs {
             0 => format!("{}\n", terminal.paint(Tone::Muted, "no such job")),
             _ => table(terminal, &COLUMNS, rows),
         };
-        let more = and_more(terminal, self.jobs.len(), all, ": give a higher --limit");
+        let more = and_more(terminal, self.jobs.len(), all, "; give a higher --limit");
         format!(
             "{list}{more}\n{}{}",
             line(terminal, "Jobs", &counts),

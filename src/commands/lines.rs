@@ -88,7 +88,7 @@ pub(super) fn partial_line(terminal: &Terminal, namespaces: &NamespacesJson) -> 
     match (namespaces.all, &namespaces.reason) {
         (Some(false), Some(reason)) => {
             let what = terminal.paint(Tone::Warn, "not all namespaces are read:");
-            format!("{what} {}; what runs on each client is left out\n", plain(reason))
+            format!("{what} {}; allocations per client are omitted\n", plain(reason))
         }
         _ => String::new(),
     }
@@ -97,7 +97,7 @@ pub(super) fn partial_line(terminal: &Terminal, namespaces: &NamespacesJson) -> 
 /// What could not be read, and why.
 pub(super) fn problem_lines(terminal: &Terminal, problems: &[Problem]) -> String {
     let line = |problem: &Problem| {
-        let what = format!("{} not known:", problem.what);
+        let what = format!("cannot read {}:", problem.what);
         format!("{} {}\n", terminal.paint(Tone::Bad, &what), plain(&problem.error))
     };
     problems.iter().map(line).collect()

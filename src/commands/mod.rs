@@ -80,20 +80,20 @@ pub enum Error {
     #[error(transparent)]
     Logs(#[from] LogsError),
     /// Nothing could be read.
-    #[error("nothing is known of the cluster\n{}", lines(.0))]
+    #[error("cannot read anything from Nomad:\n{}", lines(.0))]
     Nothing(Vec<Problem>),
     /// The exporter's own counters clash.
     #[error("cannot set up the exporter's own metrics")]
     OwnMetrics(#[from] prometheus::Error),
     /// A change that nobody can be asked about.
     #[error(
-        "--yes: there is no terminal to ask at whether this is meant; give --yes, or look with --dry-run"
+        "--yes: there is no terminal to ask for confirmation; give --yes, or --dry-run to change nothing"
     )]
     Unconfirmed,
     /// What runs on a client cannot be seen whole.
     #[error(
-        "cannot tell when {} is drained: {}; give a token that may read the jobs of all namespaces, or name those that \
-         matter with --namespace; nothing was changed",
+        "cannot tell when {} is drained: {}; give a token that can read the jobs of all namespaces, or select the \
+         namespaces with --namespace; nothing was changed",
         plain(node),
         plain(reason)
     )]
@@ -104,7 +104,7 @@ pub enum Error {
         reason: String,
     },
     /// The terminal gives no answer.
-    #[error("cannot read the answer")]
+    #[error("cannot read the reply from the terminal")]
     Input(#[source] std::io::Error),
     /// Stdout is gone.
     #[error("cannot write to stdout")]
@@ -113,11 +113,11 @@ pub enum Error {
     #[error("--directory: cannot write manual pages to {}", .0.display())]
     Directory(PathBuf, #[source] std::io::Error),
     /// Nobody is called that.
-    #[error("--as-user: `{}` is no number and no name in /etc/passwd", plain(.0))]
+    #[error("--as-user: `{}` is neither a number nor a name in /etc/passwd", plain(.0))]
     NoUser(String),
     /// The program cannot be run as somebody else.
     #[error(
-        "--as-user: cannot run as user {0}: only root may become another user, who must be able to run this program"
+        "--as-user: cannot run as user {0}: run it as root, and make sure that this user can execute the program"
     )]
     OtherUser(u32, #[source] std::io::Error),
     /// The system will not tell of signals.

@@ -111,8 +111,8 @@ impl NodeView {
         let node = &self.node;
         let state = Cell::toned(node.state.0.as_str(), state_tone(node.state.0));
         let work = match (self.eligible, node.state.0) {
-            (true, NodeState::Active) => "takes work",
-            _ => "takes no work",
+            (true, NodeState::Active) => "eligible",
+            _ => "not eligible",
         };
         let levels = &node.shown_levels;
         let mut lines = vec![
@@ -177,7 +177,7 @@ impl NodeView {
         };
         match (self.node.live, self.allocations.is_empty()) {
             (None, true) => String::new(),
-            (Some(_), true) => format!("{}\n", terminal.paint(Tone::Muted, "nothing lives on it")),
+            (Some(_), true) => format!("{}\n", terminal.paint(Tone::Muted, "no allocations")),
             (live, false) => {
                 let rows = self.allocations.iter().map(row).collect();
                 let live = live.unwrap_or_default();

@@ -16,16 +16,16 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     if config.nomad.tls.skip_verify {
-        tracing::warn!("certificates of Nomad are not verified: whoever stands between can read the token");
+        tracing::warn!("Nomad's certificate is not verified, so an attacker in the network can read the token; unset --nomad.tls-skip-verify");
     }
     if let Some(namespace) = &config.task_namespace {
         tracing::info!(
             namespace,
-            "NOMAD_NAMESPACE is the namespace of this task: all are read unless --nomad.namespace selects some"
+            "NOMAD_NAMESPACE is ignored because it is the namespace of this task; all namespaces are read unless --nomad.namespace selects some"
         );
     }
     for (key, label) in config.collect.labels.clashing() {
-        tracing::warn!(key, label, "several keys would get the same label name: each got a number");
+        tracing::warn!(key, label, "several keys have the same label name, so a number was appended to each");
     }
     let own = Arc::new(OwnMetrics::new()?);
     let addresses: Vec<String> = config.nomad.addresses.iter().map(ToString::to_string).collect();

@@ -23,20 +23,20 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
     if collectors.is_empty() {
         return Err(ConfigError::new(
             "--no-collector.*",
-            "every collector is switched off; leave at least one on",
+            "all collectors are disabled; enable at least one",
         ));
     }
     let interval = duration("--collect.interval", args.collect.interval)?;
     let history_interval = duration("--collect.history-interval", args.collect.history_interval)?;
     if history_interval < interval {
         let problem =
-            "it is shorter than --collect.interval; history is read at most as often as what is live";
+            "it is shorter than --collect.interval; give at least the same interval";
         return Err(ConfigError::new("--collect.history-interval", problem));
     }
     let client_interval = duration("--collect.client-interval", args.collect.client_interval)?;
     let history_duty_cycle = args.collect.history_duty_cycle;
     if !(MIN_DUTY_CYCLE..=1.0).contains(&history_duty_cycle) {
-        let problem = "it is a share of the time: at least 0.001 and at most 1, such as 0.05";
+        let problem = "it is out of range; give a ratio from 0.001 to 1, such as 0.05";
         return Err(ConfigError::new("--collect.history-duty-cycle", problem));
     }
     Ok(Settings {
@@ -82,7 +82,7 @@ pub(super) fn task_namespace(args: &Args, env: Env<'_>) -> Option<String> {
 fn job_types(words: &[String]) -> Result<Vec<JobType>, ConfigError> {
     let job_type = |word: &String| match JobType::from(word.trim()) {
         JobType::Other => {
-            let problem = format!("`{word}` is no job type; give service, batch, system or sysbatch");
+            let problem = format!("`{word}` is not a job type; give service, batch, system or sysbatch");
             Err(ConfigError::new("--collect.job-types", problem))
         }
         job_type => Ok(job_type),

@@ -23,13 +23,13 @@ fn labels(flag: &str, prefix: &str, keys: &[String]) -> Result<KeyLabels, Config
         keys.iter().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect();
     if keys.len() > MAX_KEYS {
         let problem =
-            format!("{} keys were given; give at most {MAX_KEYS}, since each becomes a label", keys.len());
+            format!("{} keys were given; give at most {MAX_KEYS}, because each becomes a label", keys.len());
         return Err(ConfigError::new(flag, problem));
     }
     if let Some(long) = keys.iter().find(|key| key.len() > MAX_KEY_BYTES) {
         let begin = &long[..long.floor_char_boundary(40)];
         let problem =
-            format!("the key `{begin}…` is longer than {MAX_KEY_BYTES} bytes, too long for a label's name");
+            format!("the key `{begin}…` is too long for a label name; give at most {MAX_KEY_BYTES} bytes");
         return Err(ConfigError::new(flag, problem));
     }
     Ok(KeyLabels::new(prefix, &keys))

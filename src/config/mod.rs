@@ -79,7 +79,7 @@ const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// A duration that something can be done in.
 fn duration(flag: &str, given: Duration) -> Result<Duration, ConfigError> {
     let problem = match given {
-        Duration::ZERO => "nothing is done within 0 s; give a duration such as 15s",
+        Duration::ZERO => "it is 0 s; give a duration such as 15s",
         given if given > MAX_DURATION => "it is longer than a day; give a duration such as 15s",
         given => return Ok(given),
     };

@@ -48,7 +48,7 @@ fn token(args: &Args, env: Env<'_>) -> Result<Token, ConfigError> {
     let Some(token) = env("NOMAD_TOKEN") else { return Ok(Token::None) };
     match token.trim() {
         token if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Token::Fixed(token.into())),
-        _ => Err(ConfigError::new("NOMAD_TOKEN", "it holds blanks or control characters; give one token")),
+        _ => Err(ConfigError::new("NOMAD_TOKEN", "it contains spaces or control characters; give one token")),
     }
 }
 
@@ -64,7 +64,7 @@ fn tls(args: &Args, env: Env<'_>) -> Result<Tls, ConfigError> {
     };
     if tls.client_cert.is_some() != tls.client_key.is_some() {
         let problem =
-            "a certificate and its key go together; give both --nomad.client-cert and --nomad.client-key";
+            "a certificate needs its key; give both --nomad.client-cert and --nomad.client-key";
         return Err(ConfigError::new("--nomad.client-cert", problem));
     }
     Ok(tls)
@@ -75,7 +75,7 @@ fn skip_verify(env: Env<'_>) -> Result<bool, ConfigError> {
     match value.as_str() {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(ConfigError::new("NOMAD_SKIP_VERIFY", format!("`{value}` is neither true nor false"))),
+        _ => Err(ConfigError::new("NOMAD_SKIP_VERIFY", format!("`{value}` is not a boolean; give true or false"))),
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn settings(args: &Args) -> Result<ServerSettings, ConfigError> {
         return Err(ConfigError::new("--web.telemetry-path", problem));
     }
     if path == "/" || path.starts_with("/-/") {
-        let problem = format!("`{path}` is taken by the exporter's own pages; give another");
+        let problem = format!("`{path}` is used by the exporter's own pages; give another path");
         return Err(ConfigError::new("--web.telemetry-path", problem));
     }
     let addresses = args.web.listen_address.iter().map(|address| listen_address(address));
@@ -35,7 +35,7 @@ fn access(args: &Args) -> Result<Option<AccessFile>, ConfigError> {
 
 fn limits(args: &Args) -> Result<ServerLimits, ConfigError> {
     let positive = |flag: &str, duration: Duration| match duration.is_zero() {
-        true => Err(ConfigError::new(flag, "nothing is done within 0 s; give a duration such as 30s")),
+        true => Err(ConfigError::new(flag, "it is 0 s; give a duration such as 30s")),
         false => Ok(duration),
     };
     Ok(ServerLimits {

@@ -39,7 +39,7 @@ impl Reading {
         self.note(path);
         // A device or a pipe might never end, or block until somebody writes to it.
         if !fs::metadata(path)?.is_file() {
-            let problem = "it is no file but a directory or a device";
+            let problem = "it is a directory or a device, not a file";
             return Err(io::Error::new(ErrorKind::InvalidInput, problem));
         }
         let mut bytes = Vec::new();
@@ -151,7 +151,7 @@ mod tests {
     fn what_has_no_end_is_not_read() {
         let mut reading = Reading::default();
         let error = reading.read(Path::new("/dev/zero")).unwrap_err();
-        assert_eq!(error.to_string(), "it is no file but a directory or a device");
+        assert_eq!(error.to_string(), "it is a directory or a device, not a file");
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(MAX_BYTES + 1).unwrap();
         assert_eq!(reading.read(file.path()).unwrap_err().to_string(), "it is larger than 1 MiB");

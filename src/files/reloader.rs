@@ -96,7 +96,7 @@ impl<F: Files> Reloader<F> {
         // Even to ask for a change may block, for instance on a network file system.
         let reloader = self.clone();
         spawn_blocking(move || reloader.refresh()).await.unwrap_or_else(|error| {
-            tracing::error!(file = F::SET.as_str(), %error, "reading files ended in a bug");
+            tracing::error!(file = F::SET.as_str(), %error, "reading files panicked; please report this");
             latest
         })
     }

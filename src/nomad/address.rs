@@ -17,7 +17,7 @@ pub enum Address {
 /// An address that cannot be used, as a sentence.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{given}` is not an address of Nomad: {problem}; write it as http://host:4646, https://host:4646 or unix:///path/api.sock"
+    "`{given}` is not a Nomad address: {problem}; give http://host:4646, https://host:4646 or unix:///path/api.sock"
 )]
 pub struct AddressError {
     given: String,
@@ -35,7 +35,7 @@ impl FromStr for Address {
                 false => Err(error("the socket's path must be absolute")),
             };
         }
-        let url = reqwest::Url::parse(given).map_err(|_| error("it does not parse as a URL"))?;
+        let url = reqwest::Url::parse(given).map_err(|_| error("it is not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(error("its scheme is not http, https or unix"));
         }
@@ -43,7 +43,7 @@ impl FromStr for Address {
             return Err(error("it has no host"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(error("it holds a user or password, which belong in NOMAD_HTTP_AUTH"));
+            return Err(error("it contains a user or password, which belong in NOMAD_HTTP_AUTH"));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(error("it has a query or a fragment"));

@@ -53,7 +53,7 @@ impl Read for Body {
         }?;
         if self.meter.add(count) > self.limit {
             self.meter.is_cut.store(true, Ordering::Relaxed);
-            return Err(io::Error::other("it is larger than its cap"));
+            return Err(io::Error::other("it is larger than the limit"));
         }
         Ok(count)
     }

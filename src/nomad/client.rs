@@ -140,7 +140,7 @@ impl Client {
                     endpoint,
                     index,
                     newest,
-                    "the indexes of Nomad fell: it was rebuilt or restored, and what was remembered of it is forgotten"
+                    "Nomad's Raft indexes went back, so the cluster was rebuilt or restored; cached data was dropped"
                 );
             }
             _ => {}

@@ -98,8 +98,8 @@ impl Endpoint {
             Self::Nodes | Self::Node | Self::ClientStats | Self::Members => r#"node { policy = "read" }"#,
             Self::Agent => r#"agent { policy = "read" }"#,
             Self::Autopilot | Self::Scheduler => r#"operator { policy = "read" }"#,
-            Self::Namespaces => "any capability in the namespaces to be listed",
-            Self::Leader => "nothing: everybody may ask for the leader",
+            Self::Namespaces => "any capability in the namespaces to list",
+            Self::Leader => "nothing: no permission is needed to read the leader",
             Self::AclToken | Self::AclPolicies | Self::AclPolicy => {
                 "nothing: every token may read its own policies"
             }

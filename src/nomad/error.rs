@@ -62,7 +62,7 @@ impl Reason {
 #[non_exhaustive]
 pub enum Error {
     /// The limit passed without an answer.
-    #[error("{address} did not answer within {}", humantime::format_duration(*limit))]
+    #[error("{address} did not respond within {}", humantime::format_duration(*limit))]
     Timeout {
         /// Who was asked.
         address: String,
@@ -70,7 +70,7 @@ pub enum Error {
         limit: Duration,
     },
     /// An answer began and comes so slowly that it would be old before it is whole.
-    #[error("{address} answers at less than {} KiB a second; look at its load and at the network", minimum >> 10)]
+    #[error("{address} responds at less than {} KiB/s; check its load and the network", minimum >> 10)]
     Crawl {
         /// Who was asked.
         address: String,
@@ -94,7 +94,7 @@ pub enum Error {
         source: reqwest::Error,
     },
     /// Nomad answered with an error status.
-    #[error("{address} answered {status} to {}: {message}", endpoint.as_str())]
+    #[error("{address} responded {status} to {}: {message}", endpoint.as_str())]
     Status {
         /// Who was asked.
         address: String,
@@ -106,7 +106,7 @@ pub enum Error {
         message: String,
     },
     /// The server answers from its own copy of the state and knows no leader.
-    #[error("{address} knows no leader: its answer to {} may be of any age", endpoint.as_str())]
+    #[error("{address} has no leader, so its response to {} may be out of date", endpoint.as_str())]
     NoLeader {
         /// Who was asked.
         address: String,
@@ -115,7 +115,7 @@ pub enum Error {
     },
     /// The server answers from its own copy of the state and has not heard the leader for too long.
     #[error(
-        "{address} last heard its leader {} ago: its answer to {} is older than --nomad.max-last-contact={}",
+        "{address} had its last contact with the leader {} ago: its response to {} exceeds --nomad.max-last-contact={}",
         humantime::format_duration(*age), endpoint.as_str(), humantime::format_duration(*limit)
     )]
     Stale {
@@ -130,7 +130,7 @@ pub enum Error {
     },
     /// The server answers from an older state than one that was read before.
     #[error(
-        "{address} lags behind: its answer to {} has index {index}, and index {newest} was read before",
+        "{address} lags behind: its response to {} has index {index}, but index {newest} was read before",
         endpoint.as_str()
     )]
     Behind {
@@ -144,7 +144,7 @@ pub enum Error {
         newest: u64,
     },
     /// The body is not what this endpoint answers.
-    #[error("cannot read the answer of {address} to {}", endpoint.as_str())]
+    #[error("cannot decode the response of {address} to {}", endpoint.as_str())]
     Decode {
         /// Who was asked.
         address: String,
@@ -154,7 +154,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The body is larger than the cap.
-    #[error("the answer of {address} to {} is larger than {flag}={limit}", endpoint.as_str())]
+    #[error("the response of {address} to {} is larger than {flag}={limit}", endpoint.as_str())]
     TooLarge {
         /// Who was asked.
         address: String,
@@ -166,7 +166,7 @@ pub enum Error {
         limit: u64,
     },
     /// An answer that had begun well ended with this text.
-    #[error("{address} broke off its answer to {}: {message}", endpoint.as_str())]
+    #[error("{address} aborted its response to {}: {message}", endpoint.as_str())]
     BrokenOff {
         /// Who was asked.
         address: String,

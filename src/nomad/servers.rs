@@ -49,7 +49,7 @@ impl ServerAddresses {
         let moved = self.current.compare_exchange(position, next, Ordering::Relaxed, Ordering::Relaxed);
         if moved.is_ok() && position == 0 && next != 0 {
             if !self.first_is_down.swap(true, Ordering::Relaxed) {
-                tracing::warn!(address = %self.all[0].address, "the first address fails; others are asked");
+                tracing::warn!(address = %self.all[0].address, "the first address of Nomad failed; using another");
             }
             *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
@@ -58,7 +58,7 @@ impl ServerAddresses {
     /// This one answered.
     pub(super) fn answered(&self, position: usize) {
         if position == 0 && self.first_is_down.swap(false, Ordering::Relaxed) {
-            tracing::info!(address = %self.all[0].address, "the first address answers again");
+            tracing::info!(address = %self.all[0].address, "the first address of Nomad responds again");
         }
     }
 

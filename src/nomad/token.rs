@@ -31,7 +31,7 @@ pub struct TokenFile {
 
 /// A token file that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {}: {problem}; give a file that holds the token", path.display())]
+#[error("cannot read {}: {problem}; give a file that contains the token", path.display())]
 pub struct TokenFileError {
     path: PathBuf,
     problem: io::Error,
@@ -93,7 +93,7 @@ fn parse(bytes: &[u8]) -> io::Result<SecretString> {
     match str::from_utf8(bytes).map(str::trim) {
         Ok("") => invalid("the file is empty"),
         Ok(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(SecretString::from(token)),
-        _ => invalid("the file holds more than one token"),
+        _ => invalid("the file contains more than one token"),
     }
 }
 

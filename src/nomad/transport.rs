@@ -43,7 +43,7 @@ pub enum TransportError {
         source: std::io::Error,
     },
     /// A file holds no usable PEM.
-    #[error("{what} {} holds no PEM certificate that can be used", path.display())]
+    #[error("{what} {} contains no usable PEM certificate", path.display())]
     Pem {
         /// What the file is for.
         what: &'static str,
@@ -51,7 +51,7 @@ pub enum TransportError {
         path: PathBuf,
     },
     /// A certificate without its key, or the other way round.
-    #[error("a client certificate and its key go together: give both or neither")]
+    #[error("a client certificate needs its key: give both or neither")]
     HalfIdentity,
     /// The parts do not fit together.
     #[error("cannot set up connections to {address}")]
@@ -155,14 +155,14 @@ fn identity(tls: &Tls, reading: &mut Reading) -> Result<Option<Identity>, Transp
 fn authorities(tls: &Tls, reading: &mut Reading) -> Result<Vec<Certificate>, TransportError> {
     let mut files: Vec<PathBuf> = tls.ca_file.iter().cloned().collect();
     if let Some(dir) = &tls.ca_path {
-        let what = "the directory of certificate authorities";
+        let what = "the directory of CA certificates";
         let found =
             reading.list(dir).map_err(|source| TransportError::Read { what, path: dir.clone(), source })?;
         files.extend(found);
     }
     let mut found = Vec::new();
     for path in files {
-        let what = "the certificate authority";
+        let what = "the CA certificate";
         let bundle = Certificate::from_pem_bundle(&read(what, &path, reading)?)
             .map_err(|_| TransportError::Pem { what, path: path.clone() })?;
         if bundle.is_empty() {

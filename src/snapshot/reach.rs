@@ -55,7 +55,7 @@ impl Scope {
         }
         token
             .cloned()
-            .unwrap_or_else(|| Reach::Unknown("Nomad has not reported what the token may read".into()))
+            .unwrap_or_else(|| Reach::Unknown("Nomad has not reported the token's permissions yet".into()))
     }
 }
 

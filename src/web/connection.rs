@@ -39,10 +39,10 @@ pub(super) async fn serve(
     tokio::select! {
         outcome = converse(stream, shared, pulse, watcher, stopped) => {
             if let Err(error) = outcome {
-                tracing::debug!(%error, "a connection ended badly");
+                tracing::debug!(%error, "a connection failed");
             }
         }
-        reason = pulse.overdue() => tracing::debug!(reason, "a connection was ended"),
+        reason = pulse.overdue() => tracing::debug!(reason, "a connection was closed"),
     }
 }
 

@@ -70,7 +70,7 @@ impl Gate {
         }
         match self.requests.clone().try_acquire_owned() {
             Ok(place) => (self.routes.answer(request).await, Some(place)),
-            Err(_) => (busy("too many requests at once (--web.max-requests)\n"), None),
+            Err(_) => (busy("too many concurrent requests (--web.max-requests)\n"), None),
         }
     }
 }
@@ -78,9 +78,9 @@ impl Gate {
 fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
     match refusal {
         Refusal::TooMany => text(StatusCode::TOO_MANY_REQUESTS, "too many requests (rate_limit)\n"),
-        Refusal::Busy => busy("too many passwords wait to be checked\n"),
+        Refusal::Busy => busy("too many concurrent password checks\n"),
         Refusal::Unknown => {
-            let mut response = text(StatusCode::UNAUTHORIZED, "name and password are needed\n");
+            let mut response = text(StatusCode::UNAUTHORIZED, "user name and password required\n");
             response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
             response
         }

@@ -35,10 +35,10 @@ pub enum BindError {
         source: io::Error,
     },
     /// The service manager passed no socket.
-    #[error("--web.systemd-socket: no socket was passed; have a systemd socket unit start the exporter")]
+    #[error("--web.systemd-socket: systemd passed no socket; start the exporter by a socket unit")]
     NoSocket,
     /// What the service manager passed cannot be listened on.
-    #[error("--web.systemd-socket: what was passed is no TCP socket that listens")]
+    #[error("--web.systemd-socket: systemd passed something else than a listening TCP socket; use ListenStream= in the socket unit")]
     Socket(#[source] io::Error),
 }
 
@@ -144,7 +144,7 @@ async fn serve_socket(
     }
     drop(socket);
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!("connections were cut that did not end in time");
+        tracing::warn!("closed connections that did not end within the shutdown timeout");
     }
 }
 

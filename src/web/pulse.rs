@@ -95,10 +95,10 @@ impl Pulse {
     fn due(&self) -> (Instant, &'static str) {
         let Deadlines { head, idle, response } = self.deadlines;
         self.with(|state| match state.under_way.front() {
-            _ if state.is_evicted => (state.silent_since, "it made room for another"),
-            Some((_, since)) => (*since + response, "its answer was not taken in time"),
-            None if state.is_greeted => (state.silent_since + idle, "it was idle"),
-            None => (state.silent_since + head, "it brought no request in time"),
+            _ if state.is_evicted => (state.silent_since, "closed to accept a newer one (--web.max-connections)"),
+            Some((_, since)) => (*since + response, "the client did not receive the response in time (--web.response-timeout)"),
+            None if state.is_greeted => (state.silent_since + idle, "idle (--web.idle-timeout)"),
+            None => (state.silent_since + head, "no request in time (--web.header-timeout)"),
         })
     }
 
@@ -137,18 +137,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_state_has_its_deadline() {
         let pulse = pulse();
-        assert_eq!(overdue(&pulse).await, (10, "it brought no request in time"));
+        assert_eq!(overdue(&pulse).await, (10, "no request in time (--web.header-timeout)"));
         let first = pulse.request();
-        assert_eq!(overdue(&pulse).await, (30, "its answer was not taken in time"));
+        assert_eq!(overdue(&pulse).await, (30, "the client did not receive the response in time (--web.response-timeout)"));
         let second = pulse.request();
         drop(first);
-        assert_eq!(overdue(&pulse).await, (30, "its answer was not taken in time"));
+        assert_eq!(overdue(&pulse).await, (30, "the client did not receive the response in time (--web.response-timeout)"));
         assert_eq!(pulse.silent_since(), None);
         drop(second);
-        assert_eq!(overdue(&pulse).await, (90, "it was idle"));
+        assert_eq!(overdue(&pulse).await, (90, "idle (--web.idle-timeout)"));
         assert!(pulse.silent_since().is_some());
         pulse.evict();
-        assert_eq!(overdue(&pulse).await, (0, "it made room for another"));
+        assert_eq!(overdue(&pulse).await, (0, "closed to accept a newer one (--web.max-connections)"));
     }
 
     /// A deadline that is set later and ends sooner is kept.
@@ -160,6 +160,6 @@ mod tests {
         let overdue = tokio::spawn(async move { overdue(&waiting).await });
         tokio::time::sleep(5 * SECOND).await;
         let _request = pulse.request();
-        assert_eq!(overdue.await.unwrap(), (35, "its answer was not taken in time"));
+        assert_eq!(overdue.await.unwrap(), (35, "the client did not receive the response in time (--web.response-timeout)"));
     }
 }

@@ -35,7 +35,7 @@ impl Routes {
         let known = path == self.telemetry_path || matches!(path, "/" | "/-/healthy" | "/-/ready");
         if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut refusal =
-                respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are answered\n");
+                respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET or HEAD\n");
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }
@@ -78,9 +78,9 @@ impl Routes {
             .is_some_and(|query| query.split('&').any(|name| matches!(name, "all" | "all=" | "all=true")));
         let missing: Vec<&str> = if all { content.snapshot.missing().collect() } else { Vec::new() };
         let problem = if !content.snapshot.is_ready() {
-            "not ready: Nomad has not answered lately\n".to_owned()
+            "not ready: no collector has fresh data from Nomad\n".to_owned()
         } else if !missing.is_empty() {
-            format!("not ready: no fresh data of {}\n", missing.join(", "))
+            format!("not ready: no fresh data from the collectors {}\n", missing.join(", "))
         } else {
             return respond(StatusCode::OK, TEXT, "ready\n");
         };
@@ -110,8 +110,8 @@ impl Routes {
 /// Renders on a thread that may take its time.
 async fn rendered(render: impl FnOnce() -> Bytes + Send + 'static) -> Result<Bytes, Response<Full<Bytes>>> {
     spawn_blocking(render).await.map_err(|error| {
-        tracing::error!(%error, "rendering ended in a bug");
-        respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "rendering failed\n")
+        tracing::error!(%error, "rendering panicked; please report this");
+        respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "rendering failed; see the exporter's log\n")
     })
 }
 

@@ -35,7 +35,7 @@ fn wrong_input_is_refused_with_a_sentence_that_names_the_flag() {
         ),
         (
             &["--nomad.address", "https://127.0.0.1:4646", "--nomad.ca-file", "/nowhere"],
-            "nomad-exporter: cannot read the certificate authority /nowhere",
+            "nomad-exporter: cannot read the CA certificate /nowhere",
         ),
     ] {
         let said = refused(arguments);
@@ -67,7 +67,7 @@ async fn check_prints_metrics_and_verdicts() {
     let (notes, verdicts): (Vec<_>, Vec<_>) = stderr.lines().partition(|line| line.starts_with("note "));
     assert_eq!(verdicts.len(), on.count(), "{stderr}");
     assert!(
-        matches!(notes[..], [note] if note.contains("whether all namespaces are read is unknown")),
+        matches!(notes[..], [note] if note.contains("it is unknown whether all namespaces are read")),
         "{stderr}"
     );
 }
@@ -144,7 +144,7 @@ async fn readiness_of_all_wants_every_required_collector() {
         let (code, _, stderr) = asked(&["--all"]);
         assert_eq!(code, Some(1));
         assert!(
-            stderr.contains("/-/ready?all says 503 Service Unavailable: not ready: no fresh data of "),
+            stderr.contains("/-/ready?all responded 503 Service Unavailable: not ready: no fresh data from the collectors "),
             "{stderr}"
         );
         assert!(stderr.contains("allocations") && !stderr.contains("nodes"), "{stderr}");
@@ -163,7 +163,7 @@ fn check_config_judges_as_another_user() {
     let judged = |user: &[&str]| run(exporter(&[&["check-config", file.to_str().unwrap()], user].concat()));
     assert_eq!(judged(&[]).0, Some(0));
     let (code, _, stderr) = judged(&["--as-user", "nobody-of-this-name"]);
-    assert!(code == Some(2) && stderr.contains("--as-user: `nobody-of-this-name` is no number"), "{stderr}");
+    assert!(code == Some(2) && stderr.contains("--as-user: `nobody-of-this-name` is neither a number"), "{stderr}");
     let mut id = Command::new("id");
     id.arg("-u");
     if run(id).1.trim() != "0" {
@@ -201,7 +201,7 @@ fn healthcheck_tells_health_from_readiness() {
     assert_eq!(asked(&[]).0, Some(0));
     let (code, _, stderr) = asked(&["--ready"]);
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("503 Service Unavailable: not ready: Nomad has not answered lately"), "{stderr}");
+    assert!(stderr.contains("503 Service Unavailable: not ready: no collector has fresh data from Nomad"), "{stderr}");
 }
 
 /// One line for one reason, whatever the number of collectors.

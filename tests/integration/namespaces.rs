@@ -265,7 +265,7 @@ async fn in_a_task_all_namespaces_are_read_and_the_log_says_so_once() {
         assert_eq!(sees_all(&shown), Some(1.0));
         assert_eq!(shown.sum("nomad_allocations", &[("client_status", "running")]), Some(6.0));
         let log = running.log();
-        assert_eq!(log.matches("NOMAD_NAMESPACE is the namespace of this task").count(), 1, "{log}");
+        assert_eq!(log.matches("NOMAD_NAMESPACE is ignored because it is the namespace of this task").count(), 1, "{log}");
 
         let (_, _, stderr) = run(in_task(&["check"]));
         assert!(stderr.contains("note    NOMAD_NAMESPACE=default is the namespace of this task"), "{stderr}");

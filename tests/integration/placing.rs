@@ -125,7 +125,7 @@ async fn the_recorded_backlog_is_told_apart() {
     let unplaceable = |reason| {
         shown.sum("nomad_queued_allocations_unplaceable", &[("namespace", "ci"), ("reason", reason)])
     };
-    // `wants-volume` has a constraint of its own: no node has its volume.
+    // `wants-volume` has a constraint of its own: no node has the volume.
     assert_eq!((unplaceable("size"), unplaceable("constraint")), (Some(1.0), Some(2.0)));
     // Five allocations of 1.5 GHz wait, two of which fill a client of 4 GHz, and no client has room for one.
     assert_eq!(shown.value("nomad_pool_clients_missing", &[("node_pool", "default")]), Some(3.0));

@@ -56,7 +56,7 @@ fn lively() -> Trends {
 fn everything_that_is_known_is_told() {
     let page = page(every_family::sections());
     for text in [
-        "Nomad answers",
+        "Nomad responds",
         "as of 1970-01-01 00:16:40 UTC",
         "build-1",
         "1 min 40 s",

@@ -28,7 +28,7 @@ use watch::{Watch, passes, unstarted};
 
 /// Still draining: the time was up, or a signal came.
 const DRAINING: u8 = 3;
-/// The node is down, or Nomad does not know it any more.
+/// The node is down, or Nomad no longer has this client.
 const GONE: u8 = 4;
 /// Somebody else ended the drain.
 const CANCELLED: u8 = 5;
@@ -101,11 +101,11 @@ impl Draining<'_> {
         let name = format!("{} ({})", plain(&self.node.name), self.node.id);
         let why = tokio::select! {
             ended = self.wait() => return ended,
-            () = time_is_up => "the time is up".to_owned(),
-            _ = terminate.recv() => "SIGTERM came".to_owned(),
+            () = time_is_up => "the timeout expired".to_owned(),
+            _ = terminate.recv() => "received SIGTERM".to_owned(),
             _ = interrupt.recv() => "interrupted".to_owned(),
         };
-        let text = format!("{why}: the drain of {name} stays in force, and it must not be terminated yet");
+        let text = format!("{why}: the drain of {name} continues; do not terminate it yet");
         self.progress.say(Tone::Warn, &text);
         Ok(ExitCode::from(DRAINING))
     }
@@ -115,7 +115,7 @@ impl Draining<'_> {
         let (mut pause, mut asked) = (FIRST_PAUSE, false);
         for attempt in 1.. {
             let error = match self.watch.look().await {
-                Ok(None) => return Ok(Some(self.gone("Nomad does not know it any more"))),
+                Ok(None) => return Ok(Some(self.gone("Nomad no longer has this client"))),
                 Ok(Some(seen)) => match self.begin_or_join(&seen, &mut asked).await {
                     Err(Error::Nomad(error)) => error,
                     done => return done,
@@ -143,10 +143,10 @@ impl Draining<'_> {
                 let since = drain.and_then(|drain| drain.started_at.0);
                 let since = since.map_or_else(String::new, |at| format!(" since {}", human::ago(now, at)));
                 let deadline = match seen.deadline() {
-                    Some(deadline) => format!("its deadline stays: {}", human::until(now, deadline)),
+                    Some(deadline) => format!("the deadline stays: {}", human::until(now, deadline)),
                     None => "it has no deadline".to_owned(),
                 };
-                let text = format!("{} is being drained{since}; {deadline}", plain(&self.node.name));
+                let text = format!("{} is draining{since}; {deadline}", plain(&self.node.name));
                 self.progress.say(Tone::Muted, &text);
                 return Ok(None);
             }
@@ -165,12 +165,12 @@ impl Draining<'_> {
 
     fn question(&self, seen: &Seen) -> String {
         let deadline = match self.args.deadline.0 {
-            Some(deadline) => format!("what still runs in {} is stopped", human::duration(deadline)),
-            None => "nothing is stopped before it has ended".to_owned(),
+            Some(deadline) => format!("Nomad stops what still runs after {}", human::duration(deadline)),
+            None => "there is no deadline".to_owned(),
         };
         let count = seen.remaining(self.args.ignore_system).count();
         let name = plain(&self.node.name);
-        format!("Drain {name} ({})? {} live there; {deadline}.", self.node.id, allocations(count))
+        format!("Drain {name} ({})? {} to finish; {deadline}.", self.node.id, allocations(count))
     }
 
     /// Asks at the terminal. Nothing but yes is yes.
@@ -194,19 +194,19 @@ impl Draining<'_> {
             let on_outage = |why: Option<String>| match why {
                 Some(why) => progress.borrow_mut().say(
                     Tone::Warn,
-                    &format!("cannot look at {name}: {why}; the drain goes on, and so does the wait"),
+                    &format!("cannot read {name}: {why}; the drain and the wait continue"),
                 ),
-                None => progress.borrow_mut().say(Tone::Muted, "Nomad answers again"),
+                None => progress.borrow_mut().say(Tone::Muted, "Nomad responds again"),
             };
             let Some(seen) = watch.next(on_outage).await? else {
-                return Ok(self.gone("Nomad does not know it any more"));
+                return Ok(self.gone("Nomad no longer has this client"));
             };
             ignore_system = seen.ignores_system(ignore_system);
             let left = seen.remaining(ignore_system).count();
             let stand = seen.stand(ignore_system);
             let note = match stand {
                 Stand::Drained => return Ok(self.drained()),
-                Stand::Down => return Ok(self.gone("it is down, and what ran there is lost")),
+                Stand::Down => return Ok(self.gone("it is down, and its allocations are lost")),
                 Stand::Cancelled => return Ok(self.cancelled(left)),
                 Stand::Draining if seen.node.status == NodeStatus::Disconnected => Some("disconnected"),
                 Stand::Draining if unstarted(seen.remaining(ignore_system)) == left && left > 0 => {
@@ -216,7 +216,7 @@ impl Draining<'_> {
                 Stand::Stopping | Stand::Idle => {
                     if !std::mem::replace(&mut was_forced, true) {
                         let text =
-                            format!("the drain of {name} is over; {} have yet to stop", allocations(left));
+                            format!("the drain of {name} is complete; {} still stopping", allocations(left));
                         self.progress.say(Tone::Warn, &text);
                     }
                     Some("stopping")
@@ -232,7 +232,7 @@ impl Draining<'_> {
     async fn leave(mut self) -> Result<ExitCode, Error> {
         let name = plain(&self.node.name).into_owned();
         let Some(seen) = self.watch.look().await? else {
-            return Ok(self.gone("Nomad does not know it any more"));
+            return Ok(self.gone("Nomad no longer has this client"));
         };
         let ignore_system = seen.ignores_system(self.args.ignore_system);
         if seen.stand(ignore_system) == Stand::Drained {
@@ -242,7 +242,7 @@ impl Draining<'_> {
         let deadline =
             seen.deadline().map(|at| format!(", deadline {}", human::until(SystemTime::now(), at)));
         let text = format!(
-            "{name} is being drained: {left} left{}; --wait waits for them",
+            "{name} is draining: {left} left{}; give --wait to wait for them",
             deadline.unwrap_or_default()
         );
         self.progress.say(Tone::Good, &text);
@@ -252,20 +252,20 @@ impl Draining<'_> {
     /// Shows what would have to finish, on stdout.
     async fn rehearse(mut self) -> Result<ExitCode, Error> {
         let Some(seen) = self.watch.look().await? else {
-            return Ok(self.gone("Nomad does not know it any more"));
+            return Ok(self.gone("Nomad no longer has this client"));
         };
         let ignore_system = seen.ignores_system(self.args.ignore_system);
         let terminal = super::terminal::Terminal::of(&std::io::stdout(), self.args.color.color);
         let count = seen.remaining(ignore_system).count();
         let name = plain(&self.node.name).into_owned();
         let stand = match seen.stand(ignore_system) {
-            Stand::Draining => "it is being drained",
+            Stand::Draining => "it is draining",
             Stand::Drained => "it is drained",
-            Stand::Stopping => "its drain is over",
+            Stand::Stopping => "its drain is complete",
             Stand::Down => "it is down",
             Stand::Idle | Stand::Cancelled => "nothing was changed",
         };
-        let title = format!("{name}: {} would have to finish ({stand})", allocations(count));
+        let title = format!("{name}: {} to finish ({stand})", allocations(count));
         let mut text = format!("{}\n", terminal.paint(Tone::Title, &title));
         text.push_str(&live::rows(seen.remaining(ignore_system), &terminal, SystemTime::now()));
         print(&text)?;
@@ -275,19 +275,19 @@ impl Draining<'_> {
     async fn cancel(mut self) -> Result<ExitCode, Error> {
         let name = plain(&self.node.name).into_owned();
         let Some(seen) = self.watch.look().await? else {
-            return Ok(self.gone("Nomad does not know it any more"));
+            return Ok(self.gone("Nomad no longer has this client"));
         };
         if seen.takes_work() {
-            self.progress.say(Tone::Good, &format!("{name} takes work; there is nothing to undo"));
+            self.progress.say(Tone::Good, &format!("{name} is eligible and not draining; nothing to cancel"));
             return Ok(ExitCode::SUCCESS);
         }
-        let question = format!("End the drain of {name} ({}) and let it take work again?", self.node.id);
+        let question = format!("Cancel the drain of {name} ({}) and make it eligible again?", self.node.id);
         if !self.args.yes && !self.confirm(&question).await? {
             self.progress.say(Tone::Muted, "nothing was changed");
             return Ok(ExitCode::FAILURE);
         }
         self.drainer.cancel(&self.node.id).await?;
-        self.progress.say(Tone::Good, &format!("{name} takes work again; what was told to stop stops"));
+        self.progress.say(Tone::Good, &format!("{name} is eligible again; allocations that are already stopping still stop"));
         Ok(ExitCode::SUCCESS)
     }
 
@@ -298,7 +298,7 @@ impl Draining<'_> {
             false => {
                 let namespaces = listed(self.scope.names());
                 let text = format!(
-                    "{name} is drained of the allocations in {}: it is safe to terminate if no other namespace uses it",
+                    "{name} has no more allocations in {}: it is safe to terminate if no other namespace uses it",
                     plain(&namespaces)
                 );
                 (Tone::Warn, text)
@@ -316,7 +316,7 @@ impl Draining<'_> {
     fn cancelled(&mut self, left: usize) -> ExitCode {
         let name = plain(&self.node.name);
         let text =
-            format!("somebody cancelled the drain of {name}: {left} left, and it must not be terminated");
+            format!("the drain of {name} was cancelled: {left} left; do not terminate it");
         self.progress.say(Tone::Bad, &text);
         ExitCode::from(CANCELLED)
     }

@@ -9,9 +9,9 @@ use crate::human::plain;
 pub enum LogsError {
     /// The job only starts others.
     #[error(
-        "job `{}` only starts others and has no logs of its own{}",
+        "job `{}` is periodic or parameterized and has no logs of its own; give one of its child jobs{}",
         plain(job),
-        choices("the newest of them", children)
+        choices("the newest are", children)
     )]
     Template {
         /// Its ID.
@@ -20,7 +20,7 @@ pub enum LogsError {
         children: Vec<String>,
     },
     /// Several allocations live.
-    #[error("job `{}` has {} allocations that live: give --alloc ID or --all{}", plain(job), lines.len(), choices("they are", lines))]
+    #[error("job `{}` has {} running allocations; give --alloc ID or --all{}", plain(job), lines.len(), choices("they are", lines))]
     Several {
         /// Its ID.
         job: String,
@@ -37,7 +37,7 @@ pub enum LogsError {
     },
     /// It is over for so long that Nomad has forgotten how it ran.
     #[error(
-        "job `{}` has no allocations any more: Nomad has collected them, and their logs with them",
+        "job `{}` has no logs: Nomad has garbage-collected its allocations",
         plain(job)
     )]
     Collected {
@@ -46,10 +46,10 @@ pub enum LogsError {
     },
     /// The job has no such allocation.
     #[error(
-        "job `{}` has no allocation `{}`: Nomad has collected it, or it is another job's{}",
+        "job `{}` has no allocation `{}`: it belongs to another job or was garbage-collected{}",
         plain(job),
         plain(wanted),
-        choices("it still has", lines)
+        choices("the job's newest allocations are", lines)
     )]
     UnknownAllocation {
         /// The job's ID.
@@ -60,7 +60,7 @@ pub enum LogsError {
         lines: Vec<String>,
     },
     /// Several IDs begin so.
-    #[error("`{}` may be any of {} allocations{}", plain(wanted), lines.len(), choices("name one of", lines))]
+    #[error("`{}` is ambiguous; it matches {} allocations{}", plain(wanted), lines.len(), choices("give one of", lines))]
     AmbiguousAllocation {
         /// What was typed.
         wanted: String,
@@ -68,7 +68,7 @@ pub enum LogsError {
         lines: Vec<String>,
     },
     /// The group has no such task, or several.
-    #[error("{}: give --task with one of {}", plain(problem), plain(&tasks.join(", ")))]
+    #[error("{}; give --task with one of {}", plain(problem), plain(&tasks.join(", ")))]
     Task {
         /// What is the matter.
         problem: String,
@@ -97,7 +97,7 @@ pub enum LogsError {
     },
     /// Only the client has the log, and it does not answer.
     #[error(
-        "the log is on client {}, which is {status}: it can be read when the client answers again",
+        "cannot read the log because client {} is {status}; try again when the client is reachable",
         plain(node)
     )]
     Unreachable {
@@ -107,19 +107,19 @@ pub enum LogsError {
         status: String,
     },
     /// The client is gone for good.
-    #[error("the log was on client {}, which Nomad does not know any more", plain(node))]
+    #[error("the log is lost: Nomad no longer has its client {}", plain(node))]
     NodeGone {
         /// The client.
         node: String,
     },
     /// The allocation went between two questions, or its files did.
-    #[error("allocation {} has no log any more: it was collected", plain(allocation))]
+    #[error("allocation {} has no log: it was garbage-collected", plain(allocation))]
     LogGone {
         /// The allocation.
         allocation: String,
     },
     /// More logs than connections.
-    #[error("--all would follow {count} logs at once, and {limit} is the most: give --alloc")]
+    #[error("--all would follow {count} logs, but the limit is {limit}; give --alloc")]
     TooMany {
         /// How many there are.
         count: usize,
@@ -140,18 +140,18 @@ fn not_started(cause: &UnstartedCause, events: &[String]) -> String {
     let its_events = choices("its last events", events);
     match cause {
         UnstartedCause::Waits => {
-            format!("has not started yet, so there is no log; --follow waits for it{its_events}")
+            format!("has not started yet, so it has no log; give --follow to wait for it{its_events}")
         }
-        UnstartedCause::Failed => format!("failed before it started, so there is no log{its_events}"),
+        UnstartedCause::Failed => format!("failed before it started, so it has no log{its_events}"),
         UnstartedCause::Sibling { name, has_log } => {
             let name = plain(name);
             let hint = if *has_log { format!("; see --task {name}") } else { String::new() };
             let events = choices(&format!("the last events of `{name}`"), events);
-            format!("did not start because task `{name}` failed, so there is no log{hint}{events}")
+            format!("did not start because task `{name}` failed, so it has no log{hint}{events}")
         }
-        UnstartedCause::Stopped => format!("was stopped before it started, so there is no log{its_events}"),
+        UnstartedCause::Stopped => format!("was stopped before it started, so it has no log{its_events}"),
         UnstartedCause::Lost => {
-            format!("did not start before its client was lost, so there is no log{its_events}")
+            format!("did not start before its client was lost, so it has no log{its_events}")
         }
     }
 }

@@ -192,7 +192,7 @@ impl TaskLog {
                 }
             }
             if back >= LAST_BACK || (got.len() as u64) < back {
-                self.note("what was written meanwhile may be missing".to_owned()).await;
+                self.note("lines written in the meantime may be missing".to_owned()).await;
                 self.pass(Frame::Data(got)).await;
                 return Ok(stream);
             }
@@ -263,7 +263,7 @@ impl TaskLog {
         nomad::Error::BrokenOff {
             address: "Nomad".to_owned(),
             endpoint: Endpoint::Logs,
-            message: "the log ended while its allocation runs".to_owned(),
+            message: "the log ended although the allocation is running".to_owned(),
         }
     }
 

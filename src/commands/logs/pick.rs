@@ -140,7 +140,7 @@ async fn no_allocations(client: &Client, job: &FoundJob) -> Result<LogsError, Er
     let blocked = waiting.iter().find(|it| it.status == EvalStatus::Blocked);
     let why = match (blocked, waiting.is_empty()) {
         (Some(evaluation), _) => format!(": {}", human::reason(block_reason(evaluation))),
-        (None, false) => ": no scheduler has looked at it".to_owned(),
+        (None, false) => ": waiting for a scheduler".to_owned(),
         (None, true) => String::new(),
     };
     let since = waiting.iter().filter_map(Evaluation::created).min();
@@ -170,12 +170,12 @@ fn choose_task(known: Vec<(String, bool)>, named: Option<&str>) -> Result<String
         let mains: Vec<_> = known.iter().filter(|(_, is_main)| *is_main).collect();
         return match (&mains[..], &known[..]) {
             ([(name, _)], _) | ([], [(name, _)]) => Ok(name.clone()),
-            _ => Err(LogsError::Task { problem: "it has several tasks".to_owned(), tasks: names(&known) }),
+            _ => Err(LogsError::Task { problem: "the group has several tasks".to_owned(), tasks: names(&known) }),
         };
     };
     match known.is_empty() || known.iter().any(|(name, _)| name == named) {
         true => Ok(named.to_owned()),
-        false => Err(LogsError::Task { problem: format!("it has no task `{named}`"), tasks: names(&known) }),
+        false => Err(LogsError::Task { problem: format!("the group has no task `{named}`"), tasks: names(&known) }),
     }
 }
 

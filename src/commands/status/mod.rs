@@ -238,7 +238,7 @@ impl DrainJson {
     fn verdict(&self) -> Cell {
         match self.drained == Some(true) {
             true => Cell::toned("safe to terminate", Tone::Good),
-            false => Cell::toned("wait", Tone::Warn),
+            false => Cell::toned("not drained", Tone::Warn),
         }
     }
 }

@@ -88,8 +88,8 @@ impl Status {
         let columns = [
             Column::text("OLDEST PENDING", 0),
             Column::text("NAMESPACE", 1),
-            Column::number("WAITS FOR", 0),
-            Column::text("WHY", 0),
+            Column::number("WAITING", 0),
+            Column::text("REASON", 0),
         ];
         let row = |job: &PendingJobJson| {
             let reason = job.reason.map_or("?", |reason| human::reason(reason.0));
@@ -107,13 +107,13 @@ impl Status {
             Column::text("POOL", 0),
             Column::number("ACTIVE", 1),
             Column::number("QUEUED", 0),
-            Column::number("CPU ASKED/FREE", 2),
-            Column::number("MEM ASKED/FREE", 2),
+            Column::number("CPU REQ/FREE", 2),
+            Column::number("MEM REQ/FREE", 2),
             Column::number("CLIENTS MISSING", 0),
         ];
         let mut shown: Vec<_> = pools.iter().take(MAX_ROWS).map(pool_row).collect();
         if pools.iter().any(|status| status.pool.unplaceable > 0) {
-            columns.push(Column::number("FIT NOWHERE", 1));
+            columns.push(Column::number("UNPLACEABLE", 1));
             for (row, status) in shown.iter_mut().zip(pools) {
                 row.push(match status.pool.unplaceable {
                     0 => "0".into(),

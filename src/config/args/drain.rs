@@ -45,7 +45,7 @@ pub struct DrainArgs {
     #[arg(long, conflicts_with_all = ["deadline", "ignore_system", "wait", "wait-timeout", "dry_run"])]
     pub cancel: bool,
 
-    /// Show what would have to finish, without changing anything
+    /// Show the allocations that must finish, without changing anything
     #[arg(long, conflicts_with = "wait")]
     pub dry_run: bool,
 
@@ -76,7 +76,7 @@ impl FromStr for Deadline {
         }
         match parse_duration(text) {
             Ok(duration) if duration.is_zero() => {
-                Err("Nomad takes 0 for no deadline; give none, or a duration such as 1h".to_owned())
+                Err("Nomad treats 0 as no deadline; give none, or a duration such as 1h".to_owned())
             }
             Ok(duration) => Ok(Self(Some(duration))),
             Err(error) => Err(format!("{error}; give none, or a duration such as 1h")),

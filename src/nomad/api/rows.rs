@@ -42,7 +42,7 @@ pub fn each_row<T: DeserializeOwned>(list: impl Read, mut row: impl FnMut(T)) ->
             Some(_) => {
                 return Err(Error::custom(format_args!("no comma or end of list after row {position}")));
             }
-            None => return Err(Error::custom(format_args!("the list breaks off after row {position}"))),
+            None => return Err(Error::custom(format_args!("the list ends unexpectedly after row {position}"))),
         }
     }
 }
@@ -108,7 +108,7 @@ impl<R: Read> Buffer<R> {
             }
             Some(Err(error)) if error.is_eof() && !self.ended => Ok(ControlFlow::Continue(())),
             Some(Err(error)) => Err(error),
-            None if self.ended => Err(Error::custom("the list breaks off")),
+            None if self.ended => Err(Error::custom("the list ends unexpectedly")),
             None => Ok(ControlFlow::Continue(())),
         }
     }

@@ -45,7 +45,7 @@ impl ClientAuth {
             "RequireAndVerifyClientCert" => Ok(Self::RequireAndVerify),
             other => {
                 let problem = format!(
-                    "{} is none; give NoClientCert, RequestClientCert, RequireAnyClientCert, \
+                    "{} is not a client_auth_type; give NoClientCert, RequestClientCert, RequireAnyClientCert, \
                      VerifyClientCertIfGiven or RequireAndVerifyClientCert",
                     quoted(other)
                 );
@@ -80,11 +80,11 @@ pub(super) fn verifier(
     if authorities.is_some() && auth == ClientAuth::No {
         return Err(field(
             "client_ca",
-            "it does nothing without client_auth_type; give RequireAndVerifyClientCert",
+            "it has no effect without client_auth_type; set client_auth_type to RequireAndVerifyClientCert",
         ));
     }
     if !allowed.is_empty() && !auth.is_mandatory() {
-        let problem = "clients need no certificate, so there is nothing to compare; set client_auth_type to \
+        let problem = "it has no effect because clients need no certificate; set client_auth_type to \
                        RequireAndVerifyClientCert";
         return Err(field("client_allowed_sans", problem));
     }
@@ -94,7 +94,7 @@ pub(super) fn verifier(
             Arc::new(Unverified { mandatory: auth.is_mandatory(), provider: provider.clone() })
         }
         ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify => {
-            let missing = || field("client_ca", "without it no client can be verified; give client_ca_file");
+            let missing = || field("client_ca", "it is needed to verify clients; give client_ca_file");
             let material = authorities.ok_or_else(missing)?;
             let mut roots = RootCertStore::empty();
             for authority in certificates(&material)? {
@@ -167,7 +167,7 @@ struct Named {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("no name of the client's certificate is in client_allowed_sans")]
+#[error("no name in the client's certificate is in client_allowed_sans")]
 struct NotAllowed;
 
 impl ClientCertVerifier for Named {

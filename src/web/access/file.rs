@@ -83,7 +83,7 @@ fn sentence(error: &YamlError) -> String {
     let error = error.without_snippet();
     let problem = match error {
         YamlError::SerdeUnknownField { field, expected, .. } => {
-            format!("{} is no field here; there are {}", quoted(field), expected.join(", "))
+            format!("{} is not a field here; the fields are {}", quoted(field), expected.join(", "))
         }
         YamlError::SerdeInvalidType { expected, .. } | YamlError::SerdeInvalidValue { expected, .. } => {
             format!("{expected} is expected here")

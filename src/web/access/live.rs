@@ -43,7 +43,7 @@ impl Files for WebConfig {
     fn load(&self, reading: &mut Reading, previous: Option<&Access>) -> Result<Access, AccessError> {
         let access = load(&self.path, reading).and_then(|access| {
             match previous.and_then(|previous| previous.lost_in(&access)) {
-                Some(guard) => Err(format!("it would switch {guard} off, which takes a restart")),
+                Some(guard) => Err(format!("it would disable {guard}, which needs a restart")),
                 None => Ok(access),
             }
         });
@@ -57,7 +57,7 @@ impl Files for WebConfig {
 
 fn load(path: &Path, reading: &mut Reading) -> Result<Access, String> {
     let bytes = reading.read(path).map_err(|error| format!("cannot read {}: {error}", named(path)))?;
-    let text = str::from_utf8(&bytes).map_err(|_| "it is not text in UTF-8".to_owned())?;
+    let text = str::from_utf8(&bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
     Access::new(&File::parse(text)?, path.parent().unwrap_or(Path::new("")), reading)
 }
 

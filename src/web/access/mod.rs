@@ -154,7 +154,7 @@ impl fmt::Display for Access {
         }
         if let Some(rate) = &self.rate {
             let interval = humantime::format_duration(rate.interval);
-            write!(out, ", a request each {interval} after a burst of {}", rate.burst)?;
+            write!(out, ", a request every {interval} after a burst of {}", rate.burst)?;
         }
         Ok(())
     }

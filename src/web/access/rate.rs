@@ -25,7 +25,7 @@ impl RateLimit {
             "" | "0" => Duration::ZERO,
             text => parse_duration(text).map_err(|_| {
                 format!(
-                    "rate_limit.interval: {} is no duration; give one such as 100ms or 1m30s",
+                    "rate_limit.interval: {} is not a duration; give one such as 100ms or 1m30s",
                     quoted(text)
                 )
             })?,
@@ -34,7 +34,7 @@ impl RateLimit {
         match (interval.is_zero(), burst) {
             (true, _) => Ok(None),
             (false, 0) => {
-                Err("rate_limit.burst: without it no request is ever answered; give at least 1".to_owned())
+                Err("rate_limit.burst: it is 0, so all requests would be rejected; give at least 1".to_owned())
             }
             (false, _) => {
                 Ok(Some(Self { interval, burst, bucket: Mutex::new((f64::from(burst), Instant::now())) }))

@@ -50,7 +50,7 @@ impl TlsServerConfig {
         if self.client_allowed_sans.as_ref().is_some_and(Vec::is_empty) {
             return Err(field(
                 "client_allowed_sans",
-                "it is empty, so nobody could come in; give names or leave it out",
+                "it is empty, so all clients would be rejected; give names or remove it",
             ));
         }
         let provider = Arc::new(CryptoProvider {
@@ -67,7 +67,7 @@ impl TlsServerConfig {
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&self.versions()?)
             .map_err(|error| {
-                field("cipher_suites", &format!("they leave nothing for these versions: {error}"))
+                field("cipher_suites", &format!("they cannot be used with the TLS versions: {error}"))
             })?
             .with_client_cert_verifier(verifier)
             .with_single_cert(chain, key)
@@ -95,7 +95,7 @@ impl TlsServerConfig {
         let chain = certificates(&cert)?;
         // What is wrong with a key is not said in its own words.
         let parsed = PrivateKeyDer::from_pem_slice(&key.pem)
-            .map_err(|_| format!("{}: it holds no private key in PEM that is not encrypted", key.origin))?;
+            .map_err(|_| format!("{}: it contains no unencrypted PEM private key", key.origin))?;
         Ok((chain, parsed))
     }
 
@@ -106,9 +106,9 @@ impl TlsServerConfig {
                 "TLS12" => Ok(2),
                 "TLS13" => Ok(3),
                 old @ ("TLS10" | "TLS11") => {
-                    Err(field(name, &format!("{old} is broken and not supported; give TLS12 or TLS13")))
+                    Err(field(name, &format!("{old} is insecure and not supported; give TLS12 or TLS13")))
                 }
-                other => Err(field(name, &format!("{} is no version; give TLS12 or TLS13", quoted(other)))),
+                other => Err(field(name, &format!("{} is not a TLS version; give TLS12 or TLS13", quoted(other)))),
             };
         let (least, most) =
             (number("min_version", &self.min_version, 2)?, number("max_version", &self.max_version, 3)?);
@@ -175,7 +175,7 @@ fn choose<T: Copy>(
         unknown.iter().filter_map(|name| name.as_ref().err()).take(NAMED).map(|name| quoted(name)).collect();
     let more = if unknown.len() > NAMED { " and others" } else { "" };
     let known: Vec<String> = all.iter().map(name).collect();
-    let problem = format!("not supported: {}{more}; there are {}", told.join(", "), known.join(", "));
+    let problem = format!("not supported: {}{more}; give {}", told.join(", "), known.join(", "));
     Err(field(list, &problem))
 }
 
@@ -209,9 +209,9 @@ fn read(
 pub(super) fn certificates(material: &Material) -> Result<Vec<CertificateDer<'static>>, String> {
     let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&material.pem).collect();
     match parsed {
-        Ok(chain) if chain.is_empty() => Err(format!("{}: it holds no certificate in PEM", material.origin)),
+        Ok(chain) if chain.is_empty() => Err(format!("{}: it contains no PEM certificate", material.origin)),
         Ok(chain) => Ok(chain),
-        Err(error) => Err(format!("{}: it holds a broken certificate: {error}", material.origin)),
+        Err(error) => Err(format!("{}: it contains an invalid certificate: {error}", material.origin)),
     }
 }
 

@@ -49,7 +49,7 @@ impl Users {
         let users = typed.iter().map(user).collect::<Result<BTreeMap<_, _>, _>>()?;
         let Some(stand_in) = users.values().max_by_key(|user| user.cost).cloned() else { return Ok(None) };
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new())
-            .map_err(|_| "the system gives no random numbers".to_owned())?;
+            .map_err(|_| "the system provides no random numbers".to_owned())?;
         let (waiting, checking) = (Semaphore::new(WAITING), Arc::new(Semaphore::new(1)));
         Ok(Some(Self { users, stand_in, key, waiting, checking }))
     }
@@ -86,7 +86,7 @@ impl Users {
             user.knows(&password)
         });
         checked.await.map_err(|error| {
-            tracing::error!(%error, "checking a password ended in a bug");
+            tracing::error!(%error, "the password check panicked; please report this");
             Refusal::Busy
         })
     }
@@ -95,7 +95,7 @@ impl Users {
 impl User {
     /// Reads `$2y$COST$SALT+HASH`.
     fn parse(text: &str) -> Result<Self, String> {
-        let malformed = || "is no bcrypt hash; make one with `htpasswd -nBC 10 \"\"`".to_owned();
+        let malformed = || "is not a bcrypt hash; create one with `htpasswd -nBC 10 \"\"`".to_owned();
         let mut parts = text.split('$');
         let (Some(""), Some(version), Some(cost), Some(digest), None) =
             (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
@@ -111,7 +111,7 @@ impl User {
         }
         let cost = cost.parse::<u32>().map_err(|_| malformed())?;
         if !(4..=MAX_COST).contains(&cost) {
-            return Err(format!("has cost {cost}; from 4 to {MAX_COST} is possible, and 10 is usual"));
+            return Err(format!("has cost {cost}; give a cost from 4 to {MAX_COST}, usually 10"));
         }
         let (salt, hash) = digest.split_at(22);
         let mut user = Self { cost, salt: [0; 16], hash: [0; 23], proven: OnceLock::new() };

@@ -57,9 +57,9 @@ pub fn page(snapshot: &Snapshot, trends: &Trends, telemetry_path: &str) -> Strin
 
 fn header(snapshot: &Snapshot) -> Markup {
     let (class, verdict) = match (snapshot.is_up(), snapshot.is_ready()) {
-        (true, _) => ("good", "Nomad answers"),
-        (false, true) => ("warn", "Nomad does not answer everything"),
-        (false, false) => ("bad", "Nomad has not answered lately"),
+        (true, _) => ("good", "Nomad responds"),
+        (false, true) => ("warn", "Some collectors are down"),
+        (false, false) => ("bad", "Nomad does not respond"),
     };
     html! {
         header {

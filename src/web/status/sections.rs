@@ -20,7 +20,7 @@ pub(super) fn tiles(snapshot: &Snapshot) -> Markup {
             (tile("dead jobs", totals.dead_jobs, ""))
             (tile("failed jobs", totals.failed_jobs, "warn"))
             (tile("killed by drains", totals.drained_jobs, "warn"))
-            (tile("queued instances", totals.queued_instances, "warn"))
+            (tile("queued allocations", totals.queued_instances, "warn"))
             (tile("active nodes", totals.nodes(NodeState::Active), ""))
             (tile("draining nodes", totals.nodes(NodeState::Draining), ""))
             (tile("down nodes", totals.nodes(NodeState::Down), "bad"))
@@ -47,7 +47,7 @@ pub(super) fn namespaces(snapshot: &Snapshot) -> Markup {
         section {
             h2 { "Namespaces" }
             @if reach.partial().is_some() {
-                p { span.warn { "Not all namespaces are read" } ": " (reason) ". What runs on each node is left out." }
+                p { span.warn { "Not all namespaces are read" } ": " (reason) ". Allocations and usage per node are omitted." }
             } @else {
                 p.muted { "It is unknown whether all namespaces are read: " (reason) "." }
             }
@@ -60,7 +60,7 @@ pub(super) fn pending(snapshot: &Snapshot) -> Markup {
     let Some(pending) = &snapshot.joins.pending else { return html! {} };
     table(
         "Oldest pending jobs",
-        &["job", "namespace", "waits for", "why", "more"],
+        &["job", "namespace", "waiting", "reason", "more"],
         pending.oldest.len(),
         html! {
             @for (job, reason) in pending.oldest.iter().take(MAX_ROWS) {
@@ -82,11 +82,11 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
     let heads = [
         "pool",
         "active nodes",
-        "CPU promised",
-        "memory promised",
+        "CPU allocated",
+        "memory allocated",
         "queued",
-        "asked for",
-        "fit nowhere",
+        "requested",
+        "unplaceable",
         "clients missing",
         "more",
     ];
@@ -123,9 +123,9 @@ fn asked(pool: &Pool) -> Markup {
     html! {
         @if pool.is_asked_known() {
             (human::hertz(pool.cpu.asked)) ", " (human::bytes(pool.memory.asked))
-            @if pool.unsized_instances > 0 { span.muted { " and more" } }
+            @if pool.unsized_instances > 0 { span.muted { " or more" } }
         } @else {
-            span.muted { "not known" }
+            span.muted { "unknown" }
         }
     }
 }
@@ -154,7 +154,7 @@ pub(super) fn drains(snapshot: &Snapshot) -> Markup {
                     td { @if let Some(started) = drain.started { (human::ago(snapshot.taken_at, started)) } }
                     td { @if let Some(deadline) = drain.deadline { (human::until(snapshot.taken_at, deadline)) } }
                     td { @match drain.remaining { Some(remaining) => (remaining), None => "?" } }
-                    td { @if drain.drained == Some(true) { span.good { "safe to terminate" } } @else { "wait" } }
+                    td { @if drain.drained == Some(true) { span.good { "safe to terminate" } } @else { "not drained" } }
                     td { (commands::link(Command::Node(&drain.node.name))) }
                 }
             }
@@ -173,8 +173,8 @@ pub(super) fn nodes(snapshot: &Snapshot) -> Markup {
         "state",
         "pool",
         "allocations",
-        "CPU promised",
-        "memory promised",
+        "CPU allocated",
+        "memory allocated",
         "host CPU",
         "host memory",
         "more",
@@ -236,10 +236,10 @@ pub(super) fn collectors(snapshot: &Snapshot) -> Markup {
                     td.name { (collector.id.as_str()) }
                     td {
                         @match (collector.up, collector.fresh) {
-                            (None, _) => "not asked yet",
+                            (None, _) => "not read yet",
                             (Some(true), _) => span.good { "up" },
-                            (Some(false), true) => span.warn { "down, last answer still shown" },
-                            (Some(false), false) => span.bad { "down, withdrawn" },
+                            (Some(false), true) => span.warn { "down, last data shown" },
+                            (Some(false), false) => span.bad { "down, data expired" },
                         }
                     }
                     td { @if let Some(last) = collector.last_success { (human::ago(snapshot.taken_at, last)) " ago" } @else { "never" } }

@@ -411,7 +411,7 @@ fn probes_come_in_behind_tls_a_password_and_client_certificates() {
         // Nomad is away.
         let (code, _, stderr) = probe("readinessProbe");
         assert_eq!(code, Some(i32::from(ready)), "{web}: {stderr}");
-        assert_eq!(stderr.contains("not ready: Nomad has not answered lately"), ready, "{web}: {stderr}");
+        assert_eq!(stderr.contains("not ready: no collector has fresh data from Nomad"), ready, "{web}: {stderr}");
     }
 }
 

@@ -62,7 +62,7 @@ async fn a_deadline_that_passes_is_not_the_end_before_all_has_stopped() {
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("the drain of client-1 is over; 21 allocations have yet to stop"),
+        ended.stderr.contains("the drain of client-1 is complete; 21 allocations still stopping"),
         "{}",
         ended.stderr
     );
@@ -77,7 +77,7 @@ async fn somebody_else_cancels() {
     world.cluster().cancel_drain(node, true);
     let ended = ended(child).await;
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
-    assert!(ended.stderr.contains("somebody cancelled the drain of client-1: 21 left"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the drain of client-1 was cancelled: 21 left"), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +115,7 @@ async fn a_signal_leaves_the_drain_in_force() {
         signal(&child, name);
         let ended = ended(child).await;
         assert_eq!(ended.code, Some(3), "{}", ended.stderr);
-        assert!(ended.stderr.contains("stays in force"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("continues; do not terminate it yet"), "{}", ended.stderr);
         assert!(world.is_draining());
     }
 }
@@ -134,7 +134,7 @@ async fn a_second_run_joins_and_keeps_the_deadline() {
     world.pass(90);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("its deadline stays"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the deadline stays"), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,9 +144,9 @@ async fn it_waits_through_whatever_happens_to_the_servers() {
     world.until("drain", World::is_draining).await;
     let faults = world.simulator.faults();
     faults.set("/v1", Fault::Close);
-    said(&mut child, "the drain goes on, and so does the wait").await;
+    said(&mut child, "the drain and the wait continue").await;
     faults.clear();
-    said(&mut child, "Nomad answers again").await;
+    said(&mut child, "Nomad responds again").await;
     world.cluster().lose_leader();
     world.asked_again(4).await;
     world.cluster().elect_leader();
@@ -174,7 +174,7 @@ async fn a_drain_is_undone() {
     let world = busy(Settings::default()).await;
     let undo = &["drain", "client-1", "--yes", "--cancel"];
     let nothing = world.run(undo).await;
-    assert!(nothing.code == Some(0) && nothing.stderr.contains("nothing to undo"), "{}", nothing.stderr);
+    assert!(nothing.code == Some(0) && nothing.stderr.contains("nothing to cancel"), "{}", nothing.stderr);
     assert!(!world.methods().contains(&"PUT".to_owned()));
     world.run(&["drain", "client-1", "--yes"]).await;
     assert!(world.is_draining());
@@ -202,7 +202,7 @@ async fn nobody_to_ask_is_a_wrong_use() {
     let world = busy(Settings::default()).await;
     let refused = world.run(&["drain", "client-1"]).await;
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    assert!(refused.stderr.contains("--yes: there is no terminal to ask at"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--yes: there is no terminal to ask for confirmation"), "{}", refused.stderr);
     assert!(world.simulator.requests().is_empty());
 }
 
@@ -247,7 +247,7 @@ async fn what_cannot_be_seen_whole_is_not_drained_unless_that_is_meant() {
     world.pass(200);
     let drained = ended(child).await;
     assert_eq!(drained.code, Some(0), "{}", drained.stderr);
-    let sentence = "client-1 is drained of the allocations in ci: it is safe to terminate if no other namespace uses it\n";
+    let sentence = "client-1 has no more allocations in ci: it is safe to terminate if no other namespace uses it\n";
     assert!(drained.stderr.ends_with(sentence), "{}", drained.stderr);
     // What a drain took away can be given back by whoever may.
     let cancelled = ended(start(&["drain", "client-1", "--cancel", "--yes"])).await;

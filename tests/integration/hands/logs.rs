@@ -194,7 +194,7 @@ async fn where_there_is_no_log_it_says_why() {
     assert!(said.contains("has not started yet"), "{said}");
     world.cluster().node_down(node);
     let said = refused(&world, &["build-7"]).await;
-    assert!(said.contains("the log is on client client-1, which is down"), "{said}");
+    assert!(said.contains("cannot read the log because client client-1 is down"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -374,7 +374,7 @@ async fn a_drain_that_goes_on_or_was_cancelled_leaves_the_hook_alone() {
     signal(&child, "TERM");
     let stopped = ended(child).await;
     assert_eq!(stopped.code, Some(3), "{}", stopped.stderr);
-    assert!(stopped.stderr.contains("its deadline stays") && stopped.stderr.contains("stays in force"));
+    assert!(stopped.stderr.contains("the deadline stays") && stopped.stderr.contains("continues; do not terminate it yet"));
     let child = start(&world, &folder, &AWS);
     // It finds the client, looks at it, joins, and looks again.
     world.asked_again(8).await;

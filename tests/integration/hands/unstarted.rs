@@ -92,7 +92,7 @@ async fn a_task_that_failed_before_it_started_says_why() {
 async fn a_task_that_does_not_start_because_another_failed_says_which_and_why() {
     let world = World::new("prestart-fails").await;
     let expected = "nomad-exporter: task `build-agent` of allocation 6c70d436 on client-b did not start because task \
-                    `setup` failed, so there is no log; see --task setup; the last events of `setup`\n  2026-11-25 \
+                    `setup` failed, so it has no log; see --task setup; the last events of `setup`\n  2026-11-25 \
                     21:25:53 UTC  Terminated: Exit Code: 3\n  2026-11-25 21:25:53 UTC  Not Restarting: Policy allows \
                     no restarts\n";
     assert_eq!(world.says().await, expected);
@@ -113,7 +113,7 @@ async fn a_followed_log_ends_when_its_task_will_not_start_any_more() {
 
     let once = world.run(&[]).await;
     assert_eq!(once.code, Some(1));
-    let said = "has not started yet, so there is no log; --follow waits for it; its last events\n  2026-11-25 21:25:53 \
+    let said = "has not started yet, so it has no log; give --follow to wait for it; its last events\n  2026-11-25 21:25:53 \
                 UTC  Driver Failure: ";
     assert!(once.stderr.contains(said), "{}", once.stderr);
 
@@ -130,7 +130,7 @@ async fn a_followed_log_ends_when_its_task_will_not_start_any_more() {
     let note = "\nwaiting for the task to start; its last event: 2026-11-25 21:25:53 UTC  Not Restarting: ";
     assert_eq!(ended.stderr.matches(note).count(), 1, "once: {}", ended.stderr);
     assert!(
-        ended.stderr.contains(" failed before it started, so there is no log; its last events\n"),
+        ended.stderr.contains(" failed before it started, so it has no log; its last events\n"),
         "{}",
         ended.stderr
     );

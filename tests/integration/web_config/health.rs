@@ -29,7 +29,7 @@ async fn it_shows_a_client_certificate() {
     for (wrong, problem) in [
         (&["--client-cert", cert.as_str()][..], "--client-key"),
         (&["--client-cert", &cert, "--client-key", "/nowhere"], "--client-key: cannot read /nowhere"),
-        (&["--client-cert", &cert, "--client-key", &cert], "hold no certificate with its key"),
+        (&["--client-cert", &cert, "--client-key", &cert], "are not a PEM certificate and its key"),
         (&["--scheme", "gopher"], "http, https"),
     ] {
         let (code, said) = asked(&address, wrong).await;
@@ -48,7 +48,7 @@ async fn it_gives_a_password() {
     };
     let (right, wrong) = (file("right", "s3cret\n"), file("wrong", "secret"));
     let (code, said) = asked(&address, &[]).await;
-    assert!(code == Some(0) && said.contains("healthy, and asks for a password"), "{said}");
+    assert!(code == Some(0) && said.contains("healthy, requires a password"), "{said}");
     let (code, said) = asked(&address, &["--user", "probe", "--password-file", &right]).await;
     assert!(code == Some(0) && said.ends_with("/-/healthy: healthy\n"), "{said}");
     let (code, said) = asked(&address, &["--ready", "--user", "probe", "--password-file", &right]).await;

@@ -29,7 +29,7 @@ fn the_documented_example_can_be_used() {
         stdout,
         format!(
             "{} can be used: TLS with HTTP/2 and HTTP/1.1, RequireAndVerifyClientCert and client_allowed_sans, 1 user, \
-             a request each 100ms after a burst of 50\n",
+             a request every 100ms after a burst of 50\n",
             file.display()
         )
     );
@@ -53,11 +53,11 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
             "web:\n  x: 1\n".to_owned(),
             "line 1, column 1: `web` is no field here; there are tls_server_config",
         ),
-        (with("min_version: TLS10"), "tls_server_config.min_version: TLS10 is broken and not supported"),
-        (with("max_version: TLS11"), "tls_server_config.max_version: TLS11 is broken and not supported"),
+        (with("min_version: TLS10"), "tls_server_config.min_version: TLS10 is insecure and not supported"),
+        (with("max_version: TLS11"), "tls_server_config.max_version: TLS11 is insecure and not supported"),
         (
             with("min_version: TLS1.2"),
-            "tls_server_config.min_version: `TLS1.2` is no version; give TLS12 or TLS13",
+            "tls_server_config.min_version: `TLS1.2` is not a TLS version; give TLS12 or TLS13",
         ),
         (
             with("min_version: TLS13\n  max_version: TLS12"),
@@ -69,7 +69,7 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
         ),
         (
             with("max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]\n"),
-            "tls_server_config.cipher_suites: they leave nothing for these versions",
+            "tls_server_config.cipher_suites: they cannot be used with the TLS versions",
         ),
         (
             with("curve_preferences: [X25519, CurveP521]"),
@@ -81,11 +81,11 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
         ),
         (
             with("client_ca_file: ca.pem"),
-            "tls_server_config.client_ca: it does nothing without client_auth_type",
+            "tls_server_config.client_ca: it has no effect without client_auth_type",
         ),
         (
             with("client_auth_type: RequireAndVerifyClientCert"),
-            "tls_server_config.client_ca: without it no client can be verified",
+            "tls_server_config.client_ca: it is needed to verify clients",
         ),
         (
             with(
@@ -95,36 +95,36 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
         ),
         (
             with("client_allowed_sans: []"),
-            "tls_server_config.client_allowed_sans: it is empty, so nobody could come in",
+            "tls_server_config.client_allowed_sans: it is empty, so all clients would be rejected",
         ),
         (
             with("client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: empty.pem"),
-            "empty.pem: it holds no certificate in PEM",
+            "empty.pem: it contains no PEM certificate",
         ),
         (
             tls.replace("server.key", "other.key"),
             "tls_server_config.cert: certificate and key cannot be used together",
         ),
-        (tls.replace("server.key", "server.crt"), "server.crt: it holds no private key in PEM"),
-        (tls.replace("server.crt", "server.key"), "server.key: it holds no certificate in PEM"),
+        (tls.replace("server.key", "server.crt"), "server.crt: it contains no unencrypted PEM private key"),
+        (tls.replace("server.crt", "server.key"), "server.key: it contains no PEM certificate"),
         (tls.replace("server.key", "none.key"), "tls_server_config.key_file: cannot read "),
         (with("cert: x"), "tls_server_config.cert: cert and cert_file are both given; give one"),
         ("tls_server_config: {cert_file: server.crt}".to_owned(), "tls_server_config.key: it is missing"),
         ("tls_server_config: {min_version: TLS13}".to_owned(), "tls_server_config.cert: it is missing"),
         (
             "http_server_config: {headers: {X-Frame-Options: allow}}".to_owned(),
-            "http_server_config.headers.X-Frame-Options: `allow` is not possible; give deny or sameorigin",
+            "http_server_config.headers.X-Frame-Options: `allow` is not a valid value; give deny or sameorigin",
         ),
         (
             "basic_auth_users: {alice: s3cret}".to_owned(),
-            "basic_auth_users: the password of `alice` is no bcrypt hash; make one with",
+            "basic_auth_users: the password of `alice` is not a bcrypt hash; create one with",
         ),
         (
             with("cert_file: server.crt"),
             "line 4, column 3: duplicate mapping key `cert_file` is not allowed here",
         ),
-        ("rate_limit: {interval: 1s}".to_owned(), "rate_limit.burst: without it no request is ever answered"),
-        ("rate_limit: {interval: soon, burst: 1}".to_owned(), "rate_limit.interval: `soon` is no duration"),
+        ("rate_limit: {interval: 1s}".to_owned(), "rate_limit.burst: it is 0, so all requests would be rejected"),
+        ("rate_limit: {interval: soon, burst: 1}".to_owned(), "rate_limit.interval: `soon` is not a duration"),
     ] {
         let file = folder.join("web.yml");
         std::fs::write(&file, &text).unwrap();
@@ -186,5 +186,5 @@ fn serves_the_socket_that_it_is_passed(mut command: Command, address: SocketAddr
 fn without_a_socket_it_says_so() {
     let (code, _, stderr) = run(exporter(&["--web.systemd-socket"]));
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("nomad-exporter: --web.systemd-socket: no socket was passed"), "{stderr}");
+    assert!(stderr.contains("nomad-exporter: --web.systemd-socket: systemd passed no socket"), "{stderr}");
 }
