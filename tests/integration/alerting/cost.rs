@@ -163,10 +163,10 @@ async fn panels_of_a_large_cluster_draw_no_line_for_each_node() {
 /// Prints the tables of docs/performance.md.
 fn tell(size: Size, groups: &BTreeMap<String, f64>, costs: &[Cost], series: f64) {
     eprintln!("{} nodes, two replicas, {series} series in Prometheus\n", size.nodes());
-    eprintln!("| group of rules | one evaluation, CPU ms |\n|---|---:|");
+    eprintln!("| rule group | one evaluation, CPU ms |\n|---|---:|");
     groups.iter().for_each(|(name, took)| eprintln!("| {name} | {took:.0} |"));
     eprintln!(
-        "\n| dashboard | queries | samples read for one moment | all for one moment, CPU ms | those over time, {POINTS} points, CPU ms |"
+        "\n| dashboard | queries | samples read, instant | all instant queries, CPU ms | range queries, {POINTS} points, CPU ms |"
     );
     eprintln!("|---|---:|---:|---:|---:|");
     let dashboard = |cost: &Cost| cost.query.panel.split(':').next().unwrap_or_default().to_owned();
@@ -183,7 +183,7 @@ fn tell(size: Size, groups: &BTreeMap<String, f64>, costs: &[Cost], series: f64)
         );
     }
     eprintln!(
-        "\n| costliest panels | shown as | lines | samples read | one moment, CPU ms | {POINTS} points, CPU ms |"
+        "\n| most expensive panels | type | lines | samples read | instant, CPU ms | {POINTS} points, CPU ms |"
     );
     eprintln!("|---|---|---:|---:|---:|---:|");
     let mut panels: BTreeMap<&str, Vec<&Cost>> = BTreeMap::new();
