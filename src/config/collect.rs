@@ -1,4 +1,4 @@
-//! What to collect, and how often.
+//! Settings of the collection.
 
 use regex::RegexSet;
 
@@ -7,11 +7,11 @@ use crate::collect::{Settings, UsageSettings};
 use crate::snapshot::{CollectorId, Scope};
 use crate::terms::JobType;
 
-/// Over which share of their interval requests to clients are spread: the rest is for those that come late.
+/// Share of their interval over which requests to clients are spread. The rest is for late responses.
 const CLIENT_SPREAD: f64 = 0.8;
-/// Nomad's own variable for what `--nomad.namespace` sets.
+/// Nomad's own variable for `--nomad.namespace`.
 const VARIABLE: &str = "NOMAD_NAMESPACE";
-/// Less of the time is not worth asking.
+/// With a smaller share, a history collector would practically never run.
 const MIN_DUTY_CYCLE: f64 = 0.001;
 
 pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigError> {
@@ -64,7 +64,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
     })
 }
 
-/// The namespaces to read.
+/// Returns the namespaces to read.
 fn namespaces(args: &Args, env: Env<'_>) -> Scope {
     match (&args.nomad.namespace[..], env(VARIABLE)) {
         ([], Some(name)) if task_namespace(args, env).is_none() => Scope::new(vec![name], VARIABLE),
@@ -72,8 +72,8 @@ fn namespaces(args: &Args, env: Env<'_>) -> Scope {
     }
 }
 
-/// The namespace that `NOMAD_NAMESPACE` names, if it does not count because this runs in a task: Nomad sets it there to
-/// the namespace of the task's job, which says nothing about what to read.
+/// Returns the namespace in `NOMAD_NAMESPACE` if it is ignored because the exporter runs in a Nomad task.
+/// Nomad sets the variable to the namespace of the task's job, which is not a choice of what to read.
 pub(super) fn task_namespace(args: &Args, env: Env<'_>) -> Option<String> {
     let is_chosen = !args.nomad.namespace.is_empty();
     env(VARIABLE).filter(|_| !is_chosen && env("NOMAD_ALLOC_ID").is_some())

@@ -1,12 +1,12 @@
-//! Which metadata and attributes become labels.
+//! Keys of metadata and attributes that become labels.
 
 use super::{Args, ConfigError};
 use crate::collect::LabelSettings;
 use crate::labels::KeyLabels;
 
-/// How many keys of a kind become labels at most. Each is a label of many series.
+/// Maximum number of keys of one kind. Each becomes a label of many series.
 const MAX_KEYS: usize = 50;
-/// Bytes of a key at most: it becomes the name of a label.
+/// Maximum length of a key in bytes: it becomes a label name.
 const MAX_KEY_BYTES: usize = 128;
 
 pub(super) fn settings(args: &Args) -> Result<LabelSettings, ConfigError> {

@@ -1,4 +1,4 @@
-//! How to ask Nomad.
+//! Settings of the Nomad client.
 
 use secrecy::SecretString;
 

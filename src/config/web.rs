@@ -1,4 +1,4 @@
-//! How to serve.
+//! Settings of the web server.
 
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -50,7 +50,7 @@ fn limits(args: &Args) -> Result<ServerLimits, ConfigError> {
     })
 }
 
-/// `:9441` listens on every address of both families; a name on every address it has.
+/// Resolves a listen address. `:9441` means every IPv4 and IPv6 address of the host.
 fn listen_address(address: &str) -> Result<Vec<SocketAddr>, ConfigError> {
     let error = |problem: String| {
         let problem = format!("cannot listen on `{address}`: {problem}; give HOST:PORT or :PORT");

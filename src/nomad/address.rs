@@ -1,20 +1,20 @@
-//! Where a Nomad agent listens.
+//! Address of a Nomad agent.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The address of a Nomad agent: `http://host:port`, `https://host:port`, or `unix:///path` for the task API
+/// Address of a Nomad agent: `http://host:port`, `https://host:port`, or `unix:///path` for the task API
 /// socket (Nomad 1.5 and later).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// Over TCP, with or without TLS.
+    /// TCP, with or without TLS.
     Http(reqwest::Url),
-    /// Over a Unix socket.
+    /// A Unix socket.
     Unix(PathBuf),
 }
 
-/// An address that cannot be used, as a sentence.
+/// An unusable address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{given}` is not a Nomad address: {problem}; give http://host:4646, https://host:4646 or unix:///path/api.sock"
@@ -52,7 +52,7 @@ impl FromStr for Address {
     }
 }
 
-/// What was typed may hold a secret: an error must not repeat it.
+/// Replaces a password, because an error must not contain it.
 fn hide_password(given: &str) -> String {
     match (given.find("://"), given.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &given[..scheme], &given[at..]),
@@ -61,7 +61,7 @@ fn hide_password(given: &str) -> String {
 }
 
 impl Address {
-    /// The URL of a path of the API below this address. Over a socket the host is of no meaning.
+    /// Returns the URL of an API path at this address. With a socket, the host has no meaning.
     pub(super) fn join(&self, path: &str) -> String {
         match self {
             Self::Http(url) => format!("{}{path}", url.as_str().trim_end_matches('/')),
@@ -69,7 +69,7 @@ impl Address {
         }
     }
 
-    /// Whether the connection is encrypted.
+    /// Returns whether the connection is encrypted.
     pub fn is_https(&self) -> bool {
         matches!(self, Self::Http(url) if url.scheme() == "https")
     }

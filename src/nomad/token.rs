@@ -1,4 +1,4 @@
-//! The secret that the exporter shows to Nomad.
+//! ACL token.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
@@ -9,27 +9,27 @@ use secrecy::SecretString;
 
 use crate::files::{FileSet, Files, Reading, Reloader};
 
-/// Size limit of a token that a pipe gives.
+/// Maximum size of a token from a pipe.
 const MAX_PIPED_BYTES: u64 = 64 << 10;
 
 /// Where the ACL token comes from.
 #[derive(Debug)]
 pub enum Token {
-    /// ACLs are off, or the anonymous policy is enough.
+    /// No token: ACLs are disabled, or the anonymous policy is enough.
     None,
-    /// Given once, for instance by `NOMAD_TOKEN`.
+    /// Fixed, for example from `NOMAD_TOKEN`.
     Fixed(SecretString),
-    /// Read from a file, and again whenever the file changes: whoever rotates the token need not restart us.
+    /// Read from a file, and reloaded when it changes, so that rotating the token needs no restart.
     File(Arc<Reloader<TokenFile>>),
 }
 
-/// A file that holds a token and nothing else.
+/// A file that contains only a token.
 #[derive(Debug)]
 pub struct TokenFile {
     path: PathBuf,
 }
 
-/// A token file that cannot be used.
+/// An unusable token file.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}: {problem}; give a file that contains the token", path.display())]
 pub struct TokenFileError {
@@ -37,19 +37,19 @@ pub struct TokenFileError {
     problem: io::Error,
 }
 
-/// The token of one request.
+/// Token of one request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Current {
     pub(super) secret: Option<SecretString>,
-    /// Number of tokens that were in use before.
+    /// Number of previous tokens.
     pub(super) generation: u64,
 }
 
 impl Token {
-    /// Reads a token file for the first time. Blocking work.
+    /// Loads a token file for the first time. Blocks.
     pub fn file(path: PathBuf) -> Result<Self, TokenFileError> {
         if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-            // A pipe gives its token once.
+            // A pipe can be read only once.
             return match piped(&path) {
                 Ok(secret) => Ok(Self::Fixed(secret)),
                 Err(problem) => Err(TokenFileError { path, problem }),

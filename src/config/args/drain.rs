@@ -1,4 +1,4 @@
-//! How to drain, as typed.
+//! Arguments of `drain`.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use clap::Args;
 use super::command::{AgentArgs, ColorArgs, NodeChoice};
 use crate::human::parse_duration;
 
-/// How to drain a node, as typed.
+/// Arguments of `drain`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct DrainArgs {
-    /// Which, as typed.
+    /// The node.
     #[command(flatten)]
     pub choice: NodeChoice,
 
-    /// Where the agent on this machine listens, as typed.
+    /// Address of the agent on this machine.
     #[command(flatten)]
     pub agent: AgentArgs,
 
@@ -49,12 +49,12 @@ pub struct DrainArgs {
     #[arg(long, conflicts_with = "wait")]
     pub dry_run: bool,
 
-    /// In colour or not, as typed.
+    /// Colors.
     #[command(flatten)]
     pub color: ColorArgs,
 }
 
-/// The end of the help.
+/// Exit codes, shown at the end of the help.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  safe to terminate (without --wait: the drain is active)
@@ -63,7 +63,7 @@ Exit codes:
 An active drain is continued with its deadline. --namespace is required
 if the token cannot read all namespaces.";
 
-/// After how long Nomad stops what is left; `None` never.
+/// Time after which Nomad stops the remaining allocations; `None` means no deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(pub Option<Duration>);
 
