@@ -1,4 +1,4 @@
-//! Whether the exporter that runs beside this command is well: for containers, which hold nothing else to ask with.
+//! `healthcheck`: checks the exporter on the same machine, for containers without other tools.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,10 +13,11 @@ use super::Error;
 use crate::config::{HealthcheckArgs, Scheme};
 use crate::web::ServerSettings;
 
-/// How long an answer may take. Container runtimes give up after 30 s and count no reason; this one is said.
+/// Timeout of the request. Container runtimes kill the check after 30 s without a reason; this one prints it.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks the exporter on its own address once, and prints a sentence. It fails if the exporter is not well.
+/// Sends one request to the exporter's own address, and prints the result. Fails if the exporter is not
+/// healthy.
 pub(super) async fn run(web: &ServerSettings, args: &HealthcheckArgs) -> Result<ExitCode, Error> {
     match ask(web, args).await {
         Ok(said) => writeln!(std::io::stdout(), "{said}").map(|()| ExitCode::SUCCESS).map_err(Error::Output),
@@ -32,7 +33,7 @@ fn complain(problem: &str) {
     eprintln!("{problem}");
 }
 
-/// What the first address that answers says; else what went wrong with the last.
+/// Returns the first response, otherwise the last error.
 async fn ask(web: &ServerSettings, args: &HealthcheckArgs) -> Result<String, String> {
     let client = client(args)?;
     let password = args.password_file.as_deref().map(|file| read("--password-file", file)).transpose()?;
@@ -41,7 +42,7 @@ async fn ask(web: &ServerSettings, args: &HealthcheckArgs) -> Result<String, Str
         (true, false) => "/-/ready",
         (true, true) => "/-/ready?all",
     };
-    // Whoever speaks TLS refuses the first.
+    // A TLS server rejects the first attempt.
     let schemes: &[&str] = match args.scheme {
         None => &["http", "https"],
         Some(Scheme::Http) => &["http"],
@@ -67,12 +68,12 @@ async fn ask(web: &ServerSettings, args: &HealthcheckArgs) -> Result<String, Str
     Err(problem)
 }
 
-/// Where something that listens on an address can be reached from this machine.
+/// Returns the local addresses that reach a listener on this address.
 fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
     let loopback = |ip: IpAddr| SocketAddr::new(ip, address.port());
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => vec![loopback(Ipv4Addr::LOCALHOST.into())],
-        // Both families; a host without IPv6 has one of them.
+        // IPv4 and IPv6; a host without IPv6 has only one of them.
         IpAddr::V6(ip) if ip.is_unspecified() => {
             vec![loopback(Ipv4Addr::LOCALHOST.into()), loopback(Ipv6Addr::LOCALHOST.into())]
         }
@@ -81,13 +82,13 @@ fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
 }
 
 fn client(args: &HealthcheckArgs) -> Result<Client, String> {
-    // A second call finds the provider installed, which is what we want.
+    // Fails if the provider is already installed, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = Client::builder()
         .no_proxy()
         .redirect(redirect::Policy::none())
         .timeout(TIMEOUT)
-        // It is asked on an address of this machine, which no certificate names.
+        // The exporter is addressed by an IP address of this machine, which is in no certificate.
         .tls_danger_accept_invalid_certs(true);
     if let (Some(cert), Some(key)) = (&args.client_cert, &args.client_key) {
         let pem = read("--client-cert", cert)? + "\n" + &read("--client-key", key)?;
@@ -110,7 +111,7 @@ fn read(flag: &str, file: &Path) -> Result<String, String> {
 fn result(url: &str, status: StatusCode, said: &str, has_password: bool) -> Result<String, String> {
     match status {
         StatusCode::OK => Ok(format!("{url}: {said}")),
-        // Whoever asks for a password works; more is not for us to know.
+        // An exporter that requires a password is up. More cannot be checked without it.
         StatusCode::UNAUTHORIZED if url.ends_with("/-/healthy") && !has_password => {
             Ok(format!("{url}: healthy, requires a password"))
         }
@@ -118,7 +119,7 @@ fn result(url: &str, status: StatusCode, said: &str, has_password: bool) -> Resu
     }
 }
 
-/// An error with its causes.
+/// Formats an error with its causes.
 fn sentence(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

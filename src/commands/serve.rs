@@ -1,4 +1,4 @@
-//! Serving until a signal says stop.
+//! Serving of metrics until a signal.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::metrics::OwnMetrics;
 use crate::publish::Publisher;
 use crate::web::{AccessFile, Listener};
 
-/// Collects and serves. Nomad need not be there: until it answers, the exporter says that it does not know.
+/// Collects and serves. Nomad need not respond: until then, the exporter reports that its data is missing.
 pub(super) async fn run(config: Config) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
@@ -75,12 +75,12 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// What systemd is told of a service of `Type=notify`; without one nobody listens.
+/// Notifications for systemd (`Type=notify`); without systemd, they do nothing.
 #[cfg(target_os = "linux")]
 mod service_manager {
     use sd_notify::{NotifyState, notify};
 
-    /// It listens. Before that a failure is one of the start, which `systemctl start` reports.
+    /// Reports that the exporter is listening. Failures before that make `systemctl start` fail.
     pub(super) fn started() {
         tell(NotifyState::Ready);
     }

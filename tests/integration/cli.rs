@@ -26,7 +26,7 @@ fn wrong_input_is_refused_with_a_sentence_that_names_the_flag() {
         (&["explode"], "unrecognized subcommand 'explode'"),
         (
             &["--nomad.address", "nomad:4646"],
-            "nomad-exporter: --nomad.address: `nomad:4646` is not an address of Nomad",
+            "nomad-exporter: --nomad.address: `nomad:4646` is not a Nomad address",
         ),
         (&["--nomad.token-file", "/nowhere"], "nomad-exporter: --nomad.token-file: cannot read /nowhere"),
         (
@@ -117,7 +117,7 @@ async fn healthcheck_asks_the_exporter_on_its_own_address() {
         drop(running);
         let (code, stdout, stderr) = asked(address, &[]);
         assert_eq!((code, stdout.as_str()), (Some(1), ""));
-        assert!(stderr.contains(&format!("{address}/-/healthy does not answer: ")), "{stderr}");
+        assert!(stderr.contains(&format!("{address}/-/healthy does not respond: ")), "{stderr}");
         let (code, _, stderr) = asked(":0", &[]);
         assert_eq!(code, Some(1));
         assert!(stderr.starts_with("--web.listen-address: port 0"), "{stderr}");
@@ -183,7 +183,7 @@ fn check_config_judges_as_another_user() {
     mode(&file, 0o644);
     let (code, stdout, stderr) = judged();
     assert_eq!(code, Some(0), "{stderr}");
-    assert!(stdout.contains("can be used"), "{stdout}");
+    assert!(stdout.contains("is valid"), "{stdout}");
     mode(&file, 0o600);
     let (code, stdout, stderr) = judged();
     assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");

@@ -1,5 +1,5 @@
-//! The dashboards on disk are those of the code, follow Grafana's rules for dashboards, and ask for nothing that neither the
-//! exporter exposes nor the shipped rules record.
+//! Tests that the dashboard files match the code, follow Grafana's rules for dashboards, and query only metrics of the
+//! exporter or the shipped rules.
 
 #![expect(clippy::unwrap_used, reason = "what cannot go on fails its test")]
 
@@ -26,7 +26,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Every panel of every dashboard but the rows, with words that say which.
+/// Returns all panels of all dashboards except rows, with a description.
 fn panels() -> Vec<(String, Value)> {
     let of = |(file, dashboard): (&str, Value)| {
         let panels = array(&dashboard["panels"]).iter().filter(|panel| panel["type"] != "row");
@@ -35,7 +35,7 @@ fn panels() -> Vec<(String, Value)> {
     dashboards().into_iter().flat_map(of).collect()
 }
 
-/// Every query of every panel, with words that say which.
+/// Returns all queries of all panels, with a description.
 fn queries() -> Vec<(String, String)> {
     let of = |(name, panel): (String, Value)| {
         let queries = array(&panel["targets"]).iter().map(|target| text(&target["expr"]).to_owned());
@@ -87,10 +87,10 @@ fn variables_are_templated_and_used() {
             let name = format!("{file}: {}", variable["name"]);
             assert_eq!(variable["type"], "query", "{name}");
             assert_eq!(variable["datasource"]["uid"], "${datasource}", "{name}");
-            // Nodes are many: some are chosen, and all of them never.
+            // There are many nodes, so only selected ones are shown, never all.
             let all = text(&variable["name"]) != "node";
             assert_eq!((&variable["multi"], &variable["includeAll"]), (&json!(true), &json!(all)), "{name}");
-            // All is any value, and no list of all, which may be long; and it is none, for targets without the label.
+            // All matches any value, including a missing label, instead of listing all values.
             assert_eq!(variable["allValue"], if all { json!(".*") } else { Value::Null }, "{name}");
             assert_eq!(variable["refresh"], 2, "{name}: it follows the time range");
             assert!(

@@ -1,4 +1,4 @@
-//! Draining a client, and waiting until it is safe to terminate. The only command that changes anything.
+//! `drain`: drains a client, and waits until it is safe to terminate. The only command that changes anything.
 
 mod progress;
 mod state;
@@ -26,29 +26,29 @@ use progress::{Progress, Step};
 use state::{Seen, Stand};
 use watch::{Watch, passes, unstarted};
 
-/// Still draining: the time was up, or a signal came.
+/// Exit code: still draining when the timeout expired or a signal arrived.
 const DRAINING: u8 = 3;
-/// The node is down, or Nomad no longer has this client.
+/// Exit code: the node is down or purged.
 const GONE: u8 = 4;
-/// Somebody else ended the drain.
+/// Exit code: the drain was cancelled by somebody else.
 const CANCELLED: u8 = 5;
 
-/// How often beginning a drain is tried while Nomad's servers are away, and the pause after the first time.
+/// Maximum number of attempts to start a drain while Nomad's servers do not respond, and the first pause.
 const ATTEMPTS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What the command works with.
+/// State of the command.
 struct Draining<'a> {
     drainer: &'a Drainer,
     node: &'a FoundNode,
     args: &'a DrainArgs,
-    /// The namespaces whose allocations are looked at.
+    /// Namespaces whose allocations count.
     scope: Scope,
     watch: Watch<'a>,
     progress: Progress,
 }
 
-/// Drains, or shows what would have to finish, or undoes it.
+/// Starts, previews or cancels a drain.
 pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Error> {
     if !args.yes && !args.dry_run && !std::io::stdin().is_terminal() {
         return Err(Error::Unconfirmed);
@@ -57,7 +57,7 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
     let (settings, wanted) = own::wanted(config.nomad, &args.choice, &args.agent).await?;
     let drainer = Drainer::new(settings, Arc::new(|_| {}))?;
     let node = find::node(drainer.client(), &wanted).await?;
-    // Nomad's variable says where people work, not what may be lost.
+    // NOMAD_NAMESPACE is the namespace that people work in, which says nothing about what a drain may stop.
     let scope = config.collect.namespaces.named_by(NAMESPACE_FLAG);
     if scope.is_all() && !args.cancel {
         require_all_namespaces(drainer.client(), &node).await?;
@@ -72,7 +72,8 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
     }
 }
 
-/// Refuses to begin if the token is known to hide allocations: nobody could tell when the last of them has stopped.
+/// Fails if the token is known not to see all allocations, because nobody could tell when the last of them
+/// has stopped.
 async fn require_all_namespaces(client: &Client, node: &FoundNode) -> Result<(), Error> {
     match collect::token_reach(client).await?.reach.partial() {
         None => Ok(()),
@@ -82,7 +83,8 @@ async fn require_all_namespaces(client: &Client, node: &FoundNode) -> Result<(),
 
 impl Draining<'_> {
     async fn drain(mut self) -> Result<ExitCode, Error> {
-        // From before the first write on, a signal does not end the program: it is told what stays.
+        // Handle signals from before the first write, so that the command can report that the drain
+        // continues.
         let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
         let until = self.args.timeout.map(|timeout| Instant::now() + timeout);
@@ -110,7 +112,7 @@ impl Draining<'_> {
         Ok(ExitCode::from(DRAINING))
     }
 
-    /// Begins the drain, or joins the one that goes on. An exit code if there is nothing to wait for.
+    /// Starts the drain, or joins an active one. Returns an exit code if there is nothing to wait for.
     async fn begin(&mut self) -> Result<Option<ExitCode>, Error> {
         let (mut pause, mut asked) = (FIRST_PAUSE, false);
         for attempt in 1.. {
@@ -173,7 +175,7 @@ impl Draining<'_> {
         format!("Drain {name} ({})? {} to finish; {deadline}.", self.node.id, allocations(count))
     }
 
-    /// Asks at the terminal. Nothing but yes is yes.
+    /// Asks for confirmation at the terminal. Everything but yes means no.
     async fn confirm(&mut self, question: &str) -> Result<bool, Error> {
         self.progress.say(Tone::Title, &format!("{question} [y/N]"));
         let answer = tokio::task::spawn_blocking(|| {
@@ -184,7 +186,7 @@ impl Draining<'_> {
         Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
-    /// Waits until the machine is safe to terminate, or never may be by this drain.
+    /// Waits until the machine is safe to terminate, or the drain cannot achieve that any more.
     async fn wait(&mut self) -> Result<ExitCode, Error> {
         let name = plain(&self.node.name).into_owned();
         let mut ignore_system = self.args.ignore_system;
@@ -228,7 +230,7 @@ impl Draining<'_> {
         }
     }
 
-    /// Says what goes on, and does not wait for it.
+    /// Prints the state of the drain without waiting.
     async fn leave(mut self) -> Result<ExitCode, Error> {
         let name = plain(&self.node.name).into_owned();
         let Some(seen) = self.watch.look().await? else {
@@ -249,7 +251,7 @@ impl Draining<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Shows what would have to finish, on stdout.
+    /// Prints the allocations that must finish to stdout.
     async fn rehearse(mut self) -> Result<ExitCode, Error> {
         let Some(seen) = self.watch.look().await? else {
             return Ok(self.gone("Nomad no longer has this client"));

@@ -1,13 +1,13 @@
-//! Why there is no log to show, as sentences.
+//! Errors of `logs`.
 
 use super::unstarted::UnstartedCause;
 use crate::human::plain;
 
-/// There is no log to show, or it is not plain which. Names and lines are escaped when they are shown.
+/// Why there is no log to show, or which choice the user has. Names and lines are escaped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogsError {
-    /// The job only starts others.
+    /// The job is periodic or parameterized.
     #[error(
         "job `{}` is periodic or parameterized and has no logs of its own; give one of its child jobs{}",
         plain(job),
@@ -16,26 +16,26 @@ pub enum LogsError {
     Template {
         /// Its ID.
         job: String,
-        /// The newest of its children, a line each.
+        /// The newest children, one per line.
         children: Vec<String>,
     },
-    /// Several allocations live.
+    /// Several allocations are running.
     #[error("job `{}` has {} running allocations; give --alloc ID or --all{}", plain(job), lines.len(), choices("they are", lines))]
     Several {
         /// Its ID.
         job: String,
-        /// The allocations, a line each, the newest first.
+        /// The allocations, one per line, newest first.
         lines: Vec<String>,
     },
-    /// Nothing of it was placed.
+    /// No allocation was placed.
     #[error("job `{}` has no logs yet: it is pending{why}", plain(job))]
     Pending {
         /// Its ID.
         job: String,
-        /// For how long, and what it waits for.
+        /// How long the job has been waiting, and why.
         why: String,
     },
-    /// It is over for so long that Nomad has forgotten how it ran.
+    /// Nomad has garbage-collected the allocations.
     #[error(
         "job `{}` has no logs: Nomad has garbage-collected its allocations",
         plain(job)
@@ -54,25 +54,25 @@ pub enum LogsError {
     UnknownAllocation {
         /// The job's ID.
         job: String,
-        /// What was typed.
+        /// The typed ID.
         wanted: String,
-        /// The newest of those that it has, a line each.
+        /// The newest existing allocations, one per line.
         lines: Vec<String>,
     },
-    /// Several IDs begin so.
+    /// Several IDs have this prefix.
     #[error("`{}` is ambiguous; it matches {} allocations{}", plain(wanted), lines.len(), choices("give one of", lines))]
     AmbiguousAllocation {
-        /// What was typed.
+        /// The typed prefix.
         wanted: String,
-        /// Those that begin so, a line each.
+        /// The matches, one per line.
         lines: Vec<String>,
     },
-    /// The group has no such task, or several.
+    /// The group does not have the task, or has several.
     #[error("{}; give --task with one of {}", plain(problem), plain(&tasks.join(", ")))]
     Task {
-        /// What is the matter.
+        /// The problem.
         problem: String,
-        /// The tasks that there are.
+        /// The tasks of the group.
         tasks: Vec<String>,
     },
     /// The task has not started, or never will.
@@ -88,14 +88,14 @@ pub enum LogsError {
         task: String,
         /// The allocation.
         allocation: String,
-        /// Where it is.
+        /// Its node.
         node: String,
         /// Why it has not started.
         cause: Box<UnstartedCause>,
-        /// What happened last, a line each: to the task, or to the one that failed.
+        /// The last events of the task, or of the one that failed, one per line.
         events: Vec<String>,
     },
-    /// Only the client has the log, and it does not answer.
+    /// Only the client has the log, and it does not respond.
     #[error(
         "cannot read the log because client {} is {status}; try again when the client is reachable",
         plain(node)
@@ -103,16 +103,16 @@ pub enum LogsError {
     Unreachable {
         /// The client.
         node: String,
-        /// What the servers say of it.
+        /// Its status according to the servers.
         status: String,
     },
-    /// The client is gone for good.
+    /// The client is permanently gone.
     #[error("the log is lost: Nomad no longer has its client {}", plain(node))]
     NodeGone {
         /// The client.
         node: String,
     },
-    /// The allocation went between two questions, or its files did.
+    /// The allocation or its files were garbage-collected between two requests.
     #[error("allocation {} has no log: it was garbage-collected", plain(allocation))]
     LogGone {
         /// The allocation.
@@ -121,9 +121,9 @@ pub enum LogsError {
     /// More logs than connections.
     #[error("--all would follow {count} logs, but the limit is {limit}; give --alloc")]
     TooMany {
-        /// How many there are.
+        /// Number of logs.
         count: usize,
-        /// How many may be followed.
+        /// Maximum number of followed logs.
         limit: usize,
     },
 }

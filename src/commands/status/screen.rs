@@ -1,4 +1,4 @@
-//! How the cluster looks on one screen.
+//! Terminal output of `status`.
 
 use super::{ClientCount, DrainJson, PendingJobJson, PoolStatus, Status};
 use crate::commands::lines::{
@@ -10,13 +10,13 @@ use crate::human;
 use crate::snapshot::{Level, Missing, Share};
 use crate::terms::Term;
 
-/// How many of the oldest pending jobs fit on the screen.
+/// Maximum number of pending jobs.
 const MAX_PENDING: usize = 5;
-/// How many pools and drains.
+/// Maximum number of pools and drains.
 const MAX_ROWS: usize = 20;
 
 impl Status {
-    /// The screen.
+    /// Renders the screen.
     pub fn screen(&self, terminal: &Terminal) -> String {
         let parts = [
             self.summary(terminal),
@@ -63,7 +63,8 @@ impl Status {
         .concat()
     }
 
-    /// How many evaluations wait for a scheduler, if some do: then the schedulers are what jobs wait for.
+    /// Renders the number of evaluations that wait for a scheduler, if there are any, because jobs then wait
+    /// for the schedulers.
     fn scheduling(&self, terminal: &Terminal) -> String {
         match self.jobs.pending_evaluations.filter(|count| *count > 0) {
             Some(count) => {

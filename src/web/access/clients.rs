@@ -1,4 +1,4 @@
-//! Which clients may connect, by the certificates that they show.
+//! Client certificates.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use x509_cert::ext::pkix::name::GeneralName;
 use super::quoted;
 use super::tls::{Material, certificates, field};
 
-/// What is asked of clients, in Go's words.
+/// Client authentication types, named as in Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientAuth {
     /// No certificate.
     No,
-    /// A certificate, whoever signed it; none will do.
+    /// An optional certificate, which is not verified.
     Request,
-    /// A certificate, whoever signed it.
+    /// A certificate, which is not verified.
     RequireAny,
-    /// A certificate of a known authority; none will do.
+    /// An optional certificate, which is verified.
     VerifyIfGiven,
-    /// A certificate of a known authority.
+    /// A certificate, which is verified.
     RequireAndVerify,
 }
 
@@ -54,7 +54,7 @@ impl ClientAuth {
         }
     }
 
-    /// Its name in Go.
+    /// Returns its name in Go.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::No => "NoClientCert",
@@ -70,7 +70,7 @@ impl ClientAuth {
     }
 }
 
-/// Who decides over clients.
+/// Creates the verifier of client certificates.
 pub(super) fn verifier(
     auth: ClientAuth,
     authorities: Option<Material>,
@@ -111,7 +111,7 @@ pub(super) fn verifier(
     }
 }
 
-/// Takes any certificate whose key the client holds.
+/// Accepts any certificate if the client has its key.
 #[derive(Debug)]
 struct Unverified {
     mandatory: bool,
@@ -159,7 +159,7 @@ impl ClientCertVerifier for Unverified {
     }
 }
 
-/// Takes those certificates of another verifier that carry an allowed name.
+/// Accepts certificates that another verifier accepts and that have an allowed name.
 #[derive(Debug)]
 struct Named {
     allowed: Vec<String>,
@@ -220,7 +220,8 @@ impl ClientCertVerifier for Named {
     }
 }
 
-/// The alternative names of a certificate: DNS names, addresses, e-mail addresses and URIs.
+/// Returns the subject alternative names of a certificate: DNS names, IP addresses, e-mail addresses and
+/// URIs.
 fn names(cert: &CertificateDer<'_>) -> Option<Vec<String>> {
     let cert = x509_cert::Certificate::from_der(cert).ok()?;
     let (_, SubjectAltName(names)) = cert.tbs_certificate().get_extension::<SubjectAltName>().ok()??;

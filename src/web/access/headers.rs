@@ -1,11 +1,11 @@
-//! Headers of every answer.
+//! Headers of all responses.
 
 use http::{HeaderName, HeaderValue};
 
 use super::file::Headers;
 use super::quoted;
 
-/// Names and values, in a fixed order.
+/// Returns names and values, in a fixed order.
 pub(super) fn headers(typed: &Headers) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     use http::header::{
         CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,

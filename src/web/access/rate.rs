@@ -1,4 +1,4 @@
-//! A bucket of tokens: each request takes one, and they come back at a steady pace.
+//! Rate limit: a token bucket.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,18 +8,18 @@ use tokio::time::Instant;
 use super::{file, quoted};
 use crate::human::parse_duration;
 
-/// How many requests are answered.
+/// The rate limit.
 pub(super) struct RateLimit {
-    /// Time between two requests in the long run.
+    /// Average time between two requests.
     pub(super) interval: Duration,
-    /// Requests at once.
+    /// Maximum burst of requests.
     pub(super) burst: u32,
-    /// The tokens that were left, and when.
+    /// Number of tokens that were left, and when.
     bucket: Mutex<(f64, Instant)>,
 }
 
 impl RateLimit {
-    /// Takes what the file says; `None` if there is no limit.
+    /// Applies the settings of a file; `None` if there is no limit.
     pub(super) fn new(typed: &file::RateLimitConfig) -> Result<Option<Self>, String> {
         let interval = match typed.interval.as_deref().unwrap_or_default().trim() {
             "" | "0" => Duration::ZERO,
@@ -42,7 +42,7 @@ impl RateLimit {
         }
     }
 
-    /// Takes a token, if there is one.
+    /// Takes a token. Returns whether there was one.
     pub(super) fn admit(&self) -> bool {
         let now = Instant::now();
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The parts of the page.
+//! Sections of the status page.
 
 use maud::{Markup, html};
 
@@ -7,10 +7,10 @@ use crate::human;
 use crate::snapshot::{Level, Missing, Node, Pool, Share, Snapshot, Totals};
 use crate::terms::{NodeState, Term};
 
-/// Rows of one table at most: a page is for looking at.
+/// Maximum number of rows per table.
 const MAX_ROWS: usize = 200;
 
-/// The numbers that a glance is for.
+/// Renders the most important numbers.
 pub(super) fn tiles(snapshot: &Snapshot) -> Markup {
     let totals = Totals::new(snapshot);
     html! {
@@ -28,7 +28,7 @@ pub(super) fn tiles(snapshot: &Snapshot) -> Markup {
     }
 }
 
-/// One number; `class` colours it unless it is zero.
+/// Renders one number; `class` colors it unless it is zero.
 fn tile(label: &str, value: Option<u64>, class: &str) -> Markup {
     let class = if value.unwrap_or_default() > 0 { class } else { "" };
     html! {
@@ -39,7 +39,7 @@ fn tile(label: &str, value: Option<u64>, class: &str) -> Markup {
     }
 }
 
-/// That not all namespaces are read, or that this is unknown, and why.
+/// Renders that not all namespaces are read, or that this is unknown, and why.
 pub(super) fn namespaces(snapshot: &Snapshot) -> Markup {
     let reach = &snapshot.joins.reach;
     let Some(reason) = reach.reason() else { return html! {} };
@@ -55,7 +55,7 @@ pub(super) fn namespaces(snapshot: &Snapshot) -> Markup {
     }
 }
 
-/// The jobs that wait longest, and why.
+/// Renders the oldest pending jobs with their reasons.
 pub(super) fn pending(snapshot: &Snapshot) -> Markup {
     let Some(pending) = &snapshot.joins.pending else { return html! {} };
     table(
@@ -76,7 +76,7 @@ pub(super) fn pending(snapshot: &Snapshot) -> Markup {
     )
 }
 
-/// What each node pool has and what waits for it.
+/// Renders capacity and demand of each node pool.
 pub(super) fn pools(snapshot: &Snapshot) -> Markup {
     let Some(pools) = &snapshot.joins.pools else { return html! {} };
     let heads = [
@@ -118,7 +118,7 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
     )
 }
 
-/// What the queued instances ask for, as far as that is known.
+/// Renders the resources requested by queued allocations, as far as they are known.
 fn asked(pool: &Pool) -> Markup {
     html! {
         @if pool.is_asked_known() {
@@ -138,7 +138,7 @@ fn promised(share: &Share, format: fn(f64) -> String) -> Markup {
     )
 }
 
-/// Drains that go on or are over, and which nodes may go.
+/// Renders active and completed drains, and which nodes are safe to terminate.
 pub(super) fn drains(snapshot: &Snapshot) -> Markup {
     let Some(drains) = snapshot.joins.drains.as_ref().filter(|drains| !drains.is_empty()) else {
         return html! {};
@@ -162,7 +162,7 @@ pub(super) fn drains(snapshot: &Snapshot) -> Markup {
     )
 }
 
-/// Every node with what is on it, those that need attention first.
+/// Renders all nodes, those that need attention first.
 pub(super) fn nodes(snapshot: &Snapshot) -> Markup {
     let sections = &snapshot.sections;
     let Some(nodes) = &sections.nodes else { return html! {} };
@@ -206,7 +206,7 @@ fn level_bar(level: Option<Level>) -> Markup {
     }
 }
 
-/// A part of a whole, as a bar with its text.
+/// Renders a share as a bar with a text.
 fn bar(part: f64, all: f64, text: &str) -> Markup {
     html! {
         span.bar {
@@ -224,7 +224,7 @@ fn state_class(state: NodeState) -> &'static str {
     }
 }
 
-/// How fresh all of this is.
+/// Renders the state of the collectors.
 pub(super) fn collectors(snapshot: &Snapshot) -> Markup {
     table(
         "Collectors",
@@ -251,7 +251,7 @@ pub(super) fn collectors(snapshot: &Snapshot) -> Markup {
     )
 }
 
-/// A table with a heading; `count` is how many rows there would be without the cap.
+/// Renders a table with a heading; `count` is the number of rows without the limit.
 fn table(title: &str, heads: &[&str], count: usize, rows: Markup) -> Markup {
     html! {
         section {
