@@ -1,4 +1,4 @@
-//! Answers that nobody hopes for: served, never a panic, never a wrong number.
+//! Unusual responses: no panic, and no wrong number.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::collect::{Collector, collect};
 use crate::support::exposition::Exposition;
 use crate::support::recordings;
 
-/// A recorded cluster in which one list is another.
+/// Collects from a recorded cluster with one replaced list.
 async fn with_body(path: &str, body: &str) -> Exposition {
     with_bodies(&[(path, body)]).await
 }
@@ -46,7 +46,7 @@ async fn a_refused_source_leaves_the_others_alone() {
     assert_eq!(shown.sum("nomad_jobs", &[("status", "pending")]), Some(3.0));
 }
 
-/// Those of Nomad 1.2 and earlier answer 500 by default: `raft_protocol` must be set to 3.
+/// Servers of Nomad 1.2 and earlier respond with 500 by default, because `raft_protocol` must be 3.
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_without_autopilot_have_nothing_to_show() {
     let simulator = recordings::replay("1.1.18").await;
@@ -95,7 +95,7 @@ async fn odd_jobs_are_counted_and_nothing_is_invented() {
     assert_eq!(jobs("other", "running"), Some(1.0));
     assert_eq!(jobs("service", "running"), Some(0.0));
     assert_eq!(shown.sum("nomad_queued_allocations", &[("namespace", "ci")]), Some(2.0));
-    // A job without a submit time has no age; one from the future has not waited.
+    // A job without a submit time has no age; one from the future has not been waiting.
     let ages = |le| shown.value("nomad_pending_jobs_age_seconds_bucket", &[("namespace", "ci"), ("le", le)]);
     assert_eq!((ages("10.0"), ages("+Inf")), (Some(1.0), Some(1.0)));
     assert_eq!(shown.find("nomad_pending_job_timestamp_seconds", &[]).count(), 1);
@@ -210,7 +210,7 @@ async fn the_next_address_is_asked_when_one_fails() {
     assert_eq!(broken.requests().len(), 1, "the address that answers is kept");
 }
 
-/// After a minute with another address, the first one is looked at again.
+/// After a minute with another address, the first one is checked again.
 #[tokio::test]
 async fn the_first_address_is_asked_again_when_it_is_well() {
     let first = recordings::replay("2.0.5").await;
@@ -226,14 +226,14 @@ async fn the_first_address_is_asked_again_when_it_is_well() {
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(61)).await;
         tokio::time::resume();
-        // Connections were idle for so long that they end; let that be noticed.
+        // Idle connections have expired; let the pool notice it.
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let is_all = |requests: usize| requests >= 12;
     first.faults().set("", Fault::Close);
     assert!(matches!(asked().await, (1, all) if is_all(all)));
 
-    // Still ill: it is looked at once, and the other one goes on answering.
+    // Still down: it is checked once, and the other one is used.
     pass_a_minute().await;
     assert!(matches!(asked().await, (1, all) if is_all(all)));
     first.faults().clear();
@@ -242,7 +242,7 @@ async fn the_first_address_is_asked_again_when_it_is_well() {
     assert!(matches!(asked().await, (all, 0) if is_all(all)));
 }
 
-/// An answer that drips never pauses for long, and would never end.
+/// A response that trickles never pauses for long, and would never end.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_at_a_crawl_is_given_up() {
     let simulator = recordings::replay("2.0.5").await;
@@ -256,7 +256,7 @@ async fn an_answer_at_a_crawl_is_given_up() {
     assert_eq!(shown.value("nomad_exporter_api_requests_total", &slow), Some(1.0));
 }
 
-/// A redirect would take the token to wherever it points.
+/// A redirect would send the token elsewhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn redirects_are_not_followed() {
     let (simulator, elsewhere) = (recordings::replay("2.0.5").await, recordings::replay("2.0.5").await);
@@ -267,7 +267,7 @@ async fn redirects_are_not_followed() {
     assert_eq!(elsewhere.requests().len(), 0);
 }
 
-/// A server that is cut off from its leader answers readily, with old data.
+/// A server without contact to its leader responds with old data.
 #[tokio::test(flavor = "multi_thread")]
 async fn stale_reads_fail_their_source_and_the_next_address_is_asked() {
     for fault in [Fault::LastContact(Duration::from_secs(31)), Fault::NoLeader] {
@@ -301,7 +301,7 @@ async fn a_stale_read_within_the_limit_is_taken_and_its_age_shown() {
     assert_eq!(shown.value("nomad_exporter_last_contact_seconds", &[]), Some(30.0));
 }
 
-/// The lists of live and of dead jobs are read at different times, so a job that moves is in both for a while.
+/// The lists of live and dead jobs are read at different times, so a job that moves is in both for a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_in_both_lists_counts_its_ended_allocations_once() {
     let job = |id: &str, parent: &str, status: &str, complete: u64, failed: u64| {
@@ -318,7 +318,7 @@ async fn a_job_in_both_lists_counts_its_ended_allocations_once() {
         "%21%3D",
         serde_json::json!([
             job("deploy", "", "running", 0, 0),
-            // The first is dead by now, the second goes on.
+            // The first has died since, the second is running.
             job("deploy/dispatch-1", "deploy", "running", 0, 1),
             job("deploy/dispatch-2", "deploy", "running", 5, 0),
             // It was dead, and was started again.
@@ -346,7 +346,7 @@ fn recording(name: &str) -> nomad_simulator::Recording {
     nomad_simulator::Recording::load(&folder).unwrap()
 }
 
-/// Label values of any kind come out as they went in, and the format stays whole.
+/// Any label value is exposed unchanged, and the format stays valid.
 #[tokio::test(flavor = "multi_thread")]
 async fn strange_names_are_escaped() {
     let name = "a \"quoted\\\" name\nof two lines {le=\"1\"} \u{202e}rtl";
@@ -367,7 +367,7 @@ async fn what_a_cap_cuts_is_counted() {
     assert!(collector.snapshot().is_up());
 }
 
-/// Names without end are shortened, stay apart, and are counted.
+/// Long names are truncated, stay distinct, and are counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn label_values_have_a_length() {
     let name = |ending| format!("{}{ending}", "n".repeat(64 << 10));
@@ -389,7 +389,7 @@ async fn label_values_have_a_length() {
     assert_eq!(shown.value("nomad_exporter_samples_with_shortened_labels", &shortened), Some(2.0));
 }
 
-/// A server that refuses to pass requests on says nothing about the clients.
+/// A server that cannot forward requests says nothing about the clients.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_refuses_is_not_held_against_the_clients() {
     let simulator = recordings::replay("2.0.5").await;

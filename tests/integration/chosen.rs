@@ -1,4 +1,4 @@
-//! Metadata and attributes as labels, for those who ask for them.
+//! Metadata and attributes as labels.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ fn node(name: &str, rack: &str) -> NodeSpec {
     NodeSpec { meta: BTreeMap::from([("rack".to_owned(), rack.to_owned())]), ..NodeSpec::new(name) }
 }
 
-/// Two nodes and some jobs, all with metadata.
+/// Returns a cluster with two nodes and some jobs, all with metadata.
 fn cluster(version: &str) -> Cluster {
     let mut cluster = Cluster::new(Settings { version: version.parse().unwrap(), ..Settings::default() });
     cluster.create_namespace("ci");
@@ -45,7 +45,7 @@ async fn simulated(cluster: Cluster) -> (SharedCluster, Simulator) {
     (cluster, simulator)
 }
 
-/// The labels of the samples of a metric, by the label that names them.
+/// Returns the labels of all samples of a metric, by the value of one label.
 fn labels(shown: &Exposition, name: &str, key: &str) -> BTreeMap<String, Vec<(String, String)>> {
     let of = |sample: &crate::support::exposition::Sample| {
         let chosen =
@@ -96,12 +96,12 @@ async fn job_metadata_becomes_labels_of_long_lived_jobs() {
     };
     let web = ("web".to_owned(), pairs(&[("meta_on_call", "+1 \"555\""), ("meta_team", "payments")]));
     assert_eq!(of(&[]).await, BTreeMap::from([web.clone()]));
-    // Children have no series, whatever they were dispatched with.
+    // Children have no series, whatever their metadata.
     let deploy = ("deploy".to_owned(), pairs(&[("meta_team", "platform")]));
     let build = ("build-1".to_owned(), pairs(&[("meta_team", "builds")]));
     assert_eq!(of(&types).await, BTreeMap::from([web.clone(), deploy, build]));
     assert!(simulator.requests().iter().all(|request| !request.path.starts_with("/v1/node/")));
-    // A stopped service is dead, and still its team's.
+    // A stopped service is dead, and still has its team.
     cluster.lock().unwrap().stop_job("default", "web", false);
     cluster.lock().unwrap().advance(Duration::from_secs(30));
     assert_eq!(of(&[]).await, BTreeMap::from([web]));
@@ -180,16 +180,16 @@ async fn nodes_are_read_when_they_are_new_and_every_ten_minutes() {
     assert_eq!(requests(), 7);
 }
 
-/// Lets time pass at once.
+/// Advances the paused clock.
 async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
-    // Connections were idle for so long that they end; let that be noticed.
+    // Idle connections have expired; let the pool notice it.
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
-/// What was read stays although a later request fails, and only what failed is read again.
+/// Data of other nodes stays if a request fails, and only the failed one is repeated.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_cannot_be_read_costs_no_other() {
     let (cluster, simulator) = simulated(cluster("2.0.5")).await;
@@ -218,7 +218,7 @@ async fn a_node_that_cannot_be_read_costs_no_other() {
     assert_eq!(asked, [path]);
 }
 
-/// Ten thousand keys, some with 64 KiB: only the chosen ones are kept, within the limit of a label.
+/// Ten thousand keys, some with 64 KiB: only the selected ones are kept, truncated to the label limit.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_keys_and_long_values_are_cut() {
     let (_, simulator) = simulated(cluster("2.0.5")).await;
@@ -255,7 +255,7 @@ async fn many_keys_and_long_values_are_cut() {
         assert_eq!(shortened, Some(series as f64), "{name}");
     }
     assert_eq!(most_values, 50);
-    // What is kept is as short: nothing of the rest stays in memory.
+    // The kept values are short too, so that the rest does not stay in memory.
     let snapshot = collector.snapshot();
     let named = &snapshot.sections.jobs.as_ref().unwrap().named;
     let kept = named.get("ci", "web").unwrap().meta.as_ref().unwrap();
@@ -268,7 +268,7 @@ async fn many_keys_and_long_values_are_cut() {
     assert!(error.starts_with("--metrics.job-meta: 51 keys were given; give at most 50"), "{error}");
 }
 
-/// A cap on series counts for them as for any other.
+/// The limit on series applies as for any other metric.
 #[tokio::test(flavor = "multi_thread")]
 async fn series_of_metadata_are_capped_and_counted() {
     let mut cluster = cluster("2.0.5");

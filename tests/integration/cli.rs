@@ -1,4 +1,4 @@
-//! The command line, as its user types it.
+//! The command line.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use nomad_simulator::Fault;
 use crate::support::process::{Exporter, exporter, run, wait_until};
 use crate::support::recordings;
 
-/// Runs a command line that cannot work; returns what it said.
+/// Runs an invalid command line; returns its message.
 fn refused(arguments: &[&str]) -> String {
     let (code, stdout, stderr) = run(exporter(arguments));
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}: {stderr}");
@@ -61,9 +61,9 @@ async fn check_prints_metrics_and_verdicts() {
     assert!(stdout.starts_with("# HELP nomad_jobs "), "{stdout}");
     assert!(stderr.contains("ok      jobs: 22 rows\n"), "{stderr}");
     let on = nomad_exporter::collect::COLLECTORS.iter().filter(|collector| collector.default_on);
-    // Nobody chose metadata or attributes of nodes.
+    // No metadata or attributes of nodes are selected.
     let on = on.filter(|collector| collector.id != nomad_exporter::snapshot::CollectorId::NodeDetails);
-    // The recorded agent was not asked what its token may read.
+    // The recorded agent has no response about the token's permissions.
     let (notes, verdicts): (Vec<_>, Vec<_>) = stderr.lines().partition(|line| line.starts_with("note "));
     assert_eq!(verdicts.len(), on.count(), "{stderr}");
     assert!(
@@ -92,7 +92,7 @@ async fn check(nomad: &str) -> (Option<i32>, String, String) {
     tokio::task::spawn_blocking(|| run(command)).await.unwrap()
 }
 
-/// What containers ask, with the flags of the exporter that they ask.
+/// The container health check, with the flags of the exporter.
 #[tokio::test(flavor = "multi_thread")]
 async fn healthcheck_asks_the_exporter_on_its_own_address() {
     let simulator = recordings::replay("2.0.5").await;
@@ -110,7 +110,7 @@ async fn healthcheck_asks_the_exporter_on_its_own_address() {
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert_eq!(stdout, format!("http://{address}/-/healthy: healthy\n"));
         wait_until(Duration::from_secs(20), "readiness", || asked(address, &["--ready"]).0 == Some(0));
-        // Every address, of which it is reached on one.
+        // An unspecified address is checked on localhost.
         let port = address.rsplit_once(':').unwrap().1;
         assert_eq!(asked(&format!("0.0.0.0:{port}"), &[]).0, Some(0));
 
@@ -125,7 +125,7 @@ async fn healthcheck_asks_the_exporter_on_its_own_address() {
     tokio::task::spawn_blocking(test).await.unwrap();
 }
 
-/// With a policy that grants a part of what it needs, it is worth scraping, and a deployment of it is a mistake.
+/// If the policy grants only a part, the exporter is worth scraping, but its deployment should fail.
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_of_all_wants_every_required_collector() {
     let simulator = recordings::replay("2.0.5").await;
@@ -154,7 +154,7 @@ async fn readiness_of_all_wants_every_required_collector() {
     tokio::task::spawn_blocking(test).await.unwrap();
 }
 
-/// Root may read what the service may not.
+/// Root can read files that the service cannot.
 #[test]
 fn check_config_judges_as_another_user() {
     let folder = tempfile::tempdir().unwrap();
@@ -170,7 +170,7 @@ fn check_config_judges_as_another_user() {
         eprintln!("skipped: judging a web configuration as another user: only root may become one");
         return;
     }
-    // The folder of the build may be closed to others too: then nothing can be said of the file.
+    // Other users may have no access to the build directory, so the program is copied.
     let program = folder.path().join("nomad-exporter");
     std::fs::copy(env!("CARGO_BIN_EXE_nomad-exporter"), &program).unwrap();
     let mode = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
@@ -190,7 +190,7 @@ fn check_config_judges_as_another_user() {
     assert!(stderr.contains("Permission denied"), "{stderr}");
 }
 
-/// An exporter that cannot reach Nomad works, and is not ready.
+/// An exporter that cannot reach Nomad is healthy, but not ready.
 #[test]
 fn healthcheck_tells_health_from_readiness() {
     let blind = Exporter::start("http://127.0.0.1:1", &[]);
@@ -204,7 +204,7 @@ fn healthcheck_tells_health_from_readiness() {
     assert!(stderr.contains("503 Service Unavailable: not ready: no collector has fresh data from Nomad"), "{stderr}");
 }
 
-/// One line for one reason, whatever the number of collectors.
+/// One line per reason, whatever the number of collectors.
 #[test]
 fn check_reports_an_unreachable_nomad_once() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

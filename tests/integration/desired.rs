@@ -1,4 +1,4 @@
-//! What long-lived jobs are to have: the counts of their specifications, and whether somebody stopped them.
+//! Desired allocations of long-lived jobs, from their specifications, and whether somebody stopped them.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn desired(shown: &Exposition, job: &str) -> Option<f64> {
     shown.sum("nomad_job_allocations_desired", &[("job_id", job)])
 }
 
-/// Every recorded service: what its specification says, and what the list says of it.
+/// Compares every recorded service with its specification and its row in the list.
 #[tokio::test(flavor = "multi_thread")]
 async fn recorded_services_want_what_their_specifications_say() {
     let shown = collect(&recordings::replay(NAME).await.url(), &[]).await;
@@ -57,7 +57,7 @@ async fn recorded_services_want_what_their_specifications_say() {
         let told = shown.value("nomad_job_stopped", &[("job_id", id)]);
         assert_eq!((dead, told, desired(&shown, id)), (Some(1.0), Some(stopped), Some(wanted)), "{id}");
     }
-    // The allocation of this one failed, and the next comes in ten minutes.
+    // The allocation of this one failed, and is rescheduled in ten minutes.
     let running =
         shown.value("nomad_job_allocations", &[("job_id", "crash-loop-slow"), ("status", "running")]);
     assert_eq!((running, desired(&shown, "crash-loop-slow")), (Some(0.0), Some(1.0)));
@@ -115,7 +115,7 @@ async fn each_version_is_read_once_and_children_share_their_parents() {
     assert_eq!(desired(&shown, "web"), Some(7.0), "what it would have");
 }
 
-/// More specifications than one refresh may read: those of queued allocations come first, and the rest follows.
+/// With more specifications than the limit of a refresh, those of queued allocations are read first.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cap_of_a_refresh_holds_and_what_waits_comes_first() {
     let mut cluster = Cluster::new(Settings::default());

@@ -1,4 +1,4 @@
-//! Completions and manual pages tell what the help tells, and those who read them can.
+//! Completions and manual pages match the help, and can be read by their programs.
 
 use std::process::Command;
 
@@ -13,11 +13,11 @@ fn completions(shell: &str) -> String {
     script
 }
 
-/// The program's commands, as its help lists them.
+/// Returns the program's commands, as listed in its help.
 fn commands() -> Vec<String> {
     let (_, help, _) = run(exporter(&["--help"]));
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    // What a command does may go on in a line of its own, further in.
+    // A description may continue on the next line, with more indentation.
     let names = listed.take_while(|line| !line.is_empty()).filter_map(|line| {
         let name = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '))?;
         name.split_whitespace().next().map(str::to_owned)
@@ -42,7 +42,7 @@ fn completions_name_every_command_and_flag() {
     }
 }
 
-/// What a user of bash gets who types this much and presses the tab key.
+/// Returns the completions of bash for these words.
 fn typed_in_bash(words: &[&str]) -> Vec<String> {
     let (last, before) = (words.last().unwrap(), words[words.len() - 2]);
     let script = format!(

@@ -1,4 +1,4 @@
-//! The commands as they are typed: exit codes, complaints, and where their output goes.
+//! Commands as processes: exit codes, errors, stdout and stderr.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
@@ -12,11 +12,11 @@ use crate::support::process::{Running, exporter, run, wait_until};
 use crate::support::recordings;
 
 const SOON: Duration = Duration::from_secs(20);
-/// The commands that only read, each with what it needs.
+/// Read-only commands with their arguments.
 const READING: [&[&str]; 5] =
     [&["status"], &["jobs"], &["job", "build-huge"], &["nodes"], &["node", "client-1"]];
 
-/// What became of a command line: exit code, stdout, stderr.
+/// Runs a command line; returns exit code, stdout and stderr.
 async fn typed(simulator: &Simulator, line: &[&str]) -> (Option<i32>, String, String) {
     let command = exporter(&[line, &["--nomad.address", &simulator.url()]].concat());
     tokio::task::spawn_blocking(|| run(command)).await.unwrap()
@@ -100,7 +100,7 @@ async fn what_nomad_says_in_an_error_is_text() {
     assert!(stderr.contains(r"\u{1b}[2J") && !stderr.contains('\u{1b}'), "{stderr:?}");
 }
 
-/// What can be read is shown, what cannot is told, and scripts see it by the exit code.
+/// Readable data is shown, missing data is reported, and the exit code tells scripts.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_is_told_beside_what_is_known() {
     let (_cluster, simulator) = simulated(false).await;
@@ -120,7 +120,7 @@ async fn what_is_missing_is_told_beside_what_is_known() {
     }
 }
 
-/// What one of the answers about a job would have told is a problem, and the rest is shown.
+/// A failed request for a part of a job is reported, and the rest is shown.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_shown_without_what_may_not_be_read() {
     let (_cluster, simulator) = simulated(false).await;
@@ -146,7 +146,7 @@ async fn a_job_is_shown_without_what_may_not_be_read() {
     assert!(stderr.contains("did you mean `build-0`"), "{stderr}");
 }
 
-/// Answers about a job that are odd in every way that this command reads: shown without a panic.
+/// Odd responses about a job, in every field that the command reads, cause no panic.
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_answers_about_a_job_do_no_harm() {
     let (_cluster, simulator) = simulated(false).await;
@@ -201,7 +201,7 @@ async fn nodes_are_found_by_id_beginning_and_name() {
     assert!(stdout.starts_with("client-a\n"), "{stdout}");
 }
 
-/// `NOMAD_ADDR` is a server's almost everywhere, and the client on the machine is asked all the same.
+/// `NOMAD_ADDR` is usually a server's address, but the client on the machine is asked anyway.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_on_the_machine_says_which_client_it_is_and_the_server_the_rest() {
     let (server, agent) = (recordings::replay("2.0.5-drain").await, recordings::replay("2.0.5-drain").await);
@@ -275,7 +275,7 @@ async fn colour_and_width_are_as_wished() {
         command.envs(variables.iter().copied());
         async { tokio::task::spawn_blocking(|| run(command)).await.unwrap().1 }
     };
-    // A pipe is no terminal: no colour, and nothing is cut.
+    // A pipe is not a terminal: no colors, and no truncation.
     let plain = shown(&[], &[]).await;
     assert!(!plain.contains('\u{1b}') && plain.contains("HOST MEMORY") && plain.contains('█'), "{plain}");
     assert!(shown(&["--color", "always"], &[]).await.contains("\u{1b}[32mactive\u{1b}[0m"));
@@ -285,7 +285,7 @@ async fn colour_and_width_are_as_wished() {
     assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
 }
 
-/// An operator's own token need not stand in a command line or a file.
+/// An operator's own token needs no file, and no command line.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_token_may_come_through_a_pipe() {
     let (_cluster, simulator) = simulated(false).await;
@@ -323,7 +323,7 @@ async fn a_reader_that_goes_away_is_no_error() {
     .unwrap();
 }
 
-/// Watching shows one screen after the other, asks as serving does, and ends well.
+/// --watch prints one screen after the other, sends the same requests as the exporter, and ends cleanly.
 #[tokio::test(flavor = "multi_thread")]
 async fn watching_goes_on_until_it_is_interrupted() {
     let (_cluster, simulator) = simulated(false).await;
@@ -354,7 +354,7 @@ async fn watching_goes_on_until_it_is_interrupted() {
         .await
         .unwrap();
     }
-    // What changes slowly was read once a run.
+    // History was read once per run.
     let dead = |request: &&nomad_simulator::LoggedRequest| {
         request.path == "/v1/jobs" && request.query.contains("%3D%3D") || request.path == "/v1/namespaces"
     };

@@ -1,4 +1,4 @@
-//! Connections that fail, hang, crawl or break.
+//! Connections that fail, hang, are slow or break.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use nomad_simulator::{ConnectionFault, Fault};
 
 use super::driver::{Trial, Trouble};
 
-/// Shorter than the interval, so that a try is over when the next one is due.
+/// Shorter than the interval, so that an attempt has ended when the next one is due.
 const IMPATIENT: [&str; 2] = ["--nomad.timeout", "400ms"];
 
 fn everything(fault: Fault) -> Trouble {

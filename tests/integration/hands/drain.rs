@@ -1,4 +1,4 @@
-//! Drains: a whole scale-in, and all the ways it can end.
+//! Drains: a complete scale-in, and all ways in which a drain can end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{World, build, ended, said, signal};
 
 const WAIT: &[&str] = &["drain", "client-1", "--yes", "--wait"];
 
-/// A client on which 20 builds run for two minutes, and a system job.
+/// Creates a client with 20 builds that run for two minutes, and a system job.
 async fn busy(settings: Settings) -> World {
     let world = World::new(1, settings).await;
     {
@@ -32,7 +32,7 @@ async fn a_whole_scale_in() {
     let world = busy(Settings::default()).await;
     let child = world.start(WAIT);
     world.until("drain", World::is_draining).await;
-    // Builds end one after the other; nothing is said to be safe before the last has.
+    // Builds end one after the other; the client is safe to terminate only after the last.
     world.pass(30);
     world.asked_again(4).await;
     world.pass(120);
@@ -128,7 +128,7 @@ async fn a_second_run_joins_and_keeps_the_deadline() {
     assert!(first.stderr.contains("client-1 is being drained: 21 left"), "{}", first.stderr);
     world.pass(60);
     let child = world.start(&[WAIT, &["--deadline", "5h", "--ignore-system"]].concat());
-    // It finds the client, looks at it, joins, and looks again.
+    // It finds the client, reads it, joins the drain, and reads it again.
     world.asked_again(8).await;
     assert_eq!(world.methods().iter().filter(|method| *method == "PUT").count(), 1);
     world.pass(90);
@@ -150,7 +150,7 @@ async fn it_waits_through_whatever_happens_to_the_servers() {
     world.cluster().lose_leader();
     world.asked_again(4).await;
     world.cluster().elect_leader();
-    // A server that was built anew counts its writes from the beginning.
+    // The index of a rebuilt cluster starts again.
     faults.set("/v1/node/", Fault::Index(2));
     world.asked_again(4).await;
     faults.clear();
@@ -232,7 +232,7 @@ async fn what_cannot_be_seen_whole_is_not_drained_unless_that_is_meant() {
     let start = |line: &[&str]| world.command(line).env("NOMAD_TOKEN", "ci").spawn().unwrap();
     for line in [WAIT, &["drain", "client-1", "--yes"], &["drain", "client-1", "--dry-run"]] {
         let mut command = world.command(line);
-        // Nomad's variable says where people work.
+        // NOMAD_NAMESPACE is the namespace that people work in.
         let refused =
             ended(command.env("NOMAD_TOKEN", "ci").env("NOMAD_NAMESPACE", "ci").spawn().unwrap()).await;
         assert_eq!(refused.code, Some(1), "{line:?}: {}", refused.stderr);
@@ -249,7 +249,7 @@ async fn what_cannot_be_seen_whole_is_not_drained_unless_that_is_meant() {
     assert_eq!(drained.code, Some(0), "{}", drained.stderr);
     let sentence = "client-1 has no more allocations in ci: it is safe to terminate if no other namespace uses it\n";
     assert!(drained.stderr.ends_with(sentence), "{}", drained.stderr);
-    // What a drain took away can be given back by whoever may.
+    // A drain can be reverted with any token that may write nodes.
     let cancelled = ended(start(&["drain", "client-1", "--cancel", "--yes"])).await;
     assert_eq!(cancelled.code, Some(0), "{}", cancelled.stderr);
 }

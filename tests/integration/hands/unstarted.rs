@@ -1,4 +1,4 @@
-//! Logs of tasks that never started, by what a real Nomad told of them.
+//! Logs of tasks that never started, with data of a real Nomad.
 
 use nomad_simulator::{Fault, Simulator};
 use serde_json::{Value, json};
@@ -15,7 +15,8 @@ struct World {
 }
 
 impl World {
-    /// What a job's own endpoints answer was not recorded of most jobs; it follows from the list of allocations.
+    /// The job endpoints of most jobs were not recorded; their responses are derived from the list of
+    /// allocations.
     async fn new(job: &'static str) -> Self {
         let world = Self { simulator: recordings::replay(RECORDING).await, job };
         let rows = recordings::rows(RECORDING, "allocations-namespace.json");
@@ -42,7 +43,7 @@ impl World {
         ended(command(&self.simulator, &[&["logs", self.job], arguments].concat()).spawn().unwrap()).await
     }
 
-    /// What it says behind the title, which is the same if the log is followed.
+    /// Returns the message after the title, which is the same with --follow.
     async fn says(&self) -> String {
         let mut said = Vec::new();
         for arguments in [&[][..], &["--follow"], &["--tail", "5", "--follow"]] {
@@ -98,7 +99,7 @@ async fn a_task_that_does_not_start_because_another_failed_says_which_and_why() 
     assert_eq!(world.says().await, expected);
 }
 
-/// A task is waited for while it may start: its restart policy may let it try again.
+/// The command waits for a task as long as it may start: its restart policy may allow another attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_followed_log_ends_when_its_task_will_not_start_any_more() {
     let world = World::new("driver-failure").await;

@@ -1,4 +1,4 @@
-//! What is packed is built and run from the unpacked tarball, by the commands of the pages.
+//! Builds and runs from the unpacked tarball, with the commands of the pages.
 
 use std::path::Path;
 use std::process::Command;
@@ -27,7 +27,7 @@ fn manifests_and_chart_are_built_from_the_tarball() {
     assert_valid(&chart.unwrap());
 }
 
-/// What is tested of deploy/ elsewhere holds for the tarball.
+/// The tarball's deploy/ equals the project's, which is tested elsewhere.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
 fn the_tarballs_deploy_is_the_projects() {
@@ -37,7 +37,7 @@ fn the_tarballs_deploy_is_the_projects() {
     assert_eq!(run(diff), (Some(0), String::new(), String::new()));
 }
 
-/// Links of the file system lead somewhere within the tarball.
+/// Symbolic links have targets within the tarball.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
 fn no_link_of_the_tarball_is_broken() {
@@ -69,7 +69,7 @@ fn prometheus_takes_the_tarballs_files() {
     done(Command::new(&promtool).args(["test", "rules"]).args(tests.lines()));
 }
 
-/// The image around the released binary: its root is laid out without anything but the tarball.
+/// The root of the image with the released binary needs only the tarball.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
 fn the_root_of_the_image_is_laid_out_from_the_tarball() {
@@ -80,7 +80,7 @@ fn the_root_of_the_image_is_laid_out_from_the_tarball() {
     let release = release();
     let folder = tempfile::tempdir().unwrap();
     let mut script = Command::new("deploy/docker/rootfs.sh");
-    // Rust is not there.
+    // Without Rust.
     script
         .arg("nomad-exporter")
         .arg(folder.path())

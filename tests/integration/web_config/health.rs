@@ -1,9 +1,9 @@
-//! `nomad-exporter healthcheck` against an exporter that not everybody may ask.
+//! `nomad-exporter healthcheck` with a protected exporter.
 
 use super::{authority, hash, serve};
 use crate::support::process::{exporter, run};
 
-/// Runs the command against an address; its exit code and what it said.
+/// Runs the command for an address; returns its exit code and output.
 async fn asked(address: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let command = exporter(&[&["healthcheck", "--web.listen-address", address], arguments].concat());
     let (code, stdout, stderr) = tokio::task::spawn_blocking(|| run(command)).await.unwrap();

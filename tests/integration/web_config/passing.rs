@@ -1,4 +1,4 @@
-//! What surrounds the file: its check, its documentation, and sockets that systemd passes.
+//! The web configuration file: its validation, its documentation, and sockets that systemd passes.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -10,7 +10,7 @@ use crate::support::process::{Running, exporter, run, wait_until};
 use crate::support::prometheus::free_port;
 use crate::support::{read, tools};
 
-/// The example of docs/web-config.md that begins with this line.
+/// Returns the example of docs/web-config.md that begins with this line.
 pub(super) fn documented(begin: &str) -> String {
     let page = read("docs/web-config.md");
     let block = page.split("```yaml\n").find(|block| block.starts_with(begin));
@@ -133,7 +133,7 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
         assert!(stderr.starts_with(&format!("nomad-exporter: {}: ", file.display())), "{stderr}");
         assert!(stderr.contains(sentence) && stderr.lines().count() == 1, "{text}\n{stderr}");
         assert!(!stderr.contains("s3cret"), "{stderr}");
-        // Serving does not begin with it.
+        // The exporter does not start with it.
         let (code, _, said) = run(exporter(&["--web.config.file", file.to_str().unwrap()]));
         assert_eq!(code, Some(2));
         assert!(said.starts_with("nomad-exporter: --web.config.file: ") && said.contains(sentence), "{said}");
@@ -146,7 +146,7 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
     );
 }
 
-/// Passes its standard input as systemd passes a socket: as descriptor 3, told by two variables.
+/// Passes its standard input like systemd passes a socket: as descriptor 3, with two variables.
 const PASS: &str = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
 
 #[test]
@@ -167,12 +167,12 @@ fn sockets_of_systemd_are_served() {
     serves_the_socket_that_it_is_passed(command, address);
 }
 
-/// Has a command pass the socket to the exporter, whose command line it is given.
+/// Checks that a command passes the socket to the exporter.
 fn serves_the_socket_that_it_is_passed(mut command: Command, address: SocketAddr) {
     let program = env!("CARGO_BIN_EXE_nomad-exporter");
     command.args([program, "--web.systemd-socket", "--web.listen-address", "127.0.0.1:1"]);
     let _running = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    // Ours is closed: whoever connects from now on reaches the exporter.
+    // Our end is closed: new connections reach the exporter.
     drop(command);
     wait_until(Duration::from_secs(20), "the socket", || TcpStream::connect(address).is_ok());
     wait_until(Duration::from_secs(20), "an answer", || {

@@ -51,7 +51,7 @@ impl World {
         agreed.unwrap().certificate
     }
 
-    /// At once, so that nobody reads half of it.
+    /// Replaces the file atomically, so that nobody reads half of it.
     fn write(&self, text: &str) {
         let next = self.authority.path("web.yml.next");
         std::fs::write(&next, text).unwrap();
@@ -63,7 +63,7 @@ impl World {
     }
 }
 
-/// A running exporter of which alice's password is `first`.
+/// Runs a test with an exporter on which alice's password is `first`.
 async fn with_world(test: impl FnOnce(World) + Send + 'static) {
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
@@ -100,7 +100,7 @@ async fn changes_are_taken_at_once_and_broken_ones_not_at_all() {
             "basic_auth_users: [",
             &file("third").replace("cert_file", "certfile"),
             &file("third").replace("server.key", "gone.key"),
-            // What half a file looks like.
+            // A partly written file.
             "",
             &file("third")[..file("third").find("basic_auth").unwrap()],
             &file("third")[file("third").find("basic_auth").unwrap()..],
@@ -140,14 +140,14 @@ async fn certificates_are_renewed_in_two_steps() {
         assert_eq!(world.certificate(), first, "it does not fit the key yet");
         std::fs::write(world.authority.path("server.key"), key.serialize_pem()).unwrap();
         assert_eq!(world.certificate(), certificate.der().to_vec());
-        // Replaced as a whole, by another file of the same size.
+        // Replaced by another file of the same size.
         world.authority.write("next", "localhost");
         for end in ["crt", "key"] {
             let path = |name: &str| world.authority.path(&format!("{name}.{end}"));
             std::fs::rename(path("next"), path("server")).unwrap();
         }
         assert_ne!(world.certificate(), certificate.der().to_vec());
-        // A file that vanished is missed, and found again.
+        // A missing file is reported, and reloaded when it is back.
         std::fs::rename(world.authority.path("web.yml"), world.authority.path("gone.yml")).unwrap();
         assert_eq!(world.ask("first").0, StatusCode::OK);
         assert!(world.exporter.log().contains("cannot read "));
@@ -158,7 +158,7 @@ async fn certificates_are_renewed_in_two_steps() {
     .await;
 }
 
-/// Without a file there is nothing to tell.
+/// Without a file there are no metrics about it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_metrics_are_there_only_with_a_file() {
     let collector = crate::support::collect::Collector::new("http://127.0.0.1:1", &[]);
