@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_and_none_is_too_long() {
+    fn too_long_durations_are_rejected() {
         assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("999999999s"), Ok(Duration::from_secs(999_999_999)));
         assert!(parse_duration("soon").is_err());
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_in_two_units() {
+    fn times_are_formatted_in_two_units() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(200_000);
         let before = |seconds| now - Duration::from_secs(seconds);
         for (seconds, text) in
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_from_elsewhere_steers_a_terminal() {
+    fn control_characters_are_escaped() {
         assert!(matches!(plain("builds/größe ✓"), Cow::Borrowed("builds/größe ✓")));
         assert_eq!(plain("a\u{1b}[2Jb\r\nc\td"), r"a\u{1b}[2Jb\r\nc\td");
         assert_eq!(plain("\u{9b}1m\u{202e}cba\u{7f}"), r"\u{9b}1m\u{202e}cba\u{7f}");

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_clash_are_numbered_in_their_order() {
+    fn conflicting_keys_are_numbered_in_their_order() {
         let keys = ["team", "on-call", "on.call", "onCall"];
         let expected =
             ["meta_on_call_conflict1", "meta_on_call_conflict2", "meta_on_call_conflict3", "meta_team"];
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn clashes_are_named() {
+    fn conflicts_are_reported() {
         let keys = KeyLabels::new("attr", &["a.b".to_owned(), "a-b".to_owned(), "c".to_owned()]);
         let clashing: Vec<_> = keys.clashing().collect();
         assert_eq!(clashing, [("a-b", "attr_a_b_conflict1"), ("a.b", "attr_a_b_conflict2")]);
@@ -134,12 +134,12 @@ mod tests {
 
     /// `printf 'a%.0s' {1..40} | sha256sum`
     #[test]
-    fn a_shortened_label_is_the_same_in_every_build() {
+    fn a_truncated_label_is_the_same_in_every_build() {
         assert_eq!(shortened(&"a".repeat(40), 32), "aaaaaaaaaaaaa…e33cdf9c7f7120b9");
     }
 
     #[test]
-    fn long_labels_are_shortened_between_letters_and_stay_apart() {
+    fn long_labels_are_truncated_between_characters_and_stay_distinct() {
         assert_eq!(shortened("short", 32), "short");
         let (one, other) = (format!("{}1", "é".repeat(100)), format!("{}2", "é".repeat(100)));
         let (one, other) = (shortened(&one, 32), shortened(&other, 32));

@@ -397,7 +397,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_words_and_null_read_as_other() {
+    fn unknown_words_and_null_become_other() {
         assert_eq!(JobStatus::from("paused"), JobStatus::Other);
         assert_eq!(serde_json::from_str::<JobStatus>("null").unwrap(), JobStatus::Other);
         assert_eq!(serde_json::from_str::<JobStatus>("\"dead\"").unwrap(), JobStatus::Dead);

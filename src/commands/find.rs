@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_name_outweighs_the_beginning_of_an_id() {
+    fn an_exact_name_takes_precedence_over_an_id_prefix() {
         let all = [("abcd", "one"), ("abce", "two"), ("f00d", "ab"), ("f00e", "three")];
         assert_eq!(end("abcd", &all).as_deref(), Ok("abcd"));
         assert_eq!(end("ab", &all).as_deref(), Ok("f00d"));
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_names_are_offered_and_nothing_far() {
+    fn only_similar_names_are_suggested() {
         let all = [("1", "client-a"), ("2", "client-b"), ("3", "cleint-c"), ("4", "client-d"), ("5", "zzz")];
         let error = end("client-c", &all).unwrap_err().to_string();
         assert_eq!(error, "there is no node `client-c`; did you mean `cleint-c`, `client-a`, `client-b`?");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_matches_some_are_listed() {
+    fn the_list_of_matches_is_limited() {
         let ids: Vec<String> = (0..30).map(|number| format!("a{number:02}")).collect();
         let all: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), "same")).collect();
         let error = end("same", &all).unwrap_err().to_string();

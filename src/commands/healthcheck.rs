@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_address_means_loopback() {
+    fn an_unspecified_address_is_checked_on_loopback() {
         let of = |address: &str| {
             let found = reachable(address.parse().unwrap());
             found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_a_sign_of_health_and_not_of_readiness() {
+    fn a_required_password_means_healthy_but_not_ready() {
         let said = |path: &str, code: u16| {
             let url = format!("http://a{path}");
             let with = |password| result(&url, StatusCode::from_u16(code).unwrap(), "so", password).is_ok();

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_agent_is_asked_on_this_machine_and_no_other_server() {
+    async fn only_agents_on_this_machine_are_asked() {
         assert_eq!(of(&["http://127.0.0.1:4646"]).await, ["http://127.0.0.1:4646"]);
         assert_eq!(of(&["http://192.0.2.1:4646"]).await, ["http://127.0.0.1:4646"]);
         assert_eq!(of(&["https://192.0.2.1:4646"]).await, ["https://127.0.0.1:4646"]);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_own_if_the_machine_sends_from_it() {
+    fn an_address_is_local_if_the_machine_sends_from_it() {
         assert!(is_own("127.0.0.2".parse().unwrap()) && is_own("::1".parse().unwrap()));
         assert!(!is_own("192.0.2.1".parse().unwrap()));
     }

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_takes_the_room_that_there_is() {
+    fn a_table_fits_the_width() {
         let wide = "\
 NAME                           POOL      RUNNING  CPU
 client-with-a-long-name-größe  builders        7  ████████░░  75 %

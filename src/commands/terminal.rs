@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colour_is_for_those_who_want_it() {
+    fn colors_follow_the_settings() {
         let file = std::fs::File::open("/dev/null").unwrap();
         let paint = |color| Terminal::of(&file, color).paint(Tone::Bad, "down");
         assert_eq!(paint(ColorChoice::Auto), "down");

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_namespace_of_a_task_is_not_what_is_read() {
+    fn the_namespace_of_a_nomad_task_is_ignored() {
         let of_task = |name: &str| match name {
             "NOMAD_ALLOC_ID" => Some("8f4c".to_owned()),
             VARIABLE => Some("default".to_owned()),

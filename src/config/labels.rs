@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_and_too_long_keys_are_refused() {
+    fn too_many_and_too_long_keys_are_rejected() {
         let many = (0..10_000).map(|number| format!("key-{number}")).collect::<Vec<_>>().join(",");
         let error = of(&["--metrics.node-meta", &many]).unwrap_err();
         assert_eq!(

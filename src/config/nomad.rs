@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_outweigh_nomads_variables() {
+    fn flags_take_precedence_over_nomads_variables() {
         let env =
             [("NOMAD_ADDR", "http://from.env:4646"), ("NOMAD_REGION", "eu"), ("NOMAD_SKIP_VERIFY", "1")];
         let settings = of(&[], &env).unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn without_anything_the_local_agent_is_asked() {
+    fn the_local_agent_is_the_default() {
         let settings = of(&[], &[]).unwrap();
         assert_eq!(settings.addresses[0].to_string(), DEFAULT_ADDRESS);
         assert!(matches!(settings.token, Token::None));

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_to_listen_on() {
+    fn listen_addresses_are_parsed() {
         let listen = |value| of("--web.listen-address", value).unwrap().listen;
         assert_eq!(listen(":9441"), ["[::]:9441".parse().unwrap()]);
         assert_eq!(
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_the_metrics() {
+    fn the_path_of_the_metrics_is_validated() {
         assert_eq!(of("--web.telemetry-path", "/nomad").unwrap().telemetry_path, "/nomad");
         for wrong in ["metrics", "/", "/-/ready", "/a b", "/m?x"] {
             let error = of("--web.telemetry-path", wrong).unwrap_err();

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_numbers_are_written_as_floats_are() {
+    fn whole_numbers_are_written_like_floats() {
         let odd =
             [0.0, -0.0, 1.0, -1.0, 0.5, 1e15, 9_007_199_254_740_993.0, 1e21, 1795354759.656144, f64::MAX];
         for value in odd.into_iter().chain((0..64).map(|power| 2f64.powi(power))) {

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_scrapers_ask_for_is_prepared() {
+    fn only_requested_variants_are_prepared() {
         let first = rendered(None);
         assert!(ALL.iter().all(|(format, encoding)| first.variants.iter().all(|v| v.bytes.get().is_none())
             && first.variant(*format, *encoding).prepare == 0));

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_written_replaced_or_removed_has_changed() {
+    fn detects_written_replaced_and_removed_files() {
         let folder = tempfile::tempdir().unwrap();
         let (path, next) = (folder.path().join("file"), folder.path().join("next"));
         fs::write(&path, "first").unwrap();
@@ -110,7 +110,7 @@ mod tests {
     /// kubelet updates a mounted secret this way: files are links into `..data`, which is a link that is
     /// replaced.
     #[test]
-    fn a_link_to_another_folder_is_a_change() {
+    fn detects_a_link_to_another_folder() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         for version in ["..1", "..2"] {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_changes_with_what_is_in_it() {
+    fn detects_changes_in_a_directory() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("a.pem"), "a").unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_is_not_read() {
+    fn devices_and_pipes_are_rejected() {
         let mut reading = Reading::default();
         let error = reading.read(Path::new("/dev/zero")).unwrap_err();
         assert_eq!(error.to_string(), "it is a directory or a device, not a file");

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_cannot_be_used_leaves_the_previous_version_in_use() {
+    fn an_unusable_version_leaves_the_previous_version_in_use() {
         let world = World::new("first");
         let first = world.reloader.last_load().unwrap();
         assert!(first.successful);
@@ -279,7 +279,7 @@ mod tests {
     /// All tasks share one thread here, so reading files on it, or holding the lock meanwhile, would
     /// deadlock.
     #[tokio::test]
-    async fn neither_tasks_nor_the_lock_wait_while_files_are_read() {
+    async fn reading_files_blocks_neither_tasks_nor_the_lock() {
         let world = World::new("first");
         let (mut has_begun, end) = world.hold();
         world.write("second");

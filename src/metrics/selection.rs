@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_patterns_select_families() {
+    fn names_and_patterns_select_metrics() {
         let all = selection(&[], &[]).unwrap();
         assert!(families().all(|family| all.selects(family.name)));
         let some = selection(&["nomad_jobs", "nomad_node_.*"], &["nomad_node_host_.*"]).unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_select_nothing_are_refused() {
+    fn patterns_without_a_match_are_rejected() {
         assert!(selection(&["nomad_job"], &[]).unwrap_err().starts_with("`nomad_job` matches no family"));
         assert!(selection(&[], &["("]).unwrap_err().starts_with("`(` is not a regular expression: "));
     }

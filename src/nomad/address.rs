@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_a_sentence_and_without_its_password() {
+    fn invalid_addresses_are_rejected_without_showing_the_password() {
         for (address, problem) in [
             ("localhost:4646", "scheme"),
             ("", "parse"),

@@ -82,7 +82,7 @@ mod tests {
     use crate::nomad::Endpoint;
 
     #[test]
-    fn refusals_in_a_row_make_a_lower_index_the_truth_for_all_lists() {
+    fn a_lower_index_is_accepted_after_consecutive_rejections() {
         let newest = Newest::default();
         let list = |filter: &str| Request::new(Endpoint::Jobs, "/v1/jobs").query("filter", filter);
         let (live, dead) = (list("live"), list("dead"));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded_and_only_of_tables() {
+    fn only_lists_are_remembered_up_to_a_limit() {
         let newest = Newest::default();
         for number in 0..2 * MAX_LISTS {
             let request = Request::new(Endpoint::Evaluations, "/v1/evaluations");

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_allocation_of_each_name_of_the_newest_version_tells() {
+    fn the_newest_allocations_of_the_highest_version_decide() {
         use Outcome::*;
         for (what, ended, stopping, expected) in [
             ("nothing is retained", vec![], vec![], None),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_do_not_mix() {
+    fn jobs_are_kept_apart() {
         let other = AllocationEnd { job: JobKey::new("ci", "other"), ..end(5, 1, 9, Outcome::Failed) };
         let ends = Ends::from(vec![other, end(0, 1, 7, Outcome::Complete)]);
         assert_eq!(ends.outcome(JobKey::new("ci", "build"), None, None), Some(Outcome::Complete));

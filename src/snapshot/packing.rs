@@ -179,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn in_bulk_as_one_by_one(
+        fn packing_in_bulk_equals_packing_one_by_one(
             asks in prop::collection::vec((1_u32..12, 1_u32..12, 1_u64..20), 0..6),
             free in prop::collection::vec((0_u32..10, 0_u32..10), 0..6),
         ) {

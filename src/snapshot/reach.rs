@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_holds_each_namespace_once_and_all_is_all() {
+    fn namespaces_are_unique_and_a_star_selects_all() {
         let scope = Scope::new(names(&["web", "ci", "web"]), "--nomad.namespace");
         assert_eq!(scope.names(), ["ci", "web"]);
         assert!(scope.includes("ci") && !scope.includes("default") && !scope.is_all());
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_outweigh_the_token() {
+    fn settings_take_precedence_over_the_token() {
         let some = Scope::new(names(&["web", "ci"]), "NOMAD_NAMESPACE");
         let partial = Reach::Partial("NOMAD_NAMESPACE selects ci, web".into());
         assert_eq!(some.with_token(Some(&Reach::All)), partial);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_stays_short() {
+    fn long_lists_of_names_are_shortened() {
         let many: Vec<String> = (10..25).map(|number| format!("team-{number}")).collect();
         assert!(listed(&many).ends_with("team-18, team-19 and 5 more"));
         assert_eq!(listed(&many[..10]).matches("team").count(), 10);

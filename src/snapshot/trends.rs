@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_no_zero() {
+    fn unknown_values_are_not_zero() {
         let trends = Trends::new(MINUTE).with(&Snapshot::new(at(60), Vec::new(), Sections::default()));
         let unknown = TrendPoint {
             at: at(60),
@@ -156,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn points_of_a_future_that_did_not_come_are_dropped() {
+    fn points_in_the_future_are_dropped() {
         let trends = Trends::new(MINUTE).with(&pending(at(6000), 1)).with(&pending(at(120), 2));
         assert_eq!(counts(&trends), [Some(2)]);
     }
 
     #[test]
-    fn a_gap_is_longer_than_a_late_refresh() {
+    fn a_late_refresh_is_not_a_gap() {
         let trends = Trends::new(MINUTE);
         assert!(!trends.is_gap(at(0), at(135)));
         assert!(trends.is_gap(at(0), at(151)));

@@ -114,7 +114,7 @@ mod tests {
 
     /// Counting and limiting a scrape costs no allocation: the response is made in src/web/routes.rs.
     #[test]
-    fn the_way_to_the_routes_allocates_nothing() {
+    fn the_gate_allocates_nothing() {
         let request = Request::get("/metrics")
             .header(ACCEPT, "application/openmetrics-text;version=1.0.0")
             .header(ACCEPT_ENCODING, "gzip")

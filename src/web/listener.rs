@@ -204,7 +204,7 @@ mod tests {
 
     /// `nc -N` and old HTTP/1.0 clients do this. The response takes a while, because it is the first one.
     #[tokio::test]
-    async fn a_client_that_only_listens_after_its_request_is_answered() {
+    async fn a_half_closed_connection_gets_its_response() {
         let address = listening(|_| ()).await;
         let mut stream = connected(address, b"GET /metrics HTTP/1.0\r\n\r\n").await;
         stream.shutdown().await.unwrap();
@@ -221,7 +221,7 @@ mod tests {
 
     /// Covers clients that read nothing at all, and clients that read a little from time to time.
     #[tokio::test]
-    async fn a_scraper_that_does_not_take_its_answer_loses_its_connection() {
+    async fn a_scraper_that_does_not_read_is_disconnected() {
         const DEADLINE: Duration = Duration::from_secs(600);
         for pace in [0, 1_024] {
             let address = listening(|limits| {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_without_a_request_and_between_requests_end() {
+    async fn connections_without_a_request_time_out() {
         let address = listening(|limits| limits.deadlines.head = SHORT).await;
         assert!(is_closed(connected(address, b"").await).await);
         assert!(is_closed(connected(address, &PROBE[..20]).await).await);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silent_connections_make_room_for_others() {
+    async fn idle_connections_are_closed_for_new_ones() {
         let address = listening(|limits| limits.max_connections = 2).await;
         let mut crowd = Vec::new();
         for _ in 0..20 {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn long_heads_are_refused() {
+    async fn long_heads_are_rejected() {
         let address = listening(|limits| limits.max_header_bytes = 1_024).await;
         let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Long: {}\r\n\r\n", "x".repeat(1_024));
         let refused = answer(connected(address, long.as_bytes()).await).await;
@@ -290,7 +290,7 @@ mod tests {
 
     /// Probes are served even if there are too many scrapes.
     #[tokio::test]
-    async fn requests_at_once_are_limited() {
+    async fn concurrent_requests_are_limited() {
         let address = listening(|limits| limits.max_requests = 1).await;
         let slow = connected(address, SCRAPE).await;
         slow.readable().await.unwrap();

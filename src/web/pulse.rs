@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_state_has_its_deadline() {
+    async fn each_state_has_its_timeout() {
         let pulse = pulse();
         assert_eq!(overdue(&pulse).await, (10, "no request in time (--web.header-timeout)"));
         let first = pulse.request();
@@ -153,7 +153,7 @@ mod tests {
 
     /// A deadline that is set later but ends sooner is respected.
     #[tokio::test(start_paused = true)]
-    async fn a_request_after_a_silence_is_noticed() {
+    async fn a_request_resets_the_idle_timeout() {
         let pulse = pulse();
         drop(pulse.request());
         let waiting = pulse.clone();

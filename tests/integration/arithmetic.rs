@@ -58,7 +58,7 @@ fn count<'a>(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_by_status_without_templates() {
+async fn jobs_by_status_without_parents() {
     for name in recordings::readable() {
         let shown = shown(name).await;
         let jobs = recordings::rows(name, JOBS);
@@ -140,7 +140,7 @@ async fn finished_jobs_by_outcome() {
 
 /// Checks the recorded jobs whose names are their outcomes.
 #[test]
-fn recorded_jobs_ended_as_their_names_say() {
+fn recorded_jobs_have_the_outcome_in_their_name() {
     let name = "2.0.5-outcomes";
     let (jobs, allocations) = (recordings::rows(name, JOBS), recordings::rows(name, ALLOCATIONS));
     for (id, expected) in [
@@ -216,7 +216,7 @@ async fn queued_allocations() {
 
 /// A pending job waits since its submission, or since its oldest evaluation if it ran before.
 #[tokio::test(flavor = "multi_thread")]
-async fn pending_jobs_and_since_when() {
+async fn pending_jobs_and_their_age() {
     for name in recordings::readable() {
         let shown = shown(name).await;
         let evaluations = evaluations(name);
@@ -254,7 +254,7 @@ async fn pending_jobs_and_since_when() {
 
 /// A partly placed job is running, and its other allocations are queued.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_half_placed_job_runs_and_queues() {
+async fn a_partly_placed_job_is_running_with_queued_allocations() {
     for name in recordings::readable().filter(|name| *name != "2.0.5-outcomes") {
         let jobs = recordings::rows(name, JOBS);
         let backlog = jobs.iter().find(|job| text(job, "ID") == "build-backlog").unwrap();

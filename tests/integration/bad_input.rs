@@ -27,7 +27,7 @@ fn is_up(shown: &Exposition, collector: &str) -> Option<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_source_leaves_the_others_alone() {
+async fn a_denied_collector_does_not_affect_others() {
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/evaluations", Fault::Status { code: 403, body: "Permission denied".into() });
     let shown = collect(&simulator.url(), &[]).await;
@@ -48,7 +48,7 @@ async fn a_refused_source_leaves_the_others_alone() {
 
 /// Servers of Nomad 1.2 and earlier respond with 500 by default, because `raft_protocol` must be 3.
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_without_autopilot_have_nothing_to_show() {
+async fn servers_without_autopilot_have_no_metrics_of_it() {
     let simulator = recordings::replay("1.1.18").await;
     let shown = collect(&simulator.url(), &[]).await;
     assert_eq!(is_up(&shown, "autopilot"), Some(1.0));
@@ -60,7 +60,7 @@ async fn servers_without_autopilot_have_nothing_to_show() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_of_nulls_is_there_and_has_nothing() {
+async fn a_node_of_nulls_has_no_resources() {
     let nulls = r#"[{"ID":"n1","Name":null,"Status":null,"Drain":null,"SchedulingEligibility":null,"Drivers":null,
         "NodeResources":null,"ReservedResources":null,"LastDrain":null,"NodePool":null,"NodeClass":null},
         {"ID":"n2","Name":"b","Status":"hibernating","Drivers":{"docker":null},"NodeResources":{"Cpu":null,
@@ -77,7 +77,7 @@ async fn a_node_of_nulls_is_there_and_has_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_jobs_are_counted_and_nothing_is_invented() {
+async fn odd_jobs_are_counted_without_invented_values() {
     let jobs = r#"[{"ID":"no-summary","Namespace":"ci","Type":"batch","Status":"pending","JobSummary":null},
         {"ID":"new-status","Namespace":"ci","Type":"batch","Status":"napping","SubmitTime":null},
         {"ID":"new-type","Namespace":"ci","Type":"quantum","Status":"running"},
@@ -141,7 +141,7 @@ async fn an_empty_cluster_shows_zeros() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_cannot_be_read_take_down_their_source_alone() {
+async fn invalid_responses_affect_only_their_collector() {
     for (fault, reason) in [
         (Fault::Body(Bytes::from_static(b"<html>Bad gateway</html>")), "decode"),
         (Fault::Body(Bytes::from_static(b"")), "decode"),
@@ -167,7 +167,7 @@ async fn answers_that_cannot_be_read_take_down_their_source_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hanging_client_is_shown_and_delays_no_other() {
+async fn a_hanging_client_is_reported_and_delays_no_other() {
     let simulator = recordings::replay("2.0.5").await;
     let hanging = recordings::rows("2.0.5", "nodes.json")[1]["ID"].as_str().unwrap().to_owned();
     simulator.faults().set(&format!("/v1/client/stats?node_id={hanging}"), Fault::Hang);
@@ -181,7 +181,7 @@ async fn a_hanging_client_is_shown_and_delays_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nomad_that_hangs_is_given_up() {
+async fn requests_to_a_hanging_nomad_time_out() {
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/jobs", Fault::Hang);
     let shown = collect(&simulator.url(), &["--nomad.timeout", "300ms"]).await;
@@ -192,7 +192,7 @@ async fn a_nomad_that_hangs_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_above_the_cap_is_not_read_to_its_end() {
+async fn a_list_above_the_limit_is_aborted() {
     let simulator = recordings::replay("2.0.5").await;
     let shown = collect(&simulator.url(), &["--nomad.max-list-bytes", "2000"]).await;
     assert_eq!(is_up(&shown, "jobs"), Some(0.0));
@@ -201,7 +201,7 @@ async fn a_list_above_the_cap_is_not_read_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_address_is_asked_when_one_fails() {
+async fn the_next_address_is_used_when_one_fails() {
     let broken = Simulator::start(nomad_simulator::Backend::Replay(recording("2.0.5"))).await.unwrap();
     broken.faults().set("", Fault::Status { code: 500, body: "No cluster leader".into() });
     let whole = recordings::replay("2.0.5").await;
@@ -212,7 +212,7 @@ async fn the_next_address_is_asked_when_one_fails() {
 
 /// After a minute with another address, the first one is checked again.
 #[tokio::test]
-async fn the_first_address_is_asked_again_when_it_is_well() {
+async fn the_first_address_is_used_again_after_recovery() {
     let first = recordings::replay("2.0.5").await;
     let second = recordings::replay("2.0.5").await;
     let collector =
@@ -244,7 +244,7 @@ async fn the_first_address_is_asked_again_when_it_is_well() {
 
 /// A response that trickles never pauses for long, and would never end.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_at_a_crawl_is_given_up() {
+async fn a_slow_response_is_aborted() {
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/nodes", Fault::Drip(Duration::from_millis(50)));
     let collector = Collector::new(&simulator.url(), &["--nomad.timeout", "500ms"]);
@@ -269,7 +269,7 @@ async fn redirects_are_not_followed() {
 
 /// A server without contact to its leader responds with old data.
 #[tokio::test(flavor = "multi_thread")]
-async fn stale_reads_fail_their_source_and_the_next_address_is_asked() {
+async fn stale_reads_fail_and_the_next_address_is_used() {
     for fault in [Fault::LastContact(Duration::from_secs(31)), Fault::NoLeader] {
         let cut_off = recordings::replay("2.0.5").await;
         cut_off.faults().set("/v1/nodes", fault.clone());
@@ -293,7 +293,7 @@ async fn stale_reads_fail_their_source_and_the_next_address_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stale_read_within_the_limit_is_taken_and_its_age_shown() {
+async fn a_stale_read_within_the_limit_is_used_and_its_age_exposed() {
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/nodes", Fault::LastContact(Duration::from_secs(30)));
     let shown = collect(&simulator.url(), &[]).await;
@@ -356,7 +356,7 @@ async fn strange_names_are_escaped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_cap_cuts_is_counted() {
+async fn dropped_series_are_counted() {
     let simulator = recordings::replay("2.0.5").await;
     let collector = Collector::new(&simulator.url(), &["--metrics.max-series-per-family", "20"]);
     collector.refresh().await;
@@ -369,7 +369,7 @@ async fn what_a_cap_cuts_is_counted() {
 
 /// Long names are truncated, stay distinct, and are counted.
 #[tokio::test(flavor = "multi_thread")]
-async fn label_values_have_a_length() {
+async fn label_values_are_truncated() {
     let name = |ending| format!("{}{ending}", "n".repeat(64 << 10));
     let body = serde_json::json!([
         {"ID": "a", "Name": name("1"), "Status": "ready"},
@@ -391,7 +391,7 @@ async fn label_values_have_a_length() {
 
 /// A server that cannot forward requests says nothing about the clients.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_server_refuses_is_not_held_against_the_clients() {
+async fn an_error_of_a_server_says_nothing_about_clients() {
     let simulator = recordings::replay("2.0.5").await;
     let collector = Collector::new(&simulator.url(), &["--collector.allocation_usage"]);
     collector.refresh().await;

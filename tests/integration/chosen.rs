@@ -62,7 +62,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_default_asks_nothing_more_and_shows_nothing_more() {
+async fn nothing_is_read_or_exposed_by_default() {
     let (_, simulator) = simulated(cluster("2.0.5")).await;
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;
@@ -118,7 +118,7 @@ async fn lists_show_no_metadata_before_nomad_1_4_3() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recorded_jobs_have_the_metadata_of_their_recording() {
+async fn recorded_jobs_have_their_recorded_metadata() {
     let name = "2.0.5-outcomes";
     let simulator = recordings::replay(name).await;
     let shown = collect(&simulator.url(), &["--metrics.job-meta", "tier,team"]).await;
@@ -191,7 +191,7 @@ async fn pass(time: Duration) {
 
 /// Data of other nodes stays if a request fails, and only the failed one is repeated.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_cannot_be_read_costs_no_other() {
+async fn an_unreadable_node_does_not_affect_others() {
     let (cluster, simulator) = simulated(cluster("2.0.5")).await;
     let collector = Collector::new(&simulator.url(), &["--metrics.node-meta", "rack"]);
     collector.refresh().await;
@@ -220,7 +220,7 @@ async fn a_node_that_cannot_be_read_costs_no_other() {
 
 /// Ten thousand keys, some with 64 KiB: only the selected ones are kept, truncated to the label limit.
 #[tokio::test(flavor = "multi_thread")]
-async fn many_keys_and_long_values_are_cut() {
+async fn many_keys_are_ignored_and_long_values_truncated() {
     let (_, simulator) = simulated(cluster("2.0.5")).await;
     let long = "x".repeat(64 << 10);
     let mut meta: Map<String, Value> =
@@ -270,7 +270,7 @@ async fn many_keys_and_long_values_are_cut() {
 
 /// The limit on series applies as for any other metric.
 #[tokio::test(flavor = "multi_thread")]
-async fn series_of_metadata_are_capped_and_counted() {
+async fn series_of_metadata_are_limited_and_counted() {
     let mut cluster = cluster("2.0.5");
     for number in 0..60 {
         cluster.submit(

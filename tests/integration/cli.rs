@@ -18,7 +18,7 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn wrong_input_is_refused_with_a_sentence_that_names_the_flag() {
+fn invalid_input_is_rejected_with_an_error_that_names_the_flag() {
     for (arguments, sentence) in [
         (&["--nomad.adress", "http://nomad"][..], "unexpected argument '--nomad.adress'"),
         (&["--collect.interval", "often"], "invalid value 'often' for '--collect.interval"),
@@ -54,7 +54,7 @@ fn a_taken_port_is_a_failure_and_not_a_usage_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_prints_metrics_and_verdicts() {
+async fn check_prints_metrics_and_results() {
     let simulator = recordings::replay("2.0.5").await;
     let (code, stdout, stderr) = check(&simulator.url()).await;
     assert_eq!(code, Some(0), "{stderr}");
@@ -127,7 +127,7 @@ async fn healthcheck_asks_the_exporter_on_its_own_address() {
 
 /// If the policy grants only a part, the exporter is worth scraping, but its deployment should fail.
 #[tokio::test(flavor = "multi_thread")]
-async fn readiness_of_all_wants_every_required_collector() {
+async fn readiness_of_all_needs_every_required_collector() {
     let simulator = recordings::replay("2.0.5").await;
     let refused = Fault::Status { code: 403, body: "Permission denied".into() };
     simulator.faults().set("/v1/allocations", refused);
@@ -156,7 +156,7 @@ async fn readiness_of_all_wants_every_required_collector() {
 
 /// Root can read files that the service cannot.
 #[test]
-fn check_config_judges_as_another_user() {
+fn check_config_runs_as_another_user() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("web.yml");
     std::fs::write(&file, "rate_limit: {interval: 1s, burst: 5}\n").unwrap();
@@ -192,7 +192,7 @@ fn check_config_judges_as_another_user() {
 
 /// An exporter that cannot reach Nomad is healthy, but not ready.
 #[test]
-fn healthcheck_tells_health_from_readiness() {
+fn healthcheck_distinguishes_health_and_readiness() {
     let blind = Exporter::start("http://127.0.0.1:1", &[]);
     let address = blind.url.trim_start_matches("http://");
     let asked = |arguments: &[&str]| {

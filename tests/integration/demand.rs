@@ -53,7 +53,7 @@ async fn the_recorded_backlog_adds_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_may_not_be_read_is_unsized_and_what_is_gone_is_skipped() {
+async fn denied_specifications_are_unsized_and_missing_ones_skipped() {
     let simulator = recordings::replay("2.0.5").await;
     let refusal = Fault::Status { code: 403, body: "Permission denied".into() };
     simulator.faults().set("/v1/job/build-backlog?", refusal);
@@ -72,7 +72,7 @@ async fn what_may_not_be_read_is_unsized_and_what_is_gone_is_skipped() {
 
 /// A policy may be changed later.
 #[tokio::test]
-async fn a_refused_specification_is_requested_again_more_and_more_rarely() {
+async fn a_denied_specification_is_retried_with_backoff() {
     let simulator = recordings::replay("2.0.5").await;
     let refusal = Fault::Status { code: 403, body: "Permission denied".into() };
     simulator.faults().set("/v1/job/build-backlog?", refusal);
@@ -112,7 +112,7 @@ fn cluster() -> (SharedCluster, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn specifications_are_read_once_and_not_too_many_at_a_time() {
+async fn specifications_are_read_once_with_limited_concurrency() {
     let (cluster, namespace) = cluster();
     {
         let mut cluster = cluster.lock().unwrap();

@@ -18,7 +18,7 @@ fn desired(shown: &Exposition, job: &str) -> Option<f64> {
 
 /// Compares every recorded service with its specification and its row in the list.
 #[tokio::test(flavor = "multi_thread")]
-async fn recorded_services_want_what_their_specifications_say() {
+async fn recorded_services_have_the_desired_count_of_their_specification() {
     let shown = collect(&recordings::replay(NAME).await.url(), &[]).await;
     let mut compared = 0;
     for job in recordings::rows(NAME, "jobs-namespace.json") {
@@ -69,7 +69,7 @@ fn requests(simulator: &Simulator) -> usize {
 
 /// A specification is read once for each version of a job, and children share their parent's.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_version_is_read_once_and_children_share_their_parents() {
+async fn each_version_is_read_once_and_shared_with_children() {
     let mut cluster = Cluster::new(Settings::default());
     for number in 0..4 {
         cluster.register_node(NodeSpec::new(&format!("client-{number}")));
@@ -117,7 +117,7 @@ async fn each_version_is_read_once_and_children_share_their_parents() {
 
 /// With more specifications than the limit of a refresh, those of queued allocations are read first.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_cap_of_a_refresh_holds_and_what_waits_comes_first() {
+async fn the_limit_of_a_refresh_applies_with_queued_allocations_first() {
     let mut cluster = Cluster::new(Settings::default());
     cluster.register_node(NodeSpec::new("client-1"));
     (0..8).for_each(|number| {

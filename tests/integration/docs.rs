@@ -81,7 +81,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_a_target() {
     let pages: BTreeMap<PathBuf, Page> =
         files().into_iter().map(|file| (file.clone(), Page::read(&file))).collect();
     assert!(pages.len() > 30, "{}", pages.len());
@@ -131,7 +131,7 @@ fn the_index_has_every_page_once() {
 
 /// The table of shipped files: each file and each test exists, and no folder of deploy/ is missing.
 #[test]
-fn what_is_shipped_is_proven() {
+fn everything_shipped_has_an_existing_test() {
     let index = read("docs/index.md");
     let table = index.split("## What is shipped").nth(1).unwrap();
     let rows: Vec<Vec<&str>> = table
@@ -197,7 +197,7 @@ async fn runnable_commands_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs promtool, amtool and systemd-analyze: make check-deploy"]
-async fn runnable_commands_with_programs_of_others_run() {
+async fn runnable_commands_with_other_programs_run() {
     assert!(run_blocks(needs_others).await >= 2);
 }
 

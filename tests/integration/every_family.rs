@@ -448,7 +448,7 @@ pub(crate) fn shown() -> String {
 }
 
 #[test]
-fn every_family_comes_of_a_value() {
+fn every_metric_has_a_sample() {
     let text = shown();
     let samples = Exposition::parse(&text);
     let names: BTreeSet<&str> = samples.samples().iter().map(|sample| sample.name.as_str()).collect();

@@ -66,7 +66,7 @@ async fn retained_failures_are_the_recorded_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_that_cannot_look_into_tasks_show_nothing() {
+async fn servers_without_task_filters_have_no_failure_metrics() {
     let shown = collect(&recordings::replay("1.1.18").await.url(), &[]).await;
     let up = shown.value("nomad_exporter_collector_up", &[("collector", "task_states")]);
     assert_eq!(up, Some(1.0));
@@ -168,7 +168,7 @@ fn assert_counted(shown: &Exposition, before: &Ledger, now: &Ledger) {
 
 /// Thousands of builds and restarts: every failure has its cause, and every restart and kill counts once.
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_restarts_and_kills_are_the_ledgers() {
+async fn failures_restarts_and_kills_equal_the_ledger() {
     for (version, builds) in [("2.0.5", 1000), ("1.4.14", 300)] {
         let mut cluster = cluster(version);
         cluster.advance(Duration::from_secs(90));
@@ -216,7 +216,7 @@ async fn failures_restarts_and_kills_are_the_ledgers() {
 
 /// Allocations killed by a drain are not failures, whatever their client reports.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_drain_kills_is_no_failure() {
+async fn drained_allocations_are_not_failures() {
     for version in ["2.0.5", "1.10.5"] {
         let mut cluster = Cluster::new(Settings { version: version.parse().unwrap(), ..Settings::default() });
         let nodes: Vec<_> =

@@ -30,12 +30,12 @@ fn names(shown: &Exposition) -> BTreeSet<&str> {
 }
 
 #[test]
-fn what_is_not_known_is_absent() {
+fn unknown_values_are_absent() {
     assert_eq!(names(&shown(Sections::default())), BTreeSet::new());
 }
 
 #[test]
-fn what_is_known_to_be_nothing_is_zero() {
+fn known_empty_values_are_zero() {
     let namespaces = BTreeSet::from(["ci".to_owned()]);
     let sections = Sections {
         namespaces: Some(Arc::new(Namespaces { names: namespaces })),
@@ -120,7 +120,7 @@ fn last_drain(status: DrainStatus) -> Option<LastDrain> {
 }
 
 #[test]
-fn a_node_is_drained_when_nothing_that_the_drain_waited_for_lives_on_it() {
+fn a_node_is_drained_when_no_awaited_allocation_is_left() {
     let ineligible = |status| Node { last_drain: last_drain(status), ..node("n", NodeState::Ineligible) };
     let complete = || ineligible(DrainStatus::Complete);
     let down = || Node { state: NodeState::Down, ..complete() };
@@ -189,7 +189,7 @@ fn a_drain_waits_for_system_jobs_unless_it_ignores_them() {
 
 /// If only a part of the allocations on a node is known, they are counted by namespace, but not by node.
 #[test]
-fn a_part_of_what_runs_on_a_node_is_not_shown() {
+fn partly_known_nodes_are_not_exposed() {
     let complete = Node { last_drain: last_drain(DrainStatus::Complete), ..node("n", NodeState::Ineligible) };
     let sections = |reach| Sections {
         nodes: Some(Arc::new(Nodes::from(vec![complete.clone()]))),
@@ -220,7 +220,7 @@ fn a_part_of_what_runs_on_a_node_is_not_shown() {
 }
 
 #[test]
-fn without_allocations_nobody_says_that_a_node_is_empty() {
+fn without_allocations_no_node_is_reported_as_empty() {
     let nodes = Nodes::from(vec![Node {
         last_drain: last_drain(DrainStatus::Complete),
         ..node("n", NodeState::Ineligible)

@@ -54,7 +54,7 @@ pub(crate) async fn has_no_complaint(promtool: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Python's prometheus_client: make check-formats"]
-async fn pythons_openmetrics_parser_reads_every_family() {
+async fn pythons_openmetrics_parser_reads_every_metric() {
     let Some(python) =
         tools::find_optional("openmetrics-python", "parsing OpenMetrics with prometheus_client")
     else {
@@ -186,7 +186,7 @@ impl Exposition for Proto {
 
 /// Names and labels follow the conventions, and every metric is unique.
 #[test]
-fn families_follow_the_conventions() {
+fn metrics_follow_the_conventions() {
     let mut names = std::collections::BTreeSet::new();
     for family in families() {
         assert!(names.insert(family.name), "{} stands twice", family.name);

@@ -52,7 +52,7 @@ fn samples(text: &str, all: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recorded_clusters_look_as_they_did() {
+async fn recorded_clusters_match_their_goldens() {
     let all = stable(&every_family::shown());
     let mut different = Vec::new();
     for name in recordings::ALL {

@@ -94,7 +94,7 @@ async fn recorded_allocations_that_start_run_and_stop() {
 
 /// In the recording, one allocation of each kind hangs.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_recorded_ones_that_hang_are_seen() {
+async fn recorded_hanging_allocations_are_exposed() {
     let shown = collect(&recordings::replay("2.0.5-outcomes").await.url(), &[]).await;
     assert_eq!(
         shown.find("nomad_starting_allocations_oldest_timestamp_seconds", &[]).count(),
@@ -120,7 +120,7 @@ fn assert_delays(shown: &Exposition, delays: &[f64], what: &str) {
 
 /// Hundreds of allocations with different start times: each counts once, with the delay in the model.
 #[tokio::test(flavor = "multi_thread")]
-async fn start_delays_are_the_ledgers() {
+async fn start_delays_equal_the_ledger() {
     for (version, jobs) in [("2.0.5", 120_u64), ("1.1.18", 60)] {
         let mut cluster = Cluster::new(Settings { version: version.parse().unwrap(), ..Settings::default() });
         for number in 0..20 {
@@ -169,7 +169,7 @@ fn cluster_time() -> SystemTime {
 /// The age of a stopping allocation counts from when it was told to stop, whatever happens afterwards; and
 /// the age of a running one grows even if nothing changes in the cluster.
 #[tokio::test(flavor = "multi_thread")]
-async fn times_count_from_the_first_word_and_go_on() {
+async fn ages_count_from_the_first_event_and_keep_growing() {
     let mut cluster = Cluster::new(Settings::default());
     cluster.register_node(NodeSpec::new("client-1"));
     let slow = JobSpec::service("slow").with_resources(10, 10);
@@ -210,7 +210,7 @@ async fn times_count_from_the_first_word_and_go_on() {
 
 /// Missing times, and contradictory rows.
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_allocations_have_no_age_and_start_once() {
+async fn odd_allocations_have_no_age_and_are_counted_once() {
     let row = |id: &str, status: &str, times: &str| {
         format!(
             r#"{{"ID":{id},"Namespace":"ci","JobID":"b","JobType":"batch","DesiredStatus":"run",

@@ -233,7 +233,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_numbers_are_the_models(seed in 0_u64..1000, events in prop::collection::vec(event(), 1..60)) {
+    fn all_numbers_equal_the_model(seed in 0_u64..1000, events in prop::collection::vec(event(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async {
             let mut world = World::new(seed);
@@ -315,14 +315,14 @@ async fn placements_and_completions_are_exact() {
 /// A thousand builds that are killed by drain deadlines, preempted, too slow, retried, registered again, lost
 /// or stopped: each is counted with the outcome in the model, and so are those that Nomad retains.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_outcome_of_a_thousand_builds_is_the_ledgers() {
+async fn outcomes_of_a_thousand_builds_equal_the_ledger() {
     // Preempted and lost allocations are placed again elsewhere, so no job ends that way here.
     outcomes_are_the_ledgers("2.0.5", &["complete", "failed", "stopped", "drained"]).await;
 }
 
 /// Before Nomad 1.11, allocations killed by a drain are placed again too.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_outcome_before_nomad_1_11_is_the_ledgers() {
+async fn outcomes_before_nomad_1_11_equal_the_ledger() {
     outcomes_are_the_ledgers("1.10.5", &["complete", "failed", "stopped"]).await;
 }
 

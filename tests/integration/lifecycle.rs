@@ -87,7 +87,7 @@ async fn a_drain_from_start_to_terminated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forced_drain_is_not_over_while_allocations_stop() {
+async fn a_forced_drain_is_not_complete_while_allocations_stop() {
     let (world, nodes) = World::new(1, &[]).await;
     world.after(10, |cluster| drop(cluster.submit(build("build", 2000, 600)))).await;
     let stopping = world.after(1, |cluster| cluster.drain(nodes[0], Some(Duration::ZERO), false)).await;
@@ -227,7 +227,7 @@ async fn children_are_rolled_up_into_their_parent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_beyond_the_cap_are_counted_and_not_named() {
+async fn jobs_beyond_the_limit_are_counted_without_series() {
     let (world, _) = World::new(1, &["--collect.max-jobs", "3"]).await;
     let shown = world
         .after(10, |cluster| {
@@ -242,7 +242,7 @@ async fn jobs_beyond_the_cap_are_counted_and_not_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn usage_is_read_of_the_jobs_that_are_wanted() {
+async fn usage_is_read_for_the_selected_jobs() {
     let wanted = [
         "--collector.allocation_usage",
         "--collect.usage-jobs",
@@ -272,7 +272,7 @@ async fn usage_is_read_of_the_jobs_that_are_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn families_are_allowed_and_denied() {
+async fn metrics_are_allowed_and_denied() {
     let arguments = ["--metrics.allow", "nomad_jobs,nomad_node_.*", "--metrics.deny", "nomad_node_host_.*"];
     let (world, _) = World::new(1, &arguments).await;
     let shown = world.after(1, |_| {}).await;
@@ -284,7 +284,7 @@ async fn families_are_allowed_and_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn some_namespaces_are_read_and_no_others() {
+async fn only_the_selected_namespaces_are_read() {
     let (world, _) = World::new(1, &["--nomad.namespace", "ci,web"]).await;
     let shown = world
         .after(5, |cluster| {
@@ -299,7 +299,7 @@ async fn some_namespaces_are_read_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_vanishes_while_it_drains() {
+async fn a_node_is_purged_while_it_drains() {
     let (world, nodes) = World::new(2, &[]).await;
     world.after(5, |cluster| drop(cluster.submit(build("build", 6000, 600).with_count(2)))).await;
     let id = nodes[0].to_string();
@@ -348,7 +348,7 @@ async fn uploads_in_drains(clients: usize, version: &str) -> (World, [Exposition
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn few_nodes_that_drain_are_asked_one_by_one() {
+async fn few_draining_nodes_are_read_one_by_one() {
     let (world, [_, shown]) = uploads_in_drains(9, "2.0.5").await;
     assert_eq!(shown.sum("nomad_node_drained", &[]), Some(6.0), "a third of them still uploads");
     assert_eq!(shown.find("nomad_node_drained", &[]).count(), 9);
@@ -358,7 +358,7 @@ async fn few_nodes_that_drain_are_asked_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_nodes_that_drain_are_told_by_one_list() {
+async fn many_draining_nodes_are_read_with_one_list() {
     let (world, [_, shown]) = uploads_in_drains(36, "2.0.5").await;
     assert_eq!(shown.sum("nomad_node_drained", &[]), Some(24.0), "a third of them still uploads");
     assert_eq!(shown.find("nomad_node_drained", &[]).count(), 36);
@@ -373,7 +373,7 @@ async fn many_nodes_that_drain_are_told_by_one_list() {
 
 /// Nomad 1.2 has no filters.
 #[tokio::test(flavor = "multi_thread")]
-async fn too_many_nodes_that_drain_are_unknown_where_servers_cannot_filter() {
+async fn too_many_draining_nodes_are_unknown_without_filters() {
     let (world, [first, second]) = uploads_in_drains(120, "1.2.6").await;
     let known = first.find("nomad_node_drained", &[]).count();
     assert!((100..120).contains(&known), "{known} of 120 are known");

@@ -31,7 +31,7 @@ async fn every_job_allocation_and_node_is_counted() {
 
 /// Ten times the dead jobs cost a live refresh nothing, and add no series.
 #[tokio::test(flavor = "multi_thread")]
-async fn history_is_neither_series_nor_part_of_a_live_refresh() {
+async fn history_adds_no_series_and_no_cost_to_a_live_refresh() {
     let (_one, few) = collected(1).await;
     let (_ten, many) = collected(10).await;
     let (few, many) = (few.exposition(), many.exposition());
@@ -49,7 +49,7 @@ async fn history_is_neither_series_nor_part_of_a_live_refresh() {
 /// While nothing changes in the cluster, nodes and live allocations are requested but not decoded; their
 /// metrics stay fresh.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_did_not_change_is_not_decoded_again() {
+async fn unchanged_lists_are_not_decoded_again() {
     let simulator = Simulator::start(Load::new(Size::S, 1).quiet().into()).await.unwrap();
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;

@@ -72,7 +72,7 @@ fn bash_completes_commands_flags_and_values() {
 
 #[test]
 #[ignore = "needs zsh: make check-formats"]
-fn zsh_can_read_its_completions() {
+fn zsh_accepts_its_completions() {
     let zsh = tools::find("zsh");
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("_nomad-exporter");
@@ -106,7 +106,7 @@ fn there_is_a_manual_page_of_the_program_and_of_each_command() {
 
 #[test]
 #[ignore = "needs mandoc: make check-formats"]
-fn mandoc_finds_no_fault_in_the_manual_pages() {
+fn mandoc_accepts_the_manual_pages() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("man1");
     let (code, _, stderr) = run(exporter(&["man", "--directory", directory.to_str().unwrap()]));
@@ -118,7 +118,7 @@ fn mandoc_finds_no_fault_in_the_manual_pages() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written_is_named() {
+fn an_unwritable_directory_is_reported() {
     let (code, _, stderr) = run(exporter(&["man", "--directory", "/proc/nowhere"]));
     assert_eq!(code, Some(1));
     assert!(stderr.contains("--directory: cannot write manual pages to /proc/nowhere: "), "{stderr}");

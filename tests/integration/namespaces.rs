@@ -70,7 +70,7 @@ async fn with_token(simulator: &Simulator, token: &str) -> Exposition {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reach_of_a_token_decides_what_is_shown() {
+async fn the_tokens_permissions_decide_which_sums_are_exposed() {
     let acl = || {
         let deny = "namespace \"*\" { policy = \"read\" }\nnamespace \"web\" { policy = \"deny\" }";
         let named = |name: &str, policy: Policy| Policy { name: name.to_owned(), ..policy };
@@ -145,7 +145,7 @@ async fn without_acls_everything_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recorded_answers_tell_it_too() {
+async fn recorded_responses_have_the_same_result() {
     let shown = collect(&recordings::replay("2.0.5-outcomes").await.url(), &[]).await;
     assert_eq!(sees_all(&shown), Some(1.0));
     let shown = collect(&recordings::replay("2.0.5-acl-bad-token").await.url(), &[]).await;
@@ -164,7 +164,7 @@ async fn with_bodies(bodies: &[(&str, Value)]) -> Exposition {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_answers_leave_it_unknown() {
+async fn odd_responses_make_it_unknown() {
     let client = || ("/v1/acl/token/self", json!({"Type": "client", "SecretID": "s3cret"}));
     let list = |names: &[&str]| {
         ("/v1/acl/policies", names.iter().map(|name| json!({"Name": name})).collect::<Value>())
@@ -191,7 +191,7 @@ async fn odd_answers_leave_it_unknown() {
 
 /// Until the permissions of the token are known, nothing is summed.
 #[tokio::test(flavor = "multi_thread")]
-async fn sums_wait_until_the_token_was_asked_for() {
+async fn sums_wait_for_the_tokens_permissions() {
     let simulator = world(Acl::Off, "2.0.5").await;
     let collector = Collector::new(&simulator.url(), &["--no-collector.token"]);
     collector.refresh().await;
@@ -218,7 +218,7 @@ async fn sums_wait_until_the_token_was_asked_for() {
 const FAST: [&str; 4] = ["--collect.interval", "200ms", "--collect.history-interval", "400ms"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_namespace_in_the_environment_leaves_sums_out_and_the_log_says_why() {
+async fn nomad_namespace_omits_sums_and_the_log_reports_it() {
     let simulator = world(Acl::Off, "2.0.5").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
@@ -246,7 +246,7 @@ async fn a_namespace_in_the_environment_leaves_sums_out_and_the_log_says_why() {
 
 /// Nomad sets the namespace of the job in every task.
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_task_all_namespaces_are_read_and_the_log_says_so_once() {
+async fn in_a_nomad_task_all_namespaces_are_read_and_logged_once() {
     let simulator = world(Acl::Off, "2.0.5").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
@@ -285,7 +285,7 @@ async fn in_a_task_all_namespaces_are_read_and_the_log_says_so_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_token_makes_the_view_whole_again_and_the_log_says_so() {
+async fn another_token_restores_the_sums_and_the_log_reports_it() {
     let acl = tokens([("narrow", Policy::narrow(&["ci"])), ("all", Policy::exporter())]);
     let simulator = world(acl, "2.0.5").await;
     let nomad = simulator.url();
@@ -309,7 +309,7 @@ async fn another_token_makes_the_view_whole_again_and_the_log_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_commands_say_that_they_see_a_part() {
+async fn commands_report_a_partial_view() {
     let simulator =
         world(tokens([("narrow", Policy::narrow(&["ci"])), ("all", Policy::exporter())]), "2.0.5").await;
     let nomad = simulator.url();
@@ -344,7 +344,7 @@ async fn the_commands_say_that_they_see_a_part() {
 
 /// Nomad sends the secret of the token together with its permissions.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_secret_in_nomads_answer_is_nowhere() {
+async fn the_secret_in_the_response_is_never_exposed() {
     let secret = "5b1f3b5e-secret-in-the-answer";
     let simulator = world(Acl::Off, "2.0.5").await;
     let body = json!({"Type": "client", "SecretID": secret, "AccessorID": "a", "Policies": ["p"]});

@@ -13,7 +13,7 @@ const SUCCESS: &str = "nomad_periodic_job_last_success_timestamp_seconds";
 const FAILURE: &str = "nomad_periodic_job_last_failure_timestamp_seconds";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_recorded_runs_succeeded_when_their_allocations_ended() {
+async fn recorded_runs_have_the_time_of_their_last_allocation() {
     let name = "2.0.5-outcomes";
     let shown = collect(&recordings::replay(name).await.url(), &[]).await;
     let rows = recordings::rows(name, "allocations-namespace.json");

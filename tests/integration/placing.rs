@@ -45,7 +45,7 @@ fn build(id: &str, cpu: u64, memory: u64, count: u32) -> JobSpec {
 /// One build with 90 GHz is unplaceable; four builds with 2 GHz need two clients. By the sums alone, it would
 /// be 26 clients.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fits_nowhere_takes_no_clients() {
+async fn unplaceable_allocations_need_no_clients() {
     let mut cluster = clients(1);
     cluster.submit(build("fills", 4000, 100, 1));
     cluster.advance(Duration::from_secs(20));
@@ -67,7 +67,7 @@ async fn what_fits_nowhere_takes_no_clients() {
 
 /// Free resources on several clients do not help a large allocation.
 #[tokio::test(flavor = "multi_thread")]
-async fn pieces_of_room_are_no_room() {
+async fn fragmented_resources_do_not_count() {
     let mut cluster = clients(4);
     cluster.submit(build("most", 3000, 100, 4));
     cluster.advance(Duration::from_secs(20));
@@ -95,7 +95,7 @@ async fn the_pool_of_all_nodes_counts_once() {
 
 /// Without the size of a client, or the requests of an allocation, there is no number.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_unknown_is_absent() {
+async fn unknown_sizes_are_absent() {
     // Few specifications of this backlog were recorded.
     let simulator = recordings::replay("2.0.5-drain").await;
     let collector = Collector::new(&simulator.url(), &[]);
@@ -117,7 +117,7 @@ async fn what_is_unknown_is_absent() {
 
 /// The recorded waiting builds: one is too large, one needs another system, and others wait for capacity.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_recorded_backlog_is_told_apart() {
+async fn the_recorded_backlog_is_split_by_reason() {
     let simulator = recordings::replay("2.0.5-outcomes").await;
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;

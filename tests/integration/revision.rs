@@ -69,7 +69,7 @@ fn the_commit_is_known_in_a_clone_and_in_an_archive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn version_and_metrics_tell_the_same() {
+async fn version_and_metrics_report_the_same_commit() {
     let (code, version, _) = run(exporter(&["--version"]));
     assert_eq!(code, Some(0));
     let (number, revision) = version.trim().strip_prefix("nomad-exporter ").unwrap().split_once(' ').unwrap();

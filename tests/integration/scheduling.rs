@@ -18,7 +18,7 @@ fn lists(requests: &[nomad_simulator::LoggedRequest], path: &str, filter: &str) 
 
 /// Live lists are read every interval, history less often, and never twice concurrently.
 #[tokio::test]
-async fn live_sources_are_read_more_often_than_history() {
+async fn live_collectors_are_read_more_often_than_history() {
     const INTERVAL: Duration = Duration::from_secs(60);
     let simulator = recordings::replay("2.0.5").await;
     let arguments = [
@@ -69,7 +69,7 @@ fn history_stays_within_its_duty_cycle() {
 
 /// If filters are ignored, one full list serves both.
 #[tokio::test(flavor = "multi_thread")]
-async fn old_servers_are_asked_once_for_live_and_dead() {
+async fn old_servers_get_one_request_for_live_and_dead_jobs() {
     let simulator = recordings::replay("1.1.18").await;
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;

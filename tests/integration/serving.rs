@@ -106,7 +106,7 @@ async fn only_get_is_sent_to_nomad() {
 
 /// Nomad compresses only for this exact value.
 #[tokio::test(flavor = "multi_thread")]
-async fn gzip_is_asked_for_where_it_is_wanted() {
+async fn gzip_is_requested_if_configured() {
     let simulator = recordings::replay("2.0.5").await;
     let shown = collect(&simulator.url(), &["--nomad.accept-encoding", "gzip"]).await;
     assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
@@ -117,7 +117,7 @@ async fn gzip_is_asked_for_where_it_is_wanted() {
 
 /// Whatever fails, and whatever is logged, the token does not appear.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_token_is_nowhere_to_be_seen() {
+async fn the_token_is_never_exposed() {
     const TOKEN: &str = "2b778dd9-f5f1-6f29-b4b4-9a5fa948757a";
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/nodes", Fault::Status { code: 403, body: "Permission denied".into() });
@@ -216,7 +216,7 @@ async fn nomad_may_be_absent_at_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stale_data_is_withdrawn_and_comes_back() {
+async fn stale_metrics_are_dropped_and_come_back() {
     let (simulator, exporter) = running("2.0.5").await;
     simulator.faults().set("", Fault::Status { code: 500, body: "No cluster leader".into() });
     let exporter = blocking(move || {
@@ -241,7 +241,7 @@ async fn stale_data_is_withdrawn_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signals_end_it_in_good_order() {
+async fn signals_shut_it_down_gracefully() {
     for signal in ["TERM", "INT"] {
         let (_simulator, mut exporter) = running("2.0.5").await;
         blocking(move || {

@@ -53,7 +53,7 @@ fn lively() -> Trends {
 }
 
 #[test]
-fn everything_that_is_known_is_told() {
+fn known_values_are_shown() {
     let page = page(every_family::sections());
     for text in [
         "Nomad responds",
@@ -72,14 +72,14 @@ fn everything_that_is_known_is_told() {
 }
 
 #[test]
-fn what_is_not_known_is_not_told() {
+fn unknown_values_are_not_shown() {
     let page = page(Sections::default());
     assert!(page.contains("<strong>?</strong>"), "{page}");
     assert!(!page.contains("<h2>Nodes</h2>") && !page.contains("<h2>Capacity"), "{page}");
 }
 
 #[test]
-fn charts_say_in_words_what_they_show() {
+fn charts_have_a_text_description() {
     let page = page_after(&lively(), every_family::sections());
     let titles: Vec<&str> = page
         .split("<title id=\"trend-")
@@ -101,7 +101,7 @@ fn charts_say_in_words_what_they_show() {
 }
 
 #[test]
-fn a_chart_without_a_value_is_left_out() {
+fn a_chart_without_values_is_omitted() {
     let unknown = page(Sections::default());
     assert!(!unknown.contains("<svg"), "{unknown}");
     let without_dead = page(Sections { finished_jobs: None, ..every_family::sections() });
@@ -111,7 +111,7 @@ fn a_chart_without_a_value_is_left_out() {
 
 /// Each row has a command with details, and an existing link to its documentation.
 #[test]
-fn links_to_commands_lead_somewhere() {
+fn links_to_commands_have_a_target() {
     let page = page(every_family::sections());
     let links: BTreeSet<&str> =
         page.split("/docs/").skip(1).map(|rest| &rest[..rest.find('"').unwrap()]).collect();
@@ -144,7 +144,7 @@ fn hostile() -> Sections {
 }
 
 #[test]
-fn what_comes_from_nomad_is_text() {
+fn text_from_nomad_is_escaped() {
     let page = page(hostile());
     assert!(!page.contains("<script"), "{page}");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;"), "{page}");
@@ -203,7 +203,7 @@ const MEASURE: &str = r#"onload = () => {
 /// Nothing overflows on a phone or a wide screen, and charts are visible in light and dark mode.
 #[test]
 #[ignore = "needs Chromium: make check-browser"]
-fn a_real_browser_shows_it_on_any_screen() {
+fn a_real_browser_renders_it_on_any_screen() {
     let browser = tools::find("chromium");
     let folder = tempfile::tempdir().unwrap();
     for (name, sections) in [("usual", every_family::sections()), ("hostile", hostile())] {

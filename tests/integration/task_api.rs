@@ -32,7 +32,7 @@ fn front(socket: &Path, address: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_is_asked_with_an_identity_that_is_renewed() {
+async fn a_socket_works_with_a_renewed_identity() {
     let acl = Acl::On(BTreeMap::from([(identity(1), Policy::exporter()), (identity(2), Policy::exporter())]));
     let mut cluster = Cluster::new(Settings { acl, ..Settings::default() });
     cluster.register_node(NodeSpec::new("client"));
@@ -62,7 +62,7 @@ async fn a_socket_is_asked_with_an_identity_that_is_renewed() {
 
 /// A missing socket (its client restarts) fails like any other address.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_may_vanish_and_come_back() {
+async fn a_socket_may_disappear_and_come_back() {
     let simulator = recordings::replay("2.0.5").await;
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("api.sock");
@@ -77,7 +77,7 @@ async fn a_socket_may_vanish_and_come_back() {
 
 /// Sockets and other addresses can be combined.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_gives_way_to_the_next_address() {
+async fn the_next_address_is_used_if_a_socket_fails() {
     let (local, server) = (recordings::replay("2.0.5").await, recordings::replay("2.0.5").await);
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("api.sock");

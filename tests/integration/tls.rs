@@ -56,7 +56,7 @@ async fn requests(url: &str, arguments: &[&str], reason: Reason) -> Option<f64> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_authority_is_trusted_by_file_and_by_folder() {
+async fn a_private_ca_is_trusted_by_file_and_by_folder() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
     let port = front(&authority, &simulator.url(), "localhost", false).await;
     let url = format!("https://localhost:{port}");
@@ -70,7 +70,7 @@ async fn a_private_authority_is_trusted_by_file_and_by_folder() {
 
 /// Nomad's servers have certificates for `server.REGION.nomad`, whatever their address.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_name_in_the_certificate_can_be_another_than_the_hosts() {
+async fn the_name_in_the_certificate_can_differ_from_the_host() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
     let port = front(&authority, &simulator.url(), "server.global.nomad", false).await;
     let (url, ca) = (format!("https://127.0.0.1:{port}"), authority.path("ca.pem"));
@@ -82,7 +82,7 @@ async fn the_name_in_the_certificate_can_be_another_than_the_hosts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_certificate_is_shown_to_who_asks_for_one() {
+async fn a_client_certificate_is_sent_on_request() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
     let port = front(&authority, &simulator.url(), "localhost", true).await;
     let (certificate, key) = authority.issue("cli.global.nomad");
@@ -106,7 +106,7 @@ async fn a_client_certificate_is_shown_to_who_asks_for_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn renewed_certificates_are_read_without_a_restart() {
+async fn renewed_certificates_are_reloaded() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
     let port = front(&authority, &simulator.url(), "localhost", false).await;
     let (right, ca) = (std::fs::read(authority.path("ca.pem")).unwrap(), authority.path("trusted.pem"));
@@ -139,7 +139,7 @@ async fn renewed_certificates_are_read_without_a_restart() {
 
 /// Any certificate is accepted: the check uses an IP address of this machine, which is in no certificate.
 #[tokio::test(flavor = "multi_thread")]
-async fn healthcheck_asks_an_exporter_behind_tls() {
+async fn healthcheck_works_with_tls() {
     let authority = Authority::new();
     let exporter = tokio::task::spawn_blocking(|| Exporter::start("http://127.0.0.1:1", &[])).await.unwrap();
     let port = front(&authority, &exporter.url, "exporter.example", false).await;

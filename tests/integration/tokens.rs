@@ -77,7 +77,7 @@ fn failures(shown: &Exposition) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_file_that_is_missing_or_empty_for_a_moment_fails_no_request() {
+async fn a_temporarily_missing_token_file_fails_no_request() {
     let world = World::new(Policy::exporter(), Policy::exporter()).await;
     let collector = world.collector(&[]);
     collector.refresh().await;
@@ -118,7 +118,7 @@ async fn lists_are_decoded_again_after_a_change_of_the_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_file_that_cannot_be_used_is_in_the_metrics_and_once_in_the_log() {
+async fn an_unusable_token_file_is_exposed_and_logged_once() {
     let world = World::new(Policy::exporter(), Policy::exporter()).await;
     let watch = move || {
         let file = world.token();

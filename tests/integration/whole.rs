@@ -33,7 +33,7 @@ async fn shown(mut cluster: Cluster) -> Exposition {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_have_cores_and_devices_of_which_some_are_allocated() {
+async fn cores_and_devices_are_allocatable_and_allocated() {
     for version in ["1.1.18", "1.4.14", "2.0.5"] {
         let mut cluster = cluster(version);
         cluster.submit(job("train", 2, 1).with_count(2));
@@ -76,7 +76,7 @@ async fn queued_allocations_request_cores_and_devices() {
 
 /// Resources reserved for the system are not allocatable, and a client may limit its number of allocations.
 #[tokio::test(flavor = "multi_thread")]
-async fn capacity_is_what_the_scheduler_can_allocate() {
+async fn capacity_equals_what_the_scheduler_can_allocate() {
     let mut cluster = Cluster::new(Settings::default());
     let reserved =
         Resources { cpu: 1_500, memory_mb: 1_024, disk_mb: 10_000, cores: 2, ..Resources::default() };
@@ -100,7 +100,7 @@ async fn capacity_is_what_the_scheduler_can_allocate() {
 
 /// If the resources of one allocation are unknown, so is the sum of its node.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_allocated_is_absent_where_an_allocation_does_not_say() {
+async fn allocated_sums_are_absent_if_one_allocation_is_unknown() {
     let mut cluster = cluster("2.0.5");
     cluster.submit(job("train", 1, 1));
     cluster.advance(Duration::from_secs(60));

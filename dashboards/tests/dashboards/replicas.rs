@@ -187,7 +187,7 @@ fn differences(query: &str) -> Vec<String> {
 
 #[test]
 #[ignore = "needs promtool: make test"]
-fn panels_show_the_same_of_two_exporters_and_keep_regions_apart() {
+fn panels_show_replicas_once_and_regions_separately() {
     let mut promtool = Command::new("promtool");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut text = format!(

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_only_changes_are_news() {
+    fn without_a_terminal_only_changes_are_printed() {
         let mut progress = progress(false, None);
         assert!(progress.is_news(&step(8)));
         progress.last = Some(step(8));

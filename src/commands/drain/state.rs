@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drain_is_over_when_nothing_lives_there_by_client_status() {
+    fn a_drain_is_complete_when_all_allocations_are_terminal_by_client_status() {
         let (run, stop, system) = (("batch", "run"), ("batch", "stop"), ("system", "run"));
         let complete = over("complete", "ineligible");
         for (node, live, expected) in [
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn system_jobs_stay_if_the_drain_in_force_says_so() {
+    fn system_jobs_are_ignored_if_the_active_drain_ignores_them() {
         let node = serde_json::from_str(r#"{"DrainStrategy":{"IgnoreSystemJobs":true}}"#).unwrap();
         let seen = Seen { node, live: Vec::new() };
         assert!(seen.ignores_system(false));

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_that_lives_or_else_the_newest() {
+    fn the_running_allocation_or_else_the_newest_is_chosen() {
         let (new, old) = (("b-2", "run", "running"), ("a-1", "run", "failed"));
         assert_eq!(chosen(&[new, old], &[]).unwrap(), "b-2");
         assert_eq!(chosen(&[old, new], &[]).unwrap(), "b-2");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_one_is_to_be_named_or_all() {
+    fn several_running_allocations_need_a_choice() {
         let rows = [("b-2", "run", "running"), ("a-1", "run", "pending"), ("a-0", "run", "lost")];
         let error = chosen(&rows, &[]).unwrap_err();
         assert!(error.starts_with(
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_main_task_is_meant() {
+    fn the_main_task_is_the_default() {
         let task = |names: &[(&str, bool)], named| {
             let known = names.iter().map(|(name, is_main)| ((*name).to_owned(), *is_main)).collect();
             choose_task(known, named).map_err(|error| error.to_string())

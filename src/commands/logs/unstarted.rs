@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_telling_events_come_in_order() {
+    fn the_last_relevant_events_are_in_order() {
         let event = |number: u32| format!(r#"{{"Type":"Driver","DisplayMessage":"{number}\n\t* more"}}"#);
         let events: Vec<String> = (1..=7).map(event).collect();
         let tasks = format!(

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_switched_by_flags() {
+    fn collectors_are_enabled_and_disabled_by_flags() {
         let names = |line: &[&str]| parse(line).unwrap().collectors;
         let default = COLLECTORS.iter().filter(|collector| collector.default_on).count();
         assert_eq!(names(&["nomad-exporter"]).len(), default);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_may_stand_before_or_behind_the_command() {
+    fn flags_may_precede_or_follow_the_command() {
         for line in [
             ["nomad-exporter", "--nomad.timeout", "3s", "check"],
             ["nomad-exporter", "check", "--nomad.timeout", "3s"],

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_cannot_be_read_are_no_rules() {
+    fn unparsable_rules_are_unknown() {
         let deep = format!("namespace \"*\" {{ policy = {}1{} }}", "(".repeat(50_000), ")".repeat(50_000));
         for hcl in [
             "namespace \"*\" {",

@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_client_has_a_node() {
+    fn only_a_client_has_a_node_id() {
         let id = |json: &str| {
             let agent: Agent = serde_json::from_str(json).unwrap();
             agent.node_id().map(str::to_owned)

@@ -184,14 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn reserved_cores_are_held_in_every_phase() {
+    fn reserved_cores_count_in_every_phase() {
         let json = r#"{"Tasks":{"init":{"Cpu":{"CpuShares":2000,"ReservedCores":[1,2]}},"main":{"Cpu":{"CpuShares":300}}},
             "TaskLifecycles":{"init":{"Hook":"prestart"}}}"#;
         assert_eq!(total(json), (2300, 0, 0, 0));
     }
 
     #[test]
-    fn nulls_and_negative_numbers_count_for_nothing() {
+    fn nulls_and_negative_numbers_count_as_zero() {
         assert_eq!(total(r#"{"Tasks":null,"Shared":null,"TaskLifecycles":null}"#), (0, 0, 0, 0));
         assert_eq!(total(r#"{"Tasks":{"a":null,"b":{"Cpu":null,"Memory":{"MemoryMB":-5}}}}"#), (0, 0, 0, 0));
     }

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_of_nulls_reads_as_nothing() {
+    fn a_job_of_nulls_is_empty() {
         let job: Job = serde_json::from_str(
             r#"{"ID":null,"ParentID":null,"Namespace":null,"Type":null,"Status":null,"Stop":null,"SubmitTime":null,
                 "JobSummary":{"Summary":{"group":null,"other":{"Queued":-4,"Failed":null}}},"Unknown":[1,{}]}"#,
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_names_the_namespace_where_the_job_does_not() {
+    fn the_namespace_comes_from_the_summary_if_the_job_has_none() {
         let job: Job = serde_json::from_str(r#"{"JobSummary":{"Namespace":"ci"}}"#).unwrap();
         assert_eq!(job.namespace(), "ci");
     }

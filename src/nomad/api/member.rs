@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_living_server_of_the_region_counts() {
+    fn the_oldest_alive_server_of_the_region_counts() {
         let members: Members = serde_json::from_str(
             r#"{"ServerRegion":"eu","Members":[null,{"Status":null,"Tags":null},
                 {"Status":"alive","Tags":{"region":"eu","build":"1.11.3"}},

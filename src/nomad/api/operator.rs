@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_of_go() {
+    fn go_durations_are_parsed() {
         for (text, nanoseconds) in [
             ("0s", 0),
             ("27.3ms", 27_300_000),

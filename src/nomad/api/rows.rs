@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_refused() {
+    fn anything_but_a_list_is_rejected() {
         for (text, told) in [
             ("{}", "expected a sequence"),
             ("", "breaks off"),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_end_is_given_up() {
+    fn an_endless_row_is_rejected() {
         let endless = b"[\"".chain(std::io::repeat(b'a'));
         let error = each_row(endless, |_: IgnoredAny| {}).unwrap_err().to_string();
         assert!(error.contains("row 1: longer than 16 MiB"), "{error}");

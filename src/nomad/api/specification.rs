@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instance_asks_for_what_its_allocation_would_hold() {
+    fn requested_resources_equal_those_of_the_allocation() {
         let group: TaskGroup = serde_json::from_str(
             r#"{"Name":"build","EphemeralDisk":{"SizeMB":300},"Tasks":[null,
                 {"Resources":{"CPU":500,"MemoryMB":64},"Lifecycle":{"Hook":"prestart","Sidecar":false}},
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_have_no_hertz_before_they_are_placed() {
+    fn reserved_cores_have_no_frequency_before_placement() {
         let group: TaskGroup = serde_json::from_str(
             r#"{"Tasks":[{"Resources":{"CPU":100,"Cores":2,"MemoryMB":64}},{"Resources":null}]}"#,
         )

@@ -108,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_a_valid_file() {
+    fn an_empty_file_is_valid() {
         for text in ["", "\n", "# nothing\n", "{}", "---\n", "tls_server_config:\nbasic_auth_users:\n"] {
             File::parse(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
         }
     }
 
     #[test]
-    fn errors_say_where_and_quote_no_value() {
+    fn errors_have_a_position_and_quote_no_value() {
         for (text, expected) in [
             (
                 "tls_server_config:\n  certfile: a\n",

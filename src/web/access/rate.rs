@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_answered_and_then_one_an_interval() {
+    async fn a_burst_is_allowed_and_then_one_request_per_interval() {
         let limit = of("10s", 3).unwrap().unwrap();
         let admitted = || (0..10).filter(|_| limit.admit()).count();
         assert_eq!(admitted(), 3);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_written_as_go_writes_them() {
+    fn durations_have_gos_format() {
         for (text, expected) in
             [("1s", 1_000), ("1m30s", 90_000), ("1.5s", 1_500), ("250ms", 250), ("2h", 7_200_000)]
         {

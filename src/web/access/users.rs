@@ -156,7 +156,7 @@ mod tests {
     const HASH: &str = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
 
     #[test]
-    fn passwords_are_checked_as_others_do() {
+    fn hashes_of_other_programs_are_accepted() {
         let user = User::parse(HASH).unwrap();
         assert!(user.knows(b"fakepassword"));
         assert!(!user.knows(b"fakepasswore") && !user.knows(b"") && !user.knows(&[b'x'; 500]));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hash_is_refused_with_a_sentence() {
+    fn invalid_hashes_are_rejected() {
         for (hash, expected) in [
             ("", "is no bcrypt hash"),
             ("password", "is no bcrypt hash"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_passwords_of_a_header() {
+    fn credentials_are_parsed() {
         let of = |text: &str| credentials(&HeaderValue::from_str(text).unwrap());
         let pair = |name: &str, password: &str| Some((name.into(), password.into()));
         assert_eq!(of("Basic YWxpY2U6czNjcmV0"), pair("alice", "s3cret"));
@@ -195,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_and_no_hash_is_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,80}") {
+        fn no_header_and_no_hash_causes_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,80}") {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 drop(credentials(&value));
             }

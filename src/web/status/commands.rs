@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_steers_a_terminal_makes_no_command() {
+    fn names_with_control_characters_have_no_command() {
         assert_eq!(line(Command::Node("a\rb")), "");
     }
 }

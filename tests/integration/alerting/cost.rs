@@ -126,7 +126,7 @@ fn groups(prometheus: &Prometheus, interval: u32) -> BTreeMap<String, f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus: make check-prometheus"]
-async fn panels_of_a_large_cluster_draw_no_line_for_each_node() {
+async fn panels_of_a_large_cluster_have_no_line_per_node() {
     let program = tools::find("prometheus");
     let size: Size = std::env::var("BENCH_SIZE").map_or(Size::M, |size| size.parse().unwrap());
     // A long interval, so that rule evaluations do not disturb the measurement.

@@ -41,7 +41,7 @@ pub(crate) fn accepts_the_rules_and_their_unit_tests(promtool: &Path) {
 
 /// Each alert has a runbook and a unit test, and each runbook has an alert.
 #[test]
-fn alerts_and_runbooks_belong_together() {
+fn each_alert_has_a_runbook_and_a_test() {
     let alerts = read(RULES[1]);
     let names: Vec<&str> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert!(names.len() >= 32, "{names:?}");
@@ -92,7 +92,7 @@ fn amtool_accepts_the_example_configuration() {
 /// All queries in the documentation are valid.
 #[test]
 #[ignore = "needs promtool: make test"]
-fn promtool_parses_the_queries_of_the_documents() {
+fn promtool_parses_the_queries_of_the_documentation() {
     let promtool = tools::find("promtool");
     let mut queries = Vec::new();
     for document in ["README.md", "docs/migrating.md"] {

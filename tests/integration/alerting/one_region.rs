@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus and Alertmanager: make check-prometheus"]
-async fn troubles_reach_the_receiver_and_are_resolved() {
+async fn problems_reach_the_receiver_and_are_resolved() {
     troubles_reach_the_receiver(&tools::find("prometheus")).await;
 }
 

@@ -81,7 +81,7 @@ impl Watcher {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus and Alertmanager: make check-prometheus"]
-async fn each_trouble_of_two_regions_is_one_page_and_a_restart_is_none() {
+async fn each_problem_of_two_regions_is_one_page_and_a_restart_is_none() {
     let (prometheus_program, alertmanager_program) =
         (tools::find("prometheus"), tools::find("prometheus-alertmanager"));
     let (eu, us) = (World::new(small).await, World::new(small).await);

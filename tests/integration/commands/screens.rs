@@ -22,7 +22,7 @@ const COMMANDS: [(&str, &[&str]); 6] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn screens_look_as_they_did() {
+async fn screens_match_their_goldens() {
     let mut different = Vec::new();
     for recording in ["2.0.5-drain", "1.1.18-drain"] {
         let simulator = recordings::replay(recording).await;
@@ -50,7 +50,7 @@ async fn screens_look_as_they_did() {
 
 /// Jobs of all kinds: pending, failed, crash looping, and a periodic or parameterized parent.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_job_looks_as_it_did() {
+async fn screens_of_jobs_match_their_goldens() {
     let mut different = Vec::new();
     let simulator = recordings::replay("2.0.5-outcomes").await;
     for job in [
@@ -110,7 +110,7 @@ async fn screens_fit_the_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_from_nomad_do_not_steer_the_terminal() {
+async fn names_from_nomad_are_escaped() {
     let (_cluster, simulator) = simulated(true).await;
     let client = format!("client-1{STEERS}");
     for line in [&["status"][..], &["jobs"], &["job", "build-0"], &["nodes"], &["node", &client]] {

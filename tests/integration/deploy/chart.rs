@@ -75,7 +75,7 @@ fn the_chart_renders_and_is_valid() {
 /// The command on the page uses only existing values.
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn the_pages_command_installs_it_without_a_secret() {
+fn the_documented_command_installs_without_a_secret() {
     let page = read("deploy/helm/README.md");
     let command = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
     let mut values = json!({});
@@ -103,7 +103,7 @@ fn merged(mut values: Value, name: &str, value: Value) -> Value {
 
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn the_chart_refuses_values_that_mean_nothing() {
+fn the_chart_rejects_invalid_values() {
     for (values, says) in [
         (json!({"replicas": "two"}), "/replicas"),
         (json!({"nomed": {}}), "'nomed' not allowed"),
@@ -144,7 +144,7 @@ fn the_chart_refuses_values_that_mean_nothing() {
 /// Values that platform teams set, each with the place where it must arrive.
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn values_that_people_need_arrive_and_stay_valid() {
+fn common_values_have_an_effect_and_are_valid() {
     let digest = format!("sha256:{}", "a".repeat(64));
     let from_secret =
         json!({"name": "NOMAD_HTTP_AUTH", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "auth"}}});
@@ -282,7 +282,7 @@ fn values_that_people_need_arrive_and_stay_valid() {
 
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn what_leaves_the_pod_are_the_ports_of_nomads_addresses() {
+fn egress_is_allowed_to_the_ports_of_nomads_addresses() {
     for (addresses, ports) in [
         (json!(["https://nomad.corp"]), json!([443])),
         (json!(["http://nomad.corp/"]), json!([80])),
@@ -297,7 +297,7 @@ fn what_leaves_the_pod_are_the_ports_of_nomads_addresses() {
 
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn two_replicas_stay_apart_and_one_of_them_stays() {
+fn two_replicas_run_on_different_nodes_and_one_stays_available() {
     let Some(one) = made(&json!({})) else { return };
     assert!(!kinds(&one).contains(&"PodDisruptionBudget") && pod(&one)["affinity"].is_null());
     let two = made(&json!({"replicas": 2})).unwrap();
@@ -329,7 +329,7 @@ fn helm_test_checks_with_the_settings_of_the_release() {
 
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn the_notes_say_what_comes_next() {
+fn the_notes_contain_the_next_steps() {
     let notes =
         |values: Value| rendered_from(&path("deploy/helm/nomad-exporter"), &values.to_string(), &["notes"]);
     let Some(plain) = notes(json!({})) else { return };
@@ -348,7 +348,7 @@ fn the_notes_say_what_comes_next() {
 /// Runs the chart's probes against an exporter with the chart's settings.
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn probes_come_in_behind_tls_a_password_and_client_certificates() {
+fn probes_work_with_tls_passwords_and_client_certificates() {
     let authority = Authority::new();
     authority.write("tls", "exporter.example");
     let folder = authority.folder.path().display().to_string();
@@ -418,7 +418,7 @@ fn probes_come_in_behind_tls_a_password_and_client_certificates() {
 /// With the same settings, the chart and the manifests are equal, except for labels and namespaces.
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn the_chart_is_what_the_manifests_are() {
+fn the_chart_equals_the_manifests() {
     let values = r#"{"serviceMonitor": {"enabled": true}, "image": {"repository": "registry.example/nomad-exporter"},
         "nomad": {"addresses": ["https://nomad.corp"], "token": {"existingSecret": "nomad-exporter-token"}}}"#;
     let (Some(chart), Some(manifests)) = (rendered(values), kustomization_of_the_page(root())) else {
@@ -455,7 +455,7 @@ pub(super) fn essence(value: Value) -> Value {
 
 /// The program reads every variable that the chart sets.
 #[test]
-fn variables_of_the_chart_exist() {
+fn the_charts_variables_exist() {
     let helpers = read("deploy/helm/nomad-exporter/templates/_helpers.tpl");
     let help = run(exporter(&["--help"])).1 + &run(exporter(&["healthcheck", "--help"])).1;
     let names: Vec<&str> = helpers.lines().filter_map(|line| line.strip_prefix("- name: NOMAD_")).collect();
@@ -468,7 +468,7 @@ fn variables_of_the_chart_exist() {
 /// The chart with its links resolved, as `helm package` does, is complete.
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn the_chart_needs_nothing_beside_what_its_links_lead_to() {
+fn the_packaged_chart_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let mut copy = Command::new("cp");
     copy.args(["--recursive", "--dereference"]).arg(path("deploy/helm/nomad-exporter")).arg(folder.path());

@@ -54,7 +54,7 @@ fn overlay() -> BTreeMap<String, String> {
 
 /// Both ways to install change the same existing thresholds to other values.
 #[test]
-fn the_overlay_changes_thresholds_that_exist() {
+fn the_overlay_changes_existing_thresholds() {
     let defaults = thresholds(&objects(&read("alerts/nomad.alerts.yml"))[0]);
     let overlay = overlay();
     assert!(!overlay.is_empty());
@@ -133,7 +133,7 @@ fn chart_and_manifests_are_valid_and_the_same_for_circleci_server() {
 /// The dashboards show the namespace of builds first, and otherwise equal those of dashboards/.
 #[test]
 #[ignore = "needs Helm and kustomize: make check-deploy"]
-fn the_dashboards_open_on_the_namespace_of_builds() {
+fn the_dashboards_select_the_namespace_of_builds() {
     let values = values(&["values.yaml"]);
     let Some(chart) = rendered(&values.to_string()) else { return };
     let parsed = |boards: Vec<(String, String)>| -> Vec<(String, Value)> {

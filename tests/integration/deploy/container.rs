@@ -36,7 +36,7 @@ fn said(stage: &[(String, String)], instruction: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_image_holds_no_shell_and_no_privilege() {
+fn the_image_has_no_shell_and_no_privileges() {
     let stages = stages(DOCKERFILE);
     let [build, last] = stages.as_slice() else { panic!("{stages:?}") };
     let toolchain = read("rust-toolchain.toml");
@@ -56,7 +56,7 @@ fn the_image_holds_no_shell_and_no_privilege() {
 
 /// The image with a released binary differs only in the source of its root, on both platforms.
 #[test]
-fn the_image_of_a_release_is_the_same_and_knows_both_platforms() {
+fn the_release_image_is_the_same_for_both_platforms() {
     let stages = stages(OF_RELEASE);
     let [build, last] = stages.as_slice() else { panic!("{stages:?}") };
     assert_eq!(last, self::stages(DOCKERFILE).last().unwrap());
@@ -86,7 +86,7 @@ const LICENCES: &str = "usr/share/licenses/nomad-exporter";
 
 #[test]
 #[ignore = "needs authorities of TLS: make check-deploy"]
-fn the_root_holds_the_binary_its_library_authorities_and_licences() {
+fn the_root_contains_binary_library_ca_certificates_and_licenses() {
     if !Path::new("/etc/ssl/certs/ca-certificates.crt").is_file() {
         eprintln!("skipped: laying out the image: there is no /etc/ssl/certs/ca-certificates.crt here");
         return;
@@ -181,7 +181,7 @@ impl Drop for Container {
 /// downloaded.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs buildah: make check-deploy"]
-async fn the_image_serves_and_knows_its_own_health() {
+async fn the_image_serves_and_checks_its_health() {
     let Some(buildah) = Buildah::find() else { return };
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();

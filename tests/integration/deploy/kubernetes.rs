@@ -119,7 +119,7 @@ fn manifests_are_valid() {
 
 #[test]
 #[ignore = "needs kustomize: make check-deploy"]
-fn the_kustomization_of_the_page_is_valid_and_does_what_it_says() {
+fn the_documented_kustomization_is_valid_and_works() {
     let Some(text) = kustomization_of_the_page(root()) else { return };
     assert_valid(&text);
     let objects_of_page = objects(&text);
@@ -145,7 +145,7 @@ fn deployment() -> Value {
 }
 
 #[test]
-fn the_deployment_has_no_privilege_and_asks_what_the_exporter_answers() {
+fn the_deployment_has_no_privileges_and_working_probes() {
     let pod = &deployment()["spec"]["template"]["spec"];
     assert_eq!(pod["automountServiceAccountToken"], false);
     let expected = json!({"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
@@ -166,7 +166,7 @@ fn the_deployment_has_no_privilege_and_asks_what_the_exporter_answers() {
 
 /// The image has the version of the program everywhere.
 #[test]
-fn the_image_is_of_this_version() {
+fn the_image_has_this_version() {
     let version = env!("CARGO_PKG_VERSION");
     let kustomization = objects(&read("deploy/kubernetes/exporter/kustomization.yaml")).remove(0);
     assert_eq!(kustomization["images"], json!([{"name": "nomad-exporter", "newTag": version}]));
@@ -176,7 +176,7 @@ fn the_image_is_of_this_version() {
 }
 
 #[test]
-fn the_service_monitor_keeps_nomads_labels_and_the_name_that_alerts_know() {
+fn the_service_monitor_keeps_labels_and_the_job_name() {
     let monitor = objects(&read("deploy/kubernetes/monitoring/servicemonitor.yaml")).remove(0);
     let endpoint = &monitor["spec"]["endpoints"][0];
     assert_eq!((&endpoint["honorLabels"], &endpoint["path"]), (&json!(true), &json!("/metrics")));

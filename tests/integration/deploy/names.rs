@@ -82,7 +82,7 @@ fn ports_and_paths_exist() {
 }
 
 #[test]
-fn families_and_rules_exist() {
+fn metrics_and_rules_exist() {
     let known: BTreeSet<&str> = families().map(|family| family.name).collect();
     // Also Prometheus' service discovery, and the file with the identity of a Nomad task.
     let found = each(r"(?:^|[^a-z0-9_:/-])(nomad_[a-z0-9_]*[a-z0-9])(?:[^a-z0-9_:]|$)", |name, _| {

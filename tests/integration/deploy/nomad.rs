@@ -26,7 +26,7 @@ fn group(file: &str) -> (Value, Value) {
 }
 
 #[test]
-fn jobs_ask_by_their_identity_through_the_task_api() {
+fn jobs_use_their_workload_identity_and_the_task_api() {
     for (driver, file) in JOBS {
         let (group, task) = group(file);
         assert_eq!(task["driver"], driver);
@@ -62,7 +62,7 @@ fn jobs_ask_by_their_identity_through_the_task_api() {
 
 /// The variants differ only where the drivers require it.
 #[test]
-fn the_variants_differ_in_their_driver_alone() {
+fn the_variants_differ_only_by_driver() {
     let plain = |(_, file): (&str, &str)| {
         let mut group = group(file).0;
         let task = group["task"]["nomad-exporter"].as_object_mut().unwrap();
@@ -77,7 +77,7 @@ fn the_variants_differ_in_their_driver_alone() {
 
 /// Nomad sets the job's namespace and region in every task, in variables that select what to read elsewhere.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_of_one_namespace_watches_all() {
+async fn a_job_in_one_namespace_reads_all_namespaces() {
     let simulator = recordings::replay("2.0.5").await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("nomad_token"), "an.identity").unwrap();
@@ -107,7 +107,7 @@ async fn a_job_of_one_namespace_watches_all() {
 
 /// The policy equals that of README.md and docs/security.md.
 #[test]
-fn the_policy_grants_what_the_documents_say() {
+fn the_policy_equals_the_documentation() {
     let policy = hcl("deploy/nomad/nomad-exporter.policy.hcl");
     let readme = read("README.md");
     let shown = readme.split("```hcl\n").nth(1).unwrap().split("```").next().unwrap();
@@ -126,7 +126,7 @@ fn the_policy_grants_what_the_documents_say() {
 
 /// The Nomad Autoscaler reads only these blocks and fields of a policy file, and rejects others.
 #[test]
-fn the_autoscalers_policy_is_one() {
+fn the_autoscaler_policy_is_valid() {
     let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     let known = |value: &Value, known: &[&str]| {
         let unknown: Vec<_> =

@@ -26,7 +26,7 @@ fn done(commands: &str, folder: &Path) {
 }
 
 #[test]
-fn the_pages_commands_leave_a_live_configuration_alone() {
+fn the_documented_commands_keep_an_existing_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let live = folder.path().join("prometheus.yml");
     std::fs::write(&live, LIVE).unwrap();
@@ -47,7 +47,7 @@ fn the_pages_commands_leave_a_live_configuration_alone() {
 /// The lines of the page work below existing lists.
 #[test]
 #[ignore = "needs promtool: make test"]
-fn promtool_accepts_the_pages_lines_in_a_live_configuration() {
+fn promtool_accepts_the_documented_lines_in_an_existing_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let live = folder.path().join("prometheus.yml");
     let [copy, check] = blocks("sh").try_into().unwrap();
@@ -122,7 +122,7 @@ fn prometheus_3_accepts_the_discovery_of_nomads_services() {
 
 #[test]
 #[ignore = "needs amtool: make check-deploy"]
-fn alertmanager_wakes_somebody_for_what_is_critical_alone() {
+fn alertmanager_pages_only_for_critical_alerts() {
     let amtool = tools::find("amtool");
     let file = path("deploy/prometheus/alertmanager.yml");
     let mut check = Command::new(&amtool);

@@ -83,7 +83,7 @@ async fn recorded(name: &str, clients: usize, happens: Happens) -> Vec<usize> {
 /// The shipped rules return the values that were calculated independently for the recorded series.
 #[test]
 #[ignore = "needs promtool: make test"]
-fn the_rules_say_the_same_of_the_recorded_shapes() {
+fn the_rules_agree_with_the_recorded_shapes() {
     says_the_same_of_the_recorded_shapes(&tools::find("promtool"));
 }
 
@@ -176,7 +176,7 @@ fn scale_group(arguments: &[&str], values: &[&str], group: &str) -> (Option<i32>
 
 #[test]
 #[ignore = "needs curl and jq: make check-deploy"]
-fn the_group_gets_what_the_pool_wants_within_its_limits() {
+fn the_group_is_scaled_within_its_limits() {
     for program in ["curl", "jq"] {
         if tools::find_optional(program, "running scale-asg.sh").is_none() {
             return;

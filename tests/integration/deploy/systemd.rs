@@ -52,7 +52,7 @@ fn the_service_notifies_systemd_and_stays_down_with_wrong_settings() {
 
 /// The program reads every variable in the units and their settings.
 #[test]
-fn what_systemd_is_told_exists() {
+fn variables_and_flags_of_the_units_exist() {
     let (_, help, _) = run(exporter(&["--help"]));
     let files =
         ["nomad-exporter.service", "nomad-exporter.default", "nomad-exporter.socket", "credentials.conf"];

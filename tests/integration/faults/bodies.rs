@@ -103,7 +103,7 @@ async fn gzip_that_yields_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gzip_that_is_none() {
+async fn invalid_gzip() {
     Trial::one("what is said to be gzip and is none", Fault::Gzipped(Bytes::from_static(b"[]")), "decode")
         .run()
         .await;

@@ -27,7 +27,7 @@ fn cluster(clients: usize, builds: usize) -> Cluster {
 
 /// There is no leader half of the time: no metric is dropped, and the log stays short.
 #[tokio::test(flavor = "multi_thread")]
-async fn elections_again_and_again() {
+async fn repeated_elections() {
     // Longer without a leader than requests are retried, so that some of them certainly fail.
     const PERIOD: Duration = Duration::from_secs(2);
     const LINES: usize = 3;
@@ -81,7 +81,7 @@ fn history(seconds: u64) -> Cluster {
 /// A server may lag behind although it has recent contact with its leader. Its data must not make ended jobs
 /// end again when the other servers respond.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_lags_behind_brings_nothing_back() {
+async fn a_lagging_server_brings_nothing_back() {
     let shared: SharedCluster = Arc::new(Mutex::new(history(30)));
     let simulator = Simulator::start(shared.clone().into()).await.unwrap();
     let collector = Collector::new(&simulator.url(), &["--nomad.timeout", "1s"]);
@@ -117,7 +117,7 @@ async fn a_server_that_lags_behind_brings_nothing_back() {
 
 /// With two addresses, the other one is used.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_address_is_asked_if_one_lags_behind() {
+async fn another_address_is_used_if_one_lags_behind() {
     let [first, second] = [history(30), history(120)].map(|cluster| Arc::new(Mutex::new(cluster)));
     let behind = Simulator::start(first.into()).await.unwrap();
     let ahead = Simulator::start(second.into()).await.unwrap();
@@ -201,7 +201,7 @@ async fn a_tenth_of_the_clients_hang() {
 
 /// The exporter requests the configured region at every address.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_region_is_asked_for_at_every_address() {
+async fn the_region_is_requested_at_every_address() {
     let (first, second) = (recordings::replay("2.0.5").await, recordings::replay("2.0.5").await);
     let addresses = format!("{},{}", first.url(), second.url());
     let collector = Collector::new(&addresses, &["--nomad.region", "global"]);

@@ -26,7 +26,7 @@ fn end(mut exporter: Exporter, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn told_to_end_during_a_refresh() {
+async fn shutdown_during_a_refresh() {
     for (what, fault) in [
         ("while Nomad does not answer", Fault::Hang),
         ("while an answer drips", Fault::Drip(Duration::from_millis(50))),
@@ -44,7 +44,7 @@ async fn told_to_end_during_a_refresh() {
 
 /// A scraper that has started to read receives the whole response.
 #[tokio::test(flavor = "multi_thread")]
-async fn told_to_end_during_a_scrape() {
+async fn shutdown_during_a_scrape() {
     let simulator = recordings::replay("2.0.5").await;
     // More text than the buffers of a connection hold.
     let node = |number: usize| format!(r#"{{"ID":"{number}-{}","Status":"ready"}}"#, "x".repeat(200));
@@ -87,7 +87,7 @@ fn silent() -> (TcpListener, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn told_to_end_during_a_handshake() {
+async fn shutdown_during_a_handshake() {
     blocking(|| {
         let (listener, nomad) = silent();
         let exporter = Exporter::start(&nomad, &[&QUICK[..], &["--nomad.tls-skip-verify"]].concat());

@@ -19,7 +19,7 @@ async fn settle(what: &str, most: usize) {
 }
 
 #[test]
-fn tasks_end_with_what_they_were_started_for() {
+fn tasks_end_with_their_purpose() {
     // Excludes Nomad's own tasks.
     let outside = Runtime::new().unwrap();
     let simulator = outside.block_on(recordings::replay("2.0.5"));

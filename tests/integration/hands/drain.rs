@@ -50,7 +50,7 @@ async fn a_whole_scale_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deadline_that_passes_is_not_the_end_before_all_has_stopped() {
+async fn a_drain_past_its_deadline_waits_until_all_has_stopped() {
     let world = busy(Settings { stopping: Duration::from_secs(30), ..Settings::default() }).await;
     let mut child = world.start(&[WAIT, &["--deadline", "20s"]].concat());
     world.until("drain", World::is_draining).await;
@@ -98,7 +98,7 @@ async fn the_client_dies_or_is_purged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_time_is_up_and_the_drain_stays() {
+async fn the_timeout_expires_and_the_drain_continues() {
     let world = busy(Settings::default()).await;
     let ended = world.run(&[WAIT, &["--timeout", "1s"]].concat()).await;
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
@@ -107,7 +107,7 @@ async fn the_time_is_up_and_the_drain_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_leaves_the_drain_in_force() {
+async fn a_signal_does_not_cancel_the_drain() {
     for name in ["TERM", "INT"] {
         let world = busy(Settings::default()).await;
         let child = world.start(WAIT);
@@ -138,7 +138,7 @@ async fn a_second_run_joins_and_keeps_the_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_waits_through_whatever_happens_to_the_servers() {
+async fn the_wait_survives_failures_of_the_servers() {
     let world = busy(Settings { servers: 3, ..Settings::default() }).await;
     let mut child = world.start(WAIT);
     world.until("drain", World::is_draining).await;
@@ -160,7 +160,7 @@ async fn it_waits_through_whatever_happens_to_the_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn system_jobs_stay_if_asked() {
+async fn system_jobs_can_be_ignored() {
     let world = busy(Settings::default()).await;
     let child = world.start(&[WAIT, &["--ignore-system"]].concat());
     world.until("drain", World::is_draining).await;
@@ -170,7 +170,7 @@ async fn system_jobs_stay_if_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drain_is_undone() {
+async fn a_drain_is_cancelled() {
     let world = busy(Settings::default()).await;
     let undo = &["drain", "client-1", "--yes", "--cancel"];
     let nothing = world.run(undo).await;
@@ -184,7 +184,7 @@ async fn a_drain_is_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rehearsal_changes_nothing() {
+async fn a_dry_run_changes_nothing() {
     let world = busy(Settings::default()).await;
     let shown = world.run(&["drain", "client-1", "--dry-run"]).await;
     let text = String::from_utf8(shown.stdout).unwrap();
@@ -198,7 +198,7 @@ async fn a_rehearsal_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_to_ask_is_a_wrong_use() {
+async fn without_a_terminal_yes_is_required() {
     let world = busy(Settings::default()).await;
     let refused = world.run(&["drain", "client-1"]).await;
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
@@ -207,7 +207,7 @@ async fn nobody_to_ask_is_a_wrong_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_may_only_read_is_told_what_it_lacks() {
+async fn a_missing_write_capability_is_reported() {
     let tokens = [("s3cret", Policy::exporter())].map(|(token, policy)| (token.to_owned(), policy));
     let acl = Acl::On(BTreeMap::from(tokens));
     let world = busy(Settings { acl, ..Settings::default() }).await;
@@ -224,7 +224,7 @@ async fn a_token_that_may_only_read_is_told_what_it_lacks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_seen_whole_is_not_drained_unless_that_is_meant() {
+async fn a_drain_needs_a_view_of_all_namespaces_unless_limited() {
     let narrow = |namespaces: &[&str]| Policy { node_write: true, ..Policy::narrow(namespaces) };
     let tokens = BTreeMap::from([("ci".to_owned(), narrow(&["ci"]))]);
     // A build in ci, and the system job, which is in default.

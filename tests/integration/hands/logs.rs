@@ -103,7 +103,7 @@ async fn a_followed_log_survives_a_lost_connection_and_ends_with_its_build() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupt_ends_a_follow_cleanly() {
+async fn an_interrupt_ends_follow_cleanly() {
     let world = busy().await;
     let mut child = world.start(&["logs", "build-7", "-f"]);
     read_until(&mut child, "main begins").await;
@@ -112,7 +112,7 @@ async fn an_interrupt_ends_a_follow_cleanly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_pipe_is_the_end() {
+async fn a_closed_pipe_ends_the_log() {
     let world = busy().await;
     let lines = "a line\n".repeat(200_000);
     write(&world, "build-7", LogStream::Stderr, lines.as_bytes());
@@ -159,7 +159,7 @@ async fn several_are_listed_or_interleaved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_there_is_no_log_it_says_why() {
+async fn a_missing_log_is_explained() {
     let world = busy().await;
     world.cluster().submit(build("huge", 60).with_resources(100, 1_000_000));
     let template = JobSpec::batch("deploy").in_namespace("ci").dispatched().with_resources(20, 16);
@@ -198,7 +198,7 @@ async fn where_there_is_no_log_it_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_without_read_logs_is_told_so() {
+async fn a_missing_read_logs_capability_is_reported() {
     let tokens = [("s3cret", Policy::exporter())].map(|(token, policy)| (token.to_owned(), policy));
     let acl = Acl::On(BTreeMap::from(tokens));
     let world = World::new(1, Settings { acl, ..Settings::default() }).await;

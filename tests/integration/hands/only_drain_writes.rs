@@ -15,7 +15,7 @@ fn rust_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn one_client_can_write_and_one_command_has_it() {
+fn only_the_drain_command_can_write() {
     let (mut writers, mut users) = (Vec::new(), Vec::new());
     for file in rust_files(&path("src")) {
         let source = std::fs::read_to_string(&file).unwrap();
@@ -40,7 +40,7 @@ fn one_client_can_write_and_one_command_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn serving_and_looking_send_nothing_but_get() {
+async fn all_other_code_sends_only_get() {
     let world = World::new(2, Settings::default()).await;
     world.cluster().submit(build("build-7", 120));
     world.pass(20);

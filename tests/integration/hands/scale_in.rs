@@ -58,7 +58,7 @@ async fn busy() -> (World, TempDir) {
 const AWS: [(&str, &str); 3] = [("GROUP", "builders"), ("INSTANCE", "i-1"), ("HEARTBEAT_SECONDS", "1")];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_hook_is_completed_once_nothing_lives_there() {
+async fn the_hook_is_completed_once_the_client_is_drained() {
     let (world, folder) = busy().await;
     let child = start(&world, &folder, &AWS);
     world.until("heartbeats", |_| log(&folder).lines().count() >= 3).await;
@@ -79,7 +79,7 @@ async fn the_hook_is_completed_once_nothing_lives_there() {
 /// Runs the commands of the page, with another address and token. NOMAD_ADDR is a server's address, and no
 /// local agent is needed.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_pages_commands_drain_the_instance_by_a_servers_address() {
+async fn the_documented_commands_drain_with_a_servers_address() {
     let (world, folder) = busy().await;
     let page = read("deploy/scale-in/README.md");
     let commands = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
@@ -125,7 +125,7 @@ async fn children_end_with_the_script_even_if_it_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_heartbeat_that_hangs_holds_nothing_up() {
+async fn a_hanging_heartbeat_delays_nothing() {
     let (world, folder) = busy().await;
     // Longer than this test waits for anything.
     let hangs = "case $* in *heartbeat*) exec sleep 600 ;; esac";
@@ -145,7 +145,7 @@ async fn a_heartbeat_that_hangs_holds_nothing_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_completion_is_tried_again_and_has_an_exit_code_of_its_own() {
+async fn a_throttled_completion_is_retried_and_has_its_own_exit_code() {
     let throttled = |times: usize| {
         format!(
             "[ $(grep -c complete-lifecycle \"$0.log\") -gt {times} ] || case $* in *complete-*) exit 254 ;; esac"
@@ -165,7 +165,7 @@ async fn a_throttled_completion_is_tried_again_and_has_an_exit_code_of_its_own()
 
 /// Without heartbeats, the machine would be terminated with its builds while somebody fixes the policy.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drain_that_fails_is_tried_again_while_heartbeats_go_on() {
+async fn a_failed_drain_is_retried_while_heartbeats_continue() {
     let (world, folder) = busy().await;
     let refused = Fault::Status { code: 403, body: "Permission denied".into() };
     world.simulator.faults().set("/v1/nodes", refused);
@@ -224,7 +224,7 @@ fn watcher(world: &World, cloud: &str, metadata: &str) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs curl: make check-deploy"]
-async fn an_instance_of_aws_drains_itself_once_its_group_wants_it_to_go() {
+async fn an_aws_instance_drains_itself_when_its_group_scales_in() {
     if tools::find_optional("curl", "watching the metadata of an instance").is_none() {
         return;
     }
@@ -265,7 +265,7 @@ async fn an_instance_of_aws_drains_itself_once_its_group_wants_it_to_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs curl: make check-deploy"]
-async fn an_instance_of_google_cloud_drains_itself_in_a_graceful_shutdown() {
+async fn a_google_cloud_instance_drains_itself_in_a_graceful_shutdown() {
     if tools::find_optional("curl", "watching the metadata of an instance").is_none() {
         return;
     }
@@ -292,7 +292,7 @@ async fn an_instance_of_google_cloud_drains_itself_in_a_graceful_shutdown() {
 /// Two clients of a group are named by their instance IDs and have no attributes. One place in the cluster
 /// drains both; then one of the drains is cancelled.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_place_drains_the_clients_that_a_group_lets_go() {
+async fn one_place_drains_the_clients_of_a_group() {
     let (world, folder) = busy().await;
     let names = [instance(7), instance(8)];
     let nodes = {
@@ -350,7 +350,7 @@ async fn one_place_drains_the_clients_that_a_group_lets_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_is_gone_completes_the_hook_too() {
+async fn a_missing_client_completes_the_hook() {
     let (world, folder) = busy().await;
     let child = start(&world, &folder, &AWS);
     world.until("heartbeat", |_| !log(&folder).is_empty()).await;
@@ -362,7 +362,7 @@ async fn a_client_that_is_gone_completes_the_hook_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drain_that_goes_on_or_was_cancelled_leaves_the_hook_alone() {
+async fn an_active_or_cancelled_drain_does_not_complete_the_hook() {
     let (world, folder) = busy().await;
     let mut variables = AWS.to_vec();
     variables.push(("DRAIN_TIMEOUT", "1s"));
@@ -387,7 +387,7 @@ async fn a_drain_that_goes_on_or_was_cancelled_leaves_the_hook_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_clouds_bring_their_own_commands() {
+async fn other_clouds_use_custom_commands() {
     let (world, folder) = busy().await;
     let told = folder.path().join("told").display().to_string();
     let (beat, complete) = (format!("echo beat >>{told}"), format!("echo complete >>{told}"));
@@ -405,7 +405,7 @@ async fn other_clouds_bring_their_own_commands() {
 
 #[test]
 #[ignore = "needs shellcheck: make check-deploy"]
-fn shellcheck_finds_no_fault() {
+fn shellcheck_reports_nothing() {
     let shellcheck = tools::find("shellcheck");
     let mut check = std::process::Command::new(shellcheck);
     check.args(

@@ -42,7 +42,7 @@ async fn shown(world: &World, line: &[&str], width: usize, color: &str) -> Strin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn screens_look_as_they_did() {
+async fn screens_match_their_goldens() {
     let mut different = Vec::new();
     for (name, line) in [
         ("drain-dry-run", &["drain", "client-1", "--dry-run"][..]),

@@ -60,7 +60,7 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_failed_before_it_started_says_why() {
+async fn a_task_that_failed_before_it_started_is_explained() {
     for (job, allocation, event) in [
         (
             "driver-failure",
@@ -90,7 +90,7 @@ async fn a_task_that_failed_before_it_started_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_does_not_start_because_another_failed_says_which_and_why() {
+async fn a_task_that_waits_for_a_failed_one_is_explained() {
     let world = World::new("prestart-fails").await;
     let expected = "nomad-exporter: task `build-agent` of allocation 6c70d436 on client-b did not start because task \
                     `setup` failed, so it has no log; see --task setup; the last events of `setup`\n  2026-11-25 \
@@ -101,7 +101,7 @@ async fn a_task_that_does_not_start_because_another_failed_says_which_and_why() 
 
 /// The command waits for a task as long as it may start: its restart policy may allow another attempt.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_followed_log_ends_when_its_task_will_not_start_any_more() {
+async fn follow_ends_when_its_task_will_never_start() {
     let world = World::new("driver-failure").await;
     let mut rows = recordings::rows(RECORDING, "allocations-namespace.json");
     rows.retain(|row| row["JobID"] == world.job);

@@ -56,7 +56,7 @@ fn seed() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn damaged_answers_do_no_harm() {
+async fn damaged_responses_cause_no_panic() {
     panics::watch();
     let seed = seed();
     let mut random = Rng::with_seed(seed);

@@ -93,7 +93,7 @@ async fn every_format_is_scraped_whole_and_without_a_complaint() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus 3: make check-prometheus"]
-async fn prometheus_3_answers_rightly() {
+async fn prometheus_3_returns_the_right_values() {
     let Some(program) = prometheus() else { return };
     super::prometheus_answers_rightly(&program).await;
 }
@@ -107,7 +107,7 @@ async fn prometheus_3_scrapes_by_tls_with_a_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus 3 and Alertmanager: make check-prometheus"]
-async fn troubles_reach_the_receiver_by_prometheus_3() {
+async fn problems_reach_the_receiver_with_prometheus_3() {
     let Some(program) = prometheus() else { return };
     alerting::troubles_reach_the_receiver(&program).await;
 }

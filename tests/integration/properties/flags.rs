@@ -34,7 +34,7 @@ fn assert_names_its_flag(flag: &str, value: &str) {
 }
 
 #[test]
-fn odd_values_are_taken_or_refused_by_name() {
+fn odd_values_are_accepted_or_rejected_by_name() {
     let long = "x".repeat(64 << 10);
     let values = [
         "",
@@ -109,7 +109,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_value_is_taken_or_refused_by_name(
+    fn any_value_is_accepted_or_rejected_by_name(
         flag in prop::sample::select(flags().into_iter().collect::<Vec<_>>()),
         value in prop_oneof![any::<String>(), "[0-9a-z.,*()\\[\\]/-]{0,12}"],
     ) {
@@ -121,7 +121,7 @@ proptest! {
 
 /// Accepted extreme values work: neither the largest nor the smallest numbers cause a panic.
 #[tokio::test(flavor = "multi_thread")]
-async fn extreme_values_that_are_taken_can_be_run_on() {
+async fn accepted_extreme_values_work() {
     panics::watch();
     let simulator = recordings::replay("2.0.5").await;
     let values = [

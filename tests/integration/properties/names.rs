@@ -67,7 +67,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn names_and_help_come_out_as_they_went_in(told in name(), one in name(), two in name()) {
+    fn names_and_help_are_preserved(told in name(), one in name(), two in name()) {
         let family = family(&told);
         for (written, escapes_quotes) in written(&family, &[(one.clone(), two.clone())]).iter().zip([false, true]) {
             let read = Exposition::parse(written);

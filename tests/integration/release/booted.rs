@@ -175,7 +175,7 @@ const IDLE: &str = "disabled inactive";
 
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn the_package_is_installed_configured_upgraded_removed_and_purged_by_the_pages_commands() {
+fn the_package_works_with_the_documented_commands() {
     let release = release();
     let Some(system) = Booted::start("bookworm") else { return };
     system.add_programs();
@@ -326,7 +326,7 @@ fn the_units_run_under_the_oldest_systemd() {
 /// On Google Cloud, the hook ends by powering the machine off, from a sandboxed unit.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn the_scale_in_unit_may_power_the_machine_off() {
+fn the_scale_in_unit_can_power_off_the_machine() {
     let release = release();
     let Some(mut system) = Booted::start("bookworm") else { return };
     let package = file_of(&release.join("out"), ".deb");

@@ -113,7 +113,7 @@ fn the_tarball_is_complete() {
 
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn everything_that_is_linked_is_named_with_its_licence() {
+fn every_linked_crate_is_listed_with_its_license() {
     let release = release();
     let linked = linked();
     assert!(linked.len() > 50 && linked.iter().any(|name| name.starts_with("rustls ")), "{linked:?}");
@@ -198,7 +198,7 @@ fn the_debian_package_installs_a_service_without_a_user() {
 /// The service and its socket-activated variant, in the root that the package installs.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn systemd_takes_the_units_as_installed() {
+fn systemd_accepts_the_installed_units() {
     let release = release();
     let analyze = tools::find("systemd-analyze");
     let scratch = tempfile::tempdir().unwrap();

@@ -30,7 +30,7 @@ fn manifests_and_chart_are_built_from_the_tarball() {
 /// The tarball's deploy/ equals the project's, which is tested elsewhere.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn the_tarballs_deploy_is_the_projects() {
+fn the_tarball_contains_deploy() {
     let release = release();
     let mut diff = Command::new("diff");
     diff.args(["--recursive", "--no-dereference"]).arg(path("deploy")).arg(release.join("tarball/deploy"));
@@ -40,7 +40,7 @@ fn the_tarballs_deploy_is_the_projects() {
 /// Symbolic links have targets within the tarball.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn no_link_of_the_tarball_is_broken() {
+fn links_in_the_tarball_have_a_target() {
     let release = release();
     let root = release.join("tarball").canonicalize().unwrap();
     let list = done(Command::new("find").arg(&root).args(["-type", "l"]));
@@ -53,7 +53,7 @@ fn no_link_of_the_tarball_is_broken() {
 
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn prometheus_takes_the_tarballs_files() {
+fn prometheus_accepts_the_files_of_the_tarball() {
     let release = release();
     let promtool = tools::find("promtool");
     let root = release.join("tarball");
@@ -72,7 +72,7 @@ fn prometheus_takes_the_tarballs_files() {
 /// The root of the image with the released binary needs only the tarball.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn the_root_of_the_image_is_laid_out_from_the_tarball() {
+fn the_image_root_is_built_from_the_tarball() {
     if !Path::new("/etc/ssl/certs/ca-certificates.crt").is_file() {
         eprintln!("skipped: laying out the image: there is no /etc/ssl/certs/ca-certificates.crt here");
         return;

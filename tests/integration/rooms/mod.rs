@@ -87,7 +87,7 @@ fn dependencies_point_one_way() {
 
 /// `metrics` uses neither JSON nor HTTP, and only `web` serves.
 #[test]
-fn crates_stay_in_their_rooms() {
+fn crates_are_used_only_in_their_modules() {
     for (room, banned) in [
         ("metrics", &["serde", "serde_json", "reqwest", "hyper", "http", "tokio"][..]),
         ("snapshot", &["serde", "serde_json", "reqwest", "hyper", "http", "tokio", "prometheus"]),
@@ -121,7 +121,7 @@ fn reference_is_in_step(command: &str, page: &str) {
 
 /// All metrics in README, alerts and dashboards exist.
 #[test]
-fn only_families_that_exist_are_named() {
+fn named_metrics_exist() {
     let known: BTreeSet<&str> = families().map(|family| family.name).collect();
     let mut files = vec![path("README.md")];
     for folder in ["alerts", "dashboards", "docs"] {

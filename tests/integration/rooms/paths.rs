@@ -156,7 +156,7 @@ impl<'ast> Visit<'ast> for Reader {
 }
 
 #[test]
-fn reads_nested_braces_renames_globs_and_what_is_above() {
+fn reads_nested_braces_renames_globs_and_super() {
     let source = "
         pub(crate) use crate::a::{self, b, c::{d, e as f}};
         use crate::{g as h, i::*};
@@ -222,7 +222,7 @@ fn reads_paths_in_code_macros_and_attributes() {
 }
 
 #[test]
-fn leaves_unit_tests_out_if_told_so() {
+fn excludes_unit_tests_on_request() {
     let source = "use a::b; #[cfg(test)] mod tests { use c::d; } #[cfg(unix)] mod e { use f::g; }";
     assert_eq!(read(source, Tests::Skipped), ["a::b", "f::g"]);
     assert_eq!(read(source, Tests::Read), ["a::b", "c::d", "f::g"]);

@@ -214,7 +214,7 @@ impl UnitTest {
 
 #[test]
 #[ignore = "needs promtool: make check-prometheus"]
-fn gaps_and_replicas_change_no_alert() {
+fn gaps_and_replicas_do_not_change_alerts() {
     let (mut random, histories, told) = chance(IN_A_FILE);
     let whole = Replica { instance: "a", ..Replica::default() };
     let mut tests = Vec::new();
@@ -240,7 +240,7 @@ fn gaps_and_replicas_change_no_alert() {
 
 /// A new alert needs an incident here.
 #[test]
-fn every_alert_has_a_trouble() {
+fn every_alert_has_an_incident() {
     let rules = read("alerts/nomad.alerts.yml");
     let alerts: BTreeSet<_> =
         rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();

@@ -56,7 +56,7 @@ const MAX_GROWTH: f64 = 1.10;
 
 #[test]
 #[ignore = "takes minutes, and needs Prometheus: make check-soak"]
-fn nothing_grows_and_nothing_is_lost() {
+fn resources_stay_constant_and_numbers_exact() {
     let seconds = std::env::var("SOAK_SECONDS").ok().map_or(SECONDS, |seconds| seconds.parse().unwrap());
     let seed =
         std::env::var("SOAK_SEED").ok().map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());

@@ -128,7 +128,7 @@ fn damaged(mut text: String, damage: &Damage) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
     #[test]
-    fn damaged_files_are_used_or_refused_with_a_sentence(damages in prop::collection::vec(damage(), 1..5)) {
+    fn damaged_files_are_accepted_or_rejected_with_an_error(damages in prop::collection::vec(damage(), 1..5)) {
         let text = damages.iter().fold(EXAMPLE.clone(), damaged);
         let file = AUTHORITY.path("damaged.yml");
         std::fs::write(&file, &text).unwrap();
@@ -156,7 +156,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
     #[test]
-    fn any_request_gets_an_answer(
+    fn any_request_gets_a_response(
         authorization in prop::collection::vec(any::<u8>(), 0..100),
         accept in "[ -~]{0,100}",
         junk in prop::collection::vec(any::<u8>(), 0..200),

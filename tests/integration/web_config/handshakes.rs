@@ -15,7 +15,7 @@ fn file(settings: &str) -> String {
 }
 
 #[tokio::test]
-async fn http2_and_http1_are_spoken_as_the_client_wishes() {
+async fn the_client_chooses_http2_or_http1() {
     let authority = authority();
     let address = serve(authority.folder.path(), &file(""), &[]).await;
     let mut client = Client::new(&authority, None);
@@ -38,7 +38,7 @@ async fn http2_and_http1_are_spoken_as_the_client_wishes() {
 
 /// Without TLS there is no HTTP/2, and with TLS there is no plain HTTP.
 #[tokio::test]
-async fn what_is_not_tls_is_not_answered() {
+async fn plain_http_is_rejected_with_tls() {
     let authority = authority();
     let address = serve(authority.folder.path(), &file(""), &[]).await;
     assert!(crate::support::https::get(address, "/metrics", &[]).await.is_err());
@@ -49,7 +49,7 @@ async fn what_is_not_tls_is_not_answered() {
 }
 
 #[tokio::test]
-async fn clients_show_what_their_mode_asks_for() {
+async fn client_certificates_follow_the_client_auth_type() {
     let (authority, stranger) = (authority(), Authority::new());
     for (mode, nothing, strange, known) in [
         ("NoClientCert", true, true, true),
@@ -79,7 +79,7 @@ async fn clients_show_what_their_mode_asks_for() {
 }
 
 #[tokio::test]
-async fn names_of_clients_are_compared() {
+async fn names_of_client_certificates_are_checked() {
     let authority = authority();
     let text = file(
         "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n  client_allowed_sans:\n    \
@@ -113,7 +113,7 @@ async fn names_of_clients_are_compared() {
 }
 
 #[tokio::test]
-async fn versions_suites_and_curves_are_kept_to() {
+async fn versions_suites_and_curves_are_applied() {
     let authority = authority();
     let agree = async |settings: &str, versions: &[&'static SupportedProtocolVersion]| {
         let address = serve(authority.folder.path(), &file(settings), &[]).await;
@@ -144,7 +144,7 @@ async fn versions_suites_and_curves_are_kept_to() {
 }
 
 #[tokio::test]
-async fn certificates_may_stand_in_the_file() {
+async fn certificates_can_be_inline() {
     let authority = authority();
     let indented = |text: String| text.lines().map(|line| format!("    {line}\n")).collect::<String>();
     let (certificate, key) = authority.issue("localhost");

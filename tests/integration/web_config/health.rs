@@ -11,7 +11,7 @@ async fn asked(address: &str, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_shows_a_client_certificate() {
+async fn the_check_can_send_a_client_certificate() {
     let authority = authority();
     authority.write("client", "probe");
     let text = "tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: ca.pem, \
@@ -38,7 +38,7 @@ async fn it_shows_a_client_certificate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_gives_a_password() {
+async fn the_check_can_send_a_password() {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("basic_auth_users: {{probe: {}}}", hash("s3cret", 4));
     let address = serve(folder.path(), &text, &[]).await.to_string();

@@ -27,7 +27,7 @@ async fn is_closed(mut stream: TcpStream) -> bool {
 }
 
 #[tokio::test]
-async fn handshakes_have_a_deadline() {
+async fn handshakes_have_a_timeout() {
     let authority = authority();
     let address = serve(authority.folder.path(), TLS, &["--web.header-timeout", "2s"]).await;
     for begin in [&b""[..], HALF_A_HELLO] {
@@ -60,7 +60,7 @@ async fn half_open_handshakes_block_nobody() {
 
 /// With HTTP/2, a client can reject bytes forever while the connection stays active.
 #[tokio::test]
-async fn an_answer_that_is_not_taken_ends_its_connection() {
+async fn an_unread_response_ends_its_connection() {
     let authority = authority();
     let limits = ["--web.response-timeout", "2s", "--web.max-requests", "1"];
     let address = serve(authority.folder.path(), TLS, &limits).await;
@@ -82,7 +82,7 @@ async fn an_answer_that_is_not_taken_ends_its_connection() {
 }
 
 #[tokio::test]
-async fn a_long_head_is_refused_over_http2() {
+async fn a_long_head_is_rejected_with_http2() {
     let authority = authority();
     let address = serve(authority.folder.path(), TLS, &["--web.max-header-bytes", "2048"]).await;
     let mut client = Client::new(&authority, None);
@@ -97,7 +97,7 @@ async fn a_long_head_is_refused_over_http2() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handshake_does_not_hold_up_the_end() {
+async fn a_handshake_does_not_delay_the_shutdown() {
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {

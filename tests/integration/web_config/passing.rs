@@ -18,7 +18,7 @@ pub(super) fn documented(begin: &str) -> String {
 }
 
 #[test]
-fn the_documented_example_can_be_used() {
+fn the_documented_example_is_valid() {
     let authority = authority();
     let file = authority.path("web.yml");
     let text = documented("tls_server_config:");
@@ -37,7 +37,7 @@ fn the_documented_example_can_be_used() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
+fn an_unusable_file_is_rejected_with_an_error() {
     let authority = authority();
     authority.write("other", "localhost");
     let folder = authority.folder.path();
@@ -150,7 +150,7 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
 const PASS: &str = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
 
 #[test]
-fn a_socket_that_was_passed_is_served() {
+fn a_passed_socket_is_served() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let mut command = Command::new("sh");
@@ -183,7 +183,7 @@ fn serves_the_socket_that_it_is_passed(mut command: Command, address: SocketAddr
 }
 
 #[test]
-fn without_a_socket_it_says_so() {
+fn a_missing_socket_is_reported() {
     let (code, _, stderr) = run(exporter(&["--web.systemd-socket"]));
     assert_eq!(code, Some(1));
     assert!(stderr.contains("nomad-exporter: --web.systemd-socket: systemd passed no socket"), "{stderr}");

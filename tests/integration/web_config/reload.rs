@@ -83,7 +83,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changes_are_taken_at_once_and_broken_ones_not_at_all() {
+async fn valid_changes_apply_at_once_and_invalid_ones_never() {
     with_world(|world| {
         wait_until(SOON, "the metric", || world.value("first", SUCCESSFUL) == Some(1.0));
         let loaded = world.value("first", SUCCESS_TIME).unwrap();
@@ -160,7 +160,7 @@ async fn certificates_are_renewed_in_two_steps() {
 
 /// Without a file there are no metrics about it.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_metrics_are_there_only_with_a_file() {
+async fn metrics_about_the_file_exist_only_with_a_file() {
     let collector = crate::support::collect::Collector::new("http://127.0.0.1:1", &[]);
     let shown = collector.exposition();
     assert_eq!((shown.value(SUCCESSFUL, &[]), shown.value(SUCCESS_TIME, &[])), (None, None));

@@ -19,7 +19,7 @@ fn users(users: &[(&str, &str, u32)]) -> String {
 }
 
 #[tokio::test]
-async fn only_users_who_know_their_password_are_answered() {
+async fn only_users_with_the_right_password_get_a_response() {
     let folder = tempfile::tempdir().unwrap();
     let text = users(&[("alice", "s3cret", 5), ("bob", "p:w", 6)]);
     let address = serve(folder.path(), &text, &[]).await;
@@ -56,7 +56,7 @@ async fn only_users_who_know_their_password_are_answered() {
 
 /// With a single async thread, which would stall if a password were checked on it.
 #[tokio::test]
-async fn a_slow_check_holds_up_nobody_whose_password_is_known() {
+async fn a_slow_check_does_not_delay_known_users() {
     let folder = tempfile::tempdir().unwrap();
     let address = serve(folder.path(), &users(&[("alice", "s3cret", 4), ("bob", "s3cret", 14)]), &[]).await;
     let (alice, bob) = (basic("alice", "s3cret"), basic("bob", "s3cret"));
@@ -88,7 +88,7 @@ async fn beside(address: SocketAddr, known: &str, header: String) -> (StatusCode
 }
 
 #[tokio::test]
-async fn unknown_users_cost_as_much_as_known_ones() {
+async fn unknown_users_take_as_long_as_known_ones() {
     let folder = tempfile::tempdir().unwrap();
     let address = serve(folder.path(), &users(&[("alice", "s3cret", 12)]), &[]).await;
     let alice = basic("alice", "s3cret");
@@ -112,7 +112,7 @@ async fn unknown_users_cost_as_much_as_known_ones() {
 
 /// Guessed passwords wait in a short queue, and known users do not wait for them.
 #[tokio::test]
-async fn guesses_do_not_pile_up() {
+async fn guessed_passwords_do_not_pile_up() {
     let folder = tempfile::tempdir().unwrap();
     let address = serve(folder.path(), &users(&[("alice", "s3cret", 9)]), &[]).await;
     let alice = basic("alice", "s3cret");
