@@ -59,8 +59,7 @@ impl TokenReach {
         let names: Vec<String> = list.into_iter().flatten().flatten().filter_map(|row| row.name).collect();
         if names.len() > MAX_POLICIES {
             let count = names.len();
-            let reason =
-                format!("the token has {count} policies; only {MAX_POLICIES} are supported");
+            let reason = format!("the token has {count} policies; only {MAX_POLICIES} are supported");
             return Ok(Reach::Unknown(reason));
         }
         let mut rules = Vec::new();

@@ -142,7 +142,12 @@ impl Report {
         let (reason, sentence) = (error.word(), error.sentence());
         if reason == PANICKED {
             // A bug, and each one is told.
-            tracing::error!(collector, reason, error = sentence, "collector panicked and was restarted; please report this");
+            tracing::error!(
+                collector,
+                reason,
+                error = sentence,
+                "collector panicked and was restarted; please report this"
+            );
         } else if self.stands == Stands::Down
             && before != Stands::Down
             && let Some(left_out) = self.lines.one_more()

@@ -48,7 +48,8 @@ async fn ask(web: &ServerSettings, args: &HealthcheckArgs) -> Result<String, Str
         Some(Scheme::Http) => &["http"],
         Some(Scheme::Https) => &["https"],
     };
-    let mut problem = String::from("--web.listen-address: port 0 is a different port after each start; give a port");
+    let mut problem =
+        String::from("--web.listen-address: port 0 is a different port after each start; give a port");
     for address in web.listen.iter().filter(|address| address.port() != 0).flat_map(|of| reachable(*of)) {
         for scheme in schemes {
             let url = format!("{scheme}://{address}{path}");

@@ -16,7 +16,9 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     if config.nomad.tls.skip_verify {
-        tracing::warn!("Nomad's certificate is not verified, so an attacker in the network can read the token; unset --nomad.tls-skip-verify");
+        tracing::warn!(
+            "Nomad's certificate is not verified, so an attacker in the network can read the token; unset --nomad.tls-skip-verify"
+        );
     }
     if let Some(namespace) = &config.task_namespace {
         tracing::info!(

@@ -21,16 +21,12 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         collectors.remove(CollectorId::NodeDetails);
     }
     if collectors.is_empty() {
-        return Err(ConfigError::new(
-            "--no-collector.*",
-            "all collectors are disabled; enable at least one",
-        ));
+        return Err(ConfigError::new("--no-collector.*", "all collectors are disabled; enable at least one"));
     }
     let interval = duration("--collect.interval", args.collect.interval)?;
     let history_interval = duration("--collect.history-interval", args.collect.history_interval)?;
     if history_interval < interval {
-        let problem =
-            "it is shorter than --collect.interval; give at least the same interval";
+        let problem = "it is shorter than --collect.interval; give at least the same interval";
         return Err(ConfigError::new("--collect.history-interval", problem));
     }
     let client_interval = duration("--collect.client-interval", args.collect.client_interval)?;

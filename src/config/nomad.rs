@@ -63,8 +63,7 @@ fn tls(args: &Args, env: Env<'_>) -> Result<Tls, ConfigError> {
         skip_verify: args.nomad.tls_skip_verify || skip_verify(env)?,
     };
     if tls.client_cert.is_some() != tls.client_key.is_some() {
-        let problem =
-            "a certificate needs its key; give both --nomad.client-cert and --nomad.client-key";
+        let problem = "a certificate needs its key; give both --nomad.client-cert and --nomad.client-key";
         return Err(ConfigError::new("--nomad.client-cert", problem));
     }
     Ok(tls)
@@ -75,7 +74,10 @@ fn skip_verify(env: Env<'_>) -> Result<bool, ConfigError> {
     match value.as_str() {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(ConfigError::new("NOMAD_SKIP_VERIFY", format!("`{value}` is not a boolean; give true or false"))),
+        _ => Err(ConfigError::new(
+            "NOMAD_SKIP_VERIFY",
+            format!("`{value}` is not a boolean; give true or false"),
+        )),
     }
 }
 

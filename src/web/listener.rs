@@ -38,7 +38,9 @@ pub enum BindError {
     #[error("--web.systemd-socket: systemd passed no socket; start the exporter by a socket unit")]
     NoSocket,
     /// The passed file descriptor is not a usable socket.
-    #[error("--web.systemd-socket: systemd passed something else than a listening TCP socket; use ListenStream= in the socket unit")]
+    #[error(
+        "--web.systemd-socket: systemd passed something else than a listening TCP socket; use ListenStream= in the socket unit"
+    )]
     Socket(#[source] io::Error),
 }
 

@@ -95,8 +95,13 @@ impl Pulse {
     fn due(&self) -> (Instant, &'static str) {
         let Deadlines { head, idle, response } = self.deadlines;
         self.with(|state| match state.under_way.front() {
-            _ if state.is_evicted => (state.silent_since, "closed to accept a newer one (--web.max-connections)"),
-            Some((_, since)) => (*since + response, "the client did not receive the response in time (--web.response-timeout)"),
+            _ if state.is_evicted => {
+                (state.silent_since, "closed to accept a newer one (--web.max-connections)")
+            }
+            Some((_, since)) => (
+                *since + response,
+                "the client did not receive the response in time (--web.response-timeout)",
+            ),
             None if state.is_greeted => (state.silent_since + idle, "idle (--web.idle-timeout)"),
             None => (state.silent_since + head, "no request in time (--web.header-timeout)"),
         })
@@ -139,10 +144,16 @@ mod tests {
         let pulse = pulse();
         assert_eq!(overdue(&pulse).await, (10, "no request in time (--web.header-timeout)"));
         let first = pulse.request();
-        assert_eq!(overdue(&pulse).await, (30, "the client did not receive the response in time (--web.response-timeout)"));
+        assert_eq!(
+            overdue(&pulse).await,
+            (30, "the client did not receive the response in time (--web.response-timeout)")
+        );
         let second = pulse.request();
         drop(first);
-        assert_eq!(overdue(&pulse).await, (30, "the client did not receive the response in time (--web.response-timeout)"));
+        assert_eq!(
+            overdue(&pulse).await,
+            (30, "the client did not receive the response in time (--web.response-timeout)")
+        );
         assert_eq!(pulse.silent_since(), None);
         drop(second);
         assert_eq!(overdue(&pulse).await, (90, "idle (--web.idle-timeout)"));
@@ -160,6 +171,9 @@ mod tests {
         let overdue = tokio::spawn(async move { overdue(&waiting).await });
         tokio::time::sleep(5 * SECOND).await;
         let _request = pulse.request();
-        assert_eq!(overdue.await.unwrap(), (35, "the client did not receive the response in time (--web.response-timeout)"));
+        assert_eq!(
+            overdue.await.unwrap(),
+            (35, "the client did not receive the response in time (--web.response-timeout)")
+        );
     }
 }

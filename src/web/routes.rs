@@ -34,8 +34,7 @@ impl Routes {
         let path = request.uri().path();
         let known = path == self.telemetry_path || matches!(path, "/" | "/-/healthy" | "/-/ready");
         if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut refusal =
-                respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET or HEAD\n");
+            let mut refusal = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET or HEAD\n");
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }

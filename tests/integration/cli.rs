@@ -163,7 +163,10 @@ fn check_config_runs_as_another_user() {
     let judged = |user: &[&str]| run(exporter(&[&["check-config", file.to_str().unwrap()], user].concat()));
     assert_eq!(judged(&[]).0, Some(0));
     let (code, _, stderr) = judged(&["--as-user", "nobody-of-this-name"]);
-    assert!(code == Some(2) && stderr.contains("--as-user: `nobody-of-this-name` is neither a number"), "{stderr}");
+    assert!(
+        code == Some(2) && stderr.contains("--as-user: `nobody-of-this-name` is neither a number"),
+        "{stderr}"
+    );
     let mut id = Command::new("id");
     id.arg("-u");
     if run(id).1.trim() != "0" {
@@ -201,7 +204,10 @@ fn healthcheck_distinguishes_health_and_readiness() {
     assert_eq!(asked(&[]).0, Some(0));
     let (code, _, stderr) = asked(&["--ready"]);
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("503 Service Unavailable: not ready: no collector has fresh data from Nomad"), "{stderr}");
+    assert!(
+        stderr.contains("503 Service Unavailable: not ready: no collector has fresh data from Nomad"),
+        "{stderr}"
+    );
 }
 
 /// One line per reason, whatever the number of collectors.

@@ -265,7 +265,11 @@ async fn in_a_nomad_task_all_namespaces_are_read_and_logged_once() {
         assert_eq!(sees_all(&shown), Some(1.0));
         assert_eq!(shown.sum("nomad_allocations", &[("client_status", "running")]), Some(6.0));
         let log = running.log();
-        assert_eq!(log.matches("NOMAD_NAMESPACE is ignored because it is the namespace of this task").count(), 1, "{log}");
+        assert_eq!(
+            log.matches("NOMAD_NAMESPACE is ignored because it is the namespace of this task").count(),
+            1,
+            "{log}"
+        );
 
         let (_, _, stderr) = run(in_task(&["check"]));
         assert!(stderr.contains("note    NOMAD_NAMESPACE=default is the namespace of this task"), "{stderr}");

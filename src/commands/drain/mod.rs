@@ -194,10 +194,9 @@ impl Draining<'_> {
         loop {
             let (progress, watch) = (&std::cell::RefCell::new(&mut self.progress), &mut self.watch);
             let on_outage = |why: Option<String>| match why {
-                Some(why) => progress.borrow_mut().say(
-                    Tone::Warn,
-                    &format!("cannot read {name}: {why}; the drain and the wait continue"),
-                ),
+                Some(why) => progress
+                    .borrow_mut()
+                    .say(Tone::Warn, &format!("cannot read {name}: {why}; the drain and the wait continue")),
                 None => progress.borrow_mut().say(Tone::Muted, "Nomad responds again"),
             };
             let Some(seen) = watch.next(on_outage).await? else {
@@ -289,7 +288,10 @@ impl Draining<'_> {
             return Ok(ExitCode::FAILURE);
         }
         self.drainer.cancel(&self.node.id).await?;
-        self.progress.say(Tone::Good, &format!("{name} is eligible again; allocations that are already stopping still stop"));
+        self.progress.say(
+            Tone::Good,
+            &format!("{name} is eligible again; allocations that are already stopping still stop"),
+        );
         Ok(ExitCode::SUCCESS)
     }
 
@@ -317,8 +319,7 @@ impl Draining<'_> {
 
     fn cancelled(&mut self, left: usize) -> ExitCode {
         let name = plain(&self.node.name);
-        let text =
-            format!("the drain of {name} was cancelled: {left} left; do not terminate it");
+        let text = format!("the drain of {name} was cancelled: {left} left; do not terminate it");
         self.progress.say(Tone::Bad, &text);
         ExitCode::from(CANCELLED)
     }

@@ -36,10 +36,7 @@ pub enum LogsError {
         why: String,
     },
     /// Nomad has garbage-collected the allocations.
-    #[error(
-        "job `{}` has no logs: Nomad has garbage-collected its allocations",
-        plain(job)
-    )]
+    #[error("job `{}` has no logs: Nomad has garbage-collected its allocations", plain(job))]
     Collected {
         /// Its ID.
         job: String,

@@ -170,12 +170,17 @@ fn choose_task(known: Vec<(String, bool)>, named: Option<&str>) -> Result<String
         let mains: Vec<_> = known.iter().filter(|(_, is_main)| *is_main).collect();
         return match (&mains[..], &known[..]) {
             ([(name, _)], _) | ([], [(name, _)]) => Ok(name.clone()),
-            _ => Err(LogsError::Task { problem: "the group has several tasks".to_owned(), tasks: names(&known) }),
+            _ => Err(LogsError::Task {
+                problem: "the group has several tasks".to_owned(),
+                tasks: names(&known),
+            }),
         };
     };
     match known.is_empty() || known.iter().any(|(name, _)| name == named) {
         true => Ok(named.to_owned()),
-        false => Err(LogsError::Task { problem: format!("the group has no task `{named}`"), tasks: names(&known) }),
+        false => {
+            Err(LogsError::Task { problem: format!("the group has no task `{named}`"), tasks: names(&known) })
+        }
     }
 }
 

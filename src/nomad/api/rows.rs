@@ -42,7 +42,9 @@ pub fn each_row<T: DeserializeOwned>(list: impl Read, mut row: impl FnMut(T)) ->
             Some(_) => {
                 return Err(Error::custom(format_args!("no comma or end of list after row {position}")));
             }
-            None => return Err(Error::custom(format_args!("the list ends unexpectedly after row {position}"))),
+            None => {
+                return Err(Error::custom(format_args!("the list ends unexpectedly after row {position}")));
+            }
         }
     }
 }

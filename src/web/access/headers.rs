@@ -24,7 +24,11 @@ pub(super) fn headers(typed: &Headers) -> Result<Vec<(HeaderName, HeaderValue)>,
         let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
         let problem = |what: String| format!("http_server_config.headers.{typed_name}: {what}");
         if !allowed.is_empty() && !allowed.contains(&value) {
-            return Err(problem(format!("{} is not a valid value; give {}", quoted(value), allowed.join(" or "))));
+            return Err(problem(format!(
+                "{} is not a valid value; give {}",
+                quoted(value),
+                allowed.join(" or ")
+            )));
         }
         let value = HeaderValue::from_str(value)
             .map_err(|_| problem("it contains control characters; give one line of text".to_owned()))?;

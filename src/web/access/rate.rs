@@ -34,7 +34,8 @@ impl RateLimit {
         match (interval.is_zero(), burst) {
             (true, _) => Ok(None),
             (false, 0) => {
-                Err("rate_limit.burst: it is 0, so all requests would be rejected; give at least 1".to_owned())
+                Err("rate_limit.burst: it is 0, so all requests would be rejected; give at least 1"
+                    .to_owned())
             }
             (false, _) => {
                 Ok(Some(Self { interval, burst, bucket: Mutex::new((f64::from(burst), Instant::now())) }))

@@ -108,7 +108,9 @@ impl TlsServerConfig {
                 old @ ("TLS10" | "TLS11") => {
                     Err(field(name, &format!("{old} is insecure and not supported; give TLS12 or TLS13")))
                 }
-                other => Err(field(name, &format!("{} is not a TLS version; give TLS12 or TLS13", quoted(other)))),
+                other => {
+                    Err(field(name, &format!("{} is not a TLS version; give TLS12 or TLS13", quoted(other))))
+                }
             };
         let (least, most) =
             (number("min_version", &self.min_version, 2)?, number("max_version", &self.max_version, 3)?);

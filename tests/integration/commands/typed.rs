@@ -192,7 +192,10 @@ async fn nodes_are_found_by_id_prefix_and_name() {
     // The recorded agent is a server.
     let (code, _, stderr) = typed(&simulator, &["node", "--self"]).await;
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("--self: no Nomad client responds on this machine at http://127.0.0.1:"), "{stderr}");
+    assert!(
+        stderr.contains("--self: no Nomad client responds on this machine at http://127.0.0.1:"),
+        "{stderr}"
+    );
     assert!(stderr.contains("give --agent-address"), "{stderr}");
     let client = r#"{"stats":{"client":{"node_id":"35d03f66-5d8a-2b42-88f4-6e59dbebb780"}}}"#;
     simulator.faults().set("/v1/agent/self", Fault::Body(client.into()));

@@ -411,7 +411,11 @@ fn probes_work_with_tls_passwords_and_client_certificates() {
         // Nomad is down.
         let (code, _, stderr) = probe("readinessProbe");
         assert_eq!(code, Some(i32::from(ready)), "{web}: {stderr}");
-        assert_eq!(stderr.contains("not ready: no collector has fresh data from Nomad"), ready, "{web}: {stderr}");
+        assert_eq!(
+            stderr.contains("not ready: no collector has fresh data from Nomad"),
+            ready,
+            "{web}: {stderr}"
+        );
     }
 }
 

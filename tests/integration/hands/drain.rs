@@ -202,7 +202,11 @@ async fn without_a_terminal_yes_is_required() {
     let world = busy(Settings::default()).await;
     let refused = world.run(&["drain", "client-1"]).await;
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    assert!(refused.stderr.contains("--yes: there is no terminal to ask for confirmation"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--yes: there is no terminal to ask for confirmation"),
+        "{}",
+        refused.stderr
+    );
     assert!(world.simulator.requests().is_empty());
 }
 
@@ -247,7 +251,8 @@ async fn a_drain_needs_a_view_of_all_namespaces_unless_limited() {
     world.pass(200);
     let drained = ended(child).await;
     assert_eq!(drained.code, Some(0), "{}", drained.stderr);
-    let sentence = "client-1 has no more allocations in ci: it is safe to terminate if no other namespace uses it\n";
+    let sentence =
+        "client-1 has no more allocations in ci: it is safe to terminate if no other namespace uses it\n";
     assert!(drained.stderr.ends_with(sentence), "{}", drained.stderr);
     // A drain can be reverted with any token that may write nodes.
     let cancelled = ended(start(&["drain", "client-1", "--cancel", "--yes"])).await;

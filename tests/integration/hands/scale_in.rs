@@ -374,7 +374,10 @@ async fn an_active_or_cancelled_drain_does_not_complete_the_hook() {
     signal(&child, "TERM");
     let stopped = ended(child).await;
     assert_eq!(stopped.code, Some(3), "{}", stopped.stderr);
-    assert!(stopped.stderr.contains("the deadline stays") && stopped.stderr.contains("continues; do not terminate it yet"));
+    assert!(
+        stopped.stderr.contains("the deadline stays")
+            && stopped.stderr.contains("continues; do not terminate it yet")
+    );
     let child = start(&world, &folder, &AWS);
     // It finds the client, reads it, joins the drain, and reads it again.
     world.asked_again(8).await;

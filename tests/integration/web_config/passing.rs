@@ -123,8 +123,14 @@ fn an_unusable_file_is_rejected_with_an_error() {
             with("cert_file: server.crt"),
             "line 4, column 3: duplicate mapping key `cert_file` is not allowed here",
         ),
-        ("rate_limit: {interval: 1s}".to_owned(), "rate_limit.burst: it is 0, so all requests would be rejected"),
-        ("rate_limit: {interval: soon, burst: 1}".to_owned(), "rate_limit.interval: `soon` is not a duration"),
+        (
+            "rate_limit: {interval: 1s}".to_owned(),
+            "rate_limit.burst: it is 0, so all requests would be rejected",
+        ),
+        (
+            "rate_limit: {interval: soon, burst: 1}".to_owned(),
+            "rate_limit.interval: `soon` is not a duration",
+        ),
     ] {
         let file = folder.join("web.yml");
         std::fs::write(&file, &text).unwrap();

@@ -120,8 +120,7 @@ async fn valid_changes_apply_at_once_and_invalid_ones_never() {
         wait_until(SOON, "recovery", || world.value("third", SUCCESSFUL) == Some(1.0));
         let log = world.exporter.log();
         assert!(
-            log.contains("it would disable TLS")
-                && log.contains("it would disable basic authentication")
+            log.contains("it would disable TLS") && log.contains("it would disable basic authentication")
         );
         assert!(log.contains("file=web_config now=\"TLS with HTTP/2 and HTTP/1.1, 1 user\""), "{log}");
         for secret in [&hash("first", 4), &hash("third", 4), "PRIVATE KEY"] {
