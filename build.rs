@@ -1,4 +1,4 @@
-//! Tells the code which compiler builds it, and of what.
+//! Passes the compiler version and the commit to the code.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,18 +16,18 @@ fn main() {
     }
 }
 
-/// The commit: as whoever packs says, as git knows, or as git wrote into the archive that it made.
+/// Returns the commit: from the packager, from git, or from the archive that git created.
 fn revision() -> Option<String> {
     let said = std::env::var("NOMAD_EXPORTER_REVISION").ok().filter(|said| !said.is_empty());
     said.or_else(of_git).or_else(of_archive)
 }
 
 fn of_git() -> Option<String> {
-    // A folder within somebody else's repository has no commit of ours.
+    // If this is a folder in another repository, its commit is not ours.
     if !Path::new(".git").exists() {
         return None;
     }
-    // What a commit or a checkout changes. A file that is not there would have cargo build every time.
+    // Files that change with a commit or a checkout. A missing file would make cargo rebuild every time.
     for file in ["HEAD", "logs/HEAD"] {
         let path = output("git", &["rev-parse", "--git-path", file])?;
         if Path::new(&path).exists() {
@@ -37,7 +37,7 @@ fn of_git() -> Option<String> {
     output("git", &["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
 }
 
-/// `.gitattributes` has `git archive` fill in the file.
+/// Returns the commit that `git archive` wrote into the file, as configured in `.gitattributes`.
 fn of_archive() -> Option<String> {
     println!("cargo::rerun-if-changed=.revision");
     let revision = std::fs::read_to_string(".revision").ok()?;

@@ -1,5 +1,5 @@
-//! What one row and one rendering cost, on the recorded cluster. Beside each decoding stands what serde_json needs to
-//! skim the same bytes: compare within one run.
+//! Micro-benchmarks of decoding rows and rendering, with the recorded cluster. Each decoding is compared with skimming
+//! the same bytes in the same run.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ fn negotiate() -> exposition::Format {
     )))
 }
 
-/// A cluster of size S or M as it is collected.
+/// Returns a collected cluster of size S or M.
 fn collected(size: Size) -> (Arc<Snapshot>, Own) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -78,7 +78,7 @@ fn collected(size: Size) -> (Arc<Snapshot>, Own) {
         let config = Config::new(config, &|_| None).expect("plain settings");
         let client = Client::new(config.nomad, Arc::new(|_| {})).expect("nothing to read");
         let mut collectors = Collectors::new(client, config.collect, SystemTime::now);
-        // What runs on each node is known once it is known what the token may read.
+        // Allocations by node need the token's permissions.
         let is_read =
             |collector: &&Collector| collector.clock == Clock::Live || collector.id == CollectorId::Token;
         for collector in COLLECTORS.iter().filter(is_read) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tries the alert rules on many generated histories, and times rules and dashboards in a cluster of 10,000 nodes.
+# Tests the alert rules with many generated histories, and measures rules and dashboards with a cluster of 10,000 nodes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

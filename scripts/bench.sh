@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures the release binary against clusters of each size: bench.sh [--quick] [SIZE…], and single steps: bench.sh micro.
-# Built as for a release, and not as for tests: without optimization the figures would say nothing.
+# Measures the release binary with clusters of each size: bench.sh [--quick] [SIZE…]. Micro-benchmarks: bench.sh micro.
+# Builds like a release, because measurements without optimization mean nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

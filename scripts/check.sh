@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the tests that `make test` leaves out, because they need programs of others or minutes:
-#   check.sh [PART…]   all parts unless some are named: prose deploy prometheus formats browser release soak bench deps
-# Each part installs what it needs, and says so first. A test without its program fails, unless the program cannot be had
-# everywhere: then the part says what is skipped.
+# Runs the tests that `make test` omits, because they need other programs or take minutes:
+#   check.sh [PART…]   parts: prose deploy prometheus formats browser release soak bench deps; default: all
+# Each part announces and installs what it needs. A test without its program fails, unless the program is not available
+# everywhere: then the part prints what is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,20 +11,20 @@ say() { printf '\n== check-%s: %s\n' "$part" "$*"; }
 run_tests() { scripts/ignored-tests.sh "check-$part"; }
 
 check_deploy() {
-    say "images, manifests, chart, units and scripts of deploy/, before the programs that read them"
+    say "images, manifests, chart, units and scripts in deploy/, checked by the programs that read them"
     PATH="$(scripts/tools.sh promtool amtool shellcheck curl jq systemd-analyze systemd-socket-activate \
         --optional buildah kustomize helm-python kubernetes-validate operator-types):$PATH"
     run_tests
 }
 
 check_prometheus() {
-    say "scrapes and alerts of real Prometheus servers, 2 and 3, and Alertmanager"
+    say "scrapes and alerts with real Prometheus servers, 2 and 3, and Alertmanager"
     PATH="$(scripts/tools.sh promtool prometheus prometheus-alertmanager --optional prometheus-3 promtool-3):$PATH"
     run_tests
 }
 
 check_formats() {
-    say "OpenMetrics, JSON, completions and manual pages, before programs of other makers"
+    say "OpenMetrics, JSON, completions and manual pages, read by other programs"
     PATH="$(scripts/tools.sh zsh mandoc --optional openmetrics-python jsonschema-python):$PATH"
     run_tests
 }
@@ -36,7 +36,7 @@ check_browser() {
 }
 
 check_release() {
-    say "what a release hands out"
+    say "the files of a release"
     PATH="$(scripts/tools.sh cargo-deb cargo-cyclonedx dpkg-shlibdeps systemd-analyze promtool \
         --optional mmdebstrap kustomize helm-python kubernetes-validate operator-types):$PATH"
     scripts/release-binary.sh nomad-exporter
@@ -49,19 +49,19 @@ check_prose() {
 }
 
 check_soak() {
-    say "two minutes beside a cluster that never rests; \`make soak\` takes longer"
+    say "two minutes with a cluster that changes all the time; \`make soak\` takes longer"
     scripts/soak.sh 120
 }
 
 check_bench() {
-    say "that the benchmark works; its figures are for people"
+    say "that the benchmark works; its results are not checked"
     scripts/bench.sh --quick S M
 }
 
 check_deps() {
     say "licences, sources and advisories of dependencies"
     PATH="$(scripts/tools.sh cargo-deny):$PATH"
-    # It reads what the lock file names for any platform.
+    # It needs the dependencies of all platforms in the lock file.
     cargo fetch --locked --quiet
     cargo deny --offline --all-features check --deny warnings bans licenses sources
     local said
@@ -76,7 +76,7 @@ parts=(prose deploy prometheus formats browser release soak bench deps)
 if [ $# = 1 ]; then
     part=$1
     [[ " ${parts[*]} " == *" $part "* ]] || {
-        echo "there is no part $part; there are ${parts[*]}" >&2
+        echo "unknown part $part; the parts are ${parts[*]}" >&2
         exit 2
     }
     "check_$part"

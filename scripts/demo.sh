@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and runs the exporter against a simulated cluster until it is interrupted. It installs nothing.
+# Builds and runs the exporter with a simulated cluster until it is interrupted. Installs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 nomad_port=${NOMAD_PORT:-4646}
@@ -21,12 +21,12 @@ stop() {
 trap stop EXIT
 trap 'printf "\nThe demo has ended.\n"; exit 0' INT TERM
 
-# What is shown. How often it is read is short, so that a watcher sees things move.
+# Settings of the scenario. Intervals are short, so that changes are visible.
 case ${SCENARIO:=farm} in
 farm)
     story=(--speed 3) intervals=(--collect.interval 2s --collect.history-interval 10s --collect.client-interval 5s)
     note="Builds come in bursts, so that a backlog grows and clears every 40 seconds, and alerts with it."
-    # An alert fires and ends as soon as its condition does.
+    # Removes the delays of alerts, so that they fire and resolve with their condition.
     quick() { sed -E 's/^( +(for|keep_firing_for):) .*/\1 0s/' "$1"; }
     ;;
 ci)
@@ -41,18 +41,18 @@ ci)
     ;;
 esac
 
-# Before the build, which takes minutes the first time.
+# Checked before the build, which takes minutes the first time.
 taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 for variable in NOMAD_PORT:$nomad_port PORT:$port; do
     if taken "${variable#*:}"; then
-        echo "Port ${variable#*:} is taken: choose another one by ${variable%:*}=…" >&2
+        echo "Port ${variable#*:} is in use: choose another one with ${variable%:*}=…" >&2
         exit 1
     fi
 done
 
-# What `make test` builds too: see tests/workspace-hack.
+# The same packages as in `make test`: see tests/workspace-hack.
 packages=(--package nomad-exporter --package nomad-simulator --package workspace-hack)
-# progress TOTAL: shows how many crates are built, as cargo reports them on stdin.
+# progress TOTAL: shows the number of built crates, as reported by cargo on stdin.
 progress() {
     local line crate done=0 seen=" "
     while read -r line; do
@@ -73,14 +73,14 @@ echo "Building the exporter and a simulated Nomad cluster. The first time, this 
 total=$(cargo tree --locked --edges normal,build --prefix none --format '{p}' "${packages[@]}" | sed 's/ (\*)$//' | sort -u | grep -c .)
 cargo build --quiet --locked --message-format json-render-diagnostics "${packages[@]}" | progress "$total"
 
-# up COMMAND…: waits until the command succeeds, for as long as all processes run.
+# up COMMAND…: waits until the command succeeds, as long as all processes run.
 up() {
     for _ in $(seq 300); do
         if "$@" >/dev/null 2>&1; then return; fi
         kill -0 "${processes[@]}" 2>/dev/null || break
         sleep 0.1
     done
-    echo "The demo did not come up." >&2
+    echo "The demo did not start." >&2
     exit 1
 }
 target/debug/nomad-simulator --listen "127.0.0.1:$nomad_port" "${story[@]}" &
@@ -91,7 +91,7 @@ exporter=(target/debug/nomad-exporter --web.listen-address "127.0.0.1:$port" --l
 processes+=($!)
 up "${exporter[@]}" healthcheck --ready
 
-# With the shipped rules, which are quicker here so that a newcomer sees an alert fire and end.
+# With the shipped rules, but faster, so that alerts fire and resolve within minutes.
 start_prometheus() {
     for rules in alerts/nomad.rules.yml alerts/nomad.alerts.yml; do
         quick "$rules" >"$folder/$(basename "$rules")"
@@ -111,7 +111,7 @@ EOF
 if ! command -v prometheus >/dev/null; then
     alerts="not here, since no Prometheus is installed; the demo goes without it"
 elif taken "$prometheus_port"; then
-    alerts="not here, since port $prometheus_port is taken: choose another one by PROMETHEUS_PORT=…"
+    alerts="not here, since port $prometheus_port is in use: choose another one with PROMETHEUS_PORT=…"
 else
     start_prometheus
     alerts="http://127.0.0.1:$prometheus_port/alerts"
@@ -133,5 +133,5 @@ $note
 Press ctrl-C to end the demo.
 EOF
 wait -n "${processes[@]:0:2}"
-echo "The simulator or the exporter ended by itself." >&2
+echo "The simulator or the exporter has exited." >&2
 exit 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs each fuzz target for a short time: fuzz.sh [SECONDS]. Where cargo-fuzz or a nightly compiler is missing, it says so
-# and runs nothing: the integration tests run what the targets do in any case.
+# Runs each fuzz target for a short time: fuzz.sh [SECONDS]. Without cargo-fuzz or a nightly compiler, it prints that
+# and runs nothing; the integration tests run the bodies of the targets in any case.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
@@ -13,10 +13,10 @@ skip() {
 cargo fuzz --version >/dev/null 2>&1 || skip "cargo-fuzz is not installed (cargo install --locked cargo-fuzz)"
 cargo +nightly --version >/dev/null 2>&1 || skip "there is no nightly compiler (rustup toolchain install nightly)"
 
-# The same versions as in what is fuzzed.
+# The same versions as in the exporter.
 cp Cargo.lock fuzz/Cargo.lock
 
-# Recorded answers are the seeds of what decodes answers.
+# Recorded responses are the seeds of the decoding targets.
 for recorded in tests/fixtures/recordings/2.0.5*/*.json; do
     case $(head -c 1 "$recorded") in
         '[') target=lists before='@' ;;

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Runs the tests that name a part as the one that runs them: ignored-tests.sh PART [ARGUMENT…]. A test says that in its
-# reason: `#[ignore = "needs amtool: make check-deploy"]` belongs to the part check-deploy. The arguments are those of the
-# test program.
+# Runs the ignored tests of a part: ignored-tests.sh PART [ARGUMENT…].
+# The reason of a test names its part: `#[ignore = "needs amtool: make check-deploy"]` belongs to check-deploy.
+# Arguments are passed to the test program.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 part=$1
 shift
 
-# names FOLDER: the names of the part's tests.
+# names FOLDER: prints the names of the part's tests.
 names() {
     find "$1" -name '*.rs' -print0 | xargs -0 awk -v reason=": make $part\"]" '
         index($0, "#[ignore = ") && index($0, reason) { found = 1; next }
         found && match($0, /fn [a-z0-9_]+/) { print substr($0, RSTART + 3, RLENGTH - 3); found = 0 }'
 }
 
-# What a test skips stands in its output.
+# Skipped parts of a test are in its output.
 total=0
 for target in nomad-exporter:integration:tests/integration nomad-dashboards:dashboards:dashboards/tests; do
     IFS=: read -r package test folder <<<"$target"
@@ -24,6 +24,6 @@ for target in nomad-exporter:integration:tests/integration nomad-dashboards:dash
     total=$((total + ${#names[@]}))
 done
 if [ "$total" = 0 ]; then
-    echo "no test names make $part" >&2
+    echo "no test belongs to make $part" >&2
     exit 1
 fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the licences of everything that is linked into the exporter: who wrote what, and each text once.
+# Prints the licenses of everything that is linked into the exporter, with their authors, each text once:
 # licences.sh TARGET, such as x86_64-unknown-linux-gnu.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,12 +26,13 @@ while IFS='|' read -r package licence; do
     echo "  $name ${version#v}: $licence"
     own=$(find "${folder[0]}" -maxdepth 2 -type f ! -name '*.rs' \
         \( -iname 'licen[sc]e*' -o -iname 'copying*' -o -iname 'copyright*' -o -iname 'unlicense*' -o -iname 'notice*' \) | sort)
-    # Without a text of its own it must be under the one that is ours, or its text is here, made of what its manifest says.
+    # A crate without a license text must have our license; otherwise its text is in scripts/licences, written from its
+    # manifest.
     if [ -z "$own" ] && [[ $licence != *Apache-2.0* ]] && [ -f "scripts/licences/$name" ]; then
         own=scripts/licences/$name
     fi
     if [ -z "$own" ] && [[ $licence != *Apache-2.0* ]]; then
-        echo "$name $version has no text of its licence, $licence" >&2
+        echo "$name $version has no text of its license, $licence" >&2
         exit 1
     fi
     while read -r file; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the format, clippy with warnings denied, and that the documentation of the code can be built.
+# Checks formatting, clippy with warnings denied, and rustdoc.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

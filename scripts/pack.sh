@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs a release around a binary: pack.sh BINARY DIRECTORY writes a tarball, a Debian package and their checksums.
-# The same binary, commit and SOURCE_DATE_EPOCH make the same bytes.
+# Packs a release of a binary: pack.sh BINARY DIRECTORY writes a tarball, a Debian package and their checksums. The same
+# binary, commit and SOURCE_DATE_EPOCH result in the same bytes.
 set -euo pipefail
 umask 022
 export LC_ALL=C TZ=UTC
@@ -15,7 +15,7 @@ target=$(rustc -vV | sed -n 's/^host: //p')
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Laid out as cargo does it, since cargo-deb takes it for cargo's folder: see [package.metadata.deb] in Cargo.toml.
+# The layout of cargo's target directory, which cargo-deb expects: see [package.metadata.deb] in Cargo.toml.
 name="nomad-exporter-$version-$target"
 stage="$work/release/$name"
 mkdir -p "$stage/completions" "$stage/man/man1"
@@ -31,8 +31,7 @@ cp dashboards/README.md dashboards/kustomization.yaml dashboards/*.json "$stage/
 "$binary" man --directory "$stage/man/man1"
 scripts/licences.sh "$target" >"$stage/THIRD-PARTY-LICENCES.txt"
 
-# The list of what it is made of. It is written beside the manifests, so this works on a copy of them; and it names
-# its folder, which is nobody's concern.
+# The bill of materials. cargo-cyclonedx writes beside the manifests, so this uses a copy of them; its path is removed.
 mkdir -p "$work/manifests/tests"
 cp -r Cargo.toml Cargo.lock build.rs src benches simulator dashboards "$work/manifests"
 cp -r tests/workspace-hack "$work/manifests/tests"

@@ -1,5 +1,5 @@
-# Makes alert and recording rules FASTER times as fast, for a demo in which an hour passes in minutes: how long a condition
-# must hold, how far a query looks back, and from which age on something is too old. Counts and shares stay.
+# Makes alert and recording rules FASTER times as fast, for a demo of an hour in minutes: the `for` of alerts, ranges of
+# queries, and thresholds of ages. Counts and ratios stay.
 
 function seconds(text) { return int(substr(text, 1, length(text) - 1) * unit[substr(text, length(text))] / FASTER) "s" }
 
@@ -7,7 +7,7 @@ BEGIN { unit["s"] = 1; unit["m"] = 60; unit["h"] = 3600; unit["d"] = 86400 }
 
 /^ +(for|keep_firing_for): [0-9]+[smhd]$/ { sub(/[0-9]+[smhd]$/, seconds($2)) }
 
-# Thresholds of ages, and the one that is not a threshold.
+# Age thresholds, and one age that is not a threshold.
 /record: nomad:threshold:[a-z_]*seconds/ { is_age = 1 }
 is_age && match($0, /vector\([0-9]+\)/) {
     sub(/vector\([0-9]+\)/, "vector(" substr($0, RSTART + 7, RLENGTH - 8) / FASTER ")")
@@ -15,7 +15,7 @@ is_age && match($0, /vector\([0-9]+\)/) {
 }
 />= 3600$/ { sub(/3600$/, 3600 / FASTER) }
 
-# Ages in buckets: the next bound of the histogram.
+# Ages in buckets: uses the next bound of the histogram.
 {
     gsub(/le="300\.0"/, "le=\"30.0\"")
     gsub(/le="600\.0"/, "le=\"30.0\"")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds programs as they are released, into target/release: release-binary.sh [PACKAGE…].
-# `make bench` builds the simulator and itself along with the exporter, which is the same whether it is built alone or not.
+# Builds release programs into target/release: release-binary.sh [PACKAGE…]. `make bench` builds the simulator and the
+# benchmark together with the exporter, whose binary is the same either way.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/reproducible.sh

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Builds and packs a release of the commit that is checked out, into target/dist. docs/releasing.md tells what comes before
-# and after.
+# Builds and packs a release of the checked out commit into target/dist. docs/releasing.md has the steps before and
+# after.
 #   release.sh          builds and packs
 #   release.sh --check  does that twice, in two clones in two folders, and compares the checksums
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ -n "$(git status --porcelain)" ]; then
-    echo "The working tree has changes that are in no commit; a release is made of a commit." >&2
+    echo "The working tree has uncommitted changes; commit them, because a release is built from a commit." >&2
     exit 1
 fi
 PATH="$(scripts/tools.sh cargo-deb cargo-cyclonedx dpkg-shlibdeps):$PATH"
 
-# release FOLDER: builds and packs what is checked out there.
+# release FOLDER: builds and packs the checkout in this folder.
 release() (
     cd "$1"
     scripts/release-binary.sh nomad-exporter
@@ -25,7 +25,7 @@ if [ "${1:-}" != --check ]; then
 fi
 folders=$(mktemp -d)
 trap 'rm -rf "$folders"' EXIT
-# Both clones first: a commit that is made meanwhile must not come between.
+# Clones both first, so that a commit in the meantime does not make them different.
 names=("$folders/one" "$folders/another-with-a-longer-name")
 for folder in "${names[@]}"; do git clone --quiet . "$folder"; done
 for folder in "${names[@]}"; do
@@ -33,4 +33,4 @@ for folder in "${names[@]}"; do
     cat "$folder/target/dist/SHA256SUMS"
 done
 cmp "$folders"/*/target/dist/SHA256SUMS
-echo "Both builds are the same."
+echo "Both builds are identical."

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the exporter beside a cluster that never rests, with faults and scrapers: soak.sh [SECONDS] [--release].
+# Soak test: runs the exporter with a cluster that changes all the time, faults and scrapers: soak.sh [SECONDS]
+# [--release].
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

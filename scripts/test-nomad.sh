@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Runs the exporter beside a real Nomad, once for each program in NOMAD (or the `nomad` on the PATH); CLIENT_NOMAD is
-# that of the clients, if it is another.
+# Runs the exporter with a real Nomad, once for each program in NOMAD (default: the `nomad` on the PATH). CLIENT_NOMAD
+# is the program of the clients, if it is another.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 nomads=${NOMAD:-$(command -v nomad || true)}
 if [ -z "$nomads" ]; then
-    echo "skipped: the tests beside a real Nomad: NOMAD names none, and no nomad is on the PATH"
+    echo "skipped: the tests with a real Nomad: NOMAD is not set, and there is no nomad on the PATH"
     exit 0
 fi
 if [ ! -d /proc/self ]; then
-    echo "skipped: the tests beside a real Nomad: what they start is found again by /proc, which this system lacks"
+    echo "skipped: the tests with a real Nomad: they need /proc to find their processes"
     exit 0
 fi
 
 folder='' child=''
 
-# Ends whatever works in the folder: agents, their executors, and tasks. Then removes what they left.
+# Ends everything that runs in the folder (agents, executors, tasks), and removes its files.
 clean_up() {
     local signal process mount
     if [ -n "$child" ]; then
@@ -33,7 +33,7 @@ clean_up() {
         done
         sleep 1
     done
-    # Only Nomad as root mounts something.
+    # Only Nomad as root has mounts.
     awk -v folder="$folder/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do
         umount "$mount" || true
     done
@@ -53,7 +53,7 @@ for nomad in $nomads; do
     if [ -n "${CLIENT_NOMAD:-}" ]; then
         export TEST_CLIENT_NOMAD="$CLIENT_NOMAD"
     fi
-    # In a process group of its own, so that a signal ends all of it.
+    # In a process group of its own, so that a signal reaches all processes.
     set -m
     cargo test --quiet --locked --test nomad -- --ignored --nocapture &
     child=$!

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What every change must pass: format, clippy, documentation, tests, and the rules before promtool.
+# Runs everything that a change must pass: format, clippy, documentation, tests, and promtool's tests of the rules.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -7,4 +7,4 @@ PATH="$(scripts/tools.sh promtool):$PATH"
 scripts/lint.sh
 cargo test --workspace --locked
 scripts/ignored-tests.sh test
-echo "The tests that were ignored need programs of others or minutes: \`make check\` runs them."
+echo "The ignored tests need other programs or take minutes: run \`make check\`."

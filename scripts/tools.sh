@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes programs available that tests and releases need, and prints the folder that belongs on the PATH:
+# Installs programs that tests and releases need, and prints the directory for the PATH:
 #   tools.sh PROGRAM… [--optional PROGRAM…]
-# Optional are those that cannot be had everywhere: if one is missing, tests say what they skip.
-# What is on the PATH already stays as it is. The rest goes into target/tools: Debian's packages are only unpacked, Python's
-# go into a venv, and what Go, npm and cargo build stays there. Only what works nowhere else is installed into the system.
-# It says what it does before it does it, and fails if a program cannot be had.
+# Optional programs are not available everywhere: if one is missing, tests print what they skip.
+# Programs on the PATH are used as they are. Others are installed into target/tools: Debian packages are only unpacked,
+# Python packages are in a venv, and programs built by Go, npm and cargo stay there. Programs that work nowhere else are
+# installed into the system. The script announces each step, and fails if a program is not available.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools="$PWD/target/tools"
@@ -23,8 +23,8 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-# wrap NAME COMMAND…: a program of this name that runs the command. Not a link: Python finds its venv by the path that it
-# is called by.
+# wrap NAME COMMAND…: creates a program of this name that runs the command. A link does not work, because Python finds
+# its venv by the path of the program.
 wrap() {
     local name=$1
     shift
@@ -39,7 +39,7 @@ unpack() {
         command -v apt-get >/dev/null || fail "$program is missing: install it so that it is on the PATH."
         say "unpacking Debian's package $package into target/tools, for $program"
         if ! (cd "$tools/deb" && apt-get download -qq "$package" >/dev/null 2>&1); then
-            # The lists of packages may never have been fetched.
+            # The package lists may be missing.
             as_root apt-get update -qq >/dev/null 2>&1 || true
             (cd "$tools/deb" && apt-get download -qq "$package" >&2) ||
                 fail "$program is missing: run 'sudo apt-get update && sudo apt-get install $package'."
@@ -52,7 +52,7 @@ unpack() {
     ln -sf "../deb/$file" "$tools/bin/$program"
 }
 
-# installed PACKAGE PROGRAM: installs a Debian package into the system, where it cannot work from a folder of its own.
+# installed PACKAGE PROGRAM: installs a Debian package into the system, if it does not work from another folder.
 installed() {
     say "installing Debian's package $1 into the system, for $2"
     local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$1")
@@ -61,7 +61,7 @@ installed() {
         fail "$2 is missing: run 'sudo apt-get update && sudo apt-get install $1'."
 }
 
-# Debian's Alertmanager looks for its templates at this place and nowhere else.
+# Debian's Alertmanager looks for its templates only here.
 alertmanager_templates() {
     local templates=/usr/share/prometheus/alertmanager
     [ ! -e "$templates/default.tmpl" ] || return 0
@@ -71,7 +71,7 @@ alertmanager_templates() {
         fail "Alertmanager's templates are missing: run 'sudo apt-get install prometheus-alertmanager'."
 }
 
-# python PROGRAM PACKAGE…: packages from PyPI, in one venv for all.
+# python PROGRAM PACKAGE…: installs packages from PyPI into a common venv.
 python() {
     local program=$1
     shift
@@ -83,7 +83,7 @@ python() {
         fail "$program is missing: PyPI does not hand it out."
 }
 
-# go_install FOLDER ARGUMENTS…: what `go install` makes of its arguments.
+# go_install FOLDER ARGUMENTS…: runs `go install`.
 go_install() {
     local folder=$1
     shift
@@ -92,7 +92,7 @@ go_install() {
     GOBIN="$folder" go install "$@" >&2 || fail "${!#} is missing: Go cannot build it."
 }
 
-# Cargo's own helpers are built together, since they share most of what they are made of, and without optimization.
+# Cargo's helpers are built together, because they share most dependencies, and without optimization.
 crates=()
 
 need() {
@@ -102,7 +102,7 @@ need() {
     amtool) unpack prometheus-alertmanager "$1" ;;
     prometheus-alertmanager) unpack prometheus-alertmanager "$1" ;;
     curl | jq | mandoc | shellcheck | zsh) unpack "$1" "$1" ;;
-    # A browser needs its many libraries; the others theirs, at places that are fixed.
+    # These need many libraries, or files at fixed paths.
     chromium | buildah | mmdebstrap) installed "$1" "$1" ;;
     systemd-analyze | systemd-socket-activate) installed systemd "$1" ;;
     dpkg-shlibdeps) installed dpkg-dev "$1" ;;
@@ -118,7 +118,7 @@ need() {
         python "$1" typos==1.52.0
         wrap "$1" "$tools/venv/bin/typos"
         ;;
-    # Helm's own engine, and the schemas of Kubernetes.
+    # Helm's engine, and the schemas of Kubernetes.
     helm-python)
         python "$1" helm-python-sdk==0.2.2
         wrap "$1" "$tools/venv/bin/python"
@@ -127,7 +127,7 @@ need() {
         python "$1" kubernetes-validate==1.37.0
         wrap "$1" "$tools/venv/bin/kubernetes-validate"
         ;;
-    # The Prometheus Operator's types, and a compiler that knows an unknown field.
+    # Types of the Prometheus Operator, and a compiler that reports unknown fields.
     operator-types)
         command -v npm >/dev/null || fail "$1 is missing: it needs npm."
         say "installing TypeScript and the Prometheus Operator's types with npm into target/tools"
@@ -136,7 +136,7 @@ need() {
         wrap "$1" "$tools/npm/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck --target esnext --module nodenext
         ;;
     kustomize) go_install "$tools/bin" sigs.k8s.io/kustomize/kustomize/v5@v5.7.1 ;;
-    # Without its pages, and of the ways to discover targets only Nomad's beside those that every Prometheus has.
+    # Without web UI, and with only Nomad's service discovery in addition to the built-in ones.
     prometheus-3 | promtool-3)
         go_install "$tools/prometheus-3" -tags remove_all_sd,enable_nomad_sd "github.com/prometheus/prometheus/cmd/${1%-3}@v0.316.0"
         ln -sf "../prometheus-3/${1%-3}" "$tools/bin/$1"
@@ -153,8 +153,8 @@ for program in "$@"; do
     if [ "$program" = --optional ]; then
         optional=yes
     elif [ -n "$optional" ]; then
-        # In a shell of its own, since a failure ends it.
-        (need "$program") || say "tests with $program are skipped"
+        # In a subshell, because a failure exits it.
+        (need "$program") || say "tests that need $program are skipped"
     else
         need "$program"
     fi

@@ -1,21 +1,21 @@
-//! Times, amounts and words, as people read and write them: in flags, on the status page and at the terminal.
+//! Formatting of times, amounts and reasons for people: flags, status page, terminal.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use crate::terms::BlockReason;
 
-/// A time of day, in UTC.
+/// Formats a time in UTC.
 pub fn clock(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string().replace('T', " ").replace('Z', " UTC")
 }
 
-/// How long ago, in its two largest units; a time that is not over yet was just now.
+/// Formats the time since `then` in its two largest units; 0 s if it is in the future.
 pub fn ago(now: SystemTime, then: SystemTime) -> String {
     duration(now.duration_since(then).unwrap_or_default())
 }
 
-/// How long until then, or how long it is overdue.
+/// Formats the time until `then`, or how long it is overdue.
 pub fn until(now: SystemTime, then: SystemTime) -> String {
     match then.duration_since(now) {
         Ok(left) => format!("in {}", duration(left)),
@@ -23,7 +23,7 @@ pub fn until(now: SystemTime, then: SystemTime) -> String {
     }
 }
 
-/// How long, in its two largest units.
+/// Formats a duration in its two largest units.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -34,53 +34,52 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// Reads a duration that a person wrote, such as `15s` or `1m30s`. Errors say what is wrong with it.
+/// Parses a duration such as `15s` or `1m30s`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    // humantime 2.4 panics where seconds and a second of nanoseconds exceed 64 bits together.
+    // humantime 2.4 panics if seconds and one second of nanoseconds together exceed 64 bits.
     let has_long_number = text.split(|character: char| !character.is_ascii_digit()).any(|run| run.len() > 9);
     if text.len() > 64 || has_long_number {
-        return Err("it is longer than a duration can be".to_owned());
+        return Err("it is too long for a duration".to_owned());
     }
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
-/// CPU in gigahertz.
+/// Formats CPU in gigahertz.
 pub fn hertz(hertz: f64) -> String {
     format!("{:.1} GHz", hertz / 1e9)
 }
 
-/// Memory in gibibytes.
+/// Formats memory in gibibytes.
 pub fn bytes(bytes: f64) -> String {
     const GIB: f64 = 1_073_741_824.0;
     format!("{:.1} GiB", bytes / GIB)
 }
 
-/// A share from 0 to 1 in percent.
+/// Formats a ratio from 0 to 1 as a percentage.
 pub fn percent(ratio: f64) -> String {
     format!("{:.0} %", 100.0 * ratio)
 }
 
-/// Why a job waits.
+/// Describes why a job waits.
 pub fn reason(reason: BlockReason) -> &'static str {
     match reason {
-        BlockReason::Quota => "a quota is used up",
-        BlockReason::NoNodes => "no node takes work",
+        BlockReason::Quota => "quota exhausted",
+        BlockReason::NoNodes => "no eligible node",
         BlockReason::Device => "no free device",
         BlockReason::Cores => "no free cores",
         BlockReason::Memory => "not enough memory",
         BlockReason::Cpu => "not enough CPU",
         BlockReason::Disk => "not enough disk",
         BlockReason::Network => "no free port or network",
-        BlockReason::Volume => "no node has its volume",
+        BlockReason::Volume => "no node has the volume",
         BlockReason::Scheduling => "waiting for a scheduler",
-        BlockReason::Delayed => "delayed before the next try",
-        BlockReason::Constraint => "no node meets its constraints",
-        BlockReason::Other => "not told",
+        BlockReason::Delayed => "delayed until the next attempt",
+        BlockReason::Constraint => "no node meets the constraints",
+        BlockReason::Other => "unknown",
     }
 }
 
-/// Text from elsewhere as it may stand on a terminal: what would steer it, or turn the direction of writing, is
-/// escaped.
+/// Escapes characters that would control a terminal or change the text direction.
 pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(steers) {
         return Cow::Borrowed(text);
@@ -99,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_and_none_is_too_long() {
+    fn too_long_durations_are_rejected() {
         assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("999999999s"), Ok(Duration::from_secs(999_999_999)));
         assert!(parse_duration("soon").is_err());
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_in_two_units() {
+    fn times_are_formatted_in_two_units() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(200_000);
         let before = |seconds| now - Duration::from_secs(seconds);
         for (seconds, text) in
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_from_elsewhere_steers_a_terminal() {
+    fn control_characters_are_escaped() {
         assert!(matches!(plain("builds/größe ✓"), Cow::Borrowed("builds/größe ✓")));
         assert_eq!(plain("a\u{1b}[2Jb\r\nc\td"), r"a\u{1b}[2Jb\r\nc\td");
         assert_eq!(plain("\u{9b}1m\u{202e}cba\u{7f}"), r"\u{9b}1m\u{202e}cba\u{7f}");

@@ -1,10 +1,10 @@
-//! Labels: names that are made of keys of the operator's own, and values within their limit.
+//! Label names derived from metadata keys, and limits of label values.
 
 use std::borrow::Cow;
 
 use ring::digest::{SHA256, digest};
 
-/// Keys of metadata or attributes that become labels.
+/// Metadata or attribute keys that become labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyLabels {
     keys: Vec<String>,
@@ -13,9 +13,9 @@ pub struct KeyLabels {
 }
 
 impl KeyLabels {
-    /// Names a label for each key. A name is made as kube-state-metrics makes those of Kubernetes labels: in snake case,
-    /// with `_` for whatever a label name may not contain. Keys that would get the same name get `_conflict1` and so on
-    /// behind it, in the order of the keys.
+    /// Derives a label name from each key, as kube-state-metrics does for Kubernetes labels: in snake case,
+    /// with `_` for every character that a label name must not contain. Keys with the same name get the
+    /// suffixes `_conflict1`, `_conflict2` and so on, in the order of the keys.
     pub fn new(prefix: &str, keys: &[String]) -> Self {
         let mut keys = keys.to_vec();
         keys.sort_unstable();
@@ -26,29 +26,29 @@ impl KeyLabels {
         let mut labels = plain.clone();
         for place in &clashing {
             let numbered = |number| format!("{}_conflict{number}", plain[*place]);
-            // A key may have the very name that another one gets.
+            // A key may already have the name that another one would get.
             let free = (1_usize..).map(numbered).find(|name| !labels.contains(name));
             labels[*place] = free.expect("there are more numbers than keys");
         }
         Self { keys, labels, clashing }
     }
 
-    /// Returns whether there are none.
+    /// Returns whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The keys, in their order.
+    /// Returns the keys, in their order.
     pub fn keys(&self) -> &[String] {
         &self.keys
     }
 
-    /// The names of their labels, in the order of the keys.
+    /// Returns the label names, in the order of the keys.
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
 
-    /// Keys that clashed with another one, with the names of their labels.
+    /// Returns the keys with the same name as another one, and their label names.
     pub fn clashing(&self) -> impl Iterator<Item = (&str, &str)> {
         self.clashing.iter().map(|place| (self.keys[*place].as_str(), self.labels[*place].as_str()))
     }
@@ -69,9 +69,9 @@ fn label_name(prefix: &str, key: &str) -> String {
     name
 }
 
-/// Returns a label value within its limit: its beginning, a mark, and a checksum of all of it, so that two long names
-/// that begin alike stay two series. The checksum is the beginning of the SHA-256: it is the same in every build, so that
-/// no update renames a series.
+/// Truncates a label value to the limit: its beginning, a mark, and a checksum of the whole value, so that
+/// two long names with the same beginning stay two series. The checksum is a prefix of the SHA-256, so it is
+/// the same in every build and an update renames no series.
 pub fn shortened(label: &str, limit: usize) -> Cow<'_, str> {
     if label.len() <= limit {
         return Cow::Borrowed(label);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_clash_are_numbered_in_their_order() {
+    fn conflicting_keys_are_numbered_in_their_order() {
         let keys = ["team", "on-call", "on.call", "onCall"];
         let expected =
             ["meta_on_call_conflict1", "meta_on_call_conflict2", "meta_on_call_conflict3", "meta_team"];
@@ -117,7 +117,7 @@ mod tests {
         let mut reversed = keys;
         reversed.reverse();
         assert_eq!(labels(&reversed), expected, "whatever order they are given in");
-        // Once more the same key is no clash.
+        // The same key twice is not a conflict.
         assert_eq!(labels(&["team", "team"]), ["meta_team"]);
         assert_eq!(
             labels(&["a-b", "a.b", "a_b_conflict1"]),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn clashes_are_named() {
+    fn conflicts_are_reported() {
         let keys = KeyLabels::new("attr", &["a.b".to_owned(), "a-b".to_owned(), "c".to_owned()]);
         let clashing: Vec<_> = keys.clashing().collect();
         assert_eq!(clashing, [("a-b", "attr_a_b_conflict1"), ("a.b", "attr_a_b_conflict2")]);
@@ -134,12 +134,12 @@ mod tests {
 
     /// `printf 'a%.0s' {1..40} | sha256sum`
     #[test]
-    fn a_shortened_label_is_the_same_in_every_build() {
+    fn a_truncated_label_is_the_same_in_every_build() {
         assert_eq!(shortened(&"a".repeat(40), 32), "aaaaaaaaaaaaa…e33cdf9c7f7120b9");
     }
 
     #[test]
-    fn long_labels_are_shortened_between_letters_and_stay_apart() {
+    fn long_labels_are_truncated_between_characters_and_stay_distinct() {
         assert_eq!(shortened("short", 32), "short");
         let (one, other) = (format!("{}1", "é".repeat(100)), format!("{}2", "é".repeat(100)));
         let (one, other) = (shortened(&one, 32), shortened(&other, 32));

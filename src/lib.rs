@@ -1,19 +1,19 @@
 //! Prometheus exporter for the state of a HashiCorp Nomad cluster.
 //!
-//! The way of the data, and the rooms it passes through:
+//! The modules, in the direction of the data:
 //!
 //! ```text
-//! config    what the user typed → what the program runs on
+//! config    command line → settings
 //!              │
 //! nomad ──► collect ──► snapshot ──► metrics ──► exposition ──► publish ──► web
-//! asks      collectors, sections     families:   bytes          once a      hands
-//! Nomad     clocks      and joins    samples                    refresh     them out
+//! API       collectors, sections     samples     encoding       renders     serves
+//! client    scheduling  and joins                              each refresh
 //! ```
 //!
-//! [`terms`] holds Nomad's closed vocabularies, which every room speaks; [`labels`] names labels after keys and keeps their
-//! values within their limit; [`human`] says numbers and words to people;
-//! [`files`] reads again what changes on disk; [`commands`] put the rooms together.
-//! Dependencies point one way, and a test keeps it so.
+//! [`terms`] has Nomad's enumerations, which all modules use; [`labels`] derives label names from keys and
+//! limits label values; [`human`] formats values for people; [`files`] reloads files that change on disk;
+//! [`commands`] combine the modules.
+//! Dependencies point in one direction, which a test checks.
 
 pub mod collect;
 pub mod commands;

@@ -7,19 +7,19 @@ use std::time::Duration;
 use nomad_exporter::{commands, config};
 use tokio::runtime::Runtime;
 
-/// Lists of many MiB come and go beside small values that stay: the C library's allocator would keep ever more of what
-/// they leave, this one gives it back (`make soak`).
+/// jemalloc, because long-lived small values between the large lists of each refresh would fragment the heap
+/// of the C library's allocator, which then grows without end (`make soak`).
 #[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// How long work on other threads may hold up the end: a name that is being looked up cannot be interrupted.
+/// How long blocking threads may delay the exit: a DNS lookup cannot be interrupted.
 const LINGER: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let args = match config::parse(std::env::args_os()) {
         Ok(args) => args,
-        // Prints help and version too, and exits with 0 for those, else with 2.
+        // Prints help and version too. Exits with 0 for those, otherwise with 2.
         Err(error) => error.exit(),
     };
     let runtime = match Runtime::new() {
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// There may be no log yet; and whoever does not hear this sees the exit code.
+/// Writes to stderr, because logging may not have been started. If stderr is closed, the exit code remains.
 fn complain(error: &anyhow::Error) {
     drop(writeln!(std::io::stderr(), "nomad-exporter: {error:#}"));
 }

@@ -1,4 +1,4 @@
-//! The pump: from the store to the bytes that are served.
+//! Rendering of each refresh for serving.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -11,56 +11,56 @@ use crate::exposition::Rendered;
 use crate::metrics::{OwnMetrics, Selection};
 use crate::snapshot::{Reach, Snapshot, Trends};
 
-/// What is served until the next refresh.
+/// Data that is served until the next refresh.
 pub struct Publication {
-    /// The metrics.
+    /// The rendered metrics.
     pub metrics: Rendered,
-    /// What they were rendered from.
+    /// The snapshot that they were rendered from.
     pub snapshot: Arc<Snapshot>,
-    /// The last hour, this snapshot included.
+    /// The last hour, including this snapshot.
     pub trends: Trends,
-    /// The page for people, once somebody asked for it.
+    /// The status page, once it was requested.
     page: OnceLock<Bytes>,
 }
 
-/// The newest publication, replaced whole by the publisher and read by every request.
+/// The newest publication. The publisher replaces it as a whole, and every request reads it.
 pub type Published = watch::Receiver<Arc<Publication>>;
 
 impl Publication {
-    /// What is served of a snapshot and of the hour before it.
+    /// Creates the publication of a snapshot and the hour before it.
     pub fn new(metrics: Rendered, snapshot: Arc<Snapshot>, trends: &Trends) -> Self {
         Self { metrics, trends: trends.with(&snapshot), snapshot, page: OnceLock::new() }
     }
 
-    /// The page for people, if it is ready.
+    /// Returns the status page, if it is ready.
     pub fn ready_page(&self) -> Option<Bytes> {
         self.page.get().cloned()
     }
 
-    /// The page for people, rendered now if it is not ready. Blocking work.
+    /// Returns the status page, and renders it if necessary. Blocks.
     pub fn page(&self, render: impl FnOnce(&Snapshot, &Trends) -> String) -> Bytes {
         self.page.get_or_init(|| render(&self.snapshot, &self.trends).into()).clone()
     }
 }
 
-/// Renders what is known, again and again.
+/// Renders the data repeatedly.
 pub struct Publisher {
-    /// What is known.
+    /// The collected data.
     pub store: Arc<Store>,
-    /// Tells the time.
+    /// The clock.
     pub now: fn() -> SystemTime,
-    /// How often live collectors are read.
+    /// Interval of the live collectors.
     pub interval: Duration,
     /// The exporter's own metrics.
     pub own: Arc<OwnMetrics>,
-    /// Which families are exposed.
+    /// The exposed metrics.
     pub selection: Selection,
-    /// Brings the exporter's own metrics up to date before each rendering. Blocking work.
+    /// Updates the exporter's own metrics before each rendering. Blocks.
     pub observe: Box<dyn Fn(&OwnMetrics) + Send + Sync>,
 }
 
 impl Publisher {
-    /// Renders what is known now. Blocking work.
+    /// Renders the current data. Blocks.
     pub fn render(&self, previous: Option<&Publication>) -> Publication {
         let snapshot = Arc::new(self.store.snapshot((self.now)()));
         (self.observe)(&self.own);
@@ -71,8 +71,8 @@ impl Publisher {
         Publication::new(metrics, snapshot, previous.map_or(&none, |publication| &publication.trends))
     }
 
-    /// Renders again after every refresh, and when none came for more than an interval, so that what expires vanishes
-    /// even when nothing comes any more.
+    /// Renders after every refresh, and also if there was none for longer than an interval, so that stale
+    /// metrics are dropped even if no refresh succeeds.
     pub async fn keep_published(self, published: watch::Sender<Arc<Publication>>) {
         let publisher = Arc::new(self);
         let mut changes = publisher.store.changes();
@@ -81,24 +81,24 @@ impl Publisher {
             let (publisher, previous) = (publisher.clone(), published.borrow().clone());
             match tokio::task::spawn_blocking(move || publisher.render(Some(&previous))).await {
                 Ok(publication) => drop(published.send_replace(Arc::new(publication))),
-                // The process ends: what has not begun is not begun.
+                // The process is shutting down, so blocking tasks are no longer started.
                 Err(error) if error.is_cancelled() => return,
-                Err(error) => tracing::error!(%error, "rendering ended in a bug"),
+                Err(error) => tracing::error!(%error, "rendering panicked; please report this"),
             }
         }
     }
 }
 
-/// Logs that the view of the cluster became partial, or is so no longer.
+/// Logs changes of whether all namespaces can be read.
 fn log_reach(before: Option<&Reach>, now: &Reach) {
     match (before.and_then(Reach::partial), now) {
         (before, Reach::Partial(reason)) if before != Some(reason) => tracing::warn!(
             reason,
-            "not all namespaces are read: metrics that sum over the allocations of a node are left out"
+            "the token cannot read all namespaces; metrics that sum over the allocations of a node are omitted"
         ),
         (Some(_), Reach::All) => tracing::info!("all namespaces are read again"),
         (Some(_), Reach::Unknown(reason)) => {
-            tracing::info!(reason, "it is unknown again whether all namespaces are read");
+            tracing::info!(reason, "it is unknown whether all namespaces are read");
         }
         _ => {}
     }
@@ -106,7 +106,7 @@ fn log_reach(before: Option<&Reach>, now: &Reach) {
 
 #[cfg(test)]
 impl Publication {
-    /// What is served of a cluster of these namespaces.
+    /// Creates a publication for a cluster with these namespaces.
     pub(crate) fn of_namespaces(names: impl Iterator<Item = String>) -> Published {
         use crate::snapshot::{AllocationCounts, FinishedAllocations, Sections};
 

@@ -1,7 +1,7 @@
-//! Nomad's closed vocabularies: the words that may become label values.
+//! Nomad's enumerations: the words that may become label values.
 //!
-//! Each is an enum whose last member, where the set is Nomad's own, is `Other`: a word of a newer Nomad is
-//! counted as `other`, never dropped and never passed through.
+//! If the set is defined by Nomad, the last member is `Other`: unknown words of a newer Nomad count as
+//! `other`. They are neither dropped nor passed through.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,14 +9,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
-/// A hash that is the same as long as the process runs, for what is compared and never shown.
+/// Returns a hash that is stable while the process runs, for values that are only compared.
 pub(crate) fn hash_of(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
 }
 
-/// The value of a key, made if it is not there; the key is only copied when it is new.
+/// Returns the value of a key, and inserts the default if it is missing. Copies the key only if it is new.
 pub(crate) fn at<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> &'m mut V {
     if !map.contains_key(key) {
         map.insert(key.to_owned(), V::default());
@@ -24,32 +24,32 @@ pub(crate) fn at<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) ->
     map.get_mut(key).expect("it was just put there")
 }
 
-/// A job, by the hash of its namespace and ID: what is remembered of many jobs needs no names.
+/// A job, by the hash of its namespace and ID, which needs less memory than names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobKey(u64);
 
 impl JobKey {
-    /// The key of the job of this ID.
+    /// Returns the key of a job.
     pub fn new(namespace: &str, id: &str) -> Self {
         Self(hash_of((namespace, id)))
     }
 }
 
-/// A word of a closed vocabulary.
+/// A word of an enumeration.
 pub trait Term: Copy + Eq + fmt::Debug + 'static {
-    /// Every member, `Other` last where there is one.
+    /// All members; `Other` is the last, if there is one.
     const ALL: &'static [Self];
-    /// The label value.
+    /// Returns the label value.
     fn as_str(self) -> &'static str;
-    /// The member's place in [`Term::ALL`].
+    /// Returns the position in [`Term::ALL`].
     fn index(self) -> usize;
-    /// Whether this is the member for words that we do not know.
+    /// Returns whether this is the member for unknown words.
     fn is_other(self) -> bool {
         self.as_str() == "other"
     }
 }
 
-/// Declares a vocabulary. With `else Other`, unknown words read as that member.
+/// Declares an enumeration. With `else Other`, unknown words become that member.
 macro_rules! vocabulary {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -71,7 +71,7 @@ macro_rules! vocabulary {
             $(#[$doc])*
             $name {
                 $($(#[$vdoc])* $variant = $word,)+
-                /// Whatever word this version of the exporter does not know, or none at all:
+                /// A word that this version of the exporter does not know, or no word:
                 $other = "other"
             }
         }
@@ -88,7 +88,7 @@ macro_rules! vocabulary {
             }
         }
 
-        /// Reads the word without allocating; `null` reads as the default.
+        /// Deserializes the word without allocating; `null` becomes the default.
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Visitor;
@@ -113,42 +113,42 @@ macro_rules! vocabulary {
 pub(crate) use vocabulary;
 
 vocabulary! {
-    /// A job's scheduler (`sysbatch` since Nomad 1.2).
+    /// Job type (`sysbatch` since Nomad 1.2).
     JobType { Service = "service", Batch = "batch", System = "system", Sysbatch = "sysbatch" } else Other
 }
 vocabulary! {
-    /// A job's status as Nomad computes it: `running` as soon as one instance is placed, `pending` while none is
-    /// and an evaluation waits, `dead` when nothing is left to do, whatever the outcome.
+    /// Job status as calculated by Nomad: `running` once an allocation is placed, `pending` if none is placed
+    /// and an evaluation is waiting, `dead` if there is nothing left to do, whatever the outcome.
     JobStatus { Pending = "pending", Running = "running", Dead = "dead" } else Other
 }
 vocabulary! {
-    /// Why a job is a template and not work of its own.
+    /// Kind of a parent job, which only starts child jobs.
     TemplateKind { Periodic = "periodic", Parameterized = "parameterized" }
 }
 vocabulary! {
-    /// How a dead job ended, or one of its allocations.
+    /// Outcome of a dead job or of an allocation.
     Outcome {
-        /// All of its tasks ended well:
+        /// All tasks succeeded:
         Complete = "complete",
         /// A task failed:
         Failed = "failed",
-        /// The client went away:
+        /// The client was lost:
         Lost = "lost",
-        /// A drain's deadline stopped it:
+        /// Stopped at a drain deadline:
         Drained = "drained",
-        /// A job of higher priority took its place:
+        /// Preempted by a job of higher priority:
         Preempted = "preempted",
-        /// It ran for longer than its `max_run_duration` (Nomad 2.0):
+        /// Exceeded its `max_run_duration` (Nomad 2.0):
         Timeout = "timeout",
-        /// Somebody stopped it, or its job wanted it no more:
+        /// Stopped by a user or by its job:
         Stopped = "stopped",
-        /// Nomad retains no allocation that tells:
+        /// Nomad retains no allocation that shows it:
         Unknown = "unknown",
     }
 }
 
 impl Outcome {
-    /// The worse of two: a job ended as badly as the worst of its allocations.
+    /// Returns the worse of two outcomes: a job's outcome is the worst of its allocations.
     pub fn worse(self, other: Self) -> Self {
         let badness = |outcome| match outcome {
             Self::Failed => 7,
@@ -164,77 +164,78 @@ impl Outcome {
     }
 }
 vocabulary! {
-    /// What made an allocation fail.
+    /// Cause of a failed allocation.
     FailureCause {
         /// A task exited:
         Exit = "exit",
-        /// A signal ended a task:
+        /// A task was ended by a signal:
         Signal = "signal",
-        /// A task exceeded its memory:
+        /// A task was OOM-killed:
         Oom = "oom",
-        /// The driver could not start a task, for instance because its image cannot be pulled:
+        /// The driver could not start a task, for example because its image cannot be pulled:
         Driver = "driver",
         /// An artifact could not be downloaded:
         Artifact = "artifact",
         /// The configuration of a task is invalid:
         Validation = "validation",
-        /// The client could not prepare a task: a directory, a network, a volume, a template, a secret:
+        /// The client could not set up a task: directory, network, volume, template or secret:
         Setup = "setup",
         /// A task exceeded its disk:
         Disk = "disk",
         /// A health check of a task failed:
         Unhealthy = "unhealthy",
-        /// Nothing that is known tells:
+        /// Unknown:
         Other = "other",
     }
 }
 
 impl FailureCause {
-    /// Whether the allocation never started, which is the platform's fault or its configuration's, and not the program's.
+    /// Returns whether the allocation never started. The cause is then the platform or the configuration, not
+    /// the program.
     pub fn prevents_start(self) -> bool {
         matches!(self, Self::Driver | Self::Artifact | Self::Validation | Self::Setup)
     }
 }
 vocabulary! {
-    /// An allocation's status as its client reports it (`unknown` since Nomad 1.3).
+    /// Allocation status as reported by its client (`unknown` since Nomad 1.3).
     ClientStatus {
         Pending = "pending", Running = "running", Unknown = "unknown",
         Complete = "complete", Failed = "failed", Lost = "lost",
     } else Other
 }
 vocabulary! {
-    /// What the servers want of an allocation.
+    /// Desired status of an allocation, set by the servers.
     DesiredStatus { Run = "run", Stop = "stop", Evict = "evict" } else Other
 }
 vocabulary! {
-    /// An evaluation's status.
+    /// Evaluation status.
     EvalStatus {
         Blocked = "blocked", Pending = "pending", Complete = "complete", Failed = "failed", Canceled = "canceled",
     } else Other
 }
 vocabulary! {
-    /// A node's status as the servers see it (`disconnected` since Nomad 1.3).
+    /// Node status according to the servers (`disconnected` since Nomad 1.3).
     NodeStatus {
         Initializing = "initializing", Ready = "ready", Down = "down", Disconnected = "disconnected",
     } else Other
 }
 vocabulary! {
-    /// Whether the scheduler may place work on a node.
+    /// Scheduling eligibility of a node.
     Eligibility { Eligible = "eligible", Ineligible = "ineligible" } else Other
 }
 vocabulary! {
-    /// How the last drain of a node stands (Nomad 1.1 and later).
+    /// Status of a node's last drain (Nomad 1.1 and later).
     DrainStatus { Draining = "draining", Complete = "complete", Canceled = "canceled" } else Other
 }
 vocabulary! {
-    /// A node's one state, the first that holds in this order; `active` is a ready node that takes work.
+    /// State of a node: the first match in this order. `active` is a ready and eligible node.
     NodeState {
         Down = "down", Disconnected = "disconnected", Initializing = "initializing",
         Draining = "draining", Ineligible = "ineligible", Active = "active",
     } else Other
 }
 vocabulary! {
-    /// A deployment's status. Nomad spells it `cancelled` here and `canceled` elsewhere.
+    /// Deployment status. Nomad spells it `cancelled` here and `canceled` elsewhere.
     DeploymentStatus {
         Running = "running", Paused = "paused", Failed = "failed", Successful = "successful",
         Cancelled = "cancelled", Initializing = "initializing", Pending = "pending", Blocked = "blocked",
@@ -242,55 +243,55 @@ vocabulary! {
     } else Other
 }
 vocabulary! {
-    /// What gossip says of a server.
+    /// Server state according to gossip.
     ServerState {
         Alive = "alive", Leaving = "leaving", Left = "left", Failed = "failed", None = "none",
     } else Other
 }
 vocabulary! {
-    /// Why a job waits. Most are why an evaluation is blocked; the job of one that is pending waits for a
-    /// scheduler.
+    /// Reason why a job waits. Most are reasons of a blocked evaluation; the job of a pending evaluation
+    /// waits for a scheduler.
     BlockReason {
         Quota = "quota", NoNodes = "no_nodes", Device = "device", Cores = "cores", Memory = "memory", Cpu = "cpu",
         Disk = "disk", Network = "network", Volume = "volume", Constraint = "constraint",
-        /// No scheduler has looked at it yet:
+        /// No scheduler has processed the evaluation yet:
         Scheduling = "scheduling",
-        /// Nomad waits before it tries again:
+        /// Nomad delays the next attempt:
         Delayed = "delayed",
         Other = "other",
     }
 }
 
 impl BlockReason {
-    /// Whether an evaluation can be blocked for it.
+    /// Returns whether an evaluation can be blocked for this reason.
     pub fn blocks(self) -> bool {
         !matches!(self, Self::Scheduling | Self::Delayed)
     }
 }
 
 impl EvalStatus {
-    /// Whether something is still to come of it.
+    /// Returns whether the evaluation is still to be processed.
     pub fn waits(self) -> bool {
         matches!(self, Self::Blocked | Self::Pending)
     }
 }
 
 impl JobStatus {
-    /// Whether this job still wants something of the cluster; an unknown status does.
+    /// Returns whether the job is not dead. Includes unknown statuses.
     pub fn is_live(self) -> bool {
         self != Self::Dead
     }
 }
 
 impl ClientStatus {
-    /// Whether the client holds resources for such an allocation: all but complete, failed and lost (the rule of
-    /// Nomad's scheduler since 1.4). An unknown status does.
+    /// Returns whether the allocation is non-terminal, so that the client still reserves its resources: all
+    /// but complete, failed and lost (as in Nomad's scheduler since 1.4). Includes unknown statuses.
     pub fn is_live(self) -> bool {
         !matches!(self, Self::Complete | Self::Failed | Self::Lost)
     }
 }
 
-/// A value for each member of a vocabulary.
+/// A value for each member of an enumeration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByTerm<K, V> {
     values: Box<[V]>,
@@ -317,21 +318,21 @@ impl<K: Term, V> IndexMut<K> for ByTerm<K, V> {
 }
 
 impl<K: Term, V> ByTerm<K, V> {
-    /// Every member with its value.
+    /// Returns all members with their values.
     pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         K::ALL.iter().copied().zip(self.values.iter())
     }
 }
 
 impl<K: Term, V: Default + PartialEq> ByTerm<K, V> {
-    /// The members that an exposition shows: the known ones always, so that `== 0` can be asked, `other` only
-    /// when something was counted there.
+    /// Returns the members to expose: known ones always, so that queries can test for 0, and `other` only if
+    /// it was counted.
     pub fn shown(&self) -> impl Iterator<Item = (K, &V)> {
         self.iter().filter(|(key, value)| !key.is_other() || **value != V::default())
     }
 }
 
-/// A set of members of a vocabulary of at most 64 words.
+/// A set of members of an enumeration with at most 64 members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TermSet<K>(u64, PhantomData<K>);
 
@@ -342,42 +343,42 @@ impl<K> Default for TermSet<K> {
 }
 
 impl<K> TermSet<K> {
-    /// A set of the members whose places in [`Term::ALL`] are given as bits, for constants.
+    /// Creates a set from bits at the positions in [`Term::ALL`], for constants.
     pub(crate) const fn of_bits(bits: u64) -> Self {
         Self(bits, PhantomData)
     }
 }
 
 impl<K: Term> TermSet<K> {
-    /// Adds one member.
+    /// Adds a member.
     pub fn insert(&mut self, key: K) {
         self.0 |= 1 << key.index();
     }
-    /// Removes one member.
+    /// Removes a member.
     pub fn remove(&mut self, key: K) {
         self.0 &= !(1 << key.index());
     }
-    /// Whether nothing is in it.
+    /// Returns whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
-    /// Whether a member is in it.
+    /// Returns whether the set contains a member.
     pub fn contains(self, key: K) -> bool {
         self.0 & (1 << key.index()) != 0
     }
-    /// Whether all of these are in it.
+    /// Returns whether the set contains all of these members.
     pub fn contains_all(self, keys: Self) -> bool {
         self.0 & keys.0 == keys.0
     }
-    /// What is in both.
+    /// Returns the intersection of two sets.
     pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0, PhantomData)
     }
-    /// How many are in it.
+    /// Returns the number of members.
     pub fn len(self) -> usize {
         self.0.count_ones() as usize
     }
-    /// Its members, in the vocabulary's order.
+    /// Returns the members, in the order of the enumeration.
     pub fn iter(self) -> impl Iterator<Item = K> {
         K::ALL.iter().copied().filter(move |key| self.contains(*key))
     }
@@ -396,7 +397,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_words_and_null_read_as_other() {
+    fn unknown_words_and_null_become_other() {
         assert_eq!(JobStatus::from("paused"), JobStatus::Other);
         assert_eq!(serde_json::from_str::<JobStatus>("null").unwrap(), JobStatus::Other);
         assert_eq!(serde_json::from_str::<JobStatus>("\"dead\"").unwrap(), JobStatus::Dead);

@@ -1,9 +1,9 @@
-//! The release binary against clusters of each size, and beside it what serde_json and a static server need for the
-//! same bytes, in one run. `make bench SIZES="S M"` runs some sizes only, and `--quick` fewer refreshes: enough to see
-//! that it works.
+//! Benchmark of the release binary against clusters of each size, with the CPU that serde_json and a static server need
+//! for the same bytes, in one run. `make bench SIZES="S M"` runs some sizes only, and `--quick` runs fewer refreshes,
+//! enough to see that it works.
 //!
-//! CPU is what the system counted for the exporter's process, never wall time; the simulated Nomad runs in a process
-//! of its own, so that nothing of its cost is counted.
+//! CPU is the CPU time of the exporter's process, never wall time. The simulated Nomad is a separate process, so its
+//! cost is not included.
 
 mod marks;
 mod process;
@@ -16,30 +16,30 @@ use nomad_simulator::{Load, Size};
 
 use process::{Exporter, Nomad};
 
-/// What a live refresh does not read.
+/// Collectors that are not part of a live refresh.
 const NOT_LIVE: [&str; 5] =
     ["finished_jobs", "finished_allocations", "task_states", "host_stats", "allocation_usage"];
-/// What a history refresh reads.
+/// Collectors of a history refresh.
 const HISTORY: [&str; 3] = ["servers", "finished_jobs", "finished_allocations"];
-/// What it takes to ask every client.
+/// Collectors for host statistics.
 const CLIENTS: [&str; 2] = ["nodes", "host_stats"];
 
-/// Flags that leave these collectors on and no others.
+/// Returns flags that enable only these collectors.
 fn only(is_on: impl Fn(&str) -> bool) -> Vec<String> {
     let off = COLLECTORS.iter().filter(|collector| !is_on(collector.name()));
     off.map(|collector| format!("--no-collector.{}", collector.name())).collect()
 }
 
-/// Scrapers at once.
+/// Number of concurrent scrapers.
 const SCRAPERS: usize = 50;
 
-/// What was measured of one size.
+/// Measurements of one size.
 struct Row {
     size: Size,
     live_cpu: f64,
-    /// In a cluster in which nothing changes.
+    /// In a cluster without changes.
     quiet_cpu: f64,
-    /// With compressed answers.
+    /// With gzipped responses.
     gzip_cpu: f64,
     /// Of the simulated Nomad.
     sender_cpu: f64,
@@ -50,7 +50,7 @@ struct Row {
     live_requests: f64,
     history_cpu: f64,
     history_bytes: f64,
-    /// How many clients one CPU second asks for their hosts; starting and listing the nodes is in it.
+    /// Host statistics requests per CPU second, including the start and the list of nodes.
     clients_per_cpu: f64,
     skim: f64,
     decode: f64,
@@ -70,35 +70,35 @@ fn main() {
     let is_wanted =
         |size: &Size| wanted.is_empty() || wanted.iter().any(|name| name.eq_ignore_ascii_case(size.name()));
     let rows: Vec<Row> = Size::ALL.into_iter().filter(is_wanted).map(|size| measure(size, quick)).collect();
-    print!("| what |");
+    print!("| measurement |");
     rows.iter().for_each(|row| print!(" {} |", row.size.name()));
     print!("\n|---|");
     rows.iter().for_each(|_| print!("---:|"));
     println!();
     line(&rows, "live refresh: CPU, s", |row| format!("{:.3}", row.live_cpu));
-    line(&rows, "decode of the same bytes from a reader: CPU, s", |row| format!("{:.4}", row.decode));
-    line(&rows, "live refresh ÷ decode", |row| format!("{:.2}", row.live_cpu / row.decode));
-    line(&rows, "live refresh when nothing changed: CPU, s", |row| format!("{:.3}", row.quiet_cpu));
-    line(&rows, "live refresh with gzipped answers: CPU, s", |row| format!("{:.3}", row.gzip_cpu));
-    line(&rows, "sender's CPU for it, plain, s", |row| format!("{:.3}", row.sender_cpu));
-    line(&rows, "sender's CPU for it, gzipped, s", |row| format!("{:.3}", row.gzip_sender_cpu));
-    line(&rows, "live refresh with ten times the dead: CPU, s", |row| format!("{:.3}", row.old_cpu));
-    line(&rows, "skim of the same bytes (`IgnoredAny`): CPU, s", |row| format!("{:.4}", row.skim));
-    line(&rows, "live refresh: MB asked of Nomad", |row| format!("{:.1}", row.live_bytes / 1e6));
+    line(&rows, "decoding the same bytes from a reader: CPU, s", |row| format!("{:.4}", row.decode));
+    line(&rows, "live refresh ÷ decoding", |row| format!("{:.2}", row.live_cpu / row.decode));
+    line(&rows, "live refresh without changes: CPU, s", |row| format!("{:.3}", row.quiet_cpu));
+    line(&rows, "live refresh with gzipped responses: CPU, s", |row| format!("{:.3}", row.gzip_cpu));
+    line(&rows, "sender's CPU, plain responses, s", |row| format!("{:.3}", row.sender_cpu));
+    line(&rows, "sender's CPU, gzipped responses, s", |row| format!("{:.3}", row.gzip_sender_cpu));
+    line(&rows, "live refresh with ten times the dead jobs: CPU, s", |row| format!("{:.3}", row.old_cpu));
+    line(&rows, "skimming the same bytes (`IgnoredAny`): CPU, s", |row| format!("{:.4}", row.skim));
+    line(&rows, "live refresh: MB received", |row| format!("{:.1}", row.live_bytes / 1e6));
     line(&rows, "live refresh: requests", |row| format!("{:.0}", row.live_requests));
     line(&rows, "history refresh: CPU, s", |row| format!("{:.3}", row.history_cpu));
-    line(&rows, "history refresh: MB asked of Nomad", |row| format!("{:.1}", row.history_bytes / 1e6));
-    line(&rows, "clients asked for their hosts per CPU second", |row| format!("{:.0}", row.clients_per_cpu));
-    line(&rows, "memory at most, MiB", |row| format!("{:.0}", row.peak_mib));
+    line(&rows, "history refresh: MB received", |row| format!("{:.1}", row.history_bytes / 1e6));
+    line(&rows, "host statistics requests per CPU second", |row| format!("{:.0}", row.clients_per_cpu));
+    line(&rows, "peak memory, MiB", |row| format!("{:.0}", row.peak_mib));
     line(&rows, "start to first full scrape, s", |row| format!("{:.1}", row.first_scrape));
     line(&rows, "series", |row| format!("{:.0}", row.series));
     line(&rows, "exposition, MB", |row| format!("{:.2}", row.plain_bytes as f64 / 1e6));
     line(&rows, "exposition gzipped, MB", |row| format!("{:.2}", row.gzip_bytes as f64 / 1e6));
-    line(&rows, "scrape by 50 at once: p50, ms", |row| format!("{:.1}", row.scrapes.p50 * 1e3));
-    line(&rows, "scrape by 50 at once: p99, ms", |row| format!("{:.1}", row.scrapes.p99 * 1e3));
-    line(&rows, "static server, the same bytes: p50, ms", |row| format!("{:.1}", row.served.p50 * 1e3));
-    line(&rows, "static server, the same bytes: p99, ms", |row| format!("{:.1}", row.served.p99 * 1e3));
-    line(&rows, "scrape p99 ÷ static p99", |row| format!("{:.2}", row.scrapes.p99 / row.served.p99));
+    line(&rows, "50 concurrent scrapes: p50, ms", |row| format!("{:.1}", row.scrapes.p50 * 1e3));
+    line(&rows, "50 concurrent scrapes: p99, ms", |row| format!("{:.1}", row.scrapes.p99 * 1e3));
+    line(&rows, "static server, same bytes: p50, ms", |row| format!("{:.1}", row.served.p50 * 1e3));
+    line(&rows, "static server, same bytes: p99, ms", |row| format!("{:.1}", row.served.p99 * 1e3));
+    line(&rows, "scrape p99 ÷ static server p99", |row| format!("{:.2}", row.scrapes.p99 / row.served.p99));
 }
 
 #[expect(clippy::print_stdout, reason = "the table is what the benchmark is for")]
@@ -124,7 +124,7 @@ fn measure(size: Size, quick: bool) -> Row {
     let history = cost(&nomad, &only(|collector| HISTORY.contains(&collector)), "jobs", size, quick);
     let clients = Exporter::start(&nomad, &only(|collector| CLIENTS.contains(&collector)));
     clients.wait_for(|text| text.contains("nomad_exporter_collector_up{collector=\"host_stats\"} 1"));
-    // What took less than a tick of the system's clock is taken to be one.
+    // Less than a tick of the system's clock counts as one tick.
     let clients_per_cpu = size.nodes() as f64 / clients.cpu_seconds().max(0.01);
     drop(clients);
 
@@ -139,7 +139,7 @@ fn measure(size: Size, quick: bool) -> Row {
     let text = exporter.wait_for(full);
     let first_scrape = started.elapsed().as_secs_f64();
     let gzip = exporter.scrape(true);
-    // Two more live refreshes, while it is scraped.
+    // Two more live refreshes while it is scraped.
     let refreshes = exporter.refreshes("allocations");
     exporter.wait_for(|text| process::value(text, &process::requests("allocations")) >= refreshes + 2.0);
     let [scrapes, served] = scrape::compare([exporter.address(), scrape::serve(gzip.clone())], SCRAPERS);
@@ -168,16 +168,16 @@ fn measure(size: Size, quick: bool) -> Row {
     }
 }
 
-/// What one refresh costs.
+/// Cost of one refresh.
 struct Cost {
     cpu: f64,
-    /// Of the simulated Nomad, which is no part of the exporter's.
+    /// Of the simulated Nomad, which is not part of the exporter's.
     sender_cpu: f64,
     bytes: f64,
     requests: f64,
 }
 
-/// The mean cost of several refreshes, rendering for one scraper included.
+/// Returns the mean cost of several refreshes, including rendering for one scraper.
 fn cost(nomad: &Nomad, collectors: &[String], endpoint: &str, size: Size, quick: bool) -> Cost {
     let (interval, refreshes) = match size {
         Size::S | Size::M if quick => ("1s", 3.0),

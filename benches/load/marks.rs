@@ -1,4 +1,4 @@
-//! What serde_json needs for the bytes of a live refresh.
+//! CPU that serde_json needs for the bytes of a live refresh.
 
 use std::fmt;
 use std::io::{BufReader, Read};
@@ -17,7 +17,7 @@ const NODES: &str = "/v1/nodes?resources=true";
 const ALLOCATIONS: &str = r#"/v1/allocations?namespace=*&task_states=false&resources=true&filter=ClientStatus != "complete" and ClientStatus != "failed" and ClientStatus != "lost""#;
 const EVALUATIONS: &str = r#"/v1/evaluations?namespace=*&filter=Status == "blocked" or Status == "pending""#;
 
-/// How many CPU seconds are measured of each list at least.
+/// Minimum CPU seconds to measure for each list.
 const ENOUGH: f64 = 0.2;
 
 /// The lists of a live refresh.
@@ -28,12 +28,12 @@ impl Lists {
         Self(load)
     }
 
-    /// CPU seconds to skim them.
+    /// Returns the CPU seconds for skimming them.
     pub(crate) fn skim(&self) -> f64 {
         [JOBS, NODES, ALLOCATIONS, EVALUATIONS].into_iter().map(|list| self.read(list, skim)).sum()
     }
 
-    /// CPU seconds to decode them into the exporter's rows.
+    /// Returns the CPU seconds for decoding them into the exporter's rows.
     pub(crate) fn decode(&self) -> f64 {
         self.read(JOBS, decode::<Job>)
             + self.read(NODES, decode::<Node>)
@@ -41,8 +41,8 @@ impl Lists {
             + self.read(EVALUATIONS, decode::<Evaluation>)
     }
 
-    /// CPU seconds of a reader's thread; another one writes what it reads. The mean over so many reads that the system,
-    /// which counts by the tick, counts them well.
+    /// Returns the CPU seconds of a reader's thread, while another thread writes the data. It is the mean of many
+    /// reads, because the system counts in ticks.
     fn read(&self, list: &str, reader: fn(Chunks)) -> f64 {
         let mut seconds = Vec::new();
         while seconds.iter().sum::<f64>() < ENOUGH {
@@ -60,7 +60,7 @@ impl Lists {
             }
         });
         let reading = std::thread::spawn(move || {
-            // /proc says what it was at the last tick or switch, which is nothing of a read that is over sooner.
+            // /proc has the value of the last tick or switch, which misses short reads.
             let before = ThreadTime::now();
             reader(Chunks { receiver, chunk: Bytes::new() });
             before.elapsed().as_secs_f64()
@@ -81,7 +81,7 @@ fn decode<T: DeserializeOwned>(chunks: Chunks) {
     assert!(rows > 0, "a list is empty: nothing was measured");
 }
 
-/// Rows of a list as anybody would have serde_json read them: one at a time, from a reader.
+/// Decodes a list with plain serde_json: one row at a time, from a reader.
 struct Rows<T>(PhantomData<T>);
 
 impl<'de, T: DeserializeOwned> Visitor<'de> for Rows<T> {

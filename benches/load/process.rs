@@ -1,4 +1,4 @@
-//! The processes that are measured, and what they say of themselves.
+//! The measured processes, and their statistics.
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -10,14 +10,14 @@ use nomad_simulator::Size;
 
 use crate::scrape;
 
-/// How long anything may take.
+/// Timeout of all waits.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A process that ends when this is dropped.
+/// A process that is killed on drop.
 struct Process(Child);
 
 impl Process {
-    /// User and system time.
+    /// Returns user and system time.
     fn cpu_seconds(&self) -> f64 {
         let stat = self.proc("stat");
         let after_name = stat.rsplit(") ").next().unwrap_or_default();
@@ -34,13 +34,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to do.
+        // It may already have exited.
         drop(self.0.kill());
         drop(self.0.wait());
     }
 }
 
-/// The simulator, in a process of its own.
+/// The simulator in a separate process.
 pub(crate) struct Nomad {
     process: Process,
     url: String,
@@ -69,7 +69,7 @@ impl Nomad {
     }
 }
 
-/// The exporter that is measured.
+/// The measured exporter.
 pub(crate) struct Exporter {
     process: Process,
     address: SocketAddr,
@@ -91,12 +91,12 @@ impl Exporter {
         self.address
     }
 
-    /// One scrape, as Prometheus does it or plain.
+    /// Scrapes once, gzipped like Prometheus, or plain.
     pub(crate) fn scrape(&self, gzip: bool) -> Vec<u8> {
         scrape::get(self.address, gzip).expect("the exporter answers")
     }
 
-    /// Scrapes, gzipped and now and then plain, until what is shown is as wanted.
+    /// Scrapes, mostly gzipped and sometimes plain, until the metrics are as wanted.
     pub(crate) fn wait_for(&self, is_wanted: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -112,7 +112,7 @@ impl Exporter {
         }
     }
 
-    /// How often a list was read.
+    /// Returns how often a list was read.
     pub(crate) fn refreshes(&self, endpoint: &str) -> f64 {
         value(&self.wait_for(|_| true), &requests(endpoint))
     }
@@ -121,7 +121,7 @@ impl Exporter {
         self.process.cpu_seconds()
     }
 
-    /// The most memory that it ever held.
+    /// Returns the peak memory.
     pub(crate) fn peak_mib(&self) -> f64 {
         let status = self.process.proc("status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
@@ -129,24 +129,24 @@ impl Exporter {
     }
 }
 
-/// The series of good answers of an endpoint.
+/// Returns the series of successful requests to an endpoint.
 pub(crate) fn requests(endpoint: &str) -> String {
     format!("nomad_exporter_api_requests_total{{endpoint=\"{endpoint}\",reason=\"ok\"}}")
 }
 
-/// The value of one series; 0 where it is not there yet.
+/// Returns the value of a series; 0 if it does not exist yet.
 pub(crate) fn value(text: &str, series: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.and_then(|value| value.parse().ok()).unwrap_or_default()
 }
 
-/// The sum of a family.
+/// Returns the sum of a metric.
 pub(crate) fn sum(text: &str, family: &str) -> f64 {
     let values = text.lines().filter(|line| line.starts_with(family));
     values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
-/// A program that was built beside this one, with the same settings.
+/// Returns the path of a program that was built together with this one, with the same settings.
 fn program(name: &str) -> PathBuf {
     std::env::current_exe().expect("Linux knows the path of this program").with_file_name(name)
 }

@@ -1,4 +1,4 @@
-//! Scrapers, and a server that hands out the same bytes from memory and does nothing else.
+//! Scrapers, and a static server that returns the same bytes from memory.
 
 use std::convert::Infallible;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -9,20 +9,20 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 
-/// Scrapes of each scraper in one turn.
+/// Scrapes per scraper in one turn.
 const ROUNDS: usize = 10;
-/// How often both servers are scraped in turn.
+/// Number of turns of each server.
 const TURNS: usize = 9;
 
-/// Seconds that scrapes took.
+/// Scrape durations in seconds.
 #[derive(Clone, Copy)]
 pub(crate) struct Percentiles {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
 }
 
-/// How long gzipped scrapes of two servers take, by so many scrapers at once that each keep a connection. They are
-/// scraped in turn, and the middle turn of each counts: what else the machine does meanwhile disturbs both.
+/// Measures gzipped scrapes of two servers by a number of concurrent scrapers with kept-alive connections. The servers
+/// alternate and the median turn of each counts, so that other load on the machine affects both.
 pub(crate) fn compare(addresses: [SocketAddr; 2], scrapers: usize) -> [Percentiles; 2] {
     let mut turns = addresses.map(|_| Vec::new());
     for _ in 0..TURNS {
@@ -58,7 +58,7 @@ fn percentiles(address: SocketAddr, scrapers: usize) -> Percentiles {
     Percentiles { p50: at(0.5), p99: at(0.99) }
 }
 
-/// One scrape on a connection of its own.
+/// Scrapes once on a new connection.
 pub(crate) fn get(address: SocketAddr, gzip: bool) -> io::Result<Vec<u8>> {
     ask(&mut BufReader::new(TcpStream::connect(address)?), gzip)
 }

@@ -1,4 +1,4 @@
-//! What waits, why and since when, and what it would take to run it.
+//! Backlog: queued allocations, with reason and age, and the clients that they need.
 
 use serde_json::Value;
 
@@ -59,7 +59,7 @@ fn now() -> [Panel; 7] {
     ]
 }
 
-/// Whether work comes faster than it goes.
+/// Returns the panels for whether the backlog grows.
 fn flow() -> [Panel; 2] {
     let placed = rate("", "nomad_job_placement_delay_seconds_count{%ns}");
     let pending = "sum(namespace:nomad_pending_jobs:sum{%ns})";

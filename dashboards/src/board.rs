@@ -1,4 +1,4 @@
-//! A dashboard: its variables, links and the places of its panels.
+//! A dashboard with its variables, links and panel positions.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::panel::Panel;
 const RUNBOOKS: &str = "https://github.com/nomad-exporter/nomad-exporter/tree/main/alerts/runbooks";
 const COLUMNS: u64 = 24;
 
-/// A variable beside datasource, cluster and region.
+/// A variable in addition to datasource, cluster and region.
 #[derive(Clone, Copy)]
 pub(crate) enum Variable {
     Namespace,
@@ -17,7 +17,7 @@ pub(crate) enum Variable {
     Instance,
 }
 
-/// A dashboard in the making.
+/// A dashboard under construction.
 pub(crate) struct Board {
     json: Value,
     panels: Vec<Value>,
@@ -57,7 +57,7 @@ impl Board {
         Self { json, panels: Vec::new(), y: 0 }
     }
 
-    /// Adds a row of this title, with panels from left to right and then below.
+    /// Adds a row with a title, and its panels from left to right and then below.
     pub(crate) fn row(mut self, title: &str, panels: impl IntoIterator<Item = Panel>) -> Self {
         let heading = json!({"type": "row", "title": title, "collapsed": false, "panels": []});
         self.place(heading, 0, COLUMNS, 1);
@@ -116,8 +116,8 @@ impl Variable {
     }
 }
 
-/// A variable that starts with All, which is any value: not a list of all, which would be a query of 180 kB for 10,000
-/// nodes, and also none, for targets without the label.
+/// Returns a variable whose default is All, which matches any value. It is not a list of all values, because that would
+/// be a query of 180 kB for 10,000 nodes. All also matches targets without the label.
 fn query_variable(name: &str, description: &str, query: &str) -> Value {
     let label = name.replace('_', " ");
     let label = label
@@ -135,7 +135,7 @@ fn query_variable(name: &str, description: &str, query: &str) -> Value {
     })
 }
 
-/// A variable without All, which starts with its first value.
+/// Changes a variable to have no All; its default is the first value.
 fn chosen(mut variable: Value) -> Value {
     variable["includeAll"] = json!(false);
     variable["allValue"] = Value::Null;

@@ -1,4 +1,4 @@
-//! The exporters themselves: what they read, how old that is, and what it costs.
+//! The exporters: what they read, the age of their data, and their resource usage.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ const SUCCESS: &str = "nomad_exporter_collector_last_success_timestamp_seconds{%
 const INTERVAL: &str = "nomad_exporter_collector_interval_seconds{%instance}";
 const REQUESTS: &str = "nomad_exporter_api_requests_total";
 const DURATION: &str = "nomad_exporter_api_request_duration_seconds";
-/// Each exporter has a line of its own.
+/// Legend with one line per exporter.
 const EXPORTER: &str = "{{cluster}} {{region}} {{instance}}";
 const BY_EXPORTER: &str = "cluster, region, instance";
 

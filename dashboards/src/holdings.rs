@@ -1,9 +1,9 @@
-//! Who uses the cluster.
+//! Allocated resources by namespace.
 
 use crate::panel::{Panel, timeseries};
 use crate::promql::all;
 
-/// What is allocated, by namespace and job type.
+/// Returns the panels of allocated resources, by namespace and job type.
 pub(crate) fn panels() -> [Panel; 2] {
     let by_user = |title, what: &str, unit, family: &str| {
         let description = format!(

@@ -1,4 +1,4 @@
-//! The Grafana dashboards of nomad-exporter, described in code: see README.md on how to change them.
+//! The Grafana dashboards of nomad-exporter as code. README.md describes how to change them.
 
 mod backlog;
 mod board;
@@ -12,7 +12,7 @@ mod table;
 
 use serde_json::Value;
 
-/// The name of each dashboard's file, and what belongs into it.
+/// Returns the file name and the content of each dashboard.
 #[must_use]
 pub fn dashboards() -> Vec<(&'static str, Value)> {
     vec![

@@ -1,4 +1,4 @@
-//! Writes the dashboards' JSON next to their code.
+//! Writes the dashboards as JSON files.
 
 use std::fs;
 use std::io;

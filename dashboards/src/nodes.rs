@@ -1,5 +1,5 @@
-//! Nodes: their states, their work, which are fullest, and which may go. Made for 10,000 of them: what is drawn over time is
-//! drawn by pool, or for the nodes that are chosen.
+//! Nodes: states, allocations, the fullest ones, and those that are safe to terminate. Works with 10,000 nodes: graphs
+//! show pools, or the selected nodes.
 
 use serde_json::{Value, json};
 
@@ -9,11 +9,11 @@ use crate::panel::{Panel, Words, bar_gauge, stat, timeseries};
 use crate::promql::{NODE_KEY, POOL, all, largest};
 use crate::table::{Column, drains, table};
 
-/// How many bars a bar gauge shows at most, and how many rows the table of the fullest nodes.
+/// Maximum number of bars in a bar gauge, and of rows in the table of the fullest nodes.
 const BARS: usize = 50;
 const ROWS: usize = 100;
 
-/// What a node has: a title, and its allocated, allocatable, used and total amount.
+/// Resources of a node: title, and the metrics of its allocated, allocatable, used and total amount.
 const RESOURCES: [(&str, [&str; 4]); 3] = [
     ("CPU", ["allocated_cpu_hertz", "allocatable_cpu_hertz", "host_cpu_used_hertz", "host_cpu_total_hertz"]),
     (
@@ -74,7 +74,7 @@ fn used_by(what: &str) -> &'static str {
     }
 }
 
-/// A ratio of each node that these matchers select.
+/// Returns the query for a ratio of each node that the matchers select.
 fn ratio(part: &str, whole: &str, matchers: &str) -> String {
     let selector = |metric: &str| {
         let device = if metric.starts_with("host_disk") { r#"device="alloc_dir""# } else { "" };
@@ -137,7 +137,7 @@ const LABELS: [(&str, &str); 8] = [
 ];
 const INFO: &str = "node_id, node, node_pool, node_class, datacenter, version";
 
-/// Nodes that take no work.
+/// Returns the table of nodes that are not active.
 fn idle() -> Panel {
     let gone = format!(r#"(nomad_node_state{{state="down"}} and {NODE_KEY} nomad_node_drained == 1)"#);
     let others = &format!(r#"(nomad_node_state{{state!="active"}} unless {NODE_KEY} {gone})"#);
@@ -158,7 +158,7 @@ fn idle() -> Panel {
     table("Nodes that take no work", description, "All nodes are active", &labels, &columns).size(24, 8)
 }
 
-/// The nodes of which most is allocated.
+/// Returns the table of the nodes with the most allocated resources.
 fn busiest() -> Panel {
     let [cpu, memory, disk] =
         RESOURCES.map(|(_, [allocated, allocatable, ..])| ratio(allocated, allocatable, ""));
@@ -197,7 +197,7 @@ fn drained() -> [Panel; 2] {
     ]
 }
 
-/// The fullest nodes by a ratio.
+/// Returns a panel with the fullest nodes by a ratio.
 fn fullest(title: &str, description: &str, query: &str) -> Panel {
     bar_gauge(title, &format!("{description} The {BARS} fullest."), "percentunit")
         .size(8, 9)

@@ -1,4 +1,4 @@
-//! Is there capacity, what waits, why and since when, which client is leaving.
+//! Overview: capacity, backlog with age and reason, and draining clients.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::panel::{Panel, Words, YES, stat, text, timeseries, yes_or_no};
 use crate::promql::{POOL, all, largest, quantile, rate};
 use crate::table::{Column, drains, table};
 
-/// Of nodes, in the order in which they are stacked.
+/// Node states, in the order of stacking.
 pub(crate) const NODE_STATES: &[&str] =
     &["active", "initializing", "draining", "ineligible", "disconnected", "down"];
 
@@ -38,7 +38,7 @@ pub(crate) fn dashboard() -> Value {
 fn now() -> Vec<Panel> {
     let reached = Words { no: ("no", "red"), yes: ("up", "green") };
     let jobs = |status: &str| all("", &format!(r#"nomad_jobs{{%ns, status="{status}"}}"#));
-    // The worst of all clusters and regions, each by the replica that does best.
+    // The worst of all clusters and regions; of replicas, the best one counts.
     let worst = |metric: &str| format!("min({})", largest("", metric));
     vec![
         yes_or_no(
@@ -75,7 +75,7 @@ pub(crate) fn active_nodes() -> &'static str {
     "sum(pool:nomad_nodes_active:sum{%pool})"
 }
 
-/// Down nodes that were not drained before.
+/// Returns the number of down nodes that were not drained before.
 pub(crate) fn down_nodes() -> Panel {
     stat(
         "Down nodes",
@@ -105,7 +105,7 @@ pub(crate) fn queued_allocations() -> Panel {
     )
 }
 
-/// How long the oldest pending job has waited.
+/// Returns the age of the oldest pending job.
 pub(crate) fn oldest_pending() -> Panel {
     stat(
         "Oldest pending job",
@@ -142,7 +142,7 @@ fn work() -> [Panel; 4] {
     ]
 }
 
-/// Why evaluations are blocked.
+/// Returns the reasons of blocked evaluations.
 pub(crate) fn blocked_by_reason() -> Panel {
     timeseries(
         "Blocked evaluations by reason",

@@ -1,10 +1,10 @@
-//! Panels, and what they have in common.
+//! Panels and their common settings.
 
 use serde_json::{Value, json};
 
 use crate::promql::scoped;
 
-/// One color for each state, on all dashboards.
+/// One color per state on all dashboards.
 const COLORS: &[(&str, &str)] = &[
     ("active", "green"),
     ("initializing", "blue"),
@@ -25,10 +25,10 @@ const COLORS: &[(&str, &str)] = &[
     ("unknown", "text"),
 ];
 
-/// What 0 and 1 mean where 1 is good.
+/// Words for 0 and 1, if 1 is good.
 pub(crate) const YES: Words = Words { no: ("no", "red"), yes: ("yes", "green") };
 
-/// The words and colors for 0 and 1.
+/// Words and colors for 0 and 1.
 #[derive(Clone, Copy)]
 pub(crate) struct Words {
     pub(crate) no: (&'static str, &'static str),
@@ -43,14 +43,14 @@ impl Words {
     }
 }
 
-/// The colors of states as mappings of a column's values.
+/// Returns value mappings with the colors of states.
 pub(crate) fn state_mappings() -> Value {
     let options: Value =
         COLORS.iter().map(|(state, color)| ((*state).to_owned(), json!({"color": color}))).collect();
     json!([{"type": "value", "options": options}])
 }
 
-/// How a query is asked: for the time range or for now, and in which form.
+/// Kind of a query: range or instant, and its format.
 #[derive(Clone, Copy)]
 pub(crate) enum Ask {
     Range,
@@ -59,7 +59,7 @@ pub(crate) enum Ask {
     Table,
 }
 
-/// A panel without its place.
+/// A panel without its position.
 pub(crate) struct Panel {
     pub(crate) width: u64,
     pub(crate) height: u64,
@@ -82,7 +82,7 @@ impl Panel {
         self
     }
 
-    /// Sets something that holds for all fields of the panel.
+    /// Sets a default for all fields of the panel.
     pub(crate) fn default(mut self, name: &str, value: Value) -> Self {
         self.json["fieldConfig"]["defaults"][name] = value;
         self
@@ -121,14 +121,14 @@ impl Panel {
         self
     }
 
-    /// Colors values: as `base`, and from each step's value on as the step says.
+    /// Colors values: `base`, then the color of each step from its value.
     pub(crate) fn thresholds(self, base: &str, steps: &[(f64, &str)]) -> Self {
         let mut all = vec![json!({"color": base, "value": null})];
         all.extend(steps.iter().map(|(value, color)| json!({"color": color, "value": value})));
         self.default("thresholds", json!({"mode": "absolute", "steps": all}))
     }
 
-    /// Gives these states their colors.
+    /// Sets the colors of these states.
     pub(crate) fn states(self, states: &[&str]) -> Self {
         let colored = COLORS.iter().filter(|(state, _)| states.contains(state));
         colored.fold(self, |panel, (state, color)| {
@@ -143,7 +143,7 @@ impl Panel {
         self
     }
 
-    /// A ratio: it ends at 1, and is bad close to it.
+    /// Formats as a ratio up to 1, which is bad close to 1.
     pub(crate) fn ratio(self) -> Self {
         self.default("max", json!(1)).thresholds("green", &[(0.8, "yellow"), (0.95, "red")])
     }
@@ -159,7 +159,8 @@ fn push(list: &mut Value, item: Value) {
     }
 }
 
-/// A number as it is now. It is asked for now, so that it vanishes with its series instead of showing the last one.
+/// Creates a panel with the current number. It is an instant query, so that a missing series shows nothing instead of
+/// its last value.
 pub(crate) fn stat(title: &str, description: &str, unit: &str, query: &str) -> Panel {
     Panel::new("stat", title, description, Ask::Now)
         .size(3, 4)
@@ -172,12 +173,12 @@ pub(crate) fn stat(title: &str, description: &str, unit: &str, query: &str) -> P
         .query(query, "")
 }
 
-/// A 0 or 1 in words.
+/// Creates a panel with a word for 0 or 1.
 pub(crate) fn yes_or_no(title: &str, description: &str, words: Words, query: &str) -> Panel {
     stat(title, description, "none", query).size(2, 4).default("mappings", words.mappings())
 }
 
-/// Lines over time.
+/// Creates a panel with lines over time.
 pub(crate) fn timeseries(title: &str, description: &str, unit: &str) -> Panel {
     Panel::new("timeseries", title, description, Ask::Range)
         .default("unit", json!(unit))
@@ -193,7 +194,7 @@ pub(crate) fn timeseries(title: &str, description: &str, unit: &str) -> Panel {
         }))
 }
 
-/// A bar for each series as it is now.
+/// Creates a panel with a bar for the current value of each series.
 pub(crate) fn bar_gauge(title: &str, description: &str, unit: &str) -> Panel {
     Panel::new("bargauge", title, description, Ask::Now)
         .default("unit", json!(unit))
@@ -206,7 +207,7 @@ pub(crate) fn bar_gauge(title: &str, description: &str, unit: &str) -> Panel {
         .thresholds("blue", &[])
 }
 
-/// A histogram's buckets over time.
+/// Creates a heatmap of a histogram.
 pub(crate) fn heatmap(title: &str, description: &str, query: &str) -> Panel {
     Panel::new("heatmap", title, description, Ask::Heatmap)
         .default("unit", json!("s"))
@@ -219,7 +220,7 @@ pub(crate) fn heatmap(title: &str, description: &str, query: &str) -> Panel {
         .query(query, "{{le}}")
 }
 
-/// Words for the reader.
+/// Creates a panel with text.
 pub(crate) fn text(title: &str, description: &str, markdown: &str) -> Panel {
     let mut panel = Panel::new("text", title, description, Ask::Now)
         .size(24, 3)

@@ -1,10 +1,10 @@
-//! What queries are made of.
+//! Building blocks of queries.
 
-/// What names a node across metrics, with the exporter that says so.
+/// Labels that identify a node across metrics of the same exporter.
 pub(crate) const NODE_KEY: &str = "on (cluster, region, instance, node_id)";
 
-/// A query as Grafana takes it: every selector gets the matchers of the variables `cluster` and `region`, and `%ns`, `%pool`,
-/// `%node` and `%instance` stand for the matchers of the other variables.
+/// Returns a query for Grafana: every selector gets the matchers of the variables `cluster` and `region`, and `%ns`,
+/// `%pool`, `%node` and `%instance` become the matchers of the other variables.
 pub(crate) fn scoped(query: &str) -> String {
     const SCOPE: &str = r#"{cluster=~"$cluster", region=~"$region""#;
     let query = query
@@ -45,43 +45,43 @@ fn comma(by: &str) -> String {
     if by.is_empty() { String::new() } else { format!(", {by}") }
 }
 
-/// The sum at each exporter, by these labels; of replicas, the largest counts. Clusters and regions stay apart.
+/// Returns the sum per exporter by these labels; of replicas, the largest counts. Clusters and regions stay separate.
 pub(crate) fn each(by: &str, metric: &str) -> String {
     let by = comma(by);
     format!("max by (cluster, region{by}) (sum by (cluster, region, instance{by}) ({metric}))")
 }
 
-/// The same of all clusters and regions together.
+/// Returns the same sum over all clusters and regions.
 pub(crate) fn all(by: &str, metric: &str) -> String {
     let clause = if by.is_empty() { String::new() } else { format!(" by ({by}) ") };
     format!("sum{clause}({})", each(by, metric))
 }
 
-/// The largest value of replicas, by these labels beside cluster and region.
+/// Returns the largest value of all replicas, by these labels in addition to cluster and region.
 pub(crate) fn largest(by: &str, metric: &str) -> String {
     format!("max by (cluster, region{}) ({metric})", comma(by))
 }
 
-/// How much a counter grows each second, of all clusters and regions together.
+/// Returns the rate of a counter over all clusters and regions.
 pub(crate) fn rate(by: &str, counter: &str) -> String {
     all(by, &format!("rate({counter}[$__rate_interval])"))
 }
 
-/// Of which node pool a legend speaks.
+/// Legend of a node pool.
 pub(crate) const POOL: &str = "{{cluster}} {{region}} {{node_pool}}";
 
-/// How much of a resource (as in `cpu_hertz`) the active nodes of each pool have left.
+/// Returns the free amount of a resource (as in `cpu_hertz`) on the active nodes of each pool.
 pub(crate) fn free(resource: &str) -> String {
     let of = |kind: &str| largest("node_pool", &format!("nomad_pool_{kind}_{resource}{{%pool}}"));
     format!("{} - {}", of("allocatable"), of("allocated"))
 }
 
-/// How much of a resource is requested by the queued allocations of each pool.
+/// Returns the amount of a resource that the queued allocations of each pool request.
 pub(crate) fn demand(resource: &str) -> String {
     each("node_pool", &format!("nomad_queued_{resource}{{%ns, %pool}}"))
 }
 
-/// How many clients each pool lacks, by one resource, of the size that its active ones have on average.
+/// Returns the number of clients that each pool lacks for one resource, by the average size of its active nodes.
 pub(crate) fn missing_clients(resource: &str) -> String {
     let (demand, free) = (demand(resource), free(resource));
     let size = format!(
@@ -91,7 +91,7 @@ pub(crate) fn missing_clients(resource: &str) -> String {
     format!("clamp_min(ceil(({demand} - ({free})) / {size}), 0)")
 }
 
-/// A quantile of a histogram over time, of all clusters and regions together.
+/// Returns a quantile of a histogram over time, over all clusters and regions.
 pub(crate) fn quantile(quantile: f64, histogram: &str, matchers: &str, by: &str) -> String {
     format!("histogram_quantile({quantile}, {})", rate(by, &format!("{histogram}_bucket{matchers}")))
 }

@@ -1,11 +1,11 @@
-//! Tables: one row for each set of labels, one column for each query.
+//! Tables with a row per label set and a column per query.
 
 use serde_json::{Map, Value, json};
 
 use crate::panel::{Ask, Panel, Words, state_mappings};
 use crate::promql::{NODE_KEY, largest};
 
-/// A column made of a query's values.
+/// A column with the values of a query.
 pub(crate) struct Column {
     name: &'static str,
     query: String,
@@ -13,7 +13,7 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// A query that is there for its labels: its values are hidden.
+    /// Creates a column with hidden values, for a query that only adds labels.
     pub(crate) fn hidden(query: impl Into<String>) -> Self {
         Self { name: "", query: query.into(), properties: Vec::new() }
     }
@@ -22,7 +22,7 @@ impl Column {
         Self { name, query: query.into(), properties: vec![("unit", json!(unit)), ("noValue", json!("–"))] }
     }
 
-    /// A ratio as a bar.
+    /// Creates a column with a bar for a ratio.
     pub(crate) fn bar(name: &'static str, query: impl Into<String>) -> Self {
         let gauge = json!({"type": "gauge", "mode": "basic", "valueDisplayMode": "text"});
         let steps = json!([{"color": "green", "value": null}, {"color": "yellow", "value": 0.8}, {"color": "red", "value": 0.95}]);
@@ -36,7 +36,7 @@ impl Column {
         column
     }
 
-    /// A 0 or 1 in words.
+    /// Creates a column with a word for 0 or 1.
     pub(crate) fn words(name: &'static str, words: Words, query: impl Into<String>) -> Self {
         let mut column = Self::new(name, "none", query);
         column.properties.extend([("mappings", words.mappings()), colored()]);
@@ -48,8 +48,8 @@ fn colored() -> (&'static str, Value) {
     ("custom.cellOptions", json!({"type": "color-text"}))
 }
 
-/// A table of these labels, named for the reader or hidden by an empty name, and columns. `empty` is said where no
-/// query has an answer. States have their colors in a column named State.
+/// Creates a table with these labels, named or hidden by an empty name, and columns. `empty` is shown if no query has a
+/// result. A column named State has the colors of states.
 pub(crate) fn table(
     title: &str,
     description: &str,
@@ -71,7 +71,7 @@ pub(crate) fn table(
     for (label, name) in labels {
         place((*label).to_owned(), name);
     }
-    // Grafana leaves the letter out where only one query has an answer: the first one, on which the others depend.
+    // Grafana omits the letter of the query if only one has a result: the first one, on which the others depend.
     if let Some(first) = columns.first() {
         place("Value".to_owned(), first.name);
     }
@@ -94,15 +94,15 @@ pub(crate) fn table(
     })
 }
 
-/// The nodes that leave, of those that `nodes` selects.
+/// Returns the table of draining and drained nodes among those that `nodes` selects.
 pub(crate) fn drains(nodes: &str) -> Panel {
-    // One that was terminated is down.
+    // A terminated node is down.
     let leaves = r#"nomad_node_state{state=~"draining|ineligible"}"#;
     let of = |value: &str| {
         let chosen = format!("and {NODE_KEY} {leaves} and {NODE_KEY} nomad_node_info{{{nodes}}}");
         largest("node_id, node", &format!("{value} {chosen}"))
     };
-    // Only if every exporter says so.
+    // Only if all exporters report it.
     let drained = of("nomad_node_drained").replacen("max", "min", 1);
     let words = Words { no: ("not yet", "yellow"), yes: ("yes", "green") };
     let since = "(time() - nomad_node_drain_started_timestamp_seconds)";

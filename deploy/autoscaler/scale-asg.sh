@@ -17,12 +17,12 @@ answer=$(curl --fail --silent --show-error --max-time 10 --get "$prometheus/api/
     --data-urlencode "query=max by (cluster, region) (pool:nomad_clients_wanted:count{$matchers})")
 series=$(jq '.data.result | length' <<<"$answer")
 if [ "$series" -gt 1 ]; then
-    echo "pool $pool is in $series clusters or regions, and $group stays as it is: name one ($usage)" >&2
+    echo "pool $pool is in $series clusters or regions, so $group is unchanged: name one ($usage)" >&2
     exit 1
 fi
 wanted=$(jq --raw-output '.data.result[0].value[1] // "unknown"' <<<"$answer")
 if ! [[ $wanted =~ ^[0-9]+$ ]]; then
-    echo "what pool $pool wants is $wanted: $group stays as it is" >&2
+    echo "the number of clients for pool $pool is $wanted, so $group is unchanged" >&2
     exit 1
 fi
 
@@ -30,12 +30,12 @@ limits=$(aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names
     --query 'AutoScalingGroups[0].[MinSize,MaxSize,DesiredCapacity]' --output text)
 read -r min max desired <<<"$limits"
 if ! [[ $min-$max-$desired =~ ^[0-9]+-[0-9]+-[0-9]+$ ]]; then
-    echo "AWS knows no autoscaling group $group in this region and account" >&2
+    echo "there is no autoscaling group $group in this region and account" >&2
     exit 1
 fi
 if [ "$wanted" -lt "$min" ]; then wanted=$min; fi
 if [ "$wanted" -gt "$max" ]; then
-    echo "pool $pool wants $wanted clients, and $group may have $max" >&2
+    echo "pool $pool needs $wanted clients, but the maximum of $group is $max" >&2
     wanted=$max
 fi
 if [ "$wanted" = "$desired" ]; then exit 0; fi

@@ -1,5 +1,5 @@
-# Drains the clients that an autoscaling group of AWS wants to terminate, from one place in the cluster. If its own client is
-# drained, Nomad moves it, and it joins the drains in progress. README.md beside this file says what the image holds.
+# Drains the clients that an AWS autoscaling group wants to terminate, from one place in the cluster. If its own client
+# is drained, Nomad moves it, and it joins the drains in progress. README.md lists the required content of the image.
 
 variable "image" {
   description = "An image with nomad-exporter, watch-group.sh, lifecycle-hook.sh and the AWS command line"
@@ -40,7 +40,7 @@ job "nomad-scale-in" {
       env {
         NOMAD_ADDR         = var.nomad
         AWS_DEFAULT_REGION = var.region
-        # Longer than the longest build, and shorter than the hook can be kept alive.
+        # Longer than the longest build, and shorter than the maximum lifetime of the hook.
         DRAIN_DEADLINE = "5h15m"
       }
 

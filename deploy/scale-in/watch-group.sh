@@ -13,7 +13,7 @@ export GROUP
 shift
 every=${POLL_SECONDS:-15}
 here=$(cd "$(dirname "$0")" && pwd)
-# INSTANCE:PROCESS of each hook that runs, and the instances whose drain somebody cancelled.
+# INSTANCE:PROCESS of each running hook, and the instances whose drain was cancelled.
 hooks='' cancelled=' '
 pause='' stopped=''
 
@@ -22,8 +22,8 @@ leaving() {
         --query "AutoScalingGroups[0].Instances[?LifecycleState=='Terminating:Wait'].InstanceId" --output text
 }
 
-# Ends the wait for hooks that have ended. One that failed is started again while its instance still waits; a drain that
-# somebody cancelled is not begun again.
+# Reaps hooks that have ended. A failed one is restarted while its instance still waits; a cancelled drain is not
+# started again.
 reap() {
     running=''
     for hook in $hooks; do
@@ -53,6 +53,6 @@ while [ -z "$stopped" ]; do
     pause=$!
     wait "$pause"
 done
-# Drains stay in force; only their hooks are no longer kept alive from here.
+# Drains continue, but nobody sends heartbeats for their hooks any more.
 for hook in $hooks; do kill -TERM "${hook#*:}" 2>/dev/null; done
 wait

@@ -1,4 +1,4 @@
-//! What each fuzz target does with its bytes. The integration tests run the same on stable, over a few thousand inputs.
+//! Bodies of the fuzz targets. The integration tests run them on stable Rust with a few thousand inputs.
 
 use std::io::Read;
 
@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::exposition::Exposition;
 
-/// Hands out so many bytes at a time.
+/// Returns a limited number of bytes at a time.
 struct Dripping<'a>(&'a [u8], usize);
 
 impl Read for Dripping<'_> {
@@ -23,8 +23,8 @@ impl Read for Dripping<'_> {
     }
 }
 
-/// A list of any kind, in pieces of any size: it is read as serde_json reads it whole, and every field that is made
-/// of others can be asked for. The first byte is the size of the pieces.
+/// Decodes a list of any kind, in pieces of any size. The rows must be the same as those of serde_json, and all derived
+/// values must be computable. The first byte is the size of the pieces.
 pub fn lists(data: &[u8]) {
     let Some((size, list)) = data.split_first() else { return };
     let step = usize::from(*size) + 1;
@@ -54,11 +54,11 @@ pub fn lists(data: &[u8]) {
 }
 
 fn each<T: DeserializeOwned>(list: &[u8], step: usize, row: impl FnMut(T)) {
-    // What cannot be decoded is refused with an error, which is fine.
+    // An error is a valid result.
     drop(api::each_row(Dripping(list, step), row));
 }
 
-/// An object of any kind.
+/// Decodes an object of any kind.
 pub fn objects(data: &[u8]) {
     object(data, |members: api::Members| {
         members.oldest_version(None);
@@ -97,7 +97,7 @@ fn object<T: DeserializeOwned>(data: &[u8], with: impl FnOnce(T)) {
     }
 }
 
-/// A header: nothing is chosen that it does not name.
+/// Negotiates by any header: only formats that it names may be chosen.
 pub fn negotiation(data: &[u8]) {
     let header = String::from_utf8_lossy(data);
     let lower = header.to_ascii_lowercase();
@@ -110,7 +110,7 @@ pub fn negotiation(data: &[u8]) {
     assert_eq!(format(Some(&header)), format(Some(&lower)), "{header:?}: case matters");
 }
 
-/// A command line, an argument a line: it is taken or refused with a sentence.
+/// Parses a command line with one argument per line: it is accepted, or rejected with an error.
 pub fn flags(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(address) = text.parse::<Address>() {
@@ -122,7 +122,7 @@ pub fn flags(data: &[u8]) {
         Ok(args) => args,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
-    // Names would be looked up, and files read.
+    // These would resolve names or read files.
     let reads_files = args.nomad.token_file.is_some() || args.web.config_file.is_some();
     if args.web.listen_address != [":9441"] || reads_files {
         return;
@@ -141,7 +141,7 @@ const FAMILY: Family = Family {
     emit: |_, _| {},
 };
 
-/// Label values, any: both formats can be read again, and say the same.
+/// Renders any label values: both formats must be parsable, with the same result.
 pub fn labels(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let middle = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);

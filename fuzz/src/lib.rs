@@ -1,4 +1,4 @@
-//! What the fuzz targets do, and the reader of expositions that they share with the tests.
+//! Fuzz targets, and a parser of expositions that the tests use too.
 
 mod bodies;
 #[path = "../../tests/integration/support/exposition.rs"]

@@ -1,4 +1,4 @@
-//! What a backend answers, before faults and compression.
+//! Responses of the backends, before faults and compression.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ const KNOWN_LEADER: HeaderName = HeaderName::from_static("x-nomad-knownleader");
 const LAST_CONTACT: HeaderName = HeaderName::from_static("x-nomad-lastcontact");
 const NEXT_TOKEN: HeaderName = HeaderName::from_static("x-nomad-nexttoken");
 
-/// Status, headers and body of an answer.
+/// Status, headers and body of a response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// A body that is written while it is sent, instead of the one above.
+    /// A body that is generated while it is sent, instead of `body`.
     pub(crate) rows: Option<Rows>,
     /// A log that is sent while it grows, instead of the body.
     pub(crate) follow: Option<Follow>,
@@ -39,23 +39,23 @@ impl Answer {
         Answer { status, headers, body: body.into(), rows: None, follow: None }
     }
 
-    /// 200 with this value.
+    /// Returns 200 with this value.
     pub(crate) fn json(value: &Value) -> Answer {
         Answer::new(StatusCode::OK, Some("application/json"), value.to_string())
     }
 
-    /// Goes on as a log does that is followed.
+    /// Turns it into a stream of a followed log.
     pub(crate) fn following(mut self, follow: Follow) -> Answer {
         self.follow = Some(follow);
         self
     }
 
-    /// An error in Nomad's manner: plain text, no newline.
+    /// Returns an error in Nomad's format: plain text, no newline.
     pub(crate) fn error(code: StatusCode, message: impl Into<String>) -> Answer {
         Answer::new(code, Some("text/plain; charset=utf-8"), message.into())
     }
 
-    /// 404 as Nomad's router gives it for a path it does not have: nothing at all.
+    /// Returns the empty 404 of Nomad's router for an unknown path.
     pub(crate) fn no_such_path() -> Answer {
         Answer::new(StatusCode::NOT_FOUND, None, Bytes::new())
     }
@@ -69,7 +69,7 @@ impl Answer {
         self
     }
 
-    /// Says where the next page begins.
+    /// Sets where the next page starts.
     pub(crate) fn next_token(mut self, token: Option<String>) -> Answer {
         if let Some(value) = token.and_then(|token| HeaderValue::from_str(&token).ok()) {
             self.headers.insert(NEXT_TOKEN, value);
@@ -77,26 +77,26 @@ impl Answer {
         self
     }
 
-    /// The index of what was read.
+    /// Returns the index of the data.
     pub(crate) fn index(&self) -> Option<u64> {
         self.headers.get(INDEX)?.to_str().ok()?.parse().ok()
     }
 
-    /// Claims another index, if the answer says one at all.
+    /// Replaces the index, if the response has one.
     pub(crate) fn set_index(&mut self, index: u64) {
         if self.headers.contains_key(INDEX) {
             self.headers.insert(INDEX, HeaderValue::from(index));
         }
     }
 
-    /// Claims another age of the data, if the answer says one at all.
+    /// Replaces the time since the last contact with the leader, if the response has one.
     pub(crate) fn set_last_contact(&mut self, age: Duration) {
         if self.headers.contains_key(LAST_CONTACT) {
             self.headers.insert(LAST_CONTACT, milliseconds(age));
         }
     }
 
-    /// Claims that no leader is known, if the answer says anything about it.
+    /// Reports that there is no leader, if the response has that header.
     pub(crate) fn set_no_leader(&mut self) {
         if self.headers.contains_key(KNOWN_LEADER) {
             self.headers.insert(KNOWN_LEADER, HeaderValue::from_static("false"));
@@ -104,7 +104,7 @@ impl Answer {
     }
 }
 
-/// A request that is refused, with an error in plain text.
+/// A rejected request, with an error in plain text.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,

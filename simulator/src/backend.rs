@@ -1,4 +1,4 @@
-//! What can stand behind the server.
+//! Backends of the server.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,18 +12,18 @@ use crate::replay::Recording;
 use crate::request::Request;
 use crate::version::Version;
 
-/// A cluster that a server and others look at. The lock is held for one operation at a time, never across an
+/// A cluster that a server and others share. The lock is held for one operation at a time, never across an
 /// await.
 pub type SharedCluster = Arc<Mutex<Cluster>>;
 
-/// Where the answers come from.
+/// Source of the responses.
 #[derive(Debug)]
 pub enum Backend {
-    /// Answers recorded from real agents.
+    /// Recorded responses of real agents.
     Replay(Recording),
-    /// A living model of a cluster.
+    /// A simulated cluster.
     Cluster(SharedCluster),
-    /// A large cluster in which nothing happens.
+    /// A large cluster without changes.
     Load(Box<Load>),
 }
 
@@ -74,7 +74,7 @@ impl Backend {
         }
     }
 
-    /// What there is to send of a log that is followed.
+    /// Returns the next part of a followed log.
     pub(crate) fn more(&self, follow: &mut Follow) -> More {
         match self {
             Backend::Cluster(cluster) => follow.next(&cluster.lock().unwrap_or_else(PoisonError::into_inner)),

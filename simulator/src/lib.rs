@@ -1,9 +1,10 @@
 //! A Nomad HTTP API for tests, benchmarks and demonstrations.
 //!
-//! A [`Simulator`] serves a [`Backend`] over HTTP: a [`Recording`] of what real agents answered; or a
-//! [`Cluster`], a small living model of servers, nodes, jobs, allocations and evaluations, whose clock moves
-//! only when it is told to; or a [`Load`], a large cluster in which nothing happens. Each plays one Nomad [`Version`] with that version's fields, gaps and bugs. The
-//! server logs what it was asked and misbehaves on demand ([`Faults`]).
+//! A [`Simulator`] serves a [`Backend`] over HTTP: a [`Recording`] with responses of real agents; a
+//! [`Cluster`], a small model of servers, nodes, jobs, allocations and evaluations, whose clock moves
+//! only when it is told to; or a [`Load`], a large cluster without changes. Each simulates one Nomad [`Version`] with its
+//! fields, gaps and bugs. The
+//! server records its requests and injects faults ([`Faults`]).
 //!
 //! ```text
 //! request ─► server ─► faults ─► backend ─┬─► replay ──────────┬─► list (filter, order, pages) ─► answer

@@ -1,4 +1,4 @@
-//! Serves a lively model of a Nomad cluster, or recorded answers, until it is interrupted.
+//! Serves a simulated Nomad cluster, or recorded responses, until it is interrupted.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -15,57 +15,57 @@ use nomad_simulator::{
 };
 use tracing_subscriber::EnvFilter;
 
-/// How much of the scenario has happened before anybody looks.
+/// Simulated time before the server starts.
 const PRELUDE: Duration = Duration::from_secs(3600);
-/// A minute of an hour of builds. Of those, two have passed before anybody looks.
+/// A minute of the hour of builds. Two hours have passed before the server starts.
 const MINUTE: Duration = Duration::from_secs(60);
-/// How often the cluster's clock follows the real one.
+/// Interval at which the cluster's clock follows the real one.
 const TICK: Duration = Duration::from_millis(200);
 
-/// A Nomad API without Nomad: a small build farm that lives in memory, or what real agents once answered.
+/// A Nomad API without Nomad: a simulated build farm, or recorded responses of real agents.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Where to listen.
+    /// Listen address.
     #[arg(long, default_value = "127.0.0.1:4646")]
     listen: SocketAddr,
-    /// The seed of all chance.
+    /// Random seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The Nomad version to play.
+    /// Nomad version to simulate.
     #[arg(long, default_value_t = Version::LATEST)]
     nomad_version: Version,
-    /// Simulated seconds in a second; an hour of a CI system is played so many times as fast instead, so that all times
-    /// are real ones.
+    /// Simulated seconds per second. The scenario ci is played faster instead, so that all times are real
+    /// ones.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     speed: f64,
-    /// What happens: a build farm that has everything, or an hour of a CI system.
+    /// Scenario: a build farm with all features, or an hour of a CI system.
     #[arg(long, default_value = "farm")]
     scenario: ScenarioName,
-    /// How many clients the farm has.
+    /// Number of clients of the build farm.
     #[arg(long, default_value_t = 12)]
     clients: usize,
-    /// How many servers.
+    /// Number of servers.
     #[arg(long, default_value_t = 3)]
     servers: usize,
-    /// A folder of recorded answers to serve instead.
+    /// Folder of recorded responses to serve instead.
     #[arg(long)]
     replay: Option<PathBuf>,
-    /// A large cluster in which nothing happens instead: s, m, l or c2m.
+    /// Large cluster without changes to serve instead: s, m, l or c2m.
     #[arg(long, conflicts_with = "replay")]
     load: Option<Size>,
-    /// With --load: so many times the dead jobs and terminal allocations.
+    /// With --load: multiple of the dead jobs and terminal allocations.
     #[arg(long, default_value_t = 1, requires = "load")]
     dead_factor: u64,
-    /// With --load: nothing ever happens, and indexes stay.
+    /// With --load: nothing ever changes, and indexes stay.
     #[arg(long, requires = "load")]
     quiet: bool,
-    /// What to log, as in `debug` or `nomad_simulator=trace`.
+    /// Log filter, such as `debug` or `nomad_simulator=trace`.
     #[arg(long, default_value = "warn")]
     log: String,
 }
 
-/// What happens to the cluster.
+/// Scenario.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum ScenarioName {
     /// Jobs of all kinds, node pools, outages and drains.
@@ -118,13 +118,13 @@ async fn run(args: &Args) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Tells whoever started this where to look, whatever is logged.
+/// Prints the address, independently of the log level.
 #[expect(clippy::print_stderr, reason = "the one line that is the program's output, not its log")]
 fn announce(version: Version, url: &str) {
     eprintln!("Nomad {version} is simulated at {url}");
 }
 
-/// Starts the scenario some time ago and lets it follow the real clock from now on.
+/// Starts the scenario some time ago, and lets it follow the real clock.
 fn demonstrate(args: &Args) -> SharedCluster {
     let minute = match args.scenario {
         ScenarioName::Farm => MINUTE,
@@ -140,7 +140,7 @@ fn demonstrate(args: &Args) -> SharedCluster {
         servers: args.servers,
         start: SystemTime::now() - prelude,
         memory_oversubscription: true,
-        // Nomad would keep finished builds for hours; the last few hundred show as much.
+        // Nomad would retain finished builds for hours; a few hundred are enough.
         gc: GcSettings {
             interval: 5 * minute,
             job: 20 * minute,

@@ -1,11 +1,11 @@
-//! What a request asks for: its path in decoded segments, its parameters, its token.
+//! A request: its path in decoded segments, its parameters, its token.
 
 use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
-/// A request as the backends see it.
+/// A request for the backends.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
@@ -16,7 +16,7 @@ pub(crate) struct Request {
     pub(crate) query: Query,
     pub(crate) token: Option<String>,
     pub(crate) accept_encoding: Option<String>,
-    /// Empty but for a write.
+    /// Empty unless it is a write.
     pub(crate) body: Bytes,
 }
 
@@ -44,12 +44,12 @@ impl Request {
         }
     }
 
-    /// Whether it is to change something.
+    /// Returns whether it is a write.
     pub(crate) fn is_write(&self) -> bool {
         matches!(self.method, Method::PUT | Method::POST)
     }
 
-    /// Path and query as sent.
+    /// Returns path and query as sent.
     pub(crate) fn target(&self) -> String {
         if self.raw_query.is_empty() {
             self.path.clone()
@@ -72,7 +72,7 @@ impl Query {
         Query(pairs.collect())
     }
 
-    /// The first value of a parameter; an empty one counts as absent, as it does to Nomad.
+    /// Returns the first value of a parameter; an empty one counts as absent, as in Nomad.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -81,22 +81,22 @@ impl Query {
             .filter(|value| !value.is_empty())
     }
 
-    /// Whether the parameter was sent at all, with or without a value.
+    /// Returns whether the parameter was sent, with or without a value.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(key, _)| key == name)
     }
 
-    /// Whether the parameter is one of the words Go takes for true.
+    /// Returns whether the parameter is a word that Go parses as true.
     pub(crate) fn is_true(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
     }
 
-    /// The namespace asked for; Nomad's default without one.
+    /// Returns the requested namespace; Nomad's default without one.
     pub(crate) fn namespace(&self) -> &str {
         self.get("namespace").unwrap_or("default")
     }
 
-    /// The same parameters without the named ones, sorted: two requests that ask for the same are equal.
+    /// Returns the parameters without the named ones, sorted, so that equal requests are equal.
     pub(crate) fn without(&self, names: &[&str]) -> Query {
         let mut pairs: Vec<_> =
             self.0.iter().filter(|(key, _)| !names.contains(&key.as_str())).cloned().collect();
@@ -104,7 +104,7 @@ impl Query {
         Query(pairs)
     }
 
-    /// The same parameters with one set to another value, sorted.
+    /// Returns the parameters with one value replaced, sorted.
     pub(crate) fn with(&self, name: &str, value: &str) -> Query {
         let mut query = self.without(&[name]);
         query.0.push((name.to_owned(), value.to_owned()));
@@ -113,7 +113,7 @@ impl Query {
     }
 }
 
-/// Decodes percent escapes; a broken one stays as it is.
+/// Decodes percent escapes; invalid ones stay unchanged.
 pub(crate) fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

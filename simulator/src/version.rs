@@ -1,4 +1,4 @@
-//! Nomad's version numbers, and in which of them the API changed.
+//! Nomad versions, and their API changes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,16 +12,16 @@ pub struct Version {
 }
 
 impl Version {
-    /// The newest version the simulator knows, and its default.
+    /// The newest supported version, and the default.
     pub const LATEST: Version = Version::new(2, 0, 5);
 
-    /// The version with these three numbers.
+    /// Creates a version from three numbers.
     pub const fn new(major: u16, minor: u16, patch: u16) -> Version {
         Version { major, minor, patch }
     }
 
-    /// Whether something first released in `fixes` is there: one number for each minor series that got it,
-    /// oldest first; every series after the last one has it.
+    /// Returns whether a feature is present that was first released in `fixes`: one version per minor series
+    /// that got it, oldest first; every later series has it.
     pub(crate) fn has(self, fixes: &[Version]) -> bool {
         let newest = fixes.last().is_some_and(|last| self >= *last);
         newest
@@ -65,7 +65,7 @@ impl FromStr for Version {
     }
 }
 
-/// First versions of what the API gained or changed.
+/// First versions with an API change.
 pub(crate) mod since {
     use super::Version;
 
@@ -73,7 +73,7 @@ pub(crate) mod since {
         Version::new(major, minor, patch)
     }
 
-    /// Blocked evaluations say themselves why they are; nodes know their last drain.
+    /// Reasons on blocked evaluations; the last drain of nodes.
     pub(crate) const DRAIN_HISTORY: Version = version(1, 1, 0);
     /// `namespace=*`, `status`, `job` and paging on evaluations and deployments.
     pub(crate) const EVALUATION_PARAMETERS: Version = version(1, 2, 4);
@@ -81,19 +81,19 @@ pub(crate) mod since {
     pub(crate) const V1_3: Version = version(1, 3, 0);
     /// `filter` everywhere, `reverse`, and paging of jobs, nodes and allocations.
     pub(crate) const FILTER: Version = version(1, 3, 0);
-    /// Lists of allocations, evaluations and deployments come oldest first, no longer by ID.
+    /// Lists of allocations, evaluations and deployments are ordered oldest first, no longer by ID.
     pub(crate) const ORDER_BY_CREATE_INDEX: Version = version(1, 3, 0);
     /// Page tokens with a create index are compared as numbers, no longer as text.
     pub(crate) const NUMERIC_PAGE_TOKENS: Version = version(1, 10, 2);
-    /// A `per_page` that is no number is refused.
+    /// A `per_page` that is not a number is rejected.
     pub(crate) const STRICT_PER_PAGE: Version = version(1, 8, 0);
     /// Node status `disconnected`, allocation status `unknown`, `Unknown` in job summaries.
     pub(crate) const DISCONNECTED: Version = version(1, 3, 0);
-    /// Every answer says `Vary: Accept-Encoding`, and only the exact token `gzip` asks for gzip.
+    /// Every response has `Vary: Accept-Encoding`, and only the exact token `gzip` requests gzip.
     pub(crate) const EXACT_GZIP: Version = version(1, 3, 0);
     /// Token problems are all `Permission denied`.
     pub(crate) const UNIFORM_DENIAL: Version = version(1, 5, 0);
-    /// A token without any namespace is refused `namespace=*` instead of getting an empty list.
+    /// A token without any namespace is denied `namespace=*` instead of getting an empty list.
     pub(crate) const WILDCARD_DENIAL: Version = version(1, 3, 0);
     /// Node pools, and `NodePool` on jobs, nodes and allocation metrics.
     pub(crate) const NODE_POOLS: Version = version(1, 6, 0);
@@ -115,18 +115,19 @@ pub(crate) mod since {
     pub(crate) const DEPLOYMENT_TIMES: Version = version(1, 10, 0);
     /// `NodeMaxAllocs` on nodes.
     pub(crate) const NODE_MAX_ALLOCS: Version = version(1, 10, 2);
-    /// Much at once: the legacy `Resources` and `Reserved` of a node are gone, evaluations carry `PlanAnnotations`,
-    /// system jobs have deployments, allocations know `MigrateDisablePlacement`, pools know `NodeIdentityTTL`.
+    /// Many changes: the legacy `Resources` and `Reserved` of a node are gone, evaluations have
+    /// `PlanAnnotations`, system jobs have deployments, allocations have `MigrateDisablePlacement`, pools
+    /// have `NodeIdentityTTL`.
     pub(crate) const V1_11: Version = version(1, 11, 0);
     /// An active deployment keeps its job `running`.
     pub(crate) const DEPLOYMENT_KEEPS_RUNNING: Version = version(2, 0, 1);
     /// `AddressIPv6` in the network status of allocations.
     pub(crate) const ALLOCATION_IPV6: Version = version(1, 9, 0);
-    /// Allocations name the key that signed their identities.
+    /// Allocations have the key that signed their identities.
     pub(crate) const SIGNED_IDENTITIES: Version = version(1, 4, 0);
     /// ACL roles, and tokens that expire.
     pub(crate) const ACL_ROLES: Version = version(1, 4, 0);
-    /// Groups may say how long an allocation may last.
+    /// `max_run_duration` of groups.
     pub(crate) const MAX_RUN_DURATION: Version = version(2, 0, 3);
     /// `meta=true` on the list of jobs.
     pub(crate) const META_IN_LISTS: &[Version] = &[version(1, 4, 3)];
@@ -136,23 +137,24 @@ pub(crate) mod since {
     pub(crate) const PAUSE_EVAL_BROKER: Version = version(1, 3, 2);
     /// `NodeLimitForFeasibilityChecks` in the scheduler's configuration.
     pub(crate) const FEASIBILITY_LIMIT: Version = version(2, 0, 1);
-    /// Servers speak Raft protocol 3 by default, which autopilot needs.
+    /// Servers use Raft protocol 3 by default, which autopilot needs.
     pub(crate) const RAFT_3: Version = version(1, 3, 0);
-    /// What Nomad 1.2 added: `sysbatch` among the preemption settings.
+    /// Changes in Nomad 1.2: `sysbatch` among the preemption settings.
     pub(crate) const SYSBATCH: Version = version(1, 2, 0);
-    /// What the task and job specification gained with workload identities.
+    /// Fields of task and job specifications for workload identities.
     pub(crate) const WORKLOAD_IDENTITY: Version = version(1, 7, 0);
-    /// Follow-up evaluations say `alloc-reschedule`, no longer `alloc-failure`.
+    /// Follow-up evaluations have the trigger `alloc-reschedule`, no longer `alloc-failure`.
     pub(crate) const ALLOC_RESCHEDULE: Version = version(1, 11, 0);
 
-    /// Filters know `any` and `all`.
+    /// Filters support `any` and `all`.
     pub(crate) const COLLECTION_FILTERS: &[Version] =
         &[version(1, 4, 14), version(1, 5, 10), version(1, 6, 3), version(1, 7, 0)];
-    /// `/v1/acl/token/self` knows anonymous requests and clusters without ACLs.
+    /// `/v1/acl/token/self` supports anonymous requests and clusters without ACLs.
     pub(crate) const WHO_AM_I: Version = version(1, 10, 1);
-    /// Evaluations of batch jobs live a day, not an hour; nodes know their last missed heartbeat.
+    /// Evaluations of batch jobs are retained for a day instead of an hour; nodes have their last missed
+    /// heartbeat.
     pub(crate) const BATCH_EVAL_GC: &[Version] = &[version(1, 3, 10), version(1, 4, 5), version(1, 5, 0)];
-    /// `stale=false` means what it says.
+    /// `stale=false` has an effect.
     pub(crate) const STALE_IS_BOOL: &[Version] = &[version(1, 3, 10), version(1, 4, 5), version(1, 5, 0)];
     /// A drain waits until its allocations have ended, not only until they were told to stop.
     pub(crate) const DRAIN_WAITS_FOR_CLIENT: &[Version] =

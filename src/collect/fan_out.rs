@@ -43,7 +43,7 @@ fn finish<T, E>(
     match ended {
         Some(Ok(result)) => result.map(done),
         Some(Err(error)) => {
-            tracing::error!(%error, "a request to a node ended in a bug");
+            tracing::error!(%error, "a request to a client panicked; please report this");
             Ok(())
         }
         None => Ok(()),

@@ -32,7 +32,7 @@ pub async fn token_reach(client: &Client) -> Result<TokenReach, Error> {
         Err(error) if error.message().is_some_and(|text| text.contains("ACL support disabled")) => Reach::All,
         Err(error) if is_refusal(&error) => {
             let answer = error.message().unwrap_or_default();
-            Reach::Unknown(format!("Nomad does not report what the token may read, but answers `{answer}`"))
+            Reach::Unknown(format!("Nomad does not report the token's permissions but responds `{answer}`"))
         }
         Err(error) => return Err(error),
     };
@@ -59,8 +59,7 @@ impl TokenReach {
         let names: Vec<String> = list.into_iter().flatten().flatten().filter_map(|row| row.name).collect();
         if names.len() > MAX_POLICIES {
             let count = names.len();
-            let reason =
-                format!("the token has {count} policies, more than the {MAX_POLICIES} that are read");
+            let reason = format!("the token has {count} policies; only {MAX_POLICIES} are supported");
             return Ok(Reach::Unknown(reason));
         }
         let mut rules = Vec::new();
@@ -125,11 +124,11 @@ fn reach_of(rules: Vec<NamespaceRule>) -> Reach {
     let (enough, less) = (named(true), named(false));
     match (enough.iter().any(|name| name == EVERYWHERE), &less[..]) {
         (true, []) => Reach::All,
-        (true, less) => Reach::Partial(format!("the token may not read all jobs of {}", listed(less))),
+        (true, less) => Reach::Partial(format!("the token cannot read all jobs in {}", listed(less))),
         (false, _) if enough.is_empty() => {
-            Reach::Partial("the token may not read all jobs of any namespace".into())
+            Reach::Partial("the token cannot read all jobs in any namespace".into())
         }
-        (false, _) => Reach::Partial(format!("the token may read jobs of {} alone", listed(&enough))),
+        (false, _) => Reach::Partial(format!("the token can read jobs in {} only", listed(&enough))),
     }
 }
 
@@ -168,7 +167,7 @@ mod tests {
 
     #[test]
     fn less_is_a_part_and_the_reason_names_it() {
-        let nothing = "the token may not read all jobs of any namespace";
+        let nothing = "the token cannot read all jobs in any namespace";
         for (policies, reason) in [
             (&[][..], nothing),
             (&[r#"node { policy = "read" }"#], nothing),

@@ -17,10 +17,10 @@ pub enum FetchError {
     #[error(transparent)]
     Nomad(#[from] nomad::Error),
     /// What this collector builds on is not known.
-    #[error("it needs the collector `{}`, which has not answered", .0.as_str())]
+    #[error("it needs the collector `{}`, which has no data", .0.as_str())]
     Needs(CollectorId),
     /// The refresh took so long that its result would have expired at once.
-    #[error("it was not finished within {}", humantime::format_duration(*.0))]
+    #[error("it did not finish within {}", humantime::format_duration(*.0))]
     TookTooLong(Duration),
     /// The refresh ended in a bug of ours.
     #[error("it panicked: {0}; please report this")]
@@ -142,7 +142,12 @@ impl Report {
         let (reason, sentence) = (error.word(), error.sentence());
         if reason == PANICKED {
             // A bug, and each one is told.
-            tracing::error!(collector, reason, error = sentence, "collector panicked and is started again");
+            tracing::error!(
+                collector,
+                reason,
+                error = sentence,
+                "collector panicked and was restarted; please report this"
+            );
         } else if self.stands == Stands::Down
             && before != Stands::Down
             && let Some(left_out) = self.lines.one_more()

@@ -1,4 +1,4 @@
-//! One collection, for people: does it work, and if not, what is missing?
+//! `check`: collects once, and reports which collectors work and what the others lack.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,20 +12,20 @@ use crate::metrics::OwnMetrics;
 use crate::snapshot::{CollectorId, Reach, Snapshot};
 use crate::terms::Term;
 
-/// Refreshes every collector once, prints the metrics to stdout and a verdict on each collector to stderr. It is a
-/// success if every collector that is on answered.
+/// Refreshes every enabled collector once, prints the metrics to stdout and the result of each collector to
+/// stderr. Succeeds if all of them succeeded.
 pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
     let (selection, task_namespace) = (config.selection.clone(), config.task_namespace.clone());
     let own = Arc::new(OwnMetrics::new()?);
     let mut collectors = collectors(config, &own)?;
     let mut all_well = true;
     let (mut unreachable, mut why) = (Vec::new(), None);
-    // Each stands behind those that it depends on, so one after the other works.
+    // A collector follows those that it depends on, so they can run one after the other.
     for id in collectors.ids() {
         let result = collectors.refresh(id).await.map_err(|error| error.sentence());
         all_well &= result.is_ok();
         match result {
-            // One reason for all of them.
+            // All unreachable collectors have the same reason.
             Err(error) if collectors.is_unreachable(id) => {
                 unreachable.push(id.as_str());
                 why.get_or_insert(error);
@@ -46,7 +46,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Whoever does not hear this sees the exit code.
+/// Prints the result of a collector. If stderr is closed, the exit code remains.
 fn say(id: CollectorId, result: Result<(), String>, snapshot: &Snapshot) {
     let collector = id.as_str();
     let line = match result {
@@ -60,17 +60,17 @@ fn say(id: CollectorId, result: Result<(), String>, snapshot: &Snapshot) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }
 
-/// Which namespaces are read.
+/// Prints which namespaces are read, unless it is all of them.
 fn say_namespaces(task_namespace: Option<String>, reach: &Reach) {
     let of_task = task_namespace.map(|name| {
-        format!("note    NOMAD_NAMESPACE={name} is the namespace of this task: all are read unless {NAMESPACE_FLAG} selects some")
+        format!("note    NOMAD_NAMESPACE={name} is ignored because it is the namespace of this task; all namespaces are read unless {NAMESPACE_FLAG} selects some")
     });
     let line = match reach {
         Reach::All => None,
         Reach::Partial(why) => Some(format!(
-            "PARTIAL not all namespaces are read: {why}; metrics that sum over the allocations of a node are left out"
+            "PARTIAL not all namespaces are read: {why}; metrics that sum over the allocations of a node are omitted"
         )),
-        Reach::Unknown(why) => Some(format!("note    whether all namespaces are read is unknown: {why}")),
+        Reach::Unknown(why) => Some(format!("note    it is unknown whether all namespaces are read: {why}")),
     };
     of_task.into_iter().chain(line).for_each(|line| drop(writeln!(std::io::stderr(), "{}", plain(&line))));
 }

@@ -1,4 +1,4 @@
-//! Whether a web configuration can be used.
+//! `check-config`: validates a web configuration.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -8,17 +8,17 @@ use super::Error;
 use crate::config::CheckConfigArgs;
 use crate::web::AccessFile;
 
-/// Reads a file as serving would, certificates included, and says in one sentence what it does.
+/// Loads a file like the exporter does, including certificates, and prints its settings.
 pub(super) fn run(args: &CheckConfigArgs) -> Result<ExitCode, Error> {
     if let Some(user) = &args.as_user {
         return run_as(user, args);
     }
     let access = AccessFile::open(args.file.clone())?;
-    writeln!(std::io::stdout(), "{} can be used: {access}", args.file.display()).map_err(Error::Output)?;
+    writeln!(std::io::stdout(), "{} is valid: {access}", args.file.display()).map_err(Error::Output)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Does the same in a process of another user, without the groups of this one.
+/// Does the same in a process of another user, without supplementary groups.
 fn run_as(user: &str, args: &CheckConfigArgs) -> Result<ExitCode, Error> {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let (uid, gid) = ids(user, &passwd).ok_or_else(|| Error::NoUser(user.to_owned()))?;
@@ -29,7 +29,8 @@ fn run_as(user: &str, args: &CheckConfigArgs) -> Result<ExitCode, Error> {
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// The IDs of a user and of its group; a user that is only a number has a group of the same number.
+/// Returns the IDs of a user and its group. A numeric user that is not in the file has a group of the same
+/// number.
 fn ids(user: &str, passwd: &str) -> Option<(u32, u32)> {
     let entry = |line: &str| {
         let mut fields = line.split(':');

@@ -1,4 +1,4 @@
-//! From what the user typed to the node or job that is meant, with what else might be meant where that is not plain.
+//! Lookup of nodes and jobs by what the user typed, with suggestions if it is unknown or ambiguous.
 
 use strsim::normalized_damerau_levenshtein;
 
@@ -8,62 +8,62 @@ use crate::nomad::api::{INSTANCE_ATTRIBUTES, Job, Node, fold_rows};
 use crate::nomad::{Client, Endpoint, Request};
 use crate::terms::{JobStatus, NodeStatus};
 
-/// How many matches of an ambiguous name are listed.
+/// Maximum number of listed matches of an ambiguous name.
 const MAX_MATCHES: usize = 10;
-/// How many names are offered instead of an unknown one.
+/// Maximum number of suggestions for an unknown name.
 const MAX_OFFERS: usize = 3;
-/// How near a name must be to be offered: 1 is the same, 0 has nothing in common.
+/// Minimum similarity of a suggestion: 1 is equal, 0 has nothing in common.
 const NEAR: f64 = 0.5;
-/// The namespace that stands for all.
+/// The namespace parameter for all namespaces.
 const ALL: &str = "*";
 
-/// A name that means nothing, or not one thing.
+/// An unknown or ambiguous name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FindError {
-    /// Nothing is called that.
+    /// Nothing has this name.
     #[error("there is no {what} `{}`{}", plain(name), offer(nearest))]
     Unknown {
-        /// What was looked for: `node`, or `job` and where.
+        /// Kind of object: `node`, or `job` and its namespace.
         what: String,
-        /// What was typed.
+        /// The typed name.
         name: String,
-        /// The nearest names, the nearest first.
+        /// The most similar names, best first.
         nearest: Vec<String>,
     },
-    /// Several are called that.
-    #[error("`{}` may be any of {count} {what}: name one of\n{}", plain(name), list(matches, *count))]
+    /// Several objects match.
+    #[error("`{}` is ambiguous; it matches {count} {what}:\n{}", plain(name), list(matches, *count))]
     Ambiguous {
-        /// What was looked for.
+        /// Kind of object.
         what: &'static str,
-        /// What was typed.
+        /// The typed name.
         name: String,
-        /// How many there are.
+        /// Number of matches.
         count: usize,
-        /// The first of them, a line each.
+        /// The first matches, one per line.
         matches: Vec<String>,
     },
-    /// The job is elsewhere.
+    /// The job is in another namespace.
     #[error(
-        "there is no job `{}` in namespace {asked}, but in {}: give --namespace {}",
+        "there is no job `{}` in namespace {asked}, but there is one in {}; give --namespace {}",
         plain(id), plain(&found.join(", ")), plain(&found[0])
     )]
     Elsewhere {
-        /// What was typed.
+        /// The typed ID.
         id: String,
-        /// Where it was looked for.
+        /// The searched namespaces.
         asked: String,
-        /// The namespaces that have it.
+        /// The namespaces that have such a job.
         found: Vec<String>,
     },
-    /// The agents of this machine are servers only.
+    /// There is no client on this machine.
     #[error(
-        "--self: no client answers on this machine at {}; give --agent-address, the address of the client's own agent, \
-         or name the node",
+        "--self: no Nomad client responds on this machine at {}; set --agent-address to the client's HTTP address, \
+         or give the node's name",
         plain(&asked.join(", "))
     )]
     NoClient {
-        /// The addresses that were asked.
+        /// The addresses that were tried.
         asked: Vec<String>,
     },
 }
@@ -81,7 +81,7 @@ fn list(matches: &[String], count: usize) -> String {
     lines.join("\n")
 }
 
-/// Who is meant, of all that are listed: the one of exactly this ID or name, or else of an ID that begins so.
+/// Search for an ID or name: an exact match, otherwise an ID prefix.
 #[derive(Debug)]
 struct Search<T> {
     wanted: String,
@@ -96,13 +96,13 @@ struct Matches<T> {
     count: usize,
 }
 
-/// The names that are most like the wanted one.
+/// The names that are most similar to the wanted one.
 #[derive(Debug, Default)]
 struct Nearest(Vec<(f64, String)>);
 
 impl Nearest {
     fn add(&mut self, wanted: &str, name: &str) {
-        // Whoever types the beginning of a name is near it, however long it is.
+        // A name with the typed prefix is similar, however long it is.
         let begins = !wanted.is_empty() && name.starts_with(wanted);
         let likeness = if begins { 1.0 } else { normalized_damerau_levenshtein(wanted, name) };
         let is_new = |(_, known): &(f64, String)| known != name;
@@ -141,7 +141,7 @@ impl<T> Search<T> {
         }
     }
 
-    /// Looks at one that is listed.
+    /// Compares one object.
     fn add(&mut self, id: &str, name: &str, found: impl FnOnce() -> T) {
         if self.wanted == id || self.wanted == name {
             self.exact.add(found());
@@ -152,7 +152,7 @@ impl<T> Search<T> {
         }
     }
 
-    /// The one that is meant.
+    /// Returns the match.
     fn end(self, what: &'static str, line: impl Fn(&T) -> String) -> Result<T, FindError> {
         let Self { wanted, exact, prefixed, nearest } = self;
         let Matches { mut found, count } = if exact.count > 0 { exact } else { prefixed };
@@ -168,16 +168,16 @@ impl<T> Search<T> {
     }
 }
 
-/// A node that was found.
+/// A found node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FoundNode {
-    /// Its whole ID.
+    /// Its full ID.
     pub(super) id: String,
     /// Its name.
     pub(super) name: String,
 }
 
-/// Finds the node that is meant: by its ID, the beginning of its ID, its name, or the ID of its instance in a cloud.
+/// Finds a node by ID, ID prefix, name, or cloud instance ID.
 pub(super) async fn node(client: &Client, wanted: &str) -> Result<FoundNode, Error> {
     let request = Request::new(Endpoint::Nodes, "/v1/nodes");
     let add = |search: &mut Search<FoundNode>, row: Node| {
@@ -191,10 +191,10 @@ pub(super) async fn node(client: &Client, wanted: &str) -> Result<FoundNode, Err
     Ok(search.end("node", |node| format!("{} {}", node.id, node.name))?)
 }
 
-/// The nodes whose attributes hold this ID of an instance. A list shows no attributes, so each node is asked for.
+/// Finds nodes by the attribute with the instance ID. Lists contain no attributes, so each candidate is read.
 async fn node_of_instance(client: &Client, instance: &str) -> Result<Matches<FoundNode>, Error> {
     let (mut alive, mut down) = (Matches::new(), Matches::new());
-    // The filter is a language: what cannot be an instance stays out of it.
+    // Prevents injection into the filter expression.
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
     if instance.is_empty() || !instance.chars().all(is_plain) {
         return Ok(alive);
@@ -203,7 +203,7 @@ async fn node_of_instance(client: &Client, instance: &str) -> Result<Matches<Fou
     let request = Request::new(Endpoint::Nodes, "/v1/nodes").query("filter", equal.join(" or "));
     let add = |all: &mut Vec<String>, row: Node| all.extend(row.id);
     let ((ids, _), _) = client.fetch(request, fold_rows(Vec::new(), add)).await?;
-    // Servers before Nomad 1.3 do not filter and send everything: then a few nodes are looked at and no more.
+    // Servers before Nomad 1.3 do not filter and send all nodes; limit the number of requests.
     for id in ids.into_iter().take(MAX_MATCHES) {
         let request = Request::new(Endpoint::Node, format!("/v1/node/{}", Request::escape(&id)));
         let (node, _) = client.object::<Node>(request).await?;
@@ -212,25 +212,25 @@ async fn node_of_instance(client: &Client, instance: &str) -> Result<Matches<Fou
             matches.add(FoundNode { id, name: node.name.unwrap_or_default() });
         }
     }
-    // A client that lost its data directory is a new node; the one that it was stays known, and down.
+    // A client that lost its data directory is a new node; its old node stays down.
     Ok(if alive.count > 0 { alive } else { down })
 }
 
-/// A job that was found.
+/// A found job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FoundJob {
     /// Its namespace.
     pub(super) namespace: String,
-    /// Its whole ID.
+    /// Its full ID.
     pub(super) id: String,
     /// Its status.
     pub(super) status: JobStatus,
-    /// Whether it is started by dispatch or by the clock, and so is no work of its own.
+    /// Whether it is periodic or parameterized, and only starts child jobs.
     pub(super) is_template: bool,
 }
 
-/// Finds the job that is meant: of this ID, or the only one whose ID begins so, in these namespaces; `*` is all. A job
-/// that is elsewhere is an error that says where.
+/// Finds a job by ID, or by a unique ID prefix, in these namespaces; `*` is all. If the job exists in other
+/// namespaces only, the error lists them.
 pub(super) async fn job(client: &Client, namespaces: &[String], wanted: &str) -> Result<FoundJob, Error> {
     let mut search = Search::new(wanted);
     for namespace in namespaces {
@@ -245,7 +245,7 @@ pub(super) async fn job(client: &Client, namespaces: &[String], wanted: &str) ->
                 return Err(FindError::Elsewhere { id: wanted.to_owned(), asked, found }.into());
             }
         }
-        // Only now all jobs are read, for the names that are nearest.
+        // Only for suggestions, all jobs are read.
         for namespace in namespaces {
             search = search_jobs(client, namespace, None, search).await?;
         }
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_name_outweighs_the_beginning_of_an_id() {
+    fn an_exact_name_takes_precedence_over_an_id_prefix() {
         let all = [("abcd", "one"), ("abce", "two"), ("f00d", "ab"), ("f00e", "three")];
         assert_eq!(end("abcd", &all).as_deref(), Ok("abcd"));
         assert_eq!(end("ab", &all).as_deref(), Ok("f00d"));
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_names_are_offered_and_nothing_far() {
+    fn only_similar_names_are_suggested() {
         let all = [("1", "client-a"), ("2", "client-b"), ("3", "cleint-c"), ("4", "client-d"), ("5", "zzz")];
         let error = end("client-c", &all).unwrap_err().to_string();
         assert_eq!(error, "there is no node `client-c`; did you mean `cleint-c`, `client-a`, `client-b`?");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_matches_some_are_listed() {
+    fn the_list_of_matches_is_limited() {
         let ids: Vec<String> = (0..30).map(|number| format!("a{number:02}")).collect();
         let all: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), "same")).collect();
         let error = end("same", &all).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! The reference of all flags, from the flags themselves.
+//! `flags`: prints the flags reference, generated from the flags.
 
 use clap::{Arg, ArgAction};
 
@@ -61,7 +61,7 @@ fn row(page: &mut Page, flag: &Arg) {
     page.row(&[&code(&typed), &code(&variable), &default, &(one_line(meaning) + &choices(flag))]);
 }
 
-/// The meaning, and the default that it ends with in brackets, as `[default: all]`.
+/// Splits off the default at the end of a help text, such as `[default: all]`.
 fn split_default(help: &str) -> (&str, &str) {
     match help.split_once(" [default: ") {
         Some((help, default)) => (help, default.trim_end_matches(']')),
@@ -69,18 +69,18 @@ fn split_default(help: &str) -> (&str, &str) {
     }
 }
 
-/// Paragraphs as sentences.
+/// Joins paragraphs to sentences.
 fn one_line(text: &str) -> String {
     let paragraphs: Vec<&str> = text.split("\n\n").map(|part| part.trim_end_matches('.')).collect();
     paragraphs.join(". ").replace('\n', " ").replace('|', "\\|")
 }
 
-/// The words that may be given, where there are only some.
+/// Returns the possible values, if they are limited.
 fn choices(flag: &Arg) -> String {
     let words: Vec<_> = flag.get_possible_values().iter().map(|value| code(value.get_name())).collect();
     match &words[..] {
         [] => String::new(),
-        // Yes and no need no explanation.
+        // Booleans need no explanation.
         words if words.contains(&code("true")) => String::new(),
         words => format!(": {}", words.join(", ")),
     }

@@ -1,4 +1,4 @@
-//! Whether the exporter that runs beside this command is well: for containers, which hold nothing else to ask with.
+//! `healthcheck`: checks the exporter on the same machine, for containers without other tools.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,10 +13,11 @@ use super::Error;
 use crate::config::{HealthcheckArgs, Scheme};
 use crate::web::ServerSettings;
 
-/// How long an answer may take. Container runtimes give up after 30 s and count no reason; this one is said.
+/// Timeout of the request. Container runtimes kill the check after 30 s without a reason; this one prints it.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks the exporter on its own address once, and prints a sentence. It fails if the exporter is not well.
+/// Sends one request to the exporter's own address, and prints the result. Fails if the exporter is not
+/// healthy.
 pub(super) async fn run(web: &ServerSettings, args: &HealthcheckArgs) -> Result<ExitCode, Error> {
     match ask(web, args).await {
         Ok(said) => writeln!(std::io::stdout(), "{said}").map(|()| ExitCode::SUCCESS).map_err(Error::Output),
@@ -32,7 +33,7 @@ fn complain(problem: &str) {
     eprintln!("{problem}");
 }
 
-/// What the first address that answers says; else what went wrong with the last.
+/// Returns the first response, otherwise the last error.
 async fn ask(web: &ServerSettings, args: &HealthcheckArgs) -> Result<String, String> {
     let client = client(args)?;
     let password = args.password_file.as_deref().map(|file| read("--password-file", file)).transpose()?;
@@ -41,13 +42,14 @@ async fn ask(web: &ServerSettings, args: &HealthcheckArgs) -> Result<String, Str
         (true, false) => "/-/ready",
         (true, true) => "/-/ready?all",
     };
-    // Whoever speaks TLS refuses the first.
+    // A TLS server rejects the first attempt.
     let schemes: &[&str] = match args.scheme {
         None => &["http", "https"],
         Some(Scheme::Http) => &["http"],
         Some(Scheme::Https) => &["https"],
     };
-    let mut problem = String::from("--web.listen-address: port 0 is chosen anew at each start: name a port");
+    let mut problem =
+        String::from("--web.listen-address: port 0 is a different port after each start; give a port");
     for address in web.listen.iter().filter(|address| address.port() != 0).flat_map(|of| reachable(*of)) {
         for scheme in schemes {
             let url = format!("{scheme}://{address}{path}");
@@ -60,19 +62,19 @@ async fn ask(web: &ServerSettings, args: &HealthcheckArgs) -> Result<String, Str
                     let (status, said) = (answer.status(), answer.text().await.unwrap_or_default());
                     return result(&url, status, said.trim(), password.is_some());
                 }
-                Err(error) => problem = format!("{url} does not answer: {}", sentence(&error)),
+                Err(error) => problem = format!("{url} does not respond: {}", sentence(&error)),
             }
         }
     }
     Err(problem)
 }
 
-/// Where something that listens on an address can be reached from this machine.
+/// Returns the local addresses that reach a listener on this address.
 fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
     let loopback = |ip: IpAddr| SocketAddr::new(ip, address.port());
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => vec![loopback(Ipv4Addr::LOCALHOST.into())],
-        // Both families; a host without IPv6 has one of them.
+        // IPv4 and IPv6; a host without IPv6 has only one of them.
         IpAddr::V6(ip) if ip.is_unspecified() => {
             vec![loopback(Ipv4Addr::LOCALHOST.into()), loopback(Ipv6Addr::LOCALHOST.into())]
         }
@@ -81,20 +83,20 @@ fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
 }
 
 fn client(args: &HealthcheckArgs) -> Result<Client, String> {
-    // A second call finds the provider installed, which is what we want.
+    // Fails if the provider is already installed, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = Client::builder()
         .no_proxy()
         .redirect(redirect::Policy::none())
         .timeout(TIMEOUT)
-        // It is asked on an address of this machine, which no certificate names.
+        // The exporter is addressed by an IP address of this machine, which is in no certificate.
         .tls_danger_accept_invalid_certs(true);
     if let (Some(cert), Some(key)) = (&args.client_cert, &args.client_key) {
         let pem = read("--client-cert", cert)? + "\n" + &read("--client-key", key)?;
         let identity = Identity::from_pem(pem.as_bytes());
         builder = builder.identity(identity.map_err(|_| {
             format!(
-                "--client-cert: {} and {} hold no certificate with its key",
+                "--client-cert: {} and {} are not a PEM certificate and its key",
                 cert.display(),
                 key.display()
             )
@@ -110,15 +112,15 @@ fn read(flag: &str, file: &Path) -> Result<String, String> {
 fn result(url: &str, status: StatusCode, said: &str, has_password: bool) -> Result<String, String> {
     match status {
         StatusCode::OK => Ok(format!("{url}: {said}")),
-        // Whoever asks for a password works; more is not for us to know.
+        // An exporter that requires a password is up. More cannot be checked without it.
         StatusCode::UNAUTHORIZED if url.ends_with("/-/healthy") && !has_password => {
-            Ok(format!("{url}: healthy, and asks for a password"))
+            Ok(format!("{url}: healthy, requires a password"))
         }
-        _ => Err(format!("{url} says {status}: {said}")),
+        _ => Err(format!("{url} responded {status}: {said}")),
     }
 }
 
-/// An error with its causes.
+/// Formats an error with its causes.
 fn sentence(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -129,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_address_means_loopback() {
+    fn an_unspecified_address_is_checked_on_loopback() {
         let of = |address: &str| {
             let found = reachable(address.parse().unwrap());
             found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_a_sign_of_health_and_not_of_readiness() {
+    fn a_required_password_means_healthy_but_not_ready() {
         let said = |path: &str, code: u16| {
             let url = format!("http://a{path}");
             let with = |password| result(&url, StatusCode::from_u16(code).unwrap(), "so", password).is_ok();

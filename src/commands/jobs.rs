@@ -1,4 +1,4 @@
-//! Jobs: what waits first.
+//! `jobs`: lists jobs, waiting ones first.
 
 use std::collections::BinaryHeap;
 use std::process::ExitCode;
@@ -18,13 +18,13 @@ use crate::nomad::{Client, Endpoint, Request};
 use crate::snapshot::{CollectorId, Snapshot};
 use crate::terms::{BlockReason, ByTerm, JobKey, JobStatus, JobType, Outcome, TemplateKind, Term};
 
-/// What tells why jobs wait.
+/// Collectors for the reasons of waiting jobs.
 const WAITING: &[CollectorId] = &[CollectorId::Servers, CollectorId::Namespaces, CollectorId::Evaluations];
-/// What tells how jobs ended.
+/// Collectors for the outcomes of dead jobs.
 const ENDED: &[CollectorId] =
     &[CollectorId::Servers, CollectorId::Allocations, CollectorId::FinishedAllocations];
 
-/// Lists jobs. It is a success if everything that was asked for was answered.
+/// Lists jobs. Succeeds if everything could be read.
 pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Error> {
     let session = Session::new(config)?;
     let namespaces = session.settings.namespaces.names();
@@ -45,7 +45,7 @@ pub(super) async fn run(config: Config, args: &JobsArgs) -> Result<ExitCode, Err
     Ok(if jobs.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What `jobs` shows.
+/// JSON output of `jobs`.
 #[derive(Debug, Serialize)]
 pub struct Jobs {
     as_of: TimeJson,
@@ -54,7 +54,7 @@ pub struct Jobs {
     problems: Vec<Problem>,
 }
 
-/// How many jobs there are of those that are wanted, whether they are listed or not.
+/// Number of matching jobs, including those that are not listed.
 #[derive(Debug, Serialize)]
 struct Counts {
     pending: u64,
@@ -71,17 +71,17 @@ struct JobJson {
     #[serde(rename = "type")]
     job_type: Word<JobType>,
     status: Word<JobStatus>,
-    /// What kind of template it is, if it is one and no work of its own.
+    /// Kind of a periodic or parameterized parent.
     template: Option<Word<TemplateKind>>,
     priority: Option<i64>,
     node_pool: Option<String>,
     submitted: Option<TimeJson>,
     queued_instances: u64,
-    /// Why it waits, if it is pending.
+    /// Why a pending job waits.
     reason: Option<Word<BlockReason>>,
-    /// How it ended, if it is dead.
+    /// Outcome of a dead job.
     outcome: Option<Word<Outcome>>,
-    /// The Raft index of its summary.
+    /// Raft index of its summary.
     #[serde(skip)]
     summary_index: Option<u64>,
     #[serde(skip)]
@@ -89,7 +89,7 @@ struct JobJson {
 }
 
 impl Jobs {
-    /// Reads the jobs that are wanted in these namespaces, and keeps as many as are to be listed.
+    /// Reads the matching jobs in these namespaces, and keeps those to list.
     pub async fn read(
         client: &Client,
         namespaces: &[String],
@@ -126,7 +126,7 @@ impl Jobs {
         })
     }
 
-    /// Says why jobs wait and how they ended, as far as a snapshot tells.
+    /// Adds reasons and outcomes from a snapshot.
     pub fn explain(&mut self, snapshot: &Snapshot) {
         let sections = &snapshot.sections;
         if let Some(evaluations) = &sections.evaluations {
@@ -149,7 +149,7 @@ impl Jobs {
         self.problems = problems(snapshot);
     }
 
-    /// The screen.
+    /// Renders the screen.
     pub fn screen(&self, terminal: &Terminal) -> String {
         const COLUMNS: [Column; 7] = [
             Column::text("JOB", 0),
@@ -158,7 +158,7 @@ impl Jobs {
             Column::text("STATUS", 0),
             Column::number("AGE", 1),
             Column::number("QUEUED", 4),
-            Column::text("WHY", 1),
+            Column::text("REASON", 1),
         ];
         let counts = [
             counted(Some(self.counts.pending), "pending", Tone::Warn),
@@ -172,7 +172,7 @@ impl Jobs {
             0 => format!("{}\n", terminal.paint(Tone::Muted, "no such job")),
             _ => table(terminal, &COLUMNS, rows),
         };
-        let more = and_more(terminal, self.jobs.len(), all, ": give a higher --limit");
+        let more = and_more(terminal, self.jobs.len(), all, "; give a higher --limit");
         format!(
             "{list}{more}\n{}{}",
             line(terminal, "Jobs", &counts),
@@ -211,12 +211,12 @@ impl JobJson {
         JobKey::new(&self.namespace, &self.id)
     }
 
-    /// Whether something of it waits, by its own account.
+    /// Returns whether any of its allocations wait, according to the job's summary.
     fn may_wait(&self) -> bool {
         self.status.0 == JobStatus::Pending || self.queued_instances > 0
     }
 
-    /// Whether its allocations tell how it ended.
+    /// Returns whether its allocations can show its outcome.
     fn has_ended(&self) -> bool {
         self.template.is_none() && self.outcome.is_some_and(|outcome| outcome.0 != Outcome::Stopped)
     }
@@ -258,7 +258,7 @@ impl JobJson {
         ]
     }
 
-    /// What waits first, the oldest of it first; then what runs and what is dead, the youngest first; templates last.
+    /// Sort key: waiting jobs first, oldest first; then running and dead ones, newest first; parents last.
     fn order(&self) -> (bool, usize, Duration, &str, &str) {
         const LONG: Duration = Duration::MAX;
         let submitted = self.submitted.and_then(|at| at.0.duration_since(SystemTime::UNIX_EPOCH).ok());
@@ -270,7 +270,7 @@ impl JobJson {
     }
 }
 
-/// A job that is to be listed, in the order of the list.
+/// A job in the order of the list.
 #[derive(Debug, PartialEq, Eq)]
 struct Listed {
     job: JobJson,
@@ -288,20 +288,20 @@ impl PartialOrd for Listed {
     }
 }
 
-/// Counts jobs as they come, and keeps the first in the order of the list.
+/// Counts jobs while they are read, and keeps the first ones in the order of the list.
 struct Fold {
     status: Option<JobStatus>,
     job_type: Option<JobType>,
     limit: usize,
     counts: ByTerm<JobStatus, u64>,
     templates: u64,
-    /// The last of them on top.
+    /// The last one in the order is on top.
     listed: BinaryHeap<Listed>,
 }
 
 impl Fold {
     fn add(&mut self, row: api::Job) {
-        // Servers before Nomad 1.3 send all jobs, whatever is asked for.
+        // Servers before Nomad 1.3 ignore the filter and send all jobs.
         let is_wanted = self.status.is_none_or(|status| status == row.status && row.template().is_none())
             && self.job_type.is_none_or(|job_type| job_type == row.job_type);
         if !is_wanted {
@@ -318,7 +318,7 @@ impl Fold {
     }
 }
 
-/// What is wanted, for the servers to pick.
+/// Returns the filter expression for the servers.
 fn filter(args: &JobsArgs) -> Option<String> {
     let status = args.status.map(|status| format!(r#"Status == "{}""#, status.as_str()));
     let job_type = args.job_type.map(|job_type| format!(r#"Type == "{}""#, job_type.as_str()));

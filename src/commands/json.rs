@@ -1,4 +1,4 @@
-//! JSON for scripts. The schemas are in docs/schemas.
+//! JSON output. docs/commands.schema.json describes it.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use super::terminal::print;
 use crate::snapshot::{Level, Levels, Reach};
 use crate::terms::Term;
 
-/// A point in time, as RFC 3339 in UTC, to the second.
+/// A time in RFC 3339 in UTC, with seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimeJson(pub(super) SystemTime);
 
@@ -19,7 +19,7 @@ impl Serialize for TimeJson {
     }
 }
 
-/// A word of a closed vocabulary.
+/// A word of an enumeration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Word<T>(pub(super) T);
 
@@ -29,14 +29,14 @@ impl<T: Term> Serialize for Word<T> {
     }
 }
 
-/// How much of something is taken.
+/// Used and total amount of a resource.
 #[derive(Debug, Serialize)]
 pub(super) struct LevelJson {
     taken: f64,
     whole: f64,
 }
 
-/// How full a node is, or all of them.
+/// Usage of a node, or of all nodes.
 #[derive(Debug, Serialize)]
 pub(super) struct LevelsJson {
     allocated_cpu_hertz: Option<LevelJson>,
@@ -48,7 +48,7 @@ pub(super) struct LevelsJson {
 /// Whether all namespaces are read.
 #[derive(Debug, Serialize)]
 pub(super) struct NamespacesJson {
-    /// Absent if Nomad does not report it.
+    /// Absent if unknown.
     pub(super) all: Option<bool>,
     /// Why not all are read, or why that is unknown.
     pub(super) reason: Option<String>,
@@ -77,7 +77,7 @@ impl From<&Levels> for LevelsJson {
     }
 }
 
-/// Prints one value, one line.
+/// Prints one value on one line.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), Error> {
     let line = serde_json::to_string(value).expect("it is made of text and numbers");
     print(&format!("{line}\n"))

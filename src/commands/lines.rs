@@ -1,4 +1,4 @@
-//! Lines beside the tables.
+//! Lines outside tables.
 
 use tabled::grid::util::string::get_string_width;
 
@@ -10,17 +10,17 @@ use crate::human::{percent, plain};
 use crate::snapshot::Level;
 use crate::terms::NodeState;
 
-/// Where what belongs to a label begins.
+/// Column after the labels.
 const LABEL: usize = 12;
-/// Where there are fewer columns, bars are left out.
+/// Minimum width for bars.
 const ROOM_FOR_BARS: usize = 60;
 
-/// The heading of a screen.
+/// Renders a heading.
 pub(super) fn heading(terminal: &Terminal, text: &str) -> String {
     format!("{}\n", terminal.paint(Tone::Title, text))
 }
 
-/// A label and what belongs to it, on as few lines as it takes.
+/// Renders a label and its parts, wrapped if necessary.
 pub(super) fn line(terminal: &Terminal, label: &str, parts: &[Cell]) -> String {
     let mut lines = format!("{label:<LABEL$}");
     let mut used = LABEL;
@@ -44,7 +44,7 @@ pub(super) fn line(terminal: &Terminal, label: &str, parts: &[Cell]) -> String {
     format!("{}\n", lines.trim_end())
 }
 
-/// So many of something; coloured unless there is none.
+/// Renders a count; colored unless it is zero.
 pub(super) fn counted(count: Option<u64>, what: &str, tone: Tone) -> Cell {
     match count {
         None => Cell::toned(&format!("? {what}"), Tone::Muted),
@@ -53,7 +53,7 @@ pub(super) fn counted(count: Option<u64>, what: &str, tone: Tone) -> Cell {
     }
 }
 
-/// A level, with a bar where there is room: how much is taken of how much.
+/// Renders the used share of a total, with a bar if there is room.
 pub(super) fn level(terminal: &Terminal, level: Option<Level>, of: fn(f64) -> String, verb: &str) -> Cell {
     let Some(level) = level else { return Cell::toned(&format!("? {verb}"), Tone::Muted) };
     let ratio = level.ratio();
@@ -64,7 +64,7 @@ pub(super) fn level(terminal: &Terminal, level: Option<Level>, of: fn(f64) -> St
     }
 }
 
-/// How a node's state looks.
+/// Returns the color of a node state.
 pub(super) fn state_tone(state: NodeState) -> Tone {
     match state {
         NodeState::Active => Tone::Good,
@@ -75,7 +75,7 @@ pub(super) fn state_tone(state: NodeState) -> Tone {
     }
 }
 
-/// What is not shown of a list, where something is not.
+/// Renders how many rows are not shown, if any.
 pub(super) fn and_more(terminal: &Terminal, shown: usize, all: u64, how: &str) -> String {
     match all.saturating_sub(shown as u64) {
         0 => String::new(),
@@ -83,21 +83,21 @@ pub(super) fn and_more(terminal: &Terminal, shown: usize, all: u64, how: &str) -
     }
 }
 
-/// That not all namespaces are read, if so, and why.
+/// Renders that not all namespaces are read, and why, if that is so.
 pub(super) fn partial_line(terminal: &Terminal, namespaces: &NamespacesJson) -> String {
     match (namespaces.all, &namespaces.reason) {
         (Some(false), Some(reason)) => {
             let what = terminal.paint(Tone::Warn, "not all namespaces are read:");
-            format!("{what} {}; what runs on each client is left out\n", plain(reason))
+            format!("{what} {}; allocations per client are omitted\n", plain(reason))
         }
         _ => String::new(),
     }
 }
 
-/// What could not be read, and why.
+/// Renders what could not be read, and why.
 pub(super) fn problem_lines(terminal: &Terminal, problems: &[Problem]) -> String {
     let line = |problem: &Problem| {
-        let what = format!("{} not known:", problem.what);
+        let what = format!("cannot read {}:", problem.what);
         format!("{} {}\n", terminal.paint(Tone::Bad, &what), plain(&problem.error))
     };
     problems.iter().map(line).collect()

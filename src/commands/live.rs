@@ -1,4 +1,4 @@
-//! Allocations as a table.
+//! Table of allocations.
 
 use std::time::SystemTime;
 
@@ -16,7 +16,7 @@ const COLUMNS: [Column; 5] = [
     Column::text("SINCE", 3),
 ];
 
-/// A line for each: ID, job, group, status and since when it is so.
+/// Renders a line per allocation: ID, job, group, status and time in that status.
 pub(super) fn rows<'a>(
     all: impl Iterator<Item = &'a Instance>,
     terminal: &Terminal,

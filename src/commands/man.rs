@@ -1,4 +1,4 @@
-//! Manual pages, from the same tables as the help: one of the program, and one of each command.
+//! `man`: manual pages of the program and of each command, generated from the same tables as the help.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use clap_mangen::Man;
 use super::Error;
 use crate::config::command;
 
-/// Prints the program's page, or writes every page into a directory.
+/// Prints the program's page, or writes all pages to a directory.
 pub(super) fn run(directory: Option<PathBuf>) -> Result<(), Error> {
     let mut command = command().disable_help_subcommand(true);
     command.build();
@@ -22,14 +22,14 @@ pub(super) fn run(directory: Option<PathBuf>) -> Result<(), Error> {
     rendered.and_then(|()| std::io::stdout().write_all(&text)).map_err(Error::Output)
 }
 
-/// The pages of a command and of those below it.
+/// Returns the pages of a command and its subcommands.
 fn pages(command: clap::Command) -> Vec<Man> {
     let below: Vec<clap::Command> =
         command.get_subcommands().filter(|command| !command.is_hide_set()).cloned().collect();
     std::iter::once(page(command)).chain(below.into_iter().flat_map(pages)).collect()
 }
 
-/// Its synopsis is the help's: one that lists every flag is a page by itself.
+/// Uses the synopsis of the help, because one with all flags would fill a page.
 fn page(mut command: clap::Command) -> Man {
     let usage = command.render_usage().to_string();
     Man::new(command.override_usage(usage.trim_start_matches("Usage: ").to_owned()))

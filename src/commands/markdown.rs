@@ -1,31 +1,46 @@
-//! Writing the generated reference pages.
+//! Writing of the generated reference pages.
 
 use std::io::Write as _;
 
 use super::Error;
 
-/// A page of tables.
-pub(super) struct Page(String);
+/// A page with tables.
+pub(super) struct Page {
+    begin: String,
+    contents: Option<String>,
+    tables: String,
+}
 
 impl Page {
-    /// A page that begins with this text.
+    /// Creates a page that starts with this text.
     pub(super) fn new(text: &str) -> Self {
-        Self(text.to_owned())
+        Self { begin: text.to_owned(), contents: None, tables: String::new() }
     }
 
-    /// A heading, and the head of the table below it.
+    /// Adds a table of contents after the beginning.
+    pub(super) fn with_contents(self) -> Self {
+        Self { contents: Some("\n".to_owned()), ..self }
+    }
+
+    /// Adds a heading and the head of a table.
     pub(super) fn table(&mut self, heading: &str, columns: &[&str]) {
+        if let Some(contents) = &mut self.contents {
+            let words = heading.to_lowercase().replace(',', "");
+            contents.push_str(&format!("- [{heading}](#{})\n", words.replace(' ', "-")));
+        }
         let line = "|---".repeat(columns.len());
-        self.0.push_str(&format!("\n## {heading}\n\n| {} |\n{line}|\n", columns.join(" | ")));
+        self.tables.push_str(&format!("\n## {heading}\n\n| {} |\n{line}|\n", columns.join(" | ")));
     }
 
-    /// A row of the table.
+    /// Adds a row.
     pub(super) fn row(&mut self, cells: &[&str]) {
-        self.0.push_str(&format!("| {} |\n", cells.join(" | ")));
+        self.tables.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
 
-    /// Writes it to stdout.
+    /// Prints the page to stdout.
     pub(super) fn print(&self) -> Result<(), Error> {
-        std::io::stdout().write_all(self.0.as_bytes()).map_err(Error::Output)
+        let contents = self.contents.as_deref().unwrap_or_default();
+        let text = format!("{}{contents}{}", self.begin, self.tables);
+        std::io::stdout().write_all(text.as_bytes()).map_err(Error::Output)
     }
 }

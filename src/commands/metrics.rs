@@ -1,4 +1,4 @@
-//! The reference of all metrics, from the tables that make them.
+//! `metrics`: prints the metrics reference, generated from the tables of metrics.
 
 use super::Error;
 use super::markdown::Page;
@@ -14,7 +14,7 @@ const BEGIN: &str = "# Metrics\n\n\
 
 /// Prints the reference as Markdown.
 pub(super) fn run() -> Result<(), Error> {
-    let mut page = Page::new(BEGIN);
+    let mut page = Page::new(BEGIN).with_contents();
     for (subject, families) in TABLES {
         page.table(subject, &["metric", "type", "labels", "collectors", "meaning"]);
         families.iter().for_each(|family| row(&mut page, family));

@@ -1,4 +1,4 @@
-//! What the program can do, one file a command.
+//! Commands of the program, one file each.
 
 mod check;
 mod check_config;
@@ -51,76 +51,76 @@ pub use nodes::NodeList;
 pub use status::Status;
 pub use terminal::Terminal;
 
-/// The user has to ask for something else.
+/// Exit code for invalid usage.
 const USAGE: u8 = 2;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What the user asked for cannot be done.
+    /// Invalid arguments or variables.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The settings for Nomad do not make a client.
+    /// Unusable settings of the Nomad client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A web configuration cannot be used.
+    /// An unusable web configuration.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// There is nothing to listen on.
+    /// No address to listen on.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// Nomad did not give what it was asked for.
+    /// A failed request to Nomad.
     #[error("{}", plain(&.0.sentence()))]
     Nomad(Box<nomad::Error>),
-    /// What the user named is not to be found, or not plain.
+    /// An unknown or ambiguous name.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// There is no log to show, or it is not plain which.
+    /// There is no log to show, or the choice is ambiguous.
     #[error(transparent)]
     Logs(#[from] LogsError),
     /// Nothing could be read.
-    #[error("nothing is known of the cluster\n{}", lines(.0))]
+    #[error("cannot read anything from Nomad:\n{}", lines(.0))]
     Nothing(Vec<Problem>),
-    /// The exporter's own counters clash.
+    /// The exporter's own metrics conflict.
     #[error("cannot set up the exporter's own metrics")]
     OwnMetrics(#[from] prometheus::Error),
-    /// A change that nobody can be asked about.
+    /// There is no terminal to ask for confirmation.
     #[error(
-        "--yes: there is no terminal to ask at whether this is meant; give --yes, or look with --dry-run"
+        "--yes: there is no terminal to ask for confirmation; give --yes, or --dry-run to change nothing"
     )]
     Unconfirmed,
-    /// What runs on a client cannot be seen whole.
+    /// The token cannot see all allocations of the client.
     #[error(
-        "cannot tell when {} is drained: {}; give a token that may read the jobs of all namespaces, or name those that \
-         matter with --namespace; nothing was changed",
+        "cannot tell when {} is drained: {}; give a token that can read the jobs of all namespaces, or select the \
+         namespaces with --namespace; nothing was changed",
         plain(node),
         plain(reason)
     )]
     Unseen {
         /// The client.
         node: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The terminal gives no answer.
-    #[error("cannot read the answer")]
+    /// The terminal cannot be read.
+    #[error("cannot read the reply from the terminal")]
     Input(#[source] std::io::Error),
-    /// Stdout is gone.
+    /// Stdout cannot be written.
     #[error("cannot write to stdout")]
     Output(#[source] std::io::Error),
-    /// A directory cannot be written to.
+    /// A directory cannot be written.
     #[error("--directory: cannot write manual pages to {}", .0.display())]
     Directory(PathBuf, #[source] std::io::Error),
-    /// Nobody is called that.
-    #[error("--as-user: `{}` is no number and no name in /etc/passwd", plain(.0))]
+    /// There is no such user.
+    #[error("--as-user: `{}` is neither a number nor a name in /etc/passwd", plain(.0))]
     NoUser(String),
-    /// The program cannot be run as somebody else.
+    /// The program cannot be run as another user.
     #[error(
-        "--as-user: cannot run as user {0}: only root may become another user, who must be able to run this program"
+        "--as-user: cannot run as user {0}: run it as root, and make sure that this user can execute the program"
     )]
     OtherUser(u32, #[source] std::io::Error),
-    /// The system will not tell of signals.
+    /// Signals cannot be handled.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
 }
@@ -132,7 +132,7 @@ impl From<nomad::Error> for Error {
 }
 
 impl Error {
-    /// The exit code: 2 where the user has to ask for something else, and else 1.
+    /// Returns the exit code: 2 for invalid usage, otherwise 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(_) | Self::Client(_) | Self::Unconfirmed | Self::NoUser(_) => ExitCode::from(USAGE),
@@ -159,7 +159,7 @@ fn lines(problems: &[Problem]) -> String {
     lines.join("\n")
 }
 
-/// What a snapshot lacks, each reason once.
+/// Returns what a snapshot lacks, each reason once.
 fn problems(snapshot: &Snapshot) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     for collector in &snapshot.collectors {
@@ -171,12 +171,12 @@ fn problems(snapshot: &Snapshot) -> Vec<Problem> {
     problems
 }
 
-/// What a command that asks Nomad is given.
+/// Context of a command that reads from Nomad.
 struct Session {
     client: Client,
-    /// What to collect, and in which namespaces to look.
+    /// Settings of the collection, including namespaces.
     settings: collect::Settings,
-    /// How long an answer may take to begin.
+    /// Timeout for the first byte of a response.
     timeout: Duration,
 }
 
@@ -187,25 +187,25 @@ impl Session {
         Ok(Self { timeout, client: Client::new(config.nomad, on_request)?, settings: config.collect })
     }
 
-    /// The same in all namespaces: a client is as full as all of them make it, and not safe to terminate while anything
-    /// lives on it.
+    /// The same for all namespaces, because the usage of a client and whether it is safe to terminate depend
+    /// on all of them.
     fn everywhere(config: Config) -> Result<Self, Error> {
         let mut session = Self::new(config)?;
         session.settings.namespaces = Scope::default();
         Ok(session)
     }
 
-    /// These collectors, as far as they are on.
+    /// Returns these collectors, as far as they are enabled.
     fn collectors(mut self, ids: &[CollectorId]) -> Collectors {
         self.settings.collectors = self.settings.collectors.intersection(TermSet::of(ids));
         Collectors::new(self.client, self.settings, SystemTime::now)
     }
 }
 
-/// Does what the arguments say.
+/// Runs the command.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     match run_command(args).await {
-        // Whoever read the output has seen enough of it.
+        // Whoever reads the output has closed it.
         Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         result => result,
     }
@@ -238,7 +238,7 @@ async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-/// The collectors of a configuration, whose requests are counted.
+/// Creates the collectors of a configuration, with counted requests.
 fn collectors(config: Config, own: &Arc<OwnMetrics>) -> Result<Collectors, Error> {
     let own = own.clone();
     let on_request: OnRequest = Arc::new(move |done| {

@@ -1,4 +1,4 @@
-//! One client.
+//! `node`: shows one client.
 
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -20,10 +20,10 @@ use crate::nomad;
 use crate::snapshot::{self, OneNode, Snapshot};
 use crate::terms::{ClientStatus, NodeState, Term};
 
-/// How many of its allocations are shown.
+/// Maximum number of listed allocations.
 const MAX_ALLOCATIONS: usize = 200;
 
-/// Shows one client. It is a success if everything that was asked for was answered.
+/// Shows one client. Succeeds if everything could be read.
 pub(super) async fn run(config: Config, args: &NodeArgs) -> Result<ExitCode, Error> {
     let (settings, wanted) = own::wanted(config.nomad, &args.choice, &args.agent).await?;
     let session = Session::everywhere(Config { nomad: settings, ..config })?;
@@ -39,7 +39,7 @@ pub(super) async fn run(config: Config, args: &NodeArgs) -> Result<ExitCode, Err
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What `node` shows.
+/// JSON output of `node`.
 #[derive(Debug, Serialize)]
 pub struct NodeView {
     as_of: TimeJson,
@@ -70,7 +70,7 @@ struct AllocationJson {
 }
 
 impl NodeView {
-    /// What is known of a node, and what is not.
+    /// Creates the view of a node, including what could not be read.
     pub fn new(known: OneNode, errors: &[nomad::Error], now: SystemTime) -> Self {
         let snapshot = Snapshot::new(now, Vec::new(), known.sections);
         let nodes = snapshot.sections.nodes.as_ref().expect("the node was read");
@@ -95,7 +95,7 @@ impl NodeView {
         }
     }
 
-    /// The screen.
+    /// Renders the screen.
     pub fn screen(&self, terminal: &Terminal) -> String {
         let parts = [
             self.about(terminal),
@@ -111,8 +111,8 @@ impl NodeView {
         let node = &self.node;
         let state = Cell::toned(node.state.0.as_str(), state_tone(node.state.0));
         let work = match (self.eligible, node.state.0) {
-            (true, NodeState::Active) => "takes work",
-            _ => "takes no work",
+            (true, NodeState::Active) => "eligible",
+            _ => "not eligible",
         };
         let levels = &node.shown_levels;
         let mut lines = vec![
@@ -177,7 +177,7 @@ impl NodeView {
         };
         match (self.node.live, self.allocations.is_empty()) {
             (None, true) => String::new(),
-            (Some(_), true) => format!("{}\n", terminal.paint(Tone::Muted, "nothing lives on it")),
+            (Some(_), true) => format!("{}\n", terminal.paint(Tone::Muted, "no allocations")),
             (live, false) => {
                 let rows = self.allocations.iter().map(row).collect();
                 let live = live.unwrap_or_default();
@@ -196,7 +196,7 @@ fn status_tone(status: ClientStatus) -> Tone {
 }
 
 impl AllocationJson {
-    /// By job, the oldest first.
+    /// Sort key: by job, oldest first.
     fn order(&self) -> (&str, &str, Option<SystemTime>, &str) {
         (&self.namespace, &self.job_id, self.placed.map(|placed| placed.0), &self.id)
     }

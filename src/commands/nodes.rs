@@ -1,4 +1,4 @@
-//! Clients, those that need attention first.
+//! `nodes`: lists clients, those that need attention first.
 
 use std::process::ExitCode;
 
@@ -13,11 +13,11 @@ use crate::config::{Config, NodesArgs};
 use crate::snapshot::{CollectorId, Levels, Node, Snapshot};
 use crate::terms::{ByTerm, ClientStatus, NodeState, Term};
 
-/// What the list is made of.
+/// Collectors for the list.
 const COLLECTORS: &[CollectorId] =
     &[CollectorId::Token, CollectorId::Nodes, CollectorId::Allocations, CollectorId::HostStats];
 
-/// Lists clients. It is a success if everything that was asked for was answered.
+/// Lists clients. Succeeds if everything could be read.
 pub(super) async fn run(config: Config, args: &NodesArgs) -> Result<ExitCode, Error> {
     let mut collectors = Session::everywhere(config)?.collectors(COLLECTORS);
     collectors.refresh_all().await;
@@ -31,7 +31,7 @@ pub(super) async fn run(config: Config, args: &NodesArgs) -> Result<ExitCode, Er
     Ok(if nodes.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What `nodes` shows.
+/// JSON output of `nodes`.
 #[derive(Debug, Serialize)]
 pub struct NodeList {
     as_of: TimeJson,
@@ -40,7 +40,7 @@ pub struct NodeList {
     problems: Vec<Problem>,
 }
 
-/// A client; absent where not known.
+/// A client; unknown values are absent.
 #[derive(Debug, Serialize)]
 pub(super) struct NodeRow {
     pub(super) id: String,
@@ -50,7 +50,7 @@ pub(super) struct NodeRow {
     pub(super) class: String,
     pub(super) datacenter: String,
     pub(super) version: String,
-    /// Allocations.
+    /// Number of allocations.
     running: Option<u64>,
     pub(super) live: Option<u64>,
     levels: LevelsJson,
@@ -59,7 +59,7 @@ pub(super) struct NodeRow {
 }
 
 impl NodeRow {
-    /// What a snapshot tells of a node.
+    /// Creates the row of a node from a snapshot.
     pub(super) fn new(snapshot: &Snapshot, node: &Node) -> Self {
         let sections = &snapshot.sections;
         let (load, levels) = (sections.load(node), sections.levels(node));
@@ -80,7 +80,7 @@ impl NodeRow {
 }
 
 impl NodeList {
-    /// What a snapshot tells of the wanted nodes; nothing while nodes are not known.
+    /// Creates the list of the matching nodes; `None` if nodes are unknown.
     pub fn new(snapshot: &Snapshot, args: &NodesArgs) -> Option<Self> {
         let wanted = |node: &&Node| {
             args.state.is_none_or(|state| state == node.state)
@@ -97,7 +97,7 @@ impl NodeList {
         })
     }
 
-    /// The screen.
+    /// Renders the screen.
     pub fn screen(&self, terminal: &Terminal) -> String {
         const COLUMNS: [Column; 9] = [
             Column::text("CLIENT", 0),

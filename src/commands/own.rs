@@ -1,4 +1,4 @@
-//! Which client runs on this machine.
+//! Lookup of the client on this machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::config::{AgentArgs, NodeChoice};
 use crate::nomad::api::Agent;
 use crate::nomad::{Address, Client, ClientSettings, Endpoint, Reason, Request};
 
-/// Where a Nomad agent listens unless its configuration says otherwise.
+/// Default address of a Nomad agent.
 const AGENT: &str = "127.0.0.1:4646";
 
-/// The node that the user named, or the ID of the client on this machine; and the settings, unchanged.
+/// Returns the given node, or the ID of the client on this machine, and the unchanged settings.
 pub(super) async fn wanted(
     settings: ClientSettings,
     choice: &NodeChoice,
@@ -24,7 +24,7 @@ pub(super) async fn wanted(
     }
 }
 
-/// Asks the agents of this machine one after the other; the first that is a client is the one.
+/// Asks the agents on this machine one after the other, and returns the first that is a client.
 async fn own_id(
     mut settings: ClientSettings,
     given: Option<Address>,
@@ -47,7 +47,7 @@ async fn own_id(
                     ));
                 }
             }
-            // Of several addresses not all need have an agent behind them.
+            // There need not be an agent behind every address.
             Err(error) if error.reason() == Reason::Connect && agents.len() > 1 => {}
             Err(error) => problem = problem.or(Some(error)),
         }
@@ -59,7 +59,8 @@ async fn own_id(
     })
 }
 
-/// Where the agent of this machine may answer: those of the addresses that lead here, then Nomad's own port.
+/// Returns the addresses of agents that may be on this machine: those of the flag that lead here, then
+/// Nomad's default port.
 async fn agents(addresses: &[Address]) -> Vec<Address> {
     let mut agents = Vec::new();
     for address in addresses {
@@ -67,7 +68,7 @@ async fn agents(addresses: &[Address]) -> Vec<Address> {
             agents.push(address.clone());
         }
     }
-    // Agents that speak TLS to others speak it to this machine too.
+    // Agents that use TLS for others use it locally too.
     let scheme = if addresses.iter().any(Address::is_https) { "https" } else { "http" };
     let usual: Address = format!("{scheme}://{AGENT}").parse().expect("a valid address");
     if !agents.contains(&usual) {
@@ -76,7 +77,7 @@ async fn agents(addresses: &[Address]) -> Vec<Address> {
     agents
 }
 
-/// Whether an address leads to this machine whatever name it goes by. A name that leads to others too does not.
+/// Returns whether an address leads to this machine only, whatever its name.
 async fn is_here(address: &Address) -> bool {
     let Address::Http(url) = address else { return true };
     let Some((host, port)) = url.host_str().zip(url.port_or_known_default()) else { return false };
@@ -90,8 +91,8 @@ async fn is_here(address: &Address) -> bool {
     }
 }
 
-/// Whether this machine has the address. What it sends to an address of its own, it sends from that address; no packet
-/// leaves for that to be known.
+/// Returns whether this machine has the address. Packets to an own address are sent from that address; the
+/// kernel decides that without sending any.
 fn is_own(ip: IpAddr) -> bool {
     let any: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let from = || {
@@ -112,18 +113,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_agent_is_asked_on_this_machine_and_no_other_server() {
+    async fn only_agents_on_this_machine_are_asked() {
         assert_eq!(of(&["http://127.0.0.1:4646"]).await, ["http://127.0.0.1:4646"]);
         assert_eq!(of(&["http://192.0.2.1:4646"]).await, ["http://127.0.0.1:4646"]);
         assert_eq!(of(&["https://192.0.2.1:4646"]).await, ["https://127.0.0.1:4646"]);
         let several = of(&["https://192.0.2.1", "https://[::1]:4747", "unix:///api.sock"]).await;
         assert_eq!(several, ["https://[::1]:4747", "unix:///api.sock", "https://127.0.0.1:4646"]);
-        // Nobody knows the name: it leads nowhere, and not here either.
+        // The name does not resolve, so it does not lead to this machine.
         assert_eq!(of(&["http://nomad.invalid:4646"]).await, ["http://127.0.0.1:4646"]);
     }
 
     #[test]
-    fn an_address_is_own_if_the_machine_sends_from_it() {
+    fn an_address_is_local_if_the_machine_sends_from_it() {
         assert!(is_own("127.0.0.2".parse().unwrap()) && is_own("::1".parse().unwrap()));
         assert!(!is_own("192.0.2.1".parse().unwrap()));
     }

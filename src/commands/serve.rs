@@ -1,4 +1,4 @@
-//! Serving until a signal says stop.
+//! Serving of metrics until a signal.
 
 use std::sync::Arc;
 
@@ -11,21 +11,23 @@ use crate::metrics::OwnMetrics;
 use crate::publish::Publisher;
 use crate::web::{AccessFile, Listener};
 
-/// Collects and serves. Nomad need not be there: until it answers, the exporter says that it does not know.
+/// Collects and serves. Nomad need not respond: until then, the exporter reports that its data is missing.
 pub(super) async fn run(config: Config) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     if config.nomad.tls.skip_verify {
-        tracing::warn!("certificates of Nomad are not verified: whoever stands between can read the token");
+        tracing::warn!(
+            "Nomad's certificate is not verified, so an attacker in the network can read the token; unset --nomad.tls-skip-verify"
+        );
     }
     if let Some(namespace) = &config.task_namespace {
         tracing::info!(
             namespace,
-            "NOMAD_NAMESPACE is the namespace of this task: all are read unless --nomad.namespace selects some"
+            "NOMAD_NAMESPACE is ignored because it is the namespace of this task; all namespaces are read unless --nomad.namespace selects some"
         );
     }
     for (key, label) in config.collect.labels.clashing() {
-        tracing::warn!(key, label, "several keys would get the same label name: each got a number");
+        tracing::warn!(key, label, "several keys have the same label name, so a number was appended to each");
     }
     let own = Arc::new(OwnMetrics::new()?);
     let addresses: Vec<String> = config.nomad.addresses.iter().map(ToString::to_string).collect();
@@ -75,12 +77,12 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// What systemd is told of a service of `Type=notify`; without one nobody listens.
+/// Notifications for systemd (`Type=notify`); without systemd, they do nothing.
 #[cfg(target_os = "linux")]
 mod service_manager {
     use sd_notify::{NotifyState, notify};
 
-    /// It listens. Before that a failure is one of the start, which `systemctl start` reports.
+    /// Reports that the exporter is listening. Failures before that make `systemctl start` fail.
     pub(super) fn started() {
         tell(NotifyState::Ready);
     }

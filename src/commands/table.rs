@@ -1,4 +1,4 @@
-//! Tables that fit where they are shown.
+//! Tables that fit the width of the terminal.
 
 use anstyle::Style as Look;
 use tabled::builder::Builder;
@@ -10,15 +10,15 @@ use super::terminal::{Terminal, Tone};
 use crate::human::{percent, plain};
 use crate::snapshot::Level;
 
-/// Blanks between columns.
+/// Spaces between columns.
 const GAP: usize = 2;
-/// A text is not made shorter than this as long as another column can go.
+/// Minimum width of a text while other columns can be dropped.
 const SHORT: usize = 12;
-/// Nor ever shorter than this.
+/// Minimum width of a text.
 const SHORTEST: usize = 4;
-/// How long a bar is.
+/// Length of a bar.
 const BAR: usize = 10;
-/// From which level on a bar warns, and is red.
+/// Levels from which a bar is yellow and red.
 const HIGH: f64 = 0.75;
 const FULL: f64 = 0.9;
 
@@ -27,38 +27,38 @@ const FULL: f64 = 0.9;
 pub(super) struct Column {
     title: &'static str,
     is_text: bool,
-    /// Which goes first where there is no room: the highest. Zero stays.
+    /// Columns with the highest rank are dropped first. Columns with rank 0 are never dropped.
     rank: u8,
 }
 
 impl Column {
-    /// Text, which may be cut.
+    /// A column of text, which may be truncated.
     pub(super) const fn text(title: &'static str, rank: u8) -> Self {
         Self { title, is_text: true, rank }
     }
 
-    /// Numbers, which may not.
+    /// A column of numbers, which are never truncated.
     pub(super) const fn number(title: &'static str, rank: u8) -> Self {
         Self { title, is_text: false, rank }
     }
 }
 
-/// What stands in a cell.
+/// Content of a cell.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
     pub(super) text: String,
-    /// The same where there is little room.
+    /// Shorter content for narrow terminals.
     short: Option<String>,
     pub(super) tone: Option<Tone>,
 }
 
 impl Cell {
-    /// Text in a tone.
+    /// Creates a colored text.
     pub(super) fn toned(text: &str, tone: Tone) -> Self {
         Self { tone: Some(tone), ..Self::from(text) }
     }
 
-    /// A level as a bar; its percentage alone where there is little room.
+    /// Creates a bar; only a percentage on narrow terminals.
     pub(super) fn level(level: Option<Level>) -> Self {
         let Some(level) = level else { return Self::toned("?", Tone::Muted) };
         let short = percent(level.ratio());
@@ -77,7 +77,7 @@ impl From<&str> for Cell {
 }
 
 impl<T: ToString> From<Option<T>> for Cell {
-    /// A number that may not be known.
+    /// Creates a number that may be unknown.
     fn from(number: Option<T>) -> Self {
         match number {
             Some(number) => Self::from(number.to_string().as_str()),
@@ -86,7 +86,7 @@ impl<T: ToString> From<Option<T>> for Cell {
     }
 }
 
-/// How a level looks.
+/// Returns the color of a level.
 pub(super) fn level_tone(ratio: f64) -> Tone {
     match ratio {
         _ if ratio >= FULL => Tone::Bad,
@@ -95,13 +95,14 @@ pub(super) fn level_tone(ratio: f64) -> Tone {
     }
 }
 
-/// A bar, filled by a share from 0 to 1.
+/// Renders a bar for a ratio from 0 to 1.
 pub(super) fn bar(ratio: f64) -> String {
     let filled = (ratio.clamp(0.0, 1.0) * BAR as f64).round() as usize;
     "█".repeat(filled) + &"░".repeat(BAR - filled)
 }
 
-/// Lays out a table: within the terminal's width, columns of the highest rank go first, then long texts are cut.
+/// Renders a table. If it is wider than the terminal, columns of the highest rank are dropped first, then
+/// long texts are truncated.
 pub(super) fn table(terminal: &Terminal, columns: &[Column], mut rows: Vec<Vec<Cell>>) -> String {
     let mut kept: Vec<usize> = (0..columns.len()).collect();
     if let Some(width) = terminal.width {
@@ -137,7 +138,7 @@ fn natural(columns: &[Column], at: usize, rows: &[Vec<Cell>]) -> usize {
     cells.chain([columns[at].title.len()]).max().unwrap_or_default()
 }
 
-/// How wide each column is at least while others can still go.
+/// Returns the minimum width of each column while others can be dropped.
 fn least(columns: &[Column], kept: &[usize], rows: &[Vec<Cell>]) -> Vec<usize> {
     let least = |at: usize| match natural(columns, at, rows) {
         natural if columns[at].is_text => natural.min(SHORT.max(columns[at].title.len())),
@@ -150,7 +151,7 @@ fn total(widths: &[usize]) -> usize {
     widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
 }
 
-/// Takes from the widest that may still give, until all fit.
+/// Shortens the widest columns until all fit.
 fn shorten(widths: &mut [usize], least: &[usize], within: usize) {
     while total(widths) > within {
         let giving = widths.iter_mut().zip(least).filter(|(width, least)| **width > **least);
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_takes_the_room_that_there_is() {
+    fn a_table_fits_the_width() {
         let wide = "\
 NAME                           POOL      RUNNING  CPU
 client-with-a-long-name-größe  builders        7  ████████░░  75 %

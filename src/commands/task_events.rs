@@ -1,27 +1,27 @@
-//! What happened to a task, as people read it.
+//! Task events for people.
 
 use std::time::SystemTime;
 
 use crate::human;
 use crate::nomad::api::{TaskEvent, TaskHistory};
 
-/// Number of events that are shown of a task.
+/// Maximum number of shown events of a task.
 const MAX_EVENTS: usize = 5;
-/// Events of every task; they do not tell why one has not started.
+/// Events of every task, which do not show why one has not started.
 const ORDINARY: [&str; 4] = ["Received", "Task Setup", "Downloading Artifacts", "Started"];
 
-/// One thing that happened to a task.
+/// A task event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Told {
-    /// When.
+    /// Time of the event.
     pub(super) time: Option<SystemTime>,
-    /// What kind of thing, such as `Driver Failure`.
+    /// Type, such as `Driver Failure`.
     pub(super) kind: String,
-    /// Nomad's sentence about it, with exit code, signal or error; may be empty.
+    /// Nomad's description, with exit code, signal or error; may be empty.
     pub(super) message: String,
 }
 
-/// Returns the last events of a task that tell something, the oldest first.
+/// Returns the last relevant events of a task, oldest first.
 pub(super) fn telling(task: &TaskHistory) -> Vec<Told> {
     let is_telling = |event: &&TaskEvent| !ORDINARY.contains(&event.kind.as_deref().unwrap_or_default());
     let mut events: Vec<Told> = task.events().rev().filter(is_telling).take(MAX_EVENTS).map(told).collect();
@@ -30,7 +30,7 @@ pub(super) fn telling(task: &TaskHistory) -> Vec<Told> {
 }
 
 fn told(event: &TaskEvent) -> Told {
-    // Messages of several lines are lists with bullets.
+    // Messages with several lines are bullet lists.
     let message = event.display_message.as_deref().unwrap_or_default().split_whitespace();
     Told {
         time: event.time(),
@@ -40,7 +40,7 @@ fn told(event: &TaskEvent) -> Told {
 }
 
 impl Told {
-    /// Returns it as a line.
+    /// Formats it as a line.
     pub(super) fn line(&self) -> String {
         let time = self.time.map(|time| format!("{}  ", human::clock(time))).unwrap_or_default();
         let colon = if self.message.is_empty() { "" } else { ": " };

@@ -1,4 +1,4 @@
-//! Where output goes: how wide it may be, whether it may have colour, and a reader that went away.
+//! Properties of the output: width, colors, and closed pipes.
 
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -8,33 +8,34 @@ use clap::ColorChoice;
 
 use super::Error;
 
-/// What may be shown where output goes.
+/// Properties of the output.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
-    /// Columns; `None` where output is no terminal and COLUMNS is not set: then lines are as long as they are.
+    /// Number of columns; `None` if the output is not a terminal and COLUMNS is not set. Lines are then not
+    /// truncated.
     pub(super) width: Option<usize>,
-    /// Lines; `None` where output is no terminal.
+    /// Number of lines; `None` if the output is not a terminal.
     pub(super) height: Option<usize>,
     colored: bool,
 }
 
-/// What a text says beside its words.
+/// Meaning of a text, shown as a color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     /// A heading.
     Title,
-    /// All is well.
+    /// Healthy.
     Good,
-    /// Look at this.
+    /// Needs attention.
     Warn,
-    /// Something is broken.
+    /// Broken.
     Bad,
-    /// Of less interest.
+    /// Less important.
     Muted,
 }
 
 impl Tone {
-    /// How it looks.
+    /// Returns the style.
     pub(super) fn style(self) -> Style {
         match self {
             Self::Title => Style::new().bold(),
@@ -47,7 +48,7 @@ impl Tone {
 }
 
 impl Terminal {
-    /// What this stream allows, as the user wishes it.
+    /// Detects the properties of a stream, with the user's choice of colors.
     pub(super) fn of(stream: &(impl AsFd + IsTerminal), color: ColorChoice) -> Self {
         let of_env = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let of_stream = terminal_size::terminal_size_of(stream);
@@ -64,24 +65,24 @@ impl Terminal {
         }
     }
 
-    /// A terminal of this width.
+    /// Creates a terminal of this width.
     pub fn new(width: Option<usize>, colored: bool) -> Self {
         Self { width, height: None, colored }
     }
 
-    /// The text in its tone, where there may be colour.
+    /// Returns the text in its color, if colors are enabled.
     pub(super) fn paint(&self, tone: Tone, text: &str) -> String {
         let style = self.style(tone);
         format!("{style}{text}{style:#}")
     }
 
-    /// How a tone looks here.
+    /// Returns the style of a tone, if colors are enabled.
     pub(super) fn style(&self, tone: Tone) -> Style {
         if self.colored { tone.style() } else { Style::new() }
     }
 }
 
-/// Writes to stdout at once.
+/// Writes to stdout immediately.
 pub(super) fn print(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Error::Output)
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colour_is_for_those_who_want_it() {
+    fn colors_follow_the_settings() {
         let file = std::fs::File::open("/dev/null").unwrap();
         let paint = |color| Terminal::of(&file, color).paint(Tone::Bad, "down");
         assert_eq!(paint(ColorChoice::Auto), "down");

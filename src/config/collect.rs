@@ -1,4 +1,4 @@
-//! What to collect, and how often.
+//! Settings of the collection.
 
 use regex::RegexSet;
 
@@ -7,11 +7,11 @@ use crate::collect::{Settings, UsageSettings};
 use crate::snapshot::{CollectorId, Scope};
 use crate::terms::JobType;
 
-/// Over which share of their interval requests to clients are spread: the rest is for those that come late.
+/// Share of their interval over which requests to clients are spread. The rest is for late responses.
 const CLIENT_SPREAD: f64 = 0.8;
-/// Nomad's own variable for what `--nomad.namespace` sets.
+/// Nomad's own variable for `--nomad.namespace`.
 const VARIABLE: &str = "NOMAD_NAMESPACE";
-/// Less of the time is not worth asking.
+/// With a smaller share, a history collector would practically never run.
 const MIN_DUTY_CYCLE: f64 = 0.001;
 
 pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigError> {
@@ -21,22 +21,18 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         collectors.remove(CollectorId::NodeDetails);
     }
     if collectors.is_empty() {
-        return Err(ConfigError::new(
-            "--no-collector.*",
-            "every collector is switched off; leave at least one on",
-        ));
+        return Err(ConfigError::new("--no-collector.*", "all collectors are disabled; enable at least one"));
     }
     let interval = duration("--collect.interval", args.collect.interval)?;
     let history_interval = duration("--collect.history-interval", args.collect.history_interval)?;
     if history_interval < interval {
-        let problem =
-            "it is shorter than --collect.interval; history is read at most as often as what is live";
+        let problem = "it is shorter than --collect.interval; give at least the same interval";
         return Err(ConfigError::new("--collect.history-interval", problem));
     }
     let client_interval = duration("--collect.client-interval", args.collect.client_interval)?;
     let history_duty_cycle = args.collect.history_duty_cycle;
     if !(MIN_DUTY_CYCLE..=1.0).contains(&history_duty_cycle) {
-        let problem = "it is a share of the time: at least 0.001 and at most 1, such as 0.05";
+        let problem = "it is out of range; give a ratio from 0.001 to 1, such as 0.05";
         return Err(ConfigError::new("--collect.history-duty-cycle", problem));
     }
     Ok(Settings {
@@ -64,7 +60,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
     })
 }
 
-/// The namespaces to read.
+/// Returns the namespaces to read.
 fn namespaces(args: &Args, env: Env<'_>) -> Scope {
     match (&args.nomad.namespace[..], env(VARIABLE)) {
         ([], Some(name)) if task_namespace(args, env).is_none() => Scope::new(vec![name], VARIABLE),
@@ -72,8 +68,8 @@ fn namespaces(args: &Args, env: Env<'_>) -> Scope {
     }
 }
 
-/// The namespace that `NOMAD_NAMESPACE` names, if it does not count because this runs in a task: Nomad sets it there to
-/// the namespace of the task's job, which says nothing about what to read.
+/// Returns the namespace in `NOMAD_NAMESPACE` if it is ignored because the exporter runs in a Nomad task.
+/// Nomad sets the variable to the namespace of the task's job, which is not a choice of what to read.
 pub(super) fn task_namespace(args: &Args, env: Env<'_>) -> Option<String> {
     let is_chosen = !args.nomad.namespace.is_empty();
     env(VARIABLE).filter(|_| !is_chosen && env("NOMAD_ALLOC_ID").is_some())
@@ -82,7 +78,7 @@ pub(super) fn task_namespace(args: &Args, env: Env<'_>) -> Option<String> {
 fn job_types(words: &[String]) -> Result<Vec<JobType>, ConfigError> {
     let job_type = |word: &String| match JobType::from(word.trim()) {
         JobType::Other => {
-            let problem = format!("`{word}` is no job type; give service, batch, system or sysbatch");
+            let problem = format!("`{word}` is not a job type; give service, batch, system or sysbatch");
             Err(ConfigError::new("--collect.job-types", problem))
         }
         job_type => Ok(job_type),
@@ -144,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_namespace_of_a_task_is_not_what_is_read() {
+    fn the_namespace_of_a_nomad_task_is_ignored() {
         let of_task = |name: &str| match name {
             "NOMAD_ALLOC_ID" => Some("8f4c".to_owned()),
             VARIABLE => Some("default".to_owned()),

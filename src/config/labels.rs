@@ -1,12 +1,12 @@
-//! Which metadata and attributes become labels.
+//! Keys of metadata and attributes that become labels.
 
 use super::{Args, ConfigError};
 use crate::collect::LabelSettings;
 use crate::labels::KeyLabels;
 
-/// How many keys of a kind become labels at most. Each is a label of many series.
+/// Maximum number of keys of one kind. Each becomes a label of many series.
 const MAX_KEYS: usize = 50;
-/// Bytes of a key at most: it becomes the name of a label.
+/// Maximum length of a key in bytes: it becomes a label name.
 const MAX_KEY_BYTES: usize = 128;
 
 pub(super) fn settings(args: &Args) -> Result<LabelSettings, ConfigError> {
@@ -23,13 +23,13 @@ fn labels(flag: &str, prefix: &str, keys: &[String]) -> Result<KeyLabels, Config
         keys.iter().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect();
     if keys.len() > MAX_KEYS {
         let problem =
-            format!("{} keys were given; give at most {MAX_KEYS}, since each becomes a label", keys.len());
+            format!("{} keys were given; give at most {MAX_KEYS}, because each becomes a label", keys.len());
         return Err(ConfigError::new(flag, problem));
     }
     if let Some(long) = keys.iter().find(|key| key.len() > MAX_KEY_BYTES) {
         let begin = &long[..long.floor_char_boundary(40)];
         let problem =
-            format!("the key `{begin}…` is longer than {MAX_KEY_BYTES} bytes, too long for a label's name");
+            format!("the key `{begin}…` is too long for a label name; give at most {MAX_KEY_BYTES} bytes");
         return Err(ConfigError::new(flag, problem));
     }
     Ok(KeyLabels::new(prefix, &keys))
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_and_too_long_keys_are_refused() {
+    fn too_many_and_too_long_keys_are_rejected() {
         let many = (0..10_000).map(|number| format!("key-{number}")).collect::<Vec<_>>().join(",");
         let error = of(&["--metrics.node-meta", &many]).unwrap_err();
         assert_eq!(

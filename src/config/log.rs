@@ -1,4 +1,4 @@
-//! How to log.
+//! Settings of the log.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -8,7 +8,7 @@ use tracing_subscriber::{Layer, fmt};
 
 use super::args::{Args, LogFormat, LogLevel};
 
-/// How to log.
+/// Settings of the log.
 #[derive(Clone, Copy, Debug)]
 pub struct Log {
     level: LogLevel,
@@ -22,7 +22,7 @@ impl From<&Args> for Log {
 }
 
 impl Log {
-    /// Begins to log to stderr. Libraries are heard only when they complain, or at level trace.
+    /// Starts logging to stderr. Libraries log only warnings, or everything at level trace.
     pub fn start(self) {
         let level = match self.level {
             LogLevel::Error => LevelFilter::ERROR,

@@ -1,5 +1,5 @@
-//! From what the user typed ([`Args`]) to what the program runs on ([`Config`]): validated once, then immutable.
-//! Every error names the flag and says what to do.
+//! Configuration: validates the command line ([`Args`]) into immutable settings ([`Config`]). Every error
+//! names the flag and says what to do.
 
 mod args;
 mod collect;
@@ -20,25 +20,25 @@ use std::time::Duration;
 use crate::metrics::{Limits, Selection, SelectionError};
 use crate::{collect as collecting, nomad as asking, web as serving};
 
-/// Everything the program runs on.
+/// Validated settings of the program.
 #[derive(Debug)]
 pub struct Config {
-    /// How to ask Nomad.
+    /// Settings of the Nomad client.
     pub nomad: asking::ClientSettings,
-    /// What to collect, and how often.
+    /// Settings of the collection.
     pub collect: collecting::Settings,
-    /// How to serve.
+    /// Settings of the web server.
     pub web: serving::ServerSettings,
-    /// Which families are exposed, and how large each may grow.
+    /// Exposed metrics, and their maximum number of series.
     pub selection: Selection,
-    /// The namespace of the task that this runs in, if `NOMAD_NAMESPACE` names it and does not count.
+    /// The namespace of the task that the exporter runs in, if `NOMAD_NAMESPACE` is ignored because of that.
     pub task_namespace: Option<String>,
 }
 
 /// The flag that selects namespaces.
 pub const NAMESPACE_FLAG: &str = "--nomad.namespace";
 
-/// A flag or variable that cannot be used.
+/// A flag or variable with an unusable value.
 #[derive(Debug, thiserror::Error)]
 #[error("{setting}: {problem}")]
 pub struct ConfigError {
@@ -52,16 +52,16 @@ impl ConfigError {
     }
 }
 
-/// Looks up an environment variable; one that is empty counts as unset.
+/// Looks up an environment variable; an empty one counts as unset.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The environment of this process.
+/// Reads a variable from the environment of this process.
 pub fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl Config {
-    /// Validates what the user typed, and fills in what the environment says in Nomad's own variables.
+    /// Validates the command line, and adds Nomad's own variables.
     pub fn new(args: Args, env: Env<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
             collect: collect::settings(&args, env)?,
@@ -73,13 +73,13 @@ impl Config {
     }
 }
 
-/// Longer than anybody waits, and short enough to be counted with.
+/// Longer than anybody waits, and short enough to prevent overflows.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A duration that something can be done in.
+/// Rejects a duration of zero.
 fn duration(flag: &str, given: Duration) -> Result<Duration, ConfigError> {
     let problem = match given {
-        Duration::ZERO => "nothing is done within 0 s; give a duration such as 15s",
+        Duration::ZERO => "it is 0 s; give a duration such as 15s",
         given if given > MAX_DURATION => "it is longer than a day; give a duration such as 15s",
         given => return Ok(given),
     };
@@ -92,7 +92,7 @@ fn selection(args: &Args) -> Result<Selection, ConfigError> {
         series_per_family: args.metrics.max_series_per_family,
         label_length: usize::try_from(args.metrics.max_label_length).unwrap_or(usize::MAX),
     };
-    // Each flag is tried alone, so that an error names the right one.
+    // Each flag is validated separately, so that an error names the right one.
     Selection::new(&args.metrics.allow, &[], limits).map_err(refuse("--metrics.allow"))?;
     Selection::new(&args.metrics.allow, &args.metrics.deny, limits).map_err(refuse("--metrics.deny"))
 }

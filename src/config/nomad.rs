@@ -1,4 +1,4 @@
-//! How to ask Nomad.
+//! Settings of the Nomad client.
 
 use secrecy::SecretString;
 
@@ -48,7 +48,7 @@ fn token(args: &Args, env: Env<'_>) -> Result<Token, ConfigError> {
     let Some(token) = env("NOMAD_TOKEN") else { return Ok(Token::None) };
     match token.trim() {
         token if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Token::Fixed(token.into())),
-        _ => Err(ConfigError::new("NOMAD_TOKEN", "it holds blanks or control characters; give one token")),
+        _ => Err(ConfigError::new("NOMAD_TOKEN", "it contains spaces or control characters; give one token")),
     }
 }
 
@@ -63,8 +63,7 @@ fn tls(args: &Args, env: Env<'_>) -> Result<Tls, ConfigError> {
         skip_verify: args.nomad.tls_skip_verify || skip_verify(env)?,
     };
     if tls.client_cert.is_some() != tls.client_key.is_some() {
-        let problem =
-            "a certificate and its key go together; give both --nomad.client-cert and --nomad.client-key";
+        let problem = "a certificate needs its key; give both --nomad.client-cert and --nomad.client-key";
         return Err(ConfigError::new("--nomad.client-cert", problem));
     }
     Ok(tls)
@@ -75,7 +74,10 @@ fn skip_verify(env: Env<'_>) -> Result<bool, ConfigError> {
     match value.as_str() {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(ConfigError::new("NOMAD_SKIP_VERIFY", format!("`{value}` is neither true nor false"))),
+        _ => Err(ConfigError::new(
+            "NOMAD_SKIP_VERIFY",
+            format!("`{value}` is not a boolean; give true or false"),
+        )),
     }
 }
 
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_outweigh_nomads_variables() {
+    fn flags_take_precedence_over_nomads_variables() {
         let env =
             [("NOMAD_ADDR", "http://from.env:4646"), ("NOMAD_REGION", "eu"), ("NOMAD_SKIP_VERIFY", "1")];
         let settings = of(&[], &env).unwrap();
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn without_anything_the_local_agent_is_asked() {
+    fn the_local_agent_is_the_default() {
         let settings = of(&[], &[]).unwrap();
         assert_eq!(settings.addresses[0].to_string(), DEFAULT_ADDRESS);
         assert!(matches!(settings.token, Token::None));

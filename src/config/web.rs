@@ -1,4 +1,4 @@
-//! How to serve.
+//! Settings of the web server.
 
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub(super) fn settings(args: &Args) -> Result<ServerSettings, ConfigError> {
         return Err(ConfigError::new("--web.telemetry-path", problem));
     }
     if path == "/" || path.starts_with("/-/") {
-        let problem = format!("`{path}` is taken by the exporter's own pages; give another");
+        let problem = format!("`{path}` is used by the exporter's own pages; give another path");
         return Err(ConfigError::new("--web.telemetry-path", problem));
     }
     let addresses = args.web.listen_address.iter().map(|address| listen_address(address));
@@ -35,7 +35,7 @@ fn access(args: &Args) -> Result<Option<AccessFile>, ConfigError> {
 
 fn limits(args: &Args) -> Result<ServerLimits, ConfigError> {
     let positive = |flag: &str, duration: Duration| match duration.is_zero() {
-        true => Err(ConfigError::new(flag, "nothing is done within 0 s; give a duration such as 30s")),
+        true => Err(ConfigError::new(flag, "it is 0 s; give a duration such as 30s")),
         false => Ok(duration),
     };
     Ok(ServerLimits {
@@ -50,7 +50,7 @@ fn limits(args: &Args) -> Result<ServerLimits, ConfigError> {
     })
 }
 
-/// `:9441` listens on every address of both families; a name on every address it has.
+/// Resolves a listen address. `:9441` means every IPv4 and IPv6 address of the host.
 fn listen_address(address: &str) -> Result<Vec<SocketAddr>, ConfigError> {
     let error = |problem: String| {
         let problem = format!("cannot listen on `{address}`: {problem}; give HOST:PORT or :PORT");
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_to_listen_on() {
+    fn listen_addresses_are_parsed() {
         let listen = |value| of("--web.listen-address", value).unwrap().listen;
         assert_eq!(listen(":9441"), ["[::]:9441".parse().unwrap()]);
         assert_eq!(
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_the_metrics() {
+    fn the_path_of_the_metrics_is_validated() {
         assert_eq!(of("--web.telemetry-path", "/nomad").unwrap().telemetry_path, "/nomad");
         for wrong in ["metrics", "/", "/-/ready", "/a b", "/m?x"] {
             let error = of("--web.telemetry-path", wrong).unwrap_err();

@@ -1,18 +1,19 @@
-//! What both formats write alike.
+//! Encoding that both formats share.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::metrics::{Family, SamplePart};
 
-/// How much text is gathered before it is passed on: enough that passing on costs nothing, little beside what
-/// compressing it needs.
+/// Size of the text buffer. Large enough that passing it on costs nothing, and small compared to the memory
+/// of the compressor.
 const PASS_ON_BYTES: usize = 64 << 10;
 
-/// Up to here every whole number has a float of its own.
+/// All whole numbers up to this one have an exact float.
 const MAX_WHOLE: u64 = 1 << 53;
 
-/// Gathers text and passes it on now and then, so that an exposition that is compressed is never held whole.
+/// A buffer that passes text on in blocks, so that an exposition that is compressed is never held in memory
+/// as a whole.
 pub(super) struct Lines<W> {
     text: String,
     out: W,
@@ -24,7 +25,7 @@ impl<W: Write> Lines<W> {
         Self { text: String::with_capacity(PASS_ON_BYTES + (PASS_ON_BYTES >> 3)), out, error: None }
     }
 
-    /// Where the next line goes.
+    /// Returns the buffer for the next line.
     pub(super) fn line(&mut self) -> &mut String {
         if self.text.len() >= PASS_ON_BYTES {
             self.pass_on();
@@ -32,7 +33,7 @@ impl<W: Write> Lines<W> {
         &mut self.text
     }
 
-    /// Passes on what is left, and hands the writer back. The first error of any writing is reported here.
+    /// Writes the rest, and returns the writer. Reports the first error of all writes.
     pub(super) fn finish(mut self) -> io::Result<W> {
         self.pass_on();
         self.error.map_or(Ok(self.out), Err)
@@ -46,7 +47,7 @@ impl<W: Write> Lines<W> {
     }
 }
 
-/// The endings of a histogram's sum and count, which differ between formats.
+/// Suffixes of a histogram's sum and count, which differ between the formats.
 pub(super) struct Endings {
     pub(super) sum: &'static str,
     pub(super) count: &'static str,
@@ -78,7 +79,8 @@ pub(super) fn sample(
     out.push('\n');
 }
 
-/// Writes a value as Rust displays it. Most are counts and bytes: whole numbers, which need not be written as floats.
+/// Writes a value as Rust formats it. Most values are counts and bytes, so whole numbers are not formatted as
+/// floats.
 fn write_value(out: &mut String, value: f64) {
     let whole = value as u64;
     if whole as f64 == value && whole < MAX_WHOLE && value.is_sign_positive() {
@@ -88,7 +90,7 @@ fn write_value(out: &mut String, value: f64) {
     }
 }
 
-/// Writes `{name="value",…}`, with one more label at the end if there is one, or nothing where there is none.
+/// Writes `{name="value",…}` with an optional additional label, or nothing if there are no labels.
 fn write_labels(out: &mut String, names: &[&str], values: &[&str], last: Option<(&str, &str)>) {
     let mut separator = '{';
     for (name, value) in names.iter().copied().zip(values.iter().copied()).chain(last) {
@@ -104,7 +106,7 @@ fn write_labels(out: &mut String, names: &[&str], values: &[&str], last: Option<
     }
 }
 
-/// Writes text with backslash, newline and, in label values, the quote escaped.
+/// Writes text with escaped backslashes, newlines and, in label values, quotes.
 pub(super) fn escape(out: &mut String, text: &str, quotes: bool) {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|b| matches!(b, b'\\' | b'\n') || (quotes && b == b'"')) {
@@ -119,8 +121,8 @@ pub(super) fn escape(out: &mut String, text: &str, quotes: bool) {
     out.push_str(rest);
 }
 
-/// A bucket's bound as OpenMetrics wants it, `10.0` and not `10`. Format 0.0.4 leaves it open, and one spelling
-/// for both means one series, whichever format a scraper asks for.
+/// Formats a bucket bound as OpenMetrics requires, `10.0` instead of `10`. Format 0.0.4 allows both, and the
+/// same spelling in both formats keeps the series the same if a scraper switches formats.
 fn bound_text(bound: f64) -> String {
     if bound.is_infinite() { "+Inf".to_owned() } else { format!("{bound:?}") }
 }
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_numbers_are_written_as_floats_are() {
+    fn whole_numbers_are_written_like_floats() {
         let odd =
             [0.0, -0.0, 1.0, -1.0, 0.5, 1e15, 9_007_199_254_740_993.0, 1e21, 1795354759.656144, f64::MAX];
         for value in odd.into_iter().chain((0..64).map(|power| 2f64.powi(power))) {

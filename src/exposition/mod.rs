@@ -1,4 +1,5 @@
-//! From samples to bytes: Prometheus text 0.0.4 and OpenMetrics 1.0, plain and gzipped, rendered once a refresh.
+//! Encoding of samples: Prometheus text 0.0.4 and OpenMetrics 1.0, plain and gzipped, rendered once per
+//! refresh.
 
 mod encode;
 mod negotiate;

@@ -1,25 +1,25 @@
-//! Which bytes a scraper wants, by its `Accept` and `Accept-Encoding` headers.
+//! Content negotiation by the `Accept` and `Accept-Encoding` headers.
 
-/// A format.
+/// Exposition format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Prometheus text 0.0.4, which everybody reads.
+    /// Prometheus text 0.0.4, which all scrapers support.
     Text,
     /// OpenMetrics 1.0.
     OpenMetrics,
 }
 
-/// A content encoding.
+/// Content encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// As it is.
+    /// Uncompressed.
     Identity,
     /// Compressed.
     Gzip,
 }
 
 impl Format {
-    /// The media type. Prometheus 3 refuses a scrape whose type it does not know.
+    /// Returns the media type. Prometheus 3 rejects a scrape with an unknown type.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -28,13 +28,12 @@ impl Format {
     }
 }
 
-/// The format for an `Accept` header. Where OpenMetrics is asked for at least as much as text, it is given;
-/// whoever asks for neither gets text.
+/// Chooses the format by an `Accept` header: OpenMetrics if it is preferred to text or equal, otherwise text.
 pub fn format(accept: Option<&str>) -> Format {
     let Some(accept) = accept else { return Format::Text };
     let (mut openmetrics, mut text) = (0.0_f32, 0.0_f32);
     for choice in choices(accept) {
-        // Version 0.0.1 was the draft that few scrapers still name beside 1.0.0.
+        // Version 0.0.1 was a draft; few scrapers still offer it besides 1.0.0.
         let is_current = || matches!(choice.parameter("version"), None | Some("1.0.0"));
         if choice.is("application/openmetrics-text") && is_current() {
             openmetrics = openmetrics.max(choice.weight);
@@ -45,7 +44,7 @@ pub fn format(accept: Option<&str>) -> Format {
     if openmetrics > 0.0 && openmetrics >= text { Format::OpenMetrics } else { Format::Text }
 }
 
-/// The encoding for an `Accept-Encoding` header.
+/// Chooses the encoding by an `Accept-Encoding` header.
 pub fn encoding(accept_encoding: Option<&str>) -> Encoding {
     let Some(accept) = accept_encoding else { return Encoding::Identity };
     let named = choices(accept).find(|choice| choice.is("gzip"));
@@ -62,7 +61,7 @@ struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// Names of media types and encodings have no case.
+    /// Compares without case, as for all media types and encodings.
     fn is(&self, name: &str) -> bool {
         self.value.eq_ignore_ascii_case(name)
     }

@@ -17,15 +17,15 @@ impl<W: Write> OpenMetrics<W> {
         Self(Lines::new(out))
     }
 
-    /// Writes the end mark and what is left, and hands the writer back. A scraper that does not see the mark knows
-    /// that the answer was cut.
+    /// Writes the end mark and the rest, and returns the writer. Without the mark, scrapers reject the
+    /// response as truncated.
     pub fn finish(mut self) -> io::Result<W> {
         self.0.line().push_str("# EOF\n");
         self.0.finish()
     }
 }
 
-/// The family's name without the ending that samples of its kind carry.
+/// Returns the name of the metric without the suffix of its kind.
 fn stem(family: &Family) -> &str {
     let ending = match family.kind {
         Kind::Counter => "_total",

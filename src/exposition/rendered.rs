@@ -1,4 +1,4 @@
-//! An exposition, ready to be handed out.
+//! A rendered exposition.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,15 +13,15 @@ use super::{OpenMetrics, Text};
 use crate::metrics::{self, Own, Selection, View};
 use crate::snapshot::Snapshot;
 
-/// How many renderings a variant is prepared for after somebody last asked for it: 10 minutes at an interval of
+/// Number of renderings for which a variant is prepared after its last request: 10 minutes at an interval of
 /// 15 s, so that scrapers with long intervals find it ready.
 const KEEP_PREPARING: u32 = 40;
 
-/// One moment, and its bytes in the formats and encodings that scrapers ask for.
+/// A snapshot, and its bytes in the formats and encodings that scrapers request.
 ///
-/// Scrapers ask for one variant again and again, most often gzipped OpenMetrics; on a large cluster each variant is
-/// tens of megabytes of work and memory. So only those are prepared that somebody asked for lately, and a scrape of
-/// one of them only clones a handle. Any other is rendered when it is first asked for.
+/// Scrapers request the same variant again and again, mostly gzipped OpenMetrics. On a large cluster, each
+/// variant takes tens of megabytes of memory. Therefore only recently requested variants are prepared, and
+/// scraping one of them only clones a handle. Others are rendered at their first request.
 pub struct Rendered {
     snapshot: Arc<Snapshot>,
     own: Own,
@@ -29,19 +29,20 @@ pub struct Rendered {
     variants: [Variant; 4],
 }
 
-/// The bytes of one format and encoding, where they are needed.
+/// The bytes of one format and encoding, if they were rendered.
 #[derive(Default)]
 struct Variant {
     bytes: OnceLock<Bytes>,
     asked_for: AtomicBool,
-    /// For how many renderings more it is prepared, unless it is asked for again.
+    /// Number of further renderings for which it is prepared, unless it is requested again.
     prepare: u32,
-    /// How many bytes it had last time.
+    /// Size in bytes of the previous rendering.
     last_length: usize,
 }
 
 impl Rendered {
-    /// Renders what scrapers of the previous one asked for. Blocking work: gzip is most of it.
+    /// Renders the variants that scrapers have requested of the previous one. Blocks: most of the time is
+    /// gzip.
     pub fn new(snapshot: Arc<Snapshot>, own: Own, selection: Selection, previous: Option<&Self>) -> Self {
         let variants = match previous {
             Some(previous) => previous.variants.each_ref().map(Variant::next),
@@ -56,14 +57,14 @@ impl Rendered {
         rendered
     }
 
-    /// The bytes of one format and encoding, if they are ready.
+    /// Returns the bytes of one format and encoding, if they are ready.
     pub fn ready(&self, format: Format, encoding: Encoding) -> Option<Bytes> {
         let variant = self.variant(format, encoding);
         variant.asked_for.store(true, Ordering::Relaxed);
         variant.bytes.get().cloned()
     }
 
-    /// The bytes of one format and encoding, rendered now if they are not ready. Blocking work.
+    /// Returns the bytes of one format and encoding, and renders them if necessary. Blocks.
     pub fn bytes(&self, format: Format, encoding: Encoding) -> Bytes {
         self.ready(format, encoding).unwrap_or_else(|| self.render(format, encoding))
     }
@@ -73,11 +74,11 @@ impl Rendered {
         &self.variants[at.expect("all variants are listed")]
     }
 
-    /// Whoever asks meanwhile waits for the same bytes.
+    /// Renders a variant. Concurrent requests for it wait for the same bytes.
     fn render(&self, format: Format, encoding: Encoding) -> Bytes {
         let variant = self.variant(format, encoding);
         let write = || {
-            // Some room, since clusters grow.
+            // An eighth more than last time, because clusters grow.
             let out = Vec::with_capacity(variant.last_length * 9 / 8);
             let written = match encoding {
                 Encoding::Identity => self.write(format, out),
@@ -109,7 +110,7 @@ impl Rendered {
 
 #[cfg(test)]
 impl Rendered {
-    /// Everything there is to show of a snapshot, by an exporter that has done nothing yet.
+    /// Renders a snapshot for an exporter without own metrics.
     pub(crate) fn of(snapshot: Arc<Snapshot>, previous: Option<&Self>) -> Self {
         Self::new(snapshot, Own::default(), Selection::default(), previous)
     }
@@ -124,7 +125,7 @@ const ALL: [(Format, Encoding); 4] = [
 ];
 
 impl Variant {
-    /// The same of the next rendering.
+    /// Returns a copy for the next rendering.
     fn next(&self) -> Self {
         let prepare = match self.asked_for.load(Ordering::Relaxed) {
             true => KEEP_PREPARING,
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_scrapers_ask_for_is_prepared() {
+    fn only_requested_variants_are_prepared() {
         let first = rendered(None);
         assert!(ALL.iter().all(|(format, encoding)| first.variants.iter().all(|v| v.bytes.get().is_none())
             && first.variant(*format, *encoding).prepare == 0));
@@ -162,7 +163,7 @@ mod tests {
             assert!(ready.is_some() && last.variant(Format::Text, Encoding::Gzip).bytes.get().is_none());
             last = rendered(Some(&last));
         }
-        // Nobody asked for it all the while.
+        // Nobody has requested it since.
         last = rendered(Some(&last));
         assert!(last.variants.iter().all(|variant| variant.bytes.get().is_none()));
     }

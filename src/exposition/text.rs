@@ -16,7 +16,7 @@ impl<W: Write> Text<W> {
         Self(Lines::new(out))
     }
 
-    /// Writes what is left, and hands the writer back.
+    /// Writes the rest, and returns the writer.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
     }

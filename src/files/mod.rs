@@ -1,8 +1,7 @@
-//! Files that may change while the program runs: the token, the certificates, the web configuration.
+//! Files that may change while the program runs: the token, certificates, the web configuration.
 //!
-//! Every use asks the file system whether a file has changed, on a thread that may block, and reads all files of the
-//! set again if one has. No lock is held meanwhile. While a new version cannot be used, the previous version stays in
-//! use.
+//! Each use checks whether a file has changed, on a blocking thread, and reloads all files of the set if so.
+//! No lock is held meanwhile. If the new version is unusable, the previous one stays in use.
 
 mod reading;
 mod reloader;

@@ -1,4 +1,4 @@
-//! Reading files, and noticing later that one of them has changed.
+//! Reading of files, and detection of later changes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -6,26 +6,26 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Size limit of a file. Tokens, certificates and configurations are far smaller.
+/// Maximum size of a file. Tokens, certificates and configurations are far smaller.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The files and directories that were read, each as it was just before: what changes while it is read differs from its
-/// mark afterwards.
+/// The files and directories that were read, each with its mark from just before. If a file changes while it
+/// is read, its mark differs afterwards.
 #[derive(Debug, Default)]
 pub struct Reading(BTreeMap<PathBuf, Option<Mark>>);
 
-/// What tells two versions of a file or directory apart. Symbolic links are followed, so a link to another file is
-/// another version.
+/// Attributes that differ between two versions of a file or directory. Symbolic links are followed, so a link
+/// to another file is another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     inode: u64,
     size: u64,
-    /// Seconds and nanoseconds. Unlike the modification time, nobody can set it back.
+    /// Change time (ctime) in seconds and nanoseconds. Unlike the modification time, nobody can set it back.
     changed: (i64, i64),
 }
 
 impl Mark {
-    /// Returns the mark of a path, `None` if nothing can be found there.
+    /// Returns the mark of a path, or `None` if it does not exist.
     fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         let changed = (metadata.ctime(), metadata.ctime_nsec());
@@ -37,9 +37,9 @@ impl Reading {
     /// Reads a regular file.
     pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         self.note(path);
-        // A device or a pipe might never end, or block until somebody writes to it.
+        // Reading a device or a pipe might never end, or block until somebody writes to it.
         if !fs::metadata(path)?.is_file() {
-            let problem = "it is no file but a directory or a device";
+            let problem = "it is a directory or a device, not a file";
             return Err(io::Error::new(ErrorKind::InvalidInput, problem));
         }
         let mut bytes = Vec::new();
@@ -54,7 +54,7 @@ impl Reading {
         self.note(directory);
         let entries = fs::read_dir(directory)?.map(|entry| Ok(entry?.path()));
         let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
-        // A link that leads nowhere may lead to a file later, without a change of the directory.
+        // A dangling link may point to a file later, without a change of the directory.
         paths.iter().for_each(|path| self.note(path));
         paths.retain(|path| path.is_file());
         paths.sort();
@@ -65,12 +65,12 @@ impl Reading {
         self.0.entry(path.to_owned()).or_insert_with(|| Mark::of(path));
     }
 
-    /// Whether nothing was read: then nothing can change.
+    /// Returns whether nothing was read, so that nothing can change.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether everything that was read is as it was.
+    /// Returns whether everything that was read is unchanged.
     pub(super) fn is_current(&self) -> bool {
         self.0.iter().all(|(path, mark)| Mark::of(path) == *mark)
     }
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads the file, changes something, and tells whether that is noticed.
+    /// Reads the file, changes it, and returns whether the change is detected.
     fn notices(path: &Path, change: impl FnOnce()) -> bool {
         let mut reading = Reading::default();
         reading.read(path).unwrap();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_written_replaced_or_removed_has_changed() {
+    fn detects_written_replaced_and_removed_files() {
         let folder = tempfile::tempdir().unwrap();
         let (path, next) = (folder.path().join("file"), folder.path().join("next"));
         fs::write(&path, "first").unwrap();
@@ -107,9 +107,10 @@ mod tests {
         assert!(!reading.is_current());
     }
 
-    /// As kubelet updates a mounted secret: files are links into `..data`, which is a link that is replaced.
+    /// kubelet updates a mounted secret this way: files are links into `..data`, which is a link that is
+    /// replaced.
     #[test]
-    fn a_link_to_another_folder_is_a_change() {
+    fn detects_a_link_to_another_folder() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         for version in ["..1", "..2"] {
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_changes_with_what_is_in_it() {
+    fn detects_changes_in_a_directory() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("a.pem"), "a").unwrap();
@@ -148,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_is_not_read() {
+    fn devices_and_pipes_are_rejected() {
         let mut reading = Reading::default();
         let error = reading.read(Path::new("/dev/zero")).unwrap_err();
-        assert_eq!(error.to_string(), "it is no file but a directory or a device");
+        assert_eq!(error.to_string(), "it is a directory or a device, not a file");
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(MAX_BYTES + 1).unwrap();
         assert_eq!(reading.read(file.path()).unwrap_err().to_string(), "it is larger than 1 MiB");

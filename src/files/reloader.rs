@@ -1,4 +1,4 @@
-//! What was made of files, and made again when they change.
+//! Values read from files, and reloaded when the files change.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +8,12 @@ use tokio::task::spawn_blocking;
 
 use super::reading::Reading;
 
-/// The sets of files: the closed set of the `file` label.
+/// A set of files: the values of the `file` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileSet {
     /// `--nomad.token-file`.
     Token,
-    /// Certificate authorities, client certificate and its key for connections to Nomad.
+    /// CA certificates, client certificate and key for connections to Nomad.
     ApiTls,
     /// `--web.config.file` and the certificates that it names.
     WebConfig,
@@ -30,16 +30,16 @@ impl FileSet {
     }
 }
 
-/// Files, and how to read them.
+/// A set of files, and how to load it.
 pub trait Files: Send + Sync + 'static {
-    /// What they are read into.
+    /// The loaded value.
     type Value: Send + Sync + 'static;
-    /// Why they cannot be used, as a sentence that names the file.
+    /// Why the files are unusable, as a sentence that names the file.
     type Error: std::error::Error + Send + Sync + 'static;
-    /// Which files they are.
+    /// The label value of this set.
     const SET: FileSet;
 
-    /// Reads all files, through `reading`. A new version may be refused because of `previous`, the version in use.
+    /// Loads all files through `reading`. May reject a new version because of `previous`, the version in use.
     fn load(&self, reading: &mut Reading, previous: Option<&Self::Value>)
     -> Result<Self::Value, Self::Error>;
 
@@ -49,18 +49,18 @@ pub trait Files: Send + Sync + 'static {
     }
 }
 
-/// The version in use of some files.
+/// Files with the version in use.
 pub struct Reloader<F: Files> {
     files: F,
-    /// Locked to copy or replace the pointer, never while files are read.
+    /// Locked only to copy or replace the pointer, never while files are read.
     latest: Mutex<Arc<Loaded<F::Value>>>,
 }
 
-/// A version in use, and how the last attempt to replace it went.
+/// A version in use, and the result of the last attempt to replace it.
 pub struct Loaded<V> {
-    /// What was read.
+    /// The loaded value.
     pub value: Arc<V>,
-    /// Number of versions that were in use before.
+    /// Number of previous versions.
     pub generation: u64,
     reading: Reading,
     last_load: LastLoad,
@@ -69,16 +69,16 @@ pub struct Loaded<V> {
 /// The result of the last attempt to load files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastLoad {
-    /// Which files.
+    /// The set of files.
     pub set: FileSet,
-    /// Whether it succeeded; if not, the previous version stays in use.
+    /// Whether it succeeded; otherwise the previous version stays in use.
     pub successful: bool,
-    /// Time of the last successful attempt.
+    /// Time of the last success.
     pub last_success: SystemTime,
 }
 
 impl<F: Files> Reloader<F> {
-    /// Reads the files for the first time. Blocking work.
+    /// Loads the files for the first time. Blocks.
     pub fn open(files: F) -> Result<Self, F::Error> {
         let mut reading = Reading::default();
         let value = Arc::new(files.load(&mut reading, None)?);
@@ -87,27 +87,27 @@ impl<F: Files> Reloader<F> {
         Ok(Self { files, latest: Mutex::new(Arc::new(loaded)) })
     }
 
-    /// Returns the version in use, after reading the files again if they have changed.
+    /// Returns the version in use, after reloading the files if they have changed.
     pub async fn current(self: &Arc<Self>) -> Arc<Loaded<F::Value>> {
         let latest = self.latest();
         if latest.reading.is_empty() {
             return latest;
         }
-        // Even to ask for a change may block, for instance on a network file system.
+        // Even checking for changes may block, for example on a network file system.
         let reloader = self.clone();
         spawn_blocking(move || reloader.refresh()).await.unwrap_or_else(|error| {
-            tracing::error!(file = F::SET.as_str(), %error, "reading files ended in a bug");
+            tracing::error!(file = F::SET.as_str(), %error, "reading files panicked; please report this");
             latest
         })
     }
 
-    /// Returns the version in use without asking whether the files have changed.
+    /// Returns the version in use, without checking for changes.
     pub fn latest(&self) -> Arc<Loaded<F::Value>> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns how the last load went, after reading the files again if they have changed; `None` if there are no files.
-    /// Blocking work.
+    /// Returns the result of the last load, after reloading the files if they have changed; `None` if there
+    /// are no files. Blocks.
     pub fn last_load(&self) -> Option<LastLoad> {
         let loaded = self.refresh();
         (!loaded.reading.is_empty()).then_some(loaded.last_load)
@@ -122,7 +122,7 @@ impl<F: Files> Reloader<F> {
             let mut reading = Reading::default();
             let result = self.files.load(&mut reading, Some(&previous.value));
             let (next, problem) = previous.followed_by(reading, result);
-            // If another thread was faster, what it read decides whether this version may follow.
+            // If another thread was faster, its version decides whether this one may follow.
             if self.replace(&previous, &next) {
                 log::<F>(&next, problem);
                 return next;
@@ -130,7 +130,7 @@ impl<F: Files> Reloader<F> {
         }
     }
 
-    /// Puts a version into use, unless another one has followed the previous version already.
+    /// Replaces the version in use, unless another version has already replaced it.
     fn replace(&self, previous: &Arc<Loaded<F::Value>>, next: &Arc<Loaded<F::Value>>) -> bool {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let follows = Arc::ptr_eq(&latest, previous);
@@ -142,7 +142,7 @@ impl<F: Files> Reloader<F> {
 }
 
 impl<V> Loaded<V> {
-    /// Returns what is in use after an attempt to load a new version, and why that failed.
+    /// Returns the version in use after an attempt to load a new one, and the error if that failed.
     fn followed_by<E>(&self, reading: Reading, result: Result<V, E>) -> (Arc<Self>, Option<E>) {
         let LastLoad { set, last_success, .. } = self.last_load;
         let (value, generation, last_load, problem) = match result {
@@ -175,7 +175,7 @@ fn log<F: Files>(loaded: &Loaded<F::Value>, problem: Option<F::Error>) {
     }
 }
 
-/// Without the value, which may be secret.
+/// Omits the value, which may be secret.
 impl<F: Files + fmt::Debug> fmt::Debug for Reloader<F> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Reloader").field("files", &self.files).finish_non_exhaustive()
@@ -192,10 +192,10 @@ mod tests {
 
     use super::*;
 
-    /// A file of text that is not empty.
+    /// A non-empty text file.
     struct Text {
         path: PathBuf,
-        /// Holds up the next reload: it reports that it has begun, and waits until it may end.
+        /// Delays the next reload: sends when it starts, and waits until it may finish.
         hold: Mutex<Option<(events::UnboundedSender<()>, mpsc::Receiver<()>)>>,
     }
 
@@ -225,7 +225,7 @@ mod tests {
     }
 
     impl World {
-        /// A file with this text, read once.
+        /// Creates a file with this text, and loads it.
         fn new(text: &str) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("file");
@@ -238,14 +238,15 @@ mod tests {
             std::fs::write(&self.path, text).unwrap();
         }
 
-        /// Holds up the next reload; returns what reports its begin, and what lets it end.
+        /// Delays the next reload. Returns a receiver that reports its start, and a sender that lets it
+        /// finish.
         fn hold(&self) -> (events::UnboundedReceiver<()>, mpsc::Sender<()>) {
             let ((begun, has_begun), (end, may_end)) = (events::unbounded_channel(), mpsc::channel());
             *self.reloader.files.hold.lock().unwrap() = Some((begun, may_end));
             (has_begun, end)
         }
 
-        /// The text in use, and its generation.
+        /// Returns the text in use, and its generation.
         fn text(&self) -> (String, u64) {
             let loaded = self.reloader.refresh();
             (loaded.value.to_string(), loaded.generation)
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_cannot_be_used_leaves_the_previous_version_in_use() {
+    fn an_unusable_version_leaves_the_previous_version_in_use() {
         let world = World::new("first");
         let first = world.reloader.last_load().unwrap();
         assert!(first.successful);
@@ -275,9 +276,10 @@ mod tests {
         assert!(Reloader::open(files).is_err());
     }
 
-    /// All tasks share one thread here: reading on it, or holding the lock meanwhile, would never end.
+    /// All tasks share one thread here, so reading files on it, or holding the lock meanwhile, would
+    /// deadlock.
     #[tokio::test]
-    async fn neither_tasks_nor_the_lock_wait_while_files_are_read() {
+    async fn reading_files_blocks_neither_tasks_nor_the_lock() {
         let world = World::new("first");
         let (mut has_begun, end) = world.hold();
         world.write("second");

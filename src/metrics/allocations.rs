@@ -1,4 +1,4 @@
-//! Families about allocations.
+//! Metrics of allocations.
 
 use super::family::{Family, Kind};
 use super::sink::Samples;

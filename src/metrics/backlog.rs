@@ -1,4 +1,4 @@
-//! Families about what waits, and why.
+//! Metrics of the backlog: queued allocations and waiting evaluations, with reasons.
 
 use std::time::SystemTime;
 
@@ -8,10 +8,10 @@ use super::view::View;
 use crate::snapshot::{Ask, CollectorId, NamespaceEvaluations, Requested};
 use crate::terms::{ByTerm, JobType, Term};
 
-/// The collectors of what is queued.
+/// Collectors for queued allocations.
 const DEMAND: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations, CollectorId::Specifications];
 
-/// The collectors of whether what is queued can be placed.
+/// Collectors for whether queued allocations can be placed.
 const PLACING: &[CollectorId] = &[
     CollectorId::Jobs,
     CollectorId::Nodes,

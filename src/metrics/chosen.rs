@@ -1,4 +1,4 @@
-//! Families whose labels the operator chose: metadata and attributes.
+//! Metrics with selected metadata and attributes as labels.
 
 use super::family::{Family, Kind};
 use super::nodes::{NODE, each_node};
@@ -64,7 +64,7 @@ pub(super) const FAMILIES: &[Family] = &[
 fn job_meta(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let live = view.sections().jobs.as_ref().map(|jobs| &jobs.named);
     let dead = view.sections().finished_jobs.as_ref().map(|jobs| &jobs.named);
-    // A job may have died between the two lists: the live one is younger.
+    // A job may have died between the reads of the two lists; the live list is newer.
     let is_live = |namespace: &str, id: &str| {
         live.and_then(|live| live.get(namespace, id)).is_some_and(|job| job.info.is_some())
     };

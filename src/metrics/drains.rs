@@ -1,4 +1,4 @@
-//! Families about drains.
+//! Metrics of drains.
 
 use super::family::{Family, Kind};
 use super::nodes::{NODE, each_node};
@@ -63,7 +63,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
-/// The collectors that tell whether a node is drained.
+/// Collectors for whether a node is drained.
 const DRAINS: &[CollectorId] = &[CollectorId::Nodes, CollectorId::Allocations, CollectorId::Drains];
 
 fn drains<'v>(view: &'v View<'_>) -> impl Iterator<Item = &'v DrainState> {
@@ -74,7 +74,7 @@ fn drain_of<'v>(view: &'v View<'_>, node: &Node) -> Option<&'v Drain> {
     view.sections().drains.as_ref()?.by_node.get(&node.id)
 }
 
-/// Calls for every draining node whose drain's terms are known.
+/// Calls for every draining node with known drain settings.
 fn each_drain(view: &View<'_>, mut call: impl FnMut(&Node, &Drain)) {
     each_node(view, |node| {
         if let (true, Some(drain)) = (node.draining, drain_of(view, node)) {

@@ -1,4 +1,4 @@
-//! Families about the exporter itself.
+//! Metrics of the exporter itself.
 
 use super::family::{Family, Kind};
 use super::own;
@@ -7,7 +7,7 @@ use super::view::View;
 use crate::snapshot::{CollectorId, CollectorState};
 use crate::terms::Term;
 
-/// Buckets of request durations, in seconds.
+/// Bucket bounds of request durations, in seconds.
 pub(super) const DURATION_BUCKETS: [f64; 8] = [0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0];
 
 pub(super) const API_REQUESTS: &Family = &Family {
@@ -176,7 +176,7 @@ pub(super) const FAMILIES: &[Family] = &[
         collectors: &[],
         emit: |_, out| of_families(out, |emitted| emitted.shortened),
     },
-    // Must be the last of all: it counts what stands before it.
+    // Must be the last metric, because it counts all others.
     Family {
         name: "nomad_exporter_series",
         help: "Number of series in this exposition.",
@@ -187,7 +187,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
-/// A count for each family that has any.
+/// Emits a count for each metric with a count above zero.
 fn of_families(out: &mut Samples<'_, '_>, count: fn(&Emitted) -> u64) {
     for (family, emitted) in out.families_so_far().iter().filter(|(_, emitted)| count(emitted) > 0) {
         out.add_count(&[family], count(emitted));

@@ -1,4 +1,4 @@
-//! Families about how allocations fail and tasks are restarted.
+//! Metrics of failed allocations and restarted tasks.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::view::View;
 use crate::snapshot::{ByCause, CollectorId, TaskCount};
 use crate::terms::Term;
 
-/// The collectors of what happened to the tasks of long-lived jobs.
+/// Collectors for the tasks of long-lived jobs.
 const OF_JOBS: &[CollectorId] =
     &[CollectorId::TaskStates, CollectorId::Jobs, CollectorId::FinishedJobs, CollectorId::Specifications];
 
@@ -112,7 +112,7 @@ fn by_task(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&TaskCount) -> 
     let none = Default::default();
     each_job(view, |namespace, id, job| {
         let counted = counts.by_job.get(namespace).and_then(|jobs| jobs.get(id)).unwrap_or(&none);
-        // From 0 on, for the tasks that the specification has; of others, what was counted.
+        // Tasks of the specification start at 0; other tasks have a value only if they were counted.
         let mut tasks: BTreeMap<(&str, &str), TaskCount> = BTreeMap::new();
         let specifications = sections.specifications.as_ref().and_then(|known| job.specifications(known));
         for (group, specified) in specifications.iter().flatten().flat_map(|(groups, _)| groups.iter()) {

@@ -1,42 +1,43 @@
-//! What a family is.
+//! Definition of a metric family.
 
 use super::sink::Samples;
 use super::view::View;
 use crate::snapshot::CollectorId;
 
-/// One metric family.
+/// A metric family.
 pub struct Family {
-    /// Its name, as samples carry it (counters with `_total`, infos with `_info`).
+    /// Name as in samples (counters end with `_total`, infos with `_info`).
     pub name: &'static str,
-    /// What it means. This is the HELP text and the reference's.
+    /// HELP text, also used in the metrics reference.
     pub help: &'static str,
-    /// How it behaves.
+    /// Type.
     pub kind: Kind,
-    /// Label names, in the order in which `emit` gives values.
+    /// Label names, in the order of the values that `emit` passes.
     pub labels: &'static [&'static str],
-    /// The collectors it needs: it is shown what they told, and nothing else. Empty for families about the exporter itself.
+    /// Collectors that it needs: `emit` sees only their data. Empty for metrics of the exporter itself.
     pub collectors: &'static [CollectorId],
-    /// Sends its samples; none at all when what it needs is not known.
+    /// Emits its samples; none if its data is unknown.
     pub emit: fn(&View<'_>, &mut Samples<'_, '_>),
 }
 
-/// How a family behaves.
+/// Type of a metric family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A state.
+    /// A value that can go up and down.
     Gauge,
-    /// Always 1: its labels are the message.
+    /// Always 1; the information is in the labels.
     Info,
-    /// Only grows.
+    /// A value that only increases.
     Counter,
     /// Buckets of a counter.
     Histogram,
-    /// Buckets of a state: they rise and fall. Format 0.0.4 knows only histograms, so it is one there.
+    /// Buckets of current values, which can go up and down. Format 0.0.4 has no such type, so it is a
+    /// histogram there.
     GaugeHistogram,
 }
 
 impl Family {
-    /// The unit, which every name carries before its ending.
+    /// Returns the unit, which precedes the suffix in every name.
     pub fn unit(&self) -> Option<&'static str> {
         let stem = self.name.strip_suffix("_total").unwrap_or(self.name);
         ["seconds", "bytes", "hertz", "ratio"].into_iter().find(|unit| {

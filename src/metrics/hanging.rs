@@ -1,4 +1,4 @@
-//! Families about allocations that start, run and stop, and for how long.
+//! Metrics of starting, running and stopping allocations, and their age.
 
 use super::family::{Family, Kind};
 use super::jobs::histogram;
@@ -102,7 +102,7 @@ pub(super) const FAMILIES: &[Family] = &[
         collectors: COLLECTORS,
         emit: |view, out| {
             let Some(transitions) = &view.sections().transitions else { return };
-            // Without an ID its series could not be told apart.
+            // Builds without an ID could not be distinguished.
             for build in transitions.longest_builds.iter().filter(|build| !build.id.is_empty()) {
                 out.add_time(&[&build.namespace, &build.id], Some(build.since));
             }

@@ -1,4 +1,4 @@
-//! Families about who uses the cluster.
+//! Metrics of the resources allocated to each namespace.
 
 use super::family::{Family, Kind};
 use super::sink::Samples;
@@ -25,7 +25,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
-/// A sum over what is allocated; absent where an allocation came without its size.
+/// Emits a sum of allocated resources; absent if an allocation has no known resources.
 fn allocated(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Holding) -> f64) {
     let Some(live) = &view.sections().allocations else { return };
     let none = Default::default();

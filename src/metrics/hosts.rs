@@ -1,4 +1,4 @@
-//! Families about the hosts of the nodes, as their clients measure them.
+//! Metrics of the hosts, as measured by the clients.
 
 use super::family::{Family, Kind};
 use super::nodes::{NODE, each_node};
@@ -96,7 +96,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
-/// Calls for every node whose client was asked, with what it answered.
+/// Calls for every node whose client was asked, with its statistics, if any.
 fn each_asked_node(view: &View<'_>, mut call: impl FnMut(&Node, Option<&Host>)) {
     let Some(hosts) = &view.sections().hosts else { return };
     each_node(view, |node| {

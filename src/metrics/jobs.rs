@@ -1,4 +1,4 @@
-//! Families about jobs.
+//! Metrics of jobs.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::snapshot::{
 };
 use crate::terms::{ByTerm, JobStatus, JobType, Outcome, TemplateKind, Term};
 
-/// The collectors of pending jobs.
+/// Collectors for pending jobs.
 const PENDING: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations];
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -178,7 +178,7 @@ fn by_outcome(
     });
 }
 
-/// One histogram of durations.
+/// Emits a histogram of durations.
 pub(super) fn histogram<const BOUNDS: usize>(
     out: &mut Samples<'_, '_>,
     labels: &[&str],
@@ -192,7 +192,7 @@ pub(super) fn histogram<const BOUNDS: usize>(
 fn pending_jobs(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(pending) = &view.joins().pending else { return };
     for (job, reason) in &pending.oldest {
-        // Without evaluations there is no reason, and the family is absent.
+        // Without evaluations the reason is unknown, and the metric is absent.
         let Some(reason) = reason else { continue };
         out.add_time(&[&job.namespace, &job.id, reason.as_str()], Some(job.since));
     }

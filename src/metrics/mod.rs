@@ -1,6 +1,6 @@
-//! The families: const tables of name, help, kind, labels and a pure function from what is known to samples.
+//! Metric tables: name, help, kind, labels, and a pure function from a snapshot to samples.
 //!
-//! A metric name is a literal in exactly one row of one table. Nothing here sees JSON or HTTP.
+//! Each metric name is a literal in exactly one row of one table. This module knows neither JSON nor HTTP.
 
 mod allocations;
 mod backlog;
@@ -31,18 +31,18 @@ pub use selection::{Limits, Selection, SelectionError};
 pub use sink::{Exposition, SamplePart, Samples};
 pub use view::View;
 
-/// A subject and its families, in the order of the exposition.
+/// A subject and its metrics, in the order of the exposition.
 pub type Table = (&'static str, &'static [Family]);
 
-/// Every family there is. The exporter's own come last: they tell of what stands before them.
+/// All metrics. The exporter's own come last, because some of them count the others.
 pub const TABLES: &[Table] = &[
     ("Jobs", jobs::FAMILIES),
     ("Backlog", backlog::FAMILIES),
     ("Failures and restarts", failures::FAMILIES),
     ("Long-lived jobs", named::FAMILIES),
     ("Allocations", allocations::FAMILIES),
-    ("Who uses the cluster", holdings::FAMILIES),
-    ("Allocations that start, run and stop", hanging::FAMILIES),
+    ("Allocated resources by namespace", holdings::FAMILIES),
+    ("Starting, running and stopping allocations", hanging::FAMILIES),
     ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
     ("Node pools", pools::FAMILIES),
@@ -51,16 +51,16 @@ pub const TABLES: &[Table] = &[
     ("Drains", drains::FAMILIES),
     ("Hosts", hosts::FAMILIES),
     ("Servers and deployments", servers::FAMILIES),
-    ("The exporter's process", process::FAMILIES),
-    ("The exporter", exporter::FAMILIES),
+    ("Exporter process", process::FAMILIES),
+    ("Exporter", exporter::FAMILIES),
 ];
 
-/// Every family there is, in the order of the exposition.
+/// Returns all metrics, in the order of the exposition.
 pub fn families() -> impl Iterator<Item = &'static Family> {
     TABLES.iter().flat_map(|(_, families)| families.iter())
 }
 
-/// Sends the samples of every family that is selected to the format.
+/// Emits the samples of all selected metrics.
 pub fn emit(view: &View<'_>, format: &mut dyn Exposition, selection: &Selection) {
     let mut sink = sink::Sink::new(selection);
     for family in selection.families() {

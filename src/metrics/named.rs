@@ -1,4 +1,4 @@
-//! Families about jobs that have series of their own: those that live long, by default services and system jobs.
+//! Metrics of jobs with series of their own: long-lived ones, by default services and system jobs.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -114,19 +114,19 @@ fn periodic(view: &View<'_>, out: &mut Samples<'_, '_>, time: fn(&LastRuns) -> O
     }
 }
 
-/// Calls for every job, live or dead, with what it is.
+/// Calls for every job, live or dead, with its properties.
 fn each_info(view: &View<'_>, mut call: impl FnMut(&str, &str, &JobInfo)) {
     each_job(view, |namespace, id, job| job.info.iter().for_each(|info| call(namespace, id, info)));
 }
 
-/// Calls for every job, live or dead, with its latest account.
+/// Calls for every job, live or dead, with its latest data.
 pub(super) fn each_job(view: &View<'_>, mut call: impl FnMut(&str, &str, &NamedJob)) {
     let live = view.sections().jobs.as_ref().map(|jobs| &jobs.named);
     let dead = view.sections().finished_jobs.as_ref().map(|jobs| &jobs.named);
     let mut told = BTreeSet::new();
     for named in live.into_iter().chain(dead) {
         each(named, |namespace, id, job| {
-            // A job may have died between the two lists: the live one is younger.
+            // A job may have died between the reads of the two lists; the live list is newer.
             if job.info.is_some() && told.insert((namespace.to_owned(), id.to_owned())) {
                 call(namespace, id, job);
             }
@@ -205,8 +205,8 @@ fn ended(view: &View<'_>, out: &mut Samples<'_, '_>) {
     out.drop_by_cap(3 * dropped(view, |named| named.dropped_groups));
 }
 
-/// Returns a job's ended allocations. A job that is in both lists moves from one to the other, and counts once: as the
-/// live list shows it, which is younger.
+/// Returns a job's ended allocations. A job in both lists has just moved from one to the other; it counts
+/// once, as in the live list, which is newer.
 fn ended_groups(live: Option<&NamedJob>, dead: Option<&NamedJob>) -> Groups {
     let mut groups = NamedJob::children_of_both(live, dead);
     for (group, counts) in live.or(dead).into_iter().flat_map(|job| &job.own) {

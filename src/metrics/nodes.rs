@@ -1,4 +1,4 @@
-//! Families about nodes and what is promised on them.
+//! Metrics of nodes and their allocated resources.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::view::View;
 use crate::snapshot::{CollectorId, Node, NodeLoad};
 use crate::terms::{ByTerm, ClientStatus, NodeState, Term};
 
-/// The labels of every per-node series.
+/// Labels of all per-node series.
 pub(super) const NODE: &[&str] = &["node_id", "node"];
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -160,7 +160,7 @@ pub(super) fn each_node<'v>(view: &'v View<'_>, mut call: impl FnMut(&'v Node)) 
     view.sections().nodes.iter().flat_map(|nodes| nodes.iter()).for_each(&mut call);
 }
 
-/// Calls for every node with what runs on it, if both are known. A load with an unknown status counts too.
+/// Calls for every node with its allocations, if both are known, including those with an unknown status.
 pub(super) fn each_loaded_node(view: &View<'_>, mut call: impl FnMut(&Node, &NodeLoad)) {
     let Some(loads) = &view.sections().node_loads else { return };
     let nothing = NodeLoad::default();
@@ -171,7 +171,7 @@ fn of_node(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Node) -> Optio
     each_node(view, |node| out.add_some(&[&node.id, &node.name], value(node)));
 }
 
-/// A sum over what is promised; absent where an allocation came without its size.
+/// Emits a sum of allocated resources; absent if an allocation has no known resources.
 fn allocated(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&NodeLoad) -> f64) {
     each_loaded_node(view, |node, load| {
         if load.unsized_count == 0 {

@@ -1,4 +1,4 @@
-//! The exporter's own counters, on a registry of their own. They are the only metrics that are updated in place.
+//! The exporter's own counters, in a separate registry. Only these metrics are updated in place.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,13 +18,13 @@ pub struct OwnMetrics {
     requests: IntCounterVec,
     durations: HistogramVec,
     bytes: IntCounterVec,
-    /// Only files that are configured have a value.
+    /// Only configured files have a value.
     file_successful: GaugeVec,
     file_success_time: GaugeVec,
 }
 
 impl OwnMetrics {
-    /// Counters at zero.
+    /// Creates the counters.
     pub fn new() -> Result<Self, prometheus::Error> {
         let opts = |family: &super::Family| Opts::new(family.name, family.help);
         let requests = IntCounterVec::new(opts(API_REQUESTS), API_REQUESTS.labels)?;
@@ -44,34 +44,34 @@ impl OwnMetrics {
         Ok(Self { registry, requests, durations, bytes, file_successful, file_success_time })
     }
 
-    /// Counts one request to Nomad.
+    /// Counts a request to Nomad.
     pub fn request_done(&self, endpoint: &str, reason: &str, duration: Duration, bytes: u64) {
         self.requests.with_label_values(&[endpoint, reason]).inc();
         self.durations.with_label_values(&[endpoint]).observe(duration.as_secs_f64());
         self.bytes.with_label_values(&[endpoint]).inc_by(bytes);
     }
 
-    /// Notes whether the last load of some files succeeded, and when one last did.
+    /// Records whether the last load of some files succeeded, and the time of the last success.
     pub fn files_loaded(&self, file: &str, successful: bool, last_success: SystemTime) {
         let since_epoch = last_success.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.file_successful.with_label_values(&[file]).set(f64::from(successful));
         self.file_success_time.with_label_values(&[file]).set(since_epoch.as_secs_f64());
     }
 
-    /// Where the exporter stands now.
+    /// Returns the current values.
     pub fn gather(&self) -> Own {
         Own { counters: self.registry.gather(), process: Process::now() }
     }
 }
 
-/// Where the exporter stood at one moment.
+/// Values of the exporter's own metrics at one time.
 #[derive(Clone, Debug, Default)]
 pub struct Own {
     counters: Vec<MetricFamily>,
     pub(super) process: Process,
 }
 
-/// Emits a family of the registry as it is.
+/// Emits a metric of the registry.
 pub(super) fn pass_on(view: &View<'_>, out: &mut Samples<'_, '_>, name: &str) {
     let Some(family) = view.own.counters.iter().find(|family| family.name() == name) else { return };
     for metric in family.get_metric() {
@@ -95,7 +95,7 @@ pub(super) fn pass_on(view: &View<'_>, out: &mut Samples<'_, '_>, name: &str) {
     }
 }
 
-/// The values of these labels; the registry sorts labels by name.
+/// Returns the values of these labels; the registry sorts labels by name.
 fn label_values<'a>(metric: &'a Metric, names: &[&str]) -> Vec<&'a str> {
     let value = |name: &&str| metric.get_label().iter().find(|label| label.name() == *name);
     names.iter().map(|name| value(name).map_or("", |label| label.value())).collect()

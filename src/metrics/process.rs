@@ -1,10 +1,10 @@
-//! Families about the exporter's process, under the names that every Prometheus client library uses.
+//! Metrics of the exporter's process, with the names that all Prometheus client libraries use.
 
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
 
-/// What the system knows of this process; a field is absent where it does not tell.
+/// Process statistics; unknown ones are absent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Process {
     cpu_seconds: Option<f64>,
@@ -80,7 +80,7 @@ fn add(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Process) -> Option
 }
 
 impl Process {
-    /// Asks the system.
+    /// Reads the statistics from the system.
     #[cfg(target_os = "linux")]
     pub(super) fn now() -> Self {
         let Ok(process) = procfs::process::Process::myself() else { return Self::default() };
@@ -102,7 +102,7 @@ impl Process {
         }
     }
 
-    /// Only Linux is asked.
+    /// Only Linux is supported.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn now() -> Self {
         Self::default()

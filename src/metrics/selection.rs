@@ -1,10 +1,10 @@
-//! Which families are exposed, and how large each may grow.
+//! Selection of exposed metrics, and their limits.
 
 use regex::RegexSet;
 
 use super::{Family, families};
 
-/// Which families are exposed, and how large each may grow.
+/// Exposed metrics, and their limits.
 #[derive(Clone, Debug)]
 pub struct Selection {
     allow: Option<RegexSet>,
@@ -12,12 +12,12 @@ pub struct Selection {
     pub(super) limits: Limits,
 }
 
-/// How large a family may grow.
+/// Limits of a metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Series of one family at most.
+    /// Maximum number of series per metric.
     pub series_per_family: usize,
-    /// Bytes of a label value at most.
+    /// Maximum length of a label value in bytes.
     pub label_length: usize,
 }
 
@@ -27,19 +27,19 @@ impl Default for Limits {
     }
 }
 
-/// A pattern that selects nothing, as a sentence.
+/// An unusable pattern.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelectionError {
-    /// It is no regular expression.
+    /// It is not a regular expression.
     #[error("`{pattern}` is not a regular expression: {problem}")]
     Pattern {
-        /// What was given.
+        /// The pattern.
         pattern: String,
-        /// What is wrong with it, on one line.
+        /// The problem, on one line.
         problem: String,
     },
-    /// It matches no family.
+    /// It matches no metric.
     #[error("`{0}` matches no family; `nomad-exporter metrics` lists them all")]
     NoFamily(String),
 }
@@ -51,18 +51,18 @@ impl Default for Selection {
 }
 
 impl Selection {
-    /// All families, or those that are allowed, less those that are denied. Patterns match whole names.
+    /// Selects all metrics, or the allowed ones, except the denied ones. Patterns match whole names.
     pub fn new(allow: &[String], deny: &[String], limits: Limits) -> Result<Self, SelectionError> {
         let allow = if allow.is_empty() { None } else { Some(patterns(allow)?) };
         Ok(Self { allow, deny: patterns(deny)?, limits })
     }
 
-    /// The families that are exposed, in their order.
+    /// Returns the exposed metrics, in their order.
     pub fn families(&self) -> impl Iterator<Item = &'static Family> {
         families().filter(|family| self.selects(family.name))
     }
 
-    /// Whether a family is exposed.
+    /// Returns whether a metric is exposed.
     fn selects(&self, family: &str) -> bool {
         self.allow.as_ref().is_none_or(|allow| allow.is_match(family)) && !self.deny.is_match(family)
     }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_patterns_select_families() {
+    fn names_and_patterns_select_metrics() {
         let all = selection(&[], &[]).unwrap();
         assert!(families().all(|family| all.selects(family.name)));
         let some = selection(&["nomad_jobs", "nomad_node_.*"], &["nomad_node_host_.*"]).unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_select_nothing_are_refused() {
+    fn patterns_without_a_match_are_rejected() {
         assert!(selection(&["nomad_job"], &[]).unwrap_err().starts_with("`nomad_job` matches no family"));
         assert!(selection(&[], &["("]).unwrap_err().starts_with("`(` is not a regular expression: "));
     }

@@ -1,4 +1,4 @@
-//! Families about the servers of the region, and about deployments.
+//! Metrics of the servers of the region, and of deployments.
 
 use super::family::{Family, Kind};
 use super::sink::Samples;

@@ -1,4 +1,4 @@
-//! The only way to a sample.
+//! All samples are emitted here.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,18 +11,18 @@ use crate::labels::shortened;
 
 /// Writes samples in one format.
 pub trait Exposition {
-    /// A family that has samples begins.
+    /// Starts a metric with samples.
     fn family(&mut self, family: &Family);
-    /// One sample of it, with the names of its labels and their values.
+    /// Writes a sample, with its label names and values.
     fn sample(&mut self, family: &Family, part: SamplePart, names: &[&str], labels: &[&str], value: f64);
 }
 
-/// Which sample of a family: the value itself, or a part of a histogram.
+/// The value of a sample, or a part of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SamplePart {
     /// The value.
     Value,
-    /// How many observations are at most the bound; infinity for all.
+    /// Number of observations up to the bound; infinity for all.
     Bucket(f64),
     /// Sum of the observations.
     Sum,
@@ -30,30 +30,30 @@ pub enum SamplePart {
     Count,
 }
 
-/// Passes samples on, within a cap on series, and counts them.
+/// Passes samples on, limits the number of series, and counts them.
 pub(super) struct Sink<'s> {
     selection: &'s Selection,
     series: u64,
     by_family: BTreeMap<&'static str, Emitted>,
 }
 
-/// What became of the samples of one family.
+/// Sample counts of one metric.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Emitted {
     series: u64,
-    /// Series that a cap cut.
+    /// Series dropped by a limit.
     pub(super) dropped: u64,
-    /// Samples of which a label value was too long.
+    /// Samples with truncated label values.
     pub(super) shortened: u64,
 }
 
 impl<'s> Sink<'s> {
-    /// A sink for the families of a selection.
+    /// Creates a sink for the selected metrics.
     pub(super) fn new(selection: &'s Selection) -> Self {
         Self { selection, series: 0, by_family: BTreeMap::new() }
     }
 
-    /// Sends the samples of one family to the format.
+    /// Emits the samples of one metric.
     pub(super) fn emit(&mut self, family: &'static Family, view: &View<'_>, format: &mut dyn Exposition) {
         let mut samples = Samples { sink: self, format, family, emitted: Emitted::default() };
         (family.emit)(view, &mut samples);
@@ -63,7 +63,7 @@ impl<'s> Sink<'s> {
     }
 }
 
-/// The samples of one family.
+/// Emitter for the samples of one metric.
 pub struct Samples<'s, 'w> {
     sink: &'s Sink<'w>,
     format: &'s mut dyn Exposition,
@@ -72,21 +72,22 @@ pub struct Samples<'s, 'w> {
 }
 
 impl<'s> Samples<'s, '_> {
-    /// One sample. A value that is not finite is no value: it is left out.
+    /// Emits a sample. Values that are not finite are skipped.
     pub fn add(&mut self, labels: &[&str], value: f64) {
         if value.is_finite() && self.admit(1) {
             self.write(SamplePart::Value, labels, value);
         }
     }
 
-    /// One sample, if there is a value.
+    /// Emits a sample, if there is a value.
     pub fn add_some(&mut self, labels: &[&str], value: Option<f64>) {
         if let Some(value) = value {
             self.add(labels, value);
         }
     }
 
-    /// A sample of 1 with more labels than the family's own, of which a value was shortened before or not.
+    /// Emits a sample of 1 with additional labels; `is_shortened` tells whether one of their values was
+    /// truncated.
     pub fn add_info<'v>(
         &mut self,
         labels: &[&'v str],
@@ -101,19 +102,19 @@ impl<'s> Samples<'s, '_> {
         self.write_named(SamplePart::Value, &names, &labels, 1.0, is_shortened);
     }
 
-    /// A count.
+    /// Emits a count.
     pub fn add_count(&mut self, labels: &[&str], count: u64) {
         // Exact up to 2^53, which no count of jobs or nodes reaches.
         self.add(labels, count as f64);
     }
 
-    /// A point in time, if there is one.
+    /// Emits a time, if there is one.
     pub fn add_time(&mut self, labels: &[&str], time: Option<SystemTime>) {
         let since_epoch = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
         self.add_some(labels, since_epoch.map(|since| since.as_secs_f64()));
     }
 
-    /// A histogram: bounds with how many observations are at most each, the number of all, and their sum.
+    /// Emits a histogram from cumulative bucket counts, the total count, and the sum.
     pub fn add_histogram(
         &mut self,
         labels: &[&str],
@@ -132,27 +133,27 @@ impl<'s> Samples<'s, '_> {
         self.write(SamplePart::Count, labels, count as f64);
     }
 
-    /// Counts series that a cap cut before they came here.
+    /// Counts series that were dropped before.
     pub(super) fn drop_by_cap(&mut self, series: u64) {
         self.emitted.dropped += series;
     }
 
-    /// The names of this family's labels.
+    /// Returns the label names of this metric.
     pub(super) fn label_names(&self) -> &'static [&'static str] {
         self.family.labels
     }
 
-    /// Series of all families before this one.
+    /// Returns the number of series of all previous metrics.
     pub(super) fn series_so_far(&self) -> u64 {
         self.sink.series
     }
 
-    /// What became of each family before this one.
+    /// Returns the sample counts of all previous metrics.
     pub(super) fn families_so_far(&self) -> &'s BTreeMap<&'static str, Emitted> {
         &self.sink.by_family
     }
 
-    /// Whether the cap leaves room for so many series more.
+    /// Returns whether the limit allows that many more series.
     fn admit(&mut self, series: u64) -> bool {
         if self.emitted.series + series > self.sink.selection.limits.series_per_family as u64 {
             self.drop_by_cap(series);

@@ -1,4 +1,5 @@
-//! Families about what allocations use. They carry allocation IDs, so their collector is off unless switched on.
+//! Metrics of the usage of allocations. They have allocation IDs as labels, so their collector is disabled by
+//! default.
 
 use super::family::{Family, Kind};
 use super::sink::Samples;

@@ -1,4 +1,4 @@
-//! What a family's function sees.
+//! Data that a metric can see.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use super::own::Own;
 use crate::snapshot::{CollectorState, Joins, Sections, Snapshot};
 use crate::terms::{ByTerm, JobType, TermSet};
 
-/// What a family's function sees: one moment, as far as it is made of what the family's collectors read.
+/// Data that a metric can see: the part of a snapshot that comes from its collectors.
 pub struct View<'a> {
-    /// How each collector stands.
+    /// State of each collector.
     pub(super) collectors: &'a [CollectorState],
-    /// How the exporter itself stands.
+    /// The exporter's own metrics.
     pub(super) own: &'a Own,
-    /// Whether Nomad answers.
+    /// Whether Nomad responds.
     pub(super) is_up: bool,
     sections: Sections,
     joins: Joins,
 }
 
 impl<'a> View<'a> {
-    /// A view of one whole moment.
+    /// Creates a view of a whole snapshot.
     pub fn new(snapshot: &'a Snapshot, own: &'a Own) -> Self {
         Self {
             collectors: &snapshot.collectors,
@@ -31,28 +31,28 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What this family may see of it.
+    /// Returns the part that a metric can see.
     pub fn of(&self, family: &Family) -> Self {
         let collectors = TermSet::of(family.collectors);
         Self { sections: self.sections.select(collectors), joins: self.joins.select(collectors), ..*self }
     }
 
-    /// What the collectors read.
+    /// Returns the sections.
     pub(super) fn sections(&self) -> &Sections {
         &self.sections
     }
 
-    /// What is made of several sections.
+    /// Returns the joins.
     pub(super) fn joins(&self) -> &Joins {
         &self.joins
     }
 
-    /// Every namespace that any collector names.
+    /// Returns every namespace that occurs in any section.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
         self.joins.names.namespaces.iter().map(String::as_str)
     }
 
-    /// Calls for every namespace and job type with what is counted there; where nothing was, with nothing.
+    /// Calls for every namespace and job type with its count, or the default if there is none.
     pub(super) fn each_job_type<T: Default + PartialEq>(
         &self,
         counts: &BTreeMap<String, ByTerm<JobType, T>>,
@@ -66,7 +66,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Every node pool that has a node or a live job.
+    /// Returns every node pool with a node or a live job.
     pub(super) fn pools(&self) -> impl Iterator<Item = &str> {
         self.joins.names.pools.iter().map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! Families about what is allocated whole: CPU cores, and devices such as GPUs.
+//! Metrics of reserved CPU cores, and of devices such as GPUs.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use super::sink::Samples;
 use super::view::View;
 use crate::snapshot::{CollectorId, DeviceKind, Whole};
 
-/// The collectors of what is queued.
+/// Collectors for queued allocations.
 const DEMAND: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations, CollectorId::Specifications];
-/// Jobs name the devices that they want in free text, so there may be any number of kinds.
+/// Maximum number of queued device kinds: jobs name devices in free text.
 const MAX_QUEUED_KINDS: usize = 1_000;
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -92,7 +92,7 @@ fn allocated_devices(view: &View<'_>, out: &mut Samples<'_, '_>) {
             return;
         }
         let allocated = &load.whole.devices;
-        // Also what is allocated of a kind that the node no longer reports.
+        // Includes allocated devices of a kind that the node no longer reports.
         let kinds: BTreeSet<&DeviceKind> = node.devices.keys().chain(allocated.keys()).collect();
         for kind in kinds {
             let DeviceKind { vendor, device_type, model } = kind;
@@ -102,7 +102,7 @@ fn allocated_devices(view: &View<'_>, out: &mut Samples<'_, '_>) {
     });
 }
 
-/// Calls for every namespace and pool, if it is known what their queued allocations request.
+/// Calls for every namespace and pool whose queued requests are known.
 fn each_queued(view: &View<'_>, mut call: impl FnMut(&str, &str, &Whole)) {
     let Some(requested) = view.joins().demand.as_ref().and_then(|demand| demand.requested.as_ref()) else {
         return;

@@ -1,23 +1,23 @@
-//! Where a Nomad agent listens.
+//! Address of a Nomad agent.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The address of a Nomad agent: `http://host:port`, `https://host:port`, or `unix:///path` for the task API
+/// Address of a Nomad agent: `http://host:port`, `https://host:port`, or `unix:///path` for the task API
 /// socket (Nomad 1.5 and later).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// Over TCP, with or without TLS.
+    /// TCP, with or without TLS.
     Http(reqwest::Url),
-    /// Over a Unix socket.
+    /// A Unix socket.
     Unix(PathBuf),
 }
 
-/// An address that cannot be used, as a sentence.
+/// An unusable address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{given}` is not an address of Nomad: {problem}; write it as http://host:4646, https://host:4646 or unix:///path/api.sock"
+    "`{given}` is not a Nomad address: {problem}; give http://host:4646, https://host:4646 or unix:///path/api.sock"
 )]
 pub struct AddressError {
     given: String,
@@ -35,7 +35,7 @@ impl FromStr for Address {
                 false => Err(error("the socket's path must be absolute")),
             };
         }
-        let url = reqwest::Url::parse(given).map_err(|_| error("it does not parse as a URL"))?;
+        let url = reqwest::Url::parse(given).map_err(|_| error("it is not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(error("its scheme is not http, https or unix"));
         }
@@ -43,7 +43,7 @@ impl FromStr for Address {
             return Err(error("it has no host"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(error("it holds a user or password, which belong in NOMAD_HTTP_AUTH"));
+            return Err(error("it contains a user or password, which belong in NOMAD_HTTP_AUTH"));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(error("it has a query or a fragment"));
@@ -52,7 +52,7 @@ impl FromStr for Address {
     }
 }
 
-/// What was typed may hold a secret: an error must not repeat it.
+/// Replaces a password, because an error must not contain it.
 fn hide_password(given: &str) -> String {
     match (given.find("://"), given.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &given[..scheme], &given[at..]),
@@ -61,7 +61,7 @@ fn hide_password(given: &str) -> String {
 }
 
 impl Address {
-    /// The URL of a path of the API below this address. Over a socket the host is of no meaning.
+    /// Returns the URL of an API path at this address. With a socket, the host has no meaning.
     pub(super) fn join(&self, path: &str) -> String {
         match self {
             Self::Http(url) => format!("{}{path}", url.as_str().trim_end_matches('/')),
@@ -69,7 +69,7 @@ impl Address {
         }
     }
 
-    /// Whether the connection is encrypted.
+    /// Returns whether the connection is encrypted.
     pub fn is_https(&self) -> bool {
         matches!(self, Self::Http(url) if url.scheme() == "https")
     }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_a_sentence_and_without_its_password() {
+    fn invalid_addresses_are_rejected_without_showing_the_password() {
         for (address, problem) in [
             ("localhost:4646", "scheme"),
             ("", "parse"),

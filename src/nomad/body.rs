@@ -1,4 +1,4 @@
-//! A response body as a blocking reader, so that serde_json decodes it while it arrives.
+//! A response body as a blocking reader, so that serde_json can decode it while it arrives.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use flate2::read::{GzDecoder, MultiGzDecoder};
 use http::header::CONTENT_ENCODING;
 use tokio::sync::mpsc;
 
-/// How many chunks may wait for the decoder. Beyond that the connection waits: a slow decoder slows Nomad down
-/// instead of filling our memory.
+/// Maximum number of chunks that wait for the decoder. Beyond it, the connection waits: a slow decoder slows
+/// down Nomad instead of filling memory.
 const CHUNKS_IN_FLIGHT: usize = 8;
-/// How much of an error's body is kept: Nomad's texts are one line.
+/// Maximum size of an error message: Nomad's are one line.
 const MESSAGE_BYTES: usize = 300;
 
-/// The blocking end of a body. It decompresses what comes compressed, and fails once it has yielded more than its cap.
+/// The blocking end of a body. Decompresses, and fails beyond its limit.
 pub struct Body {
     content: BodyReader,
     limit: u64,
@@ -27,15 +27,15 @@ enum BodyReader {
     Gzip(Box<MultiGzDecoder<Chunks>>),
 }
 
-/// A body as it is sent and the sender that feeds it. The body ends when the sender is dropped; whether it ended well
-/// is for the feeding side to say.
+/// Creates a body, and the sender that feeds it. The body ends when the sender is dropped; the sending side
+/// reports whether it was complete.
 pub(super) fn channel() -> (mpsc::Sender<Bytes>, Chunks) {
     let (sender, chunks) = mpsc::channel(CHUNKS_IN_FLIGHT);
     (sender, Chunks { chunks, current: Bytes::new() })
 }
 
 impl Body {
-    /// Waits for the first bytes of what is compressed.
+    /// Blocks until the first bytes of a compressed body arrive.
     pub(super) fn new(chunks: Chunks, is_gzip: bool, limit: u64, meter: Arc<Meter>) -> Self {
         let content = match is_gzip {
             true => BodyReader::Gzip(Box::new(MultiGzDecoder::new(chunks))),
@@ -53,13 +53,13 @@ impl Read for Body {
         }?;
         if self.meter.add(count) > self.limit {
             self.meter.is_cut.store(true, Ordering::Relaxed);
-            return Err(io::Error::other("it is larger than its cap"));
+            return Err(io::Error::other("it is larger than the limit"));
         }
         Ok(count)
     }
 }
 
-/// What was read of a body, for both of its ends.
+/// Byte count of a body, shared by both ends.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     bytes: AtomicU64,
@@ -67,23 +67,23 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Counts bytes; returns how many there are now.
+    /// Adds bytes, and returns the total.
     pub(super) fn add(&self, count: usize) -> u64 {
         self.bytes.fetch_add(count as u64, Ordering::Relaxed) + count as u64
     }
 
-    /// Bytes so far, after decompression.
+    /// Returns the number of bytes so far, after decompression.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether the cap was reached.
+    /// Returns whether the limit was reached.
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Relaxed)
     }
 }
 
-/// The body as it is sent.
+/// The compressed or plain body, in chunks.
 pub(super) struct Chunks {
     chunks: mpsc::Receiver<Bytes>,
     current: Bytes,
@@ -103,12 +103,12 @@ impl Read for Chunks {
     }
 }
 
-/// Whether a body comes compressed.
+/// Returns whether a body is compressed.
 pub(super) fn is_gzip(response: &reqwest::Response) -> bool {
     response.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip")
 }
 
-/// The first words of an error's body.
+/// Reads the beginning of an error's body.
 pub(super) async fn message(mut response: reqwest::Response) -> String {
     let mut sent = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -119,7 +119,7 @@ pub(super) async fn message(mut response: reqwest::Response) -> String {
     }
     let mut text = Vec::new();
     if is_gzip(&response) {
-        // What came before it broke off is what there is to say.
+        // If the body ends early, use the part that has arrived.
         drop(GzDecoder::new(sent.as_slice()).take(MESSAGE_BYTES as u64).read_to_end(&mut text));
     } else {
         text = sent;

@@ -1,4 +1,4 @@
-//! The client: every request to Nomad goes through [`Client::fetch`].
+//! API client: all requests to Nomad go through [`Client::fetch`].
 
 use std::io::BufReader;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,18 +24,18 @@ use super::token::Token;
 use super::transport::Compression;
 use crate::files::{LastLoad, Reloader};
 
-/// How much of an answer that is known already is read before its connection is given up instead.
+/// Maximum size of the rest of an unchanged response that is read; otherwise its connection is closed.
 const PASSED_OVER_BYTES: u64 = 1 << 20;
-/// And how long.
+/// Maximum time for that.
 const PASS_OVER: Duration = Duration::from_secs(1);
-/// How long the first address may take to show that it is well again.
+/// Timeout for checking whether the first address has recovered.
 const LOOK: Duration = Duration::from_secs(2);
-/// The pauses before it is looked whether any address answers.
+/// Pauses before checking whether any address responds.
 const LOOK_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(200)];
-/// A body that comes more slowly than this is given up: it would be old before it is whole.
+/// Minimum rate of a body. A slower one would be outdated before it is complete.
 const MIN_BYTES_PER_SECOND: u64 = 10 << 10;
 
-/// A client of Nomad's HTTP API. It can only read; [`Drainer`](super::Drainer) can write.
+/// Client of Nomad's HTTP API. It can only read; [`Drainer`](super::Drainer) can write.
 pub struct Client {
     settings: ClientSettings,
     servers: ServerAddresses,
@@ -47,7 +47,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client from its settings. Nothing is asked yet.
+    /// Creates a client. Sends no requests yet.
     pub fn new(settings: ClientSettings, on_request: OnRequest) -> Result<Self, ClientError> {
         let pools = Pools {
             addresses: settings.addresses.clone(),
@@ -62,17 +62,17 @@ impl Client {
         Ok(Self { settings, servers, newest, last_answer, pools, permits, on_request })
     }
 
-    /// The settings that it was made of.
+    /// Returns its settings.
     pub fn into_settings(self) -> ClientSettings {
         self.settings
     }
 
-    /// The region that is asked about, if it is not the agent's own.
+    /// Returns the requested region, if it is not the agent's own.
     pub fn region(&self) -> Option<&str> {
         self.settings.region.as_deref()
     }
 
-    /// Returns how the last load of the token file and of the TLS files went, as far as there are any. Blocking work.
+    /// Returns the results of the last loads of the token file and the TLS files, if there are any. Blocks.
     pub fn last_loads(&self) -> impl Iterator<Item = LastLoad> {
         let token = match &self.settings.token {
             Token::File(file) => file.last_load(),
@@ -81,18 +81,18 @@ impl Client {
         token.into_iter().chain(self.pools.last_load())
     }
 
-    /// Returns how often Nomad's indexes fell for good, so that nothing that was remembered of it holds: it was rebuilt,
-    /// or restored from a snapshot.
+    /// Returns how often Nomad's indexes were reset because the cluster was rebuilt or restored from a
+    /// snapshot. All cached data is then invalid.
     pub fn resets(&self) -> u64 {
         self.newest.resets()
     }
 
-    /// Returns when an answer last began, whatever it was.
+    /// Returns when the last response of any kind started.
     pub fn last_answer(&self) -> Option<Instant> {
         *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for one JSON value.
+    /// Requests one JSON value.
     pub async fn object<T>(&self, request: Request) -> Result<(T, Meta), Error>
     where
         T: DeserializeOwned + Send + 'static,
@@ -106,7 +106,7 @@ impl Client {
         self.fetch(request, decode).await
     }
 
-    /// Asks for something and decodes the answer, on a thread of its own, while it arrives.
+    /// Sends a request and decodes the response while it arrives, on a separate thread.
     pub async fn fetch<T>(
         &self,
         request: Request,
@@ -119,7 +119,7 @@ impl Client {
         Ok((value.expect("nothing is known of it"), meta))
     }
 
-    /// The same unless the answer has the index that is `known`: then it is not decoded, and there is no value.
+    /// Like [`Client::fetch`], but returns no value if the response has the index `known`.
     pub async fn fetch_unless_known<T>(
         &self,
         mut request: Request,
@@ -140,7 +140,7 @@ impl Client {
                     endpoint,
                     index,
                     newest,
-                    "the indexes of Nomad fell: it was rebuilt or restored, and what was remembered of it is forgotten"
+                    "Nomad's Raft indexes went back, so the cluster was rebuilt or restored; cached data was dropped"
                 );
             }
             _ => {}
@@ -170,7 +170,7 @@ impl Client {
         let decoding =
             tokio::task::spawn_blocking(move || decode(Body::new(chunks, is_gzip, limit, counted)));
         let fed = self.feed(server, request, response, feed).await;
-        // A panicking decoder is a bug; the request then fails like an answer that cannot be read.
+        // If the decoder panics, the request fails like one with an invalid response.
         let decoded = decoding
             .await
             .unwrap_or_else(|panic| Err(serde_json::Error::io(std::io::Error::other(panic.to_string()))));
@@ -183,8 +183,8 @@ impl Client {
         Ok((Some(value), meta))
     }
 
-    /// Goes back to the first address once it answers again. A short question shows that, so that a server that hangs
-    /// does not take the time of a long one.
+    /// Switches back to the first address once it responds. Checks with a short request, so that a hanging
+    /// server does not use up the time of a long one.
     async fn look_at_first(&self) {
         let Some(first) = self.servers.first_to_look_at() else { return };
         if let Some(Ok(())) = self.look_at(first).await {
@@ -192,9 +192,9 @@ impl Client {
         }
     }
 
-    /// Asks every address something short until one answers, whatever it answers. Returns whether one did, or anything
-    /// else was answered meanwhile. A server that refuses connections because there are too many may break one off before
-    /// it says so, so each is asked again after a short pause.
+    /// Sends a short request to every address until one responds in any way. Returns whether one did, or
+    /// whether there was another response meanwhile. A server with too many connections may close one before
+    /// it reports that, so each address is tried again after a short pause.
     pub async fn is_reachable(&self) -> bool {
         let Ok(_permit) = tokio::time::timeout(LOOK, self.permits.acquire()).await else { return false };
         let began = Instant::now();
@@ -218,7 +218,7 @@ impl Client {
         false
     }
 
-    /// Asks something short; `None` if there was no answer in time.
+    /// Sends a short request; `None` if there is no response in time.
     async fn look_at(&self, server: &Connections) -> Option<Result<(), Error>> {
         let request = Request::new(Endpoint::Leader, "/v1/status/leader");
         let mut count = Count::new(&self.on_request, request.endpoint);
@@ -228,7 +228,7 @@ impl Client {
         Some(answer.map(drop))
     }
 
-    /// Sends the request until an answer begins, trying again and elsewhere while the time limit lasts.
+    /// Sends the request until a response starts, with retries and other addresses until the timeout.
     async fn send(&self, request: &Request) -> Result<(&Connections, reqwest::Response), Error> {
         let limit = self.limit(request);
         let deadline = Instant::now() + limit;
@@ -252,7 +252,7 @@ impl Client {
                 return Err(error);
             }
             if error.is_transient() || error.reason() == Reason::Timeout {
-                // Whoever comes next starts with the next address, also when our own time is up.
+                // The next caller starts with the next address, even if this request has timed out.
                 self.servers.failed(position);
             }
             match delays.next() {
@@ -272,7 +272,7 @@ impl Client {
         self.send_as_us(server, request, builder).await
     }
 
-    /// Sends what was built, in our region and with our token, and returns an answer that is to be read.
+    /// Sends a request with the region and the token, and checks the response.
     pub(super) async fn send_as_us(
         &self,
         server: &Connections,
@@ -285,7 +285,7 @@ impl Client {
         if request.endpoint.is_stream() {
             builder = builder.header(ACCEPT_ENCODING, "identity");
         } else if self.settings.compression == Compression::Gzip {
-            // Nomad compresses for this very word alone.
+            // Nomad compresses only for this exact value.
             builder = builder.header(ACCEPT_ENCODING, "gzip");
         }
         let token = self.settings.token.current().await;
@@ -318,8 +318,8 @@ impl Client {
         })
     }
 
-    /// Refuses an answer from a server that is cut off from its leader: old data in a fresh dress. Endpoints that
-    /// do not read the servers' state say nothing about it, and pass.
+    /// Rejects a response from a server without recent contact with the leader, because its data may be old.
+    /// Responses that do not come from the servers' state have no such header and are accepted.
     fn refuse_old(
         &self,
         server: &Connections,
@@ -337,7 +337,7 @@ impl Client {
         }
     }
 
-    /// Refuses an answer from a server that is behind what was read before.
+    /// Rejects a response with an older index than one that was read before.
     fn refuse_behind(
         &self,
         server: &Connections,
@@ -353,7 +353,7 @@ impl Client {
         }
     }
 
-    /// Opens an answer that is read while it comes. It counts as done once it has begun.
+    /// Opens a streamed response. The request counts as complete once the response has started.
     pub(super) async fn open(&self, request: &Request) -> Result<(&Connections, reqwest::Response), Error> {
         let mut count = Count::new(&self.on_request, request.endpoint);
         let opened = self.send(request).await;
@@ -361,7 +361,7 @@ impl Client {
         opened
     }
 
-    /// The address to ask now.
+    /// Returns the address in use.
     pub(super) fn server(&self) -> &Connections {
         self.servers.current().1
     }
@@ -374,18 +374,18 @@ impl Client {
         }
     }
 
-    /// Reads a short rest, so that the connection can be used again; the rest of a long one is cheaper to cut off.
+    /// Reads a short rest, so that the connection can be reused. For a long rest, closing it is cheaper.
     async fn pass_over(&self, mut response: reqwest::Response, meter: &Meter) {
         let reading = async {
             while let Ok(Some(chunk)) = response.chunk().await
                 && meter.add(chunk.len()) < PASSED_OVER_BYTES
             {}
         };
-        // What it would have said is known, however this ends.
+        // The result does not matter, because the content is known.
         drop(tokio::time::timeout(PASS_OVER, reading).await);
     }
 
-    /// How many bytes an answer may have, and the flag that says so.
+    /// Returns the size limit of a response, and its flag.
     fn cap(&self, request: &Request) -> (u64, &'static str) {
         match request.endpoint.is_list() {
             true => (self.settings.max_list_bytes, "--nomad.max-list-bytes"),
@@ -393,8 +393,8 @@ impl Client {
         }
     }
 
-    /// Passes the body on to its decoder, without long pauses and not at a crawl. The decoder knows its cap; what
-    /// is compressed has one of its own, since there is no end to what yields nothing.
+    /// Passes the body to its decoder, and fails on long pauses or a low rate. The decoder has a limit of its
+    /// own; the compressed size has another one, because a compressed body may decompress to nothing forever.
     async fn feed(
         &self,
         server: &Connections,
@@ -424,7 +424,7 @@ impl Client {
                 return Err(Error::TooLarge { address, endpoint: request.endpoint, flag, limit });
             }
             if feed.send(chunk).await.is_err() {
-                // The decoder gave up; its error tells why.
+                // The decoder has failed; its error says why.
                 return Ok(());
             }
         }
@@ -436,7 +436,7 @@ impl Client {
 
     pub(super) fn broken(&self, server: &Connections, request: &Request, error: reqwest::Error) -> Error {
         let address = server.address.to_string();
-        // The URL is ours and long; the address names the peer well enough.
+        // The URL is long; the address is enough to identify the server.
         let source = error.without_url();
         if source.is_timeout() {
             Error::Timeout { address, limit: self.limit(request) }
@@ -448,14 +448,14 @@ impl Client {
     }
 }
 
-/// Which token a response was asked for with.
+/// Generation of the token that was used for a request.
 #[derive(Clone, Copy)]
 struct TokenGeneration(u64);
 
 fn index(response: &reqwest::Response) -> Option<Index> {
     let raft = response.headers().get("X-Nomad-Index")?.to_str().ok()?.parse().ok()?;
     let TokenGeneration(token) = *response.extensions().get()?;
-    // 0 is what a table has before anything was ever written, and tells nothing.
+    // An empty table has index 0, which says nothing about changes.
     (raft > 0).then_some(Index { raft, token })
 }
 
@@ -475,7 +475,7 @@ fn is_tls(error: &reqwest::Error) -> bool {
     causes.into_iter().any(holds_rustls_error)
 }
 
-/// rustls wraps its errors in I/O errors, perhaps twice, whose own source skips what they hold.
+/// rustls wraps its errors in I/O errors, possibly twice, and their `source` skips the wrapped error.
 fn holds_rustls_error(error: &(dyn std::error::Error + 'static)) -> bool {
     let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.is::<rustls::Error>() || held.is_some_and(|held| holds_rustls_error(held))

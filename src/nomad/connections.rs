@@ -1,4 +1,4 @@
-//! The connections to all addresses, made anew when a file that they were made from changes.
+//! Connections to all addresses. They are replaced when their certificate files change.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use super::address::Address;
 use super::transport::{Certificates, Tls, TransportError, build};
 use crate::files::{FileSet, Files, Reading, Reloader};
 
-/// One address, and the connections to it.
+/// An address and its connections.
 pub(super) struct Connections {
     pub(super) address: Address,
     position: usize,
     pools: Arc<Reloader<Pools>>,
 }
 
-/// How to make a pool of connections to each address. Whoever renews a certificate need not restart us.
+/// Creates connection pools. A renewed certificate needs no restart.
 pub(super) struct Pools {
     pub(super) addresses: Vec<Address>,
     pub(super) tls: Tls,
@@ -30,7 +30,7 @@ impl Connections {
 }
 
 impl Pools {
-    /// Makes the pools of all addresses, in their order. Reads certificates: blocking work.
+    /// Creates the pools of all addresses, in their order. Blocks, because it reads certificates.
     pub(super) fn open(self) -> Result<(Vec<Connections>, Arc<Reloader<Self>>), TransportError> {
         let addresses = self.addresses.clone();
         let pools = Arc::new(Reloader::open(self)?);

@@ -1,4 +1,4 @@
-//! Requests that ended: each is reported once.
+//! Reporting of completed requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use super::body::Meter;
 use super::endpoint::Endpoint;
 use super::error::Reason;
 
-/// Told of every request that ended.
+/// Called for every completed request.
 pub type OnRequest = Arc<dyn Fn(RequestDone) + Send + Sync>;
 
-/// One request that ended, whatever way.
+/// A completed request, successful or not.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestDone {
-    /// What was asked.
+    /// Its endpoint.
     pub endpoint: Endpoint,
-    /// How it ended.
+    /// Its result.
     pub reason: Reason,
-    /// How long it took, decoding included.
+    /// Its duration, including decoding.
     pub duration: Duration,
-    /// Bytes of its body, after decompression.
+    /// Size of its body in bytes, after decompression.
     pub bytes: u64,
 }
 
-/// Reports a request when it ends, also when its caller stopped waiting: that one counts as timed out.
+/// Reports a request when it ends. If its caller has stopped waiting, it counts as timed out.
 pub(super) struct Count<'a> {
     on_request: &'a OnRequest,
     endpoint: Endpoint,
     started: Instant,
-    /// How it ended.
+    /// Its result.
     pub(super) reason: Reason,
     /// Counts its bytes.
     pub(super) meter: Arc<Meter>,

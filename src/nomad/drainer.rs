@@ -1,4 +1,4 @@
-//! The one client that can write: it drains nodes, and undoes it.
+//! The only client that can write: it starts and cancels drains.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::error::{ClientError, Error};
 use super::request::Request;
 use super::settings::ClientSettings;
 
-/// A client that drains nodes. Only the drain command makes one; whoever serves or only looks has a [`Client`].
+/// Client that drains nodes. Only the drain command creates one; all other code has a [`Client`].
 pub struct Drainer {
     client: Client,
 }
@@ -27,26 +27,27 @@ struct DrainRequest {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct DrainSpec {
-    /// Nanoseconds; 0 is none.
+    /// In nanoseconds; 0 means none.
     deadline: u64,
     ignore_system_jobs: bool,
 }
 
 impl Drainer {
-    /// A drainer from its settings. Nothing is asked yet. What it reads comes from the leader: whether a machine may be
-    /// terminated is not to be told from old data.
+    /// Creates a drainer. Sends no requests yet. It reads from the leader, because stale data cannot show
+    /// that a machine is safe to terminate.
     pub fn new(settings: ClientSettings, on_request: OnRequest) -> Result<Self, ClientError> {
         let client = Client::new(ClientSettings { allow_stale: false, ..settings }, on_request)?;
         Ok(Self { client })
     }
 
-    /// Its reading half.
+    /// Returns the client for reading.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Begins a drain. Of a drain that goes on it would change the terms, and its deadline would count anew: ask first.
-    /// It is sent once: whether a lost answer was a lost request, only the node tells.
+    /// Starts a drain. This would change the settings and restart the deadline of an active drain, so check
+    /// the node first. The request is sent once, because only the node shows whether a request with a lost
+    /// response was applied.
     pub async fn drain(
         &self,
         node: &str,
@@ -58,7 +59,7 @@ impl Drainer {
         self.put(node, &DrainRequest { drain_spec: Some(spec), mark_eligible: false }).await
     }
 
-    /// Ends a drain early, or takes back one that is complete: the node takes work again.
+    /// Cancels a drain, or reverts a completed one: the node is eligible again.
     pub async fn cancel(&self, node: &str) -> Result<(), Error> {
         self.put(node, &DrainRequest { drain_spec: None, mark_eligible: true }).await
     }

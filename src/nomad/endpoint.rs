@@ -1,6 +1,6 @@
 //! The endpoints in use.
 
-/// An endpoint of Nomad's HTTP API. The set is closed: its names are label values.
+/// An endpoint of Nomad's HTTP API. Its name is a label value, so the set is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `GET /v1/jobs`
@@ -47,12 +47,12 @@ pub enum Endpoint {
     AclPolicies,
     /// `GET /v1/acl/policy/:name`
     AclPolicy,
-    /// `PUT /v1/node/:id/drain`, which only the drain command sends.
+    /// `PUT /v1/node/:id/drain`, used only by the drain command.
     Drain,
 }
 
 impl Endpoint {
-    /// The label value.
+    /// Returns the label value.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jobs => "jobs",
@@ -81,7 +81,7 @@ impl Endpoint {
         }
     }
 
-    /// What an ACL policy must grant for this endpoint, in the words of a policy file.
+    /// Returns the capability that an ACL policy must grant for this endpoint, as written in policies.
     pub fn capability(self) -> &'static str {
         match self {
             Self::Jobs => r#"namespace "*" { capabilities = ["list-jobs"] }"#,
@@ -98,15 +98,16 @@ impl Endpoint {
             Self::Nodes | Self::Node | Self::ClientStats | Self::Members => r#"node { policy = "read" }"#,
             Self::Agent => r#"agent { policy = "read" }"#,
             Self::Autopilot | Self::Scheduler => r#"operator { policy = "read" }"#,
-            Self::Namespaces => "any capability in the namespaces to be listed",
-            Self::Leader => "nothing: everybody may ask for the leader",
+            Self::Namespaces => "any capability in the namespaces to list",
+            Self::Leader => "nothing: no permission is needed to read the leader",
             Self::AclToken | Self::AclPolicies | Self::AclPolicy => {
                 "nothing: every token may read its own policies"
             }
         }
     }
 
-    /// Whether the answer is a list over the whole cluster, which may be large and is decoded as it comes.
+    /// Returns whether the response is a list of the whole cluster, which may be large and is decoded while
+    /// it arrives.
     pub(super) fn is_list(self) -> bool {
         matches!(
             self,
@@ -120,18 +121,19 @@ impl Endpoint {
         )
     }
 
-    /// Whether the answer is a whole table of Nomad's state, or a part of one, with the table's index.
+    /// Returns whether the response is a table of Nomad's state, or a part of one, with the table's index.
     pub(super) fn is_table(self) -> bool {
         (self.is_list() && self != Self::JobAllocations) || self == Self::Namespaces
     }
 
-    /// Whether the answer may go on for ever, a little at a time: then it is not compressed, which would hold it back.
+    /// Returns whether the response is an endless stream. It is not compressed, because compression would
+    /// delay it.
     pub(super) fn is_stream(self) -> bool {
         self == Self::Logs
     }
 
-    /// Whether an answer of this status is to be read. Autopilot says with 429 that the servers are not well; the
-    /// body is the same, and JSON, unlike that of a connection that was refused because there are too many.
+    /// Returns whether a response with this status is read. Autopilot responds with 429 if servers are
+    /// unhealthy, with the same JSON body. Other responses with 429 mean too many connections.
     pub(super) fn accepts(self, status: u16, is_json: bool) -> bool {
         status == 200 || (self == Self::Autopilot && status == 429 && is_json)
     }

@@ -1,39 +1,40 @@
-//! Why a request failed: a bounded reason for metrics, a sentence for people.
+//! Errors of requests: a bounded reason for metrics, and a message for people.
 
 use std::time::Duration;
 
 use super::endpoint::Endpoint;
 use super::transport::TransportError;
 
-/// How a request ended: the closed set of the `reason` label.
+/// The result of a request: the values of the `reason` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// Answered and decoded.
+    /// Responded and decoded.
     Ok,
-    /// No answer, or a pause within it, of more than the time limit.
+    /// No response, or a pause in it, for longer than the timeout.
     Timeout,
-    /// No connection, or one that broke.
+    /// No connection, or a broken one.
     Connect,
     /// The TLS handshake failed.
     Tls,
-    /// 401 or 403: the token may not.
+    /// 401 or 403: the token lacks a permission.
     Forbidden,
     /// 404.
     NotFound,
     /// 429: too many connections from this address.
     Throttled,
-    /// The answering server knows no leader, has not heard it for longer than the limit, or lags behind another answer.
+    /// The server has no leader, has had no contact with it for longer than the limit, or lags behind another
+    /// response.
     Stale,
     /// Any other status.
     Http,
-    /// The body is not what this endpoint answers.
+    /// The body is not valid for this endpoint.
     Decode,
-    /// The body is larger than the cap.
+    /// The body is larger than the limit.
     TooLarge,
 }
 
 impl Reason {
-    /// The label value.
+    /// Returns the label value.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -50,135 +51,136 @@ impl Reason {
         }
     }
 
-    /// Whether it tells of Nomad's servers or of our token: where a server passes a request on to a client, nothing is
-    /// known of that client then.
+    /// Returns whether the error concerns the servers or the token. If so, a request that a server forwards
+    /// to a client says nothing about that client.
     pub fn is_before_the_client(self) -> bool {
         matches!(self, Self::Connect | Self::Tls | Self::Forbidden | Self::Throttled | Self::Stale)
     }
 }
 
-/// A request that did not yield its answer.
+/// A failed request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The limit passed without an answer.
-    #[error("{address} did not answer within {}", humantime::format_duration(*limit))]
+    /// There was no response within the timeout.
+    #[error("{address} did not respond within {}", humantime::format_duration(*limit))]
     Timeout {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// The limit in force.
+        /// The timeout.
         limit: Duration,
     },
-    /// An answer began and comes so slowly that it would be old before it is whole.
-    #[error("{address} answers at less than {} KiB a second; look at its load and at the network", minimum >> 10)]
+    /// The response is so slow that it would be outdated before it is complete.
+    #[error("{address} responds at less than {} KiB/s; check its load and the network", minimum >> 10)]
     Crawl {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// Bytes a second that are expected.
+        /// The minimum in bytes per second.
         minimum: u64,
     },
-    /// No connection, or one that broke.
+    /// No connection, or a broken one.
     #[error("cannot reach {address}")]
     Connect {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// What the network said.
+        /// The network error.
         source: reqwest::Error,
     },
     /// The TLS handshake failed.
     #[error("TLS handshake with {address} failed")]
     Tls {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// What the handshake said.
+        /// The TLS error.
         source: reqwest::Error,
     },
-    /// Nomad answered with an error status.
-    #[error("{address} answered {status} to {}: {message}", endpoint.as_str())]
+    /// Nomad responded with an error status.
+    #[error("{address} responded {status} to {}: {message}", endpoint.as_str())]
     Status {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// What was asked.
+        /// The endpoint.
         endpoint: Endpoint,
         /// The HTTP status.
         status: u16,
-        /// The first bytes of the body: Nomad's error texts are one line.
+        /// The beginning of the body: Nomad's error messages are one line.
         message: String,
     },
-    /// The server answers from its own copy of the state and knows no leader.
-    #[error("{address} knows no leader: its answer to {} may be of any age", endpoint.as_str())]
+    /// The server responds from its own copy of the state and has no leader.
+    #[error("{address} has no leader, so its response to {} may be out of date", endpoint.as_str())]
     NoLeader {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// What was asked.
+        /// The endpoint.
         endpoint: Endpoint,
     },
-    /// The server answers from its own copy of the state and has not heard the leader for too long.
+    /// The server responds from its own copy of the state and has had no contact with the leader for too
+    /// long.
     #[error(
-        "{address} last heard its leader {} ago: its answer to {} is older than --nomad.max-last-contact={}",
+        "{address} had its last contact with the leader {} ago: its response to {} exceeds --nomad.max-last-contact={}",
         humantime::format_duration(*age), endpoint.as_str(), humantime::format_duration(*limit)
     )]
     Stale {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// What was asked.
+        /// The endpoint.
         endpoint: Endpoint,
-        /// How long ago it heard the leader.
+        /// Time since the last contact with the leader.
         age: Duration,
-        /// The limit in force.
+        /// The limit.
         limit: Duration,
     },
-    /// The server answers from an older state than one that was read before.
+    /// The response is older than one that was read before.
     #[error(
-        "{address} lags behind: its answer to {} has index {index}, and index {newest} was read before",
+        "{address} lags behind: its response to {} has index {index}, but index {newest} was read before",
         endpoint.as_str()
     )]
     Behind {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// What was asked.
+        /// The endpoint.
         endpoint: Endpoint,
-        /// The Raft index of the answer.
+        /// Raft index of the response.
         index: u64,
-        /// That of the newest answer.
+        /// Raft index of the newest response.
         newest: u64,
     },
-    /// The body is not what this endpoint answers.
-    #[error("cannot read the answer of {address} to {}", endpoint.as_str())]
+    /// The body is not valid for this endpoint.
+    #[error("cannot decode the response of {address} to {}", endpoint.as_str())]
     Decode {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// What was asked.
+        /// The endpoint.
         endpoint: Endpoint,
-        /// Where the body went wrong.
+        /// The decoding error.
         source: serde_json::Error,
     },
-    /// The body is larger than the cap.
-    #[error("the answer of {address} to {} is larger than {flag}={limit}", endpoint.as_str())]
+    /// The body is larger than the limit.
+    #[error("the response of {address} to {} is larger than {flag}={limit}", endpoint.as_str())]
     TooLarge {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// What was asked.
+        /// The endpoint.
         endpoint: Endpoint,
-        /// The flag that sets the cap.
+        /// The flag that sets the limit.
         flag: &'static str,
-        /// The cap in force.
+        /// The limit.
         limit: u64,
     },
-    /// An answer that had begun well ended with this text.
-    #[error("{address} broke off its answer to {}: {message}", endpoint.as_str())]
+    /// A response that had started was aborted with this message.
+    #[error("{address} aborted its response to {}: {message}", endpoint.as_str())]
     BrokenOff {
-        /// Who was asked.
+        /// The address.
         address: String,
-        /// What was asked.
+        /// The endpoint.
         endpoint: Endpoint,
-        /// Nomad's text.
+        /// Nomad's message.
         message: String,
     },
 }
 
 impl Error {
-    /// What was asked, where the error tells of one question and not of the connection.
+    /// Returns the endpoint, if the error concerns a single request and not the connection.
     pub fn endpoint(&self) -> Option<Endpoint> {
         match self {
             Self::Status { endpoint, .. }
@@ -192,12 +194,12 @@ impl Error {
         }
     }
 
-    /// Returns whether no answer began, or none in time: then Nomad may not be reachable at all.
+    /// Returns whether no response started, or none in time, so that Nomad may not be reachable at all.
     pub fn is_of_connection(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Connect { .. } | Self::Tls { .. })
     }
 
-    /// The reason for metrics.
+    /// Returns the reason for metrics.
     pub fn reason(&self) -> Reason {
         match self {
             Self::Timeout { .. } | Self::Crawl { .. } => Reason::Timeout,
@@ -213,7 +215,7 @@ impl Error {
         }
     }
 
-    /// Nomad's own words, where it said why it refused.
+    /// Returns Nomad's own message, if it sent one.
     pub fn message(&self) -> Option<&str> {
         match self {
             Self::Status { message, .. } | Self::BrokenOff { message, .. } => Some(message),
@@ -221,9 +223,9 @@ impl Error {
         }
     }
 
-    /// The error and its cause as one sentence, with what to do about a refusal.
+    /// Returns the error and its cause as one sentence, with the missing capability if access was denied.
     pub fn sentence(&self) -> String {
-        // What lies between is how libraries are layered; the last cause is what happened.
+        // Only the last cause says what happened; the others are layers of libraries.
         let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
         match (causes.last(), self) {
             (Some(cause), _) => format!("{self}: {cause}"),
@@ -234,8 +236,9 @@ impl Error {
         }
     }
 
-    /// Whether asking again at once, or another server, may help: the connection failed, Nomad shed load, or it
-    /// is between leaders, cut off from its own or lags behind it. An answer that was refused or cannot be read will not get better.
+    /// Returns whether a retry, or another server, may help: the connection failed, Nomad was overloaded, has
+    /// no leader, has lost contact with it, or lags behind. Denied requests and invalid responses do not
+    /// improve.
     pub fn is_transient(&self) -> bool {
         let may_pass = matches!(
             self,
@@ -249,8 +252,8 @@ impl Error {
         may_pass && !self.is_not_offered()
     }
 
-    /// Returns whether the servers do not offer this at all: autopilot needs a Raft protocol that older servers do not
-    /// speak unless they are told to, and says so with 500.
+    /// Returns whether the servers do not support this at all: autopilot needs Raft protocol 3, which older
+    /// servers do not use by default. They then respond with status 500.
     pub fn is_not_offered(&self) -> bool {
         matches!(
             self,
@@ -260,10 +263,10 @@ impl Error {
     }
 }
 
-/// A client that cannot be built from its settings.
+/// A client that cannot be created from its settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The TLS settings do not make a transport.
+    /// Unusable TLS settings.
     #[error(transparent)]
     Transport(#[from] TransportError),
 }

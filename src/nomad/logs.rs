@@ -1,4 +1,4 @@
-//! What tasks write, while it comes.
+//! Streaming of task logs.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Deserialize;
@@ -9,25 +9,25 @@ use super::endpoint::Endpoint;
 use super::error::Error;
 use super::request::Request;
 
-/// A frame of Nomad's holds 64 KiB; one that is much longer is none.
+/// Maximum size of a frame. Nomad's hold 64 KiB.
 const FRAME_BYTES: u64 = 1 << 20;
-/// How much is kept of the text with which Nomad breaks off.
+/// Maximum size of the message with which Nomad aborts a stream.
 const MESSAGE_BYTES: usize = 300;
 
 /// A part of a log.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// What a task wrote, byte for byte.
+    /// Output of the task, byte for byte.
     Data(Vec<u8>),
-    /// A sign of life of a log that is followed, once a second.
+    /// Heartbeat of a followed log, once per second.
     Alive,
 }
 
-/// A log that is read while it comes.
+/// A log stream.
 ///
-/// It comes in frames and not as it is (`plain`), although frames are a third longer: their sign of life each second
-/// tells a quiet log from a dead connection, and Nomad's reason for breaking off, which it writes behind the data, can
-/// be told from the log.
+/// It uses frames instead of plain text, although frames are a third larger: their heartbeat distinguishes a
+/// quiet log from a dead connection, and Nomad's error message, which follows the data, can be distinguished
+/// from the log.
 pub struct LogStream<'a> {
     client: &'a Client,
     server: &'a Connections,
@@ -43,7 +43,7 @@ struct Sent {
 }
 
 impl Client {
-    /// Opens the log of an allocation's task. The request says which, and from where.
+    /// Opens the log of a task. The request names the allocation, the task and the offset.
     pub async fn log(&self, request: Request) -> Result<LogStream<'_>, Error> {
         debug_assert_eq!(request.endpoint, Endpoint::Logs);
         let (server, response) = self.open(&request).await?;
@@ -52,7 +52,8 @@ impl Client {
 }
 
 impl LogStream<'_> {
-    /// The next part; `None` at the end. A connection that is silent for longer than the time limit is dead.
+    /// Returns the next part; `None` at the end. A connection that is silent for longer than the timeout is
+    /// dead.
     pub async fn next(&mut self) -> Result<Option<Frame>, Error> {
         loop {
             if let Some(frame) = self.take()? {
@@ -70,15 +71,15 @@ impl LogStream<'_> {
         }
     }
 
-    /// The first frame of the buffer, if all of it is here.
+    /// Returns the first frame in the buffer, if it is complete.
     fn take(&mut self) -> Result<Option<Frame>, Error> {
         let mut frames = serde_json::Deserializer::from_slice(&self.buffer).into_iter::<Sent>();
         let frame = match frames.next() {
             Some(Ok(sent)) => {
-                // Bytes that are no base64 are no log either; the data before them were.
+                // Invalid base64 is not part of a log; the data before it were.
                 sent.data.map(|data| BASE64_STANDARD.decode(data)).transpose().map_err(drop)
             }
-            // More of it is to come; whether it is a frame shows then.
+            // The frame is incomplete.
             None => return Ok(None),
             Some(Err(error)) if error.is_eof() => return Ok(None),
             Some(Err(_)) => Err(()),

@@ -1,7 +1,7 @@
-//! Asking Nomad: one client, the endpoints in use, and the fields of their answers that we read.
+//! Nomad API client: one client, its endpoints, and the response types.
 //!
-//! Nothing here knows what the answers are for. Everything that waits has a deadline, every body has a cap, and
-//! every request ends in exactly one [`Reason`].
+//! This module does not know what the responses are used for. Everything that waits has a deadline, every
+//! body has a size limit, and every request ends in exactly one [`Reason`].
 
 mod address;
 pub mod api;

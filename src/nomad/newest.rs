@@ -1,17 +1,17 @@
-//! The newest index of each list that was read: an answer below it comes from a server that lags behind.
+//! The newest index of each list. A response with a lower index comes from a server that lags behind.
 //!
-//! Such a server may know its leader and hear it all the time. Taken for news, its answer would bring back what is over
-//! and let counters count it again.
+//! Such a server may have recent contact with the leader. Using its response would bring back ended objects,
+//! and count them again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::request::Request;
 
-/// Number of refusals of one list in a row after which its lower index is the truth: the cluster was rebuilt, or
-/// restored from a snapshot. With the default interval they take half a minute.
+/// Number of consecutive rejections of a list after which the lower index is accepted, because the cluster
+/// was rebuilt or restored from a snapshot. With the default interval, this takes half a minute.
 const MAX_REFUSALS: u32 = 6;
-/// Lists that are remembered. Some have one request for each namespace, and namespaces come and go.
+/// Maximum number of remembered lists. Some lists have one request per namespace, and namespaces come and go.
 const MAX_LISTS: usize = 2_000;
 
 /// The newest index of each list.
@@ -31,12 +31,12 @@ struct List {
 }
 
 impl Newest {
-    /// Returns the index below which an answer to this request is old, if it is for a list that was read before.
+    /// Returns the minimum index of a response to this request, if it is for a list that was read before.
     pub(super) fn of(&self, request: &Request) -> Option<u64> {
         Some(self.state().lists.get(&key(request)?)?.raft)
     }
 
-    /// Takes in that a list was read.
+    /// Records that a list was read.
     pub(super) fn read(&self, request: &Request, raft: u64) {
         let Some(key) = key(request) else { return };
         let mut state = self.state();
@@ -46,8 +46,8 @@ impl Newest {
         state.lists.insert(key, List { raft, refusals: 0 });
     }
 
-    /// Takes in that an answer was refused because of its index. Returns whether the indexes that were known are
-    /// forgotten for that.
+    /// Records that a response was rejected because of its index. Returns whether the known indexes were
+    /// dropped because of that.
     pub(super) fn refused(&self, request: &Request) -> bool {
         let Some(key) = key(request) else { return false };
         let mut state = self.state();
@@ -61,7 +61,7 @@ impl Newest {
         is_reset
     }
 
-    /// Returns how often the indexes that were known were forgotten.
+    /// Returns how often the known indexes were dropped.
     pub(super) fn resets(&self) -> u64 {
         self.state().resets
     }
@@ -71,7 +71,7 @@ impl Newest {
     }
 }
 
-/// Only lists have an index that never falls: that of their table.
+/// Only lists have an index that never decreases: that of their table.
 fn key(request: &Request) -> Option<String> {
     request.endpoint.is_table().then(|| format!("{}{:?}", request.path, request.query))
 }
@@ -82,7 +82,7 @@ mod tests {
     use crate::nomad::Endpoint;
 
     #[test]
-    fn refusals_in_a_row_make_a_lower_index_the_truth_for_all_lists() {
+    fn a_lower_index_is_accepted_after_consecutive_rejections() {
         let newest = Newest::default();
         let list = |filter: &str| Request::new(Endpoint::Jobs, "/v1/jobs").query("filter", filter);
         let (live, dead) = (list("live"), list("dead"));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded_and_only_of_tables() {
+    fn only_lists_are_remembered_up_to_a_limit() {
         let newest = Newest::default();
         for number in 0..2 * MAX_LISTS {
             let request = Request::new(Endpoint::Evaluations, "/v1/evaluations");

@@ -1,4 +1,4 @@
-//! What is asked, and what the headers of an answer tell.
+//! Requests, and the metadata of responses.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::endpoint::Endpoint;
 
-/// What is encoded in a path segment: all but the unreserved characters of RFC 3986.
+/// Characters that are encoded in a path segment: all but the unreserved characters of RFC 3986.
 const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What is asked: an endpoint, its path, and parameters beside those that go with every request.
+/// A request: an endpoint, its path, and query parameters in addition to the common ones.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(super) endpoint: Endpoint,
@@ -17,29 +17,29 @@ pub struct Request {
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) timeout: Option<Duration>,
     pub(super) once: bool,
-    /// The index below which an answer is refused.
+    /// Responses with a lower index are rejected.
     pub(super) newest: Option<u64>,
 }
 
 impl Request {
-    /// A request for a path below the address, such as `/v1/jobs`.
+    /// Creates a request for a path, such as `/v1/jobs`.
     pub fn new(endpoint: Endpoint, path: impl Into<String>) -> Self {
         Self { endpoint, path: path.into(), query: Vec::new(), timeout: None, once: false, newest: None }
     }
 
-    /// Makes an ID a part of a path: whatever is not plainly allowed there, a slash too, is percent-encoded.
+    /// Escapes an ID for use in a path, including slashes.
     pub fn escape(id: &str) -> String {
         utf8_percent_encode(id, &RESERVED).to_string()
     }
 
-    /// Adds a parameter.
+    /// Adds a query parameter.
     pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
         self
     }
 
-    /// Makes this a question that a server only passes on, to one of its clients: it is given up earlier than
-    /// others, and a failure says nothing of the server, so it is asked once and of this server alone.
+    /// Marks a request that a server forwards to a client. It has a shorter timeout, and is sent only once
+    /// and only to this server, because a failure says nothing about the server.
     pub fn passed_on_within(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self.once = true;
@@ -47,33 +47,33 @@ impl Request {
     }
 }
 
-/// What the headers of an answer tell.
+/// Metadata in the headers of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
-    /// How long ago the answering server last heard its leader: the age that a stale read may have.
+    /// Time since the server's last contact with the leader: the maximum age of a stale read.
     pub last_contact: Option<Duration>,
-    /// What tells whether the answer is as it was. Of several answers it is none.
+    /// Index for detecting an unchanged response. `None` for several combined responses.
     pub index: Option<Index>,
 }
 
-/// The Raft index of what was read: it grows whenever anything of it changes, and is the same on all servers. Another
-/// token may see other things, so it equals only an index that was read with the same token.
+/// Raft index of the data: it increases with every change, and is the same on all servers. Another token may
+/// see other data, so indexes are equal only for the same token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Index {
     pub(super) raft: u64,
-    /// Number of tokens that were in use before.
+    /// Number of previous tokens.
     pub(super) token: u64,
 }
 
 impl Index {
-    /// Returns Nomad's number.
+    /// Returns the Raft index.
     pub fn raft(self) -> u64 {
         self.raft
     }
 }
 
 impl Meta {
-    /// The older of two answers.
+    /// Returns the older metadata of two responses.
     pub fn or_older(self, other: Self) -> Self {
         Self { last_contact: self.last_contact.max(other.last_contact), index: None }
     }

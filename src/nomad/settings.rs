@@ -1,4 +1,4 @@
-//! What a client needs to know.
+//! Settings of the client.
 
 use std::time::Duration;
 
@@ -8,33 +8,35 @@ use super::address::Address;
 use super::token::Token;
 use super::transport::{Compression, Tls};
 
-/// What a client needs to know.
+/// Settings of the client.
 #[derive(Debug)]
 pub struct ClientSettings {
-    /// Agents to ask; the next one is asked when one fails.
+    /// Addresses of agents; if one fails, the next is used.
     pub addresses: Vec<Address>,
     /// The ACL token.
     pub token: Token,
     /// User and password for a proxy in front of Nomad (`user` or `user:password`).
     pub http_auth: Option<SecretString>,
-    /// TLS towards `https` addresses.
+    /// TLS settings for `https` addresses.
     pub tls: Tls,
-    /// Ask about this region instead of the agent's own.
+    /// Region, if it is not the agent's own.
     pub region: Option<String>,
-    /// How long an answer may take to begin, and how long it may pause.
+    /// Timeout for the first byte, and for pauses.
     pub timeout: Duration,
-    /// Let any server answer, not only the leader.
+    /// Accept responses from any server, not only from the leader.
     pub allow_stale: bool,
-    /// An answer from a server that has not heard its leader for longer than this is refused; `None` takes any.
+    /// Maximum time since a server's last contact with the leader; its responses are rejected beyond that.
+    /// `None` accepts all.
     pub max_last_contact: Option<Duration>,
-    /// Requests in flight at most. Nomad allows 100 connections from one address, idle ones included.
+    /// Maximum number of concurrent requests. Nomad allows 100 connections from one address, including idle
+    /// ones.
     pub max_connections: usize,
-    /// How answers are sent.
+    /// Content encoding of responses.
     pub compression: Compression,
-    /// Bytes of one list at most, after decompression.
+    /// Maximum size of a list in bytes, after decompression.
     pub max_list_bytes: u64,
-    /// Bytes of any other answer at most, after decompression.
+    /// Maximum size of any other response in bytes, after decompression.
     pub max_object_bytes: u64,
-    /// Bytes of one compressed answer at most, as it is sent.
+    /// Maximum size of a compressed response in bytes, as transferred.
     pub max_compressed_bytes: u64,
 }

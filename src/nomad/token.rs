@@ -1,4 +1,4 @@
-//! The secret that the exporter shows to Nomad.
+//! ACL token.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
@@ -9,47 +9,47 @@ use secrecy::SecretString;
 
 use crate::files::{FileSet, Files, Reading, Reloader};
 
-/// Size limit of a token that a pipe gives.
+/// Maximum size of a token from a pipe.
 const MAX_PIPED_BYTES: u64 = 64 << 10;
 
 /// Where the ACL token comes from.
 #[derive(Debug)]
 pub enum Token {
-    /// ACLs are off, or the anonymous policy is enough.
+    /// No token: ACLs are disabled, or the anonymous policy is enough.
     None,
-    /// Given once, for instance by `NOMAD_TOKEN`.
+    /// Fixed, for example from `NOMAD_TOKEN`.
     Fixed(SecretString),
-    /// Read from a file, and again whenever the file changes: whoever rotates the token need not restart us.
+    /// Read from a file, and reloaded when it changes, so that rotating the token needs no restart.
     File(Arc<Reloader<TokenFile>>),
 }
 
-/// A file that holds a token and nothing else.
+/// A file that contains only a token.
 #[derive(Debug)]
 pub struct TokenFile {
     path: PathBuf,
 }
 
-/// A token file that cannot be used.
+/// An unusable token file.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {}: {problem}; give a file that holds the token", path.display())]
+#[error("cannot read {}: {problem}; give a file that contains the token", path.display())]
 pub struct TokenFileError {
     path: PathBuf,
     problem: io::Error,
 }
 
-/// The token of one request.
+/// Token of one request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Current {
     pub(super) secret: Option<SecretString>,
-    /// Number of tokens that were in use before.
+    /// Number of previous tokens.
     pub(super) generation: u64,
 }
 
 impl Token {
-    /// Reads a token file for the first time. Blocking work.
+    /// Loads a token file for the first time. Blocks.
     pub fn file(path: PathBuf) -> Result<Self, TokenFileError> {
         if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-            // A pipe gives its token once.
+            // A pipe can be read only once.
             return match piped(&path) {
                 Ok(secret) => Ok(Self::Fixed(secret)),
                 Err(problem) => Err(TokenFileError { path, problem }),
@@ -93,7 +93,7 @@ fn parse(bytes: &[u8]) -> io::Result<SecretString> {
     match str::from_utf8(bytes).map(str::trim) {
         Ok("") => invalid("the file is empty"),
         Ok(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(SecretString::from(token)),
-        _ => invalid("the file holds more than one token"),
+        _ => invalid("the file contains more than one token"),
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_file_is_read_again_when_it_changes() {
+    async fn a_token_file_is_reloaded_when_it_changes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         std::fs::write(&path, "first\n").unwrap();

@@ -10,85 +10,85 @@ use reqwest::{Certificate, Identity, redirect};
 use super::address::Address;
 use crate::files::Reading;
 
-/// How `https` addresses are trusted and how we identify ourselves there; all paths are PEM files.
+/// TLS settings for `https` addresses; all paths are PEM files.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
-    /// Trust these authorities instead of the system's.
+    /// CA certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// Trust every authority in this directory instead of the system's.
+    /// Directory of CA certificates to trust instead of the system's.
     pub ca_path: Option<PathBuf>,
-    /// Certificate shown to servers that ask for one.
+    /// Client certificate.
     pub client_cert: Option<PathBuf>,
     /// Its private key.
     pub client_key: Option<PathBuf>,
-    /// The name to expect in the server's certificate, such as `server.global.nomad`, when it is not the host of
-    /// the address.
+    /// Expected name in the server's certificate, such as `server.global.nomad`, if it is not the host of the
+    /// address.
     pub server_name: Option<String>,
-    /// Accept any certificate. Whoever stands between then reads the token.
+    /// Accept any certificate. An attacker in the network can then read the token.
     pub skip_verify: bool,
 }
 
-/// TLS settings that do not make a transport, as a sentence.
+/// Unusable TLS settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError {
     /// A file cannot be read.
     #[error("cannot read {what} {}", path.display())]
     Read {
-        /// What the file is for.
+        /// Purpose of the file.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file holds no usable PEM.
-    #[error("{what} {} holds no PEM certificate that can be used", path.display())]
+    /// A file contains no usable PEM.
+    #[error("{what} {} contains no usable PEM certificate", path.display())]
     Pem {
-        /// What the file is for.
+        /// Purpose of the file.
         what: &'static str,
         /// The file.
         path: PathBuf,
     },
-    /// A certificate without its key, or the other way round.
-    #[error("a client certificate and its key go together: give both or neither")]
+    /// A certificate without its key, or a key without its certificate.
+    #[error("a client certificate needs its key: give both or neither")]
     HalfIdentity,
-    /// The parts do not fit together.
+    /// The parts do not match.
     #[error("cannot set up connections to {address}")]
     Build {
         /// The address.
         address: String,
-        /// What the library said.
+        /// The library's error.
         source: reqwest::Error,
     },
 }
 
-/// How Nomad is asked to send its answers.
+/// Content encoding of responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// As they are.
+    /// Uncompressed.
     Identity,
-    /// Compressed: a tenth of the bytes or less, for CPU time of Nomad's.
+    /// Compressed: a tenth of the bytes or less, but more CPU time of Nomad.
     Gzip,
 }
 
-/// What the files of [`Tls`] hold.
+/// Loaded files of [`Tls`].
 #[derive(Default)]
 pub(super) struct Certificates {
-    /// Authorities to trust; the system's if there are none.
+    /// CA certificates to trust; the system's if empty.
     authorities: Vec<Certificate>,
     /// The client certificate and its key.
     identity: Option<Identity>,
 }
 
 impl Certificates {
-    /// Reads the files.
+    /// Loads the files.
     pub(super) fn load(tls: &Tls, reading: &mut Reading) -> Result<Self, TransportError> {
         Ok(Self { authorities: authorities(tls, reading)?, identity: identity(tls, reading)? })
     }
 }
 
-/// Builds the connections to one address.
+/// Creates the connections to one address.
 pub(super) fn build(
     address: &Address,
     tls: &Tls,
@@ -96,11 +96,11 @@ pub(super) fn build(
     timeout: Duration,
     max_idle: usize,
 ) -> Result<reqwest::Client, TransportError> {
-    // A second call finds the provider installed, which is what we want.
+    // Fails if the provider is already installed, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("nomad-exporter/", env!("CARGO_PKG_VERSION")))
-        // A redirect would carry the token elsewhere; Nomad before 0.10 redirects unknown paths to its UI.
+        // A redirect would send the token elsewhere; Nomad before 0.10 redirects unknown paths to its UI.
         .redirect(redirect::Policy::none())
         .connect_timeout(timeout)
         .read_timeout(timeout)
@@ -110,7 +110,7 @@ pub(super) fn build(
     }
     builder = match address.is_https() {
         true => with_tls(builder, address, tls, certificates),
-        // Nobody is to be trusted, so the system's authorities need not be read.
+        // No certificate is verified, so the system's CA certificates are not needed.
         false => builder.tls_certs_only([]),
     };
     builder.build().map_err(|source| TransportError::Build { address: address.to_string(), source })
@@ -155,14 +155,14 @@ fn identity(tls: &Tls, reading: &mut Reading) -> Result<Option<Identity>, Transp
 fn authorities(tls: &Tls, reading: &mut Reading) -> Result<Vec<Certificate>, TransportError> {
     let mut files: Vec<PathBuf> = tls.ca_file.iter().cloned().collect();
     if let Some(dir) = &tls.ca_path {
-        let what = "the directory of certificate authorities";
+        let what = "the directory of CA certificates";
         let found =
             reading.list(dir).map_err(|source| TransportError::Read { what, path: dir.clone(), source })?;
         files.extend(found);
     }
     let mut found = Vec::new();
     for path in files {
-        let what = "the certificate authority";
+        let what = "the CA certificate";
         let bundle = Certificate::from_pem_bundle(&read(what, &path, reading)?)
             .map_err(|_| TransportError::Pem { what, path: path.clone() })?;
         if bundle.is_empty() {
@@ -177,8 +177,8 @@ fn read(what: &'static str, path: &Path, reading: &mut Reading) -> Result<Vec<u8
     reading.read(path).map_err(|source| TransportError::Read { what, path: path.to_owned(), source })
 }
 
-/// Resolves every name to one host. Requests then carry the certificate's name in their URL, which makes TLS ask
-/// for it and check it, while they still go to the address the user gave.
+/// Resolves every name to one host. Requests have the certificate's name in their URL, so TLS sends and
+/// verifies it, while the connection goes to the configured address.
 struct RealHost {
     host: String,
     port: u16,

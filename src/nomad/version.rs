@@ -1,9 +1,9 @@
-//! Nomad's version, and what a server of that version can do.
+//! Nomad's version, and its features.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A Nomad version; a suffix such as `-beta.1` or `+ent` is ignored.
+/// Nomad version; suffixes such as `-beta.1` or `+ent` are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     major: u32,
@@ -12,23 +12,23 @@ pub struct Version {
 }
 
 impl Version {
-    /// A version from its parts.
+    /// Creates a version from its parts.
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self { major, minor, patch }
     }
 
-    /// Whether lists honour `filter` (1.3; before, it is silently ignored).
+    /// Returns whether lists support `filter` (1.3; before, it is silently ignored).
     pub fn filters_lists(self) -> bool {
         self >= Self::new(1, 3, 0)
     }
 
-    /// Whether `filter` looks into the states of tasks (seen on 1.4.14 and later).
+    /// Returns whether `filter` supports task states (seen with 1.4.14 and later).
     pub fn filters_task_states(self) -> bool {
         self >= Self::new(1, 4, 14)
     }
 
-    /// Whether evaluations can be listed over all namespaces and by status (1.2.4; before, the namespace `*` is
-    /// silently taken for the name of an empty namespace).
+    /// Returns whether evaluations can be listed for all namespaces and by status (1.2.4; before, the
+    /// namespace `*` is silently treated as the name of an empty namespace).
     pub fn lists_evaluations_of_all_namespaces(self) -> bool {
         self >= Self::new(1, 2, 4)
     }

@@ -1,4 +1,4 @@
-//! Allocations, counted and summed.
+//! Counts and sums of allocations.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
@@ -9,77 +9,77 @@ use crate::terms::{ByTerm, ClientStatus, JobType};
 /// Terminal allocations that Nomad still retains.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FinishedAllocations {
-    /// How many.
+    /// Counts.
     pub counts: AllocationCounts,
-    /// How they ended.
+    /// Outcomes.
     pub ends: Ends,
-    /// How many lists of dead jobs had been read to their end when this one was begun: the allocations of every job that
-    /// those show are in it, if Nomad retains them.
+    /// Number of lists of dead jobs that had been read when this list was started. It contains all retained
+    /// allocations of the jobs in those lists.
     pub began_after: u64,
 }
 
-/// How many allocations there are.
+/// Number of allocations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllocationCounts {
-    /// Counts by namespace.
+    /// By namespace.
     pub by_namespace: BTreeMap<String, ByTerm<JobType, ByTerm<ClientStatus, u64>>>,
 }
 
-/// Allocations that hold resources: all that are not complete, failed or lost.
+/// Non-terminal allocations: all that are not complete, failed or lost.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LiveAllocations {
-    /// How many.
+    /// Counts.
     pub counts: AllocationCounts,
-    /// How those end that the servers want to stop.
+    /// Outcomes of allocations that are to be stopped.
     pub stopping: Ends,
-    /// How many they are of each job that has series of its own: by namespace, job and task group.
+    /// Counts for jobs with series of their own: by namespace, job and task group.
     pub by_job: BTreeMap<String, BTreeMap<String, GroupAllocations>>,
-    /// What is allocated to them.
+    /// Allocated resources.
     pub holdings: Holdings,
 }
 
-/// What runs on each node.
+/// Allocations by node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeLoads {
-    /// Live allocations by node ID; a node without any has no entry.
+    /// Non-terminal allocations by node ID; nodes without any have no entry.
     pub by_node: HashMap<String, NodeLoad>,
 }
 
 /// Allocations by task group and status.
 pub type GroupAllocations = BTreeMap<String, ByTerm<ClientStatus, u64>>;
 
-/// The live allocations of one node.
+/// Non-terminal allocations of one node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeLoad {
-    /// How many.
+    /// Number by status.
     pub by_status: ByTerm<ClientStatus, u64>,
-    /// How many belong to system jobs.
+    /// Number of allocations of system jobs.
     pub system: u64,
-    /// How many of those the servers want to go on: a drain left them in peace.
+    /// Number of those that are to keep running, because a drain ignores them.
     pub system_kept: u64,
-    /// When the oldest was created that is wanted and has not started.
+    /// Creation time of the oldest allocation that should run but has not started.
     pub oldest_starting: Option<SystemTime>,
-    /// How many came without what they were promised, so that the sums below are not known.
+    /// Number of allocations without known resources, so that the sums below are unknown.
     pub unsized_count: u64,
-    /// CPU promised, in hertz.
+    /// Allocated CPU in hertz.
     pub cpu_hertz: f64,
-    /// Memory promised, in bytes.
+    /// Allocated memory in bytes.
     pub memory_bytes: f64,
-    /// Memory that they may grow to, in bytes.
+    /// Maximum memory in bytes.
     pub memory_max_bytes: f64,
-    /// Disk promised, in bytes.
+    /// Allocated disk in bytes.
     pub disk_bytes: f64,
-    /// Cores and devices that are reserved.
+    /// Reserved cores and devices.
     pub whole: Whole,
 }
 
 impl NodeLoad {
-    /// Live allocations in all.
+    /// Returns the number of non-terminal allocations.
     pub fn count(&self) -> u64 {
         self.by_status.iter().map(|(_, count)| count).sum()
     }
 
-    /// Whether they all belong to system jobs that a drain left in peace.
+    /// Returns whether all of them belong to system jobs that a drain ignores.
     pub fn is_all_kept(&self) -> bool {
         self.count() == self.system_kept
     }

@@ -1,34 +1,34 @@
-//! Metadata and attributes that the operator chose as labels.
+//! Metadata and attributes that are exposed as labels.
 
 use std::collections::HashMap;
 
-/// The values of the chosen keys, within the limit of a label.
+/// Values of the selected keys, truncated to the label limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chosen {
-    /// In the order of the keys; empty for a key that is not there.
+    /// In the order of the keys; empty if the key is missing.
     pub values: Box<[Box<str>]>,
-    /// Whether a value was longer than its label may be.
+    /// Whether a value was truncated.
     pub is_shortened: bool,
 }
 
-/// What is read of each node alone.
+/// Data from the detail responses of nodes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeDetails {
     /// By node ID.
     pub by_node: HashMap<String, NodeDetail>,
-    /// Names of the labels of chosen metadata.
+    /// Label names of the selected metadata.
     pub meta_labels: Vec<String>,
-    /// Names of the labels of chosen attributes.
+    /// Label names of the selected attributes.
     pub attribute_labels: Vec<String>,
 }
 
-/// What is read of one node.
+/// Details of one node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeDetail {
-    /// Its metadata, if any chosen key is there.
+    /// Metadata, if it has a selected key.
     pub meta: Option<Chosen>,
-    /// Its attributes, if any chosen one is there.
+    /// Attributes, if it has a selected one.
     pub attributes: Option<Chosen>,
-    /// How many allocations it takes, if that is limited (Nomad 1.10.2 and later).
+    /// Maximum number of allocations, if it is limited (Nomad 1.10.2 and later).
     pub max_allocations: Option<u64>,
 }

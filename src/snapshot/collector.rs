@@ -1,33 +1,33 @@
-//! How a collector stands.
+//! State of a collector.
 
 use std::time::{Duration, SystemTime};
 
 use super::CollectorId;
 
-/// One enabled collector.
+/// State of an enabled collector.
 #[derive(Clone, Debug)]
 pub struct CollectorState {
-    /// Which one.
+    /// The collector.
     pub id: CollectorId,
     /// Whether the exporter is of little use without it.
     pub required: bool,
-    /// How its last refresh ended; `None` before the first.
+    /// Whether the last refresh succeeded; `None` before the first.
     pub up: Option<bool>,
-    /// Why its last refresh failed, if it did and not only because another collector did.
+    /// Error of the last refresh, unless it failed only because of another collector.
     pub problem: Option<String>,
-    /// Whether its last success is young enough for its data to be shown.
+    /// Whether the last success is recent enough for its data to be exposed.
     pub fresh: bool,
-    /// When it last succeeded.
+    /// Time of the last success.
     pub last_success: Option<SystemTime>,
-    /// How long its last refresh took.
+    /// Duration of the last refresh.
     pub duration: Option<Duration>,
-    /// Rows that its last successful refresh read.
+    /// Number of rows of the last successful refresh.
     pub objects: Option<u64>,
-    /// How old the answers of its last successful refresh may be: what the answering servers said of their
-    /// contact with the leader.
+    /// Maximum age of the responses of the last successful refresh: the servers' last contact with the
+    /// leader.
     pub last_contact: Option<Duration>,
-    /// How often it is refreshed, as its last success cost.
+    /// Current refresh interval, which depends on the duration of the last success.
     pub interval: Duration,
-    /// How often it panicked and was started again.
+    /// Number of panics, each followed by a restart.
     pub panics: u64,
 }

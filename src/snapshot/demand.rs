@@ -1,4 +1,4 @@
-//! What the queued instances ask for: how many there are, joined with what one of them needs.
+//! Queued allocations and their requested resources.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
@@ -6,97 +6,98 @@ use std::time::SystemTime;
 use super::{Evaluations, SpecificationKey, Specifications, Whole};
 use crate::terms::{ByTerm, JobKey, JobType, at};
 
-/// What jobs' summaries call queued.
+/// Queued allocations according to the summaries of jobs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Queue {
-    /// By the specification that tells what one allocation requests: the oldest, as many as the cap allows.
+    /// By the specification with their requests: the oldest ones, up to the limit.
     pub by_specification: HashMap<SpecificationKey, Queued>,
-    /// What the cap cut: its specification is not read.
+    /// Queued allocations beyond the limit, whose specification is not read.
     pub untracked: BTreeMap<String, BTreeMap<String, ByTerm<JobType, Vec<QueuedGroup>>>>,
 }
 
-/// What is queued of the jobs of one specification.
+/// Queued allocations of the jobs with one specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued {
-    /// The earliest submission among them.
+    /// Earliest submission.
     pub submitted: Option<SystemTime>,
-    /// The node pool that they are to run in; empty before Nomad 1.6.
+    /// Node pool; empty before Nomad 1.6.
     pub node_pool: String,
-    /// Their scheduler.
+    /// Job type.
     pub job_type: JobType,
-    /// Each task group of each job.
+    /// Task groups of the jobs.
     pub groups: Vec<QueuedGroup>,
 }
 
-/// What is queued of one task group of a job.
+/// Queued allocations of one task group of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuedGroup {
     /// The job.
     pub job: JobKey,
-    /// The ID under which it has series of its own, if it has: its own or its parent's.
+    /// The ID for series of their own, if any: that of the job or its parent.
     pub named: Option<Box<str>>,
     /// The task group.
     pub group: Box<str>,
-    /// How many allocations are queued.
+    /// Number of queued allocations.
     pub count: u64,
-    /// The Raft index of the summary that says so.
+    /// Raft index of the summary with this number.
     pub summary_index: Option<u64>,
 }
 
-/// What one instance, or several, ask for.
+/// Resources requested by one or several allocations.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ask {
-    /// CPU in hertz. Whole cores are not in it: what they are worth depends on the node.
+    /// CPU in hertz. Excludes reserved cores, because their frequency depends on the node.
     pub cpu_hertz: f64,
     /// Memory in bytes.
     pub memory_bytes: f64,
     /// Disk in bytes.
     pub disk_bytes: f64,
-    /// Whether whole cores are asked for beside the above.
+    /// Whether reserved cores are requested in addition.
     pub cores: bool,
 }
 
-/// What is queued, and what it requests.
+/// Queued allocations and their requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Demand {
     /// Queued allocations by namespace and node pool.
     pub queued: BTreeMap<String, BTreeMap<String, ByTerm<JobType, u64>>>,
-    /// Queued allocations of jobs that have series of their own: by namespace, job and task group.
+    /// Queued allocations of jobs with series of their own: by namespace, job and task group.
     pub queued_by_job: BTreeMap<String, BTreeMap<String, BTreeMap<String, u64>>>,
-    /// What they request; `None` if specifications are not known.
+    /// Requested resources; `None` if specifications are unknown.
     pub requested: Option<Requested>,
 }
 
-/// What the queued allocations request.
+/// Resources requested by queued allocations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Requested {
     /// Sums by namespace and node pool.
     pub by_pool: BTreeMap<String, BTreeMap<String, Ask>>,
     /// Cores and devices by namespace and node pool.
     pub whole_by_pool: BTreeMap<String, BTreeMap<String, Whole>>,
-    /// Allocations whose requests are not known, or not all of them, by namespace.
+    /// Number of allocations with unknown or partly unknown requests, by namespace.
     pub unsized_by_namespace: BTreeMap<String, u64>,
-    /// Allocations whose requests are not known, by node pool.
+    /// Number of allocations with unknown requests, by node pool.
     pub unknown_by_pool: BTreeMap<String, u64>,
-    /// Allocations by what one of them requests, by namespace and node pool.
+    /// Number of allocations by size, by namespace and node pool.
     pub sizes: BTreeMap<String, BTreeMap<String, HashMap<QueuedSize, u64>>>,
 }
 
-/// What one queued allocation requests.
+/// Resources requested by one queued allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QueuedSize {
-    /// CPU in hertz, memory and disk in bytes; `None` if it is not known, or requests whole cores.
+    /// CPU in hertz, memory and disk in bytes; `None` if unknown, or if it reserves cores.
     pub ask: Option<[u64; 3]>,
-    /// Whether constraints rule out every node for it.
+    /// Whether constraints exclude every node.
     pub constrained: bool,
 }
 
 impl Demand {
-    /// Joins what summaries call queued with evaluations, which confirm it, and with specifications, which size it.
+    /// Joins the queued counts of summaries with evaluations, which confirm them, and specifications, which
+    /// have the requests.
     ///
-    /// Summaries keep what a removed task group had queued, and what was queued before an evaluation failed. So an
-    /// allocation counts only if an evaluation of its job waits, and if the job's present specification has its group.
-    /// What is not known refutes nothing.
+    /// Summaries keep the queued count of removed task groups, and of allocations that were queued before an
+    /// evaluation failed. Therefore an allocation counts only if an evaluation of its job waits, and if the
+    /// current specification has its group. If either is unknown, it counts.
     pub(super) fn join(
         queue: &Queue,
         evaluations: Option<&Evaluations>,
@@ -113,7 +114,7 @@ impl Demand {
             let specification = specifications.and_then(|known| known.get(key));
             for group in queued.groups.iter().filter(|group| is_confirmed(group)) {
                 let ask = specification.map(|groups| groups.get(&*group.group).map(|group| &group.ask));
-                // The specification is known, and has no such group.
+                // The specification is known, and does not have this group.
                 if ask == Some(None) {
                     continue;
                 }
@@ -171,7 +172,7 @@ impl Demand {
 }
 
 impl Ask {
-    /// CPU, memory and disk, if they are all that is requested.
+    /// Returns CPU, memory and disk, if nothing else is requested.
     fn size(&self) -> Option<[u64; 3]> {
         let size = [self.cpu_hertz, self.memory_bytes, self.disk_bytes];
         (!self.cores).then(|| size.map(|amount| amount as u64))

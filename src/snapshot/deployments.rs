@@ -1,4 +1,4 @@
-//! Deployments, counted.
+//! Counts of deployments.
 
 use std::collections::BTreeMap;
 

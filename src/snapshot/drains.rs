@@ -1,4 +1,4 @@
-//! Drains: what they wait for, and when a node is safe to terminate.
+//! Drains, their remaining allocations, and whether nodes are safe to terminate.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -8,50 +8,50 @@ use super::allocations::NodeLoad;
 use super::nodes::Node;
 use crate::terms::{DrainStatus, NodeState};
 
-/// Drains that go on or are over, by node ID.
+/// Active and completed drains, by node ID.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Drains {
-    /// The terms of each draining node.
+    /// Settings of each active drain.
     pub by_node: HashMap<String, Drain>,
-    /// What still runs on each node that drains or is drained; a node of which it is not known is not in it.
+    /// Running tasks on each draining or drained node; nodes without an entry are unknown.
     pub running: HashMap<String, NodeTasks>,
 }
 
-/// What still runs on a node, told by the states of tasks and not by the statuses of allocations.
+/// Running tasks on a node, by task states instead of allocation statuses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeTasks {
-    /// Allocations that are over by their status while a task of them runs.
+    /// Terminal allocations with a running task.
     pub lingering: u64,
-    /// How many of those belong to system jobs.
+    /// Number of those that belong to system jobs.
     pub lingering_system: u64,
-    /// Allocations that are not over, but for system allocations that the servers want to go on. 0 if the list of live
-    /// allocations, which is older, tells of them.
+    /// Non-terminal allocations, except system allocations that are to keep running. 0 if the older list of
+    /// non-terminal allocations contains them.
     pub live: u64,
 }
 
 impl NodeTasks {
-    /// Whether nothing runs.
+    /// Returns whether nothing runs.
     pub fn is_empty(&self) -> bool {
         self.lingering == 0 && self.live == 0
     }
 }
 
-/// The terms of one drain.
+/// Settings of an active drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drain {
-    /// When it began.
+    /// When it started.
     pub started: Option<SystemTime>,
-    /// When it stops whatever is left; absent where it waits without limit.
+    /// When it stops the remaining allocations; absent without a deadline.
     pub deadline: Option<SystemTime>,
-    /// Whether system jobs stay.
+    /// Whether it ignores system jobs.
     pub ignore_system_jobs: bool,
-    /// The node's ModifyIndex when these terms were read: while it stands, so do they.
+    /// The node's ModifyIndex when these settings were read. They are valid as long as it stays the same.
     pub node_modify_index: u64,
 }
 
 impl Drain {
-    /// How many allocations the drain still waits for. They are counted by what the client says: the servers call
-    /// an allocation stopped before it has stopped, and failed before its last task has.
+    /// Returns the number of remaining allocations, according to the client: the servers report an allocation
+    /// as stopped before it has stopped, and as failed before its last task has ended.
     fn remaining(&self, load: Option<&NodeLoad>, tasks: &NodeTasks) -> u64 {
         let (live, system) = load.map_or((0, 0), |load| (load.count(), load.system));
         match self.ignore_system_jobs {
@@ -62,38 +62,38 @@ impl Drain {
 }
 
 impl Node {
-    /// Whether a drain goes on or is behind it. Of a node that is down nothing can be asked.
+    /// Returns whether there is an active or completed drain. A down node cannot be asked.
     pub fn has_drain(&self) -> bool {
         self.draining || self.is_after_drain()
     }
 
-    /// Whether its drain is complete and it takes no work.
+    /// Returns whether its drain is complete and it is still ineligible.
     fn is_after_drain(&self) -> bool {
         let complete = self.last_drain.is_some_and(|drain| drain.status == DrainStatus::Complete);
         complete && !self.eligible && self.state != NodeState::Other
     }
 }
 
-/// How the drain of one node stands.
+/// State of a node's drain.
 #[derive(Clone, Debug)]
 pub struct DrainState {
     /// The node.
     pub node: Node,
-    /// Whether it is safe to terminate: its drain is complete, it takes no work, and no task runs on it but those of
-    /// system allocations that the drain was told to leave. `None` if it is not known what runs.
+    /// Whether the node is safe to terminate: its drain is complete, it is ineligible, and no task runs on
+    /// it, except those of system allocations that the drain ignores. `None` if unknown.
     ///
-    /// At a forced deadline Nomad calls a drain complete while allocations still stop, and it calls an allocation failed
-    /// while its poststop tasks run; such a node is not drained.
+    /// At a forced deadline, Nomad reports a drain as complete while allocations are still stopping, and an
+    /// allocation as failed while its poststop tasks run. Such a node is not drained.
     pub drained: Option<bool>,
-    /// When the drain began, where that is known.
+    /// When the drain started, if known.
     pub started: Option<SystemTime>,
-    /// When it stops whatever is left; absent where it waits without limit or that is not known.
+    /// When it stops the remaining allocations; absent without a deadline, or if unknown.
     pub deadline: Option<SystemTime>,
-    /// How many allocations it waits for; absent if it is not known what runs.
+    /// Number of remaining allocations, if known.
     pub remaining: Option<u64>,
 }
 
-/// Drains that go on or are over. `None` while nodes, or what runs on them, are unknown.
+/// Returns the active and completed drains. `None` if nodes or their allocations are unknown.
 pub(super) fn drain_states(sections: &Sections) -> Option<Vec<DrainState>> {
     let (nodes, loads) = (sections.nodes.as_ref()?, sections.node_loads.as_ref()?);
     let drains = sections.drains.as_deref();
@@ -105,7 +105,7 @@ impl DrainState {
     fn new(node: &Node, load: Option<&NodeLoad>, drains: Option<&Drains>) -> Self {
         let terms = drains.and_then(|drains| drains.by_node.get(&node.id)).filter(|_| node.draining);
         let tasks = match node.state {
-            // Its machine is gone, and with it whatever its allocations last said.
+            // The machine is gone, whatever its allocations last reported.
             NodeState::Down => Some(NodeTasks::default()),
             _ => drains.and_then(|drains| drains.running.get(&node.id).copied()),
         };

@@ -1,36 +1,37 @@
-//! How allocations ended, by job, and how jobs ended that way.
+//! Outcomes of allocations and jobs.
 //!
-//! A job's summary counts for ever, and Nomad calls an allocation complete that a drain killed. So how a job ended is
-//! told by its allocations: the newest of each name among those of the job's highest version.
+//! A job's summary counts forever, and Nomad reports an allocation that a drain killed as complete. Therefore
+//! the outcome of a job is derived from its allocations: the newest of each name, of the highest job version.
 
 use std::time::{Duration, SystemTime};
 
 use crate::terms::{JobKey, Outcome};
 
-/// How one allocation ended.
+/// Outcome of one allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllocationEnd {
     /// Its job.
     pub job: JobKey,
-    /// The version of the job.
+    /// Version of the job.
     pub version: u64,
-    /// The hash of its name; of a system or sysbatch job also of its node, since it has the same name on each.
+    /// Hash of its name. Includes the node for system and sysbatch jobs, whose allocations have the same name
+    /// on every node.
     pub name: u32,
-    /// Grows with every allocation that is placed.
+    /// Increases with every placed allocation.
     pub create_index: u64,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// When it last changed, in Unix seconds: about when it ended. 0 if that is not known.
+    /// Unix time of its last change, approximately its end; 0 if unknown.
     pub changed: u32,
 }
 
-/// How the allocations of many jobs ended: of each version of a job the newest of each name.
+/// Outcomes of the allocations of many jobs: the newest of each name, for every job version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ends(Box<[AllocationEnd]>);
 
 impl From<Vec<AllocationEnd>> for Ends {
     fn from(mut ends: Vec<AllocationEnd>) -> Self {
-        // The newest of a name first, which is the one that stays.
+        // The newest of each name comes first, and is kept.
         ends.sort_unstable_by_key(|end| {
             (end.job, end.version, end.name, std::cmp::Reverse(end.create_index))
         });
@@ -40,7 +41,7 @@ impl From<Vec<AllocationEnd>> for Ends {
 }
 
 impl Ends {
-    /// When the last allocation of a job ended, of those that were placed since the job was created.
+    /// Returns when the last allocation of a job ended, of those placed since the job was created.
     pub fn ended(&self, job: JobKey, created_index: Option<u64>) -> Option<SystemTime> {
         let is_its = |end: &&AllocationEnd| created_index.is_none_or(|index| end.create_index >= index);
         let last =
@@ -48,8 +49,9 @@ impl Ends {
         Some(SystemTime::UNIX_EPOCH + Duration::from_secs(last.into()))
     }
 
-    /// How a job ended, told by these allocations and others that are still stopping; `None` if neither tells. Those that
-    /// were placed before the job was created are of one of the same ID that was purged, whose versions say nothing.
+    /// Returns the outcome of a job from these allocations and others that are still stopping; `None` if
+    /// there are none. Excludes allocations from before the job was created: they belong to a purged job with
+    /// the same ID, whose versions are unrelated.
     pub fn outcome(
         &self,
         job: JobKey,
@@ -65,12 +67,12 @@ impl Ends {
         newest.iter().map(|end| end.outcome).reduce(Outcome::worse)
     }
 
-    /// How many allocations tell.
+    /// Returns the number of allocations.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether none tells.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_allocation_of_each_name_of_the_newest_version_tells() {
+    fn the_newest_allocations_of_the_highest_version_decide() {
         use Outcome::*;
         for (what, ended, stopping, expected) in [
             ("nothing is retained", vec![], vec![], None),
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_do_not_mix() {
+    fn jobs_are_kept_apart() {
         let other = AllocationEnd { job: JobKey::new("ci", "other"), ..end(5, 1, 9, Outcome::Failed) };
         let ends = Ends::from(vec![other, end(0, 1, 7, Outcome::Complete)]);
         assert_eq!(ends.outcome(JobKey::new("ci", "build"), None, None), Some(Outcome::Complete));

@@ -1,4 +1,4 @@
-//! Evaluations that wait: for room in the cluster (blocked) or for a scheduler (pending).
+//! Waiting evaluations: for capacity (blocked) or for a scheduler (pending).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
@@ -10,52 +10,53 @@ use crate::terms::{BlockReason, ByTerm, JobKey, JobType, hash_of};
 pub struct Evaluations {
     /// Counts by namespace.
     pub by_namespace: BTreeMap<String, NamespaceEvaluations>,
-    /// What is known of each job that has one, as many as the cap allows.
+    /// Jobs with a waiting evaluation, up to the limit.
     pub by_job: HashMap<JobKey, JobEvaluations>,
-    /// Jobs that the list before showed waiting: two lists that are read one after the other do not fit together, and
-    /// what one of them lacks once may be under way.
+    /// Waiting jobs of the previous list. Two lists that are read one after the other are not consistent, so
+    /// a job that is missing in one of them may just have changed.
     pub waited_before: HashSet<JobKey>,
-    /// The Raft index of the list, of one list alone.
+    /// Raft index of the list, if there is only one.
     pub index: Option<u64>,
-    /// The hashes of the task groups, with their job, for which constraints ruled out every node.
+    /// Hashes of the task groups, including their job, for which constraints exclude every node.
     pub constrained: HashSet<u64>,
-    /// Whether the cap cut some jobs, so that absence means nothing.
+    /// Whether jobs beyond the limit are missing.
     pub is_incomplete: bool,
 }
 
-/// The waiting evaluations of one namespace.
+/// Waiting evaluations of one namespace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamespaceEvaluations {
-    /// How many are blocked.
+    /// Number of blocked evaluations.
     pub blocked: ByTerm<JobType, u64>,
-    /// When the oldest of them was created.
+    /// Creation time of the oldest blocked evaluation.
     pub oldest_blocked: ByTerm<JobType, Option<SystemTime>>,
-    /// In how many of them each reason occurs.
+    /// Number of blocked evaluations by reason.
     pub by_reason: ByTerm<BlockReason, u64>,
-    /// How many wait for a scheduler.
+    /// Number of evaluations that wait for a scheduler.
     pub pending: ByTerm<JobType, u64>,
-    /// When the oldest of those was created.
+    /// Creation time of the oldest of those.
     pub oldest_pending: ByTerm<JobType, Option<SystemTime>>,
-    /// How many are not to be processed yet.
+    /// Number of delayed evaluations.
     pub delayed: ByTerm<JobType, u64>,
 }
 
-/// What the evaluations of one job that are not terminal tell.
+/// Waiting evaluations of one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobEvaluations {
-    /// When the oldest of them was created.
+    /// Creation time of the oldest one.
     pub oldest: Option<SystemTime>,
-    /// Why the job waits.
+    /// Reason why the job waits.
     pub reason: BlockReason,
 }
 
 impl JobEvaluations {
-    /// Whether the job waits for room or for a scheduler, and is not delayed.
+    /// Returns whether the job waits for capacity or a scheduler, and is not delayed.
     pub fn waits(&self) -> bool {
         self.reason != BlockReason::Delayed
     }
 
-    /// Adds what another evaluation of the job tells. A blocked one says most, a delayed one least.
+    /// Adds another evaluation of the job. A blocked one determines the reason, a delayed one only if there
+    /// is no other.
     pub fn add(&mut self, other: Self) {
         let rank = |reason: BlockReason| match reason {
             BlockReason::Delayed => 0,
@@ -70,18 +71,18 @@ impl JobEvaluations {
 }
 
 impl Evaluations {
-    /// What is known of a job.
+    /// Returns the evaluations of a job.
     pub fn of(&self, job: JobKey) -> Option<&JobEvaluations> {
         self.by_job.get(&job)
     }
 
-    /// Why a job waits; `other` when none of its evaluations tells.
+    /// Returns why a job waits; `other` if its evaluations do not show it.
     pub fn reason(&self, namespace: &str, job_id: &str) -> BlockReason {
         self.of(JobKey::new(namespace, job_id)).map_or(BlockReason::Other, |known| known.reason)
     }
 
-    /// Whether what the job's summary calls queued is queued: an evaluation of the job waits, or did a moment ago. A
-    /// summary that is younger than the list of evaluations cannot be refuted by it.
+    /// Returns whether the queued count of a job's summary is valid: an evaluation of the job is or was just
+    /// waiting. A summary that is newer than the list of evaluations counts as valid.
     pub fn confirms(&self, job: JobKey, summary_index: Option<u64>) -> bool {
         let is_younger = self.index.zip(summary_index).is_some_and(|(list, summary)| summary > list);
         self.of(job).is_some_and(JobEvaluations::waits)
@@ -90,12 +91,12 @@ impl Evaluations {
             || self.is_incomplete
     }
 
-    /// Whether constraints ruled out every node for a task group.
+    /// Returns whether constraints exclude every node for a task group.
     pub fn is_constrained(&self, job: JobKey, group: &str) -> bool {
         self.constrained.contains(&hash_of((job, group)))
     }
 
-    /// How many evaluations wait for a scheduler.
+    /// Returns the number of evaluations that wait for a scheduler.
     pub fn pending(&self) -> u64 {
         self.by_namespace.values().flat_map(|counts| counts.pending.iter()).map(|(_, count)| count).sum()
     }

@@ -1,4 +1,4 @@
-//! How allocations fail, how often tasks are restarted, and how often they are killed because they exceed their memory.
+//! Failed allocations, task restarts and OOM kills.
 
 use std::collections::BTreeMap;
 
@@ -7,44 +7,44 @@ use crate::terms::{ByTerm, FailureCause, JobType};
 /// Failed allocations by namespace, job type and cause.
 pub type ByCause = BTreeMap<String, ByTerm<JobType, ByTerm<FailureCause, u64>>>;
 
-/// Failed allocations that Nomad still retains. What a drain or a preemption killed has not failed.
+/// Failed allocations that Nomad still retains, except those killed by a drain or a preemption.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FailedAllocations {
-    /// How many.
+    /// Counts.
     pub by_namespace: ByCause,
 }
 
-/// What was seen to happen to tasks. It only grows while the exporter runs.
+/// Counts of task events since the exporter started; they only increase.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskCounts {
-    /// Allocations that failed.
+    /// Failed allocations.
     pub failures: ByCause,
     /// Allocations that failed before they started, by node ID.
     pub start_failures: BTreeMap<String, u64>,
     /// Restarts and kills of all tasks, by namespace.
     pub by_namespace: BTreeMap<String, ByTerm<JobType, TaskCount>>,
-    /// The same of each task of the jobs that have series of their own, by namespace and job.
+    /// The same for each task of jobs with series of their own, by namespace and job.
     pub by_job: BTreeMap<String, BTreeMap<String, JobTaskCounts>>,
-    /// How many tasks are in there.
+    /// Number of these tasks.
     pub tasks: usize,
-    /// How many tasks the caps cut, so far.
+    /// Number of tasks dropped by limits so far.
     pub dropped: u64,
 }
 
 /// By task group and task.
 pub type JobTaskCounts = BTreeMap<String, BTreeMap<String, TaskCount>>;
 
-/// What happened to tasks.
+/// Event counts of tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TaskCount {
-    /// How often they were restarted.
+    /// Number of restarts.
     pub restarts: u64,
-    /// How often they were killed because they exceeded their memory.
+    /// Number of OOM kills.
     pub oom_kills: u64,
 }
 
 impl TaskCount {
-    /// Returns whether nothing happened.
+    /// Returns whether all counts are zero.
     pub fn is_none(self) -> bool {
         self == Self::default()
     }

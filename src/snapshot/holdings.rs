@@ -1,19 +1,19 @@
-//! Who holds what of the cluster.
+//! Allocated resources by namespace.
 
 use std::collections::BTreeMap;
 
 use crate::terms::{ByTerm, JobType};
 
-/// What live allocations hold, by namespace and job type.
+/// Resources allocated to non-terminal allocations, by namespace and job type.
 pub type Holdings = BTreeMap<String, ByTerm<JobType, Holding>>;
 
-/// What the live allocations of one namespace and job type hold.
+/// Resources allocated to one namespace and job type.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Holding {
     /// CPU in hertz.
     pub cpu_hertz: f64,
     /// Memory in bytes.
     pub memory_bytes: f64,
-    /// How many came without what they were promised, so that the sums above are not known.
+    /// Number of allocations without known resources, so that the sums above are unknown.
     pub unsized_count: u64,
 }

@@ -1,41 +1,41 @@
-//! What clients measure of their hosts.
+//! Host statistics, as measured by clients.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-/// Host statistics by node ID, of every ready node.
+/// Host statistics of every ready node, by node ID.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hosts {
-    /// `None` for a client that did not answer.
+    /// `None` if the client did not respond.
     pub by_node: HashMap<String, Option<Host>>,
 }
 
-/// One host; a field is absent where the client does not tell.
+/// Statistics of one host; unknown values are absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Host {
-    /// CPU in use over all cores, in hertz.
+    /// Used CPU of all cores in hertz.
     pub cpu_used_hertz: Option<f64>,
-    /// Memory installed, in bytes.
+    /// Installed memory in bytes.
     pub memory_total_bytes: Option<f64>,
-    /// Memory in use, in bytes.
+    /// Used memory in bytes.
     pub memory_used_bytes: Option<f64>,
-    /// Memory that could still be given out, in bytes.
+    /// Available memory in bytes.
     pub memory_available_bytes: Option<f64>,
     /// Its disks.
     pub disks: Vec<Disk>,
-    /// When it was started.
+    /// Boot time.
     pub booted: Option<SystemTime>,
 }
 
 /// One disk of a host.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Disk {
-    /// Its device; `alloc_dir` for the file system of the allocation directory.
+    /// Device name; `alloc_dir` for the file system of the allocation directory.
     pub device: String,
-    /// Bytes in all.
+    /// Size in bytes.
     pub size_bytes: Option<f64>,
-    /// Bytes in use.
+    /// Used bytes.
     pub used_bytes: Option<f64>,
-    /// Share of inodes in use, 0 to 1.
+    /// Used share of the inodes, 0 to 1.
     pub inodes_used_ratio: Option<f64>,
 }

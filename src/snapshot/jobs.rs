@@ -1,4 +1,4 @@
-//! Jobs, counted.
+//! Counts of jobs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
@@ -9,56 +9,59 @@ use super::observed::Histogram;
 use super::periodic::PeriodicJobs;
 use crate::terms::{ByTerm, JobKey, JobStatus, JobType, Outcome, TemplateKind};
 
-/// Upper bounds of the buckets of pending ages, in seconds.
+/// Bucket bounds of pending ages, in seconds.
 pub const AGE_BOUNDS_SECONDS: [f64; 10] =
     [10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 14400.0];
 
-/// Jobs that are not dead. Periodic and parameterized parents are templates: Nomad always calls them running,
-/// but they are no work, so they are counted apart. Their children are jobs.
+/// Jobs that are not dead. Periodic and parameterized parents are counted separately, because Nomad always
+/// reports them as running although they run nothing. Their children are jobs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LiveJobs {
     /// Counts by namespace.
     pub by_namespace: BTreeMap<String, NamespaceJobs>,
-    /// The jobs that have been pending longest, oldest first, as many as the cap allows.
+    /// The jobs that have been pending longest, oldest first, up to the limit.
     pub oldest_pending: Vec<PendingJob>,
-    /// Pending jobs that ran before: they wait since their evaluation was created, and not since they were submitted.
+    /// Pending jobs that ran before: they wait since the creation of their evaluation, not since their
+    /// submission.
     pub pending_again: Vec<PendingJob>,
-    /// When the list was read, if a job is pending again; else the same list is the same value.
+    /// When the list was read, if there are jobs in `pending_again`. Otherwise `None`, so that the same list
+    /// is an equal value.
     pub read_at: Option<SystemTime>,
-    /// How many of the oldest pending jobs are named.
+    /// Maximum number of the oldest pending jobs.
     pub max_oldest: usize,
-    /// What is queued, by the specification that tells what it requests.
+    /// Queued allocations, by the specification with their requests.
     pub queue: Queue,
-    /// Jobs that have series of their own.
+    /// Jobs with series of their own.
     pub named: NamedJobs,
-    /// Periodic parents, as many as may have series of their own.
+    /// Periodic parents, up to the limit of jobs with series of their own.
     pub periodic: PeriodicJobs,
 }
 
-/// The live jobs of one namespace.
+/// Live jobs of one namespace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamespaceJobs {
-    /// How many.
+    /// Number of jobs.
     pub jobs: ByTerm<JobType, ByTerm<JobStatus, u64>>,
-    /// How many templates.
+    /// Number of periodic and parameterized parents.
     pub templates: ByTerm<TemplateKind, ByTerm<JobStatus, u64>>,
-    /// How long those that are pending for the first time have waited.
+    /// Ages of the jobs that are pending for the first time.
     pub pending: PendingJobs,
-    /// The node pools of its jobs.
+    /// Node pools of its jobs.
     pub pools: BTreeSet<String>,
 }
 
-/// How long the pending jobs of a namespace have waited.
+/// Ages of the pending jobs of a namespace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PendingJobs {
-    /// Since when the oldest has waited.
+    /// Since when the oldest job has been waiting.
     pub oldest: ByTerm<JobType, Option<SystemTime>>,
-    /// How long each has waited.
+    /// Age of each job.
     pub ages: Histogram<{ AGE_BOUNDS_SECONDS.len() }>,
 }
 
 impl PendingJobs {
-    /// Adds a job that has waited since then. Clocks differ: a job from the future has not waited yet.
+    /// Adds a job that has been waiting since then. With clock skew, the time may be in the future; the age
+    /// is then 0.
     pub fn add(&mut self, job_type: JobType, since: SystemTime, now: SystemTime) {
         let oldest = &mut self.oldest[job_type];
         *oldest = oldest.iter().copied().chain([since]).min();
@@ -66,16 +69,16 @@ impl PendingJobs {
     }
 }
 
-/// One pending job.
+/// A pending job.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PendingJob {
-    /// Since when it has waited: since it was submitted, if it runs for the first time.
+    /// Since when it has been waiting; its submission, if it has not run before.
     pub since: SystemTime,
     /// Its namespace.
     pub namespace: String,
     /// Its ID.
     pub id: String,
-    /// Its scheduler.
+    /// Its type.
     pub job_type: JobType,
 }
 
@@ -86,40 +89,40 @@ pub struct FinishedJobs {
     pub by_namespace: BTreeMap<String, FinishedNamespace>,
     /// Each of them.
     pub jobs: Vec<DeadJob>,
-    /// The namespaces that they name by place.
+    /// Names of the namespaces to which jobs refer by index.
     pub namespaces: Vec<String>,
-    /// How many lists were read to their end, this one included.
+    /// Number of lists that have been read, including this one.
     pub list: u64,
-    /// Jobs that were first seen dead in the list of this number, as long as it is not known how they ended.
+    /// Jobs with an unknown outcome, with the number of the list in which they were first dead.
     pub unsettled: HashMap<JobKey, u64>,
-    /// Those of them that the clock started: the place of each, and its parent.
+    /// Jobs started by a periodic parent: index and parent.
     pub periodic: Vec<(u32, Box<str>)>,
-    /// Dead jobs that have series of their own, and what ended of children.
+    /// Dead jobs with series of their own, and the ended allocations of children.
     pub named: NamedJobs,
 }
 
 /// A dead job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadJob {
-    /// Which one.
+    /// Its key.
     pub key: JobKey,
-    /// When it was created: allocations before that are of another job of its ID.
+    /// When it was created. Earlier allocations belong to a previous job with the same ID.
     pub create_index: Option<u64>,
-    /// The place of its namespace.
+    /// Index of its namespace.
     pub namespace: u32,
-    /// Its scheduler.
+    /// Its type.
     pub job_type: JobType,
     /// Whether somebody stopped it.
     pub stopped: bool,
-    /// How it ended by its own account.
+    /// Outcome according to its summary.
     pub summarized: Outcome,
 }
 
-/// The dead jobs of one namespace.
+/// Dead jobs of one namespace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FinishedNamespace {
-    /// How many.
+    /// Number of jobs.
     pub jobs: ByTerm<JobType, u64>,
-    /// How many stopped templates.
+    /// Number of stopped periodic and parameterized parents.
     pub templates: ByTerm<TemplateKind, u64>,
 }

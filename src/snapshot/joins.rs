@@ -1,4 +1,4 @@
-//! Joins: what is made of several sections, computed once for each snapshot and shared by metrics, status page and
+//! Joins: values calculated from several sections, once per snapshot, and shared by metrics, status page and
 //! commands.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,40 +10,41 @@ use super::pools::{Pool, pools};
 use super::{CollectorId, Demand, Outcomes, Pending, Placing, Reach, Sections};
 use crate::terms::TermSet;
 
-/// Everything that is made of several sections; a join is absent while a section that it needs is.
+/// All joins; a join is absent if a section that it needs is absent.
 #[derive(Clone, Debug, Default)]
 pub struct Joins {
-    /// What is queued and what it requests, of jobs, evaluations and specifications.
+    /// Queued allocations and their requests, from jobs, evaluations and specifications.
     pub demand: Option<Arc<Demand>>,
-    /// How drains stand, of nodes, allocations and drains.
+    /// State of drains, from nodes, allocations and drains.
     pub drains: Option<Arc<Vec<DrainState>>>,
-    /// What of the backlog more clients would take, of nodes, allocations, jobs, evaluations and specifications.
+    /// Clients that the backlog needs, and unplaceable allocations, from nodes, allocations, jobs,
+    /// evaluations and specifications.
     pub placing: Option<Arc<Placing>>,
-    /// What each node pool can take, of nodes and allocations.
+    /// Capacity of node pools by name, from nodes and allocations.
     pub capacity: Option<Arc<BTreeMap<String, PoolCapacity>>>,
-    /// The node pools by name, of nodes, allocations, jobs and specifications.
+    /// Node pools by name, from nodes, allocations, jobs and specifications.
     pub pools: Option<Arc<BTreeMap<String, Pool>>>,
-    /// The pending jobs, of jobs and evaluations.
+    /// Pending jobs, from jobs and evaluations.
     pub pending: Option<Arc<Pending>>,
-    /// How dead jobs ended, of finished jobs and of allocations.
+    /// Outcomes of dead jobs, from finished jobs and allocations.
     pub outcomes: Option<Arc<Outcomes>>,
-    /// Whether all namespaces are read, of the settings and the token.
+    /// Whether all namespaces are read, from the settings and the token.
     pub reach: Reach,
-    /// Names that any section tells, of all sections.
+    /// Names from all sections.
     pub names: Arc<Names>,
 }
 
-/// Names that any section tells, so that a count of zero can be told from an unknown one.
+/// Names that occur in any section, so that a count of zero differs from an unknown one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// Namespaces.
     pub namespaces: BTreeSet<String>,
-    /// Node pools that have a node or a live job.
+    /// Node pools with a node or a live job.
     pub pools: BTreeSet<String>,
 }
 
 impl Joins {
-    /// Joins these sections, of these collectors, of which so much is read.
+    /// Creates the joins of these sections and collectors.
     pub fn new(sections: &Sections, collectors: TermSet<CollectorId>, reach: Reach) -> Self {
         let (jobs, evaluations) = (sections.jobs.as_deref(), sections.evaluations.as_deref());
         let specifications = sections.specifications.as_deref();
@@ -72,8 +73,8 @@ impl Joins {
         }
     }
 
-    /// The joins that are made of these collectors' sections alone. Names, and whether all namespaces are
-    /// read, are told to everybody.
+    /// Returns the joins that use only sections of these collectors. Always includes names, and whether all
+    /// namespaces are read.
     pub fn select(&self, collectors: TermSet<CollectorId>) -> Self {
         use CollectorId::{
             Allocations, Drains, Evaluations, FinishedAllocations, FinishedJobs, Jobs, Nodes, Specifications,

@@ -1,29 +1,30 @@
-//! How full nodes are: what is promised of what they have for jobs, and what their hosts use of what they have.
+//! Usage levels of nodes: allocated relative to allocatable resources, and used relative to installed
+//! resources of the host.
 
 use super::hosts::Host;
 use super::nodes::Node;
 use super::{NodeLoad, Sections};
 use crate::terms::NodeState;
 
-/// How much of something is taken.
+/// Used and total amount of a resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Level {
-    /// What is taken.
+    /// Used amount.
     pub taken: f64,
-    /// All there is.
+    /// Total amount.
     pub whole: f64,
 }
 
-/// How full one node is, or several; absent where not known. CPU in hertz, memory in bytes.
+/// Levels of one or several nodes; unknown ones are absent. CPU in hertz, memory in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Levels {
-    /// CPU promised of what there is for jobs.
+    /// Allocated CPU of the allocatable CPU.
     pub cpu: Option<Level>,
-    /// Memory promised of what there is for jobs.
+    /// Allocated memory of the allocatable memory.
     pub memory: Option<Level>,
-    /// CPU in use of the host's.
+    /// Used CPU of the host.
     pub host_cpu: Option<Level>,
-    /// Memory in use of the host's.
+    /// Used memory of the host.
     pub host_memory: Option<Level>,
 }
 
@@ -32,15 +33,15 @@ impl Level {
         Some(Self { taken: taken?, whole: whole? })
     }
 
-    /// 0 to 1, and more where more is promised than there is; of nothing it is 0.
+    /// Returns the ratio, which may exceed 1; 0 if the total is 0.
     pub fn ratio(&self) -> f64 {
         if self.whole > 0.0 { self.taken / self.whole } else { 0.0 }
     }
 }
 
 impl Levels {
-    /// The levels of a node that holds this, if that is known, and whose host measures this. Allocations whose size
-    /// is not told leave open what is promised.
+    /// Calculates the levels of a node from its allocations and its host statistics. If the resources of an
+    /// allocation are unknown, so are the allocated levels.
     pub fn new(node: &Node, load: Option<&NodeLoad>, host: Option<&Host>) -> Self {
         let promised = |of: fn(&NodeLoad) -> f64| load.filter(|load| load.unsized_count == 0).map(of);
         Self {
@@ -54,7 +55,7 @@ impl Levels {
         }
     }
 
-    /// The levels of several nodes as one, each over those of which it is known.
+    /// Adds the levels of another node, as far as they are known.
     fn add(&mut self, other: Self) {
         let pairs = [
             (&mut self.cpu, other.cpu),
@@ -73,18 +74,18 @@ impl Levels {
 }
 
 impl Sections {
-    /// What runs on a node: unknown while allocations are, or while not all namespaces are read.
+    /// Returns the allocations of a node; unknown if allocations are, or if not all namespaces are read.
     pub fn load(&self, node: &Node) -> Option<NodeLoad> {
         Some(self.node_loads.as_ref()?.by_node.get(&node.id).cloned().unwrap_or_default())
     }
 
-    /// How full a node is.
+    /// Returns the levels of a node.
     pub fn levels(&self, node: &Node) -> Levels {
         let host = self.hosts.as_ref().and_then(|hosts| hosts.by_node.get(&node.id)?.as_ref());
         Levels::new(node, self.load(node).as_ref(), host)
     }
 
-    /// How full the active nodes are, which are the capacity.
+    /// Returns the levels of all active nodes.
     pub fn capacity_levels(&self) -> Levels {
         let mut levels = Levels::default();
         let nodes = self.nodes.iter().flat_map(|nodes| nodes.iter());

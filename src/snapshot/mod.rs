@@ -1,7 +1,7 @@
-//! What is known of the cluster at one moment: plain values, replaced whole, never changed in place.
+//! State of the cluster at one time, as immutable values.
 //!
-//! Each section is what a collector last read. A section is absent if its collector is off, not permitted, or too
-//! long without success. Joins are made of several sections.
+//! A section is the data of a collector's last refresh. It is absent if the collector is disabled, not
+//! permitted, or has not succeeded for too long. Joins are calculated from several sections.
 
 mod allocations;
 mod chosen;
@@ -86,8 +86,8 @@ pub use trends::{TrendPoint, Trends};
 pub use usage::{AllocationUsage, Usage};
 pub use whole::{DeviceKind, Devices, Whole};
 
-// What the collectors read: a collector and its sections, then the sections that are made of several collectors. A
-// collector that reads sections of another one stands behind it.
+// All collectors with their sections, then the sections that are calculated from those of several collectors.
+// A collector comes after those whose sections it reads.
 sections::sections! {
     one {
         Servers = "servers" {
@@ -99,7 +99,7 @@ sections::sections! {
             namespaces: Namespaces,
         }
         Token = "token" {
-            /// What the token may read.
+            /// Permissions of the token.
             reach: Reach,
         }
         Jobs = "jobs" {
@@ -113,11 +113,11 @@ sections::sections! {
         Allocations = "allocations" {
             /// Allocations that are not terminal.
             allocations: LiveAllocations,
-            /// What they are on each node; left out while not all namespaces are read.
+            /// Allocations by node; absent unless all namespaces are read.
             node_loads: NodeLoads,
-            /// Those of them that start or stop, and the builds that have run longest.
+            /// Starting and stopping allocations, and the longest running builds.
             transitions: Transitions,
-            /// How long those that run have run.
+            /// Ages of running allocations.
             running_ages: RunningAges,
         }
         Evaluations = "evaluations" {
@@ -129,19 +129,19 @@ sections::sections! {
             finished_jobs: FinishedJobs,
         }
         Specifications = "specifications" {
-            /// Specifications of the jobs with queued allocations, and of those that have series of their own.
+            /// Specifications of jobs with queued allocations or series of their own.
             specifications: Specifications,
         }
         Drains = "drains" {
-            /// Drains that go on or are over.
+            /// Active and completed drains.
             drains: Drains,
         }
         HostStats = "host_stats" {
-            /// What clients measure of their hosts.
+            /// Host statistics, as measured by clients.
             hosts: Hosts,
         }
         NodeDetails = "node_details" {
-            /// Metadata and attributes of nodes that were chosen as labels.
+            /// Metadata and attributes of nodes that are exposed as labels.
             node_details: NodeDetails,
         }
         FinishedAllocations = "finished_allocations" {
@@ -157,57 +157,57 @@ sections::sections! {
             deployments: Deployments,
         }
         Leader = "leader" {
-            /// Who leads the servers.
+            /// The leader of the servers.
             leader: Leader,
         }
         Autopilot = "autopilot" {
-            /// What autopilot reports of the servers.
+            /// Autopilot's health report.
             autopilot: Autopilot,
         }
         Scheduler = "scheduler" {
-            /// What an operator set for the schedulers.
+            /// Scheduler configuration.
             scheduler: SchedulerSettings,
         }
         AllocationUsage = "allocation_usage" {
-            /// What allocations use.
+            /// Usage of allocations.
             usage: Usage,
         }
     }
     several {
-        /// How long jobs waited for their first allocation.
+        /// Delay from submission to first allocation.
         placements: PlacementDelays = Jobs & Allocations,
         /// Jobs that were seen to finish.
         completions: FinishedCounts = FinishedJobs,
-        /// How the runs of periodic jobs ended.
+        /// Last outcomes of periodic jobs.
         periodic: PeriodicRuns = FinishedJobs & FinishedAllocations,
-        /// How long allocations took to start.
+        /// Start delays of allocations.
         starts: StartDelays = Allocations,
-        /// What was seen to happen to tasks.
+        /// Counted task events.
         task_counts: TaskCounts = TaskStates,
     }
 }
 
-/// Everything that one rendering shows.
+/// All data of one rendering.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// When it was taken.
     pub taken_at: SystemTime,
-    /// How each collector stands, in the order of their table.
+    /// State of each collector, in the order of their table.
     pub collectors: Vec<CollectorState>,
-    /// What the collectors read.
+    /// Data of the collectors.
     pub sections: Sections,
-    /// What is made of several sections.
+    /// Values calculated from several sections.
     pub joins: Joins,
 }
 
 impl Snapshot {
-    /// A snapshot of these sections, joined, where all namespaces are to be read.
+    /// Creates a snapshot of these sections, if all namespaces are configured.
     pub fn new(taken_at: SystemTime, collectors: Vec<CollectorState>, sections: Sections) -> Self {
         Self::within(&Scope::default(), taken_at, collectors, sections)
     }
 
-    /// A snapshot of these sections, joined, where these namespaces are to be read. A part of what runs on a node is no
-    /// answer to what runs on it, so it is left out while other namespaces are not read, or that was not asked yet.
+    /// Creates a snapshot of these sections, if these namespaces are configured. Allocations by node are
+    /// dropped unless all namespaces are known to be read, because a part of them would be misleading.
     pub fn within(
         scope: &Scope,
         taken_at: SystemTime,
@@ -223,18 +223,19 @@ impl Snapshot {
         Self { taken_at, collectors, joins: Joins::new(&sections, on, reach), sections }
     }
 
-    /// Whether the last refresh of every required collector succeeded.
+    /// Returns whether the last refresh of every required collector succeeded.
     pub fn is_up(&self) -> bool {
         self.required().all(|collector| collector.up == Some(true))
     }
 
-    /// Whether it is worth scraping: every required collector was tried, and not all of them are stale.
+    /// Returns whether it is worth scraping: every required collector was tried, and not all of them are
+    /// stale.
     pub fn is_ready(&self) -> bool {
         self.required().all(|collector| collector.up.is_some())
             && self.required().any(|collector| collector.fresh)
     }
 
-    /// The required collectors that have no data to show.
+    /// Returns the required collectors without data.
     pub fn missing(&self) -> impl Iterator<Item = &'static str> {
         self.required().filter(|collector| !collector.fresh).map(|collector| collector.id.as_str())
     }

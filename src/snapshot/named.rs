@@ -1,51 +1,53 @@
-//! Jobs that have series of their own: those that live long, and the parents of those that do not.
+//! Jobs with series of their own: long-lived jobs, and the parents of others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Chosen, Specification, SpecificationKey, Specifications};
 use crate::terms::{JobStatus, JobType};
 
-/// Jobs of the types that the operator chose. Children are rolled up into their parent.
+/// Jobs of the selected types. Children are counted under their parent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamedJobs {
     /// By namespace and job ID.
     pub by_namespace: BTreeMap<String, BTreeMap<String, NamedJob>>,
-    /// How many there are.
+    /// Number of jobs.
     pub count: usize,
-    /// How many jobs a cap cut.
+    /// Number of jobs dropped by a limit.
     pub dropped_jobs: u64,
-    /// How many task groups they had.
+    /// Number of their task groups.
     pub dropped_groups: u64,
-    /// Names of the labels of chosen metadata, if any job has some.
+    /// Label names of the selected metadata, if any job has some.
     pub meta_labels: Vec<String>,
 }
 
-/// One job.
+/// A job.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamedJob {
-    /// What it is; `None` while only children of it were seen.
+    /// Properties; `None` while only children of it are known.
     pub info: Option<JobInfo>,
-    /// Its metadata, if any chosen key is there.
+    /// Metadata, if it has a selected key.
     pub meta: Option<Box<Chosen>>,
     /// Its own allocations, by task group.
     pub own: Groups,
-    /// Those of its children, by task group.
+    /// Allocations of its children, by task group.
     pub children: Groups,
-    /// The part of them that belongs to live children with ended allocations, by ID. Only the live list has these.
+    /// The part of `children` that belongs to live children with ended allocations, by ID. Only in the live
+    /// list.
     pub partly_ended: BTreeMap<String, Groups>,
-    /// Those of the above that the list of dead jobs shows. Only that list has these.
+    /// Children that the list of dead jobs contains. Only in that list.
     pub ended: BTreeSet<String>,
-    /// How many jobs want what each specification says: itself, or its live children. A template wants nothing itself.
+    /// Number of jobs per specification: the job itself, or its live children. A parent itself needs no
+    /// allocations.
     pub wanted: BTreeMap<SpecificationKey, u64>,
 }
 
 /// Counts by task group.
 pub type Groups = BTreeMap<String, GroupCounts>;
 
-/// What a job is.
+/// Properties of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobInfo {
-    /// Its scheduler.
+    /// Its type.
     pub job_type: JobType,
     /// Its node pool; empty before Nomad 1.6.
     pub node_pool: String,
@@ -57,14 +59,14 @@ pub struct JobInfo {
     pub stopped: bool,
 }
 
-/// The instances of a task group, by the job's own account.
+/// Allocation counts of a task group, according to the job's summary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GroupCounts {
-    /// Ended well, ever.
+    /// Total ever completed.
     pub complete: u64,
-    /// Ended in failure, ever.
+    /// Total ever failed.
     pub failed: u64,
-    /// Lost with their client.
+    /// Total lost with their client.
     pub lost: u64,
 }
 
@@ -74,7 +76,7 @@ impl NamedJobs {
         self.by_namespace.get(namespace)?.get(id)
     }
 
-    /// The job that is counted under this namespace and ID: the job itself, or its parent.
+    /// Returns the ID under which a job counts: its own, or that of its parent.
     pub fn find(&self, namespace: &str, id: &str) -> Option<&str> {
         let jobs = self.by_namespace.get(namespace)?;
         let key = jobs.get_key_value(id).or_else(|| jobs.get_key_value(parent_of(id)?));
@@ -82,19 +84,19 @@ impl NamedJobs {
     }
 }
 
-/// The parent's ID, by how Nomad names the children of dispatch and of the clock.
+/// Returns the parent's ID, derived from the names of dispatched and periodic children.
 fn parent_of(id: &str) -> Option<&str> {
     let at = id.rfind("/dispatch-").or_else(|| id.rfind("/periodic-"))?;
     Some(&id[..at])
 }
 
 impl NamedJob {
-    /// Returns the specifications that tell what it wants, each with how many jobs want that; `None` if one is unknown.
+    /// Returns the specifications of this job, each with the number of jobs; `None` if one is unknown.
     pub fn specifications<'s>(&self, known: &'s Specifications) -> Option<Vec<(&'s Specification, u64)>> {
         self.wanted.iter().map(|(key, jobs)| Some((known.get(key)?, *jobs))).collect()
     }
 
-    /// Returns how many allocations each of its task groups is to have; `None` if that is unknown.
+    /// Returns the desired number of allocations of each task group; `None` if unknown.
     pub fn desired<'s>(&self, known: &'s Specifications) -> Option<BTreeMap<&'s str, u64>> {
         let mut desired = BTreeMap::new();
         for (specification, jobs) in self.specifications(known)? {
@@ -105,8 +107,8 @@ impl NamedJob {
         Some(desired)
     }
 
-    /// Returns the allocations of its children that have ended, of the live list and of the one of dead jobs. A child
-    /// that is in both has died since the live list was read, and counts as the other one shows it.
+    /// Returns the ended allocations of its children from both lists. A child in both has died since the live
+    /// list was read, and counts as in the list of dead jobs.
     pub fn children_of_both(live: Option<&Self>, dead: Option<&Self>) -> Groups {
         let mut groups = Groups::new();
         for (group, counts) in live.into_iter().chain(dead).flat_map(|job| &job.children) {

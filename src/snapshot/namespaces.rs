@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// The namespaces that exist, as far as the token may see them and the operator wants them read.
+/// Existing namespaces that the token can see and that are configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Namespaces {
     /// Their names.

@@ -1,33 +1,33 @@
-//! What was seen to happen between refreshes. These only grow while the exporter runs.
+//! Histograms and counts of observed changes. They only increase while the exporter runs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::terms::{ByTerm, JobType, Outcome};
 
-/// Upper bounds of the delay's buckets, in seconds.
+/// Bucket bounds of the delays, in seconds.
 pub const DELAY_BOUNDS_SECONDS: [f64; 10] = [1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
 
-/// How long jobs waited from their submission to their first allocation.
+/// Delay of jobs from submission to first allocation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlacementDelays {
     /// By namespace.
     pub by_namespace: BTreeMap<String, ByTerm<JobType, Histogram<{ DELAY_BOUNDS_SECONDS.len() }>>>,
 }
 
-/// Jobs that were seen to finish.
+/// Jobs that finished while the exporter was running.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FinishedCounts {
     /// By namespace.
     pub by_namespace: BTreeMap<String, ByTerm<JobType, ByTerm<Outcome, u64>>>,
 }
 
-/// A histogram of durations with this many bounds.
+/// A histogram of durations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram<const BOUNDS: usize> {
-    /// How many fall into each bucket alone.
+    /// Observations per bucket, not cumulative.
     buckets: [u64; BOUNDS],
-    /// How many lie above every bound.
+    /// Observations above all bounds.
     above: u64,
     sum_seconds: f64,
 }
@@ -39,7 +39,7 @@ impl<const BOUNDS: usize> Default for Histogram<BOUNDS> {
 }
 
 impl<const BOUNDS: usize> Histogram<BOUNDS> {
-    /// Adds one duration; one that lies on a bound belongs to its bucket.
+    /// Adds a duration; one on a bound belongs to that bucket.
     pub fn observe(&mut self, bounds: &[f64; BOUNDS], duration: Duration) {
         let seconds = duration.as_secs_f64();
         match bounds.iter().position(|bound| seconds <= *bound) {
@@ -49,7 +49,7 @@ impl<const BOUNDS: usize> Histogram<BOUNDS> {
         self.sum_seconds += seconds;
     }
 
-    /// Each bound with how many are at most that.
+    /// Returns cumulative counts for all bounds.
     pub fn cumulative(&self, bounds: &[f64; BOUNDS]) -> [(f64, u64); BOUNDS] {
         let mut at_most = 0;
         std::array::from_fn(|bucket| {
@@ -58,12 +58,12 @@ impl<const BOUNDS: usize> Histogram<BOUNDS> {
         })
     }
 
-    /// How many in all.
+    /// Returns the total count.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum::<u64>() + self.above
     }
 
-    /// Their sum in seconds.
+    /// Returns the sum in seconds.
     pub fn sum_seconds(&self) -> f64 {
         self.sum_seconds
     }

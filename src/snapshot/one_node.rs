@@ -1,20 +1,20 @@
-//! One node, looked at closely.
+//! Details of one node.
 
 use std::time::SystemTime;
 
 use super::Sections;
 use crate::terms::ClientStatus;
 
-/// One node and what lives on it.
+/// A node and its allocations.
 #[derive(Clone, Debug, Default)]
 pub struct OneNode {
-    /// The sections that tell of it, and of it alone.
+    /// Sections with only this node.
     pub sections: Sections,
-    /// Its live allocations, as many as the cap allows.
+    /// Its non-terminal allocations, up to the limit.
     pub allocations: Vec<NodeAllocation>,
 }
 
-/// A live allocation of a node.
+/// A non-terminal allocation of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeAllocation {
     /// Its ID.
@@ -25,7 +25,7 @@ pub struct NodeAllocation {
     pub job_id: String,
     /// Its task group.
     pub task_group: String,
-    /// What its client last said of it.
+    /// Status as last reported by its client.
     pub status: ClientStatus,
     /// When it was placed.
     pub placed: Option<SystemTime>,

@@ -1,11 +1,11 @@
-//! How dead jobs ended.
+//! Outcomes of dead jobs.
 
 use std::collections::BTreeMap;
 
 use super::Sections;
 use crate::terms::{ByTerm, JobType, Outcome, at};
 
-/// How the dead jobs that Nomad retains ended, counted.
+/// Number of retained dead jobs by outcome.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcomes {
     /// By namespace.
@@ -13,8 +13,9 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// Joins dead jobs with the allocations that tell how they ended. If terminal allocations are not collected, jobs'
-    /// own summaries tell; if they are and cannot be read, nothing is known.
+    /// Joins dead jobs with their allocations, which show the outcomes. If terminal allocations are not
+    /// collected, the summaries of jobs are used. If they are collected but cannot be read, outcomes are
+    /// unknown.
     pub(super) fn join(sections: &Sections, allocations_are_collected: bool) -> Option<Self> {
         let finished = sections.finished_jobs.as_ref()?;
         let ended = sections.finished_allocations.as_ref();
@@ -28,7 +29,7 @@ impl Outcomes {
                 _ if job.stopped => Outcome::Stopped,
                 None => job.summarized,
                 Some(ended) => match ended.ends.outcome(job.key, job.create_index, stopping) {
-                    // Its allocations may be younger than what was read of them.
+                    // Its allocations may be newer than those that were read.
                     _ if finished.unsettled.get(&job.key).is_some_and(|list| *list > ended.began_after) => {
                         continue;
                     }

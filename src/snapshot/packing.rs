@@ -1,6 +1,6 @@
-//! How many clients it takes for what is queued, packed allocation by allocation.
+//! Bin packing: the number of clients that queued allocations need.
 
-/// What an allocation requests, and what is free on a client.
+/// Requests of an allocation, or free resources of a client.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Room {
     pub(super) cpu_hertz: f64,
@@ -8,7 +8,7 @@ pub(super) struct Room {
     pub(super) disk_bytes: f64,
 }
 
-/// Clients that have the same room.
+/// Clients with the same free resources.
 #[derive(Clone, Copy, Debug)]
 struct Clients {
     count: u64,
@@ -16,12 +16,12 @@ struct Clients {
 }
 
 impl Room {
-    /// Whether an allocation that requests this fits.
+    /// Returns whether an allocation with these requests fits.
     pub(super) fn fits(&self, ask: &Self) -> bool {
         self.times(ask) > 0
     }
 
-    /// How many allocations that request this fit.
+    /// Returns how many allocations with these requests fit.
     fn times(&self, ask: &Self) -> u64 {
         let dimensions = [
             (self.cpu_hertz, ask.cpu_hertz),
@@ -30,7 +30,7 @@ impl Room {
         ];
         let needed = dimensions.into_iter().filter(|(_, ask)| *ask > 0.0);
         let times = needed.map(|(free, ask)| (free.max(0.0) / ask).floor()).fold(f64::INFINITY, f64::min);
-        // What requests nothing fits as often as may be; the cast stops at the largest number.
+        // An allocation without requests fits any number of times; the cast saturates.
         times as u64
     }
 
@@ -41,7 +41,7 @@ impl Room {
         self.disk_bytes -= ask.disk_bytes * times;
     }
 
-    /// The largest share of a client that this is.
+    /// Returns the largest share of a client that this takes.
     fn share_of(&self, client: &Self) -> f64 {
         let share = |ask: f64, of: f64| if of > 0.0 { ask / of } else { 0.0 };
         share(self.cpu_hertz, client.cpu_hertz)
@@ -50,8 +50,8 @@ impl Room {
     }
 }
 
-/// Puts allocations, the largest first, where there is room, and returns how many more clients of this size the rest
-/// takes. What does not fit an empty client of this size waits for another one, and takes none.
+/// Places allocations, largest first, and returns the number of additional clients of this size that the rest
+/// needs. Allocations that do not fit on an empty client of this size wait for another one, and do not count.
 pub(super) fn clients_missing(asks: &mut [(Room, u64)], free: &mut [Room], client: Room) -> u64 {
     asks.sort_by(|(one, _), (other, _)| other.share_of(&client).total_cmp(&one.share_of(&client)));
     let mut new: Vec<Clients> = Vec::new();
@@ -72,7 +72,7 @@ pub(super) fn clients_missing(asks: &mut [(Room, u64)], free: &mut [Room], clien
     new.iter().map(|clients| clients.count).sum()
 }
 
-/// Puts so many allocations on new clients, those that there are first.
+/// Places this number of allocations on new clients, existing ones first.
 fn add_clients(new: &mut Vec<Clients>, ask: &Room, mut left: u64, client: Room) {
     for at in 0..new.len() {
         let Clients { count, mut free } = new[at];
@@ -89,7 +89,8 @@ fn add_clients(new: &mut Vec<Clients>, ask: &Room, mut left: u64, client: Room) 
     }
 }
 
-/// Puts allocations on clients of one kind, of which each takes so many. Returns how many are left.
+/// Places allocations on clients with the same free resources, each of which has room for a number of them.
+/// Returns how many are left.
 fn fill(
     new: &mut Vec<Clients>,
     at: usize,
@@ -155,7 +156,7 @@ mod tests {
         }
     }
 
-    /// One allocation after the other, each on the first client that has room.
+    /// Reference implementation: places one allocation after the other, each on the first client with room.
     fn plainly(asks: &[(Room, u64)], free: &[Room], client: Room) -> u64 {
         let mut sorted = asks.to_vec();
         sorted.sort_by(|(one, _), (other, _)| other.share_of(&client).total_cmp(&one.share_of(&client)));
@@ -178,14 +179,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn in_bulk_as_one_by_one(
+        fn packing_in_bulk_equals_packing_one_by_one(
             asks in prop::collection::vec((1_u32..12, 1_u32..12, 1_u64..20), 0..6),
             free in prop::collection::vec((0_u32..10, 0_u32..10), 0..6),
         ) {
             let asks: Vec<_> = asks.into_iter().map(|(cpu, memory, count)| (ask(cpu, memory), count)).collect();
             let free: Vec<_> = free.into_iter().map(|(cpu, memory)| room(cpu, memory)).collect();
             let (bulk, one_by_one) = (missing(&asks, &free, room(10, 10)), plainly(&asks, &free, room(10, 10)));
-            // In another order of clients, first fit may take one more or less for each size.
+            // With another order of clients, first fit may need one more or less for each size.
             prop_assert!(bulk.abs_diff(one_by_one) <= asks.len() as u64, "{bulk} and {one_by_one}");
         }
     }

@@ -1,4 +1,4 @@
-//! Pending jobs: since when each waits, and for what.
+//! Pending jobs, with their age and reason.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -6,18 +6,19 @@ use std::time::SystemTime;
 use super::{Evaluations, LiveJobs, PendingJob, PendingJobs};
 use crate::terms::{BlockReason, JobKey};
 
-/// The pending jobs, of live jobs and evaluations.
+/// Pending jobs, from live jobs and evaluations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pending {
-    /// How long they have waited, by namespace.
+    /// Ages by namespace.
     pub by_namespace: BTreeMap<String, PendingJobs>,
-    /// Those that have waited longest, oldest first, each with its reason if evaluations are known.
+    /// The jobs that have been pending longest, oldest first, each with its reason if evaluations are known.
     pub oldest: Vec<(PendingJob, Option<BlockReason>)>,
 }
 
 impl Pending {
-    /// Joins jobs with evaluations. A job that ran before waits since the creation of its oldest evaluation that is not
-    /// terminal; if evaluations cannot be read, since its submission. One whose evaluation is not known is left out.
+    /// Joins jobs with evaluations. A job that ran before waits since the creation of its oldest waiting
+    /// evaluation, or since its submission if evaluations cannot be read. It is excluded if its evaluation is
+    /// unknown.
     pub(super) fn join(jobs: &LiveJobs, evaluations: Option<&Evaluations>) -> Self {
         let waits = jobs.by_namespace.iter();
         let mut by_namespace: BTreeMap<_, _> =
@@ -35,7 +36,7 @@ impl Pending {
             oldest.push(PendingJob { since, ..job.clone() });
         }
         oldest.sort_unstable();
-        // Without an ID its series could not be told apart, and two rows of one job would be the same series twice.
+        // Jobs without an ID could not be distinguished, and two rows of one job would be duplicate series.
         oldest.retain(|job| !job.id.is_empty());
         oldest.dedup_by(|second, first| (&second.namespace, &second.id) == (&first.namespace, &first.id));
         oldest.truncate(jobs.max_oldest);
@@ -44,7 +45,7 @@ impl Pending {
         Self { by_namespace, oldest }
     }
 
-    /// Since when the oldest pending job of all has waited.
+    /// Returns since when the oldest pending job has been waiting.
     pub fn oldest_since(&self) -> Option<SystemTime> {
         let by_type = self.by_namespace.values().flat_map(|jobs| jobs.oldest.iter());
         by_type.filter_map(|(_, since)| *since).min()

@@ -1,4 +1,4 @@
-//! What of the backlog more clients would take, and what no client could.
+//! Clients that the backlog needs, and allocations that no client can take.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,49 +7,50 @@ use super::pools::ALL;
 use super::{Capacity, Demand, Node, NodeLoad, NodeLoads, Nodes, Requested};
 use crate::terms::{NodeState, at};
 
-/// How many steps packing may take: sizes of a pool times its clients. Beyond, the result is unknown.
+/// Maximum number of packing steps: sizes of a pool times its clients. Beyond it, the result is unknown.
 const MAX_STEPS: usize = 20_000_000;
 
-/// Whether what is queued can be placed, of nodes, allocations and demand.
+/// Placement of queued allocations, from nodes, allocations and demand.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Placing {
-    /// Queued allocations that no client of their pool could take, by namespace and pool.
+    /// Queued allocations that fit on no client of their pool, by namespace and pool.
     pub unplaceable: BTreeMap<String, BTreeMap<String, Unplaceable>>,
-    /// How many more clients of its most common size each pool needs; a pool of which that is not known has no entry.
+    /// Number of additional clients of the most common size that each pool needs; absent if unknown.
     pub missing: BTreeMap<String, u64>,
 }
 
-/// Queued allocations that no client of their pool could take, were it empty.
+/// Queued allocations that do not fit even on an empty client of their pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unplaceable {
     /// They request more than the largest client has.
     pub size: u64,
-    /// Constraints rule out every client.
+    /// Constraints exclude every client.
     pub constraint: u64,
 }
 
 impl Unplaceable {
-    /// How many there are.
+    /// Returns their number.
     pub fn count(&self) -> u64 {
         self.size + self.constraint
     }
 }
 
-/// A client that may take allocations.
+/// A client that can take allocations.
 struct Client {
     whole: Room,
-    /// What is free, if it takes work; `None` if that is not known.
+    /// Free resources, if it is eligible; `None` if unknown.
     free: Option<Option<Room>>,
 }
 
-/// The queued allocations of one pool that could be placed: what one requests, and how many there are.
+/// Placeable queued allocations of one pool: requests of one, and their number.
 type Placeable = Option<Vec<(Room, u64)>>;
 
 impl Placing {
-    /// Joins what is queued with the clients that there are. What runs on them is absent if not all namespaces are read.
+    /// Joins queued allocations with the existing clients. Allocations by node are absent unless all
+    /// namespaces are read.
     pub(super) fn join(nodes: &Nodes, loads: Option<&NodeLoads>, demand: &Demand) -> Option<Self> {
         let requested = demand.requested.as_ref()?;
-        // A client that is down may never come back.
+        // A down client may never come back.
         let live = nodes.iter().filter(|node| node.state != NodeState::Down);
         let mut clients: BTreeMap<&str, Vec<Client>> = BTreeMap::new();
         for node in live {
@@ -63,7 +64,7 @@ impl Placing {
         Some(placing)
     }
 
-    /// Tells what could be placed from what could not.
+    /// Separates placeable from unplaceable allocations.
     fn sort_out<'a>(
         &mut self,
         requested: &'a Requested,
@@ -93,7 +94,8 @@ impl Placing {
         placeable
     }
 
-    /// Packs what could be placed into what is free. What may run in every pool comes last, for what the others leave.
+    /// Packs placeable allocations into the free resources. Allocations that may run in all pools come last,
+    /// on what the others leave.
     fn pack(&mut self, placeable: &mut BTreeMap<&str, Placeable>, clients: BTreeMap<&str, Vec<Client>>) {
         let everywhere = placeable.remove(ALL).unwrap_or_else(|| Some(Vec::new()));
         let (mut all_free, mut all_sizes, mut is_known) = (Vec::new(), Vec::new(), true);
@@ -121,7 +123,7 @@ impl Placing {
         }
     }
 
-    /// How many allocations of a pool no client could take, of all namespaces.
+    /// Returns the number of unplaceable allocations of a pool in all namespaces.
     pub fn unplaceable_of(&self, pool: &str) -> u64 {
         self.unplaceable.values().filter_map(|pools| pools.get(pool)).map(Unplaceable::count).sum()
     }
@@ -151,7 +153,7 @@ impl From<[u64; 3]> for Room {
 }
 
 impl From<Capacity> for Room {
-    /// What is not known of a client limits nothing.
+    /// Unknown resources of a client are not a limit.
     fn from(capacity: Capacity) -> Self {
         let known = |amount: Option<f64>| amount.unwrap_or(f64::INFINITY);
         Self {
@@ -162,12 +164,12 @@ impl From<Capacity> for Room {
     }
 }
 
-/// The size that most clients have; of several, the largest.
+/// Returns the size that most clients have; the largest, if there are several.
 fn most_common(sizes: &[Room]) -> Option<Room> {
     let key = |size: &Room| [size.cpu_hertz, size.memory_bytes, size.disk_bytes].map(|amount| amount as u64);
     let mut counts: HashMap<[u64; 3], (u64, Room)> = HashMap::new();
     for size in sizes.iter().filter(|size| size.cpu_hertz.is_finite() && size.memory_bytes.is_finite()) {
-        // Disks of machines of one kind differ a little, since they are what is left of them.
+        // Disk sizes of identical machines differ a little, because they are the free space.
         let mut key = key(size);
         key[2] = 0;
         let entry = counts.entry(key).or_insert((0, *size));

@@ -1,4 +1,4 @@
-//! What a node pool has, what of it is promised, and what waits for it.
+//! Node pools: capacity, allocated resources and demand.
 
 use std::collections::BTreeMap;
 
@@ -6,53 +6,54 @@ use super::demand::Demand;
 use super::placing::Placing;
 use super::pool_capacity::{PoolCapacity, Room};
 
-/// One node pool: sums over its active nodes, which are its capacity.
+/// A node pool, with sums over its active nodes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pool {
-    /// How many active nodes it has.
+    /// Number of active nodes.
     pub active_nodes: u64,
-    /// How many others.
+    /// Number of other nodes.
     pub other_nodes: u64,
-    /// CPU for jobs, in hertz.
+    /// CPU in hertz.
     pub cpu: Share,
-    /// Memory for jobs, in bytes.
+    /// Memory in bytes.
     pub memory: Share,
-    /// Instances that wait for it.
+    /// Number of queued allocations.
     pub queued: u64,
-    /// How many of them ask for something that is not known, so that what is asked for is a part only.
+    /// Number of queued allocations with partly or fully unknown requests, so that the requested sums are
+    /// incomplete.
     pub unsized_instances: u64,
-    /// How many of them no client of the pool could take.
+    /// Number of queued allocations that fit on no client of the pool.
     pub unplaceable: u64,
-    /// How many more clients of its most common size it needs for the others, if that is known.
+    /// Number of additional clients of the most common size that the others need, if known.
     pub missing_clients: Option<u64>,
 }
 
-/// How much there is of something, what is promised, and what is asked for beyond that.
+/// Allocatable, allocated and requested amount of a resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Share {
-    /// What the active nodes have for jobs.
+    /// Allocatable amount of the active nodes.
     pub allocatable: f64,
-    /// What of it is promised.
+    /// Allocated amount.
     pub allocated: f64,
-    /// What queued instances ask for.
+    /// Amount requested by queued allocations.
     pub asked: f64,
 }
 
 impl Share {
-    /// What could still be promised.
+    /// Returns the free amount.
     pub fn free(&self) -> f64 {
         (self.allocatable - self.allocated).max(0.0)
     }
 }
 
-/// How many clients of a pool's most common size are missing for what is queued to fit.
+/// Number of additional clients of the most common size that queued allocations need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// So many.
+    /// This number.
     Clients(u64),
-    /// Something waits and there is no active node, which would tell the usual size.
+    /// Allocations are queued but there is no active node, so the usual size is unknown.
     All,
-    /// What is asked for is not known, or nothing waits where there is no active node.
+    /// The requests are unknown, or nothing is queued and there is no active node.
     Unknown,
 }
 
@@ -71,7 +72,7 @@ impl From<&PoolCapacity> for Pool {
 }
 
 impl Pool {
-    /// This pool with another one's nodes beside its own.
+    /// Returns this pool including the nodes of another one.
     fn with_nodes_of(mut self, other: &Self) -> Self {
         self.active_nodes += other.active_nodes;
         self.other_nodes += other.other_nodes;
@@ -82,12 +83,12 @@ impl Pool {
         self
     }
 
-    /// Whether it is known what the queued instances ask for, or a part of it.
+    /// Returns whether the requests of queued allocations are at least partly known.
     pub fn is_asked_known(&self) -> bool {
         self.cpu.asked > 0.0 || self.memory.asked > 0.0 || self.unsized_instances == 0
     }
 
-    /// How many clients are missing.
+    /// Returns the number of missing clients.
     pub fn missing(&self) -> Missing {
         match self.missing_clients {
             Some(missing) if missing == 0 || self.active_nodes > 0 => Missing::Clients(missing),
@@ -97,10 +98,10 @@ impl Pool {
     }
 }
 
-/// The built-in pool of jobs that may run on every node. No node names it as its own.
+/// The built-in pool of jobs that may run on every node. It is not the pool of any node.
 pub(super) const ALL: &str = "all";
 
-/// The pools by name: those that have a node, or for which something is queued.
+/// Returns the pools with a node or queued allocations, by name.
 pub(super) fn pools(
     capacity: &BTreeMap<String, PoolCapacity>,
     demand: Option<&Demand>,

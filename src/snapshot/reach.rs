@@ -1,13 +1,13 @@
-//! Which namespaces are read, and whether those are all.
+//! The namespaces that are read, and whether they are all.
 
-/// The name that stands for all namespaces.
+/// The name for all namespaces.
 const ALL: &str = "*";
 
-/// The namespaces that the exporter is told to read.
+/// The configured namespaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     names: Vec<String>,
-    /// The flag or variable that named them.
+    /// The flag or variable that selects them.
     setting: &'static str,
 }
 
@@ -18,7 +18,7 @@ impl Default for Scope {
 }
 
 impl Scope {
-    /// The namespaces that a flag or variable names, each once. Without a name, or with `*` among them, they are all.
+    /// Creates the scope of a flag or variable. Without a name, or with `*`, it is all namespaces.
     pub fn new(mut names: Vec<String>, setting: &'static str) -> Self {
         if names.is_empty() || names.iter().any(|name| name == ALL) {
             return Self::default();
@@ -28,45 +28,45 @@ impl Scope {
         Self { names, setting }
     }
 
-    /// Their names as Nomad takes them: `*` for all.
+    /// Returns the namespaces as parameters for Nomad: `*` for all.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// These namespaces if this flag or variable named them, else all.
+    /// Returns this scope if it was selected by this flag or variable, otherwise all namespaces.
     pub fn named_by(&self, setting: &str) -> Self {
         if self.setting == setting { self.clone() } else { Self::default() }
     }
 
-    /// Whether all namespaces are to be read.
+    /// Returns whether all namespaces are selected.
     pub fn is_all(&self) -> bool {
         self.includes(ALL)
     }
 
-    /// Whether this namespace is to be read.
+    /// Returns whether this namespace is selected.
     pub fn includes(&self, name: &str) -> bool {
         self.names.iter().any(|wanted| wanted == ALL || wanted == name)
     }
 
-    /// How much of the cluster is seen with a token of this reach.
+    /// Returns which namespaces are read with a token that has this reach.
     pub(super) fn with_token(&self, token: Option<&Reach>) -> Reach {
         if !self.is_all() {
             return Reach::Partial(format!("{} selects {}", self.setting, listed(&self.names)));
         }
         token
             .cloned()
-            .unwrap_or_else(|| Reach::Unknown("Nomad has not reported what the token may read".into()))
+            .unwrap_or_else(|| Reach::Unknown("Nomad has not reported the token's permissions yet".into()))
     }
 }
 
-/// Whether the jobs and allocations of all namespaces are read.
+/// Whether jobs and allocations of all namespaces are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Yes.
+    /// All are read.
     All,
-    /// No, and why.
+    /// Not all are read, and why.
     Partial(String),
-    /// Nomad does not report it, and why.
+    /// Unknown, and why.
     Unknown(String),
 }
 
@@ -77,7 +77,7 @@ impl Default for Reach {
 }
 
 impl Reach {
-    /// Whether it is known that all namespaces are read, or that they are not.
+    /// Returns whether all namespaces are read; `None` if unknown.
     pub fn sees_all(&self) -> Option<bool> {
         match self {
             Self::All => Some(true),
@@ -86,7 +86,7 @@ impl Reach {
         }
     }
 
-    /// Why not all namespaces are read, if it is known that they are not.
+    /// Returns why not all namespaces are read, if they are known not to be.
     pub fn partial(&self) -> Option<&str> {
         match self {
             Self::Partial(reason) => Some(reason),
@@ -94,7 +94,7 @@ impl Reach {
         }
     }
 
-    /// Why not all namespaces are read, or why that is unknown.
+    /// Returns why not all namespaces are read, or why that is unknown.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::All => None,
@@ -103,10 +103,10 @@ impl Reach {
     }
 }
 
-/// How many names a sentence holds.
+/// Maximum number of names in a list.
 const MAX_NAMES: usize = 10;
 
-/// Names for a sentence.
+/// Joins names for a message.
 pub fn listed(names: &[String]) -> String {
     let shown = names[..names.len().min(MAX_NAMES)].join(", ");
     match names.len().saturating_sub(MAX_NAMES) {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_holds_each_namespace_once_and_all_is_all() {
+    fn namespaces_are_unique_and_a_star_selects_all() {
         let scope = Scope::new(names(&["web", "ci", "web"]), "--nomad.namespace");
         assert_eq!(scope.names(), ["ci", "web"]);
         assert!(scope.includes("ci") && !scope.includes("default") && !scope.is_all());
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_outweigh_the_token() {
+    fn settings_take_precedence_over_the_token() {
         let some = Scope::new(names(&["web", "ci"]), "NOMAD_NAMESPACE");
         let partial = Reach::Partial("NOMAD_NAMESPACE selects ci, web".into());
         assert_eq!(some.with_token(Some(&Reach::All)), partial);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_stays_short() {
+    fn long_lists_of_names_are_shortened() {
         let many: Vec<String> = (10..25).map(|number| format!("team-{number}")).collect();
         assert!(listed(&many).ends_with("team-18, team-19 and 5 more"));
         assert_eq!(listed(&many[..10]).matches("team").count(), 10);

@@ -1,4 +1,4 @@
-//! Allocations that start, run, or are told to stop, and how long they have been at it.
+//! Starting, running and stopping allocations, and their ages.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -6,34 +6,34 @@ use std::time::{Duration, SystemTime};
 use super::observed::{DELAY_BOUNDS_SECONDS, Histogram};
 use crate::terms::{ByTerm, JobType};
 
-/// Upper bounds of the buckets of running ages, in seconds.
+/// Bucket bounds of running ages, in seconds.
 pub const RUNNING_BOUNDS_SECONDS: [f64; 9] =
     [60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 18000.0, 43200.0, 86400.0];
 
-/// Live allocations that are on their way to another status.
+/// Starting and stopping allocations, and long running builds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transitions {
-    /// When the oldest allocation was created that is wanted and has not started, by namespace.
+    /// Creation time of the oldest allocation that should run but has not started, by namespace.
     pub oldest_starting: BTreeMap<String, ByTerm<JobType, Option<SystemTime>>>,
     /// Allocations that were told to stop and have not stopped, by namespace.
     pub stopping: BTreeMap<String, ByTerm<JobType, Stopping>>,
-    /// The builds that have run longest, the longest first, as many as the cap allows.
+    /// The longest running builds, longest first, up to the limit.
     pub longest_builds: Vec<RunningBuild>,
 }
 
 /// Allocations that were told to stop and have not stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stopping {
-    /// How many.
+    /// Number of allocations.
     pub count: u64,
-    /// When the first of them was told.
+    /// When the first of them was told to stop.
     pub oldest: Option<SystemTime>,
 }
 
-/// A batch or sysbatch job that runs.
+/// A running batch or sysbatch job.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunningBuild {
-    /// When the oldest of its running allocations was created.
+    /// Creation time of its oldest running allocation.
     pub since: SystemTime,
     /// Its namespace.
     pub namespace: String,
@@ -41,35 +41,35 @@ pub struct RunningBuild {
     pub id: String,
 }
 
-/// How long the running allocations have run.
+/// Ages of running allocations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunningAges {
     /// By namespace.
     pub by_namespace: BTreeMap<String, ByTerm<JobType, Histogram<{ RUNNING_BOUNDS_SECONDS.len() }>>>,
 }
 
-/// How long allocations took from their creation until they ran.
+/// Time of allocations from their creation until they ran.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StartDelays {
     /// By namespace.
     pub by_namespace: BTreeMap<String, ByTerm<JobType, Histogram<{ DELAY_BOUNDS_SECONDS.len() }>>>,
 }
 
-/// When the running allocations were created: what their ages are made of, also if nothing changed but the time.
+/// Creation times of running allocations, from which ages are calculated even if only the time has changed.
 #[derive(Debug, Default)]
 pub struct RunningSince {
     by_namespace: BTreeMap<String, ByTerm<JobType, Vec<u32>>>,
 }
 
 impl RunningSince {
-    /// Adds an allocation that runs.
+    /// Adds a running allocation.
     pub fn add(&mut self, namespace: &str, job_type: JobType, created: SystemTime) {
         let since_epoch = created.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let seconds = u32::try_from(since_epoch.as_secs()).unwrap_or(u32::MAX);
         crate::terms::at(&mut self.by_namespace, namespace)[job_type].push(seconds);
     }
 
-    /// Returns how old each is at this time.
+    /// Returns the ages at this time.
     pub fn ages(&self, now: SystemTime) -> RunningAges {
         let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut ages = RunningAges::default();

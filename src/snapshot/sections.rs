@@ -1,4 +1,4 @@
-//! What follows from the list of sections in the parent module.
+//! Code generated from the list of sections in the parent module.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,27 +6,29 @@ use std::sync::Arc;
 use super::{CollectorId, Sections};
 use crate::terms::TermSet;
 
-/// A type of which a snapshot holds one value.
+/// A type with one value per snapshot.
 pub trait Section: Send + Sync + Sized + 'static {
-    /// The collectors it is made of. It is known while each of them is fresh, and shown to families that name them all.
+    /// Collectors of this section. It is known while all of them are fresh, and visible to metrics that name
+    /// all of them.
     const COLLECTORS: &'static [CollectorId];
-    /// The newest value.
+    /// Returns the newest value.
     fn of(sections: &Sections) -> Option<&Arc<Self>>;
 }
 
-/// Declares the collectors and their sections: each section is a field with its type. Names, storage, expiry, what a
-/// family sees all follow from this list, so that no section can be forgotten in one of them.
+/// Declares the collectors and their sections; each section is a field with its type. Names, storage, expiry
+/// and visibility for metrics are generated from this list, so that none can be forgotten.
 macro_rules! sections {
     (
         one { $($collector:ident = $name:literal { $($(#[$doc:meta])* $field:ident: $type:ty,)+ })+ }
         several { $($(#[$made_doc:meta])* $made:ident: $made_type:ty = $($of:ident)&+,)* }
     ) => {
         $crate::terms::vocabulary! {
-            /// What the exporter reads from Nomad. A collector that reads sections of another one stands behind it.
+            /// A collector: a part of Nomad that the exporter reads. A collector comes after those whose
+            /// sections it reads.
             CollectorId { $($collector = $name,)+ }
         }
 
-        /// What the collectors read, each section as of its own last refresh.
+        /// Data of the collectors, each section from its own last refresh.
         #[derive(Clone, Debug, Default)]
         pub struct Sections {
             $($($(#[$doc])* pub $field: Option<Arc<$type>>,)+)+
@@ -37,7 +39,7 @@ macro_rules! sections {
         $($crate::snapshot::sections::section!($made: $made_type = $($of)&+);)*
 
         impl Sections {
-            /// The sections that are made of these collectors alone.
+            /// Returns the sections that come only from these collectors.
             pub fn select(&self, collectors: TermSet<CollectorId>) -> Self {
                 Self {
                     $($($field: sections::part(&self.$field, collectors),)+)+
@@ -45,13 +47,13 @@ macro_rules! sections {
                 }
             }
 
-            /// Takes over each section that is given.
+            /// Replaces each section that is present in `newer`.
             pub fn update(&mut self, newer: Self) {
                 $($(sections::replace(&mut self.$field, newer.$field);)+)+
                 $(sections::replace(&mut self.$made, newer.$made);)*
             }
 
-            /// The collectors that the sections given here are made of.
+            /// Returns the collectors of the present sections.
             pub fn collectors(&self) -> TermSet<CollectorId> {
                 let known = [
                     $($((self.$field.is_some(), <$type as Section>::COLLECTORS),)+)+
@@ -77,7 +79,7 @@ macro_rules! section {
 pub(super) use section;
 
 impl TermSet<CollectorId> {
-    /// The collectors of a list, for constants.
+    /// Creates a set of collectors, for constants.
     pub const fn of(ids: &[CollectorId]) -> Self {
         let (mut bits, mut place) = (0, 0);
         while place < ids.len() {
@@ -99,7 +101,8 @@ pub(super) fn replace<T: Section>(known: &mut Option<Arc<T>>, newer: Option<Arc<
 }
 
 impl Sections {
-    /// Every namespace that any section names, so that a count of zero can be told from an unknown one.
+    /// Returns every namespace that occurs in any section, so that a count of zero differs from an unknown
+    /// one.
     pub fn known_namespaces(&self) -> BTreeSet<&str> {
         let listed = self.namespaces.iter().flat_map(|namespaces| namespaces.names.iter());
         let jobs = self.jobs.iter().flat_map(|jobs| jobs.by_namespace.keys());
@@ -113,7 +116,7 @@ impl Sections {
         all.map(String::as_str).collect()
     }
 
-    /// Every node pool that has a node or a live job.
+    /// Returns every node pool with a node or a live job.
     pub fn known_pools(&self) -> BTreeSet<&str> {
         let of_nodes = self.nodes.iter().flat_map(|nodes| nodes.iter()).map(|node| node.pool.as_str());
         let namespaces = self.jobs.iter().flat_map(|jobs| jobs.by_namespace.values());

@@ -1,25 +1,25 @@
-//! Servers of the region, and what leads and schedules them.
+//! Servers of the region, their leader, health and scheduler configuration.
 
 use std::time::Duration;
 
 use crate::terms::{ByTerm, ServerState};
 
-/// The servers of the region, as gossip knows them.
+/// Servers of the region, according to gossip.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Servers {
-    /// How many.
+    /// Number by state.
     pub by_state: ByTerm<ServerState, u64>,
-    /// Each of them, by name.
+    /// Servers by name.
     pub servers: Vec<Server>,
-    /// Whether every living one honours `filter` on lists. Any may be the one that answers.
+    /// Whether all alive servers support `filter` for lists. Any of them may respond.
     pub filter_lists: bool,
-    /// Whether the filter of every living one looks into the states of tasks.
+    /// Whether all alive servers support task states in filters.
     pub filter_task_states: bool,
-    /// Whether every living one can list evaluations and deployments over all namespaces.
+    /// Whether all alive servers can list evaluations and deployments of all namespaces.
     pub list_everywhere: bool,
 }
 
-/// Nothing is known: then they are taken for current.
+/// Until servers are known, assume a current version.
 impl Default for Servers {
     fn default() -> Self {
         Self {
@@ -35,9 +35,9 @@ impl Default for Servers {
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Its name, with the region at the end.
+    /// Name, with the region as suffix.
     pub name: String,
-    /// Where other servers reach it, `host:port`.
+    /// RPC address, `host:port`.
     pub rpc_address: String,
     /// The host of that address.
     pub address: String,
@@ -47,42 +47,42 @@ pub struct Server {
     pub datacenter: String,
 }
 
-/// Who leads the region.
+/// Leader of the region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leader {
-    /// The leader's RPC address; `None` while there is none.
+    /// RPC address of the leader; `None` if there is none.
     pub rpc_address: Option<String>,
 }
 
-/// What autopilot says of the servers.
+/// Autopilot's health report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Autopilot {
-    /// Whether all is well.
+    /// Whether all servers are healthy.
     pub healthy: Option<bool>,
-    /// How many servers may fail before the region has no quorum.
+    /// Number of servers that can fail without losing quorum.
     pub failure_tolerance: Option<u64>,
     /// Each server.
     pub servers: Vec<ServerHealth>,
 }
 
-/// What autopilot says of one server.
+/// Autopilot's report on one server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerHealth {
-    /// Its name, with the region at the end.
+    /// Name, with the region as suffix.
     pub name: String,
-    /// Whether it is well.
+    /// Whether it is healthy.
     pub healthy: Option<bool>,
     /// Whether it votes.
     pub voter: Option<bool>,
-    /// How long ago it heard the leader.
+    /// Time since the last contact with the leader.
     pub last_contact: Option<Duration>,
 }
 
-/// What an operator set for all schedulers; a field is absent in versions that do not know it.
+/// Scheduler configuration; unsupported settings are absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SchedulerSettings {
-    /// Whether no evaluation is processed at all.
+    /// Whether processing of evaluations is paused.
     pub eval_broker_paused: Option<bool>,
-    /// Whether nobody but a management token can register jobs.
+    /// Whether only management tokens can register jobs.
     pub job_registration_rejected: Option<bool>,
 }

@@ -1,4 +1,4 @@
-//! What the specifications of jobs say.
+//! Job specifications.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -6,38 +6,38 @@ use std::sync::Arc;
 use super::Whole;
 use super::demand::Ask;
 
-/// Which version of which job tells. Children of one parent that were started from the same version of it share
-/// the parent's.
+/// Identifies a job specification. Children that were started from the same version of their parent share its
+/// specification.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpecificationKey {
     /// The job's namespace.
     pub namespace: String,
-    /// The job to read: a job of its own, or the parent of children.
+    /// The job to read: the job itself, or the parent of children.
     pub job_id: String,
-    /// Its JobModifyIndex, which grows with every version.
+    /// JobModifyIndex, which increases with every version.
     pub modify_index: u64,
 }
 
-/// Specifications that were read; `None` for those that may not be read.
+/// Job specifications; `None` for those that the token cannot read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Specifications {
-    /// Only those of jobs with queued allocations, and of jobs that have series of their own.
+    /// Only of jobs with queued allocations or series of their own.
     pub by_key: HashMap<SpecificationKey, Option<Arc<Specification>>>,
 }
 
 /// A job's task groups, by name.
 pub type Specification = BTreeMap<String, GroupSpecification>;
 
-/// What a job's specification says of one of its task groups.
+/// Specification of a task group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupSpecification {
-    /// What one allocation requests.
+    /// Resources that one allocation requests.
     pub ask: Ask,
-    /// The cores and devices that one allocation requests.
+    /// Cores and devices that one allocation requests.
     pub whole: Whole,
-    /// How many allocations it is to have.
+    /// Desired number of allocations.
     pub count: Option<u64>,
-    /// The names of its tasks.
+    /// Names of its tasks.
     pub tasks: Box<[Box<str>]>,
 }
 

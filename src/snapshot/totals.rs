@@ -1,22 +1,22 @@
-//! The numbers that a glance is for.
+//! Totals of the whole cluster.
 
 use super::Snapshot;
 use crate::terms::{ByTerm, JobStatus, NodeState, Outcome};
 
-/// Sums over the whole cluster; absent where not known.
+/// Totals of the whole cluster; unknown ones are absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals {
-    /// Jobs of which nothing is placed yet. None of these numbers counts templates.
+    /// Jobs without any placed allocation. All job counts exclude periodic and parameterized parents.
     pub pending_jobs: Option<u64>,
-    /// Jobs that run.
+    /// Running jobs.
     pub running_jobs: Option<u64>,
-    /// Jobs that are done and that Nomad still retains.
+    /// Dead jobs that Nomad still retains.
     pub dead_jobs: Option<u64>,
-    /// Those of them that failed.
+    /// Dead jobs that failed.
     pub failed_jobs: Option<u64>,
-    /// Those of them that a drain's deadline killed.
+    /// Dead jobs that were killed at a drain deadline.
     pub drained_jobs: Option<u64>,
-    /// Instances that should run and are not placed.
+    /// Desired allocations that are not placed.
     pub queued_instances: Option<u64>,
     /// Evaluations that wait for a scheduler.
     pub pending_evaluations: Option<u64>,
@@ -25,7 +25,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Sums what a snapshot counts.
+    /// Calculates the totals of a snapshot.
     pub fn new(snapshot: &Snapshot) -> Self {
         let (sections, joins) = (&snapshot.sections, &snapshot.joins);
         let namespaces = || Some(sections.jobs.as_ref()?.by_namespace.values());
@@ -59,7 +59,7 @@ impl Totals {
         }
     }
 
-    /// Nodes of one state.
+    /// Returns the number of nodes in one state.
     pub fn nodes(&self, state: NodeState) -> Option<u64> {
         Some(self.nodes.as_ref()?[state])
     }

@@ -1,48 +1,48 @@
-//! The last hour in a few numbers, for people without a Prometheus at hand.
+//! A short history of some totals, for the status page.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Snapshot, Totals};
 use crate::terms::NodeState;
 
-/// How far back the points go.
+/// Length of the history.
 const HOUR: Duration = Duration::from_secs(3600);
-/// Points at most, whatever the interval.
+/// Maximum number of points, whatever the interval.
 const MAX_POINTS: u32 = 720;
 
-/// A ring of points: one for each interval of the last hour. It is a value, as all state is: each refresh makes a new
-/// one of the one before.
+/// The points of the last hour, one per interval. Immutable: each refresh creates a new value from the
+/// previous one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trends {
     step: Duration,
     points: Vec<TrendPoint>,
 }
 
-/// The cluster in one interval; absent values are unknown.
+/// Totals of one interval; unknown values are absent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrendPoint {
-    /// When the last snapshot of the interval was taken.
+    /// Time of the last snapshot in the interval.
     pub at: SystemTime,
     /// Pending jobs.
     pub pending_jobs: Option<u64>,
     /// Running jobs.
     pub running_jobs: Option<u64>,
-    /// Dead jobs that failed and that Nomad still retains.
+    /// Failed jobs that Nomad still retains.
     pub failed_jobs: Option<u64>,
     /// Active nodes.
     pub active_nodes: Option<u64>,
-    /// Seconds that the oldest pending job has waited; 0 if none is pending.
+    /// Age of the oldest pending job in seconds; 0 if none is pending.
     pub oldest_pending_seconds: Option<u64>,
 }
 
 impl Trends {
-    /// No points yet; one comes each interval.
+    /// Creates an empty history.
     pub fn new(interval: Duration) -> Self {
         Self { step: interval.max(HOUR / MAX_POINTS), points: Vec::new() }
     }
 
-    /// Returns these points and that of a snapshot, which replaces an earlier one of the same interval. Points older
-    /// than an hour are dropped, and points of the future, which a clock that was set back leaves behind.
+    /// Returns the history with the point of a snapshot, which replaces an earlier one of the same interval.
+    /// Drops points older than an hour, and points in the future, which remain if the clock is set back.
     pub fn with(&self, snapshot: &Snapshot) -> Self {
         let now = snapshot.taken_at;
         let slot = |at: SystemTime| {
@@ -56,12 +56,13 @@ impl Trends {
         Self { step: self.step, points: points.chain([TrendPoint::new(snapshot)]).collect() }
     }
 
-    /// The points, oldest first.
+    /// Returns the points, oldest first.
     pub fn points(&self) -> &[TrendPoint] {
         &self.points
     }
 
-    /// Returns whether points between these two are missing. Snapshots come up to a quarter of an interval late.
+    /// Returns whether there is a gap between two points. Snapshots may be up to a quarter of an interval
+    /// late.
     pub fn is_gap(&self, earlier: SystemTime, later: SystemTime) -> bool {
         later.duration_since(earlier).unwrap_or_default() > self.step * 5 / 2
     }
@@ -102,7 +103,7 @@ mod tests {
         UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    /// A cluster with this many pending jobs, of which the oldest has waited since the epoch.
+    /// Creates a cluster with this number of pending jobs, the oldest of which waits since the epoch.
     fn pending(now: SystemTime, count: u64) -> Snapshot {
         let mut namespace = NamespaceJobs::default();
         namespace.jobs[JobType::Batch][JobStatus::Pending] = count;
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_no_zero() {
+    fn unknown_values_are_not_zero() {
         let trends = Trends::new(MINUTE).with(&Snapshot::new(at(60), Vec::new(), Sections::default()));
         let unknown = TrendPoint {
             at: at(60),
@@ -155,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn points_of_a_future_that_did_not_come_are_dropped() {
+    fn points_in_the_future_are_dropped() {
         let trends = Trends::new(MINUTE).with(&pending(at(6000), 1)).with(&pending(at(120), 2));
         assert_eq!(counts(&trends), [Some(2)]);
     }
 
     #[test]
-    fn a_gap_is_longer_than_a_late_refresh() {
+    fn a_late_refresh_is_not_a_gap() {
         let trends = Trends::new(MINUTE);
         assert!(!trends.is_gap(at(0), at(135)));
         assert!(trends.is_gap(at(0), at(151)));

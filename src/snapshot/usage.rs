@@ -1,15 +1,15 @@
-//! What allocations use of what they were promised.
+//! Usage of allocations.
 
 /// Usage of running allocations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// One for each allocation that was asked about and answered.
+    /// One entry per allocation whose client responded.
     pub allocations: Vec<AllocationUsage>,
-    /// Allocations that a cap cut.
+    /// Number of allocations beyond the limit.
     pub dropped: u64,
 }
 
-/// What one allocation uses; a field is absent where its driver does not measure it.
+/// Usage of one allocation; values that its driver does not measure are absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllocationUsage {
     /// Its ID.
@@ -22,14 +22,14 @@ pub struct AllocationUsage {
     pub task_group: String,
     /// The node that it runs on.
     pub node_id: String,
-    /// CPU promised, in hertz.
+    /// Allocated CPU in hertz.
     pub cpu_allocated_hertz: Option<f64>,
-    /// Memory promised, in bytes.
+    /// Allocated memory in bytes.
     pub memory_allocated_bytes: Option<f64>,
-    /// CPU in use, in hertz.
+    /// Used CPU in hertz.
     pub cpu_used_hertz: Option<f64>,
-    /// Memory in use, in bytes.
+    /// Used memory in bytes.
     pub memory_used_bytes: Option<f64>,
-    /// How long it was throttled, ever.
+    /// Total throttled time in seconds.
     pub cpu_throttled_seconds: Option<f64>,
 }

@@ -1,15 +1,15 @@
-//! What is allocated whole and cannot be shared: CPU cores, and devices such as GPUs.
+//! Resources that are allocated as a whole: CPU cores, and devices such as GPUs.
 
 use std::collections::BTreeMap;
 
-/// A kind of device. In what is requested, an empty name stands for any.
+/// A kind of device. In requests, an empty name means any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeviceKind {
-    /// Such as `nvidia`.
+    /// For example `nvidia`.
     pub vendor: String,
-    /// Such as `gpu`.
+    /// For example `gpu`.
     pub device_type: String,
-    /// Such as `Tesla T4`.
+    /// For example `Tesla T4`.
     pub model: String,
 }
 
@@ -19,14 +19,14 @@ pub type Devices = BTreeMap<DeviceKind, u64>;
 /// Number of cores and devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Whole {
-    /// Whole CPU cores.
+    /// CPU cores.
     pub cores: u64,
     /// Devices.
     pub devices: Devices,
 }
 
 impl DeviceKind {
-    /// The kind that a job requests by this name: a type, `vendor/type` or `vendor/type/model`.
+    /// Returns the kind in a job's request: a type, `vendor/type` or `vendor/type/model`.
     pub fn requested(name: &str) -> Self {
         let mut parts = name.splitn(3, '/').map(str::to_owned);
         let (first, second, third) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
@@ -38,12 +38,12 @@ impl DeviceKind {
 }
 
 impl Whole {
-    /// Returns whether there is nothing.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.cores == 0 && self.devices.is_empty()
     }
 
-    /// Adds this many times the other one.
+    /// Adds another amount a number of times.
     pub fn add(&mut self, other: &Self, times: u64) {
         self.cores = self.cores.saturating_add(other.cores.saturating_mul(times));
         for (kind, count) in &other.devices {

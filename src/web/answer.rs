@@ -1,4 +1,4 @@
-//! Bytes on their way out, which say when the connection has taken them.
+//! Response bodies that report when the connection has sent them.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -8,13 +8,13 @@ use bytes::{Buf, Bytes};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 
-/// A body with something that is dropped once it has been written.
+/// A body with a guard that is dropped once the body has been sent.
 pub(super) struct Answer<G> {
     body: Full<Bytes>,
     guard: Option<G>,
 }
 
-/// The bytes of a body, and what is dropped with them.
+/// The bytes of a body, and the guard that is dropped with them.
 pub(super) struct Guarded<G> {
     bytes: Bytes,
     _guard: Option<G>,

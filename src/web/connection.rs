@@ -1,4 +1,4 @@
-//! One connection, from its handshake to its end.
+//! One connection, from the handshake to its end.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,16 +19,17 @@ use super::answer::Answer;
 use super::gate::{Gate, Taken};
 use super::pulse::Pulse;
 
-/// What every connection needs.
+/// Shared state of all connections.
 pub(super) struct ConnectionContext {
     pub(super) gate: Gate,
-    /// Bytes of a request's head at most.
+    /// Maximum size of request headers in bytes.
     pub(super) max_header_bytes: u32,
 }
 
 type ConnectionResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// Serves a connection until it ends, is overdue, or has been answered after the exporter was told to stop.
+/// Serves a connection until it ends, exceeds a deadline, or the exporter shuts down and its response is
+/// complete.
 pub(super) async fn serve(
     stream: TcpStream,
     shared: &Arc<ConnectionContext>,
@@ -39,10 +40,10 @@ pub(super) async fn serve(
     tokio::select! {
         outcome = converse(stream, shared, pulse, watcher, stopped) => {
             if let Err(error) = outcome {
-                tracing::debug!(%error, "a connection ended badly");
+                tracing::debug!(%error, "a connection failed");
             }
         }
-        reason = pulse.overdue() => tracing::debug!(reason, "a connection was ended"),
+        reason = pulse.overdue() => tracing::debug!(reason, "a connection was closed"),
     }
 }
 
@@ -59,7 +60,7 @@ async fn converse(
     };
     let stream = tokio::select! {
         accepted = TlsAcceptor::from(config).accept(stream) => accepted?,
-        // Nobody waits for an answer yet.
+        // No request is pending.
         _ = stopped.changed() => return Ok(()),
     };
     match speaks_http2(stream.get_ref().1.alpn_protocol()) {
@@ -76,9 +77,9 @@ async fn speak_http1(
 ) -> ConnectionResult {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        // The pulse has the deadlines, for either protocol.
+        // The pulse handles the timeouts of both protocols.
         .header_read_timeout(None)
-        // Who has asked and says that nothing more will come still waits for an answer.
+        // A client that has closed its sending side still waits for a response.
         .half_close(true)
         .max_header_size(shared.max_header_bytes as usize)
         .serve_connection(TokioIo::new(stream), service(shared, pulse));
@@ -98,7 +99,7 @@ async fn speak_http2(
     Ok(watcher.watch(connection).await?)
 }
 
-/// What answers the requests of a connection.
+/// Returns the service for the requests of a connection.
 fn service(
     shared: &Arc<ConnectionContext>,
     pulse: &Arc<Pulse>,

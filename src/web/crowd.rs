@@ -1,4 +1,4 @@
-//! All connections. Where there is no place for another, the one that has been silent longest makes room.
+//! Connection limit. If it is reached, a new connection replaces the one that has been idle longest.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,17 +9,17 @@ use tokio::time::timeout;
 
 use super::pulse::{Deadlines, Pulse};
 
-/// How often to look for a silent connection while every one is being answered.
+/// Interval for finding an idle connection while all are busy.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The connections that are open.
+/// Open connections.
 pub(super) struct Crowd {
     deadlines: Deadlines,
     places: Arc<Semaphore>,
     members: Mutex<(u64, BTreeMap<u64, Arc<Pulse>>)>,
 }
 
-/// A connection's place. It is free again when this is dropped.
+/// The place of a connection. Dropping it frees the place.
 pub(super) struct Place {
     crowd: Arc<Crowd>,
     number: u64,
@@ -32,7 +32,7 @@ impl Crowd {
         Self { deadlines, places: Arc::new(Semaphore::new(max)), members: Mutex::default() }
     }
 
-    /// A place for a connection that has come. Waits while every other one is being answered.
+    /// Returns the place for a new connection. Waits while all others are busy.
     pub(super) async fn enter(self: &Arc<Self>) -> Place {
         let permit = loop {
             if let Ok(permit) = self.places.clone().try_acquire_owned() {

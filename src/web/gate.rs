@@ -1,4 +1,4 @@
-//! What stands before the routes: who may ask, and how many at once.
+//! Checks before the routes: access and limits.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use super::routes::Routes;
 
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"nomad-exporter\", charset=\"UTF-8\"");
 
-/// The way to the routes.
+/// Access control and limits in front of the routes.
 pub(super) struct Gate {
     routes: Routes,
     access: Option<AccessFile>,
     requests: Arc<Semaphore>,
 }
 
-/// What ends when an answer has been taken: the request, and its place among those at once.
+/// Dropped when a response has been received: the request, and its place among the concurrent ones.
 pub(super) type Taken = (UnderWay, Option<OwnedSemaphorePermit>);
 
 impl Gate {
@@ -30,7 +30,7 @@ impl Gate {
         Self { routes, access, requests: Arc::new(Semaphore::new(max_requests)) }
     }
 
-    /// Who may come in now; everybody if nothing is said.
+    /// Returns the current access settings; `None` means unrestricted access.
     pub(super) async fn access(&self) -> Option<Arc<Access>> {
         match &self.access {
             Some(file) => Some(file.current().await),
@@ -38,7 +38,7 @@ impl Gate {
         }
     }
 
-    /// Answers a request of a connection.
+    /// Responds to a request.
     pub(super) async fn answer<B>(
         &self,
         request: &Request<B>,
@@ -60,7 +60,8 @@ impl Gate {
         response.map(|body| Answer::new(body, (under_way, place)))
     }
 
-    /// Probes are always answered: a supervisor that gets no answer would end a busy exporter.
+    /// Applies the limit of concurrent requests. Probes are exempt, because a supervisor would restart a busy
+    /// exporter without a response.
     async fn within_limit<B>(
         &self,
         request: &Request<B>,
@@ -70,7 +71,7 @@ impl Gate {
         }
         match self.requests.clone().try_acquire_owned() {
             Ok(place) => (self.routes.answer(request).await, Some(place)),
-            Err(_) => (busy("too many requests at once (--web.max-requests)\n"), None),
+            Err(_) => (busy("too many concurrent requests (--web.max-requests)\n"), None),
         }
     }
 }
@@ -78,9 +79,9 @@ impl Gate {
 fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
     match refusal {
         Refusal::TooMany => text(StatusCode::TOO_MANY_REQUESTS, "too many requests (rate_limit)\n"),
-        Refusal::Busy => busy("too many passwords wait to be checked\n"),
+        Refusal::Busy => busy("too many concurrent password checks\n"),
         Refusal::Unknown => {
-            let mut response = text(StatusCode::UNAUTHORIZED, "name and password are needed\n");
+            let mut response = text(StatusCode::UNAUTHORIZED, "user name and password required\n");
             response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
             response
         }
@@ -111,9 +112,9 @@ mod tests {
     use crate::publish::Publication;
     use crate::web::Deadlines;
 
-    /// What is counted and limited costs a scrape nothing: its answer is as src/web/routes.rs makes it.
+    /// Counting and limiting a scrape costs no allocation: the response is made in src/web/routes.rs.
     #[test]
-    fn the_way_to_the_routes_allocates_nothing() {
+    fn the_gate_allocates_nothing() {
         let request = Request::get("/metrics")
             .header(ACCEPT, "application/openmetrics-text;version=1.0.0")
             .header(ACCEPT_ENCODING, "gzip")
@@ -124,7 +125,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let long = Duration::from_secs(60);
         let pulse = Arc::new(Pulse::new(Deadlines { head: long, idle: long, response: long }));
-        // The first renders.
+        // The first scrape renders.
         drop(runtime.block_on(gate.answer(&request, &pulse)));
         let routes = measure(|| drop(runtime.block_on(gate.routes.answer(&request))));
         let gated = measure(|| drop(runtime.block_on(gate.answer(&request, &pulse))));

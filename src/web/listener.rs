@@ -1,4 +1,4 @@
-//! Listening: sockets, what they accept, and an end in good order.
+//! Listening sockets, accepting of connections, and graceful shutdown.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,38 +18,40 @@ use super::gate::Gate;
 use super::routes::Routes;
 use crate::publish::Published;
 
-/// How long scrapes in flight may take when the exporter stops.
+/// Maximum time for running scrapes at shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait after a failed accept: most often the process has run out of file descriptors.
+/// Pause after a failed accept, which usually means that the process has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Nothing to listen on.
+/// Why the exporter cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// An address cannot be listened on.
+    /// An address cannot be bound.
     #[error("--web.listen-address: cannot listen on {address}")]
     Address {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The service manager passed no socket.
-    #[error("--web.systemd-socket: no socket was passed; have a systemd socket unit start the exporter")]
+    /// systemd passed no socket.
+    #[error("--web.systemd-socket: systemd passed no socket; start the exporter by a socket unit")]
     NoSocket,
-    /// What the service manager passed cannot be listened on.
-    #[error("--web.systemd-socket: what was passed is no TCP socket that listens")]
+    /// The passed file descriptor is not a usable socket.
+    #[error(
+        "--web.systemd-socket: systemd passed something else than a listening TCP socket; use ListenStream= in the socket unit"
+    )]
     Socket(#[source] io::Error),
 }
 
-/// Listening sockets, not yet accepting.
+/// Listening sockets that do not accept connections yet.
 pub struct Listener {
     sockets: Vec<TcpListener>,
     settings: ServerSettings,
 }
 
 impl Listener {
-    /// Binds every address, or takes the sockets of the service manager.
+    /// Binds every address, or uses the sockets that systemd passed.
     pub async fn bind(settings: ServerSettings) -> Result<Self, BindError> {
         let mut sockets = Vec::new();
         if settings.systemd_socket {
@@ -63,12 +65,13 @@ impl Listener {
         Ok(Self { sockets, settings })
     }
 
-    /// The addresses that are bound.
+    /// Returns the bound addresses.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
-    /// Serves until `stop` completes; then takes no new connection and gives those in flight a limited time.
+    /// Serves until `stop` completes. Then it accepts no new connections, and waits a limited time for
+    /// running responses.
     pub async fn serve(self, content: Published, stop: impl Future<Output = ()>) {
         let ServerSettings { limits, access, telemetry_path, .. } = self.settings;
         let gate = Gate::new(Routes::new(content, &telemetry_path), access, limits.max_requests);
@@ -86,7 +89,7 @@ impl Listener {
     }
 }
 
-/// The sockets that the service manager passed.
+/// Returns the sockets that systemd passed.
 fn passed() -> Result<Vec<TcpListener>, BindError> {
     let mut passed = ListenFd::from_env();
     let mut sockets = Vec::new();
@@ -103,7 +106,7 @@ fn passed() -> Result<Vec<TcpListener>, BindError> {
 
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     match TcpListener::bind(address).await {
-        // A host without IPv6: every address then means every IPv4 address.
+        // On a host without IPv6, the address means all IPv4 addresses.
         Err(_) if address.ip() == Ipv6Addr::UNSPECIFIED => {
             TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
         }
@@ -111,7 +114,7 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     }
 }
 
-/// Accepts until the sender of `stopped` is gone. A failed accept ends nothing.
+/// Accepts connections until the sender of `stopped` is dropped. Continues after a failed accept.
 async fn serve_socket(
     socket: TcpListener,
     shared: Arc<ConnectionContext>,
@@ -144,7 +147,7 @@ async fn serve_socket(
     }
     drop(socket);
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!("connections were cut that did not end in time");
+        tracing::warn!("closed connections that did not end within the shutdown timeout");
     }
 }
 
@@ -166,7 +169,7 @@ mod tests {
     const PROBE: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n";
     const SCRAPE: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
 
-    /// A listener with these limits over an answer that is larger than the buffers of a socket pair.
+    /// Starts a listener with these limits and a response that is larger than the buffers of a socket pair.
     async fn listening(change: impl FnOnce(&mut ServerLimits)) -> SocketAddr {
         let long = Duration::from_secs(3_600);
         let deadlines = Deadlines { head: long, idle: long, response: long };
@@ -194,23 +197,23 @@ mod tests {
         stream
     }
 
-    /// The first line of an answer.
+    /// Returns the first line of a response.
     async fn answer(mut stream: TcpStream) -> String {
         let mut bytes = [0; 256];
         let read = timeout(SOON, stream.read(&mut bytes)).await.expect("an answer in time").unwrap();
         String::from_utf8_lossy(&bytes[..read]).lines().next().unwrap_or_default().to_owned()
     }
 
-    /// As `nc -N` and old HTTP/1.0 clients do. The answer takes a while, since nobody asked before.
+    /// `nc -N` and old HTTP/1.0 clients do this. The response takes a while, because it is the first one.
     #[tokio::test]
-    async fn a_client_that_only_listens_after_its_request_is_answered() {
+    async fn a_half_closed_connection_gets_its_response() {
         let address = listening(|_| ()).await;
         let mut stream = connected(address, b"GET /metrics HTTP/1.0\r\n\r\n").await;
         stream.shutdown().await.unwrap();
         assert_eq!(answer(stream).await, "HTTP/1.0 200 OK");
     }
 
-    /// Whether the other end closes before long, whatever it sent before.
+    /// Returns whether the other end closes soon, whatever it has sent.
     async fn is_closed(mut stream: TcpStream) -> bool {
         let read = async { while stream.read(&mut [0; 65_536]).await.is_ok_and(|read| read > 0) {} };
         timeout(SOON, read).await.is_ok()
@@ -218,9 +221,9 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(300);
 
-    /// Whether it reads nothing at all, or a little now and then.
+    /// Covers clients that read nothing at all, and clients that read a little from time to time.
     #[tokio::test]
-    async fn a_scraper_that_does_not_take_its_answer_loses_its_connection() {
+    async fn a_scraper_that_does_not_read_is_disconnected() {
         const DEADLINE: Duration = Duration::from_secs(600);
         for pace in [0, 1_024] {
             let address = listening(|limits| {
@@ -236,7 +239,7 @@ mod tests {
                     slow.read_exact(&mut vec![0; pace]).await.unwrap();
                 }
             });
-            // The only place is taken until the slow one is given up.
+            // The only place is taken until the slow client is disconnected.
             assert_eq!(answer(connected(address, SCRAPE).await).await, "HTTP/1.1 503 Service Unavailable");
             tokio::time::pause();
             tokio::time::advance(DEADLINE).await;
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_without_a_request_and_between_requests_end() {
+    async fn connections_without_a_request_time_out() {
         let address = listening(|limits| limits.deadlines.head = SHORT).await;
         assert!(is_closed(connected(address, b"").await).await);
         assert!(is_closed(connected(address, &PROBE[..20]).await).await);
@@ -263,14 +266,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silent_connections_make_room_for_others() {
+    async fn idle_connections_are_closed_for_new_ones() {
         let address = listening(|limits| limits.max_connections = 2).await;
         let mut crowd = Vec::new();
         for _ in 0..20 {
             crowd.push(connected(address, b"GET ").await);
         }
         assert_eq!(answer(connected(address, PROBE).await).await, "HTTP/1.1 200 OK");
-        // Those that are being answered stay.
+        // Connections with a pending response stay.
         let slow = connected(address, SCRAPE).await;
         slow.readable().await.unwrap();
         crowd.push(connected(address, b"").await);
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn long_heads_are_refused() {
+    async fn long_heads_are_rejected() {
         let address = listening(|limits| limits.max_header_bytes = 1_024).await;
         let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Long: {}\r\n\r\n", "x".repeat(1_024));
         let refused = answer(connected(address, long.as_bytes()).await).await;
@@ -287,9 +290,9 @@ mod tests {
         assert_eq!(answer(connected(address, PROBE).await).await, "HTTP/1.1 200 OK");
     }
 
-    /// Probes are answered while scrapes are too many.
+    /// Probes are served even if there are too many scrapes.
     #[tokio::test]
-    async fn requests_at_once_are_limited() {
+    async fn concurrent_requests_are_limited() {
         let address = listening(|limits| limits.max_requests = 1).await;
         let slow = connected(address, SCRAPE).await;
         slow.readable().await.unwrap();

@@ -1,4 +1,4 @@
-//! Serving: a scrape hands out bytes that were rendered before it came.
+//! Web server: a scrape returns bytes that were rendered before.
 //!
 //! ```text
 //! listener ──► crowd ──► connection ──► gate ──► routes ──► content
@@ -23,30 +23,30 @@ pub use status::page as status_page;
 
 use std::net::SocketAddr;
 
-/// How to serve.
+/// Settings of the web server.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
-    /// Take the sockets that systemd passed, and not the addresses.
+    /// Use the sockets that systemd passed instead of the addresses.
     pub systemd_socket: bool,
     /// Path of the metrics.
     pub telemetry_path: String,
-    /// Who may come in, and how; everybody, in the clear, if nothing is said.
+    /// TLS and authentication settings. Unset means plain HTTP without authentication.
     pub access: Option<AccessFile>,
-    /// What scrapers may take up.
+    /// Limits.
     pub limits: ServerLimits,
 }
 
-/// What scrapers may take up.
+/// Limits of the web server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
-    /// Connections at most.
+    /// Maximum number of connections.
     pub max_connections: usize,
-    /// Requests that are being answered at most, probes aside.
+    /// Maximum number of concurrent requests, except probes.
     pub max_requests: usize,
-    /// Bytes of a request's head at most.
+    /// Maximum size of request headers in bytes.
     pub max_header_bytes: u32,
-    /// How long what may take.
+    /// Per-connection timeouts.
     pub deadlines: Deadlines,
 }

@@ -1,5 +1,5 @@
-//! The deadlines of one connection, whatever it speaks: for its first request, for each answer, and for the silence
-//! between them.
+//! Timeouts of one connection for all protocols: for its first request, for each response, and for the idle
+//! time in between.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,18 +8,18 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// How long what may take.
+/// Per-connection timeouts.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// From the connection's begin to its first complete request head, a TLS handshake included.
+    /// From the start of the connection until its first complete request head, including the TLS handshake.
     pub head: Duration,
-    /// From an answer to the next complete request head.
+    /// From a response until the next complete request head.
     pub idle: Duration,
-    /// From a request's head until its answer has been taken.
+    /// From a request head until its response has been received.
     pub response: Duration,
 }
 
-/// What a connection is doing, and since when.
+/// Activity of a connection.
 pub(super) struct Pulse {
     deadlines: Deadlines,
     state: Mutex<PulseState>,
@@ -27,17 +27,17 @@ pub(super) struct Pulse {
 }
 
 struct PulseState {
-    /// Whether there was a request.
+    /// Whether there has been a request.
     is_greeted: bool,
-    /// When nothing was under way last.
+    /// Since when there is no pending request.
     silent_since: Instant,
-    /// Requests whose answer has not been taken: a number for each, and when it came. The oldest is first.
+    /// Requests without a completed response: a number for each, and its time. The oldest is first.
     under_way: VecDeque<(u64, Instant)>,
     next: u64,
     is_evicted: bool,
 }
 
-/// A request that is being answered. It ends when this is dropped.
+/// A pending request. Dropping it ends the request.
 pub(super) struct UnderWay {
     pulse: Arc<Pulse>,
     number: u64,
@@ -55,7 +55,7 @@ impl Pulse {
         Self { deadlines, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// A request came.
+    /// Records a new request.
     pub(super) fn request(self: &Arc<Self>) -> UnderWay {
         let number = self.with(|state| {
             state.is_greeted = true;
@@ -67,18 +67,18 @@ impl Pulse {
         UnderWay { pulse: self.clone(), number }
     }
 
-    /// Since when nothing is under way; `None` while something is, or if it has been told to end.
+    /// Returns since when the connection is idle; `None` if it is busy, or already told to close.
     pub(super) fn silent_since(&self) -> Option<Instant> {
         self.with(|state| (state.under_way.is_empty() && !state.is_evicted).then_some(state.silent_since))
     }
 
-    /// Tells the connection to end, to make room for another.
+    /// Closes the connection to make room for another.
     pub(super) fn evict(&self) {
         self.with(|state| state.is_evicted = true);
         self.changed.notify_one();
     }
 
-    /// Completes when a deadline has passed; says which.
+    /// Waits until a timeout has expired, and returns which.
     pub(super) async fn overdue(&self) -> &'static str {
         loop {
             let (due, reason) = self.due();
@@ -95,10 +95,15 @@ impl Pulse {
     fn due(&self) -> (Instant, &'static str) {
         let Deadlines { head, idle, response } = self.deadlines;
         self.with(|state| match state.under_way.front() {
-            _ if state.is_evicted => (state.silent_since, "it made room for another"),
-            Some((_, since)) => (*since + response, "its answer was not taken in time"),
-            None if state.is_greeted => (state.silent_since + idle, "it was idle"),
-            None => (state.silent_since + head, "it brought no request in time"),
+            _ if state.is_evicted => {
+                (state.silent_since, "closed to accept a newer one (--web.max-connections)")
+            }
+            Some((_, since)) => (
+                *since + response,
+                "the client did not receive the response in time (--web.response-timeout)",
+            ),
+            None if state.is_greeted => (state.silent_since + idle, "idle (--web.idle-timeout)"),
+            None => (state.silent_since + head, "no request in time (--web.header-timeout)"),
         })
     }
 
@@ -127,7 +132,7 @@ mod tests {
         Arc::new(Pulse::new(Deadlines { head: 10 * SECOND, idle: 90 * SECOND, response: 30 * SECOND }))
     }
 
-    /// How many seconds later it is overdue, and why.
+    /// Returns after how many seconds it times out, and why.
     async fn overdue(pulse: &Pulse) -> (u64, &'static str) {
         let begin = Instant::now();
         let reason = pulse.overdue().await;
@@ -135,31 +140,40 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_state_has_its_deadline() {
+    async fn each_state_has_its_timeout() {
         let pulse = pulse();
-        assert_eq!(overdue(&pulse).await, (10, "it brought no request in time"));
+        assert_eq!(overdue(&pulse).await, (10, "no request in time (--web.header-timeout)"));
         let first = pulse.request();
-        assert_eq!(overdue(&pulse).await, (30, "its answer was not taken in time"));
+        assert_eq!(
+            overdue(&pulse).await,
+            (30, "the client did not receive the response in time (--web.response-timeout)")
+        );
         let second = pulse.request();
         drop(first);
-        assert_eq!(overdue(&pulse).await, (30, "its answer was not taken in time"));
+        assert_eq!(
+            overdue(&pulse).await,
+            (30, "the client did not receive the response in time (--web.response-timeout)")
+        );
         assert_eq!(pulse.silent_since(), None);
         drop(second);
-        assert_eq!(overdue(&pulse).await, (90, "it was idle"));
+        assert_eq!(overdue(&pulse).await, (90, "idle (--web.idle-timeout)"));
         assert!(pulse.silent_since().is_some());
         pulse.evict();
-        assert_eq!(overdue(&pulse).await, (0, "it made room for another"));
+        assert_eq!(overdue(&pulse).await, (0, "closed to accept a newer one (--web.max-connections)"));
     }
 
-    /// A deadline that is set later and ends sooner is kept.
+    /// A deadline that is set later but ends sooner is respected.
     #[tokio::test(start_paused = true)]
-    async fn a_request_after_a_silence_is_noticed() {
+    async fn a_request_resets_the_idle_timeout() {
         let pulse = pulse();
         drop(pulse.request());
         let waiting = pulse.clone();
         let overdue = tokio::spawn(async move { overdue(&waiting).await });
         tokio::time::sleep(5 * SECOND).await;
         let _request = pulse.request();
-        assert_eq!(overdue.await.unwrap(), (35, "its answer was not taken in time"));
+        assert_eq!(
+            overdue.await.unwrap(),
+            (35, "the client did not receive the response in time (--web.response-timeout)")
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Which request gets which answer.
+//! Routes of the web server.
 
 use bytes::Bytes;
 use http::header::{
@@ -18,7 +18,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
 );
 
-/// Everything a request may be answered with.
+/// Content of all routes.
 pub(super) struct Routes {
     content: Published,
     telemetry_path: String,
@@ -29,13 +29,12 @@ impl Routes {
         Self { content, telemetry_path: telemetry_path.to_owned() }
     }
 
-    /// Answers a request. Only the first scrape of a format waits, for its rendering.
+    /// Responds to a request. Only the first scrape of a format waits for its rendering.
     pub(super) async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         let known = path == self.telemetry_path || matches!(path, "/" | "/-/healthy" | "/-/ready");
         if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut refusal =
-                respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are answered\n");
+            let mut refusal = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET or HEAD\n");
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }
@@ -65,22 +64,24 @@ impl Routes {
             }
         };
         let mut response = respond(StatusCode::OK, HTML, page);
-        // The page needs no script and loads nothing; should anything slip through its escaping, it stays dead.
+        // The page needs no scripts and loads nothing, so this policy disables anything that escaping might
+        // miss.
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
         response
     }
 
-    /// Whether Nomad has answered lately; with `?all`, whether no required collector is without data: a deployment with a
-    /// wrong ACL policy is to fail, while an exporter that lost one collector is still worth scraping.
+    /// Handles `/-/ready`. By default, it needs fresh data from any collector, because an exporter that lost
+    /// one collector is still worth scraping. With `?all`, all required collectors need data, so that a
+    /// deployment with a wrong ACL policy fails.
     fn ready(&self, query: Option<&str>) -> Response<Full<Bytes>> {
         let content = self.content.borrow();
         let all = query
             .is_some_and(|query| query.split('&').any(|name| matches!(name, "all" | "all=" | "all=true")));
         let missing: Vec<&str> = if all { content.snapshot.missing().collect() } else { Vec::new() };
         let problem = if !content.snapshot.is_ready() {
-            "not ready: Nomad has not answered lately\n".to_owned()
+            "not ready: no collector has fresh data from Nomad\n".to_owned()
         } else if !missing.is_empty() {
-            format!("not ready: no fresh data of {}\n", missing.join(", "))
+            format!("not ready: no fresh data from the collectors {}\n", missing.join(", "))
         } else {
             return respond(StatusCode::OK, TEXT, "ready\n");
         };
@@ -107,15 +108,15 @@ impl Routes {
     }
 }
 
-/// Renders on a thread that may take its time.
+/// Renders on a blocking thread.
 async fn rendered(render: impl FnOnce() -> Bytes + Send + 'static) -> Result<Bytes, Response<Full<Bytes>>> {
     spawn_blocking(render).await.map_err(|error| {
-        tracing::error!(%error, "rendering ended in a bug");
-        respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "rendering failed\n")
+        tracing::error!(%error, "rendering panicked; please report this");
+        respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "rendering failed; see the exporter's log\n")
     })
 }
 
-/// A header that may come in several lines, as one.
+/// Joins a header that may occur several times.
 fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
     (!lines.is_empty()).then(|| lines.join(","))
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
     use crate::publish::Publication;
 
-    /// Routes over a cluster of so many namespaces, after a first scrape.
+    /// Creates routes for a cluster with this number of namespaces, after a first scrape.
     fn scraped(namespaces: usize, request: &Request<()>) -> Routes {
         let content = Publication::of_namespaces((0..namespaces).map(|number| format!("namespace-{number}")));
         let routes = Routes::new(content, "/metrics");
@@ -147,7 +148,7 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
     }
 
-    /// A scrape clones handles: it allocates its headers and nothing else, however large the cluster is.
+    /// A scrape clones handles, so it allocates only its headers, whatever the size of the cluster.
     #[test]
     fn a_scrape_allocates_its_head_alone() {
         let request = Request::get("/metrics")
@@ -159,7 +160,8 @@ mod tests {
             let routes = scraped(namespaces, &request);
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let counted = measure(|| drop(runtime.block_on(routes.answer(&request))));
-            // Two request headers in lists of lines, each joined; two tables of the response's header map.
+            // Two request headers, each joined from several lines, and two tables of the response's header
+            // map.
             assert_eq!(
                 (counted.count_total, counted.bytes_max < 4_096),
                 (6, true),

@@ -1,5 +1,5 @@
-//! The exporter's numbers against numbers worked out from the recorded JSON in another way, which shares no code
-//! with it: sums over plain values, in the order of the definitions in docs/metrics.md.
+//! Compares the exporter's numbers with values calculated from the recorded JSON. The calculation shares no
+//! code with the exporter: it sums plain JSON values by the definitions in docs/metrics.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +29,8 @@ fn is_terminal(allocation: &Value) -> bool {
     matches!(text(allocation, "ClientStatus"), "complete" | "failed" | "lost")
 }
 
-/// Compares every expected number with the one series that should carry it, and the family's sum with the sum of
-/// them all: nothing is missing, and nothing else is counted.
+/// Compares every expected value with its series, and the sum of the metric with the sum of all expected
+/// values, so that there are no other series.
 fn assert_family(shown: &Exposition, name: &str, labels: &[&str], expected: &BTreeMap<Vec<String>, f64>) {
     for (values, number) in expected {
         let pairs: Vec<(&str, &str)> =
@@ -58,7 +58,7 @@ fn count<'a>(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_by_status_without_templates() {
+async fn jobs_by_status_without_parents() {
     for name in recordings::readable() {
         let shown = shown(name).await;
         let jobs = recordings::rows(name, JOBS);
@@ -77,7 +77,7 @@ async fn jobs_by_status_without_templates() {
     }
 }
 
-/// How an allocation ended: what the servers and the client say in prose decides before the statuses do.
+/// Returns the outcome of an allocation: descriptions of servers and client first, then statuses.
 fn outcome_of(allocation: &Value) -> &'static str {
     let (client, desired) = (text(allocation, "ClientStatus"), text(allocation, "DesiredStatus"));
     if client == "lost" {
@@ -97,7 +97,8 @@ fn outcome_of(allocation: &Value) -> &'static str {
     }
 }
 
-/// How a dead job ended: as the worst of its newest allocations of each name, among those of its highest version.
+/// Returns the outcome of a dead job: the worst of the newest allocations of each name, of the highest
+/// version.
 fn outcome(job: &Value, allocations: &[Value]) -> &'static str {
     if job["Stop"] == true {
         return "stopped";
@@ -137,9 +138,9 @@ async fn finished_jobs_by_outcome() {
     }
 }
 
-/// The recorded ways to end, by name.
+/// Checks the recorded jobs whose names are their outcomes.
 #[test]
-fn recorded_jobs_ended_as_their_names_say() {
+fn recorded_jobs_have_the_outcome_in_their_name() {
     let name = "2.0.5-outcomes";
     let (jobs, allocations) = (recordings::rows(name, JOBS), recordings::rows(name, ALLOCATIONS));
     for (id, expected) in [
@@ -159,8 +160,8 @@ fn recorded_jobs_ended_as_their_names_say() {
     }
 }
 
-/// The evaluations of a recording. Before 1.2.4 they cannot be listed over all namespaces; those folders hold the
-/// evaluations of some jobs.
+/// Returns the evaluations of a recording. Before 1.2.4 they cannot be listed for all namespaces; those
+/// folders have the evaluations of some jobs.
 fn evaluations(name: &str) -> Vec<Value> {
     if !name.starts_with("1.1") {
         return recordings::rows(name, "evaluations-namespace.json");
@@ -174,15 +175,15 @@ fn evaluations(name: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Whether an evaluation is pending and not to be processed yet. Everything was recorded days before it is collected in
-/// this test's time, so what was to wait for minutes is over; only `2.0.5-after` was recorded late enough.
+/// Returns whether an evaluation is pending and must not be processed yet. In most recordings the delays of
+/// minutes are over, because this test collects days later; only `2.0.5-after` was recorded late enough.
 fn is_delayed(evaluation: &Value) -> bool {
     let until: Option<jiff::Timestamp> = evaluation["WaitUntil"].as_str().and_then(|text| text.parse().ok());
     let now = crate::support::collect::now();
     text(evaluation, "Status") == "pending" && until.is_some_and(|until| until > now.try_into().unwrap())
 }
 
-/// A job is queued if one of its evaluations waits, and if its present specification has the group.
+/// A job has queued allocations if an evaluation of it waits, and if its current specification has the group.
 #[tokio::test(flavor = "multi_thread")]
 async fn queued_allocations() {
     for name in recordings::readable() {
@@ -201,7 +202,7 @@ async fn queued_allocations() {
         for job in recordings::rows(name, JOBS).iter().filter(|job| text(job, "Status") != "dead") {
             let key = texts(job, &["Namespace", "Type", "NodePool"]);
             for (group, summary) in job["JobSummary"]["Summary"].as_object().unwrap() {
-                // The one recorded group that was removed is of a job that waits for nothing.
+                // The only recorded removed group belongs to a job without waiting evaluations.
                 let is_phantom = text(job, "ID") == "removed-group" && group != "web";
                 assert!(!is_phantom || !waits(job), "{name}");
                 if waits(job) {
@@ -215,7 +216,7 @@ async fn queued_allocations() {
 
 /// A pending job waits since its submission, or since its oldest evaluation if it ran before.
 #[tokio::test(flavor = "multi_thread")]
-async fn pending_jobs_and_since_when() {
+async fn pending_jobs_and_their_age() {
     for name in recordings::readable() {
         let shown = shown(name).await;
         let evaluations = evaluations(name);
@@ -251,9 +252,9 @@ async fn pending_jobs_and_since_when() {
     }
 }
 
-/// The job of which few instances fit is running, and what it still wants is visible.
+/// A partly placed job is running, and its other allocations are queued.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_half_placed_job_runs_and_queues() {
+async fn a_partly_placed_job_is_running_with_queued_allocations() {
     for name in recordings::readable().filter(|name| *name != "2.0.5-outcomes") {
         let jobs = recordings::rows(name, JOBS);
         let backlog = jobs.iter().find(|job| text(job, "ID") == "build-backlog").unwrap();
@@ -335,7 +336,7 @@ async fn allocatable_and_allocated_resources_of_each_node() {
             live(node).map(|a| needs(a, memory_max)).sum::<f64>() * MIB
         });
         check("nomad_node_allocated_disk_bytes", &|node| live(node).map(disk).sum::<f64>() * MIB);
-        // No core of a recorded node is reserved for the system, and no recorded task reserves any.
+        // No recorded node reserves cores for the system, and no recorded task reserves cores.
         check("nomad_node_allocatable_cores", &|node| {
             node["NodeResources"]["Cpu"]["ReservableCpuCores"].as_array().unwrap().len() as f64
         });
@@ -407,7 +408,7 @@ async fn allocations_by_node_and_by_status() {
     }
 }
 
-/// Whoever holds what: the same sums as by node, in another way of grouping.
+/// The same sums as by node, grouped in another way.
 #[tokio::test(flavor = "multi_thread")]
 async fn allocated_resources_by_namespace_and_job_type() {
     const MIB: f64 = 1024.0 * 1024.0;
@@ -431,7 +432,7 @@ async fn allocated_resources_by_namespace_and_job_type() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn blocked_evaluations() {
-    // Before 1.2.4 evaluations cannot be listed over all namespaces, so those folders hold no list to count.
+    // Before 1.2.4 evaluations cannot be listed for all namespaces, so those folders have no list.
     for name in recordings::readable().filter(|name| !name.starts_with("1.1")) {
         let shown = shown(name).await;
         let evaluations = recordings::rows(name, "evaluations-namespace.json");
@@ -451,8 +452,8 @@ async fn blocked_evaluations() {
     }
 }
 
-/// Nomad's total of an allocation in one dimension. Every recorded task group has at most one task of each kind
-/// beside its main tasks, so the three phases can be written out.
+/// Returns Nomad's total of an allocation for one resource. Every recorded task group has at most one task
+/// per lifecycle beside its main tasks, so the three phases can be written out.
 fn needs(allocation: &Value, dimension: fn(&Value) -> f64) -> f64 {
     let resources = &allocation["AllocatedResources"];
     let sum = |phase: &[&str]| -> f64 {

@@ -1,4 +1,4 @@
-//! Answers that nobody hopes for: served, never a panic, never a wrong number.
+//! Unusual responses: no panic, and no wrong number.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::collect::{Collector, collect};
 use crate::support::exposition::Exposition;
 use crate::support::recordings;
 
-/// A recorded cluster in which one list is another.
+/// Collects from a recorded cluster with one replaced list.
 async fn with_body(path: &str, body: &str) -> Exposition {
     with_bodies(&[(path, body)]).await
 }
@@ -27,7 +27,7 @@ fn is_up(shown: &Exposition, collector: &str) -> Option<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_source_leaves_the_others_alone() {
+async fn a_denied_collector_does_not_affect_others() {
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/evaluations", Fault::Status { code: 403, body: "Permission denied".into() });
     let shown = collect(&simulator.url(), &[]).await;
@@ -46,9 +46,9 @@ async fn a_refused_source_leaves_the_others_alone() {
     assert_eq!(shown.sum("nomad_jobs", &[("status", "pending")]), Some(3.0));
 }
 
-/// Those of Nomad 1.2 and earlier answer 500 by default: `raft_protocol` must be set to 3.
+/// Servers of Nomad 1.2 and earlier respond with 500 by default, because `raft_protocol` must be 3.
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_without_autopilot_have_nothing_to_show() {
+async fn servers_without_autopilot_have_no_metrics_of_it() {
     let simulator = recordings::replay("1.1.18").await;
     let shown = collect(&simulator.url(), &[]).await;
     assert_eq!(is_up(&shown, "autopilot"), Some(1.0));
@@ -60,7 +60,7 @@ async fn servers_without_autopilot_have_nothing_to_show() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_of_nulls_is_there_and_has_nothing() {
+async fn a_node_of_nulls_has_no_resources() {
     let nulls = r#"[{"ID":"n1","Name":null,"Status":null,"Drain":null,"SchedulingEligibility":null,"Drivers":null,
         "NodeResources":null,"ReservedResources":null,"LastDrain":null,"NodePool":null,"NodeClass":null},
         {"ID":"n2","Name":"b","Status":"hibernating","Drivers":{"docker":null},"NodeResources":{"Cpu":null,
@@ -77,7 +77,7 @@ async fn a_node_of_nulls_is_there_and_has_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_jobs_are_counted_and_nothing_is_invented() {
+async fn odd_jobs_are_counted_without_invented_values() {
     let jobs = r#"[{"ID":"no-summary","Namespace":"ci","Type":"batch","Status":"pending","JobSummary":null},
         {"ID":"new-status","Namespace":"ci","Type":"batch","Status":"napping","SubmitTime":null},
         {"ID":"new-type","Namespace":"ci","Type":"quantum","Status":"running"},
@@ -95,7 +95,7 @@ async fn odd_jobs_are_counted_and_nothing_is_invented() {
     assert_eq!(jobs("other", "running"), Some(1.0));
     assert_eq!(jobs("service", "running"), Some(0.0));
     assert_eq!(shown.sum("nomad_queued_allocations", &[("namespace", "ci")]), Some(2.0));
-    // A job without a submit time has no age; one from the future has not waited.
+    // A job without a submit time has no age; one from the future has not been waiting.
     let ages = |le| shown.value("nomad_pending_jobs_age_seconds_bucket", &[("namespace", "ci"), ("le", le)]);
     assert_eq!((ages("10.0"), ages("+Inf")), (Some(1.0), Some(1.0)));
     assert_eq!(shown.find("nomad_pending_job_timestamp_seconds", &[]).count(), 1);
@@ -141,7 +141,7 @@ async fn an_empty_cluster_shows_zeros() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_cannot_be_read_take_down_their_source_alone() {
+async fn invalid_responses_affect_only_their_collector() {
     for (fault, reason) in [
         (Fault::Body(Bytes::from_static(b"<html>Bad gateway</html>")), "decode"),
         (Fault::Body(Bytes::from_static(b"")), "decode"),
@@ -167,7 +167,7 @@ async fn answers_that_cannot_be_read_take_down_their_source_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hanging_client_is_shown_and_delays_no_other() {
+async fn a_hanging_client_is_reported_and_delays_no_other() {
     let simulator = recordings::replay("2.0.5").await;
     let hanging = recordings::rows("2.0.5", "nodes.json")[1]["ID"].as_str().unwrap().to_owned();
     simulator.faults().set(&format!("/v1/client/stats?node_id={hanging}"), Fault::Hang);
@@ -181,7 +181,7 @@ async fn a_hanging_client_is_shown_and_delays_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nomad_that_hangs_is_given_up() {
+async fn requests_to_a_hanging_nomad_time_out() {
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/jobs", Fault::Hang);
     let shown = collect(&simulator.url(), &["--nomad.timeout", "300ms"]).await;
@@ -192,7 +192,7 @@ async fn a_nomad_that_hangs_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_above_the_cap_is_not_read_to_its_end() {
+async fn a_list_above_the_limit_is_aborted() {
     let simulator = recordings::replay("2.0.5").await;
     let shown = collect(&simulator.url(), &["--nomad.max-list-bytes", "2000"]).await;
     assert_eq!(is_up(&shown, "jobs"), Some(0.0));
@@ -201,7 +201,7 @@ async fn a_list_above_the_cap_is_not_read_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_address_is_asked_when_one_fails() {
+async fn the_next_address_is_used_when_one_fails() {
     let broken = Simulator::start(nomad_simulator::Backend::Replay(recording("2.0.5"))).await.unwrap();
     broken.faults().set("", Fault::Status { code: 500, body: "No cluster leader".into() });
     let whole = recordings::replay("2.0.5").await;
@@ -210,9 +210,9 @@ async fn the_next_address_is_asked_when_one_fails() {
     assert_eq!(broken.requests().len(), 1, "the address that answers is kept");
 }
 
-/// After a minute with another address, the first one is looked at again.
+/// After a minute with another address, the first one is checked again.
 #[tokio::test]
-async fn the_first_address_is_asked_again_when_it_is_well() {
+async fn the_first_address_is_used_again_after_recovery() {
     let first = recordings::replay("2.0.5").await;
     let second = recordings::replay("2.0.5").await;
     let collector =
@@ -226,14 +226,14 @@ async fn the_first_address_is_asked_again_when_it_is_well() {
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(61)).await;
         tokio::time::resume();
-        // Connections were idle for so long that they end; let that be noticed.
+        // Idle connections have expired; let the pool notice it.
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let is_all = |requests: usize| requests >= 12;
     first.faults().set("", Fault::Close);
     assert!(matches!(asked().await, (1, all) if is_all(all)));
 
-    // Still ill: it is looked at once, and the other one goes on answering.
+    // Still down: it is checked once, and the other one is used.
     pass_a_minute().await;
     assert!(matches!(asked().await, (1, all) if is_all(all)));
     first.faults().clear();
@@ -242,9 +242,9 @@ async fn the_first_address_is_asked_again_when_it_is_well() {
     assert!(matches!(asked().await, (all, 0) if is_all(all)));
 }
 
-/// An answer that drips never pauses for long, and would never end.
+/// A response that trickles never pauses for long, and would never end.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_at_a_crawl_is_given_up() {
+async fn a_slow_response_is_aborted() {
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/nodes", Fault::Drip(Duration::from_millis(50)));
     let collector = Collector::new(&simulator.url(), &["--nomad.timeout", "500ms"]);
@@ -256,7 +256,7 @@ async fn an_answer_at_a_crawl_is_given_up() {
     assert_eq!(shown.value("nomad_exporter_api_requests_total", &slow), Some(1.0));
 }
 
-/// A redirect would take the token to wherever it points.
+/// A redirect would send the token elsewhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn redirects_are_not_followed() {
     let (simulator, elsewhere) = (recordings::replay("2.0.5").await, recordings::replay("2.0.5").await);
@@ -267,9 +267,9 @@ async fn redirects_are_not_followed() {
     assert_eq!(elsewhere.requests().len(), 0);
 }
 
-/// A server that is cut off from its leader answers readily, with old data.
+/// A server without contact to its leader responds with old data.
 #[tokio::test(flavor = "multi_thread")]
-async fn stale_reads_fail_their_source_and_the_next_address_is_asked() {
+async fn stale_reads_fail_and_the_next_address_is_used() {
     for fault in [Fault::LastContact(Duration::from_secs(31)), Fault::NoLeader] {
         let cut_off = recordings::replay("2.0.5").await;
         cut_off.faults().set("/v1/nodes", fault.clone());
@@ -293,7 +293,7 @@ async fn stale_reads_fail_their_source_and_the_next_address_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stale_read_within_the_limit_is_taken_and_its_age_shown() {
+async fn a_stale_read_within_the_limit_is_used_and_its_age_exposed() {
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/nodes", Fault::LastContact(Duration::from_secs(30)));
     let shown = collect(&simulator.url(), &[]).await;
@@ -301,7 +301,7 @@ async fn a_stale_read_within_the_limit_is_taken_and_its_age_shown() {
     assert_eq!(shown.value("nomad_exporter_last_contact_seconds", &[]), Some(30.0));
 }
 
-/// The lists of live and of dead jobs are read at different times, so a job that moves is in both for a while.
+/// The lists of live and dead jobs are read at different times, so a job that moves is in both for a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_in_both_lists_counts_its_ended_allocations_once() {
     let job = |id: &str, parent: &str, status: &str, complete: u64, failed: u64| {
@@ -318,7 +318,7 @@ async fn a_job_in_both_lists_counts_its_ended_allocations_once() {
         "%21%3D",
         serde_json::json!([
             job("deploy", "", "running", 0, 0),
-            // The first is dead by now, the second goes on.
+            // The first has died since, the second is running.
             job("deploy/dispatch-1", "deploy", "running", 0, 1),
             job("deploy/dispatch-2", "deploy", "running", 5, 0),
             // It was dead, and was started again.
@@ -346,7 +346,7 @@ fn recording(name: &str) -> nomad_simulator::Recording {
     nomad_simulator::Recording::load(&folder).unwrap()
 }
 
-/// Label values of any kind come out as they went in, and the format stays whole.
+/// Any label value is exposed unchanged, and the format stays valid.
 #[tokio::test(flavor = "multi_thread")]
 async fn strange_names_are_escaped() {
     let name = "a \"quoted\\\" name\nof two lines {le=\"1\"} \u{202e}rtl";
@@ -356,7 +356,7 @@ async fn strange_names_are_escaped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_cap_cuts_is_counted() {
+async fn dropped_series_are_counted() {
     let simulator = recordings::replay("2.0.5").await;
     let collector = Collector::new(&simulator.url(), &["--metrics.max-series-per-family", "20"]);
     collector.refresh().await;
@@ -367,9 +367,9 @@ async fn what_a_cap_cuts_is_counted() {
     assert!(collector.snapshot().is_up());
 }
 
-/// Names without end are shortened, stay apart, and are counted.
+/// Long names are truncated, stay distinct, and are counted.
 #[tokio::test(flavor = "multi_thread")]
-async fn label_values_have_a_length() {
+async fn label_values_are_truncated() {
     let name = |ending| format!("{}{ending}", "n".repeat(64 << 10));
     let body = serde_json::json!([
         {"ID": "a", "Name": name("1"), "Status": "ready"},
@@ -389,9 +389,9 @@ async fn label_values_have_a_length() {
     assert_eq!(shown.value("nomad_exporter_samples_with_shortened_labels", &shortened), Some(2.0));
 }
 
-/// A server that refuses to pass requests on says nothing about the clients.
+/// A server that cannot forward requests says nothing about the clients.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_server_refuses_is_not_held_against_the_clients() {
+async fn an_error_of_a_server_says_nothing_about_clients() {
     let simulator = recordings::replay("2.0.5").await;
     let collector = Collector::new(&simulator.url(), &["--collector.allocation_usage"]);
     collector.refresh().await;

@@ -1,4 +1,4 @@
-//! The number of series depends on namespaces, pools and nodes, not on how many builds ran.
+//! The number of series depends on namespaces, pools and nodes, not on the number of builds.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn builds(cluster: &SharedCluster, numbers: std::ops::Range<u32>) {
         cluster.submit(build.running_for(Duration::from_secs(20)));
         cluster.advance(Duration::from_millis(500));
     }
-    // Long enough for all of them to end, and too short for Nomad to forget any.
+    // Long enough for all builds to end, and too short for garbage collection.
     cluster.advance(Duration::from_secs(600));
 }
 

@@ -1,4 +1,4 @@
-//! Metadata and attributes as labels, for those who ask for them.
+//! Metadata and attributes as labels.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ fn node(name: &str, rack: &str) -> NodeSpec {
     NodeSpec { meta: BTreeMap::from([("rack".to_owned(), rack.to_owned())]), ..NodeSpec::new(name) }
 }
 
-/// Two nodes and some jobs, all with metadata.
+/// Returns a cluster with two nodes and some jobs, all with metadata.
 fn cluster(version: &str) -> Cluster {
     let mut cluster = Cluster::new(Settings { version: version.parse().unwrap(), ..Settings::default() });
     cluster.create_namespace("ci");
@@ -45,7 +45,7 @@ async fn simulated(cluster: Cluster) -> (SharedCluster, Simulator) {
     (cluster, simulator)
 }
 
-/// The labels of the samples of a metric, by the label that names them.
+/// Returns the labels of all samples of a metric, by the value of one label.
 fn labels(shown: &Exposition, name: &str, key: &str) -> BTreeMap<String, Vec<(String, String)>> {
     let of = |sample: &crate::support::exposition::Sample| {
         let chosen =
@@ -62,7 +62,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_default_asks_nothing_more_and_shows_nothing_more() {
+async fn nothing_is_read_or_exposed_by_default() {
     let (_, simulator) = simulated(cluster("2.0.5")).await;
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;
@@ -96,12 +96,12 @@ async fn job_metadata_becomes_labels_of_long_lived_jobs() {
     };
     let web = ("web".to_owned(), pairs(&[("meta_on_call", "+1 \"555\""), ("meta_team", "payments")]));
     assert_eq!(of(&[]).await, BTreeMap::from([web.clone()]));
-    // Children have no series, whatever they were dispatched with.
+    // Children have no series, whatever their metadata.
     let deploy = ("deploy".to_owned(), pairs(&[("meta_team", "platform")]));
     let build = ("build-1".to_owned(), pairs(&[("meta_team", "builds")]));
     assert_eq!(of(&types).await, BTreeMap::from([web.clone(), deploy, build]));
     assert!(simulator.requests().iter().all(|request| !request.path.starts_with("/v1/node/")));
-    // A stopped service is dead, and still its team's.
+    // A stopped service is dead, and still has its team.
     cluster.lock().unwrap().stop_job("default", "web", false);
     cluster.lock().unwrap().advance(Duration::from_secs(30));
     assert_eq!(of(&[]).await, BTreeMap::from([web]));
@@ -118,7 +118,7 @@ async fn lists_show_no_metadata_before_nomad_1_4_3() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recorded_jobs_have_the_metadata_of_their_recording() {
+async fn recorded_jobs_have_their_recorded_metadata() {
     let name = "2.0.5-outcomes";
     let simulator = recordings::replay(name).await;
     let shown = collect(&simulator.url(), &["--metrics.job-meta", "tier,team"]).await;
@@ -180,18 +180,18 @@ async fn nodes_are_read_when_they_are_new_and_every_ten_minutes() {
     assert_eq!(requests(), 7);
 }
 
-/// Lets time pass at once.
+/// Advances the paused clock.
 async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
-    // Connections were idle for so long that they end; let that be noticed.
+    // Idle connections have expired; let the pool notice it.
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
-/// What was read stays although a later request fails, and only what failed is read again.
+/// Data of other nodes stays if a request fails, and only the failed one is repeated.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_cannot_be_read_costs_no_other() {
+async fn an_unreadable_node_does_not_affect_others() {
     let (cluster, simulator) = simulated(cluster("2.0.5")).await;
     let collector = Collector::new(&simulator.url(), &["--metrics.node-meta", "rack"]);
     collector.refresh().await;
@@ -218,9 +218,9 @@ async fn a_node_that_cannot_be_read_costs_no_other() {
     assert_eq!(asked, [path]);
 }
 
-/// Ten thousand keys, some with 64 KiB: only the chosen ones are kept, within the limit of a label.
+/// Ten thousand keys, some with 64 KiB: only the selected ones are kept, truncated to the label limit.
 #[tokio::test(flavor = "multi_thread")]
-async fn many_keys_and_long_values_are_cut() {
+async fn many_keys_are_ignored_and_long_values_truncated() {
     let (_, simulator) = simulated(cluster("2.0.5")).await;
     let long = "x".repeat(64 << 10);
     let mut meta: Map<String, Value> =
@@ -255,7 +255,7 @@ async fn many_keys_and_long_values_are_cut() {
         assert_eq!(shortened, Some(series as f64), "{name}");
     }
     assert_eq!(most_values, 50);
-    // What is kept is as short: nothing of the rest stays in memory.
+    // The kept values are short too, so that the rest does not stay in memory.
     let snapshot = collector.snapshot();
     let named = &snapshot.sections.jobs.as_ref().unwrap().named;
     let kept = named.get("ci", "web").unwrap().meta.as_ref().unwrap();
@@ -268,9 +268,9 @@ async fn many_keys_and_long_values_are_cut() {
     assert!(error.starts_with("--metrics.job-meta: 51 keys were given; give at most 50"), "{error}");
 }
 
-/// A cap on series counts for them as for any other.
+/// The limit on series applies as for any other metric.
 #[tokio::test(flavor = "multi_thread")]
-async fn series_of_metadata_are_capped_and_counted() {
+async fn series_of_metadata_are_limited_and_counted() {
     let mut cluster = cluster("2.0.5");
     for number in 0..60 {
         cluster.submit(

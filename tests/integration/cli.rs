@@ -1,4 +1,4 @@
-//! The command line, as its user types it.
+//! The command line.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use nomad_simulator::Fault;
 use crate::support::process::{Exporter, exporter, run, wait_until};
 use crate::support::recordings;
 
-/// Runs a command line that cannot work; returns what it said.
+/// Runs an invalid command line; returns its message.
 fn refused(arguments: &[&str]) -> String {
     let (code, stdout, stderr) = run(exporter(arguments));
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}: {stderr}");
@@ -18,7 +18,7 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn wrong_input_is_refused_with_a_sentence_that_names_the_flag() {
+fn invalid_input_is_rejected_with_an_error_that_names_the_flag() {
     for (arguments, sentence) in [
         (&["--nomad.adress", "http://nomad"][..], "unexpected argument '--nomad.adress'"),
         (&["--collect.interval", "often"], "invalid value 'often' for '--collect.interval"),
@@ -26,7 +26,7 @@ fn wrong_input_is_refused_with_a_sentence_that_names_the_flag() {
         (&["explode"], "unrecognized subcommand 'explode'"),
         (
             &["--nomad.address", "nomad:4646"],
-            "nomad-exporter: --nomad.address: `nomad:4646` is not an address of Nomad",
+            "nomad-exporter: --nomad.address: `nomad:4646` is not a Nomad address",
         ),
         (&["--nomad.token-file", "/nowhere"], "nomad-exporter: --nomad.token-file: cannot read /nowhere"),
         (
@@ -35,7 +35,7 @@ fn wrong_input_is_refused_with_a_sentence_that_names_the_flag() {
         ),
         (
             &["--nomad.address", "https://127.0.0.1:4646", "--nomad.ca-file", "/nowhere"],
-            "nomad-exporter: cannot read the certificate authority /nowhere",
+            "nomad-exporter: cannot read the CA certificate /nowhere",
         ),
     ] {
         let said = refused(arguments);
@@ -54,20 +54,20 @@ fn a_taken_port_is_a_failure_and_not_a_usage_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_prints_metrics_and_verdicts() {
+async fn check_prints_metrics_and_results() {
     let simulator = recordings::replay("2.0.5").await;
     let (code, stdout, stderr) = check(&simulator.url()).await;
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stdout.starts_with("# HELP nomad_jobs "), "{stdout}");
     assert!(stderr.contains("ok      jobs: 22 rows\n"), "{stderr}");
     let on = nomad_exporter::collect::COLLECTORS.iter().filter(|collector| collector.default_on);
-    // Nobody chose metadata or attributes of nodes.
+    // No metadata or attributes of nodes are selected.
     let on = on.filter(|collector| collector.id != nomad_exporter::snapshot::CollectorId::NodeDetails);
-    // The recorded agent was not asked what its token may read.
+    // The recorded agent has no response about the token's permissions.
     let (notes, verdicts): (Vec<_>, Vec<_>) = stderr.lines().partition(|line| line.starts_with("note "));
     assert_eq!(verdicts.len(), on.count(), "{stderr}");
     assert!(
-        matches!(notes[..], [note] if note.contains("whether all namespaces are read is unknown")),
+        matches!(notes[..], [note] if note.contains("it is unknown whether all namespaces are read")),
         "{stderr}"
     );
 }
@@ -92,7 +92,7 @@ async fn check(nomad: &str) -> (Option<i32>, String, String) {
     tokio::task::spawn_blocking(|| run(command)).await.unwrap()
 }
 
-/// What containers ask, with the flags of the exporter that they ask.
+/// The container health check, with the flags of the exporter.
 #[tokio::test(flavor = "multi_thread")]
 async fn healthcheck_asks_the_exporter_on_its_own_address() {
     let simulator = recordings::replay("2.0.5").await;
@@ -110,14 +110,14 @@ async fn healthcheck_asks_the_exporter_on_its_own_address() {
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert_eq!(stdout, format!("http://{address}/-/healthy: healthy\n"));
         wait_until(Duration::from_secs(20), "readiness", || asked(address, &["--ready"]).0 == Some(0));
-        // Every address, of which it is reached on one.
+        // An unspecified address is checked on localhost.
         let port = address.rsplit_once(':').unwrap().1;
         assert_eq!(asked(&format!("0.0.0.0:{port}"), &[]).0, Some(0));
 
         drop(running);
         let (code, stdout, stderr) = asked(address, &[]);
         assert_eq!((code, stdout.as_str()), (Some(1), ""));
-        assert!(stderr.contains(&format!("{address}/-/healthy does not answer: ")), "{stderr}");
+        assert!(stderr.contains(&format!("{address}/-/healthy does not respond: ")), "{stderr}");
         let (code, _, stderr) = asked(":0", &[]);
         assert_eq!(code, Some(1));
         assert!(stderr.starts_with("--web.listen-address: port 0"), "{stderr}");
@@ -125,9 +125,9 @@ async fn healthcheck_asks_the_exporter_on_its_own_address() {
     tokio::task::spawn_blocking(test).await.unwrap();
 }
 
-/// With a policy that grants a part of what it needs, it is worth scraping, and a deployment of it is a mistake.
+/// If the policy grants only a part, the exporter is worth scraping, but its deployment should fail.
 #[tokio::test(flavor = "multi_thread")]
-async fn readiness_of_all_wants_every_required_collector() {
+async fn readiness_of_all_needs_every_required_collector() {
     let simulator = recordings::replay("2.0.5").await;
     let refused = Fault::Status { code: 403, body: "Permission denied".into() };
     simulator.faults().set("/v1/allocations", refused);
@@ -144,7 +144,7 @@ async fn readiness_of_all_wants_every_required_collector() {
         let (code, _, stderr) = asked(&["--all"]);
         assert_eq!(code, Some(1));
         assert!(
-            stderr.contains("/-/ready?all says 503 Service Unavailable: not ready: no fresh data of "),
+            stderr.contains("/-/ready?all responded 503 Service Unavailable: not ready: no fresh data from the collectors "),
             "{stderr}"
         );
         assert!(stderr.contains("allocations") && !stderr.contains("nodes"), "{stderr}");
@@ -154,23 +154,26 @@ async fn readiness_of_all_wants_every_required_collector() {
     tokio::task::spawn_blocking(test).await.unwrap();
 }
 
-/// Root may read what the service may not.
+/// Root can read files that the service cannot.
 #[test]
-fn check_config_judges_as_another_user() {
+fn check_config_runs_as_another_user() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("web.yml");
     std::fs::write(&file, "rate_limit: {interval: 1s, burst: 5}\n").unwrap();
     let judged = |user: &[&str]| run(exporter(&[&["check-config", file.to_str().unwrap()], user].concat()));
     assert_eq!(judged(&[]).0, Some(0));
     let (code, _, stderr) = judged(&["--as-user", "nobody-of-this-name"]);
-    assert!(code == Some(2) && stderr.contains("--as-user: `nobody-of-this-name` is no number"), "{stderr}");
+    assert!(
+        code == Some(2) && stderr.contains("--as-user: `nobody-of-this-name` is neither a number"),
+        "{stderr}"
+    );
     let mut id = Command::new("id");
     id.arg("-u");
     if run(id).1.trim() != "0" {
         eprintln!("skipped: judging a web configuration as another user: only root may become one");
         return;
     }
-    // The folder of the build may be closed to others too: then nothing can be said of the file.
+    // Other users may have no access to the build directory, so the program is copied.
     let program = folder.path().join("nomad-exporter");
     std::fs::copy(env!("CARGO_BIN_EXE_nomad-exporter"), &program).unwrap();
     let mode = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
@@ -183,16 +186,16 @@ fn check_config_judges_as_another_user() {
     mode(&file, 0o644);
     let (code, stdout, stderr) = judged();
     assert_eq!(code, Some(0), "{stderr}");
-    assert!(stdout.contains("can be used"), "{stdout}");
+    assert!(stdout.contains("is valid"), "{stdout}");
     mode(&file, 0o600);
     let (code, stdout, stderr) = judged();
     assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
     assert!(stderr.contains("Permission denied"), "{stderr}");
 }
 
-/// An exporter that cannot reach Nomad works, and is not ready.
+/// An exporter that cannot reach Nomad is healthy, but not ready.
 #[test]
-fn healthcheck_tells_health_from_readiness() {
+fn healthcheck_distinguishes_health_and_readiness() {
     let blind = Exporter::start("http://127.0.0.1:1", &[]);
     let address = blind.url.trim_start_matches("http://");
     let asked = |arguments: &[&str]| {
@@ -201,10 +204,13 @@ fn healthcheck_tells_health_from_readiness() {
     assert_eq!(asked(&[]).0, Some(0));
     let (code, _, stderr) = asked(&["--ready"]);
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("503 Service Unavailable: not ready: Nomad has not answered lately"), "{stderr}");
+    assert!(
+        stderr.contains("503 Service Unavailable: not ready: no collector has fresh data from Nomad"),
+        "{stderr}"
+    );
 }
 
-/// One line for one reason, whatever the number of collectors.
+/// One line per reason, whatever the number of collectors.
 #[test]
 fn check_reports_an_unreachable_nomad_once() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! What queued instances ask for.
+//! Resources requested by queued allocations.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::recordings;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// A specification of one group `build` with one task, as Nomad would show it.
+/// Returns a specification with one group `build` with one task, in Nomad's format.
 fn specification(cpu: u64, memory_mb: u64) -> Fault {
     let job = serde_json::json!({"TaskGroups": [{"Name": "build", "EphemeralDisk": {"SizeMB": 300},
         "Tasks": [{"Name": "build-agent", "Lifecycle": null,
@@ -20,15 +20,15 @@ fn specification(cpu: u64, memory_mb: u64) -> Fault {
     Fault::Body(job.to_string().into())
 }
 
-/// CPU in MHz, memory in MiB and disk in MiB that are asked for.
+/// Returns the requested CPU in MHz, memory in MiB and disk in MiB.
 fn asked(shown: &Exposition, namespace: &str, pool: &str) -> (f64, f64, f64) {
     let of = |family: &str| shown.value(family, &[("namespace", namespace), ("node_pool", pool)]).unwrap();
     let (cpu, memory) = (of("nomad_queued_cpu_hertz"), of("nomad_queued_memory_bytes"));
     (cpu / 1e6, memory / MIB, of("nomad_queued_disk_bytes") / MIB)
 }
 
-/// The recorded cluster: of its jobs that wait, only the specification of build-backlog was recorded; the others are
-/// put in here, with what their blocked evaluations say that they exhausted.
+/// Uses the recorded cluster. Of its waiting jobs, only the specification of build-backlog was recorded; the
+/// others are added here, with the resources that their blocked evaluations report as exhausted.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_recorded_backlog_adds_up() {
     let simulator = recordings::replay("2.0.5").await;
@@ -41,7 +41,7 @@ async fn the_recorded_backlog_adds_up() {
         simulator.faults().set(&format!("/v1/job/{job}?"), specification(cpu, memory));
     }
     let shown = collect(&simulator.url(), &[]).await;
-    // One instance each of the first three, and the ten of build-backlog: 1500 MHz, 2048 MiB each.
+    // One allocation of each of the first three, and ten of build-backlog with 1500 MHz and 2048 MiB each.
     let cpu = 100.0 + 90_000.0 + 100.0 + 10.0 * 1500.0;
     let memory = 64_000.0 + 256.0 + 128.0 + 10.0 * 2048.0;
     assert_eq!(asked(&shown, "ci", "default"), (cpu, memory, 13.0 * 300.0));
@@ -53,7 +53,7 @@ async fn the_recorded_backlog_adds_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_may_not_be_read_is_unsized_and_what_is_gone_is_skipped() {
+async fn denied_specifications_are_unsized_and_missing_ones_skipped() {
     let simulator = recordings::replay("2.0.5").await;
     let refusal = Fault::Status { code: 403, body: "Permission denied".into() };
     simulator.faults().set("/v1/job/build-backlog?", refusal);
@@ -61,18 +61,18 @@ async fn what_may_not_be_read_is_unsized_and_what_is_gone_is_skipped() {
     collector.refresh().await;
     let shown = collector.exposition();
     assert_eq!(shown.value("nomad_exporter_collector_up", &[("collector", "specifications")]), Some(1.0));
-    // Ten refused, and five of jobs that the recording does not have.
+    // Ten denied, and five of jobs that are not in the recording.
     assert_eq!(shown.sum("nomad_queued_allocations_unsized", &[]), Some(15.0));
     assert_eq!(asked(&shown, "ci", "default"), (0.0, 0.0, 0.0));
-    // A refusal is not asked for again at once; what was gone is, while it is listed.
+    // A denied specification is not requested again at once; a missing one is, as long as its job is listed.
     collector.refresh().await;
     let asked = |job: &str| simulator.requests().iter().filter(|request| request.path.ends_with(job)).count();
     assert_eq!((asked("build-backlog"), asked("build-huge-mem")), (1, 2));
 }
 
-/// A policy may be changed.
+/// A policy may be changed later.
 #[tokio::test]
-async fn a_refused_specification_is_requested_again_more_and_more_rarely() {
+async fn a_denied_specification_is_retried_with_backoff() {
     let simulator = recordings::replay("2.0.5").await;
     let refusal = Fault::Status { code: 403, body: "Permission denied".into() };
     simulator.faults().set("/v1/job/build-backlog?", refusal);
@@ -90,16 +90,16 @@ async fn a_refused_specification_is_requested_again_more_and_more_rarely() {
     assert_eq!(requests_after(900).await, 6, "the pause has a limit");
     simulator.faults().clear();
     assert_eq!((requests_after(901).await, requests_after(3600).await), (7, 7));
-    // What is left is of the five jobs that the recording does not have.
+    // The rest belongs to the five jobs that are not in the recording.
     assert_eq!(collector.exposition().sum("nomad_queued_allocations_unsized", &[]), Some(5.0));
 }
 
-/// Lets time pass at once.
+/// Advances the paused clock.
 async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
-    // Connections were idle for so long that they end; let that be noticed.
+    // Idle connections have expired; let the pool notice it.
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
@@ -112,11 +112,11 @@ fn cluster() -> (SharedCluster, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn specifications_are_read_once_and_not_too_many_at_a_time() {
+async fn specifications_are_read_once_with_limited_concurrency() {
     let (cluster, namespace) = cluster();
     {
         let mut cluster = cluster.lock().unwrap();
-        // Nothing of this fits the one node of 10,000 MHz.
+        // None of these fits on the only node with 10,000 MHz.
         for number in 0..30 {
             let id = format!("build-{number:02}");
             cluster.submit(JobSpec::batch(&id).in_namespace(&namespace).with_resources(20_000, 100));

@@ -1,4 +1,4 @@
-//! What long-lived jobs are to have: the counts of their specifications, and whether somebody stopped them.
+//! Desired allocations of long-lived jobs, from their specifications, and whether somebody stopped them.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,9 +16,9 @@ fn desired(shown: &Exposition, job: &str) -> Option<f64> {
     shown.sum("nomad_job_allocations_desired", &[("job_id", job)])
 }
 
-/// Every recorded service: what its specification says, and what the list says of it.
+/// Compares every recorded service with its specification and its row in the list.
 #[tokio::test(flavor = "multi_thread")]
-async fn recorded_services_want_what_their_specifications_say() {
+async fn recorded_services_have_the_desired_count_of_their_specification() {
     let shown = collect(&recordings::replay(NAME).await.url(), &[]).await;
     let mut compared = 0;
     for job in recordings::rows(NAME, "jobs-namespace.json") {
@@ -57,7 +57,7 @@ async fn recorded_services_want_what_their_specifications_say() {
         let told = shown.value("nomad_job_stopped", &[("job_id", id)]);
         assert_eq!((dead, told, desired(&shown, id)), (Some(1.0), Some(stopped), Some(wanted)), "{id}");
     }
-    // The allocation of this one failed, and the next comes in ten minutes.
+    // The allocation of this one failed, and is rescheduled in ten minutes.
     let running =
         shown.value("nomad_job_allocations", &[("job_id", "crash-loop-slow"), ("status", "running")]);
     assert_eq!((running, desired(&shown, "crash-loop-slow")), (Some(0.0), Some(1.0)));
@@ -69,7 +69,7 @@ fn requests(simulator: &Simulator) -> usize {
 
 /// A specification is read once for each version of a job, and children share their parent's.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_version_is_read_once_and_children_share_their_parents() {
+async fn each_version_is_read_once_and_shared_with_children() {
     let mut cluster = Cluster::new(Settings::default());
     for number in 0..4 {
         cluster.register_node(NodeSpec::new(&format!("client-{number}")));
@@ -115,9 +115,9 @@ async fn each_version_is_read_once_and_children_share_their_parents() {
     assert_eq!(desired(&shown, "web"), Some(7.0), "what it would have");
 }
 
-/// More specifications than one refresh may read: those of queued allocations come first, and the rest follows.
+/// With more specifications than the limit of a refresh, those of queued allocations are read first.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_cap_of_a_refresh_holds_and_what_waits_comes_first() {
+async fn the_limit_of_a_refresh_applies_with_queued_allocations_first() {
     let mut cluster = Cluster::new(Settings::default());
     cluster.register_node(NodeSpec::new("client-1"));
     (0..8).for_each(|number| {

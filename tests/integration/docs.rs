@@ -1,4 +1,4 @@
-//! The pages: links lead somewhere, commands run, and what is said to be proven is.
+//! Documentation: links exist, commands run, and the listed tests exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use crate::support::process::run;
 use crate::support::{build_day, path, read, recordings, root};
 
-/// What a page holds.
+/// Content of a page.
 #[derive(Default)]
 struct Page {
     links: Vec<String>,
     anchors: BTreeSet<String>,
-    /// Code, with the words behind the fence.
+    /// Code blocks, with the text after the fence.
     blocks: Vec<(String, String)>,
 }
 
@@ -56,14 +56,14 @@ impl Page {
     }
 }
 
-/// What GitHub makes of a heading.
+/// Returns GitHub's anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.to_lowercase();
     let kept = kept.chars().filter(|char| char.is_alphanumeric() || " -_".contains(*char));
     kept.map(|char| if char == ' ' { '-' } else { char }).collect()
 }
 
-/// Every Markdown file of the project.
+/// Returns every Markdown file of the project.
 fn files() -> Vec<PathBuf> {
     fn below(folder: &Path) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -81,7 +81,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_a_target() {
     let pages: BTreeMap<PathBuf, Page> =
         files().into_iter().map(|file| (file.clone(), Page::read(&file))).collect();
     assert!(pages.len() > 30, "{}", pages.len());
@@ -129,9 +129,9 @@ fn the_index_has_every_page_once() {
     }
 }
 
-/// The table of what is shipped: each file is there, each check is a test, and no folder of deploy/ is left out.
+/// The table of shipped files: each file and each test exists, and no folder of deploy/ is missing.
 #[test]
-fn what_is_shipped_is_proven() {
+fn everything_shipped_has_an_existing_test() {
     let index = read("docs/index.md");
     let table = index.split("## What is shipped").nth(1).unwrap();
     let rows: Vec<Vec<&str>> = table
@@ -162,7 +162,7 @@ fn what_is_shipped_is_proven() {
     }
 }
 
-/// The code of a module of tests, which may be a folder.
+/// Returns the code of a test module, which may be a folder.
 fn code_of(module: &str) -> String {
     let file = format!("tests/integration/{module}.rs");
     if path(&file).exists() {
@@ -176,19 +176,20 @@ fn code_of(module: &str) -> String {
     files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect()
 }
 
-/// What stands in backticks.
+/// Returns the text in backticks.
 fn spans(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// Programs of others in the commands of pages.
+/// Other programs in the commands of pages.
 const OF_OTHERS: [&str; 3] = ["promtool", "amtool", "systemd-analyze"];
 
 fn needs_others(code: &str) -> bool {
     OF_OTHERS.iter().any(|program| code.contains(program))
 }
 
-/// Blocks that begin with ```sh runnable run in the project's root, against a simulated Nomad, with a home of their own.
+/// Blocks that begin with ```sh runnable run in the project's root, against a simulated Nomad, with an empty
+/// home directory.
 #[tokio::test(flavor = "multi_thread")]
 async fn runnable_commands_run() {
     assert!(run_blocks(|code| !needs_others(code)).await >= 3);
@@ -196,14 +197,14 @@ async fn runnable_commands_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs promtool, amtool and systemd-analyze: make check-deploy"]
-async fn runnable_commands_with_programs_of_others_run() {
+async fn runnable_commands_with_other_programs_run() {
     assert!(run_blocks(needs_others).await >= 2);
 }
 
-/// Runs the runnable blocks that are wanted; returns how many there were.
+/// Runs the selected runnable blocks; returns their number.
 async fn run_blocks(is_wanted: impl Fn(&str) -> bool) -> usize {
     let nomad = recordings::replay("2.0.5").await;
-    // In its burst, six times as fast as in the demo.
+    // During its burst, six times as fast as in the demo.
     let ci = build_day::play(Duration::from_millis(500), 12).await;
     let mut count = 0;
     for file in files() {

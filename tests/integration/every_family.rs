@@ -1,4 +1,4 @@
-//! A snapshot in which everything is known, and the lines that it makes: every family there is, from a value.
+//! A snapshot with known values for everything, and its exposition: one sample of every metric.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ fn named(id: &str, status: JobStatus, counts: GroupCounts) -> BTreeMap<String, B
     BTreeMap::from([(CI.into(), BTreeMap::from([(id.into(), job)]))])
 }
 
-/// Values of two keys, of which the second is not there.
+/// Returns values of two keys, the second of which is missing.
 fn chosen(value: &str) -> Chosen {
     Chosen { values: [value, ""].map(Box::from).into(), is_shortened: true }
 }
@@ -83,7 +83,7 @@ fn live_jobs() -> LiveJobs {
     };
     let by_specification = HashMap::from([
         (key("sized"), queued(vec![group("build-1", None, 4), group("web", Some("web"), 1)])),
-        // No evaluation waits for it.
+        // No evaluation of it waits.
         (key("phantom"), queued(vec![group("phantom", None, 100)])),
         (key("unsized"), Queued { node_pool: "other".into(), ..queued(vec![group("build-2", None, 1)]) }),
     ]);
@@ -100,7 +100,7 @@ fn live_jobs() -> LiveJobs {
     let counts = GroupCounts { complete: 2, failed: 3, lost: 4 };
     LiveJobs {
         by_namespace: BTreeMap::from([(CI.into(), namespace)]),
-        // The second is longer than a label may be.
+        // The second is longer than the label limit.
         oldest_pending: vec![pending(900, "build-1"), pending(901, &"build-".repeat(50))],
         pending_again: vec![pending(10, "nightly")],
         read_at: Some(at(1000)),
@@ -198,7 +198,7 @@ fn allocations() -> LiveAllocations {
 fn holdings() -> Holdings {
     let mut by_type = ByTerm::<JobType, Holding>::default();
     by_type[JobType::Batch] = Holding { cpu_hertz: 1e9, memory_bytes: 2e9, unsized_count: 0 };
-    // The size of one of them was not told.
+    // The size of one of them is unknown.
     by_type[JobType::Service] = Holding { cpu_hertz: 5e8, memory_bytes: 1e9, unsized_count: 1 };
     Holdings::from([(CI.into(), by_type)])
 }
@@ -355,7 +355,7 @@ fn usage() -> Usage {
     Usage { allocations: vec![allocation], dropped: 0 }
 }
 
-/// Everything that can be known.
+/// Returns sections with known values for everything.
 pub(crate) fn sections() -> Sections {
     let ask = Ask { cpu_hertz: 5e8, memory_bytes: 1e9, disk_bytes: 3e8, cores: false };
     let whole = Whole { cores: 2, devices: Devices::from([(DeviceKind::requested("gpu"), 1)]) };
@@ -436,7 +436,7 @@ pub(crate) fn collector() -> CollectorState {
     }
 }
 
-/// What is shown where everything is known.
+/// Returns the exposition of these sections.
 pub(crate) fn shown() -> String {
     let own = OwnMetrics::new().unwrap();
     own.request_done("jobs", "ok", Duration::from_millis(20), 1000);
@@ -448,7 +448,7 @@ pub(crate) fn shown() -> String {
 }
 
 #[test]
-fn every_family_comes_of_a_value() {
+fn every_metric_has_a_sample() {
     let text = shown();
     let samples = Exposition::parse(&text);
     let names: BTreeSet<&str> = samples.samples().iter().map(|sample| sample.name.as_str()).collect();

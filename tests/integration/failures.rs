@@ -1,4 +1,4 @@
-//! Failures by cause, restarts and kills for memory: against the recorded states of tasks, and against the simulator's
+//! Failures by cause, restarts and OOM kills, compared with recorded task states and with the simulator's
 //! ledger.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,8 @@ use crate::support::recordings;
 const CAUSES: [&str; 9] =
     ["exit", "signal", "oom", "driver", "artifact", "validation", "setup", "disk", "unhealthy"];
 
-/// The cause of a recorded failure, worked out in the plainest way: the last event of the failed task that names one.
+/// Returns the cause of a recorded failure, calculated in the simplest way: the last event of the failed task
+/// with a cause.
 fn cause(allocation: &Value) -> &'static str {
     let states = allocation["TaskStates"].as_object().unwrap();
     let failed = states.values().find(|task| task["Failed"] == true).unwrap();
@@ -57,7 +58,7 @@ async fn retained_failures_are_the_recorded_ones() {
     let total: f64 = expected.values().sum();
     assert_eq!(shown.sum("nomad_failed_allocations", &[]), Some(total));
     assert!(total >= 12.0 && expected.len() >= 6, "{expected:?}");
-    // All of it happened before the exporter ran.
+    // All of it happened before the exporter started.
     for name in ["nomad_allocation_failures_total", "nomad_task_restarts_total", "nomad_task_oom_kills_total"]
     {
         assert_eq!(shown.sum(name, &[]), Some(0.0), "{name}");
@@ -65,7 +66,7 @@ async fn retained_failures_are_the_recorded_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_that_cannot_look_into_tasks_show_nothing() {
+async fn servers_without_task_filters_have_no_failure_metrics() {
     let shown = collect(&recordings::replay("1.1.18").await.url(), &[]).await;
     let up = shown.value("nomad_exporter_collector_up", &[("collector", "task_states")]);
     assert_eq!(up, Some(1.0));
@@ -74,7 +75,8 @@ async fn servers_that_cannot_look_into_tasks_show_nothing() {
     }
 }
 
-/// A cluster in which builds fail for every cause, services are restarted, and everything is stopped and drained.
+/// Returns a cluster in which builds fail for every cause, services restart, and everything is stopped and
+/// drained.
 fn cluster(version: &str) -> Cluster {
     let mut cluster = Cluster::new(Settings { version: version.parse().unwrap(), ..Settings::default() });
     cluster.create_namespace("ci");
@@ -92,7 +94,7 @@ fn cluster(version: &str) -> Cluster {
     cluster
 }
 
-/// A build that may fail, for a cause and with a number of restarts of its own.
+/// Returns a build that may fail, with its own cause and number of restarts.
 fn build(number: u64) -> JobSpec {
     let causes = [
         Cause::Exit(1),
@@ -116,7 +118,7 @@ fn build(number: u64) -> JobSpec {
 
 type Counts = BTreeMap<(String, String), f64>;
 
-/// What the ledger counts of tasks, by namespace and type.
+/// Returns the ledger's counts of tasks, by namespace and type.
 fn by_type(counts: &BTreeMap<TaskKey, usize>) -> Counts {
     let mut sums = Counts::new();
     for (task, count) in counts {
@@ -126,7 +128,7 @@ fn by_type(counts: &BTreeMap<TaskKey, usize>) -> Counts {
     sums
 }
 
-/// Everything that happened between these two moments is counted, and nothing else.
+/// Checks that exactly the events between these two times are counted.
 fn assert_counted(shown: &Exposition, before: &Ledger, now: &Ledger) {
     for ((namespace, job_type, cause), count) in &now.failures {
         let key = (namespace.clone(), *job_type, *cause);
@@ -166,7 +168,7 @@ fn assert_counted(shown: &Exposition, before: &Ledger, now: &Ledger) {
 
 /// Thousands of builds and restarts: every failure has its cause, and every restart and kill counts once.
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_restarts_and_kills_are_the_ledgers() {
+async fn failures_restarts_and_kills_equal_the_ledger() {
     for (version, builds) in [("2.0.5", 1000), ("1.4.14", 300)] {
         let mut cluster = cluster(version);
         cluster.advance(Duration::from_secs(90));
@@ -182,7 +184,7 @@ async fn failures_restarts_and_kills_are_the_ledgers() {
                 cluster.submit(build(number));
                 cluster.advance(Duration::from_millis(800));
                 if number % 400 == 250 {
-                    // What replaces the allocations of a service goes on counting.
+                    // The replacement of a service's allocation continues the count.
                     let key = JobKey::new("default", "leaks");
                     cluster.stop_job(&key.namespace, &key.id, false);
                     let leaks = JobSpec::service("leaks").with_count(3).with_resources(100, 32).failing(1.0);
@@ -212,9 +214,9 @@ async fn failures_restarts_and_kills_are_the_ledgers() {
     }
 }
 
-/// What drains kill is no failure, whatever its client says.
+/// Allocations killed by a drain are not failures, whatever their client reports.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_drain_kills_is_no_failure() {
+async fn drained_allocations_are_not_failures() {
     for version in ["2.0.5", "1.10.5"] {
         let mut cluster = Cluster::new(Settings { version: version.parse().unwrap(), ..Settings::default() });
         let nodes: Vec<_> =
@@ -238,7 +240,7 @@ async fn what_a_drain_kills_is_no_failure() {
     }
 }
 
-/// States that are null, unordered, unreadable or far too many: `other`, and never counted twice.
+/// Null, unordered, invalid or far too many states count as `other`, and never twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_states_of_tasks_are_counted_once_and_as_other() {
     let long = "t".repeat(64 << 10);

@@ -1,4 +1,4 @@
-//! From values to lines: what a family shows, and when it shows nothing.
+//! From values to lines: the samples of metrics, and when there are none.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,12 +30,12 @@ fn names(shown: &Exposition) -> BTreeSet<&str> {
 }
 
 #[test]
-fn what_is_not_known_is_absent() {
+fn unknown_values_are_absent() {
     assert_eq!(names(&shown(Sections::default())), BTreeSet::new());
 }
 
 #[test]
-fn what_is_known_to_be_nothing_is_zero() {
+fn known_empty_values_are_zero() {
     let namespaces = BTreeSet::from(["ci".to_owned()]);
     let sections = Sections {
         namespaces: Some(Arc::new(Namespaces { names: namespaces })),
@@ -45,7 +45,7 @@ fn what_is_known_to_be_nothing_is_zero() {
     let shown = shown(sections);
     assert_eq!(shown.find("nomad_jobs", &[("namespace", "ci"), ("status", "pending")]).count(), 4);
     assert_eq!(shown.sum("nomad_jobs", &[]), Some(0.0));
-    // Dead jobs come from another collector, of which nothing is known here.
+    // Dead jobs come from another collector, which has no data here.
     assert_eq!(shown.find("nomad_jobs", &[("status", "dead")]).count(), 0);
     assert_eq!(shown.find("nomad_jobs_finished", &[]).count(), 0);
     assert_eq!(shown.find("nomad_pending_jobs_oldest_timestamp_seconds", &[]).count(), 0);
@@ -68,7 +68,7 @@ fn dead_jobs_are_the_sum_of_their_outcomes() {
             summarized,
         })
         .collect();
-    // Terminal allocations are not collected, so the summaries tell.
+    // Terminal allocations are not collected, so the summaries are used.
     let shown = shown(Sections { finished_jobs: Some(Arc::new(finished)), ..Sections::default() });
     assert_eq!(shown.value("nomad_jobs", &[("job_type", "batch"), ("status", "dead")]), Some(5.0));
     let outcome = |word| shown.value("nomad_jobs_finished", &[("job_type", "batch"), ("outcome", word)]);
@@ -107,7 +107,8 @@ fn node(id: &str, state: NodeState) -> Node {
     }
 }
 
-/// A load of running allocations: of batch jobs, of system jobs that go on, of system jobs that are stopping.
+/// Returns a load of running allocations: of batch jobs, of system jobs that keep running, of system jobs
+/// that are stopping.
 fn load(batch: u64, system_kept: u64, system_stopping: u64) -> NodeLoad {
     let mut load = NodeLoad { system: system_kept + system_stopping, system_kept, ..NodeLoad::default() };
     load.by_status[ClientStatus::Running] = batch + system_kept + system_stopping;
@@ -119,7 +120,7 @@ fn last_drain(status: DrainStatus) -> Option<LastDrain> {
 }
 
 #[test]
-fn a_node_is_drained_when_nothing_that_the_drain_waited_for_lives_on_it() {
+fn a_node_is_drained_when_no_awaited_allocation_is_left() {
     let ineligible = |status| Node { last_drain: last_drain(status), ..node("n", NodeState::Ineligible) };
     let complete = || ineligible(DrainStatus::Complete);
     let down = || Node { state: NodeState::Down, ..complete() };
@@ -157,7 +158,8 @@ fn a_node_is_drained_when_nothing_that_the_drain_waited_for_lives_on_it() {
 
 #[test]
 fn a_drain_waits_for_system_jobs_unless_it_ignores_them() {
-    // 4 builds and 2 system allocations run; a build and a system allocation are over, and a task of each is not.
+    // 4 builds and 2 system allocations run; a build and a system allocation are terminal but have a running
+    // task.
     for (ignore_system_jobs, expected) in [(false, 8.0), (true, 5.0)] {
         let drain =
             Drain { started: Some(at(600)), deadline: None, ignore_system_jobs, node_modify_index: 1 };
@@ -185,9 +187,9 @@ fn a_drain_waits_for_system_jobs_unless_it_ignores_them() {
     }
 }
 
-/// Allocations of a node that are only a part of all are counted by namespace, and not by node.
+/// If only a part of the allocations on a node is known, they are counted by namespace, but not by node.
 #[test]
-fn a_part_of_what_runs_on_a_node_is_not_shown() {
+fn partly_known_nodes_are_not_exposed() {
     let complete = Node { last_drain: last_drain(DrainStatus::Complete), ..node("n", NodeState::Ineligible) };
     let sections = |reach| Sections {
         nodes: Some(Arc::new(Nodes::from(vec![complete.clone()]))),
@@ -218,7 +220,7 @@ fn a_part_of_what_runs_on_a_node_is_not_shown() {
 }
 
 #[test]
-fn without_allocations_nobody_says_that_a_node_is_empty() {
+fn without_allocations_no_node_is_reported_as_empty() {
     let nodes = Nodes::from(vec![Node {
         last_drain: last_drain(DrainStatus::Complete),
         ..node("n", NodeState::Ineligible)

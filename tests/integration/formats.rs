@@ -1,4 +1,4 @@
-//! Both formats before judges of other makers.
+//! Validates both formats with other programs.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,7 +13,7 @@ use prometheus::proto;
 use crate::support::collect::Collector;
 use crate::support::{recordings, tools};
 
-/// What promtool complains of, and why it stays. Each is the beginning of a complaint.
+/// Accepted complaints of promtool, by their beginning, with the reason.
 const ACCEPTED_COMPLAINTS: [&str; 0] = [];
 
 async fn collected(name: &str) -> Collector {
@@ -23,7 +23,7 @@ async fn collected(name: &str) -> Collector {
     collector
 }
 
-/// Runs a judge with the text on its stdin; returns whether it was content, and what it said.
+/// Runs a validator with the text on its stdin; returns whether it succeeded, and its output.
 pub(crate) fn judge(command: &mut Command, text: &[u8]) -> (bool, String) {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -54,7 +54,7 @@ pub(crate) async fn has_no_complaint(promtool: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Python's prometheus_client: make check-formats"]
-async fn pythons_openmetrics_parser_reads_every_family() {
+async fn pythons_openmetrics_parser_reads_every_metric() {
     let Some(python) =
         tools::find_optional("openmetrics-python", "parsing OpenMetrics with prometheus_client")
     else {
@@ -78,8 +78,8 @@ for family in parse(sys.stdin):
     }
 }
 
-/// The prometheus crate's own encoder writes the same bytes, but for the bounds of buckets (`10` where we write
-/// `10.0`, as OpenMetrics wants).
+/// The encoder of the prometheus crate writes the same bytes, except for bucket bounds (`10` instead of
+/// `10.0`, which OpenMetrics requires).
 #[tokio::test(flavor = "multi_thread")]
 async fn the_prometheus_crate_writes_the_same_bytes() {
     for name in recordings::ALL {
@@ -104,7 +104,7 @@ async fn the_prometheus_crate_writes_the_same_bytes() {
     }
 }
 
-/// Samples as the prometheus crate models them. Parts of a histogram come in the order of the text format.
+/// Samples in the model of the prometheus crate. Parts of a histogram come in the order of the text format.
 #[derive(Default)]
 struct Proto {
     families: Vec<proto::MetricFamily>,
@@ -184,9 +184,9 @@ impl Exposition for Proto {
     }
 }
 
-/// Names and labels follow the conventions, and no family stands twice.
+/// Names and labels follow the conventions, and every metric is unique.
 #[test]
-fn families_follow_the_conventions() {
+fn metrics_follow_the_conventions() {
     let mut names = std::collections::BTreeSet::new();
     for family in families() {
         assert!(names.insert(family.name), "{} stands twice", family.name);
@@ -199,7 +199,7 @@ fn families_follow_the_conventions() {
         assert_eq!(family.kind == Kind::Info, family.name.ends_with("_info"), "{}", family.name);
         for label in family.labels {
             assert!(!["job", "instance", "le", "eval_id"].contains(label), "{label} of {}", family.name);
-            // One series for each allocation: only for those who ask for it.
+            // One series per allocation: disabled by default.
             let is_default = family.collectors.iter().any(|id| collector(*id).default_on);
             assert!(*label != "alloc_id" || !is_default, "{label} of {}", family.name);
         }

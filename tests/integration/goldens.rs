@@ -1,7 +1,7 @@
-//! What the exporter shows of each recorded cluster, line by line: the samples. The HELP and TYPE lines stand once, in
-//! `families.prom`, with a sample of every family that there is.
+//! Samples of each recorded cluster. The HELP and TYPE lines are in `families.prom`, with a sample of every
+//! metric.
 //!
-//! `UPDATE_GOLDENS=1 cargo test goldens` writes them anew; read the difference before committing it.
+//! `UPDATE_GOLDENS=1 cargo test goldens` updates them; review the diff before committing.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use crate::every_family;
 use crate::support::collect::Collector;
 use crate::support::{path, recordings};
 
-/// Families that differ from run to run or build to build: times of this run, its process (which is not known
-/// equally well everywhere, so that the number of all series differs too), its compiler.
+/// Metrics that differ between runs or builds: times of the run, process metrics (which differ between
+/// systems, and so does the number of all series), the compiler.
 const VOLATILE: [&str; 6] = [
     "nomad_exporter_collector_refresh_duration_seconds",
     "nomad_exporter_api_request_duration_seconds",
@@ -20,7 +20,7 @@ const VOLATILE: [&str; 6] = [
     "process_",
 ];
 
-/// The exposition without the families that differ from run to run.
+/// Returns the exposition without volatile metrics.
 pub(crate) fn stable(text: &str) -> String {
     let is_stable = |line: &&str| {
         let name = line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ");
@@ -29,8 +29,8 @@ pub(crate) fn stable(text: &str) -> String {
     text.lines().filter(is_stable).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// The samples of an exposition, each of which must stand below the HELP and TYPE lines that its family has in another
-/// exposition, of all families.
+/// Returns the samples of an exposition, after checking that their HELP and TYPE lines are those of the
+/// exposition with all metrics.
 fn samples(text: &str, all: &str) -> String {
     let lines: Vec<&str> = all.lines().collect();
     let heads: BTreeSet<&[&str]> = lines.windows(2).filter(|head| head[0].starts_with("# HELP ")).collect();
@@ -52,21 +52,21 @@ fn samples(text: &str, all: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recorded_clusters_look_as_they_did() {
+async fn recorded_clusters_match_their_goldens() {
     let all = stable(&every_family::shown());
     let mut different = Vec::new();
     for name in recordings::ALL {
         let simulator = recordings::replay(name).await;
         let collector = Collector::new(&simulator.url(), &[]);
         collector.refresh().await;
-        // The port differs from run to run; it stands only in logs.
+        // The port differs between runs; it is only in logs.
         let shown = samples(&stable(&collector.text()), &all);
         different.extend(difference(&format!("{name}.prom"), &shown));
     }
     assert!(different.is_empty(), "these differ:\n{}", different.join("\n"));
 }
 
-/// The two files to compare, unless the golden of this name is what is shown.
+/// Compares a text with a golden; returns both file names if they differ.
 pub(crate) fn difference(name: &str, shown: &str) -> Option<String> {
     let golden = format!("tests/goldens/{name}");
     if std::env::var_os("UPDATE_GOLDENS").is_some() {

@@ -1,4 +1,5 @@
-//! What starts, runs and stops for too long: against the recorded allocations, and against the simulator's ledger.
+//! Allocations that start, run or stop for too long, compared with recorded allocations and with the
+//! simulator's ledger.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +24,7 @@ fn is_live(row: &&Value) -> bool {
     !matches!(text(row, "ClientStatus"), "complete" | "failed" | "lost")
 }
 
-/// The earliest of these times in seconds, by the values of these fields.
+/// Returns the earliest of these times in seconds, by the values of these fields.
 fn earliest<'a>(
     rows: impl Iterator<Item = &'a Value>,
     time: &str,
@@ -91,9 +92,9 @@ async fn recorded_allocations_that_start_run_and_stop() {
     }
 }
 
-/// In the recording one allocation of each kind hangs.
+/// In the recording, one allocation of each kind hangs.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_recorded_ones_that_hang_are_seen() {
+async fn recorded_hanging_allocations_are_exposed() {
     let shown = collect(&recordings::replay("2.0.5-outcomes").await.url(), &[]).await;
     assert_eq!(
         shown.find("nomad_starting_allocations_oldest_timestamp_seconds", &[]).count(),
@@ -103,7 +104,7 @@ async fn the_recorded_ones_that_hang_are_seen() {
     assert_eq!(shown.sum("nomad_stopping_allocations", &[]), Some(1.0), "dies-slowly");
 }
 
-/// What the exporter shows of start delays, against the allocations that the ledger saw start in between.
+/// Compares the start delays with those of the allocations that started in between according to the ledger.
 fn assert_delays(shown: &Exposition, delays: &[f64], what: &str) {
     let name = "nomad_allocation_start_delay_seconds";
     assert_eq!(shown.sum(&format!("{name}_count"), &[]), Some(delays.len() as f64), "{what}");
@@ -117,9 +118,9 @@ fn assert_delays(shown: &Exposition, delays: &[f64], what: &str) {
     assert!((sum - delays.iter().sum::<f64>()).abs() < 1e-3, "{what}: {sum}");
 }
 
-/// Hundreds of allocations with start times of their own: each counts once, with the delay that the model knows.
+/// Hundreds of allocations with different start times: each counts once, with the delay in the model.
 #[tokio::test(flavor = "multi_thread")]
-async fn start_delays_are_the_ledgers() {
+async fn start_delays_equal_the_ledger() {
     for (version, jobs) in [("2.0.5", 120_u64), ("1.1.18", 60)] {
         let mut cluster = Cluster::new(Settings { version: version.parse().unwrap(), ..Settings::default() });
         for number in 0..20 {
@@ -142,7 +143,8 @@ async fn start_delays_are_the_ledgers() {
                 cluster.submit(JobSpec { start_time, ..job });
                 cluster.advance(Duration::from_secs(3));
             }
-            // Within any run, so that each is seen to run; and before a deployment calls it healthy.
+            // More often than the shortest run, so that each is seen running, and before a deployment becomes
+            // healthy.
             collector.refresh().await;
         }
         for _ in 0..20 {
@@ -164,10 +166,10 @@ fn cluster_time() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(SECONDS.load(Ordering::Relaxed))
 }
 
-/// An allocation that stops has stopped since it was told to, whatever else happens to it meanwhile; and one that runs
-/// grows old although nothing in the cluster changes.
+/// The age of a stopping allocation counts from when it was told to stop, whatever happens afterwards; and
+/// the age of a running one grows even if nothing changes in the cluster.
 #[tokio::test(flavor = "multi_thread")]
-async fn times_count_from_the_first_word_and_go_on() {
+async fn ages_count_from_the_first_event_and_keep_growing() {
     let mut cluster = Cluster::new(Settings::default());
     cluster.register_node(NodeSpec::new("client-1"));
     let slow = JobSpec::service("slow").with_resources(10, 10);
@@ -206,9 +208,9 @@ async fn times_count_from_the_first_word_and_go_on() {
     assert!(now > before && (ages(&later) - ages(&quiet) - (then - now)).abs() < 1.5, "it grew older");
 }
 
-/// Absent times, and rows that contradict each other.
+/// Missing times, and contradictory rows.
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_allocations_have_no_age_and_start_once() {
+async fn odd_allocations_have_no_age_and_are_counted_once() {
     let row = |id: &str, status: &str, times: &str| {
         format!(
             r#"{{"ID":{id},"Namespace":"ci","JobID":"b","JobType":"batch","DesiredStatus":"run",
@@ -237,7 +239,7 @@ async fn odd_allocations_have_no_age_and_start_once() {
         assert_eq!((starts("count"), starts("sum")), (Some(count), Some(0.0)), "{status}");
         assert_eq!(shown.sum("nomad_stopping_allocations", &[]), Some(1.0));
         assert_eq!(shown.find("nomad_stopping_allocations_oldest_timestamp_seconds", &[]).count(), 0);
-        // Years ahead is no age.
+        // A time years in the future is not an age.
         assert!(shown.sum("nomad_running_allocations_age_seconds_count", &[]) <= Some(2.0));
     }
 }

@@ -1,4 +1,4 @@
-//! The exporter against the simulator's own ledger: whatever happens in the cluster, the numbers are the model's.
+//! Compares the exporter with the simulator's ledger during random events.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,17 +15,17 @@ use crate::support::collect::Collector;
 use crate::support::exposition::Exposition;
 use crate::support::ledger::{assert_agrees, assert_counted, assert_delays};
 
-/// Everything may preempt what is less important.
+/// All job types may preempt jobs of lower priority.
 const PREEMPTION: Preemption = Preemption { system: true, sysbatch: true, batch: true, service: true };
 
-/// The time in the cluster to which random things happen, in seconds.
+/// Simulated seconds with random events.
 static CLUSTER_SECONDS: AtomicU64 = AtomicU64::new(0);
 
 fn cluster_time() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(CLUSTER_SECONDS.load(Ordering::Relaxed))
 }
 
-/// Something that happens.
+/// A random event.
 #[derive(Clone, Debug)]
 enum Event {
     Submit {
@@ -97,7 +97,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A cluster to which events happen.
+/// A cluster with random events.
 struct World {
     cluster: SharedCluster,
     nodes: Vec<NodeId>,
@@ -199,8 +199,9 @@ impl World {
     }
 }
 
-/// What runs on each node, system allocations that go on aside: as the API tells by statuses and by the states of tasks,
-/// in the plainest way. Of a node that is down nothing runs, whatever its allocations last said.
+/// Returns the allocations that drains wait for on each node, except system allocations that keep running,
+/// calculated from statuses and task states in the simplest way. Nothing runs on a down node, whatever its
+/// allocations last reported.
 async fn waited_for(simulator: &Simulator) -> BTreeMap<String, usize> {
     let list = async |path: &str| -> Vec<serde_json::Value> {
         let text = reqwest::get(format!("{}{path}", simulator.url())).await.unwrap().text().await.unwrap();
@@ -232,7 +233,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_numbers_are_the_models(seed in 0_u64..1000, events in prop::collection::vec(event(), 1..60)) {
+    fn all_numbers_equal_the_model(seed in 0_u64..1000, events in prop::collection::vec(event(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async {
             let mut world = World::new(seed);
@@ -249,7 +250,7 @@ proptest! {
                 assert_agrees(&shown, &world.ledger(), &waited_for(&simulator).await);
                 let now = counters(&shown);
                 for (name, value) in &before {
-                    // A counter of a namespace may vanish with the namespace; it never falls.
+                    // A counter of a namespace may disappear with the namespace, but never decreases.
                     assert!(now.get(name).is_none_or(|now| now >= value), "{name} fell from {value}");
                 }
                 before = now;
@@ -258,8 +259,8 @@ proptest! {
     }
 }
 
-/// Thousands of builds a minute, many of which come and go between two refreshes: each is counted once, with the delay
-/// that the model knows.
+/// Thousands of builds per minute, many of which start and end between two refreshes: each is counted once,
+/// with the delay in the model.
 #[tokio::test(flavor = "multi_thread")]
 async fn placements_and_completions_are_exact() {
     let mut cluster = Cluster::new(Settings::default());
@@ -280,7 +281,7 @@ async fn placements_and_completions_are_exact() {
     for round in 0..12 {
         {
             let mut cluster = cluster.lock().unwrap();
-            // 15 s between two live refreshes; 2,000 builds a minute and more in bursts.
+            // 15 s between two live refreshes; 2,000 builds per minute, and more in bursts.
             for _ in 0..if round < 6 { 700 } else { 100 } {
                 number += 1;
                 let id = format!("build-{number}");
@@ -291,7 +292,7 @@ async fn placements_and_completions_are_exact() {
             }
             if round % 4 == 1 {
                 cluster.stop_job("ci", &format!("build-{number}"), false);
-                // A purge is no completion.
+                // A purge is not a completion.
                 cluster.stop_job("ci", &format!("build-{}", number - 1), true);
             }
             cluster.advance(Duration::from_millis(15_000 - 20 * 700));
@@ -311,21 +312,22 @@ async fn placements_and_completions_are_exact() {
     assert_delays(&shown, &ledger, first_refresh);
 }
 
-/// A thousand builds, of which some are killed by drains' deadlines, preempted, too slow, retried, registered again, lost
-/// or stopped: each is counted with the outcome that the model knows, and so is what Nomad retains.
+/// A thousand builds that are killed by drain deadlines, preempted, too slow, retried, registered again, lost
+/// or stopped: each is counted with the outcome in the model, and so are those that Nomad retains.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_outcome_of_a_thousand_builds_is_the_ledgers() {
-    // What is preempted or lost with a client is placed again elsewhere, so no job ends that way here.
+async fn outcomes_of_a_thousand_builds_equal_the_ledger() {
+    // Preempted and lost allocations are placed again elsewhere, so no job ends that way here.
     outcomes_are_the_ledgers("2.0.5", 1000, &["complete", "failed", "stopped", "drained"]).await;
 }
 
-/// Before Nomad 1.11, what a drain kills is placed again too. Fewer builds show that: each refresh lists all that ended.
+/// Before Nomad 1.11, allocations killed by a drain are placed again too. Fewer builds suffice: each refresh lists all
+/// that ended, so the costs grow with the square.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_outcome_before_nomad_1_11_is_the_ledgers() {
+async fn outcomes_before_nomad_1_11_equal_the_ledger() {
     outcomes_are_the_ledgers("1.10.5", 400, &["complete", "failed", "stopped"]).await;
 }
 
-/// The ends of jobs are the model's, and these are among them.
+/// Checks that the outcomes equal the model's, and include these.
 async fn outcomes_are_the_ledgers(version: &str, builds: u64, seen_ends: &[&str]) {
     let version = version.parse().unwrap();
     let mut cluster = Cluster::new(Settings { version, preemption: PREEMPTION, ..Settings::default() });
@@ -365,7 +367,7 @@ async fn outcomes_are_the_ledgers(version: &str, builds: u64, seen_ends: &[&str]
     }
 }
 
-/// One more build, and now and then what ends builds.
+/// Submits one more build, and sometimes triggers an event that ends builds.
 fn something_happens(cluster: &mut Cluster, nodes: &mut Vec<NodeId>, number: u64) {
     let id = format!("build-{}", if number % 50 == 49 { number - 30 } else { number });
     let build = JobSpec::batch(&id).in_namespace("ci").with_resources(900, 200).failing(0.1);

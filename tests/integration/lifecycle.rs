@@ -1,4 +1,4 @@
-//! From beginning to end, through the simulated cluster: what an operator would watch.
+//! Complete lifecycles in the simulated cluster, as an operator would see them.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use nomad_simulator::{Fault, SharedCluster, Simulator};
 use crate::support::collect::Collector;
 use crate::support::exposition::Exposition;
 
-/// A cluster, the exporter, and what happens between two refreshes.
+/// A cluster and the exporter.
 struct World {
     cluster: SharedCluster,
     simulator: Simulator,
@@ -29,7 +29,7 @@ impl World {
         (Self { cluster, simulator, collector }, nodes)
     }
 
-    /// Changes the cluster, lets this much time pass, and shows what the exporter then shows.
+    /// Changes the cluster, lets this time pass, and returns the exposition.
     async fn after(&self, seconds: u64, change: impl FnOnce(&mut Cluster)) -> Exposition {
         {
             let mut cluster = self.cluster.lock().unwrap();
@@ -71,14 +71,14 @@ async fn a_drain_from_start_to_terminated() {
     assert!((deadline - started - 3600.0).abs() < 1.0);
     assert_eq!(draining.sum("nomad_nodes", &[("state", "draining")]), Some(1.0));
 
-    // The builds end, and nothing new comes.
+    // The builds end, and no new ones come.
     let drained = world.after(200, |_| {}).await;
     assert_eq!(value(&drained, "nomad_node_drained"), Some(1.0));
     assert_eq!(drained.sum("nomad_nodes", &[("state", "ineligible")]), Some(1.0));
     assert_eq!(value(&drained, "nomad_node_drain_remaining_allocations"), None);
     assert_eq!(value(&drained, "nomad_node_drain_started_timestamp_seconds"), None);
 
-    // The machine is terminated: Nomad finds the client down, and forgets it in the end.
+    // The machine is terminated: Nomad reports the client as down, and garbage-collects it in the end.
     let terminated = world.after(60, |cluster| cluster.node_down(nodes[0])).await;
     assert_eq!(terminated.sum("nomad_nodes", &[("state", "down")]), Some(1.0));
     let forgotten = world.after(1, |cluster| cluster.remove_node(nodes[0])).await;
@@ -87,11 +87,11 @@ async fn a_drain_from_start_to_terminated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forced_drain_is_not_over_while_allocations_stop() {
+async fn a_forced_drain_is_not_complete_while_allocations_stop() {
     let (world, nodes) = World::new(1, &[]).await;
     world.after(10, |cluster| drop(cluster.submit(build("build", 2000, 600)))).await;
     let stopping = world.after(1, |cluster| cluster.drain(nodes[0], Some(Duration::ZERO), false)).await;
-    // Nomad calls it complete by now: the node does not drain any more.
+    // Nomad reports the drain as complete by now, and the node is no longer draining.
     assert_eq!(stopping.sum("nomad_nodes", &[("state", "draining")]), Some(0.0));
     assert_eq!(stopping.value("nomad_node_drained", &[]), Some(0.0));
     let stopped = world.after(30, |_| {}).await;
@@ -171,7 +171,7 @@ async fn a_change_of_leader() {
     assert_eq!(after.value("nomad_has_leader", &[]), Some(1.0));
     assert_ne!(leader(&after), leader(&before));
 
-    // Autopilot then answers 429, with the same body.
+    // Autopilot then responds with 429 and the same body.
     let failed = world.after(1, |cluster| cluster.fail_server(2)).await;
     assert_eq!(failed.value("nomad_autopilot_healthy", &[]), Some(0.0));
     assert_eq!(failed.sum("nomad_server_healthy", &[]), Some(2.0));
@@ -202,7 +202,7 @@ async fn a_deployment_that_fails() {
     assert_eq!(deployments(&failed, "running"), Some(0.0));
 }
 
-/// Children of a dispatch parent are rolled up into it, where batch jobs have series at all.
+/// Children of a parent are counted under it, if batch jobs have series.
 #[tokio::test(flavor = "multi_thread")]
 async fn children_are_rolled_up_into_their_parent() {
     let (world, _) = World::new(1, &["--collect.job-types", "batch"]).await;
@@ -227,7 +227,7 @@ async fn children_are_rolled_up_into_their_parent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_beyond_the_cap_are_counted_and_not_named() {
+async fn jobs_beyond_the_limit_are_counted_without_series() {
     let (world, _) = World::new(1, &["--collect.max-jobs", "3"]).await;
     let shown = world
         .after(10, |cluster| {
@@ -242,7 +242,7 @@ async fn jobs_beyond_the_cap_are_counted_and_not_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn usage_is_read_of_the_jobs_that_are_wanted() {
+async fn usage_is_read_for_the_selected_jobs() {
     let wanted = [
         "--collector.allocation_usage",
         "--collect.usage-jobs",
@@ -272,7 +272,7 @@ async fn usage_is_read_of_the_jobs_that_are_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn families_are_allowed_and_denied() {
+async fn metrics_are_allowed_and_denied() {
     let arguments = ["--metrics.allow", "nomad_jobs,nomad_node_.*", "--metrics.deny", "nomad_node_host_.*"];
     let (world, _) = World::new(1, &arguments).await;
     let shown = world.after(1, |_| {}).await;
@@ -284,7 +284,7 @@ async fn families_are_allowed_and_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn some_namespaces_are_read_and_no_others() {
+async fn only_the_selected_namespaces_are_read() {
     let (world, _) = World::new(1, &["--nomad.namespace", "ci,web"]).await;
     let shown = world
         .after(5, |cluster| {
@@ -299,7 +299,7 @@ async fn some_namespaces_are_read_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_vanishes_while_it_drains() {
+async fn a_node_is_purged_while_it_drains() {
     let (world, nodes) = World::new(2, &[]).await;
     world.after(5, |cluster| drop(cluster.submit(build("build", 6000, 600).with_count(2)))).await;
     let id = nodes[0].to_string();
@@ -313,20 +313,21 @@ async fn a_node_that_vanishes_while_it_drains() {
     assert_eq!(shown.value("nomad_node_drained", &[("node_id", &id)]), Some(0.0));
 }
 
-/// Requests of the paths that start so, sent with a query that holds this.
+/// Returns the requests with this path prefix, and this text in the query.
 fn requests_of(world: &World, path: &str, query: &str) -> usize {
     let requests = world.simulator.requests();
     requests.iter().filter(|request| request.path.starts_with(path) && request.query.contains(query)).count()
 }
 
-/// Clients whose builds are killed by a drain and upload something after it, every third one for long.
+/// Creates clients whose builds are killed by a drain and upload something afterwards, every third one for a
+/// long time.
 async fn uploads_in_drains(clients: usize, version: &str) -> (World, [Exposition; 2]) {
     let version = version.parse().unwrap();
     let mut cluster = Cluster::new(Settings { version, ..Settings::default() });
     let drained: Vec<_> = (1..=clients)
         .map(|number| cluster.register_node(NodeSpec::new(&format!("client-{number}"))))
         .collect();
-    // None of them takes two.
+    // No client has room for two.
     for number in 0..clients {
         let upload = if number % 3 == 0 { 3600 } else { 5 };
         let build = JobSpec::batch(&format!("build-{number}")).with_resources(8_000, 512);
@@ -347,17 +348,17 @@ async fn uploads_in_drains(clients: usize, version: &str) -> (World, [Exposition
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn few_nodes_that_drain_are_asked_one_by_one() {
+async fn few_draining_nodes_are_read_one_by_one() {
     let (world, [_, shown]) = uploads_in_drains(9, "2.0.5").await;
     assert_eq!(shown.sum("nomad_node_drained", &[]), Some(6.0), "a third of them still uploads");
     assert_eq!(shown.find("nomad_node_drained", &[]).count(), 9);
     assert_eq!(requests_of(&world, "/v1/allocations", "task.State+%21%3D"), 0);
-    // Of the six on which nothing runs any more, the second refresh asks nothing.
+    // The second refresh sends no requests for the six nodes on which nothing runs any more.
     assert_eq!(requests_of(&world, "/v1/node/", ""), 9 + 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_nodes_that_drain_are_told_by_one_list() {
+async fn many_draining_nodes_are_read_with_one_list() {
     let (world, [_, shown]) = uploads_in_drains(36, "2.0.5").await;
     assert_eq!(shown.sum("nomad_node_drained", &[]), Some(24.0), "a third of them still uploads");
     assert_eq!(shown.find("nomad_node_drained", &[]).count(), 36);
@@ -370,19 +371,20 @@ async fn many_nodes_that_drain_are_told_by_one_list() {
     );
 }
 
-/// Nomad 1.2 knows no filters.
+/// Nomad 1.2 has no filters.
 #[tokio::test(flavor = "multi_thread")]
-async fn too_many_nodes_that_drain_are_unknown_where_servers_cannot_filter() {
+async fn too_many_draining_nodes_are_unknown_without_filters() {
     let (world, [first, second]) = uploads_in_drains(120, "1.2.6").await;
     let known = first.find("nomad_node_drained", &[]).count();
     assert!((100..120).contains(&known), "{known} of 120 are known");
-    // On two thirds of those nothing runs any more, which makes room for the others.
+    // Nothing runs any more on two thirds of those, which makes room for the others.
     assert_eq!(second.find("nomad_node_drained", &[]).count(), 120);
     assert_eq!(requests_of(&world, "/v1/allocations", "task.State+%21%3D"), 0);
     assert!(requests_of(&world, "/v1/node/", "") <= 200, "a hundred in each refresh at most");
 }
 
-/// At most fourteen requests, history included, whatever the number of nodes; host statistics and new specifications aside.
+/// At most fourteen requests including history, whatever the number of nodes; except host statistics and new
+/// specifications.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_of_a_thousand_nodes_is_fourteen_requests() {
     let (world, _) = World::new(1000, &["--no-collector.host_stats"]).await;

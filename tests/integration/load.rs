@@ -1,4 +1,4 @@
-//! Large clusters, collected whole.
+//! Collections of large clusters.
 
 use std::sync::Arc;
 
@@ -29,14 +29,14 @@ async fn every_job_allocation_and_node_is_counted() {
     assert_eq!(sum("nomad_node_host_stats_up", &[]), Some(50.0));
 }
 
-/// Ten times the dead jobs cost a live refresh nothing, and are no series.
+/// Ten times the dead jobs cost a live refresh nothing, and add no series.
 #[tokio::test(flavor = "multi_thread")]
-async fn history_is_neither_series_nor_part_of_a_live_refresh() {
+async fn history_adds_no_series_and_no_cost_to_a_live_refresh() {
     let (_one, few) = collected(1).await;
     let (_ten, many) = collected(10).await;
     let (few, many) = (few.exposition(), many.exposition());
     assert_eq!(many.sum("nomad_jobs", &[("status", "dead")]), Some(50_000.0));
-    // The exporter's own series depend on how long requests took.
+    // The exporter's own series depend on request durations.
     assert_eq!(few.sum("nomad_exporter_series", &[]), many.sum("nomad_exporter_series", &[]));
     for collector in ["jobs", "allocations", "nodes", "evaluations"] {
         let rows = |shown: &crate::support::exposition::Exposition| {
@@ -46,10 +46,10 @@ async fn history_is_neither_series_nor_part_of_a_live_refresh() {
     }
 }
 
-/// While nothing changes in the cluster, nodes and live allocations are asked for and not decoded; what is shown
-/// stays, and stays fresh.
+/// While nothing changes in the cluster, nodes and live allocations are requested but not decoded; their
+/// metrics stay fresh.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_did_not_change_is_not_decoded_again() {
+async fn unchanged_lists_are_not_decoded_again() {
     let simulator = Simulator::start(Load::new(Size::S, 1).quiet().into()).await.unwrap();
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;
@@ -72,7 +72,7 @@ async fn what_did_not_change_is_not_decoded_again() {
     }
 }
 
-/// Rendering writes into one buffer: what it allocates does not grow with nodes.
+/// Rendering writes into one buffer, so its allocations do not grow with the number of nodes.
 #[tokio::test(flavor = "multi_thread")]
 async fn rendering_allocates_no_more_for_more_nodes() {
     let mut allocations = Vec::new();
@@ -88,7 +88,7 @@ async fn rendering_allocates_no_more_for_more_nodes() {
         allocations.push(counted.count_total);
     }
     let [small, large] = allocations[..] else { panic!("two sizes") };
-    // A few for each family; a family that allocates for each node would add a thousand.
+    // A few per metric; a metric with allocations per node would add a thousand.
     let families = nomad_exporter::metrics::families().count();
     assert!(small <= 7 * families as u64, "{small} allocations for {families} metrics");
     assert!(large - small <= 20, "{small} and, with twenty times the nodes, {large} allocations");

@@ -1,5 +1,5 @@
-//! The exporter against recorded answers of real Nomad agents, against the simulated cluster, and between the
-//! programs that its users run beside it.
+//! Integration tests: with recorded responses of real Nomad agents, with the simulated cluster, and with
+//! other programs.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Completions and manual pages tell what the help tells, and those who read them can.
+//! Completions and manual pages match the help, and can be read by their programs.
 
 use std::process::Command;
 
@@ -13,11 +13,11 @@ fn completions(shell: &str) -> String {
     script
 }
 
-/// The program's commands, as its help lists them.
+/// Returns the program's commands, as listed in its help.
 fn commands() -> Vec<String> {
     let (_, help, _) = run(exporter(&["--help"]));
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    // What a command does may go on in a line of its own, further in.
+    // A description may continue on the next line, with more indentation.
     let names = listed.take_while(|line| !line.is_empty()).filter_map(|line| {
         let name = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '))?;
         name.split_whitespace().next().map(str::to_owned)
@@ -42,7 +42,7 @@ fn completions_name_every_command_and_flag() {
     }
 }
 
-/// What a user of bash gets who types this much and presses the tab key.
+/// Returns the completions of bash for these words.
 fn typed_in_bash(words: &[&str]) -> Vec<String> {
     let (last, before) = (words.last().unwrap(), words[words.len() - 2]);
     let script = format!(
@@ -72,7 +72,7 @@ fn bash_completes_commands_flags_and_values() {
 
 #[test]
 #[ignore = "needs zsh: make check-formats"]
-fn zsh_can_read_its_completions() {
+fn zsh_accepts_its_completions() {
     let zsh = tools::find("zsh");
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("_nomad-exporter");
@@ -106,7 +106,7 @@ fn there_is_a_manual_page_of_the_program_and_of_each_command() {
 
 #[test]
 #[ignore = "needs mandoc: make check-formats"]
-fn mandoc_finds_no_fault_in_the_manual_pages() {
+fn mandoc_accepts_the_manual_pages() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("man1");
     let (code, _, stderr) = run(exporter(&["man", "--directory", directory.to_str().unwrap()]));
@@ -118,7 +118,7 @@ fn mandoc_finds_no_fault_in_the_manual_pages() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written_is_named() {
+fn an_unwritable_directory_is_reported() {
     let (code, _, stderr) = run(exporter(&["man", "--directory", "/proc/nowhere"]));
     assert_eq!(code, Some(1));
     assert!(stderr.contains("--directory: cannot write manual pages to /proc/nowhere: "), "{stderr}");

@@ -1,4 +1,4 @@
-//! A part of the namespaces is no view of a node: what is left out then, and who says why.
+//! If not all namespaces are read, per-node metrics are omitted, and logs, commands and metrics report it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::support::recordings;
 use crate::support::scrape::{ask, metrics};
 
 const SOON: Duration = Duration::from_secs(20);
-/// The identity of a workload is a JSON Web Token.
+/// A workload identity is a JSON Web Token.
 const WORKLOAD: &str = "eyJhbGciOiJSUzI1NiJ9.c2lnbmVk.c2lnbmF0dXJl";
-/// Families that sum over the allocations of a node.
+/// Metrics that sum over the allocations of a node.
 const SUMS: [&str; 7] = [
     "nomad_node_allocations",
     "nomad_node_allocated_cpu_hertz",
@@ -28,7 +28,7 @@ const SUMS: [&str; 7] = [
     "nomad_node_drain_remaining_allocations",
 ];
 
-/// A cluster with a job in each of three namespaces, and a client that drains.
+/// Creates a cluster with a job in each of three namespaces, and a draining client.
 async fn world(acl: Acl, version: &str) -> Simulator {
     let version = version.parse().unwrap();
     let mut cluster = Cluster::new(Settings { acl, version, ..Settings::default() });
@@ -49,7 +49,7 @@ fn tokens(tokens: impl IntoIterator<Item = (&'static str, Policy)>) -> Acl {
     Acl::On(tokens.into_iter().map(|(token, policy)| (token.to_owned(), policy)).collect())
 }
 
-/// The sums that are shown.
+/// Returns the exposed sums.
 fn sums(shown: &Exposition) -> BTreeSet<&'static str> {
     SUMS.into_iter().filter(|family| shown.find(family, &[]).count() > 0).collect()
 }
@@ -58,7 +58,7 @@ fn sees_all(shown: &Exposition) -> Option<f64> {
     shown.value("nomad_exporter_sees_all_namespaces", &[])
 }
 
-/// What a collection with this token shows.
+/// Returns the exposition with this token.
 async fn with_token(simulator: &Simulator, token: &str) -> Exposition {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
@@ -70,7 +70,7 @@ async fn with_token(simulator: &Simulator, token: &str) -> Exposition {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reach_of_a_token_decides_what_is_shown() {
+async fn the_tokens_permissions_decide_which_sums_are_exposed() {
     let acl = || {
         let deny = "namespace \"*\" { policy = \"read\" }\nnamespace \"web\" { policy = \"deny\" }";
         let named = |name: &str, policy: Policy| Policy { name: name.to_owned(), ..policy };
@@ -92,7 +92,7 @@ async fn the_reach_of_a_token_decides_what_is_shown() {
     };
     for version in ["2.0.5", "1.4.14"] {
         let simulator = world(acl(), version).await;
-        // Only newer servers let the identity of a workload read its own policies.
+        // Only newer servers allow a workload identity to read its own policies.
         let of_workload = (version == "2.0.5").then_some(1.0);
         for (token, expected) in [
             ("all", Some(1.0)),
@@ -112,7 +112,7 @@ async fn the_reach_of_a_token_decides_what_is_shown() {
             assert_eq!(sees_all(&shown), expected, "{token} on {version}");
             let complete: BTreeSet<_> = SUMS.into_iter().collect();
             let drained = BTreeSet::from(["nomad_node_drained"]);
-            // Nothing is drained yet, so that family alone may be absent or 0.
+            // Nothing is drained yet, so this metric may be absent or 0.
             match expected {
                 Some(0.0) => assert_eq!(sums(&shown), BTreeSet::new(), "{token} on {version}"),
                 _ => assert!(sums(&shown).is_superset(&(&complete - &drained)), "{token} on {version}"),
@@ -125,7 +125,7 @@ async fn the_reach_of_a_token_decides_what_is_shown() {
     }
 }
 
-/// As servers before Nomad 1.11 answer the identity of a workload.
+/// Responds like servers before Nomad 1.11 to a workload identity.
 fn refuse_policies(simulator: &Simulator) {
     let refused = Fault::Status { code: 403, body: "ACL token not found".into() };
     simulator.faults().set("/v1/acl/policies", refused);
@@ -133,7 +133,7 @@ fn refuse_policies(simulator: &Simulator) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_acls_everything_is_read() {
-    // Before Nomad 1.10.1 the servers refuse every question about ACLs then, and later they do not.
+    // Before Nomad 1.10.1, servers deny all ACL requests of a workload identity.
     for version in ["2.0.5", "1.10.0"] {
         let simulator = world(Acl::Off, version).await;
         let shown = collect(&simulator.url(), &[]).await;
@@ -145,7 +145,7 @@ async fn without_acls_everything_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recorded_answers_tell_it_too() {
+async fn recorded_responses_have_the_same_result() {
     let shown = collect(&recordings::replay("2.0.5-outcomes").await.url(), &[]).await;
     assert_eq!(sees_all(&shown), Some(1.0));
     let shown = collect(&recordings::replay("2.0.5-acl-bad-token").await.url(), &[]).await;
@@ -154,7 +154,7 @@ async fn recorded_answers_tell_it_too() {
     assert_eq!((up("token"), up("jobs")), (Some(1.0), Some(0.0)));
 }
 
-/// A world whose answers about ACLs are these.
+/// Returns the exposition with these ACL responses.
 async fn with_bodies(bodies: &[(&str, Value)]) -> Exposition {
     let simulator = world(Acl::Off, "2.0.5").await;
     for (path, body) in bodies {
@@ -164,7 +164,7 @@ async fn with_bodies(bodies: &[(&str, Value)]) -> Exposition {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_answers_leave_it_unknown() {
+async fn odd_responses_make_it_unknown() {
     let client = || ("/v1/acl/token/self", json!({"Type": "client", "SecretID": "s3cret"}));
     let list = |names: &[&str]| {
         ("/v1/acl/policies", names.iter().map(|name| json!({"Name": name})).collect::<Value>())
@@ -189,9 +189,9 @@ async fn odd_answers_leave_it_unknown() {
     }
 }
 
-/// Before it is known what the token may read, no part is taken for the whole.
+/// Until the permissions of the token are known, nothing is summed.
 #[tokio::test(flavor = "multi_thread")]
-async fn sums_wait_until_the_token_was_asked_for() {
+async fn sums_wait_for_the_tokens_permissions() {
     let simulator = world(Acl::Off, "2.0.5").await;
     let collector = Collector::new(&simulator.url(), &["--no-collector.token"]);
     collector.refresh().await;
@@ -218,7 +218,7 @@ async fn sums_wait_until_the_token_was_asked_for() {
 const FAST: [&str; 4] = ["--collect.interval", "200ms", "--collect.history-interval", "400ms"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_namespace_in_the_environment_leaves_sums_out_and_the_log_says_why() {
+async fn nomad_namespace_omits_sums_and_the_log_reports_it() {
     let simulator = world(Acl::Off, "2.0.5").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
@@ -244,9 +244,9 @@ async fn a_namespace_in_the_environment_leaves_sums_out_and_the_log_says_why() {
     .unwrap();
 }
 
-/// Nomad tells every task the namespace of its job.
+/// Nomad sets the namespace of the job in every task.
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_task_all_namespaces_are_read_and_the_log_says_so_once() {
+async fn in_a_nomad_task_all_namespaces_are_read_and_logged_once() {
     let simulator = world(Acl::Off, "2.0.5").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
@@ -265,7 +265,11 @@ async fn in_a_task_all_namespaces_are_read_and_the_log_says_so_once() {
         assert_eq!(sees_all(&shown), Some(1.0));
         assert_eq!(shown.sum("nomad_allocations", &[("client_status", "running")]), Some(6.0));
         let log = running.log();
-        assert_eq!(log.matches("NOMAD_NAMESPACE is the namespace of this task").count(), 1, "{log}");
+        assert_eq!(
+            log.matches("NOMAD_NAMESPACE is ignored because it is the namespace of this task").count(),
+            1,
+            "{log}"
+        );
 
         let (_, _, stderr) = run(in_task(&["check"]));
         assert!(stderr.contains("note    NOMAD_NAMESPACE=default is the namespace of this task"), "{stderr}");
@@ -285,7 +289,7 @@ async fn in_a_task_all_namespaces_are_read_and_the_log_says_so_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_token_makes_the_view_whole_again_and_the_log_says_so() {
+async fn another_token_restores_the_sums_and_the_log_reports_it() {
     let acl = tokens([("narrow", Policy::narrow(&["ci"])), ("all", Policy::exporter())]);
     let simulator = world(acl, "2.0.5").await;
     let nomad = simulator.url();
@@ -309,7 +313,7 @@ async fn another_token_makes_the_view_whole_again_and_the_log_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_commands_say_that_they_see_a_part() {
+async fn commands_report_a_partial_view() {
     let simulator =
         world(tokens([("narrow", Policy::narrow(&["ci"])), ("all", Policy::exporter())]), "2.0.5").await;
     let nomad = simulator.url();
@@ -342,9 +346,9 @@ async fn the_commands_say_that_they_see_a_part() {
     .unwrap();
 }
 
-/// Nomad sends the secret of the token that asks along with what it may do.
+/// Nomad sends the secret of the token together with its permissions.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_secret_in_nomads_answer_is_nowhere() {
+async fn the_secret_in_the_response_is_never_exposed() {
     let secret = "5b1f3b5e-secret-in-the-answer";
     let simulator = world(Acl::Off, "2.0.5").await;
     let body = json!({"Type": "client", "SecretID": secret, "AccessorID": "a", "Policies": ["p"]});

@@ -1,4 +1,4 @@
-//! The parts of `make test` and `make check`: each ignored test runs in one of them, and all share what they build.
+//! Parts of `make test` and `make check`: each ignored test runs in one of them, and all share the build.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files.filter(|file| file.extension().is_some_and(|kind| kind == "rs")).collect()
 }
 
-/// scripts/ignored-tests.sh finds the tests of a part by the reason for which they are ignored.
+/// scripts/ignored-tests.sh finds the tests of a part by their reason.
 #[test]
 fn every_ignored_test_names_the_part_that_runs_it() {
     let (makefile, check) = (read("Makefile"), read("scripts/check.sh"));
@@ -42,7 +42,8 @@ fn every_ignored_test_names_the_part_that_runs_it() {
     assert!(count >= 50, "{count}");
 }
 
-/// What cargo would build: each crate with its features, which may differ between programs and build scripts.
+/// Returns the crates that cargo would build, with their features, which may differ between programs and
+/// build scripts.
 fn crates(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let mut tree = Command::new(env!("CARGO"));
     tree.args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{f}"])
@@ -57,8 +58,8 @@ fn crates(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     crates
 }
 
-/// The features of crates do not depend on what is built: neither between demo, tests and documentation, nor between
-/// the released program and the program that the benchmark measures.
+/// The features of crates are the same for demo, tests and documentation, and for the released program and
+/// the benchmark.
 #[test]
 fn each_crate_is_built_once() {
     let programs = ["--package=nomad-exporter", "--package=nomad-simulator"];

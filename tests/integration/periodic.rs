@@ -1,4 +1,4 @@
-//! When periodic jobs last succeeded and failed.
+//! Last successes and failures of periodic jobs.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ const SUCCESS: &str = "nomad_periodic_job_last_success_timestamp_seconds";
 const FAILURE: &str = "nomad_periodic_job_last_failure_timestamp_seconds";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_recorded_runs_succeeded_when_their_allocations_ended() {
+async fn recorded_runs_have_the_time_of_their_last_allocation() {
     let name = "2.0.5-outcomes";
     let shown = collect(&recordings::replay(name).await.url(), &[]).await;
     let rows = recordings::rows(name, "allocations-namespace.json");
@@ -24,7 +24,7 @@ async fn the_recorded_runs_succeeded_when_their_allocations_ended() {
     assert_eq!((shown.find(SUCCESS, &[]).count(), shown.find(FAILURE, &[]).count()), (1, 0));
 }
 
-/// Runs that Nomad has long forgotten count, until the job is gone.
+/// Garbage-collected runs count until the job is gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_runs_outlast_garbage_collection() {
     let mut cluster = Cluster::new(Settings::default());

@@ -1,4 +1,4 @@
-//! What of the backlog more clients would take, and what none could: on clusters whose answer is plain.
+//! Clients that the backlog needs, and unplaceable allocations, for clusters with obvious results.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use nomad_simulator::cluster::{Cluster, JobSpec, NodeSpec, Settings};
 use crate::support::collect::Collector;
 use crate::support::recordings;
 
-/// What is shown of a cluster: its metrics, the screen and the page.
+/// Returns the metrics, the screen and the status page of a cluster.
 async fn shown(mut cluster: Cluster) -> (crate::support::exposition::Exposition, String, String) {
     cluster.advance(Duration::from_secs(30));
     let simulator = Simulator::start(Arc::new(Mutex::new(cluster)).into()).await.unwrap();
@@ -27,7 +27,7 @@ async fn shown(mut cluster: Cluster) -> (crate::support::exposition::Exposition,
     )
 }
 
-/// A cluster of clients with 4 GHz and 8 GiB each, less what a system job takes.
+/// Returns a cluster of clients with 4 GHz and 8 GiB each, minus a system job.
 fn clients(count: usize) -> Cluster {
     let mut cluster = Cluster::new(Settings::default());
     for number in 0..count {
@@ -42,10 +42,10 @@ fn build(id: &str, cpu: u64, memory: u64, count: u32) -> JobSpec {
     build.running_for(Duration::from_secs(9000))
 }
 
-/// One build that requests 90 GHz fits nowhere; four that request 2 GHz take two clients. Divisible at will, all of it would
-/// take 26.
+/// One build with 90 GHz is unplaceable; four builds with 2 GHz need two clients. By the sums alone, it would
+/// be 26 clients.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fits_nowhere_takes_no_clients() {
+async fn unplaceable_allocations_need_no_clients() {
     let mut cluster = clients(1);
     cluster.submit(build("fills", 4000, 100, 1));
     cluster.advance(Duration::from_secs(20));
@@ -65,9 +65,9 @@ async fn what_fits_nowhere_takes_no_clients() {
     assert!(page.contains("<span class=\"bad\">4</span>"), "{page}");
 }
 
-/// Free in all is not free on one client.
+/// Free resources on several clients do not help a large allocation.
 #[tokio::test(flavor = "multi_thread")]
-async fn pieces_of_room_are_no_room() {
+async fn fragmented_resources_do_not_count() {
     let mut cluster = clients(4);
     cluster.submit(build("most", 3000, 100, 4));
     cluster.advance(Duration::from_secs(20));
@@ -77,7 +77,7 @@ async fn pieces_of_room_are_no_room() {
     assert_eq!(metrics.value("nomad_pool_clients_missing", &[("node_pool", "default")]), Some(1.0));
 }
 
-/// What may run in every pool is counted under its own name, for what the others leave.
+/// Allocations that may run in every pool count under its own name, and use what the others leave.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pool_of_all_nodes_counts_once() {
     let mut cluster = clients(2);
@@ -93,10 +93,10 @@ async fn the_pool_of_all_nodes_counts_once() {
     assert_eq!(metrics.sum("nomad_queued_allocations_unplaceable", &labels), Some(1.0));
 }
 
-/// What is not known makes no number: a client's size, or what an allocation requests.
+/// Without the size of a client, or the requests of an allocation, there is no number.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_unknown_is_absent() {
-    // Of this backlog few specifications were recorded.
+async fn unknown_sizes_are_absent() {
+    // Few specifications of this backlog were recorded.
     let simulator = recordings::replay("2.0.5-drain").await;
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;
@@ -115,9 +115,9 @@ async fn what_is_unknown_is_absent() {
     assert!(shown.find("nomad_queued_allocations_unplaceable", &[]).count() > 0);
 }
 
-/// The recorded builds that wait: one is too large, one wants another system, and others wait for room.
+/// The recorded waiting builds: one is too large, one needs another system, and others wait for capacity.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_recorded_backlog_is_told_apart() {
+async fn the_recorded_backlog_is_split_by_reason() {
     let simulator = recordings::replay("2.0.5-outcomes").await;
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;
@@ -125,8 +125,8 @@ async fn the_recorded_backlog_is_told_apart() {
     let unplaceable = |reason| {
         shown.sum("nomad_queued_allocations_unplaceable", &[("namespace", "ci"), ("reason", reason)])
     };
-    // `wants-volume` has a constraint of its own: no node has its volume.
+    // `wants-volume` has a constraint: no node has the volume.
     assert_eq!((unplaceable("size"), unplaceable("constraint")), (Some(1.0), Some(2.0)));
-    // Five allocations of 1.5 GHz wait, two of which fill a client of 4 GHz, and no client has room for one.
+    // Five allocations of 1.5 GHz wait. Two fit on a client of 4 GHz, and no client has room for one.
     assert_eq!(shown.value("nomad_pool_clients_missing", &[("node_pool", "default")]), Some(3.0));
 }

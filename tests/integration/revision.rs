@@ -1,4 +1,4 @@
-//! A binary tells which commit it was made from, wherever it was made.
+//! A binary reports the commit that it was built from, wherever it was built.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::process::{exporter, run};
 use crate::support::{path, recordings, root};
 
-/// Compiles build.rs alone: the rest takes minutes and has no say in it.
+/// Compiles only build.rs: the rest takes minutes and does not matter.
 fn build_script(folder: &Path) -> PathBuf {
     let program = folder.join("build-script");
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
@@ -16,7 +16,7 @@ fn build_script(folder: &Path) -> PathBuf {
     program
 }
 
-/// What a build in this folder would say.
+/// Returns the commit that a build in this folder would report.
 fn built_in(folder: &Path, program: &Path, said: Option<&str>) -> String {
     let mut build = Command::new(program);
     build.current_dir(folder).env_remove("NOMAD_EXPORTER_REVISION");
@@ -61,7 +61,7 @@ fn the_commit_is_known_in_a_clone_and_in_an_archive() {
     assert_eq!(run(tar).0, Some(0));
     assert_eq!(built_in(&folder.path().join("archive"), &program, None), commit);
 
-    // Neither: a copy of the files, even one within somebody else's repository.
+    // Neither: a copy of the files, even within another repository.
     let copy = clone.join("copy");
     std::fs::create_dir(&copy).unwrap();
     std::fs::copy(path(".revision"), copy.join(".revision")).unwrap();
@@ -69,7 +69,7 @@ fn the_commit_is_known_in_a_clone_and_in_an_archive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn version_and_metrics_tell_the_same() {
+async fn version_and_metrics_report_the_same_commit() {
     let (code, version, _) = run(exporter(&["--version"]));
     assert_eq!(code, Some(0));
     let (number, revision) = version.trim().strip_prefix("nomad-exporter ").unwrap().split_once(' ').unwrap();

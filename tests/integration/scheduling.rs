@@ -1,4 +1,4 @@
-//! When collectors are refreshed, under a clock that the tests move.
+//! Schedule of the collectors, with a clock controlled by tests.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ fn lists(requests: &[nomad_simulator::LoggedRequest], path: &str, filter: &str) 
     requests.iter().filter(matches).count()
 }
 
-/// Live lists are read every interval, history less often, and never twice at once.
+/// Live lists are read every interval, history less often, and never twice concurrently.
 #[tokio::test]
-async fn live_sources_are_read_more_often_than_history() {
+async fn live_collectors_are_read_more_often_than_history() {
     const INTERVAL: Duration = Duration::from_secs(60);
     let simulator = recordings::replay("2.0.5").await;
     let arguments = [
@@ -37,7 +37,7 @@ async fn live_sources_are_read_more_often_than_history() {
     let running = collector.start().await;
     let live = || lists(&simulator.requests(), "/v1/jobs", "%21%3D");
     let dead = || lists(&simulator.requests(), "/v1/jobs", "%3D%3D");
-    // Time passes in steps, and between them as much real time as a refresh needs.
+    // Time passes in steps, with as much real time in between as a refresh needs.
     let mut passed = Duration::ZERO;
     while live() <= 25 {
         tokio::time::pause();
@@ -54,7 +54,7 @@ async fn live_sources_are_read_more_often_than_history() {
     assert!(live() > 4 * dead(), "{} live lists, {} of dead jobs", live(), dead());
 }
 
-/// History that costs much is read less often: 5 % of the time are 3 s of every minute.
+/// Expensive history is read less often: 5 % of the time is 3 s per minute.
 #[test]
 fn history_stays_within_its_duty_cycle() {
     let args = config::parse(["nomad-exporter"]).unwrap();
@@ -67,9 +67,9 @@ fn history_stays_within_its_duty_cycle() {
     assert_eq!([after(CollectorId::Jobs, 9), after(CollectorId::HostStats, 50)], [15, 60]);
 }
 
-/// Where filters are ignored, one full list serves both.
+/// If filters are ignored, one full list serves both.
 #[tokio::test(flavor = "multi_thread")]
-async fn old_servers_are_asked_once_for_live_and_dead() {
+async fn old_servers_get_one_request_for_live_and_dead_jobs() {
     let simulator = recordings::replay("1.1.18").await;
     let collector = Collector::new(&simulator.url(), &[]);
     collector.refresh().await;
@@ -80,12 +80,12 @@ async fn old_servers_are_asked_once_for_live_and_dead() {
     }
     let shown = collector.exposition();
     assert_eq!(shown.sum("nomad_jobs", &[("status", "dead")]), Some(12.0));
-    // Evaluations are asked for by namespace, since `*` would find none.
+    // Evaluations are requested by namespace, because `*` would find none.
     assert_eq!(lists(&requests, "/v1/evaluations", "namespace=ci"), 1);
     assert_eq!(lists(&requests, "/v1/evaluations", "namespace=default"), 1);
 }
 
-/// A server that is thought to filter and does not yields a larger answer, not a wrong one.
+/// A server that is expected to filter but does not sends a larger response, not a wrong one.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ignored_filter_changes_no_number() {
     let old = recordings::replay("1.1.18").await;
@@ -101,7 +101,7 @@ async fn an_ignored_filter_changes_no_number() {
     }
 }
 
-/// The terms of a drain are read once, until the node changes.
+/// The settings of a drain are read once, until the node changes.
 #[tokio::test(flavor = "multi_thread")]
 async fn drains_are_read_when_they_change() {
     let simulator = recordings::replay("2.0.5-drain").await;

@@ -1,4 +1,4 @@
-//! The running exporter: what it answers, what it asks, what it logs, how it ends.
+//! The running exporter: its responses, requests, logs and shutdown.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -86,7 +86,7 @@ async fn routes_formats_and_encodings() {
 async fn only_get_is_sent_to_nomad() {
     let (simulator, exporter) = running("2.0.5-drain").await;
     blocking(move || {
-        // Several refreshes of every collector, with a scrape between them.
+        // Several refreshes of every collector, with a scrape in between.
         let refreshes = || {
             metrics(&exporter.url)
                 .value("nomad_exporter_api_requests_total", &[("endpoint", "namespaces"), ("reason", "ok")])
@@ -104,9 +104,9 @@ async fn only_get_is_sent_to_nomad() {
     }
 }
 
-/// Nomad compresses for this very word alone.
+/// Nomad compresses only for this exact value.
 #[tokio::test(flavor = "multi_thread")]
-async fn gzip_is_asked_for_where_it_is_wanted() {
+async fn gzip_is_requested_if_configured() {
     let simulator = recordings::replay("2.0.5").await;
     let shown = collect(&simulator.url(), &["--nomad.accept-encoding", "gzip"]).await;
     assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
@@ -115,9 +115,9 @@ async fn gzip_is_asked_for_where_it_is_wanted() {
     assert!(requests.iter().all(|request| request.accept_encoding.as_deref() == Some("gzip")));
 }
 
-/// Whatever goes wrong, and however much is logged, the token stays inside.
+/// Whatever fails, and whatever is logged, the token does not appear.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_token_is_nowhere_to_be_seen() {
+async fn the_token_is_never_exposed() {
     const TOKEN: &str = "2b778dd9-f5f1-6f29-b4b4-9a5fa948757a";
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/nodes", Fault::Status { code: 403, body: "Permission denied".into() });
@@ -153,7 +153,7 @@ async fn the_token_is_nowhere_to_be_seen() {
         let mut of_env = exporter_command(&["--nomad.address", "http://me:pass@nomad"]);
         of_env.env("NOMAD_TOKEN", TOKEN);
         seen.push_str(&run(of_env).2);
-        // What is at hand to be seen: trace logging, and the reason of a refusal.
+        // Everything that is visible: trace logs, and the reason of a denied request.
         assert!(seen.contains("TRACE") || seen.contains("level=trace"), "{seen}");
         assert!(seen.contains("reason=forbidden"), "{seen}");
         assert!(!seen.contains(TOKEN), "the token was shown");
@@ -166,7 +166,7 @@ async fn the_token_is_nowhere_to_be_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nomad_may_be_absent_at_start() {
-    // A port on which nobody listens any more.
+    // A port without a listener.
     let nomad = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
@@ -187,7 +187,7 @@ async fn nomad_may_be_absent_at_start() {
             metrics(&exporter.url).value("nomad_exporter_api_requests_total", &failed).unwrap_or_default()
         };
         wait_until(SOON, "several tries", || failures() >= 4.0);
-        // One line for all collectors, not one for each, nor for each try.
+        // One line for all collectors, not one for each or for each attempt.
         let log = exporter.log();
         let warnings: Vec<&str> = log.lines().filter(|line| line.contains("level=warn")).collect();
         assert_eq!(warnings.len(), 1, "{log}");
@@ -199,7 +199,7 @@ async fn nomad_may_be_absent_at_start() {
     })
     .await;
 
-    // Nomad comes up at last.
+    // Nomad starts.
     let folder = crate::support::path("tests/fixtures/recordings/2.0.5");
     let recording = nomad_simulator::Recording::load(&folder).unwrap();
     let _simulator = Simulator::start_on(nomad, nomad_simulator::Backend::Replay(recording)).await.unwrap();
@@ -216,7 +216,7 @@ async fn nomad_may_be_absent_at_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stale_data_is_withdrawn_and_comes_back() {
+async fn stale_metrics_are_dropped_and_come_back() {
     let (simulator, exporter) = running("2.0.5").await;
     simulator.faults().set("", Fault::Status { code: 500, body: "No cluster leader".into() });
     let exporter = blocking(move || {
@@ -224,7 +224,7 @@ async fn stale_data_is_withdrawn_and_comes_back() {
         wait_until(SOON, "nobody to be ready", || status(&exporter.url, "/-/ready") == "503");
         let shown = metrics(&exporter.url);
         assert_eq!(shown.value("nomad_up", &[]), Some(0.0));
-        // How old the last success is stays visible.
+        // The age of the last success stays visible.
         let last = [("collector", "jobs")];
         assert!(shown.value("nomad_exporter_collector_last_success_timestamp_seconds", &last).is_some());
         exporter
@@ -241,11 +241,11 @@ async fn stale_data_is_withdrawn_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signals_end_it_in_good_order() {
+async fn signals_shut_it_down_gracefully() {
     for signal in ["TERM", "INT"] {
         let (_simulator, mut exporter) = running("2.0.5").await;
         blocking(move || {
-            // An idle connection does not hold it up.
+            // An idle connection does not delay it.
             let _idle = TcpStream::connect(exporter.url.trim_start_matches("http://")).unwrap();
             exporter.signal(signal);
             assert_eq!(exporter.wait(Duration::from_secs(12)).code(), Some(0));

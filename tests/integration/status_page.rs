@@ -1,4 +1,4 @@
-//! The page for people: its text, and how it looks in a real browser.
+//! Status page: its text, and its layout in a real browser.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn page(sections: Sections) -> String {
     page_after(&trends, sections)
 }
 
-/// The page of these sections at second 1000, after an hour that began so.
+/// Returns the page of these sections at second 1000, after this history.
 fn page_after(trends: &Trends, sections: Sections) -> String {
     let snapshot = snapshot(1000, sections);
     status_page(&snapshot, &trends.with(&snapshot), "/metrics")
@@ -29,7 +29,7 @@ fn snapshot(second: u64, sections: Sections) -> Snapshot {
     Snapshot::new(every_family::at(second), vec![every_family::collector()], sections)
 }
 
-/// A snapshot with this many pending and running jobs.
+/// Returns a snapshot with this number of pending and running jobs.
 fn busy(second: u64, pending: u64, running: u64) -> Snapshot {
     let mut sections = every_family::sections();
     let mut jobs = LiveJobs::clone(sections.jobs.as_ref().unwrap());
@@ -41,7 +41,7 @@ fn busy(second: u64, pending: u64, running: u64) -> Snapshot {
     snapshot(second, sections)
 }
 
-/// A burst that came and went, with a while in between of which nothing is known.
+/// Returns the history of a burst, with a gap of unknown values.
 fn lively() -> Trends {
     (0..66).fold(Trends::new(Duration::from_secs(15)), |trends, step: u64| {
         let second = step * 15;
@@ -53,10 +53,10 @@ fn lively() -> Trends {
 }
 
 #[test]
-fn everything_that_is_known_is_told() {
+fn known_values_are_shown() {
     let page = page(every_family::sections());
     for text in [
-        "Nomad answers",
+        "Nomad responds",
         "as of 1970-01-01 00:16:40 UTC",
         "build-1",
         "1 min 40 s",
@@ -72,14 +72,14 @@ fn everything_that_is_known_is_told() {
 }
 
 #[test]
-fn what_is_not_known_is_not_told() {
+fn unknown_values_are_not_shown() {
     let page = page(Sections::default());
     assert!(page.contains("<strong>?</strong>"), "{page}");
     assert!(!page.contains("<h2>Nodes</h2>") && !page.contains("<h2>Capacity"), "{page}");
 }
 
 #[test]
-fn charts_say_in_words_what_they_show() {
+fn charts_have_a_text_description() {
     let page = page_after(&lively(), every_family::sections());
     let titles: Vec<&str> = page
         .split("<title id=\"trend-")
@@ -96,12 +96,12 @@ fn charts_say_in_words_what_they_show() {
             "Active nodes of the last 16 min 40 s: now 1, at least 1, at most 1",
         ]
     );
-    // Where nothing was known there is no line.
+    // There is no line where values are unknown.
     assert_eq!(page.matches("class=\"line\"").count(), 10, "{page}");
 }
 
 #[test]
-fn a_chart_without_a_value_is_left_out() {
+fn a_chart_without_values_is_omitted() {
     let unknown = page(Sections::default());
     assert!(!unknown.contains("<svg"), "{unknown}");
     let without_dead = page(Sections { finished_jobs: None, ..every_family::sections() });
@@ -109,9 +109,9 @@ fn a_chart_without_a_value_is_left_out() {
     assert!(!without_dead.contains("Failed jobs"), "{without_dead}");
 }
 
-/// Each row names the command that tells more, and its documentation is where the link leads.
+/// Each row has a command with details, and an existing link to its documentation.
 #[test]
-fn links_to_commands_lead_somewhere() {
+fn links_to_commands_have_a_target() {
     let page = page(every_family::sections());
     let links: BTreeSet<&str> =
         page.split("/docs/").skip(1).map(|rest| &rest[..rest.find('"').unwrap()]).collect();
@@ -127,7 +127,7 @@ fn links_to_commands_lead_somewhere() {
     assert_eq!(page.matches("class=\"command\"").count(), rows);
 }
 
-/// A cluster whose names are not kind.
+/// Returns a cluster with malicious names.
 fn hostile() -> Sections {
     let name = "<script>alert(1)</script>\"'&";
     let mut sections = every_family::sections();
@@ -144,7 +144,7 @@ fn hostile() -> Sections {
 }
 
 #[test]
-fn what_comes_from_nomad_is_text() {
+fn text_from_nomad_is_escaped() {
     let page = page(hostile());
     assert!(!page.contains("<script"), "{page}");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;"), "{page}");
@@ -169,11 +169,11 @@ fn chromium(chromium: &Path, profile: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What the page measures of itself in a frame of that width: the script is beside it, not in it.
+/// Measures the page in a frame of that width: the script is outside the page.
 const MEASURE: &str = r#"onload = () => {
     const page = document.getElementById("page").contentDocument;
     const look = element => page.defaultView.getComputedStyle(element);
-    // Red, green and blue of a colour, and its luminance by WCAG 2.
+    // Red, green and blue of a color, and its luminance by WCAG 2.
     const luminance = colour => {
         const [r, g, b] = colour.match(/[\d.]+/g).map(it => it / 255)
             .map(it => it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4);
@@ -200,17 +200,16 @@ const MEASURE: &str = r#"onload = () => {
     });
 }"#;
 
-/// Neither on a phone nor on a wide screen does anything stick out of the page, and charts can be seen by day and by
-/// night.
+/// Nothing overflows on a phone or a wide screen, and charts are visible in light and dark mode.
 #[test]
 #[ignore = "needs Chromium: make check-browser"]
-fn a_real_browser_shows_it_on_any_screen() {
+fn a_real_browser_renders_it_on_any_screen() {
     let browser = tools::find("chromium");
     let folder = tempfile::tempdir().unwrap();
     for (name, sections) in [("usual", every_family::sections()), ("hostile", hostile())] {
         for (width, is_light) in [(390, true), (390, false), (1440, true), (1440, false)] {
             let inner = page_after(&lively(), sections.clone()).replace('&', "&amp;").replace('"', "&quot;");
-            // A frame follows the scheme of the page around it.
+            // A frame follows the color scheme of the page around it.
             let outer = format!(
                 r#"<!doctype html><html style="color-scheme: light dark">
                 <iframe id="page" width="{width}" height="900" style="border:0" srcdoc="{inner}"></iframe>
@@ -241,14 +240,14 @@ fn a_real_browser_shows_it_on_any_screen() {
                 assert!(edge("right") - edge("left") >= 150.0 && edge("height") >= 40.0, "{context}");
             }
             assert_eq!(number("card") > 0.5, is_light, "{context}");
-            // What WCAG 2 wants of graphics and of text.
+            // Minimum contrast of graphics and text in WCAG 2.
             assert!(number("lines") >= 3.0 && number("texts") >= 4.5, "{context}");
         }
     }
 }
 
-/// The screenshots of the README, of an hour of builds: `UPDATE_SCREENSHOTS=1 cargo test screenshots` takes them anew, at
-/// the pace of the demo.
+/// Takes the screenshots of the README, of an hour of builds, at the pace of the demo: `UPDATE_SCREENSHOTS=1
+/// cargo test screenshots`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium: make check-browser"]
 async fn screenshots_can_be_taken_of_the_running_exporter() {
@@ -287,7 +286,7 @@ async fn screenshots_can_be_taken_of_the_running_exporter() {
                 exporter.url.clone(),
             ];
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            // The first pages may come before the first snapshot; one that tells of jobs is large.
+            // The first pages may come before the first snapshot; a page with jobs is large.
             wait_until(std::time::Duration::from_secs(60), "a screenshot", || {
                 chromium(&browser, &folder.path().join("profile"), &arguments);
                 std::fs::metadata(&shot).is_ok_and(|file| file.len() > 40_000)

@@ -1,4 +1,5 @@
-//! Nomad's task API: a Unix socket that asks everybody for a token, which Nomad writes into a file and renews.
+//! Nomad's task API: a Unix socket that requires a token from everybody, which Nomad writes to a file and
+//! renews.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,12 +11,12 @@ use tokio::net::{TcpStream, UnixListener};
 use crate::support::collect::Collector;
 use crate::support::recordings;
 
-/// Two workload identities: signed, and longer than other tokens.
+/// Returns a workload identity: signed, and longer than other tokens.
 fn identity(serial: u32) -> String {
     format!("eyJhbGciOiJSUzI1NiJ9.{}.{serial}", "c2lnbmVk".repeat(100))
 }
 
-/// Passes the connections of a socket on to an address.
+/// Forwards the connections of a socket to an address.
 fn front(socket: &Path, address: &str) {
     let (listener, address) =
         (UnixListener::bind(socket).unwrap(), address.trim_start_matches("http://").to_owned());
@@ -31,7 +32,7 @@ fn front(socket: &Path, address: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_is_asked_with_an_identity_that_is_renewed() {
+async fn a_socket_works_with_a_renewed_identity() {
     let acl = Acl::On(BTreeMap::from([(identity(1), Policy::exporter()), (identity(2), Policy::exporter())]));
     let mut cluster = Cluster::new(Settings { acl, ..Settings::default() });
     cluster.register_node(NodeSpec::new("client"));
@@ -59,9 +60,9 @@ async fn a_socket_is_asked_with_an_identity_that_is_renewed() {
     assert!(!collector.text().contains("eyJ") && !format!("{:?}", collector.snapshot()).contains("eyJ"));
 }
 
-/// A socket that is not there (its client restarts) is an address that fails like any other.
+/// A missing socket (its client restarts) fails like any other address.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_may_vanish_and_come_back() {
+async fn a_socket_may_disappear_and_come_back() {
     let simulator = recordings::replay("2.0.5").await;
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("api.sock");
@@ -74,9 +75,9 @@ async fn a_socket_may_vanish_and_come_back() {
     assert_eq!(collector.exposition().value("nomad_up", &[]), Some(1.0));
 }
 
-/// Sockets and addresses may stand beside one another.
+/// Sockets and other addresses can be combined.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_gives_way_to_the_next_address() {
+async fn the_next_address_is_used_if_a_socket_fails() {
     let (local, server) = (recordings::replay("2.0.5").await, recordings::replay("2.0.5").await);
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("api.sock");

@@ -1,4 +1,4 @@
-//! Nomad behind TLS: who is trusted, and who we are.
+//! Nomad with TLS: trusted CAs, and client certificates.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::support::collect::{Collector, collect};
 use crate::support::process::{self, Exporter};
 use crate::support::recordings;
 
-/// Puts TLS in front of an address, with a certificate for this name; returns the port.
+/// Starts a TLS proxy for an address, with a certificate for this name; returns the port.
 async fn front(authority: &Authority, address: &str, name: &str, ask_for_clients: bool) -> u16 {
     rustls::crypto::ring::default_provider().install_default().ok();
     let (certificate, key) = authority.issue(name);
@@ -56,7 +56,7 @@ async fn requests(url: &str, arguments: &[&str], reason: Reason) -> Option<f64> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_authority_is_trusted_by_file_and_by_folder() {
+async fn a_private_ca_is_trusted_by_file_and_by_folder() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
     let port = front(&authority, &simulator.url(), "localhost", false).await;
     let url = format!("https://localhost:{port}");
@@ -64,13 +64,13 @@ async fn a_private_authority_is_trusted_by_file_and_by_folder() {
     assert_eq!(requests(&url, &["--nomad.ca-file", text(&ca)], Reason::Ok).await, Some(1.0));
     assert_eq!(requests(&url, &["--nomad.ca-path", text(&folder)], Reason::Ok).await, Some(1.0));
     assert_eq!(requests(&url, &["--nomad.tls-skip-verify"], Reason::Ok).await, Some(1.0));
-    // The system does not know the authority.
+    // The system does not trust the CA.
     assert_eq!(requests(&url, &[], Reason::Tls).await, Some(1.0));
 }
 
-/// Nomad's servers are certified as `server.REGION.nomad`, wherever they listen.
+/// Nomad's servers have certificates for `server.REGION.nomad`, whatever their address.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_name_in_the_certificate_can_be_another_than_the_hosts() {
+async fn the_name_in_the_certificate_can_differ_from_the_host() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
     let port = front(&authority, &simulator.url(), "server.global.nomad", false).await;
     let (url, ca) = (format!("https://127.0.0.1:{port}"), authority.path("ca.pem"));
@@ -82,7 +82,7 @@ async fn the_name_in_the_certificate_can_be_another_than_the_hosts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_certificate_is_shown_to_who_asks_for_one() {
+async fn a_client_certificate_is_sent_on_request() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
     let port = front(&authority, &simulator.url(), "localhost", true).await;
     let (certificate, key) = authority.issue("cli.global.nomad");
@@ -106,7 +106,7 @@ async fn a_client_certificate_is_shown_to_who_asks_for_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn renewed_certificates_are_read_without_a_restart() {
+async fn renewed_certificates_are_reloaded() {
     let (simulator, authority) = (recordings::replay("2.0.5").await, Authority::new());
     let port = front(&authority, &simulator.url(), "localhost", false).await;
     let (right, ca) = (std::fs::read(authority.path("ca.pem")).unwrap(), authority.path("trusted.pem"));
@@ -137,9 +137,9 @@ async fn renewed_certificates_are_read_without_a_restart() {
     assert_eq!((asked("tls"), asked("ok")), (Some(1.0), Some(3.0)));
 }
 
-/// Whatever stands in the certificate: it is asked on an address of this machine, which no certificate names.
+/// Any certificate is accepted: the check uses an IP address of this machine, which is in no certificate.
 #[tokio::test(flavor = "multi_thread")]
-async fn healthcheck_asks_an_exporter_behind_tls() {
+async fn healthcheck_works_with_tls() {
     let authority = Authority::new();
     let exporter = tokio::task::spawn_blocking(|| Exporter::start("http://127.0.0.1:1", &[])).await.unwrap();
     let port = front(&authority, &exporter.url, "exporter.example", false).await;

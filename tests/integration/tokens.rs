@@ -23,7 +23,7 @@ struct World {
 }
 
 impl World {
-    /// A cluster with an allocation in each of two namespaces, and a file that holds the old token.
+    /// Creates a cluster with an allocation in each of two namespaces, and a file with the old token.
     async fn new(old: Policy, new: Policy) -> Self {
         let acl = Acl::On(BTreeMap::from([(OLD.to_owned(), old), (NEW.to_owned(), new)]));
         let mut cluster = Cluster::new(Settings { acl, ..Settings::default() });
@@ -49,7 +49,7 @@ impl World {
         Collector::new(&self.simulator.url(), &[&token_file, arguments].concat())
     }
 
-    /// The tokens of all requests since this was last asked.
+    /// Returns the tokens of all requests since the last call.
     fn tokens(&self) -> BTreeSet<Option<String>> {
         let tokens = self.simulator.requests().into_iter().map(|request| request.token).collect();
         self.simulator.clear_requests();
@@ -65,19 +65,19 @@ fn only(token: &str) -> BTreeSet<Option<String>> {
     BTreeSet::from([Some(token.to_owned())])
 }
 
-/// How the last load of the token went.
+/// Returns the result of the last load of the token.
 fn last_load(collector: &Collector) -> LastLoad {
     collector.context.client.last_loads().find(|load| load.set == FileSet::Token).unwrap()
 }
 
-/// Requests that did not end well.
+/// Returns the number of failed requests.
 fn failures(shown: &Exposition) -> f64 {
     let requests = shown.find("nomad_exporter_api_requests_total", &[]);
     requests.filter(|sample| sample.labels["reason"] != "ok").map(|sample| sample.value).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_file_that_is_missing_or_empty_for_a_moment_fails_no_request() {
+async fn a_temporarily_missing_token_file_fails_no_request() {
     let world = World::new(Policy::exporter(), Policy::exporter()).await;
     let collector = world.collector(&[]);
     collector.refresh().await;
@@ -96,13 +96,13 @@ async fn a_token_file_that_is_missing_or_empty_for_a_moment_fails_no_request() {
     assert_eq!((failures(&shown), shown.value("nomad_up", &[])), (0.0, Some(1.0)));
 }
 
-/// Nomad's index does not tell that another token may see more.
+/// Nomad's index does not show that another token may see more.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_decoded_again_after_a_change_of_the_token() {
     let one = Scope::Namespaces(BTreeSet::from(["ci".to_owned()]));
     let narrow = Policy { list_jobs: one.clone(), read_job: one, ..Policy::exporter() };
     let world = World::new(narrow, Policy::exporter()).await;
-    // A list of jobs that grows would be a reason of its own.
+    // A growing list of jobs would be another reason.
     let collector = world.collector(&["--no-collector.jobs"]);
     let refreshed = async || {
         collector.refresh().await;
@@ -118,7 +118,7 @@ async fn lists_are_decoded_again_after_a_change_of_the_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_file_that_cannot_be_used_is_in_the_metrics_and_once_in_the_log() {
+async fn an_unusable_token_file_is_exposed_and_logged_once() {
     let world = World::new(Policy::exporter(), Policy::exporter()).await;
     let watch = move || {
         let file = world.token();

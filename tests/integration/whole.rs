@@ -1,4 +1,4 @@
-//! Cores and devices: what nodes have, what is allocated, and what queued allocations request.
+//! Reserved cores and devices: allocatable, allocated, and requested by queued allocations.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::support::exposition::Exposition;
 
 const GPU: [(&str, &str); 3] = [("vendor", "nvidia"), ("type", "gpu"), ("model", "Tesla T4")];
 
-/// A node with GPUs, and one without.
+/// Returns a cluster of a node with GPUs, and one without.
 fn cluster(version: &str) -> Cluster {
     let mut cluster = Cluster::new(Settings { version: version.parse().unwrap(), ..Settings::default() });
     cluster.create_namespace("ml");
@@ -33,7 +33,7 @@ async fn shown(mut cluster: Cluster) -> Exposition {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_have_cores_and_devices_of_which_some_are_allocated() {
+async fn cores_and_devices_are_allocatable_and_allocated() {
     for version in ["1.1.18", "1.4.14", "2.0.5"] {
         let mut cluster = cluster(version);
         cluster.submit(job("train", 2, 1).with_count(2));
@@ -44,7 +44,7 @@ async fn nodes_have_cores_and_devices_of_which_some_are_allocated() {
         assert_eq!(value("nomad_node_allocatable_cores", &on("with-gpus")), Some(7.0), "{version}");
         assert_eq!(value("nomad_node_allocatable_cores", &on("without")), Some(4.0), "{version}");
         assert_eq!(shown.sum("nomad_node_allocated_cores", &[]), Some(7.0), "{version}");
-        // The third device is broken.
+        // The third device is unhealthy.
         let gpus = [&on("with-gpus")[..], &GPU].concat();
         assert_eq!(value("nomad_node_devices", &gpus), Some(2.0), "{version}");
         assert_eq!(value("nomad_node_allocated_devices", &gpus), Some(2.0), "{version}");
@@ -62,7 +62,7 @@ async fn queued_allocations_request_cores_and_devices() {
     cluster.submit(job("huge", 9, 0).with_count(2));
     let shown = shown(cluster).await;
     let ml = [("namespace", "ml"), ("node_pool", "default")];
-    // One of four has both devices.
+    // One of four requests both devices.
     let any_model = [&ml[..], &[("vendor", "nvidia"), ("type", "gpu"), ("model", "")]].concat();
     assert_eq!(shown.value("nomad_queued_devices", &any_model), Some(6.0));
     assert_eq!(shown.value("nomad_queued_cores", &ml), Some(18.0));
@@ -70,13 +70,13 @@ async fn queued_allocations_request_cores_and_devices() {
         shown.value("nomad_blocked_evaluations_by_reason", &[("namespace", "ml"), ("reason", reason)])
     };
     assert_eq!((reason("device"), reason("cores")), (Some(1.0), Some(1.0)));
-    // What cores are worth in hertz depends on the node.
+    // The CPU of reserved cores depends on the node.
     assert_eq!(shown.value("nomad_queued_allocations_unsized", &[("namespace", "ml")]), Some(2.0));
 }
 
-/// What is reserved for the system is not for jobs, and a client may take no more than a number of allocations.
+/// Resources reserved for the system are not allocatable, and a client may limit its number of allocations.
 #[tokio::test(flavor = "multi_thread")]
-async fn capacity_is_what_the_scheduler_can_allocate() {
+async fn capacity_equals_what_the_scheduler_can_allocate() {
     let mut cluster = Cluster::new(Settings::default());
     let reserved =
         Resources { cpu: 1_500, memory_mb: 1_024, disk_mb: 10_000, cores: 2, ..Resources::default() };
@@ -94,13 +94,13 @@ async fn capacity_is_what_the_scheduler_can_allocate() {
     assert_eq!(value("nomad_node_max_allocations"), Some(3.0));
     assert_eq!(shown.sum("nomad_node_allocations", &[]), Some(3.0));
     assert_eq!(shown.sum("nomad_queued_allocations", &[]), Some(2.0));
-    // There is room in every dimension.
+    // All resources are available.
     assert_eq!(shown.sum("nomad_blocked_evaluations_by_reason", &[("reason", "other")]), Some(1.0));
 }
 
-/// Nobody knows what is allocated on a node if one of its allocations does not say.
+/// If the resources of one allocation are unknown, so is the sum of its node.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_allocated_is_absent_where_an_allocation_does_not_say() {
+async fn allocated_sums_are_absent_if_one_allocation_is_unknown() {
     let mut cluster = cluster("2.0.5");
     cluster.submit(job("train", 1, 1));
     cluster.advance(Duration::from_secs(60));

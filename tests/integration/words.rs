@@ -1,4 +1,4 @@
-//! The documentation uses the words of Prometheus and Nomad: .config/words.txt lists those that it avoids.
+//! Checks that the documentation uses the words of Prometheus and Nomad, by the list in .config/words.txt.
 
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ impl List {
         list
     }
 
-    /// The words of a text that should be others, with what is around them.
+    /// Returns the words to avoid in a text, with context.
     fn hits(&self, text: &str) -> Vec<String> {
         let mut hits = Vec::new();
         for word in &self.words {
@@ -69,7 +69,7 @@ impl List {
     }
 }
 
-/// The part before the reason, which must be there.
+/// Returns the part before the reason, which is required.
 fn with_reason(text: &str) -> &str {
     text.split_once(": ").unwrap_or_else(|| panic!("no reason for {text}")).0
 }
@@ -78,7 +78,7 @@ fn pattern(text: &str) -> Regex {
     RegexBuilder::new(text).case_insensitive(true).build().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// The text of a page without its code; each block and table cell is a line.
+/// Returns the text of a page without code; each block and table cell is a line.
 fn prose(markdown: &str) -> String {
     let (mut text, mut is_code) = (String::new(), false);
     for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
@@ -97,13 +97,13 @@ fn prose(markdown: &str) -> String {
     text
 }
 
-/// The text of any other file as one line, because sentences go on behind the mark of the next comment line.
+/// Joins the lines of any other file, because sentences continue on the next comment line.
 fn unbroken(text: &str) -> String {
     let lines = text.lines().map(|line| line.trim().trim_start_matches('#').trim());
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// The files below a folder that are no links, with their paths from the root.
+/// Returns the files below a folder, except links, with their paths from the root.
 fn files_below(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let is_ours = |path: &PathBuf| {

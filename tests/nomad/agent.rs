@@ -1,4 +1,4 @@
-//! One Nomad agent, a process on loopback.
+//! A Nomad agent on loopback.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -13,21 +13,21 @@ use crate::api::Api;
 use crate::process::{Running, wait_until};
 use crate::programs::Program;
 
-/// How long an agent may take to listen.
+/// Timeout until an agent listens.
 const START: Duration = Duration::from_secs(60);
 /// The user and group `nobody`.
 const NOBODY: u32 = 65534;
 
-/// A running agent. It is killed when dropped; what its tasks leave behind is removed by scripts/test-nomad.sh.
+/// A running agent. Dropping it kills it; scripts/test-nomad.sh removes what its tasks leave behind.
 pub(crate) struct Agent {
     pub(crate) name: String,
-    /// Where its HTTP API listens.
+    /// URL of its HTTP API.
     pub(crate) url: String,
     process: Option<Running>,
 }
 
 impl Agent {
-    /// Starts an agent in a folder of its own, with these settings beside those that all agents have. `ports` are its
+    /// Starts an agent in its own folder, with these settings in addition to the common ones. `ports` are its
     /// HTTP, RPC and Serf ports.
     pub(crate) fn start(program: &Program, folder: &Path, name: &str, ports: [u16; 3], role: &Value) -> Self {
         let folder = folder.join(name);
@@ -38,11 +38,12 @@ impl Agent {
 
         let mut command = program.command();
         command.arg("agent").arg("-config").arg(&config);
-        // Everything that it starts inherits this folder, by which scripts/test-nomad.sh finds what is left.
+        // Everything that it starts inherits this folder, by which scripts/test-nomad.sh finds leftover
+        // processes.
         command.current_dir(&folder).env("HOME", &folder).env("TMPDIR", &folder);
         command.stdin(std::process::Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         if is_root() {
-            // As root, Nomad mounts file systems and makes control groups, which the tests have no use for.
+            // As root, Nomad mounts file systems and creates control groups, which the tests do not need.
             for path in [&folder, &folder.join("data"), &config] {
                 chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
             }
@@ -71,13 +72,13 @@ impl Agent {
         });
     }
 
-    /// Ends it at once, as a machine that loses its power.
+    /// Kills it at once, like a power failure.
     pub(crate) fn kill(&mut self) {
         self.process = None;
     }
 }
 
-/// Settings of an agent that talks to nobody outside.
+/// Returns the settings of an agent without outside connections.
 fn settings(folder: &Path, name: &str, [http, rpc, serf]: [u16; 3], role: &Value) -> Value {
     let own = |port: u16| format!("127.0.0.1:{port}");
     let mut settings = json!({
@@ -101,7 +102,7 @@ fn settings(folder: &Path, name: &str, [http, rpc, serf]: [u16; 3], role: &Value
     settings
 }
 
-/// Ports that are free now, each another.
+/// Returns different free ports.
 pub(crate) fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
     // All are held until the last is known.
     let listeners = [(); COUNT].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());

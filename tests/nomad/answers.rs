@@ -1,4 +1,4 @@
-//! What Nomad answers at one moment, as it is: without filters, and for each node and job what it alone says.
+//! Nomad's unfiltered responses at one time, with the detail responses of each node and job.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 
-/// Everything that the comparisons need.
+/// Responses for all comparisons.
 #[derive(Clone, Debug)]
 pub(crate) struct Answers {
     pub(crate) taken: SystemTime,
@@ -18,11 +18,11 @@ pub(crate) struct Answers {
     pub(crate) evaluations: Vec<Value>,
     pub(crate) deployments: Vec<Value>,
     pub(crate) members: Vec<Value>,
-    /// Each node's own answer, by node ID.
+    /// Detail responses of nodes, by node ID.
     pub(crate) node: BTreeMap<String, Value>,
-    /// Host statistics, by node ID; none of clients that do not answer.
+    /// Host statistics by node ID, without unresponsive clients.
     pub(crate) hosts: BTreeMap<String, Value>,
-    /// Specifications of the jobs that are not dead, and of dead services and templates, by namespace and ID.
+    /// Specifications of jobs that are not dead, and of dead services and parents, by namespace and ID.
     pub(crate) specifications: BTreeMap<(String, String), Value>,
     pub(crate) autopilot: Value,
     pub(crate) scheduler: Value,
@@ -30,7 +30,7 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Reads all of them.
+    /// Reads all responses.
     pub(crate) fn read(api: &Api) -> Self {
         let jobs = api.list("/v1/jobs?namespace=*");
         let nodes = api.list("/v1/nodes?resources=true");
@@ -66,22 +66,22 @@ impl Answers {
         }
     }
 
-    /// Jobs that are work: periodic and parameterized parents are not.
+    /// Returns the jobs without periodic and parameterized parents.
     pub(crate) fn work(&self) -> impl Iterator<Item = &Value> {
         self.jobs.iter().filter(|job| !is_template(job))
     }
 
-    /// Allocations that occupy a node.
+    /// Returns the non-terminal allocations.
     pub(crate) fn live(&self) -> impl Iterator<Item = &Value> {
         self.allocations.iter().filter(|allocation| !is_terminal(allocation))
     }
 
-    /// Those on one node.
+    /// Returns those on one node.
     pub(crate) fn live_on<'a>(&'a self, node: &'a Value) -> impl Iterator<Item = &'a Value> {
         self.live().filter(move |allocation| allocation["NodeID"] == node["ID"])
     }
 
-    /// Keeps them in a folder, for whoever looks into a difference.
+    /// Saves the responses in a folder, to analyze differences.
     pub(crate) fn save(&self, folder: &Path) {
         std::fs::create_dir_all(folder).unwrap();
         let by_name: BTreeMap<String, &Value> = self
@@ -108,32 +108,32 @@ impl Answers {
     }
 }
 
-/// A string; empty where there is none.
+/// Returns a string; empty if it is missing.
 pub(crate) fn text<'a>(row: &'a Value, key: &str) -> &'a str {
     row[key].as_str().unwrap_or_default()
 }
 
-/// Strings of several keys.
+/// Returns the strings of several keys.
 pub(crate) fn texts(row: &Value, keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| text(row, key).to_owned()).collect()
 }
 
-/// A number; 0 where there is none.
+/// Returns a number; 0 if it is missing.
 pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_default()
 }
 
-/// A parent that starts jobs and is none.
+/// Returns whether a job is a periodic or parameterized parent.
 pub(crate) fn is_template(job: &Value) -> bool {
     text(job, "ParentID").is_empty() && (job["Periodic"] == true || job["ParameterizedJob"] == true)
 }
 
-/// Whether a client has no more to do with it, by its status.
+/// Returns whether an allocation is terminal by its client status.
 pub(crate) fn is_terminal(allocation: &Value) -> bool {
     matches!(text(allocation, "ClientStatus"), "complete" | "failed" | "lost")
 }
 
-/// Unix seconds of a time as Go writes it; `None` for its zero.
+/// Returns the Unix seconds of a time in Go's format; `None` for its zero.
 pub(crate) fn seconds(time: &Value) -> Option<f64> {
     let time: jiff::Timestamp = time.as_str()?.parse().ok()?;
     let seconds = time.as_nanosecond() as f64 / 1e9;

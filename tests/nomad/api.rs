@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-/// An agent's API.
+/// API of an agent.
 pub(crate) struct Api {
     pub(crate) url: String,
     client: reqwest::Client,
@@ -17,7 +17,7 @@ impl Api {
         Self { url, client, runtime: Runtime::new().unwrap() }
     }
 
-    /// The answer, or what went wrong.
+    /// Returns the response, or the error.
     pub(crate) fn try_get(&self, path: &str) -> Result<Value, String> {
         self.send(self.client.get(format!("{}{path}", self.url)))
     }
@@ -26,7 +26,7 @@ impl Api {
         self.try_get(path).unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 
-    /// A list; Nomad sends `null` for some that are empty.
+    /// Returns a list; Nomad sends `null` for some empty ones.
     pub(crate) fn list(&self, path: &str) -> Vec<Value> {
         match self.get(path) {
             Value::Array(rows) => rows,
@@ -45,7 +45,7 @@ impl Api {
         self.send(request).unwrap_or_else(|error| panic!("DELETE {path}: {error}"));
     }
 
-    /// The text of a page that is not Nomad's, such as the exporter's metrics.
+    /// Returns the text of another page, such as the exporter's metrics.
     pub(crate) fn page(&self, url: &str) -> String {
         let text = async { self.client.get(url).send().await?.error_for_status()?.text().await };
         self.runtime.block_on(text).unwrap_or_else(|error| panic!("GET {url}: {error}"))

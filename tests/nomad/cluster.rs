@@ -11,32 +11,32 @@ use crate::api::Api;
 use crate::process::wait_until;
 use crate::programs::{Program, Version};
 
-/// The clients' names.
+/// Names of the clients.
 pub(crate) const CLIENTS: [&str; 4] = ["client-a", "client-b", "client-c", "client-d"];
-/// The node pool of client-b, where node pools exist.
+/// Node pool of client-b, if node pools are supported.
 pub(crate) const POOL: &str = "builders";
 /// A port that no job gets.
 pub(crate) const RESERVED_PORT: u16 = 27_999;
-/// How long clients may take to register, and to be given up.
+/// Timeout until clients register or are down.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A cluster on loopback. Its agents are killed when it is dropped.
+/// A cluster on loopback. Dropping it kills its agents.
 pub(crate) struct Cluster {
     pub(crate) server: Program,
     pub(crate) client: Program,
     pub(crate) api: Api,
-    /// Where each agent has a folder of its name.
+    /// Contains a folder for each agent.
     pub(crate) folder: PathBuf,
     /// Node IDs by name.
     pub(crate) nodes: BTreeMap<String, String>,
-    /// Whether tasks use the mock driver, which builds for release lack.
+    /// Whether tasks use the mock driver, which release builds lack.
     pub(crate) has_mock_driver: bool,
     _server: Agent,
     clients: BTreeMap<String, Agent>,
 }
 
 impl Cluster {
-    /// Starts everything and waits until the clients are ready.
+    /// Starts all agents, and waits until the clients are ready.
     pub(crate) fn start(server: &Program, client: &Program, folder: &Path) -> Self {
         let ports = free_ports();
         let server_agent = Agent::start(server, folder, "server-1", ports, &server_settings());
@@ -45,7 +45,7 @@ impl Cluster {
         let rpc = format!("127.0.0.1:{}", ports[1]);
         let start = |name: &str| {
             let mut settings = client_settings(name, &rpc, has_pools(server, client));
-            // Short, since the path of a task's socket has at most 107 bytes.
+            // Short, because the path of a task's socket is limited to 107 bytes.
             settings["client"]["alloc_dir"] = folder.join(name).join("a").display().to_string().into();
             (name.to_owned(), Agent::start(client, folder, name, free_ports(), &settings))
         };
@@ -71,7 +71,7 @@ impl Cluster {
         cluster
     }
 
-    /// Says which schedulers preempt, and whether evaluations wait. Tasks may have more memory than they reserve.
+    /// Configures preemption, and whether evaluations are paused. Enables memory oversubscription.
     pub(crate) fn configure_scheduler(&self, preemption: &Value, is_paused: bool) {
         let configuration = json!({
             "SchedulerAlgorithm": "binpack",
@@ -82,22 +82,22 @@ impl Cluster {
         self.api.put("/v1/operator/scheduler/configuration", &configuration);
     }
 
-    /// The file that ends the task `upload` of `uploads-in-drain` once it is there.
+    /// Returns the file that ends the task `upload` of `uploads-in-drain`.
     pub(crate) fn upload_ends(&self) -> PathBuf {
         self.folder.join("client-d/upload-ends")
     }
 
-    /// Whether servers and clients know this version's features.
+    /// Returns whether servers and clients have at least this version.
     pub(crate) fn is_at_least(&self, version: Version) -> bool {
         self.server.version >= version && self.client.version >= version
     }
 
-    /// Whether client-b is in a node pool of its own.
+    /// Returns whether client-b is in its own node pool.
     pub(crate) fn has_pools(&self) -> bool {
         has_pools(&self.server, &self.client)
     }
 
-    /// Ends a client at once.
+    /// Kills a client at once.
     pub(crate) fn kill(&mut self, name: &str) {
         self.clients.get_mut(name).unwrap().kill();
     }
@@ -113,7 +113,7 @@ fn has_pools(server: &Program, client: &Program) -> bool {
     server.version >= Version(1, 6, 0) && client.version >= Version(1, 6, 0)
 }
 
-/// A server that notices soon that a client is gone.
+/// Returns settings of a server that soon notices lost clients.
 fn server_settings() -> Value {
     json!({
         "server": {
@@ -127,7 +127,8 @@ fn server_settings() -> Value {
     })
 }
 
-/// A client of a size that does not depend on the machine, which asks no cloud and touches no container of others.
+/// Returns settings of a client whose size does not depend on the machine, and which uses no cloud metadata
+/// or existing containers.
 fn client_settings(name: &str, rpc: &str, has_pools: bool) -> Value {
     let is_second = matches!(name, "client-b" | "client-d");
     let mut client = json!({

@@ -1,4 +1,4 @@
-//! What Nomad's own command line prints, beside what the exporter shows.
+//! Compares the output of Nomad's own CLI with the exporter.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::commands::ask;
 use crate::exposition::Exposition;
 use crate::report::Report;
 
-/// Compares all that both show.
+/// Compares all common values.
 pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
     let shown = || Exposition::parse(&ask(cluster, &["check"]).stdout);
     report.steady("nomad status", || job_statuses(cluster), || exporter_statuses(cluster));
@@ -29,7 +29,8 @@ pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
         );
     }
     for name in CLIENTS {
-        // Nomad's command line counts what runs, and each task of it, and so agrees for plain allocations alone.
+        // Nomad's CLI counts running allocations, and each of their tasks, so it agrees only for plain
+        // allocations.
         if !is_plain(&Answers::read(&cluster.api), name) {
             continue;
         }
@@ -47,15 +48,15 @@ pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
     }
 }
 
-/// What a command prints whose name has so many words.
+/// Returns the output of a command whose name has this number of words.
 fn nomad(cluster: &Cluster, words: usize, arguments: &[&str]) -> String {
     let address = format!("-address={}", cluster.api.url);
-    // Flags stand between the words of a command and what it is about.
+    // Flags come after the words of a command, and before its arguments.
     let (words, rest) = arguments.split_at(words);
     cluster.server.output(&[words, &[&address], rest].concat())
 }
 
-/// The rows of the table that begins with a line that has these words, as maps from heading to cell.
+/// Returns the rows of the table whose heading has these words, as maps from heading to cell.
 fn table(text: &str, begins: &str) -> Vec<BTreeMap<String, String>> {
     let mut lines = text.lines().skip_while(|line| !line.starts_with(begins));
     let cells = |line: &str| -> Vec<String> {
@@ -67,7 +68,7 @@ fn table(text: &str, begins: &str) -> Vec<BTreeMap<String, String>> {
     rows.map(|line| heading.iter().cloned().zip(cells(line)).collect()).collect()
 }
 
-/// Status of each job, by namespace and ID.
+/// Returns the status of each job, by namespace and ID.
 fn job_statuses(cluster: &Cluster) -> BTreeMap<String, String> {
     let rows = table(&nomad(cluster, 1, &["status", "-namespace=*"]), "ID");
     let status = |row: &BTreeMap<String, String>| row["Status"].replace(" (stopped)", "");
@@ -82,7 +83,7 @@ fn exporter_statuses(cluster: &Cluster) -> BTreeMap<String, String> {
     rows.map(|row| (name(row), text(row, "status").to_owned())).collect()
 }
 
-/// State and running allocations of each node, by name.
+/// Returns state and running allocations of each node, by name.
 fn running_by_node(cluster: &Cluster) -> BTreeMap<String, String> {
     let rows = table(&nomad(cluster, 2, &["node", "status", "-allocs"]), "ID");
     let state = |row: &BTreeMap<String, String>| match row["Status"].as_str() {
@@ -105,7 +106,7 @@ fn exporter_running_by_node(shown: &Exposition) -> BTreeMap<String, String> {
     CLIENTS.map(|name| (name.to_owned(), of_node(name))).into()
 }
 
-/// Counts of each group of a job, by what both call them.
+/// Returns the counts of each group of a job that both report.
 fn summary(cluster: &Cluster, namespace: &str, id: &str) -> BTreeMap<String, f64> {
     let text = nomad(cluster, 2, &["job", "status", &format!("-namespace={namespace}"), id]);
     let mut counts = BTreeMap::new();
@@ -129,14 +130,14 @@ fn exporter_summary(shown: &Exposition, namespace: &str, id: &str) -> BTreeMap<S
     samples.map(|sample| (key(&sample.labels), sample.value)).collect()
 }
 
-/// Whether all that lives on a node runs, one task each.
+/// Returns whether all non-terminal allocations of a node run with one task each.
 fn is_plain(answers: &Answers, name: &str) -> bool {
     let on_it = answers.live().filter(|row| text(row, "NodeName") == name);
     let tasks = |row: &Value| row["AllocatedResources"]["Tasks"].as_object().map_or(0, |tasks| tasks.len());
     on_it.into_iter().all(|row| text(row, "ClientStatus") == "running" && tasks(row) == 1)
 }
 
-/// Allocated and allocatable MHz of a node, from `1500/3500 MHz`.
+/// Returns the allocated and allocatable MHz of a node, from `1500/3500 MHz`.
 fn resources(cluster: &Cluster, name: &str) -> Option<[f64; 2]> {
     let text = nomad(cluster, 2, &["node", "status", &cluster.nodes[name]]);
     let mut lines = text.lines().skip_while(|line| !line.starts_with("Allocated Resources"));

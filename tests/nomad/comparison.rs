@@ -1,7 +1,8 @@
-//! Comparing what the exporter shows with what Nomad's answers say.
+//! Compares the exporter's values with values calculated from Nomad's responses.
 //!
-//! The cluster never stands still. So Nomad is asked before and after the exporter: where both answers lead to the
-//! same numbers, the exporter has to show these. A metric that moved meanwhile, or differs, is looked at again.
+//! The cluster changes all the time. Therefore Nomad is read before and after the exporter: if both responses
+//! result in the same values, the exporter must have them too. Metrics that changed in between, or differ,
+//! are checked again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::report::Report;
 /// Values by label values, in the order of the metric's labels.
 pub(crate) type Numbers = BTreeMap<Vec<String>, f64>;
 
-/// One metric, and how it follows from Nomad's answers.
+/// A metric, and how its values are calculated from Nomad's responses.
 pub(crate) struct Metric {
     pub(crate) name: &'static str,
     pub(crate) labels: &'static [&'static str],
@@ -22,34 +23,34 @@ pub(crate) struct Metric {
     pub(crate) closeness: Closeness,
 }
 
-/// What the expected numbers follow from.
+/// Input of the calculation.
 pub(crate) struct View<'a> {
     pub(crate) answers: &'a Answers,
-    /// Types of the jobs that have series of their own.
+    /// Types of jobs with series of their own.
     pub(crate) job_types: &'a [&'static str],
 }
 
-/// Whether a series of value 0 is as good as none.
+/// Whether a series with value 0 is equivalent to none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Zeros {
-    /// A closed set: values that do not occur are shown as 0.
+    /// A closed set: values that do not occur are exposed as 0.
     Filled,
-    /// A 0 means something, and so does absence.
+    /// 0 and absence differ.
     Told,
 }
 
-/// How near the shown value has to be.
+/// Required accuracy.
 #[derive(Clone, Copy)]
 pub(crate) enum Closeness {
-    /// The same, up to the precision of floats.
+    /// Equal, up to the precision of floats.
     Same,
-    /// Between what was so before and after, since it grows with time.
+    /// Between the values before and after, because it grows with time.
     Between,
-    /// Within this share of it, since it was measured at another moment.
+    /// Within this relative difference, because it was measured at another time.
     Near(f64),
 }
 
-/// A metric whose value has to be the same.
+/// Defines a metric whose value must be equal.
 pub(crate) const fn metric(
     name: &'static str,
     labels: &'static [&'static str],
@@ -71,17 +72,17 @@ impl Metric {
         Self { closeness: Closeness::Near(share), ..self }
     }
 
-    /// Numbers by label values, without zeros where these mean nothing.
+    /// Returns the values without meaningless zeros.
     fn numbers(&self, numbers: Numbers) -> Numbers {
         numbers.into_iter().filter(|(_, value)| self.zeros == Zeros::Told || *value != 0.0).collect()
     }
 
-    /// Whether there is anything to show.
+    /// Returns whether there are any values.
     fn has_values(&self, view: &View<'_>) -> bool {
         !self.numbers((self.expected)(view)).is_empty()
     }
 
-    /// What differs. `None` if the cluster moved meanwhile.
+    /// Returns the differences. `None` if the cluster changed in between.
     fn differences(&self, before: &View<'_>, shown: &Exposition, after: &View<'_>) -> Option<Vec<String>> {
         let (before, after) = (self.numbers((self.expected)(before)), self.numbers((self.expected)(after)));
         let stood_still = match self.closeness {
@@ -137,7 +138,7 @@ impl Metric {
     }
 }
 
-/// Metrics that are not compared, by the beginning of their name, and why.
+/// Metrics that are not compared, by prefix, and the reason.
 const NOT_COMPARED: &[(&str, &str)] = &[
     ("nomad_exporter_", "they are about the exporter"),
     ("process_", "they are about the exporter"),
@@ -165,11 +166,11 @@ const NOT_COMPARED: &[(&str, &str)] = &[
     ("nomad_allocation_cpu_throttled_seconds_total", "nothing is throttled"),
 ];
 
-/// How often a metric is looked at that moved or differed.
+/// Number of attempts for a metric that changed or differed.
 const ROUNDS: usize = 12;
 const PAUSE: Duration = Duration::from_millis(700);
 
-/// Compares all metrics; `show` asks the exporter.
+/// Compares all metrics; `show` scrapes the exporter.
 pub(crate) fn compare(
     metrics: &[&[Metric]],
     job_types: &[&'static str],

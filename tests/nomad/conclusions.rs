@@ -1,4 +1,4 @@
-//! What the exporter concludes from what Nomad says, where Nomad's own words mislead.
+//! Conclusions of the exporter where Nomad's own status is misleading.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::exposition::Exposition;
 use crate::programs::Version;
 use crate::report::Report;
 
-/// A row of `jobs --json`.
+/// Returns a row of `jobs --json`.
 fn job(cluster: &Cluster, id: &str) -> Value {
     let jobs = json(cluster, &["jobs", "--limit", "1000"]);
     let rows = jobs["jobs"].as_array().into_iter().flatten();
     rows.into_iter().find(|row| text(row, "id") == id).cloned().unwrap_or_default()
 }
 
-/// A run that failed long ago is no failure of today, and a group that was removed waits for nothing.
+/// An old failed run is not a current failure, and a removed group has no queued allocations.
 pub(crate) fn of_ends(cluster: &Cluster, report: &mut Report) {
     let nightly = job(cluster, "nightly-run");
     report.same(
@@ -36,7 +36,7 @@ pub(crate) fn of_ends(cluster: &Cluster, report: &mut Report) {
     }
 }
 
-/// The log of a task that never started is its events, and nothing to wait for.
+/// For a task that never started, the events are shown, and nothing is awaited.
 pub(crate) fn of_logs(cluster: &Cluster, report: &mut Report) {
     for (id, word) in [
         ("driver-fails", "Driver Failure"),
@@ -58,7 +58,7 @@ pub(crate) fn of_logs(cluster: &Cluster, report: &mut Report) {
     }
 }
 
-/// Exit code and stderr of a command that ends in time.
+/// Returns the exit code and stderr of a command that ends in time.
 fn within(cluster: &Cluster, line: &[&str], limit: Duration) -> Option<(Option<i32>, String)> {
     use std::io::Read;
     use std::process::Stdio;
@@ -77,7 +77,8 @@ fn within(cluster: &Cluster, line: &[&str], limit: Duration) -> Option<(Option<i
     None
 }
 
-/// Who sees one namespace cannot sum over a node; a task of Nomad is told its namespace, and sees all of them.
+/// With a single namespace, per-node sums are absent. In a Nomad task the variable is ignored, so all
+/// namespaces are read.
 pub(crate) fn of_one_namespace(cluster: &Cluster, report: &mut Report) {
     let sums = |variables: &[(&str, &str)]| {
         let shown = Exposition::parse(&ask_with(cluster, variables, &["check"]).stdout);
@@ -96,9 +97,9 @@ pub(crate) fn of_one_namespace(cluster: &Cluster, report: &mut Report) {
     );
 }
 
-/// What a drain killed was no success, and the client was drained no sooner than its last task had ended.
+/// A build killed by a drain is not a success, and the client is drained only after its last task has ended.
 pub(crate) fn of_a_drain(cluster: &Cluster, report: &mut Report) {
-    // Before 1.11 Nomad places anew what a drain killed.
+    // Before 1.11, Nomad places allocations killed by a drain again.
     if cluster.server.version >= Version(1, 11, 0) {
         for id in ["drained-away", "stops-slowly"] {
             let outcome = text(&job(cluster, id), "outcome").to_owned();

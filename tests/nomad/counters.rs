@@ -1,4 +1,4 @@
-//! What an exporter counted that ran from the beginning.
+//! Counters of an exporter that ran from the beginning.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::report::Report;
 /// Counts by namespace and job type.
 type Counts = BTreeMap<(String, String), f64>;
 
-/// Compares how many jobs it saw placed with how many were. Nothing was purged.
+/// Compares the number of observed and actual first placements of jobs. Nothing was purged.
 pub(crate) fn compare_placements(
     report: &mut Report,
     mut ask: impl FnMut() -> Answers,
@@ -23,8 +23,9 @@ pub(crate) fn compare_placements(
     report.steady(name, || placed(&ask()), || counts(&show(), name));
 }
 
-/// Compares how many jobs it saw finish with how many did. Nomad may call a job dead for a moment that is to be placed
-/// again, and a dead one pending for a moment when a client on which it ran is gone: no job ends twice by that.
+/// Compares the number of observed and actual completions of jobs. Nomad may briefly report a job as dead
+/// that is to be placed again, and a dead one as pending when its client is gone: neither is a second
+/// completion.
 pub(crate) fn compare_completions(report: &mut Report, answers: &Answers, shown: &str) {
     let found = counts(shown, "nomad_job_completions_total");
     let mut expected: BTreeMap<(String, String), (f64, f64)> = BTreeMap::new();
@@ -41,8 +42,8 @@ pub(crate) fn compare_completions(report: &mut Report, answers: &Answers, shown:
     }
 }
 
-/// Compares how many allocations it saw fail and how often tasks were restarted with what Nomad tells of all of them.
-/// Nothing was collected.
+/// Compares the number of observed failures and restarts with those of all allocations. Nothing was
+/// garbage-collected.
 pub(crate) fn compare_failures(
     report: &mut Report,
     mut ask: impl FnMut() -> Answers,
@@ -67,7 +68,7 @@ pub(crate) fn compare_failures(
     }
     let name = "nomad_task_restarts_total";
     report.steady(name, || restarts(&ask()), || counts(&show(), name));
-    // Services alone have series of their own while they are dead.
+    // Only services have series of their own while they are dead.
     let name = "nomad_job_task_restarts_total";
     let of_services = |counts: Counts| -> f64 {
         counts.into_iter().filter(|((_, job_type), _)| job_type == "service").map(|(_, count)| count).sum()
@@ -85,14 +86,14 @@ pub(crate) fn compare_failures(
     report.steady(name, || of_services(restarts(&ask())), || of_jobs(&answers, &show()));
 }
 
-/// How often a job ended, at least and at most.
+/// Returns the minimum and maximum number of completions of a job.
 fn ends(answers: &Answers, job: &Value) -> (f64, f64) {
     // It was registered again after its first end.
     let before = if text(job, "ID") == "nightly-run" { 1.0 } else { 0.0 };
     let is_its = |row: &&Value| row["JobID"] == job["ID"] && row["Namespace"] == job["Namespace"];
     let ended: Vec<&Value> =
         answers.allocations.iter().filter(is_its).filter(|row| is_terminal(row)).collect();
-    // Each time that its work was placed again, it may have been dead before. On each client, the allocations of a
+    // Each time it was placed again, it may have been dead before. On each client, the allocations of a
     // sysbatch job have the same name.
     let place =
         |row: &Value| if text(job, "Type") == "sysbatch" { row["NodeID"].to_string() } else { String::new() };
@@ -106,7 +107,7 @@ fn ends(answers: &Answers, job: &Value) -> (f64, f64) {
     }
 }
 
-/// What a counter shows, summed over its other labels.
+/// Returns the values of a counter, summed over its other labels.
 fn counts(shown: &str, name: &str) -> Counts {
     let mut counts = Counts::new();
     for sample in Exposition::parse(shown).find(name, &[]).filter(|sample| sample.value != 0.0) {
@@ -116,7 +117,7 @@ fn counts(shown: &str, name: &str) -> Counts {
     counts
 }
 
-/// Submissions of jobs that have an allocation.
+/// Returns the number of submitted jobs with an allocation.
 fn placed(answers: &Answers) -> Counts {
     let mut counts = Counts::new();
     for job in answers.jobs.iter().filter(|job| !is_template(job)) {

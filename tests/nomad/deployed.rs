@@ -1,4 +1,4 @@
-//! The jobs of deploy/nomad, planned by Nomad's own command line and run.
+//! The jobs of deploy/nomad, planned by Nomad's own CLI and run.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::process::wait_until;
 use crate::programs::Version;
 use crate::report::Report;
 
-/// Since when a task finds its identity in a file, and a socket to ask through.
+/// First version with a task API: identity file and socket of a task.
 const TASK_API: Version = Version(1, 5, 0);
 /// The job's ID, and its service's name.
 const JOB: &str = "nomad-exporter";
-/// How long the deployment may take: it waits ten seconds after the first good check.
+/// Timeout of the deployment, which waits ten seconds after the first successful check.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Plans both variants, runs the one that needs no image, and leaves nothing of it behind.
+/// Plans both variants, runs the one that needs no image, and removes it.
 pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
     if !cluster.is_at_least(TASK_API) {
         println!("    skipped: the jobs of deploy/nomad, which need Nomad {TASK_API}");
@@ -28,7 +28,7 @@ pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
     let jobs = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/nomad");
     for file in ["nomad-exporter.nomad.hcl", "nomad-exporter-exec.nomad.hcl"] {
         let (code, said) = planned(cluster, &jobs.join(file));
-        // 1 says that something would change.
+        // Exit code 1 means that something would change.
         report.same(&format!("nomad job plan {file}: {said}"), &Some(1), &code);
     }
     run(cluster, &as_anybody(cluster, &jobs.join("nomad-exporter-exec.nomad.hcl")), report);
@@ -41,7 +41,7 @@ pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
     });
 }
 
-/// The job with a driver that needs no root. The binary is where any user may run it.
+/// Returns the job with a driver that needs no root, and the binary in a folder for all users.
 fn as_anybody(cluster: &Cluster, job: &Path) -> PathBuf {
     let hcl = std::fs::read_to_string(job).unwrap();
     let exec = r#"driver = "exec""#;
@@ -56,7 +56,7 @@ fn binary(cluster: &Cluster) -> PathBuf {
     cluster.folder.join("nomad-exporter")
 }
 
-/// Exit code and output of `nomad job plan`.
+/// Returns exit code and output of `nomad job plan`.
 fn planned(cluster: &Cluster, job: &Path) -> (Option<i32>, String) {
     let mut command = cluster.server.command();
     command.args(["job", "plan", "-address", &cluster.api.url]).arg(job);
@@ -65,7 +65,7 @@ fn planned(cluster: &Cluster, job: &Path) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&said).into_owned())
 }
 
-/// Runs the job until its deployment is over, and asks the exporter where Nomad says that it serves.
+/// Runs the job until its deployment is complete, and scrapes the exporter at the registered address.
 fn run(cluster: &Cluster, job: &Path, report: &mut Report) {
     let address = format!("-address={}", cluster.api.url);
     let command = format!("command={}", binary(cluster).display());

@@ -1,7 +1,7 @@
-//! The exporter and its commands beside a real Nomad: `scripts/test-nomad.sh`.
+//! Tests the exporter and its commands with a real Nomad: `scripts/test-nomad.sh`.
 //!
-//! One server and four clients run on loopback with work in every state. Every number that the exporter shows is
-//! compared with arithmetic on Nomad's raw answers, which shares no code with it.
+//! One server and four clients run on loopback, with jobs in every state. Every exposed number is compared
+//! with values calculated from Nomad's raw responses; the calculation shares no code with the exporter.
 
 #![allow(
     clippy::unwrap_used,
@@ -54,7 +54,7 @@ fn the_exporter_agrees_with_nomad() {
     let client = variable("TEST_CLIENT_NOMAD").map_or_else(|| server.clone(), |client| Program::at(&client));
     println!("servers {}, clients {}", server.version, client.version);
     let began = Instant::now();
-    // What differs is kept where `cargo clean` finds it.
+    // Differences are kept where `cargo clean` removes them.
     let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("nomad-{}-{}", server.version, client.version));
     std::fs::remove_dir_all(&kept).ok();

@@ -1,10 +1,10 @@
-//! The Nomad programs that the tests run.
+//! Nomad programs that the tests run.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A Nomad program, and the version that it reports.
+/// A Nomad program and its version.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct Program {
 pub(crate) struct Version(pub(crate) u64, pub(crate) u64, pub(crate) u64);
 
 impl Program {
-    /// The program at this path, which is run once for its version.
+    /// Returns the program at this path, after reading its version.
     pub(crate) fn at(path: &str) -> Self {
         let path = std::fs::canonicalize(path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let text = Self { path: path.clone(), version: Version(0, 0, 0) }.output(&["version"]);
@@ -27,7 +27,7 @@ impl Program {
         }
     }
 
-    /// A command line of it, with no variable of Nomad's set.
+    /// Returns a command line of it, without Nomad's variables.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         for (name, _) in std::env::vars_os() {
@@ -38,7 +38,7 @@ impl Program {
         command
     }
 
-    /// What it prints.
+    /// Returns its output.
     pub(crate) fn output(&self, arguments: &[&str]) -> String {
         let output = self.command().args(arguments).output();
         let output = output.unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
@@ -54,7 +54,7 @@ impl Program {
 }
 
 impl Version {
-    /// `Nomad v1.11.3-dev` to its numbers.
+    /// Parses `Nomad v1.11.3-dev`.
     fn in_text(text: &str) -> Option<Self> {
         let word = text.split_whitespace().find_map(|word| word.strip_prefix('v'))?;
         let mut numbers = word.split(['.', '-', '+']).map(|part| part.parse().ok());

@@ -1,4 +1,4 @@
-//! What was right and what was wrong.
+//! Results of the comparisons.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 
 use crate::answers::Answers;
 
-/// How often something is looked at that moved or differed.
+/// Number of attempts for values that changed or differed.
 const ROUNDS: usize = 8;
 
-/// Collects what is wrong, so that one run finds everything.
+/// Collects all errors, so that one run finds everything.
 pub(crate) struct Report {
-    /// Where the answers behind a difference are kept.
+    /// Folder for the responses behind differences.
     folder: PathBuf,
     /// The current phase of the run.
     phase: String,
     right: usize,
     wrong: Vec<String>,
-    /// What differed once and was right a moment later.
+    /// Values that differed once, and were right afterwards.
     fleeting: BTreeSet<String>,
-    /// Metrics of which there was something to compare.
+    /// Metrics with compared values.
     occurred: BTreeSet<&'static str>,
 }
 
@@ -35,7 +35,7 @@ impl Report {
         }
     }
 
-    /// Begins the next phase of the run.
+    /// Starts the next phase of the run.
     pub(crate) fn phase(&mut self, name: &str) {
         println!("  {name}");
         name.clone_into(&mut self.phase);
@@ -45,12 +45,12 @@ impl Report {
         self.right += 1;
     }
 
-    /// Takes note that a metric had a value to compare.
+    /// Records that a metric had a value.
     pub(crate) fn occurred(&mut self, metric: &'static str) {
         self.occurred.insert(metric);
     }
 
-    /// A metric that never had a value was compared with nothing.
+    /// Reports metrics that never had a value.
     pub(crate) fn all_occurred(&mut self, metrics: impl Iterator<Item = &'static str>) {
         for metric in metrics.filter(|metric| !self.occurred.contains(metric)).collect::<Vec<_>>() {
             self.wrong(&format!("{metric} never had a value"));
@@ -67,7 +67,7 @@ impl Report {
         self.fleeting.insert(format!("{}: {what}", self.phase));
     }
 
-    /// Takes note of whether two things are the same.
+    /// Records whether two values are equal.
     pub(crate) fn same<T: PartialEq + Debug>(&mut self, what: &str, expected: &T, found: &T) {
         if expected == found {
             self.right();
@@ -76,7 +76,7 @@ impl Report {
         }
     }
 
-    /// Compares two things of a cluster that moves: what is expected is asked before and after what is found.
+    /// Compares two values of a changing cluster: the expected one is read before and after the other.
     pub(crate) fn steady<T: PartialEq + Debug>(
         &mut self,
         what: &str,
@@ -101,12 +101,12 @@ impl Report {
         }
     }
 
-    /// Takes note of whether something is so.
+    /// Records whether a condition is true.
     pub(crate) fn holds(&mut self, what: &str, is_so: bool) {
         if is_so { self.right() } else { self.wrong(what) }
     }
 
-    /// Keeps Nomad's answers and what the exporter made of them.
+    /// Saves Nomad's responses and the exposition.
     pub(crate) fn save(&self, answers: &Answers, shown: &str) {
         let name: String = self
             .phase
@@ -119,7 +119,7 @@ impl Report {
         println!("    Nomad's answers and what was shown: {}", folder.display());
     }
 
-    /// Prints the sum, and fails if anything was wrong.
+    /// Prints a summary, and fails if there were errors.
     pub(crate) fn end(self) {
         for line in &self.fleeting {
             println!("  differed for a moment: {line}");
@@ -129,7 +129,7 @@ impl Report {
     }
 }
 
-/// The lines in which two things differ, of those that they are written in.
+/// Returns the differing lines of two values.
 fn difference(expected: &impl Debug, found: &impl Debug) -> String {
     let [expected, found] = [format!("{expected:#?}"), format!("{found:#?}")];
     if expected.lines().count() < 4 && found.lines().count() < 4 {

@@ -1,4 +1,4 @@
-//! What happens to one cluster, and what is compared at which point.
+//! Events of the cluster, and the comparisons in between.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,7 +18,7 @@ use crate::report::Report;
 use crate::workload::{Becomes, NAMESPACES, Workload, ends, moves, runs, waits};
 use crate::{command_line, conclusions, counters, deployed};
 
-/// An exporter that shows all it can, soon.
+/// Flags of an exporter with all collectors and short intervals.
 const FLAGS: [&str; 11] = [
     "--collect.interval=2s",
     "--collect.history-interval=2s",
@@ -34,19 +34,19 @@ const FLAGS: [&str; 11] = [
 ];
 const JOB_TYPES: [&str; 4] = ["service", "batch", "system", "sysbatch"];
 
-/// Lets everything happen to a cluster of these programs.
+/// Runs all events on a cluster of these programs.
 pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mut Report) {
     let mut cluster = Cluster::start(server, client, folder);
     report.phase("the exporter is a job of the cluster");
     deployed::compare(&cluster, report);
     let serving = Exporter::start(&cluster.api.url, &FLAGS);
-    // What was there before its first refresh is not counted.
+    // Events before its first refresh are not counted.
     wait_for_refresh(&cluster, &serving);
     prepare(&cluster);
 
     report.phase("everything is at work");
     let mut workload = Workload::new(&cluster);
-    // What fills client-c comes before what could run anywhere.
+    // Jobs that fill client-c come before jobs that could run anywhere.
     waits::register(&mut workload);
     workload.settle();
     runs::register(&mut workload);
@@ -104,7 +104,7 @@ pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mu
     cluster.configure_scheduler(&json!({"BatchSchedulerEnabled": true}), false);
     waits::see(&mut workload);
     workload.settle();
-    // How a job ended is known only after its allocations were read too.
+    // The outcome of a job is known only after its allocations were read.
     wait_for_refresh(&cluster, &serving);
     wait_for_refresh(&cluster, &serving);
     let show = || page(&cluster, &serving);
@@ -117,7 +117,7 @@ pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mu
     report.same("errors in the exporter's log", &None, &bad);
 }
 
-/// Namespaces, and a scheduler that lets tasks have more memory than they reserve.
+/// Creates namespaces, and enables memory oversubscription.
 fn prepare(cluster: &Cluster) {
     for name in NAMESPACES {
         cluster.api.put("/v1/namespace", &json!({"Name": name}));
@@ -125,7 +125,7 @@ fn prepare(cluster: &Cluster) {
     cluster.configure_scheduler(&json!({"SystemSchedulerEnabled": true}), false);
 }
 
-/// Compares the metrics of one collection and those that are served.
+/// Compares the metrics of one collection, and the served ones.
 fn look(cluster: &Cluster, serving: &Exporter, report: &mut Report) {
     let answers = || Answers::read(&cluster.api);
     compare(METRICS, &["service", "system"], answers, || ask(cluster, &["check"]).stdout, report);
@@ -133,20 +133,20 @@ fn look(cluster: &Cluster, serving: &Exporter, report: &mut Report) {
     compare(&with_usage, &JOB_TYPES, answers, || page(cluster, serving), report);
 }
 
-/// Compares the metrics, the commands, and what Nomad's own command line says.
+/// Compares the metrics, the commands, and Nomad's own CLI.
 fn look_at_all(cluster: &Cluster, serving: &Exporter, report: &mut Report) {
     look(cluster, serving, report);
     commands::compare(cluster, report);
     command_line::compare(cluster, report);
 }
 
-/// What is served, read from Nomad after now.
+/// Returns the served metrics, after a refresh.
 fn page(cluster: &Cluster, serving: &Exporter) -> String {
     wait_for_refresh(cluster, serving);
     cluster.api.page(&format!("{}/metrics", serving.url))
 }
 
-/// Waits until every collector began and finished another refresh.
+/// Waits until every collector has started and finished another refresh.
 fn wait_for_refresh(cluster: &Cluster, serving: &Exporter) {
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let mut lagging = Vec::new();

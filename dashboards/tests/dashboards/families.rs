@@ -1,4 +1,4 @@
-//! What docs/metrics.md says of each family.
+//! The metrics in docs/metrics.md.
 
 use std::collections::HashMap;
 use std::fs;
@@ -29,7 +29,7 @@ pub(crate) fn families() -> &'static HashMap<String, Family> {
     &FAMILIES
 }
 
-/// The family of a metric, and whether the metric is a part of it, such as its buckets.
+/// Returns the metric family of a series name, and whether the series is a part of it, such as a bucket.
 pub(crate) fn find(metric: &str) -> Option<(&'static Family, bool)> {
     if let Some(family) = families().get(metric) {
         return Some((family, false));

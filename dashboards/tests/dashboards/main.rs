@@ -1,5 +1,5 @@
-//! The dashboards on disk are those of the code, follow Grafana's rules for dashboards, and ask for nothing that neither the
-//! exporter exposes nor the shipped rules record.
+//! Tests that the dashboard files match the code, follow Grafana's rules for dashboards, and query only metrics of the
+//! exporter or the shipped rules.
 
 #![expect(clippy::unwrap_used, reason = "what cannot go on fails its test")]
 
@@ -26,7 +26,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Every panel of every dashboard but the rows, with words that say which.
+/// Returns all panels of all dashboards except rows, with a description.
 fn panels() -> Vec<(String, Value)> {
     let of = |(file, dashboard): (&str, Value)| {
         let panels = array(&dashboard["panels"]).iter().filter(|panel| panel["type"] != "row");
@@ -35,7 +35,7 @@ fn panels() -> Vec<(String, Value)> {
     dashboards().into_iter().flat_map(of).collect()
 }
 
-/// Every query of every panel, with words that say which.
+/// Returns all queries of all panels, with a description.
 fn queries() -> Vec<(String, String)> {
     let of = |(name, panel): (String, Value)| {
         let queries = array(&panel["targets"]).iter().map(|target| text(&target["expr"]).to_owned());
@@ -45,7 +45,7 @@ fn queries() -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_files_are_what_the_code_says() {
+fn the_files_match_the_code() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (file, dashboard) in dashboards() {
         let written = fs::read_to_string(folder.join(file)).unwrap_or_default();
@@ -58,7 +58,7 @@ fn the_files_are_what_the_code_says() {
 }
 
 #[test]
-fn dashboards_are_for_grafana_11_and_lead_to_each_other() {
+fn dashboards_support_grafana_11_and_link_to_each_other() {
     let mut uids = HashSet::new();
     for (file, dashboard) in dashboards() {
         assert!(uids.insert(text(&dashboard["uid"]).to_owned()), "{file}: its uid is taken");
@@ -73,7 +73,7 @@ fn dashboards_are_for_grafana_11_and_lead_to_each_other() {
 }
 
 #[test]
-fn variables_are_templated_and_used() {
+fn variables_are_used() {
     for (file, dashboard) in dashboards() {
         let variables = array(&dashboard["templating"]["list"]);
         let names: Vec<_> = variables.iter().map(|variable| text(&variable["name"])).collect();
@@ -87,10 +87,10 @@ fn variables_are_templated_and_used() {
             let name = format!("{file}: {}", variable["name"]);
             assert_eq!(variable["type"], "query", "{name}");
             assert_eq!(variable["datasource"]["uid"], "${datasource}", "{name}");
-            // Nodes are many: some are chosen, and all of them never.
+            // There are many nodes, so only selected ones are shown, never all.
             let all = text(&variable["name"]) != "node";
             assert_eq!((&variable["multi"], &variable["includeAll"]), (&json!(true), &json!(all)), "{name}");
-            // All is any value, and no list of all, which may be long; and it is none, for targets without the label.
+            // All matches any value, including a missing label, instead of listing all values.
             assert_eq!(variable["allValue"], if all { json!(".*") } else { Value::Null }, "{name}");
             assert_eq!(variable["refresh"], 2, "{name}: it follows the time range");
             assert!(
@@ -110,7 +110,7 @@ fn variables_are_templated_and_used() {
 }
 
 #[test]
-fn panels_have_their_own_id_and_place() {
+fn panels_have_unique_ids_and_positions() {
     for (file, dashboard) in dashboards() {
         let mut taken = HashSet::new();
         let mut ids = HashSet::new();
@@ -128,7 +128,7 @@ fn panels_have_their_own_id_and_place() {
 }
 
 #[test]
-fn panels_say_what_they_show_and_in_which_unit() {
+fn panels_have_a_description_and_a_unit() {
     for (name, panel) in panels() {
         assert!(!text(&panel["title"]).is_empty() && !text(&panel["description"]).is_empty(), "{name}");
         if panel["type"] == "text" {
@@ -146,7 +146,7 @@ fn panels_say_what_they_show_and_in_which_unit() {
 }
 
 #[test]
-fn queries_ask_for_what_is_documented_of_the_chosen_clusters() {
+fn queries_use_documented_metrics_of_the_selected_clusters() {
     let rules = [
         include_str!("../../../alerts/nomad.rules.yml"),
         include_str!("../../../deploy/autoscaler/nomad-autoscaler.rules.yml"),
@@ -195,6 +195,6 @@ fn queries_ask_for_what_is_documented_of_the_chosen_clusters() {
 
 #[test]
 #[ignore = "needs promtool: make test"]
-fn prometheus_understands_the_queries() {
+fn promtool_accepts_the_queries() {
     promtool::check(&queries());
 }

@@ -1,4 +1,4 @@
-//! Prometheus's own opinion of queries.
+//! Validation of queries by promtool.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-/// Fails unless promtool takes these queries, which have names, as recording rules.
+/// Fails unless promtool accepts these named queries as recording rules.
 pub(crate) fn check(queries: &[(String, String)]) {
     let rules: Vec<Value> = queries.iter().enumerate().map(|(number, query)| rule(number, query)).collect();
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dashboards.rules.json");
@@ -23,7 +23,7 @@ fn rule(number: usize, (name, query): &(String, String)) -> Value {
     json!({"record": format!("dashboards:query:{number}"), "expr": query, "labels": {"panel": name}})
 }
 
-/// A query of a panel, with Grafana's variables filled in: any value, but for these clusters and regions.
+/// Returns a panel's query with Grafana's variables replaced: these clusters and regions, and any value of the others.
 pub(crate) fn filled(query: &str, cluster: &str, region: &str) -> String {
     let query = query.replace("$__rate_interval", "4m");
     let query = query

@@ -1,5 +1,5 @@
-//! Dashboards show the same whether one exporter watches a region or two, also while one of them is replaced by another of
-//! a new name; and regions stay apart. promtool evaluates every query over made-up series of every documented metric.
+//! Tests that dashboards show the same with one exporter per region as with two, even while one of them is replaced,
+//! and that regions stay separate. promtool evaluates every query over synthetic series of every documented metric.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use crate::promtool::filled;
 use crate::queries;
 
 const MINUTES: usize = 45;
-/// Before, while and after an exporter is replaced, in minute 21.
+/// Minutes before, during and after the replacement of an exporter in minute 21.
 const LOOKED_AT: [usize; 4] = [15, 21, 24, 44];
 
 /// An exporter, and the minutes in which it runs.
@@ -33,7 +33,7 @@ const EXPORTERS: [Exporter; 6] = [
     Exporter { cluster: "regions", region: "us", instance: "f", from: 0, until: MINUTES },
 ];
 
-/// Values of each label. A node's name is its ID.
+/// Returns values of each label. A node's name is its ID.
 fn values(label: &str) -> &'static [&'static str] {
     match label {
         "namespace" => &["ci", "ops"],
@@ -52,7 +52,7 @@ fn values(label: &str) -> &'static [&'static str] {
     }
 }
 
-/// Every set of labels of a metric.
+/// Returns all label sets of a metric.
 fn label_sets(name: &str, family: &Family) -> Vec<BTreeMap<String, String>> {
     let mut sets = vec![BTreeMap::new()];
     for label in family.labels.iter().filter(|label| !label.is_empty() && *label != "node") {
@@ -68,7 +68,7 @@ fn label_sets(name: &str, family: &Family) -> Vec<BTreeMap<String, String>> {
             set.insert("node".to_owned(), id);
         }
     }
-    // A node is in one state, and what goes with it.
+    // A node has one state, and consistent other values.
     let state = |id: &str| match id {
         "n1" => "active",
         "n2" => "draining",
@@ -87,7 +87,7 @@ fn label_sets(name: &str, family: &Family) -> Vec<BTreeMap<String, String>> {
     sets
 }
 
-/// What a gauge shows at each minute: something that can be true at once.
+/// Returns values of a gauge that are consistent with the others.
 fn gauge(name: &str, set: &BTreeMap<String, String>) -> String {
     let some = set
         .values()
@@ -109,7 +109,7 @@ fn gauge(name: &str, set: &BTreeMap<String, String>) -> String {
     format!("{constant}+0x{MINUTES}")
 }
 
-/// Values in promtool's notation of an exporter that runs in some of the minutes only.
+/// Returns values in promtool's notation, limited to the minutes in which the exporter runs.
 fn within(exporter: &Exporter, notation: &str, begins_anew: bool) -> String {
     let (start, step, sign) = match notation.split_once('+') {
         Some((start, rest)) => (start, rest, 1.0),
@@ -165,7 +165,7 @@ fn series() -> String {
     text
 }
 
-/// Queries that must be empty: where a panel shows something else than of one exporter.
+/// Returns queries that must have no result: differences between a panel and the same panel with one exporter.
 fn differences(query: &str) -> Vec<String> {
     let bare = |query: String| {
         format!(r#"label_replace(label_replace({query}, "cluster", "", "", ""), "region", "", "", "")"#)
@@ -174,7 +174,7 @@ fn differences(query: &str) -> Vec<String> {
     let unlike = |other: &str| {
         format!("({one} unless {other}) or ({other} unless {one}) or abs({one} - {other}) > 1e-6")
     };
-    // Of two regions that are alike, a panel shows one line for each, or their sum.
+    // For two identical regions, a panel shows one line for each, or their sum.
     let both = format!("max without (cluster, region) ({})", filled(query, "regions", ".*"));
     vec![
         format!("absent({one})"),
@@ -187,7 +187,7 @@ fn differences(query: &str) -> Vec<String> {
 
 #[test]
 #[ignore = "needs promtool: make test"]
-fn panels_show_the_same_of_two_exporters_and_keep_regions_apart() {
+fn panels_show_replicas_once_and_regions_separately() {
     let mut promtool = Command::new("promtool");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut text = format!(
@@ -196,7 +196,7 @@ fn panels_show_the_same_of_two_exporters_and_keep_regions_apart() {
         root.display(),
         series(),
     );
-    // Exporters have lines of their own on their own dashboard.
+    // Exporters have their own lines on their own dashboard.
     let of_clusters: Vec<_> =
         queries().into_iter().filter(|(name, _)| !name.starts_with("nomad-exporter.json")).collect();
     assert!(of_clusters.len() > 60, "{}", of_clusters.len());

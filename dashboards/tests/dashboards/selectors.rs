@@ -1,12 +1,12 @@
-//! Finds the selectors in a query.
+//! Parsing of the selectors in a query.
 
-/// A metric as a query asks for it.
+/// A selector in a query.
 pub(crate) struct Selector {
     pub(crate) metric: String,
     pub(crate) matchers: Vec<String>,
-    /// What is in the brackets behind it, if anything.
+    /// The range in brackets, if any.
     pub(crate) range: String,
-    /// What its value goes into directly, if anything.
+    /// The function that is applied to it, if any.
     pub(crate) function: String,
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn selectors(query: &str) -> Vec<Selector> {
     found
 }
 
-/// What stands between these brackets at the start, and what follows them.
+/// Returns the text between these brackets at the start, and the rest.
 fn enclosed(text: &str, open: char, close: char) -> (&str, &str) {
     text.strip_prefix(open).and_then(|rest| rest.split_once(close)).unwrap_or(("", text))
 }

@@ -1,4 +1,4 @@
-//! What is due, and when.
+//! Scheduled events.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -6,28 +6,28 @@ use std::time::SystemTime;
 use super::id::{AllocationId, DeploymentId, EvaluationId, NodeId};
 use super::job::JobKey;
 
-/// Something that happens by itself. Each checks, when its time has come, whether it still makes sense.
+/// An event that happens by itself. When it is due, it checks whether it still applies.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
-    /// A scheduler takes an evaluation.
+    /// A scheduler processes an evaluation.
     Evaluate(EvaluationId),
-    /// Schedulers try the blocked evaluations again.
+    /// Schedulers retry the blocked evaluations.
     Unblock,
-    /// A client takes the next step with an allocation, if it has not changed its plan since.
+    /// A client takes the next step with an allocation, unless it has a newer plan.
     Client(AllocationId, u32),
-    /// An allocation has run long enough to count as healthy.
+    /// An allocation has run long enough to be healthy.
     Healthy(AllocationId),
-    /// A deployment should have made progress by now.
+    /// The progress deadline of a deployment.
     ProgressDeadline(DeploymentId),
-    /// A drain must be over, if it is still the one that started then.
+    /// The deadline of a drain, if it is still the one that started then.
     DrainDeadline(NodeId, SystemTime),
     /// A periodic job launches a child.
     Launch(JobKey),
-    /// Old objects are forgotten.
+    /// Garbage collection.
     CollectGarbage,
 }
 
-/// The events to come, in order; those of the same moment in the order they were entered.
+/// Future events in order; those of the same time in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     events: BTreeMap<(SystemTime, u64), Event>,
@@ -40,7 +40,7 @@ impl Agenda {
         self.events.insert((at, self.entered), event);
     }
 
-    /// The next event due by `end`.
+    /// Returns the next event that is due by `end`.
     pub(super) fn next_by(&mut self, end: SystemTime) -> Option<(SystemTime, Event)> {
         let first = self.events.first_entry().filter(|entry| entry.key().0 <= end)?;
         let at = first.key().0;

@@ -1,4 +1,4 @@
-//! Allocations: instances of task groups on nodes.
+//! Allocations.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,25 +12,25 @@ use super::resources::Resources;
 use super::spec::{Cause, JobSpec, Lifecycle, TaskGroup};
 use super::task::{TaskRun, TaskState};
 
-/// What the client says of an allocation.
+/// Status of an allocation according to its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClientStatus {
     /// Placed, not yet started.
     Pending,
     /// Started.
     Running,
-    /// Ended well, or stopped.
+    /// Succeeded or stopped.
     Complete,
-    /// Ended badly.
+    /// Failed.
     Failed,
-    /// Gone with its node.
+    /// Lost with its node.
     Lost,
-    /// Out of sight with its node.
+    /// Its node is disconnected.
     Unknown,
 }
 
 impl ClientStatus {
-    /// Nomad's word for it.
+    /// Returns Nomad's name of the status.
     pub fn as_str(self) -> &'static str {
         match self {
             ClientStatus::Pending => "pending",
@@ -42,21 +42,21 @@ impl ClientStatus {
         }
     }
 
-    /// Whether it has ended for good.
+    /// Returns whether it has ended.
     pub fn is_terminal(self) -> bool {
         matches!(self, ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost)
     }
 }
 
-/// What a client says of an allocation that has lasted as long as it may.
+/// Description of an allocation that exceeded `max_run_duration`.
 pub(crate) const TIMED_OUT: &str = "allocation exceeded max_run_duration";
 
-/// Why an allocation of a drained node stops.
+/// Description of an allocation that a drain stops.
 pub(crate) const MIGRATED: &str = "alloc is being migrated";
-/// Why one of a job that wants to be on every node does.
+/// Description of a system allocation that a drain stops.
 pub(crate) const TAINTED: &str = "alloc not needed as node is tainted";
 
-/// How an allocation ends if nobody stops it.
+/// How an allocation ends unless it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     RunsOn,
@@ -72,32 +72,32 @@ pub(crate) enum MainEnd {
     Failed(usize, Cause),
 }
 
-/// What the client of an allocation does next.
+/// The next step of the client with an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It hears of it.
+    /// It receives the allocation.
     Receive,
     /// It starts the first tasks.
     Start,
-    /// It starts the main tasks: those before them have ended.
+    /// It starts the main tasks, because the prestart tasks have ended.
     StartMain,
-    /// The tasks that run beside the main tasks for a while have ended.
+    /// The poststart tasks have ended.
     EndPoststart,
-    /// The main tasks end as the allocation's fate says.
+    /// The main tasks end as planned.
     End,
-    /// It starts a failed task again.
+    /// It restarts a failed task.
     Restart,
-    /// What was told to stop has died.
+    /// The stopped tasks have exited.
     Die,
-    /// It starts the tasks that come after the main tasks.
+    /// It starts the poststop tasks.
     StartPoststop,
-    /// Those have ended.
+    /// The poststop tasks have ended.
     EndPoststop,
-    /// The allocation has lasted as long as it may.
+    /// The allocation exceeds `max_run_duration`.
     TimeOut,
 }
 
-/// What its deployment knows of an allocation.
+/// Health of an allocation in its deployment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Health {
     pub(crate) healthy: bool,
@@ -105,7 +105,7 @@ pub(crate) struct Health {
     pub(crate) index: u64,
 }
 
-/// An earlier failure that the allocation is the answer to.
+/// An earlier failure after which this allocation was rescheduled.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RescheduleEvent {
     pub(crate) time: SystemTime,
@@ -118,32 +118,32 @@ pub(crate) struct RescheduleEvent {
 pub(crate) struct Allocation {
     pub(crate) id: AllocationId,
     pub(crate) job: JobKey,
-    /// The job as it was when this was placed.
+    /// The job when this was placed.
     pub(crate) spec: Arc<JobSpec>,
     pub(crate) version: u64,
     pub(crate) group: String,
-    /// The number in its name, from 0.
+    /// The index in its name, from 0.
     pub(crate) slot: u32,
     pub(crate) evaluation: EvaluationId,
     pub(crate) node: NodeId,
     pub(crate) node_name: String,
     /// MHz of a core of that node.
     pub(crate) core_mhz: u64,
-    /// The cores of the node reserved by its tasks, in the order of the tasks.
+    /// Reserved cores of the node, in the order of the tasks.
     pub(crate) reserved_cores: Vec<u16>,
-    /// The GPUs of the node that its tasks have, in the same order.
+    /// Allocated GPUs of the node, in the same order.
     pub(crate) gpus: Vec<u16>,
     pub(crate) total: Resources,
-    /// Whether it was told to stop or evicted.
+    /// Whether it is to be stopped or evicted.
     pub(crate) stop: bool,
     pub(crate) desired_description: Cow<'static, str>,
     pub(crate) client: ClientStatus,
     pub(crate) client_description: &'static str,
-    /// A drain wants it elsewhere.
+    /// Whether a drain migrates it.
     pub(crate) migrate: bool,
-    /// Whether somebody stopped it by hand, and no drain.
+    /// Whether it was stopped manually, not by a drain.
     pub(crate) by_hand: bool,
-    /// A drain wants it gone and not elsewhere.
+    /// Whether a drain stops it without a replacement.
     pub(crate) no_replacement: bool,
     pub(crate) deployment: Option<DeploymentId>,
     pub(crate) health: Option<Health>,
@@ -151,36 +151,36 @@ pub(crate) struct Allocation {
     pub(crate) previous: Option<AllocationId>,
     pub(crate) next: Option<AllocationId>,
     pub(crate) reschedules: Vec<RescheduleEvent>,
-    /// Allocations that were evicted to make room for it.
+    /// Allocations that were preempted for it.
     pub(crate) preempted: Vec<AllocationId>,
-    /// The allocation for which it was evicted.
+    /// The allocation that preempted it.
     pub(crate) preempted_by: Option<AllocationId>,
     pub(crate) fate: Fate,
     /// How long its client takes to start it.
     pub(crate) startup: Duration,
     pub(crate) tasks: Vec<TaskRun>,
-    /// What its client does next, and when.
+    /// The next step of its client, and when.
     pub(crate) next_step: Option<(SystemTime, Step)>,
-    /// Number of plans its client has made: only the last one holds.
+    /// Number of its client's plans; only the last one is valid.
     pub(crate) turn: u32,
-    /// How and when its main tasks ended, while its client waits for the others before it reports anything.
+    /// How and when its main tasks ended, while its client waits for other tasks before it reports that.
     pub(crate) unreported: Option<(SystemTime, MainEnd)>,
     /// Whether it has exceeded `max_run_duration`.
     pub(crate) timed_out: bool,
-    /// What made it fail.
+    /// Cause of its failure.
     pub(crate) cause: Option<Cause>,
-    /// When its job was created and submitted, by index and by time.
+    /// Index and time of its job's creation and submission.
     pub(crate) job_created: u64,
     pub(crate) job_submitted: (u64, SystemTime),
     pub(crate) created: SystemTime,
     pub(crate) modified: SystemTime,
     /// When its first task started.
     pub(crate) started: Option<SystemTime>,
-    /// When its client first reported its end.
+    /// When its client first reported that it had ended.
     pub(crate) finished: Option<SystemTime>,
     pub(crate) create_index: u64,
     pub(crate) modify_index: u64,
-    /// What its tasks wrote, where a test says so.
+    /// Output of its tasks, if a test sets it.
     pub(crate) written: BTreeMap<(String, LogStream), Vec<u8>>,
 }
 
@@ -189,7 +189,7 @@ impl Allocation {
         format!("{}.{}[{}]", self.job.id, self.group, self.slot)
     }
 
-    /// Nothing more is expected of it: told to stop or ended.
+    /// Returns whether it has ended or is to be stopped.
     pub(crate) fn is_terminal(&self) -> bool {
         self.stop || self.client.is_terminal()
     }
@@ -198,22 +198,22 @@ impl Allocation {
         self.spec.group(&self.group)
     }
 
-    /// Whether its client has reported anything of its tasks.
+    /// Returns whether its client has reported any task.
     pub(crate) fn is_received(&self) -> bool {
         self.tasks.iter().any(|task| !task.events.is_empty())
     }
 
-    /// Whether any of its tasks runs, whatever its status.
+    /// Returns whether any of its tasks runs, whatever its status.
     pub(crate) fn has_running_tasks(&self) -> bool {
         self.tasks.iter().any(TaskRun::is_running)
     }
 
-    /// When its main tasks started last.
+    /// Returns when its main tasks last started.
     pub(crate) fn main_started(&self) -> Option<SystemTime> {
         self.tasks.iter().filter(|task| task.is_main()).filter_map(|task| task.started).max()
     }
 
-    /// Whether it was told to stop because its node is drained.
+    /// Returns whether it was stopped by a drain.
     pub(crate) fn is_drained(&self) -> bool {
         self.stop && !self.by_hand && [MIGRATED, TAINTED].contains(&&*self.desired_description)
     }
@@ -225,13 +225,13 @@ impl Allocation {
         self.tasks.iter_mut().filter(move |task| which(task.lifecycle))
     }
 
-    /// How long the longest of these tasks runs; `None` if there are none.
+    /// Returns the longest run time of these tasks; `None` if there are none.
     pub(super) fn longest(&self, which: impl Fn(Option<Lifecycle>) -> bool) -> Option<Duration> {
         let tasks = self.task_group().into_iter().flat_map(|group| &group.tasks);
         tasks.filter(|task| which(task.lifecycle)).map(|task| task.run_time).max()
     }
 
-    /// What a client makes of the states of the tasks: one failed task is enough, whatever the others do.
+    /// Derives the client status from the task states: one failed task makes it failed.
     pub(super) fn client_says(&self) -> (ClientStatus, &'static str) {
         let any = |is: &dyn Fn(&TaskRun) -> bool| self.tasks.iter().any(is);
         if self.timed_out {

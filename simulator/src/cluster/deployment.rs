@@ -6,21 +6,21 @@ use std::time::{Duration, SystemTime};
 use super::id::DeploymentId;
 use super::job::JobKey;
 
-/// Where a deployment stands.
+/// Status of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeploymentStatus {
-    /// Allocations are placed and get healthy.
+    /// Allocations are being placed and become healthy.
     Running,
-    /// All are healthy.
+    /// All allocations are healthy.
     Successful,
-    /// It took too long.
+    /// The progress deadline has passed.
     Failed,
-    /// Something newer took its place.
+    /// Replaced by a newer version.
     Cancelled,
 }
 
 impl DeploymentStatus {
-    /// Nomad's word for it.
+    /// Returns Nomad's name of the status.
     pub fn as_str(self) -> &'static str {
         match self {
             DeploymentStatus::Running => "running",

@@ -1,4 +1,4 @@
-//! Draining nodes: services move, batch jobs finish, system jobs go last.
+//! Drains: services migrate, batch jobs finish, system jobs stop last.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -18,13 +18,14 @@ use super::{Allocation, Cluster};
 const MAX_PARALLEL: usize = 1;
 
 impl Cluster {
-    /// Drains a node, by a deadline if there is one; a deadline of zero forces everything off it at once. The
-    /// node becomes ineligible and stays so. Of a drain that goes on it changes the terms: the deadline counts anew.
+    /// Drains a node, with an optional deadline; a deadline of zero stops everything at once. The node
+    /// becomes and stays ineligible. For an active drain, this changes the settings and restarts the
+    /// deadline.
     pub fn drain(&mut self, id: NodeId, deadline: Option<Duration>, ignore_system_jobs: bool) {
         let index = self.write(Table::Nodes);
         let now = self.now;
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        // Changing a drain does not start it anew.
+        // Changing a drain does not change its start.
         let started = node.drain.map_or(now, |drain| drain.started);
         let force_deadline = deadline.map(|deadline| now + deadline);
         let strategy = DrainStrategy { deadline, ignore_system_jobs, started, force_deadline };
@@ -38,8 +39,8 @@ impl Cluster {
         }
     }
 
-    /// Cancels a drain. What was already told to stop stops. A node that is not being drained can be made eligible
-    /// so.
+    /// Cancels a drain. Allocations that are already stopping still stop. A node without a drain becomes
+    /// eligible if requested.
     pub fn cancel_drain(&mut self, id: NodeId, mark_eligible: bool) {
         let index = self.write(Table::Nodes);
         let now = self.now;
@@ -54,7 +55,7 @@ impl Cluster {
         self.node_changed(id);
     }
 
-    /// Takes the next step of every drain.
+    /// Takes the next step of all drains.
     pub(super) fn drive_drains(&mut self) {
         for id in self.draining.iter().copied().collect::<Vec<_>>() {
             self.drive_drain(id);
@@ -91,7 +92,7 @@ impl Cluster {
         }
     }
 
-    /// What a drain waits for: all but the allocations of system jobs.
+    /// Returns the allocations that a drain waits for: all except those of system jobs.
     fn waiting_on(&self, id: NodeId) -> Vec<AllocationId> {
         let patient = self.version().has(since::DRAIN_WAITS_FOR_CLIENT);
         let Some(node) = self.nodes.get(&id) else { return Vec::new() };
@@ -105,7 +106,8 @@ impl Cluster {
         ids.iter().filter_map(|id| self.allocations.get(id)).filter(|it| !it.is_terminal())
     }
 
-    /// How many more instances of a group may move now: so many that all but `max_parallel` stay healthy.
+    /// Returns how many more allocations of a group may migrate now, so that all but `max_parallel` stay
+    /// healthy.
     fn may_migrate(&self, key: &JobKey, group: &str) -> usize {
         let Some(job) = self.jobs.get(key) else { return 0 };
         let wanted =
@@ -120,8 +122,8 @@ impl Cluster {
         (healthy.count() + MAX_PARALLEL).saturating_sub(wanted)
     }
 
-    /// Ends a drain, naturally or by its deadline. It is over at once, although what remains takes its time
-    /// to stop.
+    /// Completes a drain, naturally or at its deadline. It is complete at once, although remaining
+    /// allocations are still stopping.
     fn finish_drain(&mut self, id: NodeId, deadline_reached: bool) {
         let index = self.write(Table::Nodes);
         let now = self.now;
@@ -142,14 +144,14 @@ impl Cluster {
         self.migrate(&remaining);
     }
 
-    /// Marks allocations to leave their node and has their jobs looked at.
+    /// Marks allocations for migration, and evaluates their jobs.
     fn migrate(&mut self, ids: &[AllocationId]) {
         let disables_placement = self.version() >= since::V1_11;
         let mut jobs = BTreeSet::new();
         for id in ids {
             if let Some(allocation) = self.allocations.get_mut(id) {
                 allocation.migrate = true;
-                // A batch job that was not done by the deadline is not begun again elsewhere.
+                // A batch job that has not finished at the deadline is not rescheduled.
                 allocation.no_replacement = disables_placement && allocation.spec.job_type == JobType::Batch;
                 jobs.insert(allocation.job.clone());
             }

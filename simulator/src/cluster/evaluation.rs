@@ -1,4 +1,4 @@
-//! Evaluations: the scheduler's work orders and what came of them.
+//! Evaluations and their results.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -7,7 +7,7 @@ use super::id::{DeploymentId, EvaluationId, NodeId};
 use super::job::JobKey;
 use super::spec::JobType;
 
-/// Where an evaluation stands.
+/// Status of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EvaluationStatus {
     /// Waits for capacity.
@@ -21,7 +21,7 @@ pub enum EvaluationStatus {
 }
 
 impl EvaluationStatus {
-    /// Nomad's word for it.
+    /// Returns Nomad's name of the status.
     pub fn as_str(self) -> &'static str {
         match self {
             EvaluationStatus::Blocked => "blocked",
@@ -31,13 +31,13 @@ impl EvaluationStatus {
         }
     }
 
-    /// Whether it is over.
+    /// Returns whether it is terminal.
     pub fn is_terminal(self) -> bool {
         matches!(self, EvaluationStatus::Complete | EvaluationStatus::Canceled)
     }
 }
 
-/// Why an instance could not be placed.
+/// Why an allocation could not be placed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllocMetric {
     pub(crate) nodes_evaluated: u32,
@@ -50,15 +50,15 @@ pub(crate) struct AllocMetric {
     pub(crate) nodes_exhausted: u32,
     pub(crate) class_exhausted: BTreeMap<String, u32>,
     pub(crate) dimension_exhausted: BTreeMap<&'static str, u32>,
-    /// By task, CPU and memory that all the failed instances lack.
+    /// CPU and memory by task that the failed allocations lack.
     pub(crate) resources_exhausted: BTreeMap<String, (u64, u64)>,
-    /// How many more instances failed for the same reason.
+    /// Number of further allocations with the same failure.
     pub(crate) coalesced_failures: u32,
     /// Whether the nodes of a computed class meet the constraints.
     pub(crate) class_eligibility: BTreeMap<String, bool>,
 }
 
-/// What the scheduler decided for a task group.
+/// Planned changes of a task group.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct DesiredUpdates {
     pub(crate) ignore: u32,
@@ -79,7 +79,7 @@ pub(crate) struct Evaluation {
     pub(crate) job_type: JobType,
     pub(crate) priority: u32,
     pub(crate) triggered_by: &'static str,
-    /// 0 where Nomad does not say it.
+    /// 0 if Nomad does not set it.
     pub(crate) job_modify_index: u64,
     pub(crate) node: Option<(NodeId, u64)>,
     pub(crate) deployment: Option<DeploymentId>,
@@ -91,7 +91,7 @@ pub(crate) struct Evaluation {
     pub(crate) blocked: Option<EvaluationId>,
     pub(crate) failed: BTreeMap<String, AllocMetric>,
     pub(crate) class_eligibility: BTreeMap<String, bool>,
-    /// What is left to place by group, once it was processed.
+    /// Queued allocations by group, after processing.
     pub(crate) queued: Option<BTreeMap<String, u32>>,
     pub(crate) updates: BTreeMap<String, DesiredUpdates>,
     pub(crate) snapshot_index: u64,

@@ -1,4 +1,4 @@
-//! How evaluations come and go.
+//! Creation and completion of evaluations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::job::JobKey;
 use super::spec::JobType;
 
 impl Cluster {
-    /// Orders a job to be looked at; `adjust` fills in what this order has beyond the usual.
+    /// Creates an evaluation of a job; `adjust` sets additional fields.
     pub(super) fn create_evaluation(
         &mut self,
         key: &JobKey,
@@ -20,11 +20,11 @@ impl Cluster {
         adjust: impl FnOnce(&mut Evaluation),
     ) -> Option<EvaluationId> {
         let job = self.jobs.get(key)?;
-        // Nomad says so of every job that is stopped.
+        // Nomad uses this trigger for every stopped job.
         let deregistered = triggered_by == "job-deregister";
         let job_type = if deregistered { JobType::Service } else { job.spec.job_type };
         let priority = job.spec.priority;
-        // Only what changes a job says which change it was.
+        // Only evaluations of a job change have its index.
         let job_modify_index = if triggered_by.starts_with("job-") { job.job_modify_index } else { 0 };
         let id = self.rng.id();
         let index = self.write(Table::Evaluations);
@@ -72,12 +72,12 @@ impl Cluster {
         Some(id)
     }
 
-    /// The evaluation is over.
+    /// Ends an evaluation.
     pub(super) fn end_evaluation(&mut self, id: EvaluationId, status: EvaluationStatus, description: &str) {
         let index = self.write(Table::Evaluations);
         let now = self.now;
         let Some(evaluation) = self.evaluations.get_mut(&id) else { return };
-        // A blocked evaluation that is completed keeps saying what it was created for.
+        // A completed blocked evaluation keeps its original description.
         if !description.is_empty() || evaluation.status == EvaluationStatus::Blocked {
             evaluation.description = description.to_owned();
         }
@@ -89,13 +89,13 @@ impl Cluster {
         self.refresh_status(&job);
     }
 
-    /// The blocked evaluations of a job.
+    /// Returns the blocked evaluations of a job.
     pub(super) fn blocked_of(&self, key: &JobKey) -> Vec<EvaluationId> {
         let Some(job) = self.jobs.get(key) else { return Vec::new() };
         job.evaluations.iter().filter(|id| self.blocked.contains(id)).copied().collect()
     }
 
-    /// Somewhere is more room than before: what waits for room is tried again soon.
+    /// Capacity was freed: blocked evaluations are retried soon.
     pub(super) fn capacity_freed(&mut self) {
         if !self.unblocking && !self.blocked.is_empty() {
             self.unblocking = true;
@@ -103,7 +103,7 @@ impl Cluster {
         }
     }
 
-    /// Tries the blocked evaluations again, the most important first, then the oldest.
+    /// Retries the blocked evaluations by priority, then by age.
     pub(super) fn retry_blocked(&mut self) {
         self.unblocking = false;
         let waiting = self.blocked.iter().filter_map(|id| self.evaluations.get(id));
@@ -114,7 +114,8 @@ impl Cluster {
             })
             .collect();
         waiting.sort();
-        // A backlog is mostly alike. Where one found no room, those that want the same need not look.
+        // A backlog consists mostly of similar jobs. If one does not fit, others with the same requests are
+        // skipped.
         let mut in_vain = BTreeSet::new();
         for (_, _, id) in waiting {
             let demand = self.demand(id);
@@ -133,7 +134,7 @@ impl Cluster {
         (!job.spec.job_type.is_per_node()).then_some(job.demand)
     }
 
-    /// Whether there is a node that is not already known to be of the wrong class.
+    /// Returns whether any node may be of an eligible class.
     fn may_fit_now(&self, evaluation: &Evaluation) -> bool {
         let unfit = |class: &String| evaluation.class_eligibility.get(class) == Some(&false);
         self.nodes.values().any(|node| node.is_schedulable() && !unfit(&node.class))

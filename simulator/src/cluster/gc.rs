@@ -1,4 +1,4 @@
-//! Forgetting what is over.
+//! Garbage collection.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use super::settings::GcSettings;
 use super::{Cluster, Deployment};
 
 impl Cluster {
-    /// Forgets everything that is over, whatever its age, as `nomad system gc` does.
+    /// Collects everything that has ended, whatever its age, like `nomad system gc`.
     pub fn garbage_collect(&mut self) {
         self.collect_garbage(GcSettings {
             interval: Duration::ZERO,
@@ -36,7 +36,7 @@ impl Cluster {
         time + age <= self.now
     }
 
-    /// Dead jobs with all their evaluations and allocations.
+    /// Collects dead jobs with all their evaluations and allocations.
     fn collect_jobs(&mut self, ages: GcSettings) {
         let over = self.jobs.values().filter(|job| {
             let dead = job.status == JobStatus::Dead && (!job.is_template() || job.stop);
@@ -59,13 +59,13 @@ impl Cluster {
         }
     }
 
-    /// Ended evaluations whose allocations have ended too, with those allocations.
+    /// Collects terminal evaluations whose allocations are terminal too, with those allocations.
     fn collect_evaluations(&mut self, ages: GcSettings) {
         let batch_lives_longer = self.version().has(since::BATCH_EVAL_GC);
         let over = self.evaluations.values().filter(|it| {
             let batch = it.job_type.completes();
             let age = if batch && batch_lives_longer { ages.batch_evaluation } else { ages.evaluation };
-            // What a batch job has done so far must be remembered while it lives, or it would be done again.
+            // Allocations of a live batch job are kept, because it would run them again.
             let needed =
                 batch && self.jobs.get(&it.job).is_some_and(|job| job.status != JobStatus::Dead && !job.stop);
             it.status.is_terminal() && !needed && self.is_older(it.modified, age)
@@ -93,7 +93,7 @@ impl Cluster {
         }
     }
 
-    /// Whether an allocation lives, or waits to be tried again.
+    /// Returns whether an allocation is non-terminal, or waits to be rescheduled.
     fn is_needed(&self, id: AllocationId) -> bool {
         let Some(allocation) = self.allocations.get(&id) else { return false };
         let retried =
@@ -105,7 +105,7 @@ impl Cluster {
         self.evaluations.get(&id).is_some_and(|it| !it.status.is_terminal())
     }
 
-    /// Ended deployments, except that of a job's present version, which says that there has been one.
+    /// Collects terminal deployments, except that of a job's current version, which shows that there was one.
     fn collect_deployments(&mut self, ages: GcSettings) {
         let current =
             |it: &Deployment| self.jobs.get(&it.job).is_some_and(|job| job.deployment == Some(it.id));

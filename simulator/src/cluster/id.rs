@@ -1,10 +1,10 @@
-//! Identifiers and the seeded numbers they come from.
+//! Identifiers, and the seeded random numbers behind them.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A UUID, as Nomad gives to nodes, allocations, evaluations and deployments.
+/// A UUID of a node, allocation, evaluation or deployment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(u128);
 
@@ -18,7 +18,7 @@ pub type EvaluationId = Id;
 pub type DeploymentId = Id;
 
 impl Id {
-    /// A number that differs between IDs, to derive other numbers from.
+    /// Returns a number that differs between IDs, as a seed.
     pub(crate) fn seed(self) -> u64 {
         // The lower half of a random number is as random as the whole.
         self.0 as u64
@@ -57,7 +57,7 @@ impl FromStr for Id {
     }
 }
 
-/// SplitMix64: tiny, seeded, and good enough to make a cluster look alive.
+/// SplitMix64: small, seeded, and good enough for a simulation.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
 
@@ -74,12 +74,12 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// Between 0 and 1, without 1.
+    /// Returns a number from 0 to 1, excluding 1.
     pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// True with this probability.
+    /// Returns true with this probability.
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }

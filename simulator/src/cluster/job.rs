@@ -1,4 +1,4 @@
-//! Jobs as the servers keep them.
+//! Jobs in the servers' state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::id::{AllocationId, DeploymentId, EvaluationId};
 use super::spec::JobSpec;
 
-/// Which job: IDs are unique within a namespace.
+/// Identifies a job: IDs are unique within a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobKey {
     /// Its namespace.
@@ -23,19 +23,19 @@ impl JobKey {
     }
 }
 
-/// What Nomad calls the status of a job.
+/// Status of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JobStatus {
-    /// Something of it waits and nothing of it is placed.
+    /// An evaluation waits, and nothing is placed.
     Pending,
-    /// Something of it is placed; also every template that is not stopped.
+    /// An allocation is placed; also every parent that is not stopped.
     Running,
-    /// Nothing of it is left to do.
+    /// Nothing is left to do.
     Dead,
 }
 
 impl JobStatus {
-    /// Nomad's word for it.
+    /// Returns Nomad's name of the status.
     pub fn as_str(self) -> &'static str {
         match self {
             JobStatus::Pending => "pending",
@@ -57,7 +57,7 @@ pub(crate) struct GroupSummary {
     pub(crate) unknown: u32,
 }
 
-/// The counts of children in a template's summary. `dead` only grows.
+/// The counts of children in a parent's summary. `dead` only increases.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ChildrenSummary {
     pub(crate) pending: u32,
@@ -79,7 +79,7 @@ impl ChildrenSummary {
 pub(crate) struct Job {
     pub(crate) key: JobKey,
     pub(crate) spec: Arc<JobSpec>,
-    /// The same number for jobs whose instances want the same of a node.
+    /// The same number for jobs with the same requests and constraints.
     pub(crate) demand: u64,
     pub(crate) parent: Option<String>,
     pub(crate) dispatched: bool,
@@ -88,7 +88,7 @@ pub(crate) struct Job {
     pub(crate) stable: bool,
     pub(crate) status: JobStatus,
     pub(crate) submitted: SystemTime,
-    /// When anything of it was last written.
+    /// When any part of it was last written.
     pub(crate) modified: SystemTime,
     pub(crate) create_index: u64,
     pub(crate) modify_index: u64,
@@ -96,21 +96,21 @@ pub(crate) struct Job {
     pub(crate) summary: BTreeMap<String, GroupSummary>,
     pub(crate) children: ChildrenSummary,
     pub(crate) summary_index: u64,
-    /// All its allocations that are still remembered, oldest first.
+    /// Its retained allocations, oldest first.
     pub(crate) allocations: Vec<AllocationId>,
     pub(crate) evaluations: BTreeSet<EvaluationId>,
-    /// The deployment of its present version.
+    /// The deployment of its current version.
     pub(crate) deployment: Option<DeploymentId>,
     /// Whether it ever had an evaluation.
     pub(crate) evaluated: bool,
-    /// How many of its next allocations are to fail.
+    /// Number of next allocations that must fail.
     pub(crate) failures_ordered: u32,
-    /// Its place in the history.
+    /// Its index in the history.
     pub(crate) record: usize,
 }
 
 impl Job {
-    /// Whether it does no work itself but launches children.
+    /// Returns whether it is a parent, which only launches children.
     pub(crate) fn is_template(&self) -> bool {
         self.spec.is_template()
     }

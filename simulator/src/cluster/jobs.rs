@@ -1,4 +1,4 @@
-//! What operators do with jobs: submit, dispatch, stop.
+//! Operations on jobs: submit, dispatch, stop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use super::job::{ChildrenSummary, GroupSummary, Job, JobKey, JobStatus};
 use super::spec::JobSpec;
 
 impl Cluster {
-    /// Registers a job or a new version of it; what runs of an old version is replaced. Its namespace comes
-    /// to be with it. Returns its ID.
+    /// Registers a job or a new version of it; running allocations of the old version are replaced. Creates
+    /// its namespace. Returns its ID.
     pub fn submit(&mut self, spec: JobSpec) -> String {
         let id = spec.id.clone();
         self.register(spec, None, false);
         id
     }
 
-    /// Dispatches a parameterized job. Returns the child's ID, or `None` if there is no such job to dispatch.
+    /// Dispatches a parameterized job. Returns the child's ID, or `None` if there is no such job.
     pub fn dispatch(&mut self, parent: &JobKey) -> Option<String> {
         let job = self.jobs.get(parent).filter(|job| job.spec.parameterized && !job.stop)?;
         let mut spec = JobSpec::clone(&job.spec);
@@ -34,7 +34,7 @@ impl Cluster {
         Some(id)
     }
 
-    /// Stops a job. Purged, it is gone from the lists at once, even before its allocations have stopped.
+    /// Stops a job. A purged job leaves the lists at once, even before its allocations have stopped.
     pub fn stop_job(&mut self, namespace: &str, id: &str, purge: bool) {
         let key = JobKey::new(namespace, id);
         let index = self.write(Table::Jobs);
@@ -53,7 +53,8 @@ impl Cluster {
         }
     }
 
-    /// Stops a single allocation, as `nomad alloc stop` does. To Nomad it is to be migrated, as if its node were drained.
+    /// Stops a single allocation, like `nomad alloc stop`. Nomad treats it as a migration, as if its node
+    /// were drained.
     pub fn stop_one_allocation(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get_mut(&id).filter(|it| !it.is_terminal()) else { return };
         allocation.migrate = true;
@@ -62,14 +63,14 @@ impl Cluster {
         self.create_evaluation(&job, "alloc-stop", |_| {});
     }
 
-    /// Lets the next allocations of a job fail, whatever its failure probability.
+    /// Makes the next allocations of a job fail, whatever its failure probability.
     pub fn fail_next_allocations(&mut self, namespace: &str, id: &str, count: u32) {
         if let Some(job) = self.jobs.get_mut(&JobKey::new(namespace, id)) {
             job.failures_ordered += count;
         }
     }
 
-    /// Removes a job; what it was to its parent becomes a dead child.
+    /// Removes a job; its parent counts it as a dead child.
     pub(super) fn forget_job(&mut self, key: &JobKey) {
         let index = self.write(Table::Jobs);
         let Some(job) = self.jobs.remove(key) else { return };
@@ -85,14 +86,14 @@ impl Cluster {
         }
     }
 
-    /// Launches a child of a periodic job and enters the next launch.
+    /// Launches a child of a periodic job, and schedules the next launch.
     pub(super) fn launch_periodic(&mut self, key: &JobKey) {
         let Some(job) = self.jobs.get(key).filter(|job| !job.stop) else { return };
         let Some(interval) = job.spec.periodic else { return };
         let mut spec = JobSpec::clone(&job.spec);
         spec.periodic = None;
         spec.id = format!("{}/periodic-{}", key.id, seconds(self.now));
-        // A job that was submitted again has entered its launches again; one series is enough.
+        // A job that was submitted again has scheduled its launches again; one series is enough.
         if self.jobs.contains_key(&JobKey::new(&key.namespace, &spec.id)) {
             return;
         }
@@ -100,7 +101,7 @@ impl Cluster {
         self.enter_launch(key.clone(), interval);
     }
 
-    /// Launches are at multiples of the interval, as a cron expression would have them.
+    /// Launches are at multiples of the interval, like those of a cron expression.
     fn enter_launch(&mut self, key: JobKey, interval: Duration) {
         let step = interval.as_secs().max(1);
         let next = (seconds(self.now) / step + 1) * step;
@@ -145,7 +146,7 @@ impl Cluster {
         if job.create_index < index {
             job.version += 1;
             job.demand = spec.demand();
-            // Groups that are gone stay in the summary as they were.
+            // Removed groups stay in the summary unchanged.
             for (group, nothing) in summary {
                 job.summary.entry(group).or_insert(nothing);
             }

@@ -1,4 +1,4 @@
-//! What tasks write: a line every few seconds, or what a test says.
+//! Logs of tasks: a line every few seconds, or text that a test sets.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use super::Cluster;
 use super::allocation::Allocation;
 use super::id::AllocationId;
 
-/// A task that says nothing else writes a line this often.
+/// Interval of the default lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-/// Nomad keeps ten files of 10 MB; the model forgets what is older than this.
+/// Nomad keeps ten files of 10 MB; older lines are dropped.
 const MAX_LINES: u32 = 20_000;
 
-/// Where a task writes to.
+/// Log stream of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogStream {
     /// Standard output.
@@ -22,7 +22,7 @@ pub enum LogStream {
 }
 
 impl LogStream {
-    /// Nomad's word for it.
+    /// Returns Nomad's name of the stream.
     pub fn as_str(self) -> &'static str {
         match self {
             LogStream::Stdout => "stdout",
@@ -32,14 +32,14 @@ impl LogStream {
 }
 
 impl Cluster {
-    /// Lets a task of an allocation write this, instead of what it would say by itself.
+    /// Sets the log of a task, instead of the default lines.
     pub fn write_log(&mut self, allocation: AllocationId, task: &str, stream: LogStream, bytes: &[u8]) {
         if let Some(allocation) = self.allocations.get_mut(&allocation) {
             allocation.written.entry((task.to_owned(), stream)).or_default().extend_from_slice(bytes);
         }
     }
 
-    /// All that a task has written by now. Build agents log to stderr; stdout gets one line.
+    /// Returns the log so far. Build agents log to stderr; stdout has one line.
     pub(crate) fn log(&self, allocation: &Allocation, task: &str, stream: LogStream) -> Vec<u8> {
         if let Some(written) = allocation.written.get(&(task.to_owned(), stream)) {
             return written.clone();
@@ -68,7 +68,7 @@ impl Cluster {
         text.into_bytes()
     }
 
-    /// The allocations of a job that are still remembered, oldest first.
+    /// Returns the retained allocations of a job, oldest first.
     pub fn allocations_of(&self, namespace: &str, job: &str) -> Vec<AllocationId> {
         let job = self.jobs.get(&super::JobKey::new(namespace, job));
         job.map(|job| job.allocations.clone()).unwrap_or_default()

@@ -1,9 +1,9 @@
-//! A small living model of a Nomad cluster.
+//! A simulated Nomad cluster.
 //!
-//! A [`Cluster`] has servers, nodes and jobs. Operations change it as an operator would; [`Cluster::advance`]
-//! moves its clock, and only then do evaluations get scheduled, allocations start and end, drains progress,
-//! periodic jobs launch and old objects get forgotten, in one order that the seed alone decides.
-//! [`Cluster::ledger`] tells the truth that an observer of the API should arrive at.
+//! A [`Cluster`] has servers, nodes and jobs. Operations change it like an operator would.
+//! [`Cluster::advance`] moves its clock: only then are evaluations scheduled, allocations started and ended,
+//! drains advanced, periodic jobs launched and old objects garbage-collected, in an order that depends only
+//! on the seed. [`Cluster::ledger`] returns the true values that an observer of the API should report.
 
 mod agenda;
 mod allocation;
@@ -83,7 +83,7 @@ pub struct Cluster {
     indexes: BTreeMap<Table, u64>,
     draining: BTreeSet<NodeId>,
     blocked: BTreeSet<EvaluationId>,
-    /// Whether the blocked evaluations are already to be tried again.
+    /// Whether a retry of the blocked evaluations is scheduled.
     unblocking: bool,
     agenda: Agenda,
     rng: Rng,
@@ -98,7 +98,7 @@ pub(crate) struct Registered {
 }
 
 impl Cluster {
-    /// An empty cluster with its servers.
+    /// Creates an empty cluster with its servers.
     pub fn new(settings: Settings) -> Cluster {
         let mut rng = Rng::new(settings.seed);
         let servers = Servers::new(settings.servers, settings.start, &mut rng);
@@ -135,17 +135,17 @@ impl Cluster {
         cluster
     }
 
-    /// The Nomad version played.
+    /// Returns the simulated Nomad version.
     pub fn version(&self) -> Version {
         self.settings.version
     }
 
-    /// The cluster's clock.
+    /// Returns the time of the cluster's clock.
     pub fn now(&self) -> SystemTime {
         self.now
     }
 
-    /// Moves the clock, and with it everything that happens by itself. Without a leader only the clock moves.
+    /// Moves the clock, and runs all events that are due. Without a leader, only the clock moves.
     pub fn advance(&mut self, duration: Duration) {
         let end = self.now + duration;
         if self.servers.leader.is_some() {
@@ -154,7 +154,7 @@ impl Cluster {
         while self.servers.leader.is_some()
             && let Some((at, event)) = self.agenda.next_by(end)
         {
-            // After a time without a leader, what was due happens late.
+            // After a time without a leader, overdue events happen late.
             self.now = self.now.max(at);
             self.happen(event);
             self.drive_drains();
@@ -182,7 +182,7 @@ impl Cluster {
         self.agenda.enter(self.now + delay, event);
     }
 
-    /// Makes the namespace known, if it is not.
+    /// Creates the namespace, if it does not exist.
     pub fn create_namespace(&mut self, name: &str) {
         if !self.namespaces.contains_key(name) {
             self.index += 1;
@@ -191,7 +191,7 @@ impl Cluster {
         }
     }
 
-    /// Makes the node pool known, if it is not.
+    /// Creates the node pool, if it does not exist.
     pub fn create_node_pool(&mut self, name: &str) {
         if !self.pools.contains_key(name) {
             let index = self.write(Table::NodePools);
@@ -199,14 +199,14 @@ impl Cluster {
         }
     }
 
-    /// The index of a new write to a table.
+    /// Returns the index of a new write to a table.
     fn write(&mut self, table: Table) -> u64 {
         self.index += 1;
         self.indexes.insert(table, self.index);
         self.index
     }
 
-    /// The index of the last write to a table.
+    /// Returns the index of the last write to a table.
     pub(crate) fn table_index(&self, table: Table) -> u64 {
         self.indexes.get(&table).copied().unwrap_or(1)
     }

@@ -1,4 +1,4 @@
-//! Nodes: the machines that run allocations.
+//! Nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use super::id::{AllocationId, NodeId};
 use super::resources::Resources;
 
-/// Nomad keeps this many events of a node.
+/// Nomad keeps this number of events per node.
 const EVENTS_KEPT: usize = 10;
 
-/// A node as it registers.
+/// A node at registration.
 #[derive(Clone, Debug)]
 pub struct NodeSpec {
     /// Its name.
@@ -21,28 +21,28 @@ pub struct NodeSpec {
     pub node_pool: String,
     /// Its class.
     pub node_class: String,
-    /// All its CPU, in MHz.
+    /// Total CPU in MHz.
     pub cpu: u64,
-    /// How many cores those MHz are.
+    /// Number of cores.
     pub cores: u64,
-    /// All its memory, in MiB.
+    /// Total memory in MiB.
     pub memory_mb: u64,
-    /// All its disk, in MiB.
+    /// Total disk in MiB.
     pub disk_mb: u64,
-    /// How many GPUs work, and how many are broken.
+    /// Number of healthy and of unhealthy GPUs.
     pub gpus: (u64, u64),
-    /// What of it is not for jobs.
+    /// Resources reserved for the system.
     pub reserved: Resources,
-    /// What whoever runs it says of it.
+    /// Metadata.
     pub meta: BTreeMap<String, String>,
-    /// How many allocations it takes; 0 without limit.
+    /// Maximum number of allocations; 0 without limit.
     pub max_allocations: usize,
-    /// What it found out about itself beside what every client does, such as its cloud.
+    /// Additional attributes, such as those of its cloud.
     pub attributes: BTreeMap<String, String>,
 }
 
 impl NodeSpec {
-    /// A node of 4 cores and 8 GiB in `dc1` and the default pool.
+    /// Creates a node of 4 cores and 8 GiB in `dc1` and the default pool.
     pub fn new(name: &str) -> NodeSpec {
         NodeSpec {
             name: name.to_owned(),
@@ -61,18 +61,18 @@ impl NodeSpec {
         }
     }
 
-    /// MHz of one core.
+    /// Returns the MHz of one core.
     pub(crate) fn core_mhz(&self) -> u64 {
         self.cpu.checked_div(self.cores).unwrap_or_default()
     }
 
-    /// The cores that jobs can reserve: the first ones are reserved for the system.
+    /// Returns the cores that jobs can reserve: the first ones are reserved for the system.
     pub(crate) fn reservable_cores(&self) -> std::ops::Range<u16> {
         let number = |cores| u16::try_from(cores).unwrap_or(u16::MAX);
         number(self.reserved.cores)..number(self.cores)
     }
 
-    /// What jobs can have of it.
+    /// Returns the allocatable resources.
     pub(crate) fn allocatable(&self) -> Resources {
         let all = Resources {
             cpu: self.cpu,
@@ -85,7 +85,7 @@ impl NodeSpec {
         all - self.reserved
     }
 
-    /// Nodes of one computed class are alike to the scheduler.
+    /// Returns the computed class. Nodes of one class are equal for the scheduler.
     pub(crate) fn computed_class(&self) -> String {
         let mut hasher = DefaultHasher::new();
         (
@@ -101,7 +101,7 @@ impl NodeSpec {
         format!("v1:{}", hasher.finish())
     }
 
-    /// The value of `${attr.kernel.name}`, `${node.class}` and the like.
+    /// Returns the value of `${attr.kernel.name}`, `${node.class}` and the like.
     pub(crate) fn attribute(&self, interpolation: &str) -> Option<&str> {
         match interpolation.trim_start_matches("${").trim_end_matches('}') {
             "attr.kernel.name" => Some("linux"),
@@ -115,19 +115,19 @@ impl NodeSpec {
     }
 }
 
-/// What the servers know of a node's health.
+/// Status of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NodeStatus {
-    /// It answers.
+    /// It responds.
     Ready,
-    /// It does not answer.
+    /// It does not respond.
     Down,
-    /// It does not answer, but some of its allocations may wait for it.
+    /// It does not respond, but some of its allocations tolerate that.
     Disconnected,
 }
 
 impl NodeStatus {
-    /// Nomad's word for it.
+    /// Returns Nomad's name of the status.
     pub fn as_str(self) -> &'static str {
         match self {
             NodeStatus::Ready => "ready",
@@ -137,17 +137,17 @@ impl NodeStatus {
     }
 }
 
-/// How a node is being drained.
+/// Settings of an active drain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DrainStrategy {
     pub(crate) deadline: Option<Duration>,
     pub(crate) ignore_system_jobs: bool,
     pub(crate) started: SystemTime,
-    /// When it stops whatever is left.
+    /// When it stops the remaining allocations.
     pub(crate) force_deadline: Option<SystemTime>,
 }
 
-/// What became of the last drain.
+/// The last drain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastDrain {
     pub(crate) started: SystemTime,
@@ -176,7 +176,7 @@ pub(crate) struct Node {
     pub(crate) drain: Option<DrainStrategy>,
     pub(crate) last_drain: Option<LastDrain>,
     pub(crate) events: Vec<NodeEvent>,
-    /// What runs on it or has yet to end.
+    /// Allocations that have not ended.
     pub(crate) live: BTreeSet<AllocationId>,
     pub(crate) allocated: Resources,
     pub(crate) registered: SystemTime,
@@ -188,12 +188,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Whether it answers.
+    /// Returns whether it responds.
     pub(crate) fn is_ready(&self) -> bool {
         self.status == NodeStatus::Ready
     }
 
-    /// Whether the scheduler may place on it.
+    /// Returns whether the scheduler may place allocations on it.
     pub(crate) fn is_schedulable(&self) -> bool {
         self.is_ready() && self.eligible && self.drain.is_none()
     }

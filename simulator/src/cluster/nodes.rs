@@ -1,4 +1,4 @@
-//! What happens to nodes.
+//! Operations on nodes.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use super::{Allocation, Cluster};
 const FIRST_HTTP_PORT: u16 = 5646;
 
 impl Cluster {
-    /// A node joins. Its pool comes to be with it.
+    /// Registers a node. Creates its pool.
     pub fn register_node(&mut self, spec: NodeSpec) -> NodeId {
         self.create_node_pool(&spec.node_pool);
         let id = self.rng.id();
@@ -53,13 +53,13 @@ impl Cluster {
         id
     }
 
-    /// A node stops answering: its allocations are lost.
+    /// A node goes down: its allocations are lost.
     pub fn node_down(&mut self, id: NodeId) {
         self.lose_sight(id, NodeStatus::Down);
     }
 
-    /// A node is out of sight: its allocations whose group tolerates that become unknown, the others are
-    /// lost. If there are none, or the version does not know the difference, the node is down.
+    /// A node is disconnected: its allocations become unknown if their group tolerates that, others are lost.
+    /// If there are none, or the version has no disconnected state, the node is down.
     pub fn disconnect(&mut self, id: NodeId) {
         let live = self
             .nodes
@@ -73,7 +73,7 @@ impl Cluster {
         self.lose_sight(id, if waits { NodeStatus::Disconnected } else { NodeStatus::Down });
     }
 
-    /// A node that was waited for is down once nothing waits for it any more.
+    /// A disconnected node goes down once no allocation waits for it any more.
     pub(super) fn give_up(&mut self, id: NodeId) {
         let Some(node) = self.nodes.get(&id).filter(|node| node.status == NodeStatus::Disconnected) else {
             return;
@@ -93,7 +93,7 @@ impl Cluster {
         node.status_updated = now;
         let live: Vec<_> = node.live.iter().copied().collect();
         self.node_event(id, index, "Node heartbeat missed", "Cluster");
-        // What was stopping is lost with it; what should run is for the scheduler to decide.
+        // Stopping allocations are lost with it; the scheduler decides about the others.
         for allocation in live {
             if self.allocations.get(&allocation).is_some_and(|allocation| allocation.stop) {
                 self.lose_allocation(allocation);
@@ -102,7 +102,7 @@ impl Cluster {
         self.node_changed(id);
     }
 
-    /// A node answers again: what was unknown runs on, what was lost stops.
+    /// A node responds again: unknown allocations continue, lost ones are stopped.
     pub fn node_up(&mut self, id: NodeId) {
         let index = self.write(Table::Nodes);
         let now = self.now;
@@ -114,7 +114,7 @@ impl Cluster {
         self.node_changed(id);
     }
 
-    /// Allows or forbids placements on a node. A draining node stays ineligible.
+    /// Sets the eligibility of a node. A draining node stays ineligible.
     pub fn set_eligibility(&mut self, id: NodeId, eligible: bool) {
         let index = self.write(Table::Nodes);
         let Some(node) = self.nodes.get_mut(&id) else { return };
@@ -128,7 +128,7 @@ impl Cluster {
         self.node_changed(id);
     }
 
-    /// A node is purged: it is gone from the lists and its allocations are lost.
+    /// Purges a node: it leaves the lists, and its allocations are lost.
     pub fn remove_node(&mut self, id: NodeId) {
         self.write(Table::Nodes);
         self.draining.remove(&id);
@@ -143,12 +143,12 @@ impl Cluster {
         }
     }
 
-    /// The node of this name.
+    /// Returns the node with this name.
     pub fn node_named(&self, name: &str) -> Option<NodeId> {
         self.nodes.values().find(|node| node.spec.name == name).map(|node| node.id)
     }
 
-    /// Looks again at all jobs that a change of this node may touch.
+    /// Evaluates all jobs that a change of this node may affect.
     pub(super) fn node_changed(&mut self, id: NodeId) {
         let Some(node) = self.nodes.get(&id) else { return };
         let modify_index = node.modify_index;
@@ -186,12 +186,12 @@ impl Cluster {
         }
     }
 
-    /// Whether a node answers.
+    /// Returns whether a node responds.
     pub(super) fn is_reachable(&self, id: NodeId) -> bool {
         self.nodes.get(&id).is_some_and(Node::is_ready)
     }
 
-    /// Whatever was on a node that answers again goes on; what was given up as lost is stopped.
+    /// Allocations of a node that responds again continue; lost ones are stopped.
     fn reconnect(&mut self, id: NodeId) {
         let there = self.allocations.values().filter(|it| it.node == id);
         let unfinished = there.filter(|it| it.tasks.iter().any(|task| !task.is_dead()));

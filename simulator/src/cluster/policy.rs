@@ -1,26 +1,26 @@
-//! Who may read and change what.
+//! ACLs: permissions of tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Who may read what.
+/// ACL settings.
 #[derive(Clone, Debug, Default)]
 pub enum Acl {
-    /// Everybody everything.
+    /// ACLs are disabled.
     #[default]
     Off,
-    /// What the policy behind a token's secret allows, and nothing without a token.
+    /// Policies by the secret of their token; nothing is permitted without a token.
     On(BTreeMap<String, Policy>),
 }
 
-/// In which namespaces a capability holds.
+/// Namespaces for which a capability is granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// In none.
+    /// None.
     #[default]
     Nowhere,
-    /// In these.
+    /// These.
     Namespaces(BTreeSet<String>),
-    /// In all.
+    /// All.
     Everywhere,
 }
 
@@ -34,25 +34,25 @@ impl Scope {
     }
 }
 
-/// What a token allows. A token that looks like a JSON Web Token is the identity of a workload; any other is one of
-/// Nomad's ACL tokens.
+/// Permissions of a token. A token that looks like a JSON Web Token is a workload identity; any other is an
+/// ACL token.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// Its name; `policy` if it has none.
     pub name: String,
-    /// The role through which the token has it, if it is not linked directly.
+    /// The role with the policy, if it is not linked to the token directly.
     pub role: Option<String>,
-    /// Its rules as somebody wrote them. Without them the simulator writes its own, which say the same.
+    /// Rules in a custom syntax; otherwise the simulator writes equivalent ones.
     pub rules: Option<String>,
     /// `list-jobs`: the list of jobs.
     pub list_jobs: Scope,
     /// `read-job`: jobs, allocations, evaluations and deployments.
     pub read_job: Scope,
-    /// `read-logs`: what tasks have written.
+    /// `read-logs`: logs of tasks.
     pub read_logs: Scope,
     /// `node { policy = "read" }`.
     pub node: bool,
-    /// `node { policy = "write" }`, beside the right to read.
+    /// `node { policy = "write" }`, in addition to read permission.
     pub node_write: bool,
     /// `agent { policy = "read" }`.
     pub agent: bool,
@@ -60,12 +60,12 @@ pub struct Policy {
     pub operator: bool,
     /// `node_pool "*" { policy = "read" }`.
     pub node_pool: bool,
-    /// A management token, which may do everything.
+    /// A management token, with all permissions.
     pub management: bool,
 }
 
 impl Policy {
-    /// What a read-only exporter needs.
+    /// Returns the policy of a read-only exporter.
     pub fn exporter() -> Policy {
         Policy {
             name: "exporter".to_owned(),
@@ -83,24 +83,24 @@ impl Policy {
         }
     }
 
-    /// What somebody needs who reads logs and drains nodes too.
+    /// Returns a policy that also permits reading logs and draining nodes.
     pub fn operator() -> Policy {
         let name = "operator".to_owned();
         Policy { name, read_logs: Scope::Everywhere, node_write: true, ..Policy::exporter() }
     }
 
-    /// Everything.
+    /// Returns the policy of a management token.
     pub fn management() -> Policy {
         Policy { management: true, ..Policy::exporter() }
     }
 
-    /// What a read-only exporter needs, but of these namespaces only.
+    /// Returns the policy of a read-only exporter for these namespaces only.
     pub fn narrow(namespaces: &[&str]) -> Policy {
         let names = || Scope::Namespaces(namespaces.iter().map(|name| (*name).to_owned()).collect());
         Policy { name: "narrow".to_owned(), list_jobs: names(), read_job: names(), ..Policy::exporter() }
     }
 
-    /// The same policy, linked to the token through a role.
+    /// Returns the policy, linked to the token through a role.
     pub fn through(mut self, role: &str) -> Policy {
         self.role = Some(role.to_owned());
         self
@@ -110,7 +110,7 @@ impl Policy {
         if self.name.is_empty() { "policy" } else { &self.name }
     }
 
-    /// The rules, in HCL.
+    /// Returns the rules in HCL.
     pub(crate) fn rules(&self) -> String {
         if let Some(rules) = &self.rules {
             return rules.clone();
@@ -125,7 +125,7 @@ impl Policy {
         namespaces.chain(others).collect()
     }
 
-    /// The capabilities by namespace. What is said of a single namespace replaces what is said of all.
+    /// Returns the capabilities by namespace. Rules for a single namespace replace those for all.
     pub(crate) fn namespaces(&self) -> BTreeMap<String, Vec<&'static str>> {
         let scopes =
             [("list-jobs", &self.list_jobs), ("read-job", &self.read_job), ("read-logs", &self.read_logs)];
@@ -144,7 +144,7 @@ impl Policy {
         names.into_iter().map(|name| (name.clone(), capabilities(&name))).collect()
     }
 
-    /// What it says of other things than namespaces.
+    /// Returns the rules for other objects than namespaces.
     pub(crate) fn others(&self) -> Vec<(&'static str, &'static str)> {
         let node = if self.node_write { "write" } else { "read" };
         let blocks = [

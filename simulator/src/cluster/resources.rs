@@ -1,23 +1,23 @@
-//! Resources and how the tasks of a group add up.
+//! Resources, and the total of a group's tasks.
 
 use std::ops::{Add, Sub};
 
 use super::spec::{Lifecycle, Task, TaskGroup};
 
-/// An amount of what nodes have and allocations take.
+/// Amounts of resources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resources {
     /// MHz.
     pub cpu: u64,
     /// MiB.
     pub memory_mb: u64,
-    /// MiB with what may be used beyond the memory promised.
+    /// Maximum MiB, with memory oversubscription.
     pub memory_max_mb: u64,
     /// MiB.
     pub disk_mb: u64,
-    /// Whole cores reserved.
+    /// Number of reserved cores.
     pub cores: u64,
-    /// GPUs, the one kind of device that nodes have.
+    /// Number of GPUs, the only kind of device.
     pub gpus: u64,
 }
 
@@ -58,9 +58,9 @@ impl std::iter::Sum for Resources {
 }
 
 impl Resources {
-    /// Prestart tasks, main tasks and poststop tasks run one after the other, so an instance takes the
-    /// largest of the three. Sidecars run both before and with the main tasks. Reserved cores and
-    /// GPUs are kept all the time.
+    /// Prestart tasks, main tasks and poststop tasks run one after the other, so an allocation takes the
+    /// maximum of the three. Sidecars run before and beside the main tasks. Reserved cores and GPUs are
+    /// allocated all the time.
     pub(crate) fn of_group(group: &TaskGroup, core_mhz: u64) -> Resources {
         let sum = |runs: fn(&Task) -> bool| -> Resources {
             group.tasks.iter().filter(|task| runs(task)).map(Resources::of_shared).sum()
@@ -81,7 +81,7 @@ impl Resources {
         }
     }
 
-    /// What a task takes while it runs, without its reserved cores.
+    /// Returns the resources of a task while it runs, without reserved cores.
     fn of_shared(task: &Task) -> Resources {
         Resources {
             cpu: if task.cores > 0 { 0 } else { task.cpu },
@@ -93,7 +93,7 @@ impl Resources {
         }
     }
 
-    /// The first dimension in which `wanted` does not fit into what is left here, in Nomad's order.
+    /// Returns the first resource in which `wanted` does not fit, in Nomad's order.
     pub(crate) fn lacks(&self, wanted: Resources) -> Option<&'static str> {
         let dimensions = [
             ("devices: no devices match request", wanted.gpus, self.gpus),

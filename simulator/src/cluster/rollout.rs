@@ -1,4 +1,4 @@
-//! Deployments: how a job's version gets healthy.
+//! Deployments: rollout of a job version.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::job::JobKey;
 use super::spec::JobType;
 
 impl Cluster {
-    /// The deployment of a job's present version, created when its first allocations are placed.
+    /// Starts the deployment of a job's current version, with its first placements.
     pub(super) fn start_deployment(
         &mut self,
         key: &JobKey,
@@ -55,7 +55,7 @@ impl Cluster {
         Some(id)
     }
 
-    /// An allocation that runs on belongs to the deployment of a newer version.
+    /// Adds an unchanged allocation to the deployment of a newer version.
     pub(super) fn join_deployment(&mut self, id: AllocationId, deployment: Option<DeploymentId>) {
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
         allocation.deployment = deployment;
@@ -76,10 +76,10 @@ impl Cluster {
         });
     }
 
-    /// An allocation has run for as long as it takes.
+    /// An allocation has run long enough to be healthy.
     pub(super) fn allocation_healthy(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get(&id) else { return };
-        // A task that was started again meanwhile has not run for as long as it takes.
+        // A task that was restarted in the meantime has not run long enough.
         let long = |started| started + self.settings.min_healthy <= self.now;
         let healthy =
             allocation.client == ClientStatus::Running && allocation.main_started().is_some_and(long);
@@ -116,7 +116,7 @@ impl Cluster {
         };
         let Some(deployment) = self.judge(id, false) else { return };
         self.change_group(deployment, &group, |group| group.unhealthy += 1);
-        // Where nothing may take its place there is nothing to wait for.
+        // If no replacement is allowed, there is nothing to wait for.
         let Some(allocation) = self.allocations.get(&id) else { return };
         let final_failure = allocation.spec.reschedule.attempts == Some(0);
         if final_failure && allocation.spec.job_type == JobType::Service {
@@ -127,7 +127,7 @@ impl Cluster {
         }
     }
 
-    /// Sets the health of an allocation whose deployment is active.
+    /// Sets the health of an allocation in an active deployment.
     fn judge(&mut self, id: AllocationId, healthy: bool) -> Option<DeploymentId> {
         let deployment = self.allocations.get(&id)?.deployment?;
         if !self.deployments.get(&deployment)?.is_active() {
@@ -141,7 +141,7 @@ impl Cluster {
         Some(deployment)
     }
 
-    /// Fails a deployment that has made no progress in time; one that has nothing placed yet gets more time.
+    /// Fails a deployment without progress; one without placements gets more time.
     pub(super) fn check_progress(&mut self, id: DeploymentId) {
         let Some(deployment) = self.deployments.get(&id).filter(|deployment| deployment.is_active()) else {
             return;
@@ -157,7 +157,7 @@ impl Cluster {
         }
     }
 
-    /// Ends the active deployment of a job, if there is one.
+    /// Cancels the active deployment of a job, if there is one.
     pub(super) fn cancel_deployment(&mut self, key: &JobKey, description: &'static str) {
         let deployment = self.jobs.get(key).and_then(|job| job.deployment);
         if let Some(active) =
@@ -190,7 +190,7 @@ impl Cluster {
         }
     }
 
-    /// The deployment watcher has the job looked at.
+    /// The deployment watcher creates an evaluation.
     fn watched(&mut self, job: &JobKey, deployment: DeploymentId) {
         self.create_evaluation(job, "deployment-watcher", |evaluation| {
             evaluation.deployment = Some(deployment)

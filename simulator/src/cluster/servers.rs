@@ -1,4 +1,4 @@
-//! The servers and who leads them.
+//! The servers and their leader.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Where it speaks Raft and RPC.
+    /// Returns the address for Raft and RPC.
     pub(crate) fn rpc_address(&self) -> String {
         format!("{}:4647", self.host)
     }
@@ -26,7 +26,7 @@ pub(crate) struct Servers {
     pub(crate) all: Vec<Server>,
     pub(crate) leader: Option<usize>,
     pub(crate) term: u64,
-    /// When the last leader was heard.
+    /// Time of the last contact with a leader.
     pub(crate) last_contact: SystemTime,
 }
 
@@ -51,13 +51,13 @@ impl Servers {
         self.all.iter().filter(|server| server.alive).count()
     }
 
-    /// How many more servers may fail before there is no majority.
+    /// Returns how many more servers may fail before quorum is lost.
     pub(crate) fn failure_tolerance(&self) -> usize {
         let majority = self.all.len() / 2 + 1;
         self.alive().saturating_sub(majority)
     }
 
-    /// The next server that is alive leads, if they are a majority.
+    /// Elects the next alive server, if there is a majority.
     fn elect(&mut self) {
         let majority = self.alive() > self.all.len() / 2;
         let after = self.leader.map_or(0, |leader| leader + 1);
@@ -68,25 +68,26 @@ impl Servers {
 }
 
 impl Cluster {
-    /// Another server takes the lead.
+    /// Another server becomes the leader.
     pub fn change_leader(&mut self) {
         self.servers.elect();
     }
 
-    /// Nobody leads until [`Cluster::elect_leader`]: nothing is scheduled and nothing is written meanwhile.
+    /// There is no leader until [`Cluster::elect_leader`]: nothing is scheduled or written.
     pub fn lose_leader(&mut self) {
         self.servers.last_contact = self.now;
         self.servers.leader = None;
     }
 
-    /// Ends a time without a leader.
+    /// Elects a leader.
     pub fn elect_leader(&mut self) {
         if self.servers.leader.is_none() {
             self.servers.elect();
         }
     }
 
-    /// The server of this number, from 0, fails. If it led, another one does, if a majority is left.
+    /// The server with this index fails. If it was the leader, another one is elected, if there is a
+    /// majority.
     pub fn fail_server(&mut self, number: usize) {
         let now = self.now;
         let Some(server) = self.servers.all.get_mut(number) else { return };
@@ -99,7 +100,7 @@ impl Cluster {
         }
     }
 
-    /// The server of this number, from 0, is back.
+    /// The server with this index recovers.
     pub fn recover_server(&mut self, number: usize) {
         let now = self.now;
         let Some(server) = self.servers.all.get_mut(number) else { return };
@@ -108,7 +109,7 @@ impl Cluster {
         self.elect_leader();
     }
 
-    /// How long ago the servers last heard from a leader.
+    /// Returns the time since the last contact with a leader.
     pub(crate) fn last_contact(&self) -> Duration {
         if self.servers.leader.is_some() {
             return Duration::ZERO;

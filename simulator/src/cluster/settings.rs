@@ -1,4 +1,4 @@
-//! How a cluster is set up.
+//! Settings of a cluster.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,36 +6,36 @@ use crate::version::Version;
 
 use super::policy::Acl;
 
-/// How a cluster is set up. `Settings { seed: 7, ..Settings::default() }`.
+/// Settings of a cluster, such as `Settings { seed: 7, ..Settings::default() }`.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// From which all chance comes: the same seed and the same operations give the same cluster.
+    /// Seed: the same seed and operations result in the same cluster.
     pub seed: u64,
-    /// The Nomad version played.
+    /// Simulated Nomad version.
     pub version: Version,
-    /// The first moment of the cluster's clock.
+    /// Start time of the cluster's clock.
     pub start: SystemTime,
     /// The region.
     pub region: String,
-    /// How many servers.
+    /// Number of servers.
     pub servers: usize,
-    /// Who may read what.
+    /// ACLs.
     pub acl: Acl,
-    /// How long an evaluation waits for a scheduler.
+    /// Delay until a scheduler processes an evaluation.
     pub scheduling: Duration,
-    /// How long a client takes to start an allocation, at least and at most.
+    /// Minimum and maximum time that a client takes to start an allocation.
     pub startup: (Duration, Duration),
-    /// How long a client takes to stop an allocation.
+    /// Time that a client takes to stop an allocation.
     pub stopping: Duration,
-    /// How long an allocation of a deployment must run to count as healthy.
+    /// Time that an allocation of a deployment must run to be healthy.
     pub min_healthy: Duration,
-    /// How long a deployment may go without progress.
+    /// Maximum time of a deployment without progress.
     pub progress_deadline: Duration,
-    /// Whether tasks may exceed their memory.
+    /// Whether memory oversubscription is enabled.
     pub memory_oversubscription: bool,
-    /// For which jobs less important allocations are evicted.
+    /// Job types that preempt others.
     pub preemption: Preemption,
-    /// When old objects are forgotten.
+    /// Garbage collection.
     pub gc: GcSettings,
 }
 
@@ -44,7 +44,7 @@ impl Default for Settings {
         Settings {
             seed: 1,
             version: Version::LATEST,
-            // A round moment, the same in every run.
+            // A round time, the same in every run.
             start: UNIX_EPOCH + Duration::from_secs(1_767_225_600),
             region: "global".to_owned(),
             servers: 1,
@@ -61,7 +61,7 @@ impl Default for Settings {
     }
 }
 
-/// For jobs of which types less important allocations are evicted; the defaults are Nomad's.
+/// Job types that preempt others; the defaults are Nomad's.
 #[derive(Clone, Copy, Debug)]
 pub struct Preemption {
     /// System jobs.
@@ -85,18 +85,18 @@ impl Preemption {
     pub const ALL: Preemption = Preemption { system: true, sysbatch: true, batch: true, service: true };
 }
 
-/// When old objects are forgotten; the defaults are Nomad's.
+/// Garbage collection; the defaults are Nomad's.
 #[derive(Clone, Copy, Debug)]
 pub struct GcSettings {
-    /// How often to look.
+    /// Interval.
     pub interval: Duration,
-    /// Age of ended evaluations and their allocations.
+    /// Age of terminal evaluations and their allocations.
     pub evaluation: Duration,
-    /// The same of batch jobs, where the version knows the difference.
+    /// The same for batch jobs, in versions that distinguish them.
     pub batch_evaluation: Duration,
     /// Age of dead jobs.
     pub job: Duration,
-    /// Age of ended deployments.
+    /// Age of terminal deployments.
     pub deployment: Duration,
     /// Age of down nodes.
     pub node: Duration,

@@ -1,4 +1,4 @@
-//! The tasks of an allocation as its client reports them.
+//! Tasks of an allocation, as reported by its client.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use super::spec::{Cause, Lifecycle, Task};
 /// A client keeps this many events of a task.
 const EVENTS_KEPT: usize = 10;
 
-/// What a task is doing.
+/// State of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TaskState {
     Pending,
@@ -16,7 +16,7 @@ pub(crate) enum TaskState {
 }
 
 impl TaskState {
-    /// Nomad's word for it.
+    /// Returns Nomad's name of the state.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             TaskState::Pending => "pending",
@@ -26,7 +26,7 @@ impl TaskState {
     }
 }
 
-/// What has happened to a task.
+/// A task event.
 #[derive(Clone, Debug)]
 pub(crate) enum Happened {
     Received,
@@ -38,25 +38,25 @@ pub(crate) enum Happened {
         signal: u8,
         oom_killed: bool,
     },
-    /// What prevents it from starting, or makes it fail without a word of its own.
+    /// A cause that prevents the start, or makes the task fail without other events.
     FailedBy(Cause),
     Restarting(Duration),
     NotRestarting,
     SiblingFailed(String),
     MainTasksDead,
-    /// Told to stop, with the time it has and why if its allocation lasted too long.
+    /// Told to stop, with the kill timeout, and the reason if its allocation exceeded `max_run_duration`.
     Killing(Duration, Option<&'static str>),
     Killed,
-    /// Its deployment counts the allocation as unhealthy.
+    /// Its deployment marked the allocation as unhealthy.
     Unhealthy,
     Reconnected,
 }
 
 impl Happened {
-    /// A program that ended by itself and well, or because it was asked to.
+    /// A program that exited successfully, by itself or because it was told to.
     pub(crate) const DONE: Happened = Happened::Terminated { exit_code: 0, signal: 0, oom_killed: false };
 
-    /// What is reported of a task that fails, in order.
+    /// Returns the events of a failing task, in order.
     pub(crate) fn of_failure(cause: Cause) -> Vec<Happened> {
         let terminated =
             |exit_code, signal, oom_killed| Happened::Terminated { exit_code, signal, oom_killed };
@@ -86,7 +86,7 @@ pub(crate) struct TaskRun {
     pub(crate) failed: bool,
     pub(crate) restarts: u32,
     pub(crate) last_restart: Option<SystemTime>,
-    /// When it started last.
+    /// When it last started.
     pub(crate) started: Option<SystemTime>,
     pub(crate) finished: Option<SystemTime>,
     pub(crate) oom_kills: u32,
@@ -132,7 +132,7 @@ impl TaskRun {
         self.events.drain(..excess);
     }
 
-    /// The client prepares the task, if it has not done so before.
+    /// Prepares the task, if that was not done before.
     pub(super) fn set_up(&mut self, time: SystemTime) {
         let done = self.restarts > 0 || self.events.iter().any(|event| matches!(event.what, Happened::SetUp));
         if !done {
@@ -147,7 +147,7 @@ impl TaskRun {
         self.started = Some(time);
     }
 
-    /// The task ends well.
+    /// The task succeeds.
     pub(super) fn complete(&mut self, time: SystemTime) {
         self.note(time, Happened::DONE);
         self.die(time);
@@ -158,7 +158,7 @@ impl TaskRun {
         self.finished = Some(time);
     }
 
-    /// Its client tells it to stop; once is enough.
+    /// Its client tells it to stop, once.
     pub(super) fn be_told_to_stop(
         &mut self,
         time: SystemTime,
@@ -170,7 +170,7 @@ impl TaskRun {
         }
     }
 
-    /// The task ends because it was told to.
+    /// The task exits because it was told to.
     pub(super) fn be_killed(&mut self, time: SystemTime) {
         if self.is_running() {
             self.note(time, Happened::DONE);
@@ -179,7 +179,7 @@ impl TaskRun {
         self.die(time);
     }
 
-    /// The task is started again later.
+    /// The task will be restarted later.
     pub(super) fn wait_for_restart(&mut self, time: SystemTime, delay: Duration) {
         self.note(time, Happened::Restarting(delay));
         self.state = TaskState::Pending;
@@ -187,7 +187,7 @@ impl TaskRun {
         self.last_restart = Some(time);
     }
 
-    /// The task has failed for good.
+    /// The task has failed permanently.
     pub(super) fn fail(&mut self, time: SystemTime) {
         self.note(time, Happened::NotRestarting);
         self.failed = true;

@@ -1,5 +1,5 @@
-//! What the list endpoints do with their rows: namespace, prefix, status, filter, order and pages, each as
-//! the version played does it. The living cluster and the recordings share it.
+//! List endpoints: namespace, prefix, status, filter, order and pages, each as in the simulated version. The
+//! simulated cluster and the recordings share this code.
 
 mod filter;
 mod page;
@@ -15,18 +15,18 @@ use crate::version::{Version, since};
 use filter::Filter;
 pub(crate) use table::Table;
 
-/// The rows of one answer.
+/// The rows of a response.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) rows: Vec<Value>,
-    /// Where the next page begins, if there is one.
+    /// Start of the next page, if there is one.
     pub(crate) next_token: Option<String>,
 }
 
-/// Picks and orders the rows that a request asks for.
+/// Selects and orders the rows of a request.
 ///
 /// # Errors
-/// The answer with which Nomad refuses the parameters.
+/// The response with which Nomad rejects the parameters.
 pub(crate) fn select(
     table: Table,
     version: Version,
@@ -65,7 +65,7 @@ fn parse_filter(table: Table, version: Version, query: &Query) -> Result<Option<
 }
 
 fn in_namespace(table: Table, version: Version, asked: &str, row: &Value) -> bool {
-    // Where the wildcard is not known, it is the name of a namespace that does not exist.
+    // In versions without the wildcard, it is the name of a namespace that does not exist.
     let wildcard = asked == "*" && version >= table.wildcard_since();
     wildcard || row["Namespace"] == asked
 }

@@ -1,4 +1,4 @@
-//! Filtering and cutting into pages, in one walk over the rows as Nomad's paginator does it.
+//! Filtering and pagination in one pass over the rows, like Nomad's paginator.
 
 use std::cmp::Ordering;
 
@@ -12,7 +12,7 @@ use crate::version::{Version, since};
 use super::filter::Filter;
 use super::{Page, Table};
 
-/// How many rows the request wants at most.
+/// Returns the maximum number of rows of the request.
 pub(super) fn per_page(table: Table, version: Version, query: &Query) -> Result<Option<usize>, Refusal> {
     let Some(text) = query.get("per_page").filter(|_| version >= table.pages_since()) else {
         return Ok(None);
@@ -25,7 +25,7 @@ pub(super) fn per_page(table: Table, version: Version, query: &Query) -> Result<
     }
 }
 
-/// The rows of the page that the request's token names.
+/// Returns the rows of the requested page.
 pub(super) fn cut(
     table: Table,
     version: Version,
@@ -62,7 +62,7 @@ fn keep(table: Table, filter: Option<&Filter>, row: &Value) -> Result<bool, Refu
 }
 
 /// From 1.3.0 to 1.10.1 Nomad compared tokens as text although the rows are in numeric order: from index 99
-/// to 100 a page comes again and again.
+/// to 100, a page repeats.
 fn compare(table: Table, version: Version, token: &str, wanted: &str) -> Ordering {
     if table.has_numeric_tokens(version)
         && let (Some((left, left_id)), Some((right, right_id))) =

@@ -1,4 +1,4 @@
-//! What sets the lists apart.
+//! Differences between the lists.
 
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ impl Table {
         Table::Deployments,
     ];
 
-    /// Where the list is served.
+    /// Returns the path of the list.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Table::Jobs => "/v1/jobs",
@@ -43,7 +43,7 @@ impl Table {
         !matches!(self, Table::Nodes | Table::NodePools)
     }
 
-    /// Whether rows are addressed by create index and ID, and listed oldest first.
+    /// Returns whether rows have page tokens of create index and ID, and are ordered oldest first.
     fn is_chronological(self) -> bool {
         matches!(self, Table::Allocations | Table::Evaluations | Table::Deployments)
     }
@@ -92,7 +92,7 @@ impl Table {
         }
     }
 
-    /// The token of a page that begins with this row.
+    /// Returns the token of a page that starts with this row.
     pub(super) fn token(self, version: Version, row: &Value) -> String {
         let id = self.id(row);
         if self.is_chronological() && version >= since::ORDER_BY_CREATE_INDEX {
@@ -104,7 +104,7 @@ impl Table {
         }
     }
 
-    /// Whether a page token is compared by the number it begins with.
+    /// Returns whether page tokens are compared by their leading number.
     pub(super) fn has_numeric_tokens(self, version: Version) -> bool {
         self.is_chronological() && version >= since::NUMERIC_PAGE_TOKENS
     }

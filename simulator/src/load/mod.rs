@@ -1,9 +1,10 @@
-//! Clusters of a given size, for benchmarks: a few representatives in a living model, and many copies of each.
+//! Clusters of a given size, for benchmarks: a small simulated cluster of representatives, and many copies of
+//! each.
 //!
-//! A request is answered by the small cluster of the representatives, with everything that a [`Cluster`] honours:
-//! namespaces, filters, parameters, versions. The rows of a list are then written again and again, each copy with
-//! IDs of its own, chunk by chunk while they are sent, so that a list of gigabytes needs no memory and almost no
-//! time. Lists are not cut into pages.
+//! The small cluster handles a request, including everything that a [`Cluster`] supports: namespaces,
+//! filters, parameters, versions. The rows of a list are then repeated with different IDs, chunk by chunk
+//! while they are sent, so that a list of gigabytes needs no memory and almost no time. Lists are not
+//! paginated.
 
 mod rows;
 mod size;
@@ -28,14 +29,14 @@ pub(crate) use rows::Rows;
 use rows::{Copies, NodeCopy, Template};
 pub use size::Size;
 
-/// The digits at the end of an ID that tell copies apart.
+/// Number of digits at the end of an ID that distinguish copies.
 const DIGITS: usize = 8;
 const NAMESPACES: [&str; 3] = ["ci", "default", "web"];
 /// Longer than any benchmark.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
-/// Above every index of the representatives.
+/// Higher than every index of the representatives.
 const BUSY_INDEX: u64 = 1_000_000;
-/// How long ago everything began.
+/// Age of all objects.
 const AGE: Duration = Duration::from_secs(600);
 
 /// A cluster of a given size.
@@ -43,17 +44,17 @@ const AGE: Duration = Duration::from_secs(600);
 pub struct Load {
     size: Size,
     cluster: Cluster,
-    /// How many copies there are of each node, job and allocation, by the ID of its representative.
+    /// Number of copies of each node, job and allocation, by the ID of its representative.
     copies: HashMap<String, u64>,
-    /// The ID of a representative without the digits that tell copies apart, and the whole ID.
+    /// Full IDs of the representatives, by their ID without these digits.
     representatives: HashMap<String, String>,
     nodes: Arc<[NodeCopy]>,
-    /// What indexes have grown by; `None` if nothing is ever written.
+    /// Growth of indexes; `None` without writes.
     writes: Option<AtomicU64>,
 }
 
 impl Load {
-    /// A cluster of this size, with so many times the dead jobs and terminal allocations.
+    /// Creates a cluster of this size, with a multiple of the dead jobs and terminal allocations.
     pub fn new(size: Size, dead_factor: u64) -> Self {
         let mut cluster = representatives();
         cluster.advance(AGE);
@@ -69,18 +70,18 @@ impl Load {
         load
     }
 
-    /// The same in a cluster in which nothing happens: indexes stay. In others each answer has a higher one, and
-    /// allocations are on other nodes in each, since builds come and go all the time.
+    /// Makes the cluster quiet, with constant indexes. Otherwise each response has a higher index and
+    /// allocations on other nodes, because builds come and go all the time.
     pub fn quiet(self) -> Self {
         Self { writes: None, ..self }
     }
 
-    /// Its size.
+    /// Returns its size.
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// The body of a list, such as `/v1/jobs?namespace=*`, as it would be sent.
+    /// Returns the body of a list, such as `/v1/jobs?namespace=*`.
     pub fn list(&self, target: &str) -> impl Iterator<Item = Bytes> + use<> {
         self.answer(&get(target)).rows.into_iter().flatten()
     }
@@ -107,7 +108,7 @@ impl Load {
         answer
     }
 
-    /// The same request about the representative of the copy that it names.
+    /// Returns the request for the representative of the requested copy.
     fn of_representative(&self, request: &Request) -> Request {
         let mut request = request.clone();
         let representative = |id: &str| {
@@ -150,7 +151,7 @@ impl Load {
         )
     }
 
-    /// Decides how many copies there are of what.
+    /// Decides the number of copies.
     fn multiply(&mut self, dead_factor: u64) {
         let stubs = |path: &str| self.rows(path);
         let (nodes, jobs) = (stubs("/v1/nodes"), stubs("/v1/jobs?namespace=*"));
@@ -212,8 +213,8 @@ fn get(target: &str) -> Request {
     }
 }
 
-/// The cluster of which everything is a copy: builds of all kinds, most of them running or done, some waiting for
-/// want of memory, started from templates.
+/// Creates the cluster of representatives: builds of all kinds, most of them running or done, some waiting
+/// for memory, started from parents.
 fn representatives() -> Cluster {
     let settings = Settings {
         start: SystemTime::now() - AGE,

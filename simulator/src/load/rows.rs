@@ -1,4 +1,4 @@
-//! Rows of a list, written chunk by chunk from prepared ones.
+//! Rows of a list, generated chunk by chunk from templates.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::DIGITS;
 
-/// How large chunks are, up to one row more.
+/// Minimum size of a chunk.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// ID and name of a node, as its allocations show them.
+/// ID and name of a node in its allocations.
 #[derive(Debug)]
 pub(super) struct NodeCopy {
     id: Box<[u8]>,
@@ -18,7 +18,7 @@ pub(super) struct NodeCopy {
 }
 
 impl NodeCopy {
-    /// The copy of this number of a row of the list of nodes.
+    /// Returns a copy of a row of the list of nodes.
     pub(super) fn new(row: &Value, copy: u64) -> Self {
         let numbered = |text: &Value| {
             let text = text.as_str().unwrap_or_default().as_bytes();
@@ -29,7 +29,7 @@ impl NodeCopy {
     }
 }
 
-/// How many copies there are of a row, and of the job that it belongs to.
+/// Number of copies of a row, and of its job.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Copies {
     pub(super) copies: u64,
@@ -44,7 +44,7 @@ pub(super) struct Template {
     copies: Copies,
 }
 
-/// What a copy has of its own.
+/// A part that differs between copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hole {
     /// The digits of its own number.
@@ -58,7 +58,7 @@ enum Hole {
 }
 
 impl Template {
-    /// A template from the text of a row, and what in it is the row's own, its job's and its node's.
+    /// Creates a template from the text of a row, and the parts that belong to the row, its job and its node.
     pub(super) fn new(
         text: &str,
         copies: Copies,
@@ -114,7 +114,7 @@ impl Template {
 pub(crate) struct Rows {
     templates: Arc<[Template]>,
     nodes: Arc<[NodeCopy]>,
-    /// How far copies have moved on to other nodes.
+    /// How far copies have moved to other nodes.
     moved: usize,
     template: usize,
     copy: u64,
@@ -147,8 +147,8 @@ impl Iterator for Rows {
                 continue;
             }
             out.put_u8(if self.written == 0 { b'[' } else { b',' });
-            // Each representative begins elsewhere, so that allocations are spread over all nodes; and each moves on at
-            // a pace of its own, so that what is promised on a node changes.
+            // Each representative starts at another node, so that allocations are spread over all nodes; and
+            // each moves at a different pace, so that the allocated resources of a node change.
             let begin = self.template * 7919 + self.moved * (self.template + 1);
             let node = (self.copy as usize + begin) % self.nodes.len();
             template.write(&mut out, self.copy, &self.nodes[node]);
@@ -159,7 +159,7 @@ impl Iterator for Rows {
     }
 }
 
-/// The last digits of an ID, by which copies differ.
+/// Returns the last digits of an ID, which distinguish copies.
 fn digits(copy: u64) -> [u8; DIGITS] {
     let mut digits = [0; DIGITS];
     for (position, digit) in digits.iter_mut().rev().enumerate() {

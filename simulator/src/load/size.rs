@@ -1,8 +1,8 @@
-//! How large clusters are.
+//! Cluster sizes.
 
 use std::str::FromStr;
 
-/// A size of cluster.
+/// Cluster size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// 50 nodes, 500 live and 5,000 dead jobs.
@@ -19,7 +19,7 @@ impl Size {
     /// Every size, from the smallest.
     pub const ALL: [Size; 4] = [Size::S, Size::M, Size::L, Size::C2M];
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
             Size::S => "S",
@@ -29,7 +29,7 @@ impl Size {
         }
     }
 
-    /// How many nodes.
+    /// Returns the number of nodes.
     pub fn nodes(self) -> u64 {
         match self {
             Size::S => 50,
@@ -39,7 +39,7 @@ impl Size {
         }
     }
 
-    /// How many jobs that are not dead, templates aside. One in twenty waits, 500 at most.
+    /// Returns the number of jobs that are not dead, without parents. One in twenty is pending, up to 500.
     pub fn live_jobs(self) -> u64 {
         match self {
             Size::S => 500,
@@ -49,7 +49,7 @@ impl Size {
         }
     }
 
-    /// How many dead jobs.
+    /// Returns the number of dead jobs.
     pub fn dead_jobs(self) -> u64 {
         match self {
             Size::S => 5_000,
@@ -59,7 +59,7 @@ impl Size {
         }
     }
 
-    /// How many live allocations.
+    /// Returns the number of non-terminal allocations.
     pub fn live_allocations(self) -> u64 {
         match self {
             Size::S | Size::M | Size::L => self.live_jobs(),
@@ -67,7 +67,7 @@ impl Size {
         }
     }
 
-    /// How many terminal allocations.
+    /// Returns the number of terminal allocations.
     pub fn terminal_allocations(self) -> u64 {
         self.dead_jobs()
     }

@@ -1,4 +1,4 @@
-//! Answers that were not recorded but follow from a recorded list.
+//! Responses that were not recorded but can be derived from a recorded list.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::version::since;
 
 use super::{Key, Recording};
 
-/// Parameters that pick from a list.
+/// Parameters that select rows of a list.
 const PICKING: &[&str] = &["filter", "status", "job", "prefix", "per_page", "next_token", "reverse"];
 
-/// Removes what a list shows only with `resources=true`.
+/// Removes fields that lists have only with `resources=true`.
 fn without_resources(row: &mut Value) {
     if let Some(fields) = row.as_object_mut() {
         for field in ["AllocatedResources", "NodeResources", "ReservedResources"] {
@@ -25,13 +25,13 @@ fn without_resources(row: &mut Value) {
     }
 }
 
-/// Adds what a row tells of its job.
+/// Adds the fields of a row about its job.
 fn add_job(row: &mut Value) {
     row["Job"] = json!({"Type": row["JobType"], "ID": row["JobID"], "Version": row["JobVersion"]});
 }
 
 impl Recording {
-    /// Applies the request's parameters to the recorded list without them, as the recorded version would.
+    /// Applies the request's parameters to the recorded list without them, like the recorded version would.
     pub(super) fn derive(&self, path: &str, query: &Query) -> Option<Answer> {
         if let Some(node) = path.strip_prefix("/v1/node/").and_then(|rest| rest.strip_suffix("/allocations"))
         {
@@ -43,9 +43,9 @@ impl Recording {
         let table = Table::ALL.into_iter().find(|table| table.path() == path)?;
         let base = query.without(PICKING);
         let wildcard = base.with("namespace", "*");
-        // A list without resources is the list with them, less that field.
+        // A list without resources is the list with them, minus that field.
         let whole = wildcard.with("resources", "true");
-        // Of allocations, lists with their resources and lists with the states of their tasks were recorded apart.
+        // Lists of allocations with resources and with task states were recorded separately.
         let plain = wildcard.without(&["resources", "task_states"]);
         let sized = plain.with("resources", "true").with("task_states", "false");
         let [first, second] = if query.is_true("resources") { [&sized, &plain] } else { [&plain, &sized] };
@@ -60,7 +60,7 @@ impl Recording {
         if !query.is_true("resources") {
             rows.iter_mut().for_each(without_resources);
         }
-        // Nomad filters whole allocations, whatever the list shows of them.
+        // Nomad filters full allocations, whatever the list contains.
         let filter = query.get("filter").filter(|_| table == Table::Allocations).unwrap_or_default();
         let shows_states = query.get("task_states").is_none() || query.is_true("task_states");
         if table == Table::Allocations && (shows_states || filter.contains("TaskStates")) {
@@ -81,7 +81,7 @@ impl Recording {
         })
     }
 
-    /// The allocations of one node, with their jobs and the states of their tasks: they are in the recorded list of all.
+    /// Returns the allocations of one node, with their jobs and task states, from the recorded list of all.
     fn of_node(&self, node: &str, query: &Query) -> Option<Answer> {
         let wildcard = query.with("namespace", "*");
         let whole = wildcard.with("resources", "true").with("task_states", "false");
@@ -97,7 +97,7 @@ impl Recording {
         Some(Answer { body: Value::Array(rows).to_string().into(), ..recorded.clone() })
     }
 
-    /// The allocations or evaluations of one job: they are in the recorded lists of all.
+    /// Returns the allocations or evaluations of one job, from the recorded lists of all.
     fn of_job(&self, path: &str, query: &Query) -> Option<Answer> {
         let (job, table) = path.strip_prefix("/v1/job/")?.rsplit_once('/')?;
         let table = match table {
@@ -112,7 +112,7 @@ impl Recording {
         Some(Answer { body: Value::Array(rows).to_string().into(), ..recorded.clone() })
     }
 
-    /// Adds the states of their tasks to allocations, if they were recorded in another list.
+    /// Adds task states to allocations, if they were recorded in another list.
     fn add_states(&self, other: &Query, rows: &mut [Value]) {
         let recorded = self.find(Table::Allocations.path(), other);
         let recorded: Vec<Value> =
@@ -126,8 +126,8 @@ impl Recording {
         }
     }
 
-    /// Before 1.2.4 there is no list over all namespaces of evaluations and deployments. The rows of one
-    /// namespace are those that were recorded job by job.
+    /// Before 1.2.4 there is no list of evaluations and deployments of all namespaces. The rows of one
+    /// namespace were recorded job by job.
     fn scattered(&self, table: Table, query: &Query) -> Option<Vec<Value>> {
         let list = match table {
             Table::Evaluations => "/evaluations",

@@ -1,4 +1,4 @@
-//! Recorded answers of real agents, played back.
+//! Playback of recorded responses of real agents.
 
 mod derive;
 
@@ -15,19 +15,19 @@ use crate::answer::Answer;
 use crate::request::{Query, Request, decode};
 use crate::version::Version;
 
-/// Parameters that do not change what a recording would answer.
+/// Parameters that do not change a recorded response.
 const IGNORED: &[&str] = &["stale", "region", "wait", "index", "pretty"];
 
-/// The recorded answers of one cluster.
+/// The recorded responses of one cluster.
 ///
-/// A folder holds them: `index.json` maps each request to the file of its body, its status and its headers.
+/// In the folder, `index.json` maps each request to the file of its body, its status and its headers.
 #[derive(Debug)]
 pub struct Recording {
     version: Version,
     answers: BTreeMap<Key, Answer>,
 }
 
-/// A request up to the order and encoding of its parameters.
+/// A request, independent of the order and encoding of its parameters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     path: String,
@@ -71,7 +71,7 @@ impl Recording {
         Ok(Recording { version, answers })
     }
 
-    /// The version of the recorded cluster.
+    /// Returns the version of the recorded cluster.
     pub fn version(&self) -> Version {
         self.version
     }
@@ -111,7 +111,7 @@ impl Entry {
     }
 }
 
-/// The version that the servers say they are; that of the folder's name where nobody was allowed to ask.
+/// Returns the version that the servers report, or that of the folder's name if the token could not read it.
 fn version(dir: &Path, answers: &BTreeMap<Key, Answer>) -> Option<Version> {
     let recorded = |path: &str, pointer: &str| {
         let answer =

@@ -1,5 +1,6 @@
-//! An hour of a CI system that runs each build as a batch job: a burst in the morning, clients that come late, an image
-//! that cannot be pulled, a client that hangs, and a scale-in that kills builds. Then the hour begins anew.
+//! An hour of a CI system that runs each build as a batch job: a burst in the morning, clients that come
+//! late, an image that cannot be pulled, a client that hangs, and a scale-in that kills builds. Then the hour
+//! starts again.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,43 +9,43 @@ use crate::cluster::{
     Cause, Cluster, JobKey, JobSpec, JobStatus, NodeId, NodeSpec, SeededNumbers, Settings, Span,
 };
 
-/// The story looks this often a minute whether something is to be done.
+/// Number of steps per minute.
 const BEATS: u64 = 60;
 const HOUR: u64 = 60 * BEATS;
-/// How many clients there are at night, and how many the autoscaling group has while builds wait.
+/// Number of clients at night, and of the autoscaling group while builds wait.
 const CLIENTS: usize = 6;
 const MORE_CLIENTS: usize = 14;
-/// The group starts one client at a time, this many beats after the one before.
+/// Steps between two starts of clients by the group.
 const LAUNCH_EVERY: u64 = BEATS / 2;
 /// The autoscaler's drain deadline, in minutes.
 const DRAIN_DEADLINE: u32 = 5;
-/// The place in the list of clients of the one that hangs.
+/// Index of the hanging client.
 const HANGS: usize = 1;
 
-/// The story, and what it knows of the cluster.
+/// The scenario, and its data about the cluster.
 #[derive(Debug)]
 pub struct BuildDay {
     chance: SeededNumbers,
-    /// How long a minute of the story takes.
+    /// Duration of a minute of the scenario.
     minute: Duration,
-    /// Beats so far, and when the next one is.
+    /// Number of steps so far, and time of the next one.
     beat: u64,
     next: SystemTime,
     builds: u64,
-    /// The clients of the group, the oldest first.
+    /// Clients of the group, oldest first.
     clients: Vec<NodeId>,
-    /// How many clients ever registered.
+    /// Number of clients that ever registered.
     registered: usize,
-    /// How many the group should have.
+    /// Desired number of clients.
     desired: usize,
-    /// Clients that are being drained because the group is to shrink.
+    /// Clients that are being drained because the group scales in.
     leaving: Vec<NodeId>,
     terminated: Vec<NodeId>,
 }
 
 impl BuildDay {
-    /// The cluster at the beginning of the hour, and the story that goes on with it. A minute of the story takes this long
-    /// by the cluster's clock: 3 s make the hour pass in three minutes.
+    /// Creates the cluster at the beginning of the hour, and the scenario. With a minute of 3 s on the
+    /// cluster's clock, the hour takes three minutes.
     pub fn new(settings: Settings, minute: Duration) -> (Cluster, BuildDay) {
         let chance = SeededNumbers::new(settings.seed ^ 0xc1_c1c1);
         let mut cluster = Cluster::new(settings);
@@ -63,7 +64,7 @@ impl BuildDay {
         for _ in 0..CLIENTS {
             story.launch(&mut cluster);
         }
-        // A resource class that no client can take.
+        // A resource class that fits on no client.
         cluster.submit(story.medium("build-gpu", (8, 12)).requiring("${node.class}", "linux-gpu"));
         (cluster, story)
     }
@@ -86,12 +87,12 @@ impl BuildDay {
         }
     }
 
-    /// Two builds a minute all day long, and more when the story says so.
+    /// Submits two builds per minute, and more during bursts.
     fn submit_builds(&mut self, cluster: &mut Cluster, minute: u64) {
         match minute {
-            // Everybody starts to work. A build with parallelism is as many jobs.
+            // The working day starts. A build with parallelism is as many jobs.
             4..8 => self.submit(cluster, 45, (6, 14), |build| build),
-            // An image was pushed that cannot be pulled, and everybody tries again.
+            // An image that cannot be pulled was pushed, and everybody reruns their builds.
             34..40 => self.submit(cluster, 120, (6, 14), |build| build.failing_with(Cause::Driver)),
             // Builds of a release, which take longer.
             44..47 => self.submit(cluster, 20, (12, 20), |build| build),
@@ -100,7 +101,7 @@ impl BuildDay {
         self.submit(cluster, 2, (6, 14), |build| build.failing(0.05));
     }
 
-    /// Submits so many builds a minute, by chance, each of which takes so many minutes.
+    /// Submits a random number of builds per minute, with a random run time in minutes.
     fn submit(
         &mut self,
         cluster: &mut Cluster,
@@ -116,7 +117,7 @@ impl BuildDay {
         }
     }
 
-    /// Another client joins.
+    /// Starts another client.
     fn launch(&mut self, cluster: &mut Cluster) {
         self.registered += 1;
         let name = name(self.registered);
@@ -133,14 +134,14 @@ impl BuildDay {
         self.clients.push(client);
     }
 
-    /// A build of the resource class `medium` that takes so many minutes.
+    /// Returns a build of the resource class `medium` with this run time in minutes.
     fn medium(&self, id: &str, (min, max): (u32, u32)) -> JobSpec {
         let run_time = Span { min: self.minute * min, max: self.minute * max };
         JobSpec::batch(id).with_resources(2000, 4096).running_for(run_time)
     }
 
-    /// A build just below the limit of 5 hours, submitted again once it has ended. It stays on the first client, so that
-    /// others can be drained without waiting for it.
+    /// Submits a build just below the limit of 5 hours, again once it has ended. It stays on the first
+    /// client, so that others can be drained without waiting for it.
     fn submit_long_build(&self, cluster: &mut Cluster) {
         let key = JobKey::new("default", "build-long");
         if cluster.jobs.get(&key).is_none_or(|job| job.status == JobStatus::Dead) {
@@ -149,7 +150,7 @@ impl BuildDay {
         }
     }
 
-    /// How many clients the group takes for healthy. It does not look at heartbeats.
+    /// Returns the number of clients that the group considers healthy. It ignores heartbeats.
     fn healthy(&self, cluster: &Cluster) -> usize {
         let is_healthy =
             |node: &&NodeId| cluster.nodes.get(node).is_some_and(|it| it.eligible && it.drain.is_none());
@@ -165,7 +166,7 @@ impl BuildDay {
         }
     }
 
-    /// The group is to shrink: the youngest clients are drained, whatever runs on them.
+    /// The group scales in: the newest clients are drained, whatever runs on them.
     fn shrink(&mut self, cluster: &mut Cluster) {
         self.desired = CLIENTS;
         self.leaving = self.clients.split_off(self.clients.len().min(CLIENTS));
@@ -197,7 +198,7 @@ impl Story for BuildDay {
     }
 }
 
-/// The name of a client, which is the ID of its instance.
+/// Returns the name of a client, which is its instance ID.
 fn name(number: usize) -> String {
     format!("i-0a1b2c3d4e5f6{number:04}")
 }

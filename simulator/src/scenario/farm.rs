@@ -1,4 +1,4 @@
-//! A lively demonstration: a small build farm whose backlog grows and clears, whose clients come and go.
+//! A build farm for demos: its backlog grows and clears, and its clients come and go.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,31 +7,31 @@ use crate::cluster::{
     Settings, Span, Task, TaskGroup,
 };
 
-/// How often the scenario looks whether something is to be done.
+/// Interval of steps.
 const BEAT: Duration = Duration::from_secs(1);
-/// A burst of builds arrives this often, and clears in less.
+/// Interval of bursts of builds, which clear in less time.
 const BURST_EVERY: u64 = 120;
-/// A node goes down this often, and is back or replaced two minutes later.
+/// Interval at which a node goes down; two minutes later it is back or replaced.
 const OUTAGE_EVERY: u64 = 420;
-/// A node is drained this often, until it is empty; later it takes work again.
+/// Interval at which a node is drained until it is empty; later it becomes eligible again.
 const DRAIN_EVERY: u64 = 300;
-/// How long a build uploads its results.
+/// Upload time of a build.
 const UPLOAD: Duration = Duration::from_secs(4);
-/// A template is dispatched this often.
+/// Interval at which a job is dispatched.
 const DISPATCH_EVERY: u64 = 25;
 
 /// The scenario: a cluster and what happens to it.
 #[derive(Debug)]
 pub struct Scenario {
     chance: SeededNumbers,
-    /// Beats so far, and when the next one is.
+    /// Number of steps so far, and time of the next one.
     beat: u64,
     next: SystemTime,
     builds: u64,
-    /// How many clients there should be.
+    /// Desired number of clients.
     clients: usize,
     builders: Vec<NodeId>,
-    /// How many clients ever registered.
+    /// Number of clients that ever registered.
     registered: usize,
     drained: Option<NodeId>,
     outage: Option<Outage>,
@@ -41,12 +41,12 @@ pub struct Scenario {
 #[derive(Debug)]
 struct Outage {
     node: NodeId,
-    /// Whether it comes back; if not, another one takes its place.
+    /// Whether it comes back; otherwise another one replaces it.
     returns: bool,
 }
 
 impl Scenario {
-    /// A cluster of this many clients with its long-lived jobs, and the scenario that goes on with it.
+    /// Creates a cluster with this number of clients and its long-lived jobs, and the scenario.
     pub fn new(settings: Settings, clients: usize) -> (Cluster, Scenario) {
         let chance = SeededNumbers::new(settings.seed ^ 0x5ce4_a410);
         let mut cluster = Cluster::new(settings);
@@ -72,7 +72,7 @@ impl Scenario {
         (cluster, scenario)
     }
 
-    /// The same as of any story.
+    /// Advances the cluster and the scenario.
     pub fn advance(&mut self, cluster: &mut Cluster, duration: Duration) {
         let end = cluster.now() + duration;
         while self.next <= end {
@@ -101,7 +101,7 @@ impl Scenario {
         }
     }
 
-    /// A burst at the beginning of each period, a trickle between.
+    /// Submits a burst at the beginning of each period, and a few builds in between.
     fn submit_builds(&mut self, cluster: &mut Cluster) {
         let burst = self.beat % BURST_EVERY < 10;
         let expected = if burst { 0.45 } else { 0.02 } * self.clients as f64;
@@ -151,7 +151,7 @@ impl Scenario {
         }
     }
 
-    /// The active builder with the most running allocations.
+    /// Returns the active builder with the most running allocations.
     fn pick_active(&self, cluster: &Cluster) -> Option<NodeId> {
         let loads = cluster.ledger().loads;
         let builders = self.builders.iter().filter_map(|node| loads.get(node).map(|load| (node, load)));
@@ -175,8 +175,8 @@ impl Scenario {
     }
 }
 
-/// Builds differ by their number, not by chance, so that a new kind leaves the story as it was: every fifth uploads its
-/// results, and what makes them fail is not always the build's own fault.
+/// Builds differ by their number, not randomly, so that a new kind does not change the scenario: every fifth
+/// uploads its results, and failures have different causes.
 fn of_a_kind(build: JobSpec, number: u64) -> JobSpec {
     let build = if number.is_multiple_of(5) { build.with_poststop(UPLOAD) } else { build };
     let cause = match number % 4 {
@@ -205,7 +205,7 @@ fn submit_long_lived(cluster: &mut Cluster) {
     );
 }
 
-/// A service with all a group can have.
+/// Returns a service with all features of a group.
 fn cache() -> JobSpec {
     let task = |name: &str, lifecycle, cpu| Task { cpu, lifecycle, ..Task::new(name) };
     let main = Task { memory_mb: 256, memory_max_mb: 512, ..task("cache", None, 400) };

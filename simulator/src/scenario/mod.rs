@@ -1,4 +1,4 @@
-//! What happens to a cluster while somebody watches.
+//! Scenarios.
 
 mod ci;
 mod farm;
@@ -11,9 +11,9 @@ use crate::cluster::Cluster;
 pub use ci::BuildDay;
 pub use farm::Scenario;
 
-/// Something that goes on with a cluster.
+/// A scenario of a cluster.
 pub trait Story: Debug + Send {
-    /// Lets time pass, and with it what the story has planned.
+    /// Advances the cluster and the scenario.
     fn advance(&mut self, cluster: &mut Cluster, duration: Duration);
 }
 

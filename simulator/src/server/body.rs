@@ -1,4 +1,4 @@
-//! Bodies on the wire: whole, compressed, or cut short.
+//! Response bodies: whole, compressed, or truncated.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -19,19 +19,19 @@ use crate::version::{Version, since};
 use super::Shared;
 use super::follow::Following;
 
-/// A body that ends with its data, or breaks the connection after it.
+/// A body that ends with its data, or with a broken connection.
 pub(super) struct Body {
     data: Option<Bytes>,
-    /// What comes then, written while it is sent.
+    /// Rows that follow, generated while they are sent.
     rows: Option<Sent>,
     /// A log that is sent while it grows, instead of all these.
     follow: Option<Following>,
-    /// The pause after each byte, and how long, where the data is sent one by one.
+    /// The pause after each byte, if bytes are sent one by one.
     pause: Option<(Pin<Box<Sleep>>, Duration)>,
     ending: Ending,
 }
 
-/// Rows that are sent as they are, or compressed.
+/// Rows that are sent plain or compressed.
 enum Sent {
     Plain(Rows),
     Gzip(Rows, Option<Box<GzEncoder<Vec<u8>>>>),
@@ -48,7 +48,7 @@ impl Iterator for Sent {
     }
 }
 
-/// The next compressed chunk.
+/// Returns the next compressed chunk.
 fn compressed(rows: &mut Rows, encoder: &mut Option<Box<GzEncoder<Vec<u8>>>>) -> io::Result<Option<Bytes>> {
     while let Some(open) = encoder {
         match rows.next() {
@@ -67,7 +67,7 @@ fn compressed(rows: &mut Rows, encoder: &mut Option<Box<GzEncoder<Vec<u8>>>>) ->
 #[derive(PartialEq)]
 enum Ending {
     Whole,
-    /// Broken off, once the data had a chance to leave.
+    /// Broken off, after the data was flushed.
     Cut {
         flushed: bool,
     },
@@ -136,7 +136,7 @@ impl hyper::body::Body for Body {
         }
         match &mut self.ending {
             Ending::Whole => Poll::Ready(None),
-            // hyper drops what it has not yet written when a body fails, so the failure waits for one flush.
+            // hyper drops unwritten data when a body fails, so the failure waits for one flush.
             Ending::Cut { flushed } if !*flushed => {
                 *flushed = true;
                 cx.waker().wake_by_ref();
@@ -159,20 +159,20 @@ impl hyper::body::Body for Body {
     }
 }
 
-/// How much compressed text is gathered before it is sent.
+/// Minimum size of a compressed chunk.
 const GZIP_CHUNK_BYTES: usize = 16 << 10;
 
-/// Whether this version compresses for a client that accepts this.
+/// Returns whether this version compresses for a client with this header.
 pub(super) fn wants_gzip(version: Version, accept_encoding: Option<&str>) -> bool {
     let mut tokens = accept_encoding.unwrap_or_default().split(',').map(str::trim);
-    // Older versions understand weights; none of the clients of interest refuses gzip by weight zero.
+    // Older versions support weights; no relevant client rejects gzip with weight zero.
     tokens.any(|token| token == "gzip" || (version < since::EXACT_GZIP && token.starts_with("gzip;")))
 }
 
-/// The bytes compressed.
+/// Compresses bytes.
 ///
 /// # Errors
-/// Never, as writing to memory does not fail; the encoder's signature says otherwise.
+/// Never, because writing to memory does not fail; the encoder's signature requires it.
 pub(super) fn gzip(bytes: &[u8]) -> io::Result<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes)?;

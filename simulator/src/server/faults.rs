@@ -1,4 +1,4 @@
-//! Faults on demand: what the server does wrong, by path.
+//! Injected faults by path.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
-/// One way to answer wrongly.
+/// A fault of responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// This status with this text.
@@ -19,47 +19,47 @@ pub enum Fault {
         /// The body, as plain text.
         body: String,
     },
-    /// Accept the request and never answer.
+    /// Accept the request and never respond.
     Hang,
-    /// Close the connection without an answer.
+    /// Close the connection without a response.
     Close,
-    /// Answer as always, but later.
+    /// Respond normally, but later.
     Delay(Duration),
     /// 200 with these bytes.
     Body(Bytes),
-    /// 200 with these bytes, said to be gzipped.
+    /// 200 with these bytes, declared as gzip.
     Gzipped(Bytes),
-    /// The right status and headers, but the connection closes after this many bytes of the body.
+    /// Correct status and headers, but the connection closes after this many bytes of the body.
     Truncate(usize),
-    /// The right answer, one byte at a time with a pause after each.
+    /// The correct response, one byte at a time with a pause after each.
     Drip(Duration),
     /// 307 to this URL.
     Redirect(String),
-    /// The right answer, said to be this old.
+    /// The correct response, with this time since the last contact with the leader.
     LastContact(Duration),
-    /// The right answer from a server that knows no leader.
+    /// The correct response from a server without a leader.
     NoLeader,
-    /// The right answer, said to be of this index: a server that was built anew counts from the beginning.
+    /// The correct response with this index: the index of a rebuilt server starts again.
     Index(u64),
     /// This fault in the first half of each period, none in the second.
     Intermittent {
-        /// One fault and its pause.
+        /// Duration of the fault and its pause.
         period: Duration,
-        /// What goes wrong.
+        /// The fault.
         fault: Box<Fault>,
     },
 }
 
-/// What goes wrong before a request is read.
+/// A fault before a request is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectionFault {
-    /// These bytes are written, and the connection is closed.
+    /// Write these bytes, and close the connection.
     Raw(Bytes),
-    /// Nothing is ever read or written.
+    /// Never read or write anything.
     Silent,
 }
 
-/// The faults in force, by the path they begin with.
+/// The active faults, by path prefix.
 #[derive(Debug, Default)]
 pub struct Faults {
     by_prefix: Mutex<BTreeMap<String, (Fault, Instant)>>,
@@ -68,19 +68,19 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Sets a fault for all requests whose path, with its query, begins with this text. The empty text is a
-    /// prefix of all of them; of several the longest decides.
+    /// Sets a fault for all requests whose path with query has this prefix. The empty prefix matches all. The
+    /// longest match applies.
     pub fn set(&self, path_prefix: &str, fault: Fault) {
         self.lock().insert(path_prefix.to_owned(), (fault, Instant::now()));
     }
 
-    /// Cuts all connections, and lets new ones go wrong.
+    /// Closes all connections, and injects a fault into new ones.
     pub fn set_connections(&self, fault: ConnectionFault) {
         *self.of_connections.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
         self.cut.notify_waiters();
     }
 
-    /// Heals everything. Connections that are silent stay so.
+    /// Removes all faults. Silent connections stay silent.
     pub fn clear(&self) {
         self.lock().clear();
         *self.of_connections.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -90,7 +90,7 @@ impl Faults {
         self.of_connections.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until connections are cut.
+    /// Waits until connections are closed.
     pub(super) fn cut(&self) -> Notified<'_> {
         self.cut.notified()
     }

@@ -1,4 +1,4 @@
-//! A log that is sent while it grows.
+//! Streaming of a growing log.
 
 use std::io;
 use std::pin::Pin;
@@ -14,13 +14,13 @@ use crate::api::{Follow, More};
 use super::Shared;
 use super::faults::Fault;
 
-/// How often the log is looked at.
+/// Interval at which the log is read.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// How often a quiet log shows that the connection lives.
+/// Interval of heartbeats while there is no data.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// A log on its way, and when anything of it was last sent. A fault that comes up hits it too: one that closes
-/// connections breaks it, and one that hangs makes it silent.
+/// A log stream. New faults apply to it: one that closes connections breaks it, and one that hangs silences
+/// it.
 pub(super) struct Following {
     shared: Arc<Shared>,
     target: String,

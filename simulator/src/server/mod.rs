@@ -1,4 +1,4 @@
-//! The HTTP server in front of a backend.
+//! The HTTP server of a backend.
 
 mod body;
 mod faults;
@@ -27,10 +27,10 @@ pub use faults::{ConnectionFault, Fault, Faults};
 pub use log::LoggedRequest;
 use log::RequestLog;
 
-/// How long to wait before accepting again after it failed, as it does when file descriptors run out.
+/// Pause after a failed accept, which happens if there are no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A running server. Dropping it ends it.
+/// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
@@ -39,7 +39,7 @@ pub struct Simulator {
     task: JoinHandle<()>,
 }
 
-/// What the connections share.
+/// Shared state of the connections.
 #[derive(Debug)]
 struct Shared {
     backend: Backend,
@@ -69,22 +69,22 @@ impl Simulator {
         Ok(Simulator { address, shared, stop: Some(stop), task })
     }
 
-    /// Where the server answers: `http://127.0.0.1:PORT`.
+    /// Returns the URL: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// All requests so far, in the order they came.
+    /// Returns all requests so far, in order.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.log.all()
     }
 
-    /// Forgets the requests so far.
+    /// Drops the recorded requests.
     pub fn clear_requests(&self) {
         self.shared.log.clear();
     }
 
-    /// The faults in force.
+    /// Returns the active faults.
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
     }
@@ -104,13 +104,13 @@ impl Drop for Simulator {
     }
 }
 
-/// Accepts until `stopped` hears that its sender is gone; the connections end with the set that owns them.
+/// Accepts connections until the sender of `stopped` is dropped; connections end with the set that owns them.
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<Infallible>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             _ = &mut stopped => return,
-            // Reaps what has ended, so that the set does not grow with every connection ever made.
+            // Removes ended connections, so that the set does not grow forever.
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
@@ -125,7 +125,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
     }
 }
 
-/// Serves a connection until it ends or is cut.
+/// Serves a connection until it ends or is closed.
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     match shared.faults.of_connection() {
         Some(ConnectionFault::Raw(bytes)) => {

@@ -1,4 +1,4 @@
-//! From a request to its response: the log, the faults, the backend, the compression.
+//! Handling of a request: log, faults, backend, compression.
 
 use std::fmt;
 use std::future::pending;
@@ -19,11 +19,11 @@ use super::Shared;
 use super::body::{Body, gzip, wants_gzip};
 use super::faults::Fault;
 
-/// How long a question about what comes next waits at most.
+/// Maximum wait of a blocking query.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The request gets no answer and the connection closes.
+/// The request gets no response, and the connection closes.
 #[derive(Debug)]
 pub(super) struct NoAnswer;
 
@@ -40,7 +40,7 @@ pub(super) async fn respond(
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Body>, NoAnswer> {
     let (parts, body) = request.into_parts();
-    // What breaks off is no request.
+    // An incomplete request is not a request.
     let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
     let request = Request { body, ..Request::new(&parts) };
     shared.log.record(&request);
@@ -92,7 +92,7 @@ pub(super) async fn respond(
     Ok(response(answer, fault))
 }
 
-/// Answers a question about what comes after an index once it has come, or when the time is up.
+/// Handles a blocking query: responds once the index has changed, or after the wait time.
 async fn block(shared: &Shared, request: &Request) -> Answer {
     let after = request.query.get("index").and_then(|index| index.parse().ok()).unwrap_or(0_u64);
     let wait = request.query.get("wait").and_then(|wait| humantime::parse_duration(wait).ok());

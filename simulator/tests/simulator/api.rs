@@ -1,4 +1,4 @@
-//! The API's manners: versions, errors, leaders, access.
+//! General behavior of the API: versions, errors, leaders, access.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! A minimal HTTP client: one request a connection, the answer as it came.
+//! A minimal HTTP client: one request per connection, with the unmodified response.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use serde_json::Value;
 
-/// An answer; header names in lower case.
+/// A response; header names are in lower case.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -36,19 +36,19 @@ impl Reply {
     }
 }
 
-/// GET, which must be answered.
+/// Sends GET, which must get a response.
 pub(crate) async fn get(url: &str, target: &str) -> Reply {
     send(url, "GET", target, &[]).await.unwrap_or_else(|error| panic!("{target}: {error}"))
 }
 
-/// PUT of this JSON, which must be answered.
+/// Sends PUT with this JSON, which must get a response.
 pub(crate) async fn put(url: &str, target: &str, token: &str, body: &str) -> Reply {
     let length = body.len().to_string();
     let headers = [("X-Nomad-Token", token), ("Content-Length", &length)];
     send_with(url, "PUT", target, &headers, body).await.unwrap_or_else(|error| panic!("{target}: {error}"))
 }
 
-/// Any request with any headers. An answer that breaks off is an error.
+/// Sends any request with any headers. An aborted response is an error.
 pub(crate) async fn send(
     url: &str,
     method: &str,

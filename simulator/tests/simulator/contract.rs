@@ -1,4 +1,4 @@
-//! The model answers with the same keys and types as real agents of the version it plays.
+//! The model's responses have the same keys and types as real agents of the simulated version.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,17 +12,17 @@ use crate::replay::folder;
 use crate::shape::Shape;
 use crate::world::{World, busy, troubled};
 
-/// Recorded, but not an endpoint of the model.
+/// Recorded endpoints that the model does not support.
 const NOT_MODELLED: &[&str] = &[
     "/v1/jobs/statuses",
     "/v1/volumes",
     "/v1/operator/raft/configuration",
     "/v1/metrics",
-    // Logs are text, and have tests of their own.
+    // Logs are text, and have separate tests.
     "/v1/client/fs/logs/ID",
 ];
 
-/// Differences that are right: kind of request, end of the line, why.
+/// Correct differences: kind of request, end of the line, reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     (
         "/v1/allocations",
@@ -36,7 +36,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("/v1/node/ID", ".Details: object instead of {\"null\"}", "a drain that reached its deadline says so"),
 ];
 
-/// Builds a world that plays a version.
+/// Builds a world with a version.
 type Build = fn(&str) -> World;
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn version_1_1_18() {
     compare("1.1.18", &[(&["1.1.18", "1.1.18-drain"], &[busy, troubled])]).await;
 }
 
-/// Compares what was recorded with what worlds answer that were built after the recorded clusters.
+/// Compares recorded responses with those of worlds like the recorded clusters.
 async fn compare(version: &str, sets: &[(&[&str], &[Build])]) {
     let mut recorded: BTreeMap<String, Shape> = BTreeMap::new();
     let mut played: BTreeMap<String, Shape> = BTreeMap::new();
@@ -81,7 +81,8 @@ async fn compare(version: &str, sets: &[(&[&str], &[Build])]) {
     assert!(wrong.is_empty(), "{version}:\n{}", wrong.join("\n"));
 }
 
-/// Learns the shapes of recorded answers. Returns the requests, each with its kind and the status of its answer.
+/// Learns the shapes of recorded responses. Returns the requests, each with its kind and the status of its
+/// response.
 fn learn(folders: &[&str], recorded: &mut BTreeMap<String, Shape>) -> BTreeMap<String, (String, u64)> {
     let mut requests: BTreeMap<String, (String, u64)> = BTreeMap::new();
     for name in folders {
@@ -104,7 +105,7 @@ fn learn(folders: &[&str], recorded: &mut BTreeMap<String, Shape>) -> BTreeMap<S
     requests
 }
 
-/// Asks the model everything that was recorded, with its own IDs in place of the recorded ones.
+/// Sends all recorded requests to the model, with its own IDs.
 async fn play(
     world: World,
     requests: &BTreeMap<String, (String, u64)>,
@@ -138,7 +139,8 @@ async fn play(
     }
 }
 
-/// Requests whose answers have one shape. A job's lists have that of the lists of all jobs.
+/// Returns the kind of a request. Responses of one kind have one shape. A job's lists have the shape of the
+/// lists of all jobs.
 fn kind(request: &str) -> String {
     let path = request.split('?').next().expect("a path");
     match path.split('/').collect::<Vec<_>>()[2..] {

@@ -1,4 +1,4 @@
-//! Draining nodes.
+//! Drains.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::world::{HOUR, World, build, empty, seconds};
 
-/// Two nodes, with a build, a service of two and a system job; drains the node of the build.
+/// Creates two nodes with a build, a service of two and a system job, and drains the node of the build.
 fn drained(version: &str, deadline: Option<u64>, ignore_system_jobs: bool) -> (World, usize) {
     let mut world = empty(version, 2);
     world.cluster.submit(build("build").running_for(seconds(120)));

@@ -1,4 +1,4 @@
-//! How allocations end, and what their jobs come to.
+//! Ends of allocations, and the outcomes of their jobs.
 
 use nomad_simulator::cluster::{
     Cause, ClientStatus, JobSpec, JobStatus, JobType, Outcome, Preemption, Reschedule, Task, TaskKey,
@@ -95,7 +95,7 @@ async fn a_client_waits_for_siblings_before_it_reports_a_failure() {
     assert_eq!(kinds, expected);
 }
 
-/// Two builds of which only one fits, the other being more important.
+/// Creates two builds of which only one fits; the other has a higher priority.
 fn preempted(preemption: Preemption) -> World {
     let settings = Settings { preemption, ..Settings::default() };
     let mut cluster = Cluster::new(settings);
@@ -203,8 +203,8 @@ async fn a_drains_deadline_kills_builds() {
     assert_eq!(served.cluster().ledger().failures.len(), 0);
 }
 
-/// Before 1.11 a build that a drain killed began again elsewhere; some of those that were killed had failed with exit
-/// code 0.
+/// Before 1.11, a build killed by a drain started again elsewhere; some of the killed allocations had failed
+/// with exit code 0.
 #[tokio::test]
 async fn older_versions_begin_killed_builds_again() {
     let mut world = empty("1.10.5", 2);
@@ -276,7 +276,7 @@ async fn a_job_told_to_stop_is_dead_while_it_goes_on() {
     assert_eq!(says(&allocations(&served, "b").await[0], &STATUSES), ["stop", "complete"]);
 }
 
-/// To Nomad it looks like a drain, but for one field.
+/// Nomad treats it like a drain, except for one field.
 #[tokio::test]
 async fn an_allocation_that_somebody_stops_is_migrated() {
     let mut world = empty("2.0.5", 1);
@@ -321,7 +321,7 @@ fn tasks_are_started_again_and_counted() {
     assert_eq!((ledger.failures.get(&oom), ledger.failed_allocations.get(&oom)), (Some(&1), None));
 }
 
-/// A service whose only instance waits to be tried again: nothing runs, nothing is queued.
+/// A service whose only allocation waits to be rescheduled: nothing runs, nothing is queued.
 #[test]
 fn a_delayed_evaluation_waits_for_its_time() {
     for (version, status) in [("2.0.5", JobStatus::Running), ("1.4.14", JobStatus::Pending)] {

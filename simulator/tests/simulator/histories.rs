@@ -1,4 +1,4 @@
-//! Whatever happens: the ledger agrees with what the API shows, by rules written a second time.
+//! Random histories: the ledger agrees with the API, by rules that are implemented a second time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::client::get;
 use crate::world::{World, seconds};
 
-/// Something that happens.
+/// A random event.
 #[derive(Clone, Debug)]
 enum Event {
     Build { cpu: u64, seconds: u64, how: usize, priority: u32 },
@@ -40,7 +40,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// The job with a fate of its own.
+/// Sets how a job ends.
 fn with_fate(job: JobSpec, how: usize) -> JobSpec {
     match how {
         0 => job.failing(0.5),
@@ -124,7 +124,7 @@ impl Histories {
     }
 }
 
-/// How an allocation ended, by what the API shows of it.
+/// Returns the outcome of an allocation according to the API.
 fn outcome(row: &Value) -> &'static str {
     let is = |field: &str, text: &str| row[field] == text;
     let migrated = ["alloc is being migrated", "alloc not needed as node is tainted"];
@@ -147,11 +147,11 @@ fn outcome(row: &Value) -> &'static str {
 
 const WORST_FIRST: [&str; 7] = ["failed", "lost", "timeout", "preempted", "drained", "stopped", "complete"];
 
-/// How many dead jobs ended how, by what the API shows.
+/// Returns the number of dead jobs by outcome according to the API.
 fn finished(jobs: &[Value], allocations: &[Value]) -> BTreeMap<(String, String), usize> {
     let mut counts = BTreeMap::new();
     for job in jobs.iter().filter(|job| job["Status"] == "dead") {
-        // A job of the same ID that was purged had allocations of its own.
+        // A purged job with the same ID had its own allocations.
         let own = || {
             allocations.iter().filter(|row| {
                 row["Namespace"] == job["Namespace"]
@@ -175,7 +175,7 @@ fn finished(jobs: &[Value], allocations: &[Value]) -> BTreeMap<(String, String),
     counts
 }
 
-/// How many allocations of each node have a task that runs.
+/// Returns the number of allocations with a running task by node.
 fn running(allocations: &[Value]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for row in allocations {
@@ -187,7 +187,7 @@ fn running(allocations: &[Value]) -> BTreeMap<String, usize> {
     counts
 }
 
-/// How many instances wait for room: of groups that the job has, while one of its evaluations waits.
+/// Returns the number of queued allocations: of existing groups, while an evaluation waits.
 async fn queued(url: &str, jobs: &[Value], evaluations: &[Value], now: &str) -> BTreeMap<JobKey, u32> {
     let mut counts = BTreeMap::new();
     for job in jobs {
@@ -210,7 +210,7 @@ async fn queued(url: &str, jobs: &[Value], evaluations: &[Value], now: &str) -> 
     counts
 }
 
-/// Failed allocations by cause, told from the events of their tasks.
+/// Returns failed allocations by cause, from task events.
 fn causes(allocations: &[Value]) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     let failed = allocations.iter().filter(|row| row["ClientStatus"] == "failed");
@@ -253,7 +253,7 @@ async fn check(histories: Histories) -> Histories {
     let running = running(&allocations);
     for (node, load) in &ledger.loads {
         assert_eq!(running.get(&node.to_string()).copied().unwrap_or_default(), load.running_allocations);
-        // What the servers count as live is among what a node shows.
+        // Non-terminal allocations according to the servers are among those of a node.
         let rows = served.rows(&format!("/v1/node/{node}/allocations")).await;
         let live = rows
             .iter()
@@ -277,7 +277,7 @@ async fn check(histories: Histories) -> Histories {
     Histories { cluster, nodes: served.nodes, submitted }
 }
 
-/// A time as the API writes it, so that both can be compared as text.
+/// Formats a time like the API, so that both can be compared as text.
 fn time(time: std::time::SystemTime) -> String {
     humantime::format_rfc3339_nanos(time).to_string()
 }

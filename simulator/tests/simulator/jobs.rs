@@ -1,4 +1,4 @@
-//! The life of jobs.
+//! Lifecycle of jobs.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world::{HOUR, World, build, empty, seconds};
 
-/// The status of a job that is the only one of its type.
+/// Returns the status of a job that is the only one of its type.
 fn status(world: &World, id: &str) -> Option<JobStatus> {
     let ledger = world.cluster.ledger();
     let record = ledger.history.iter().find(|record| record.key.id == id).expect("submitted");

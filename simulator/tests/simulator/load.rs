@@ -1,4 +1,4 @@
-//! Large clusters: the numbers they promise, the rows they write, and the parameters they honour.
+//! Large clusters: their numbers, rows and parameters.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ fn every_row_is_there_once() {
     let (jobs, live) = (rows(&load, JOBS), rows(&load, LIVE_JOBS));
     let templates = live.iter().filter(|job| job["ParameterizedJob"] == true).count();
     assert_eq!((templates, live.len() - templates, jobs.len() - live.len()), (3, 500, 5_000));
-    // A job's ID is unique in its namespace only.
+    // A job's ID is unique only within its namespace.
     let named: HashSet<_> = jobs.iter().map(|job| (job["Namespace"].as_str(), job["ID"].as_str())).collect();
     assert_eq!(named.len(), jobs.len());
     let pending = live.iter().filter(|job| job["Status"] == "pending").count();
@@ -41,7 +41,7 @@ fn every_row_is_there_once() {
     let blocked = rows(&load, r#"/v1/evaluations?namespace=*&filter=Status == "blocked""#);
     assert_eq!(blocked.len(), pending);
 
-    // What rows name is there.
+    // All objects that rows refer to exist.
     let (nodes, jobs) = (ids(&nodes), ids(&jobs));
     let used: HashSet<&str> = allocations.iter().map(|row| row["NodeID"].as_str().unwrap()).collect();
     assert_eq!(used, nodes, "allocations are spread over all nodes");

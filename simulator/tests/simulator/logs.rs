@@ -1,4 +1,4 @@
-//! What tasks write.
+//! Logs of tasks.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::client::{get, send};
 use crate::world::{Served, World, build, empty, node, seconds};
 
-/// A node with a build that runs.
+/// Creates a node with a running build.
 async fn busy() -> (Served, AllocationId) {
     let mut world = empty("2.0.5", 1);
     world.cluster.submit(build("build"));

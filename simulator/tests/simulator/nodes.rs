@@ -1,4 +1,4 @@
-//! Nodes that go away and come back.
+//! Nodes that go down and come back.
 
 use std::collections::BTreeMap;
 

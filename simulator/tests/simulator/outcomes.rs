@@ -1,4 +1,4 @@
-//! Every way in which work ends or hangs, as it was recorded of a real Nomad 2.0.5.
+//! Every way in which jobs end or hang, as recorded with a real Nomad 2.0.5.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::replay::folder;
 use crate::world::{HOUR, Served, World, node, seconds};
 
-/// Jobs that change all the time, so that two looks never agree.
+/// Jobs that change all the time.
 const RESTLESS: [&str; 2] = ["crash-loop", "periodic"];
 
-/// The recorded cluster and its jobs, and what was done to them.
+/// Creates the recorded cluster with its jobs and operations.
 pub(crate) fn outcomes(version: &str) -> World {
     let mut cluster = Cluster::new(Settings {
         version: version.parse().expect("a version"),
@@ -98,7 +98,7 @@ fn submit_others(cluster: &mut Cluster) {
     cluster.submit(small(JobSpec::batch("periodic")).every(seconds(60)).running_for(seconds(1)));
 }
 
-/// A service with a group that runs and one that never fits.
+/// Returns a service with a group that runs, and one that never fits.
 fn with_two_groups() -> JobSpec {
     let mut job = small(JobSpec::service("removed-group"));
     job.groups[0].name = "web".to_owned();
@@ -110,7 +110,7 @@ fn build(id: &str) -> JobSpec {
     small(JobSpec::batch(id)).in_namespace("ci").running_for(HOUR)
 }
 
-/// The job with the names and the size of the recorded ones.
+/// Sets the names and sizes of the recorded jobs.
 fn small(mut job: JobSpec) -> JobSpec {
     job.groups[0].name = "build".to_owned();
     job.groups[0].tasks = vec![task("build-agent", None)];
@@ -126,7 +126,7 @@ fn recorded(file: &str) -> Vec<Value> {
     serde_json::from_slice(&body).expect("valid JSON")
 }
 
-/// What each row says, in the order of creation, by the job that it belongs to.
+/// Returns a description of each row by job, in the order of creation.
 fn by_job(rows: &[Value], id: &str, says: fn(&Value) -> Vec<String>) -> BTreeMap<String, Vec<Vec<String>>> {
     let mut rows: Vec<&Value> = rows.iter().collect();
     rows.sort_by_key(|row| row["CreateIndex"].as_u64());
@@ -137,12 +137,12 @@ fn by_job(rows: &[Value], id: &str, says: fn(&Value) -> Vec<String>) -> BTreeMap
             by_job.entry(job).or_default().push(says(row));
         }
     }
-    // Which of two instances was placed first is chance.
+    // Which of two allocations was placed first is random.
     by_job.values_mut().for_each(|rows| rows.sort());
     by_job
 }
 
-/// All that tells how an allocation ended; of its tasks also in which order things happened.
+/// Describes how an allocation ended, including the order of task events.
 fn allocation(row: &Value) -> Vec<String> {
     let text = |field: &str| format!("{field}: {}", row[field]);
     let is_set = |field: &str| format!("{field}: {}", row[field] != "");
@@ -156,7 +156,7 @@ fn allocation(row: &Value) -> Vec<String> {
         says.extend(["StartedAt", "FinishedAt"].map(|at| format!("{name}.{at}: {}", !state[at].is_null())));
         says.extend(state["Events"].as_array().into_iter().flatten().map(|event| {
             let told = |field: &str| {
-                // What drivers and downloads complain of differs.
+                // Messages of drivers and downloads differ.
                 let free = ["driver_error", "download_error", "validation_error"];
                 let is_free = free.iter().any(|field| !event["Details"][field].is_null());
                 if is_free { "...".to_owned() } else { event[field].to_string() }
@@ -178,7 +178,8 @@ fn job(row: &Value) -> Vec<String> {
     says
 }
 
-/// What became of an evaluation. Which of several led to a delayed one is left out: one of the deployment watcher may have.
+/// Describes an evaluation. Omits which evaluation led to a delayed one, because it may be that of the
+/// deployment watcher.
 fn evaluation(row: &Value) -> Vec<String> {
     let text = |field: &str| format!("{field}: {}", row[field]);
     let mut says: Vec<String> = ["Type", "TriggeredBy", "Status"].map(text).to_vec();
@@ -233,7 +234,7 @@ async fn evaluations_are_as_recorded() {
     }
 }
 
-/// A task that is started again and again: the last ten events, and how often.
+/// A task that restarts repeatedly: the last ten events, and the number of restarts.
 #[tokio::test]
 async fn a_crash_loop_is_as_recorded() {
     let served = played().await;
@@ -256,7 +257,7 @@ async fn a_crash_loop_is_as_recorded() {
     assert_eq!(kinds(&model), kinds(&real));
 }
 
-/// What a filter of the servers finds is what it found on the real ones.
+/// Filters find the same rows as those of real servers.
 #[tokio::test]
 async fn filters_find_what_they_found() {
     let served = played().await;

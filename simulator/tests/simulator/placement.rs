@@ -1,4 +1,4 @@
-//! What fits is placed, and what does not says why.
+//! Placement, and reasons of failures.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ async fn only_blocked(served: &Served) -> Value {
     rows.remove(0)
 }
 
-/// One job that does not fit on two nodes: its complete evaluation, and the blocked one.
+/// Registers a job that does not fit on two nodes; returns its complete evaluation, and the blocked one.
 async fn refused(job: JobSpec) -> (Value, Value) {
     let mut world = empty("2.0.5", 2);
     world.cluster.submit(job);

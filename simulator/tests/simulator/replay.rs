@@ -1,4 +1,4 @@
-//! Recorded answers come back as they were, and what was not recorded follows from what was.
+//! Recorded responses are returned unchanged, and others are derived from them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ async fn a_filter_gives_the_list_recorded_with_it() {
         let simulator = replay(version).await;
         let recorded =
             get(&simulator.url(), "/v1/jobs?namespace=*&filter=Status%20%21%3D%20%22dead%22").await;
-        // Spelled so that no recorded request is the same.
+        // Written differently from every recorded request.
         let derived = get(&simulator.url(), "/v1/jobs?namespace=*&filter=Status+!=+%60dead%60").await;
         assert_eq!(derived.json(), recorded.json(), "{version}");
         assert_eq!(derived.header("x-nomad-index"), recorded.header("x-nomad-index"));
@@ -139,7 +139,7 @@ fn versions_come_from_the_servers_or_the_folder() {
     assert_eq!(recording.version().to_string(), "2.0.5");
 }
 
-/// Lists of allocations by what their tasks did, which Nomad filters even if it does not show it.
+/// Nomad filters lists of allocations by task states even if it omits them.
 #[tokio::test]
 async fn filters_look_into_the_states_of_tasks() {
     let simulator = replay("2.0.5-outcomes").await;

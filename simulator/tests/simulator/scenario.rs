@@ -1,4 +1,4 @@
-//! The demonstration, and that the same seed tells the same story.
+//! The scenarios; the same seed results in the same events.
 
 use std::sync::{Arc, Mutex};
 
@@ -68,7 +68,7 @@ fn the_backlog_grows_and_clears_and_nodes_come_and_go() {
     }
 }
 
-/// The scheduler goes by what it keeps on the nodes, the ledger by the allocations themselves.
+/// The scheduler uses the data on nodes, the ledger the allocations themselves.
 #[test]
 fn no_node_is_ever_overbooked() {
     let (mut cluster, mut scenario) = play(5, 1);
@@ -81,7 +81,7 @@ fn no_node_is_ever_overbooked() {
     }
 }
 
-/// Builds of one status.
+/// Returns the number of builds with one status.
 fn builds(ledger: &Ledger, status: JobStatus) -> usize {
     ledger.jobs.get(&("default".to_owned(), JobType::Batch, status)).copied().unwrap_or_default()
 }
@@ -94,7 +94,7 @@ fn nodes(ledger: &Ledger, state: NodeState) -> usize {
     ledger.nodes.get(&state).copied().unwrap_or_default()
 }
 
-/// Each trouble of the hour is there when its time has come, and gone later; the second hour is like the first.
+/// Each incident of the hour occurs in time, and is over later; the second hour is like the first.
 #[test]
 fn an_hour_of_builds_has_its_troubles_in_their_order() {
     let (mut cluster, mut day) = BuildDay::new(Settings::default(), seconds(60));
@@ -113,7 +113,7 @@ fn an_hour_of_builds_has_its_troubles_in_their_order() {
         assert!(builds(&burst, JobStatus::Pending) >= 70, "{:?}", burst.jobs);
         let scaled = at(33);
         assert_eq!(nodes(&scaled, NodeState::Active), 14, "{:?}", scaled.nodes);
-        // What no client can take waits for ever.
+        // An unplaceable build waits forever.
         assert_eq!(builds(&scaled, JobStatus::Pending), 1, "{:?}", scaled.jobs);
         assert!(scaled.queued.contains_key(&JobKey::new("default", "build-gpu")));
         failed = ended(&scaled, Outcome::Failed) - failed;

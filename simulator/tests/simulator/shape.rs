@@ -1,10 +1,10 @@
-//! The shape of JSON: which keys an object has, always or sometimes, and of which types the values are.
+//! Shape of JSON: the keys that an object always or sometimes has, and the types of values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// Fields whose keys are data, not names of fields.
+/// Fields with arbitrary keys.
 const MAPS: &[&str] = &[
     "AllocatedResources.Tasks",
     "Attributes",
@@ -28,16 +28,16 @@ const MAPS: &[&str] = &[
     "TaskStates",
 ];
 
-/// What is known of the values at one path.
+/// Shape of the values at one path.
 #[derive(Debug, Default)]
 pub(crate) struct Place {
     types: BTreeSet<&'static str>,
     objects: usize,
-    /// How many of the objects have the key.
+    /// Number of objects with each key.
     keys: BTreeMap<String, usize>,
 }
 
-/// What is known of a kind of answer: places by path, as in `[].JobSummary.Summary.*.Queued`.
+/// Shape of a kind of response, by path such as `[].JobSummary.Summary.*.Queued`.
 #[derive(Debug, Default)]
 pub(crate) struct Shape(BTreeMap<String, Place>);
 
@@ -67,7 +67,7 @@ impl Shape {
         }
     }
 
-    /// Where `self` is not what `model` would be: every difference in a line.
+    /// Returns the differences to `model`, one per line.
     pub(crate) fn differences(&self, model: &Shape) -> Vec<String> {
         let mut lines = Vec::new();
         for (path, place) in &self.0 {
@@ -87,7 +87,7 @@ impl Shape {
     }
 }
 
-/// The summary of a job is an object, the summaries of its groups in it are a map.
+/// The summary of a job is an object; the summaries of its groups are a map.
 fn is_map(path: &str, fields: &serde_json::Map<String, Value>) -> bool {
     let named = MAPS.iter().any(|map| path == format!(".{map}") || path.ends_with(&format!(".{map}")));
     let of_groups = path.ends_with("TaskGroups") && fields.values().all(Value::is_object);

@@ -1,5 +1,4 @@
-//! The cluster behind the recordings, built from the model: four clients and the workload described with
-//! them.
+//! The cluster of the recordings, built from the model: four clients and the workload described with them.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -23,7 +22,7 @@ pub(crate) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A cluster behind a server, which a test can still change.
+/// A cluster behind a server that a test can still change.
 pub(crate) struct Served {
     pub(crate) cluster: SharedCluster,
     pub(crate) nodes: Vec<NodeId>,
@@ -43,7 +42,7 @@ impl Served {
         self.cluster.lock().expect("no test has panicked with it")
     }
 
-    /// The rows of a list.
+    /// Returns the rows of a list.
     pub(crate) async fn rows(&self, target: &str) -> Vec<Value> {
         let reply = get(&self.simulator.url(), target).await;
         assert_eq!(reply.status, 200, "{target}: {}", reply.text());
@@ -57,7 +56,7 @@ impl Served {
     }
 }
 
-/// A cluster of equal nodes and nothing else.
+/// Creates a cluster of identical nodes.
 pub(crate) fn empty(version: &str, nodes: usize) -> World {
     let version: Version = version.parse().expect("a version");
     let mut cluster = Cluster::new(Settings { version, ..Settings::default() });
@@ -65,18 +64,18 @@ pub(crate) fn empty(version: &str, nodes: usize) -> World {
     World { cluster, nodes }
 }
 
-/// 4000 MHz, 8 GiB.
+/// Returns a node with 4000 MHz and 8 GiB.
 pub(crate) fn node(number: usize) -> NodeSpec {
     let name = format!("client-{}", char::from(b'a' + u8::try_from(number).expect("few nodes")));
     NodeSpec { cpu: 4000, cores: 2, memory_mb: 8192, ..NodeSpec::new(&name) }
 }
 
-/// A batch job of one instance that runs an hour.
+/// Returns a batch job with one allocation that runs for an hour.
 pub(crate) fn build(id: &str) -> JobSpec {
     JobSpec::batch(id).in_namespace("ci").with_resources(300, 256).running_for(HOUR)
 }
 
-/// The recorded workload, some seconds after it was submitted.
+/// Creates the recorded workload, some seconds after its submission.
 pub(crate) fn busy(version: &str) -> World {
     let mut world = empty(version, 2);
     for number in 2..4 {
@@ -114,7 +113,7 @@ pub(crate) fn busy(version: &str) -> World {
     world
 }
 
-/// The same after a node was drained for good, one is being drained, one is ineligible and one is down.
+/// The same, with one node drained, one draining, one ineligible and one down.
 pub(crate) fn troubled(version: &str) -> World {
     let mut world = busy(version);
     let cluster = &mut world.cluster;

@@ -1,4 +1,4 @@
-//! Draining over HTTP, as an operator's token allows it.
+//! Drains over HTTP, and the permissions of tokens.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ fn state(served: &Served) -> NodeState {
     served.cluster().ledger().loads[&served.nodes[0]].state
 }
 
-/// A node with a build.
+/// Creates a node with a build.
 async fn busy() -> Served {
     let mut world = empty("2.0.5", 1);
     world.cluster.submit(build("build"));

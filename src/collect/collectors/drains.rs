@@ -137,7 +137,7 @@ impl DrainsCollector {
             tracing::warn!(
                 asked = MAX_NODES,
                 left_out,
-                "too many nodes drain at once; whether the others are drained is unknown"
+                "too many nodes drain at once; the state of the other drains is unknown"
             );
         }
         self.is_cut = left_out > 0;

@@ -75,7 +75,7 @@ pub(in crate::collect) async fn ask(
         Ok((stats, _)) => Ok(stats.map(host)),
         Err(error) if error.reason().is_before_the_client() => Err(error),
         Err(error) => {
-            tracing::debug!(node_id = id, %error, "no host statistics");
+            tracing::debug!(node_id = id, %error, "cannot read host statistics");
             Ok(None)
         }
     }

@@ -101,7 +101,7 @@ async fn ask(context: Arc<Context>, allocation: AllocationUsage) -> Result<Optio
         }
         Err(error) if error.reason().is_before_the_client() => Err(error),
         Err(error) => {
-            tracing::debug!(alloc_id = allocation.id, %error, "no usage");
+            tracing::debug!(alloc_id = allocation.id, %error, "cannot read the usage of an allocation");
             Ok(None)
         }
     }

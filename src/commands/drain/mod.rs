@@ -1,4 +1,4 @@
-//! Draining a client, and waiting until it is safe to terminate. The only command that changes anything.
+//! `drain`: drains a client, and waits until it is safe to terminate. The only command that changes anything.
 
 mod progress;
 mod state;
@@ -26,29 +26,29 @@ use progress::{Progress, Step};
 use state::{Seen, Stand};
 use watch::{Watch, passes, unstarted};
 
-/// Still draining: the time was up, or a signal came.
+/// Exit code: still draining when the timeout expired or a signal arrived.
 const DRAINING: u8 = 3;
-/// The node is down, or Nomad does not know it any more.
+/// Exit code: the node is down or purged.
 const GONE: u8 = 4;
-/// Somebody else ended the drain.
+/// Exit code: the drain was cancelled by somebody else.
 const CANCELLED: u8 = 5;
 
-/// How often beginning a drain is tried while Nomad's servers are away, and the pause after the first time.
+/// Maximum number of attempts to start a drain while Nomad's servers do not respond, and the first pause.
 const ATTEMPTS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What the command works with.
+/// State of the command.
 struct Draining<'a> {
     drainer: &'a Drainer,
     node: &'a FoundNode,
     args: &'a DrainArgs,
-    /// The namespaces whose allocations are looked at.
+    /// Namespaces whose allocations count.
     scope: Scope,
     watch: Watch<'a>,
     progress: Progress,
 }
 
-/// Drains, or shows what would have to finish, or undoes it.
+/// Starts, previews or cancels a drain.
 pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Error> {
     if !args.yes && !args.dry_run && !std::io::stdin().is_terminal() {
         return Err(Error::Unconfirmed);
@@ -57,7 +57,7 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
     let (settings, wanted) = own::wanted(config.nomad, &args.choice, &args.agent).await?;
     let drainer = Drainer::new(settings, Arc::new(|_| {}))?;
     let node = find::node(drainer.client(), &wanted).await?;
-    // Nomad's variable says where people work, not what may be lost.
+    // NOMAD_NAMESPACE is the namespace that people work in, which says nothing about what a drain may stop.
     let scope = config.collect.namespaces.named_by(NAMESPACE_FLAG);
     if scope.is_all() && !args.cancel {
         require_all_namespaces(drainer.client(), &node).await?;
@@ -72,7 +72,8 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
     }
 }
 
-/// Refuses to begin if the token is known to hide allocations: nobody could tell when the last of them has stopped.
+/// Fails if the token is known not to see all allocations, because nobody could tell when the last of them
+/// has stopped.
 async fn require_all_namespaces(client: &Client, node: &FoundNode) -> Result<(), Error> {
     match collect::token_reach(client).await?.reach.partial() {
         None => Ok(()),
@@ -82,7 +83,8 @@ async fn require_all_namespaces(client: &Client, node: &FoundNode) -> Result<(),
 
 impl Draining<'_> {
     async fn drain(mut self) -> Result<ExitCode, Error> {
-        // From before the first write on, a signal does not end the program: it is told what stays.
+        // Handle signals from before the first write, so that the command can report that the drain
+        // continues.
         let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
         let until = self.args.timeout.map(|timeout| Instant::now() + timeout);
@@ -101,21 +103,21 @@ impl Draining<'_> {
         let name = format!("{} ({})", plain(&self.node.name), self.node.id);
         let why = tokio::select! {
             ended = self.wait() => return ended,
-            () = time_is_up => "the time is up".to_owned(),
-            _ = terminate.recv() => "SIGTERM came".to_owned(),
+            () = time_is_up => "the timeout expired".to_owned(),
+            _ = terminate.recv() => "received SIGTERM".to_owned(),
             _ = interrupt.recv() => "interrupted".to_owned(),
         };
-        let text = format!("{why}: the drain of {name} stays in force, and it must not be terminated yet");
+        let text = format!("{why}: the drain of {name} continues; do not terminate it yet");
         self.progress.say(Tone::Warn, &text);
         Ok(ExitCode::from(DRAINING))
     }
 
-    /// Begins the drain, or joins the one that goes on. An exit code if there is nothing to wait for.
+    /// Starts the drain, or joins an active one. Returns an exit code if there is nothing to wait for.
     async fn begin(&mut self) -> Result<Option<ExitCode>, Error> {
         let (mut pause, mut asked) = (FIRST_PAUSE, false);
         for attempt in 1.. {
             let error = match self.watch.look().await {
-                Ok(None) => return Ok(Some(self.gone("Nomad does not know it any more"))),
+                Ok(None) => return Ok(Some(self.gone("Nomad no longer has this client"))),
                 Ok(Some(seen)) => match self.begin_or_join(&seen, &mut asked).await {
                     Err(Error::Nomad(error)) => error,
                     done => return done,
@@ -143,10 +145,10 @@ impl Draining<'_> {
                 let since = drain.and_then(|drain| drain.started_at.0);
                 let since = since.map_or_else(String::new, |at| format!(" since {}", human::ago(now, at)));
                 let deadline = match seen.deadline() {
-                    Some(deadline) => format!("its deadline stays: {}", human::until(now, deadline)),
+                    Some(deadline) => format!("the deadline stays: {}", human::until(now, deadline)),
                     None => "it has no deadline".to_owned(),
                 };
-                let text = format!("{} is being drained{since}; {deadline}", plain(&self.node.name));
+                let text = format!("{} is draining{since}; {deadline}", plain(&self.node.name));
                 self.progress.say(Tone::Muted, &text);
                 return Ok(None);
             }
@@ -165,15 +167,15 @@ impl Draining<'_> {
 
     fn question(&self, seen: &Seen) -> String {
         let deadline = match self.args.deadline.0 {
-            Some(deadline) => format!("what still runs in {} is stopped", human::duration(deadline)),
-            None => "nothing is stopped before it has ended".to_owned(),
+            Some(deadline) => format!("Nomad stops what still runs after {}", human::duration(deadline)),
+            None => "there is no deadline".to_owned(),
         };
         let count = seen.remaining(self.args.ignore_system).count();
         let name = plain(&self.node.name);
-        format!("Drain {name} ({})? {} live there; {deadline}.", self.node.id, allocations(count))
+        format!("Drain {name} ({})? {} to finish; {deadline}.", self.node.id, allocations(count))
     }
 
-    /// Asks at the terminal. Nothing but yes is yes.
+    /// Asks for confirmation at the terminal. Everything but yes means no.
     async fn confirm(&mut self, question: &str) -> Result<bool, Error> {
         self.progress.say(Tone::Title, &format!("{question} [y/N]"));
         let answer = tokio::task::spawn_blocking(|| {
@@ -184,7 +186,7 @@ impl Draining<'_> {
         Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
-    /// Waits until the machine is safe to terminate, or never may be by this drain.
+    /// Waits until the machine is safe to terminate, or the drain cannot achieve that any more.
     async fn wait(&mut self) -> Result<ExitCode, Error> {
         let name = plain(&self.node.name).into_owned();
         let mut ignore_system = self.args.ignore_system;
@@ -192,21 +194,20 @@ impl Draining<'_> {
         loop {
             let (progress, watch) = (&std::cell::RefCell::new(&mut self.progress), &mut self.watch);
             let on_outage = |why: Option<String>| match why {
-                Some(why) => progress.borrow_mut().say(
-                    Tone::Warn,
-                    &format!("cannot look at {name}: {why}; the drain goes on, and so does the wait"),
-                ),
-                None => progress.borrow_mut().say(Tone::Muted, "Nomad answers again"),
+                Some(why) => progress
+                    .borrow_mut()
+                    .say(Tone::Warn, &format!("cannot read {name}: {why}; the drain and the wait continue")),
+                None => progress.borrow_mut().say(Tone::Muted, "Nomad responds again"),
             };
             let Some(seen) = watch.next(on_outage).await? else {
-                return Ok(self.gone("Nomad does not know it any more"));
+                return Ok(self.gone("Nomad no longer has this client"));
             };
             ignore_system = seen.ignores_system(ignore_system);
             let left = seen.remaining(ignore_system).count();
             let stand = seen.stand(ignore_system);
             let note = match stand {
                 Stand::Drained => return Ok(self.drained()),
-                Stand::Down => return Ok(self.gone("it is down, and what ran there is lost")),
+                Stand::Down => return Ok(self.gone("it is down, and its allocations are lost")),
                 Stand::Cancelled => return Ok(self.cancelled(left)),
                 Stand::Draining if seen.node.status == NodeStatus::Disconnected => Some("disconnected"),
                 Stand::Draining if unstarted(seen.remaining(ignore_system)) == left && left > 0 => {
@@ -216,7 +217,7 @@ impl Draining<'_> {
                 Stand::Stopping | Stand::Idle => {
                     if !std::mem::replace(&mut was_forced, true) {
                         let text =
-                            format!("the drain of {name} is over; {} have yet to stop", allocations(left));
+                            format!("the drain of {name} is complete; {} still stopping", allocations(left));
                         self.progress.say(Tone::Warn, &text);
                     }
                     Some("stopping")
@@ -228,11 +229,11 @@ impl Draining<'_> {
         }
     }
 
-    /// Says what goes on, and does not wait for it.
+    /// Prints the state of the drain without waiting.
     async fn leave(mut self) -> Result<ExitCode, Error> {
         let name = plain(&self.node.name).into_owned();
         let Some(seen) = self.watch.look().await? else {
-            return Ok(self.gone("Nomad does not know it any more"));
+            return Ok(self.gone("Nomad no longer has this client"));
         };
         let ignore_system = seen.ignores_system(self.args.ignore_system);
         if seen.stand(ignore_system) == Stand::Drained {
@@ -242,30 +243,30 @@ impl Draining<'_> {
         let deadline =
             seen.deadline().map(|at| format!(", deadline {}", human::until(SystemTime::now(), at)));
         let text = format!(
-            "{name} is being drained: {left} left{}; --wait waits for them",
+            "{name} is draining: {left} left{}; give --wait to wait for them",
             deadline.unwrap_or_default()
         );
         self.progress.say(Tone::Good, &text);
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Shows what would have to finish, on stdout.
+    /// Prints the allocations that must finish to stdout.
     async fn rehearse(mut self) -> Result<ExitCode, Error> {
         let Some(seen) = self.watch.look().await? else {
-            return Ok(self.gone("Nomad does not know it any more"));
+            return Ok(self.gone("Nomad no longer has this client"));
         };
         let ignore_system = seen.ignores_system(self.args.ignore_system);
         let terminal = super::terminal::Terminal::of(&std::io::stdout(), self.args.color.color);
         let count = seen.remaining(ignore_system).count();
         let name = plain(&self.node.name).into_owned();
         let stand = match seen.stand(ignore_system) {
-            Stand::Draining => "it is being drained",
+            Stand::Draining => "it is draining",
             Stand::Drained => "it is drained",
-            Stand::Stopping => "its drain is over",
+            Stand::Stopping => "its drain is complete",
             Stand::Down => "it is down",
             Stand::Idle | Stand::Cancelled => "nothing was changed",
         };
-        let title = format!("{name}: {} would have to finish ({stand})", allocations(count));
+        let title = format!("{name}: {} to finish ({stand})", allocations(count));
         let mut text = format!("{}\n", terminal.paint(Tone::Title, &title));
         text.push_str(&live::rows(seen.remaining(ignore_system), &terminal, SystemTime::now()));
         print(&text)?;
@@ -275,19 +276,22 @@ impl Draining<'_> {
     async fn cancel(mut self) -> Result<ExitCode, Error> {
         let name = plain(&self.node.name).into_owned();
         let Some(seen) = self.watch.look().await? else {
-            return Ok(self.gone("Nomad does not know it any more"));
+            return Ok(self.gone("Nomad no longer has this client"));
         };
         if seen.takes_work() {
-            self.progress.say(Tone::Good, &format!("{name} takes work; there is nothing to undo"));
+            self.progress.say(Tone::Good, &format!("{name} is eligible and not draining; nothing to cancel"));
             return Ok(ExitCode::SUCCESS);
         }
-        let question = format!("End the drain of {name} ({}) and let it take work again?", self.node.id);
+        let question = format!("Cancel the drain of {name} ({}) and make it eligible again?", self.node.id);
         if !self.args.yes && !self.confirm(&question).await? {
             self.progress.say(Tone::Muted, "nothing was changed");
             return Ok(ExitCode::FAILURE);
         }
         self.drainer.cancel(&self.node.id).await?;
-        self.progress.say(Tone::Good, &format!("{name} takes work again; what was told to stop stops"));
+        self.progress.say(
+            Tone::Good,
+            &format!("{name} is eligible again; allocations that are already stopping still stop"),
+        );
         Ok(ExitCode::SUCCESS)
     }
 
@@ -298,7 +302,7 @@ impl Draining<'_> {
             false => {
                 let namespaces = listed(self.scope.names());
                 let text = format!(
-                    "{name} is drained of the allocations in {}: it is safe to terminate if no other namespace uses it",
+                    "{name} has no more allocations in {}: it is safe to terminate if no other namespace uses it",
                     plain(&namespaces)
                 );
                 (Tone::Warn, text)
@@ -315,8 +319,7 @@ impl Draining<'_> {
 
     fn cancelled(&mut self, left: usize) -> ExitCode {
         let name = plain(&self.node.name);
-        let text =
-            format!("somebody cancelled the drain of {name}: {left} left, and it must not be terminated");
+        let text = format!("the drain of {name} was cancelled: {left} left; do not terminate it");
         self.progress.say(Tone::Bad, &text);
         ExitCode::from(CANCELLED)
     }

@@ -1,4 +1,4 @@
-//! What a drain that is waited for shows: one line that is redrawn on a terminal, and one line a change elsewhere.
+//! Progress of a drain: one line that is updated on a terminal, or one line per change elsewhere.
 
 use std::io::{IsTerminal, Write};
 use std::time::SystemTime;
@@ -8,34 +8,34 @@ use clap::ColorChoice;
 use crate::commands::terminal::{Terminal, Tone};
 use crate::human;
 
-/// The bar's length where there is room, in columns.
+/// Length of the bar in columns.
 const BAR: usize = 20;
-/// Below this width there is no bar.
+/// Minimum width for a bar.
 const NARROW: usize = 60;
 
-/// How far a drain is.
+/// State of a drain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Step {
-    /// How many allocations live there.
+    /// Number of remaining allocations.
     pub(super) left: usize,
-    /// When the drain stops them; `None` never.
+    /// When the drain stops them; `None` means no deadline.
     pub(super) deadline: Option<SystemTime>,
-    /// What is special: it is over and they are stopping; Nomad does not answer.
+    /// Special state, such as stopping or disconnected.
     pub(super) note: Option<&'static str>,
-    /// The one that has lived longest, and since when.
+    /// Job of the oldest allocation, and when it was placed.
     pub(super) oldest: Option<(String, SystemTime)>,
 }
 
-/// Where progress is shown. It goes to stderr, as does all that the command says: nobody who stops reading is to end
-/// the wait.
+/// Prints progress and messages to stderr. Write errors are ignored, because a closed pipe must not end the
+/// wait.
 pub(super) struct Progress {
     terminal: Terminal,
     redraws: bool,
     node: String,
-    /// How many there were at most.
+    /// Maximum number of remaining allocations so far.
     total: usize,
     last: Option<Step>,
-    /// Whether a line stands that is to be redrawn.
+    /// Whether there is a line to redraw.
     is_open: bool,
 }
 
@@ -50,7 +50,7 @@ impl Progress {
         Self { terminal, redraws, node, total: 0, last: None, is_open: false }
     }
 
-    /// Shows how far it is.
+    /// Shows the state.
     pub(super) fn show(&mut self, step: Step, now: SystemTime) {
         self.total = self.total.max(step.left);
         if self.redraws {
@@ -62,13 +62,13 @@ impl Progress {
         self.last = Some(step);
     }
 
-    /// Says something for good.
+    /// Prints a message that stays.
     pub(super) fn say(&mut self, tone: Tone, text: &str) {
         let end = if std::mem::take(&mut self.is_open) { "\r\u{1b}[K" } else { "" };
         write(&format!("{end}{}\n", self.terminal.paint(tone, text)));
     }
 
-    /// The oldest ages by itself; that alone is no change.
+    /// Returns whether the state has changed. The age of the oldest allocation alone is no change.
     fn is_news(&self, step: &Step) -> bool {
         let known = |last: &Step| (last.left, last.deadline, last.note);
         self.last.as_ref().map(known) != Some(known(step))
@@ -94,7 +94,7 @@ impl Progress {
             _ => String::new(),
         };
         let head = format!("{}: ", self.node);
-        // A line that wraps cannot be redrawn, so the last parts give way.
+        // A line that wraps cannot be redrawn, so the last parts are dropped.
         let bar_width =
             if bar.is_empty() { 0 } else { BAR + format!(" {gone}/{} ended, ", self.total).len() };
         while let Some(width) = width
@@ -119,7 +119,7 @@ impl Drop for Progress {
     }
 }
 
-/// Nobody need read it.
+/// Writes to stderr, and ignores errors.
 fn write(text: &str) {
     let mut stderr = std::io::stderr().lock();
     drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_only_changes_are_news() {
+    fn without_a_terminal_only_changes_are_printed() {
         let mut progress = progress(false, None);
         assert!(progress.is_news(&step(8)));
         progress.last = Some(step(8));

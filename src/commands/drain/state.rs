@@ -1,58 +1,58 @@
-//! How a drain stands, from what was seen of its node.
+//! State of a drain, derived from its node and allocations.
 
 use std::time::SystemTime;
 
 use crate::nomad::api::{Instance, Node};
 use crate::terms::{DesiredStatus, DrainStatus, Eligibility, JobType, NodeStatus};
 
-/// A node that is there, and what runs on it by what its client says: the servers call an allocation stopped before it
-/// has stopped, and failed while its poststop tasks run.
+/// A node with its running allocations according to its client. The servers report an allocation as stopped
+/// before it has stopped, and as failed while its poststop tasks run.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) node: Node,
-    /// The allocations that are not over, or of which a task runs, the oldest first.
+    /// Allocations that are not terminal or have a running task, oldest first.
     pub(super) live: Vec<Instance>,
 }
 
-/// How a drain stands.
+/// State of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stand {
-    /// No drain was begun, or what lives there now is no part of the last one.
+    /// No drain was started, or the running allocations are newer than the last one.
     Idle,
-    /// It goes on.
+    /// The drain is active.
     Draining,
-    /// It is complete, at its deadline perhaps, and what it told to stop has not stopped yet.
+    /// The drain is complete, possibly because of its deadline, but allocations are still stopping.
     Stopping,
-    /// It is complete and nothing lives there: the machine is safe to terminate.
+    /// The drain is complete and nothing runs on the node: the machine is safe to terminate.
     Drained,
-    /// The node does not answer any more, and what lived there is lost.
+    /// The node is down, and its allocations are lost.
     Down,
-    /// Somebody ended it early, or made the node eligible again.
+    /// Somebody cancelled the drain, or made the node eligible again.
     Cancelled,
 }
 
 impl Seen {
-    /// Whether a drain leaves system jobs where they are; `asked` is what to take where the drain is over.
+    /// Returns whether the drain ignores system jobs; `asked` is the value for a completed drain.
     pub(super) fn ignores_system(&self, asked: bool) -> bool {
         self.node.drain_strategy.as_ref().map_or(asked, |drain| drain.ignore_system_jobs == Some(true))
     }
 
-    /// What has to end before the machine is safe to terminate.
+    /// Returns the allocations that must end before the machine is safe to terminate.
     pub(super) fn remaining(&self, ignore_system: bool) -> impl Iterator<Item = &Instance> {
         self.live.iter().filter(move |it| !(ignore_system && it.job_type() == JobType::System))
     }
 
-    /// When the drain stops whatever is left.
+    /// Returns when the drain stops the remaining allocations.
     pub(super) fn deadline(&self) -> Option<SystemTime> {
         self.node.drain_strategy.as_ref()?.force_deadline.0
     }
 
-    /// Whether there is no drain to undo.
+    /// Returns whether there is no drain to cancel.
     pub(super) fn takes_work(&self) -> bool {
         self.node.drain_strategy.is_none() && self.node.scheduling_eligibility == Eligibility::Eligible
     }
 
-    /// How the drain stands.
+    /// Returns the state of the drain.
     pub(super) fn stand(&self, ignore_system: bool) -> Stand {
         if self.node.status == NodeStatus::Down {
             return Stand::Down;
@@ -62,8 +62,8 @@ impl Seen {
         }
         let last = &self.node.last_drain;
         let status = last.value.as_ref().map(|drain| drain.status);
-        // Somebody made it ineligible, and drained it perhaps long ago: only a drain that was seen to complete counts.
-        // Before Nomad 1.1 a node does not tell of its last drain.
+        // An ineligible node may have been drained long ago, so only a drain that was seen to complete
+        // counts. Before Nomad 1.1, nodes do not report their last drain.
         let is_complete = status == Some(DrainStatus::Complete) || !last.is_told;
         let ineligible = self.node.scheduling_eligibility == Eligibility::Ineligible;
         let stopping = |it: &Instance| it.desired_status != DesiredStatus::Run || !it.client_status.is_live();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drain_is_over_when_nothing_lives_there_by_client_status() {
+    fn a_drain_is_complete_when_all_allocations_are_terminal_by_client_status() {
         let (run, stop, system) = (("batch", "run"), ("batch", "stop"), ("system", "run"));
         let complete = over("complete", "ineligible");
         for (node, live, expected) in [
@@ -125,7 +125,7 @@ mod tests {
         }
     }
 
-    /// A build failed, and its poststop task uploads its logs: Nomad calls the drain complete.
+    /// A build has failed, and its poststop task uploads its logs, but Nomad reports the drain as complete.
     #[test]
     fn a_drain_is_not_over_while_a_task_runs() {
         let row = r#"{"JobType":"batch","DesiredStatus":"run","ClientStatus":"failed",
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn system_jobs_stay_if_the_drain_in_force_says_so() {
+    fn system_jobs_are_ignored_if_the_active_drain_ignores_them() {
         let node = serde_json::from_str(r#"{"DrainStrategy":{"IgnoreSystemJobs":true}}"#).unwrap();
         let seen = Seen { node, live: Vec::new() };
         assert!(seen.ignores_system(false));

@@ -1,4 +1,4 @@
-//! Looking at a node again and again, at little cost, through whatever happens to Nomad's servers.
+//! Watching of a node with few requests. Survives server restarts and leader elections.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,21 +12,21 @@ use crate::nomad::{self, Client, Endpoint, Index, Reason, Request};
 use crate::snapshot::Scope;
 use crate::terms::ClientStatus;
 
-/// How long a question waits for a change of the node, at most; it must be well below the time limit of requests.
+/// Maximum time that a request waits for a change of the node; must be well below the request timeout.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// The pauses between attempts while Nomad does not answer.
+/// Pauses between attempts while Nomad does not respond.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A node that is looked at.
+/// A watched node.
 pub(super) struct Watch<'a> {
     client: &'a Client,
     node: &'a FoundNode,
-    /// The namespaces whose allocations count.
+    /// Namespaces whose allocations count.
     scope: &'a Scope,
-    /// How long a question waits for a change.
+    /// Time that a request waits for a change.
     wait: Duration,
-    /// The index of the node as it was last seen.
+    /// Index of the node when it was last read.
     index: Option<u64>,
 }
 
@@ -35,13 +35,13 @@ impl<'a> Watch<'a> {
         Self { client, node, scope, wait: LONGEST_WAIT.min(timeout / 2), index: None }
     }
 
-    /// Looks once, at once. `None` if Nomad does not know the node.
+    /// Reads the node once. `None` if it does not exist.
     pub(super) async fn look(&self) -> Result<Option<Seen>, Error> {
         Ok(self.try_look(None).await?.map(|(seen, _)| seen))
     }
 
-    /// Looks again once the node has changed or some seconds have passed. While Nomad's servers are away, or between
-    /// leaders, it keeps asking; `on_outage` is told once why, and once that it is over.
+    /// Reads the node after it has changed or after some seconds. Retries while servers do not respond or
+    /// have no leader; calls `on_outage` once with the reason, and once when it is over.
     pub(super) async fn next(&mut self, on_outage: impl Fn(Option<String>)) -> Result<Option<Seen>, Error> {
         let (mut pause, mut is_out) = (FIRST_PAUSE, false);
         loop {
@@ -49,11 +49,11 @@ impl<'a> Watch<'a> {
             match self.try_look(self.index).await {
                 Ok(seen) => {
                     let index = seen.as_ref().and_then(|(_, index)| *index);
-                    // A server that does not wait for changes is not to be asked all the time.
+                    // Do not poll a server that does not wait for changes.
                     if self.index.is_some() && index == self.index {
                         sleep(self.wait.saturating_sub(started.elapsed())).await;
                     }
-                    // One that was built anew counts from the beginning: then the next question does not wait either.
+                    // The index of a rebuilt cluster starts again; do not wait for the old one.
                     self.index = index.filter(|index| self.index.is_none_or(|known| *index >= known));
                     if is_out {
                         on_outage(None);
@@ -89,7 +89,7 @@ impl<'a> Watch<'a> {
         Ok(Some((Seen { node, live: self.live().await? }, meta.index.map(Index::raft))))
     }
 
-    /// What runs on the node, of all namespaces that may be read.
+    /// Reads the running allocations of the node, in all readable namespaces.
     async fn live(&self) -> Result<Vec<Instance>, nomad::Error> {
         let path = format!("/v1/node/{}/allocations", Request::escape(&self.node.id));
         let (now, scope) = (SystemTime::now(), self.scope.clone());
@@ -106,12 +106,13 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Whether it may be well again by itself: the servers are away, overloaded, between leaders, or an answer was cut off.
+/// Returns whether the error may pass: servers do not respond, are overloaded or have no leader, or a
+/// response was aborted.
 pub(super) fn passes(error: &nomad::Error) -> bool {
     error.is_transient() || matches!(error.reason(), Reason::Timeout | Reason::Decode)
 }
 
-/// How many of these have not even started.
+/// Returns how many of these have not started.
 pub(super) fn unstarted<'a>(all: impl Iterator<Item = &'a Instance>) -> usize {
     all.filter(|it| it.client_status == ClientStatus::Pending).count()
 }

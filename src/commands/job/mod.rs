@@ -1,4 +1,4 @@
-//! One job: why it waits, what became of its allocations, and where their logs are.
+//! `job`: shows one job, why it waits, its allocations and their outcomes, and where their logs are.
 
 mod read;
 mod screen;
@@ -14,7 +14,7 @@ use crate::config::{Config, JobArgs};
 
 pub use view::JobView;
 
-/// Shows one job. It is a success if everything that was asked for was answered.
+/// Shows one job. Succeeds if everything could be read.
 pub(super) async fn run(config: Config, args: &JobArgs) -> Result<ExitCode, Error> {
     let session = Session::new(config)?;
     let namespaces = session.settings.namespaces.names();

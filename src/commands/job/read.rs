@@ -1,4 +1,4 @@
-//! What Nomad says of one job, in a few requests.
+//! Reads one job in a few requests.
 
 use std::time::SystemTime;
 
@@ -9,23 +9,23 @@ use crate::nomad::{self, Client, Endpoint, Request};
 use crate::snapshot::{AllocationEnd, Ends};
 use crate::terms::{JobKey, JobStatus, JobType, Outcome, hash_of};
 
-/// Number of the newest children whose outcome is read.
+/// Number of newest children whose outcome is read.
 pub(super) const MAX_CHILDREN: usize = 10;
 
-/// What was read of a job.
+/// Data of a job.
 pub(super) struct Read {
     pub(super) job: Job,
     pub(super) detail: Option<JobDetail>,
-    /// The newest first; `None` if they may not be read.
+    /// Newest first; `None` without permission.
     pub(super) allocations: Option<Vec<AllocationDetail>>,
-    /// The newest first; `None` if they may not be read.
+    /// Newest first; `None` without permission.
     pub(super) evaluations: Option<Vec<Evaluation>>,
-    /// The jobs that it started, the newest first, the first few with their outcome if they are dead.
+    /// Child jobs, newest first. The first few have their outcome if they are dead.
     pub(super) children: Vec<(Job, Option<Outcome>)>,
     pub(super) problems: Vec<Problem>,
 }
 
-/// Reads a job that was found.
+/// Reads a job.
 pub(super) async fn read(client: &Client, found: &FoundJob) -> Result<Read, Error> {
     let (job, children) = job_and_children(client, found).await?;
     let mut problems = Vec::new();
@@ -67,7 +67,7 @@ fn of(endpoint: Endpoint, namespace: &str, id: &str, part: &str) -> Request {
     Request::new(endpoint, format!("/v1/job/{}{part}", Request::escape(id))).query("namespace", namespace)
 }
 
-/// The job and those that it started, which bear its ID before their own.
+/// Reads the job and its children, whose IDs start with its ID.
 async fn job_and_children(client: &Client, found: &FoundJob) -> Result<(Job, Vec<Job>), Error> {
     let request = Request::new(Endpoint::Jobs, "/v1/jobs");
     let request = request.query("namespace", &found.namespace).query("prefix", &found.id);
@@ -82,7 +82,7 @@ async fn job_and_children(client: &Client, found: &FoundJob) -> Result<(Job, Vec
     let (((job, mut children), _), _) =
         client.fetch(request, fold_rows((None, Vec::new()), move |fold, row| add(fold, row))).await?;
     children.sort_by_key(|child| std::cmp::Reverse(child.submitted()));
-    // It was there a moment ago.
+    // The job existed a moment ago.
     Ok((job.unwrap_or_default(), children))
 }
 
@@ -113,7 +113,7 @@ async fn allocations_outcome(client: &Client, child: &Job, id: &str) -> Result<O
     Ok(outcome(child, &allocations(client, child.namespace(), id).await?))
 }
 
-/// How a dead job ended, by its allocations.
+/// Returns the outcome of a dead job by its allocations.
 pub(super) fn outcome(job: &Job, allocations: &[AllocationDetail]) -> Outcome {
     if job.stop == Some(true) {
         return Outcome::Stopped;
@@ -135,7 +135,7 @@ pub(super) fn outcome(job: &Job, allocations: &[AllocationDetail]) -> Outcome {
     ends.outcome(key, job.create_index, None).unwrap_or(Outcome::Unknown)
 }
 
-/// Since when the job waits, if it does: since the oldest of these evaluations was created that waits.
+/// Returns since when the job has been waiting: the creation of the oldest waiting evaluation.
 pub(super) fn waits_since(evaluations: &[Evaluation]) -> Option<SystemTime> {
     evaluations.iter().filter(|it| it.status.waits()).filter_map(Evaluation::created).min()
 }

@@ -1,4 +1,4 @@
-//! What `job` shows, as a screen.
+//! Terminal output of `job`.
 
 use super::view::{AllocationJson, ChildJson, EvaluationJson, GroupJson, JobView};
 use crate::commands::lines::{and_more, counted, heading, line, problem_lines};
@@ -8,11 +8,11 @@ use crate::commands::terminal::{Terminal, Tone};
 use crate::human::{self, plain};
 use crate::terms::{ClientStatus, JobStatus, Outcome, Term};
 
-/// How many allocations are shown with their events.
+/// Maximum number of allocations with events.
 const MAX_TOLD: usize = 3;
 
 impl JobView {
-    /// The screen.
+    /// Renders the screen.
     pub fn screen(&self, terminal: &Terminal) -> String {
         let parts = [
             self.about(terminal),
@@ -96,7 +96,7 @@ impl JobView {
         table(terminal, &COLUMNS, self.groups.iter().map(row).collect())
     }
 
-    /// Why allocations of each group could not be placed.
+    /// Renders why allocations of each group could not be placed.
     fn blocked(&self, terminal: &Terminal) -> String {
         let mut lines = String::new();
         for group in &self.groups {
@@ -186,7 +186,7 @@ impl JobView {
         format!("{}{more}", table(terminal, &COLUMNS, rows))
     }
 
-    /// What happened to the tasks of the newest allocations that have something to tell.
+    /// Renders the task events of the newest allocations with problems.
     fn events(&self, terminal: &Terminal) -> String {
         let telling = self.allocations.iter().filter(|it| !it.events.is_empty()).take(MAX_TOLD);
         let mut lines = String::new();
@@ -235,14 +235,14 @@ impl JobView {
         format!("{}{more}", table(terminal, &COLUMNS, rows))
     }
 
-    /// The command that shows the log of its newest allocation, as a shell reads it.
+    /// Renders the command that shows the log of the newest allocation.
     fn logs(&self, terminal: &Terminal) -> String {
         const BREAK: &str = " \\\n  ";
         let Some(newest) = self.allocations.first() else { return String::new() };
         let (mut command, mut used) = (String::new(), 0);
         for word in plain(&newest.logs).split(' ') {
             let length = word.chars().count();
-            // A blank before it, and room for what ends the line.
+            // A space before it, and room for the line continuation.
             if used > 0 && terminal.width.is_some_and(|width| used + 1 + length + 2 > width) {
                 command.push_str(BREAK);
                 used = 2;
@@ -273,7 +273,7 @@ fn outcome_cell(outcome: Outcome) -> Cell {
     }
 }
 
-/// A text on as many lines as it takes, each of them indented.
+/// Wraps a text, and indents each line.
 fn wrapped(terminal: &Terminal, indent: &str, text: &str) -> String {
     let width = terminal.width.unwrap_or(usize::MAX).saturating_sub(indent.len()).max(1);
     let letters: Vec<char> = text.chars().collect();

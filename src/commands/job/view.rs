@@ -1,4 +1,4 @@
-//! What `job` shows, as data.
+//! Data of `job`.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -15,11 +15,11 @@ use crate::terms::{
     BlockReason, ClientStatus, DesiredStatus, EvalStatus, JobStatus, JobType, Outcome, TemplateKind,
 };
 
-/// How many of its allocations and evaluations are shown.
+/// Maximum number of listed allocations and evaluations.
 const MAX_ALLOCATIONS: usize = 20;
 const MAX_EVALUATIONS: usize = 5;
 
-/// What `job` shows.
+/// JSON output of `job`.
 #[derive(Debug, Serialize)]
 pub struct JobView {
     pub(super) as_of: TimeJson,
@@ -30,7 +30,7 @@ pub struct JobView {
     pub(super) status: Word<JobStatus>,
     pub(super) stopped: bool,
     pub(super) template: Option<Word<TemplateKind>>,
-    /// How it ended, if it is dead.
+    /// The outcome, if the job is dead.
     pub(super) outcome: Option<Word<Outcome>>,
     pub(super) priority: Option<i64>,
     pub(super) node_pool: Option<String>,
@@ -39,17 +39,17 @@ pub struct JobView {
     pub(super) waits: Option<WaitJson>,
     pub(super) groups: Vec<GroupJson>,
     pub(super) children: Option<ChildrenJson>,
-    /// The newest first.
+    /// Newest first.
     pub(super) allocations: Vec<AllocationJson>,
-    /// How many there are, whether they are listed or not.
+    /// Total number, including those that are not listed.
     pub(super) all_allocations: u64,
-    /// The newest first.
+    /// Newest first.
     pub(super) evaluations: Vec<EvaluationJson>,
     pub(super) all_evaluations: u64,
     pub(super) problems: Vec<Problem>,
 }
 
-/// Why it waits.
+/// Why the job waits.
 #[derive(Debug, Serialize)]
 pub(super) struct WaitJson {
     pub(super) reason: Word<BlockReason>,
@@ -59,7 +59,7 @@ pub(super) struct WaitJson {
 #[derive(Debug, Default, Serialize)]
 pub(super) struct GroupJson {
     pub(super) name: String,
-    /// How many allocations the specification wants.
+    /// Desired number of allocations, from the specification.
     pub(super) desired: Option<u64>,
     pub(super) queued: u64,
     pub(super) starting: Option<u64>,
@@ -74,19 +74,19 @@ pub(super) struct BlockedJson {
     pub(super) nodes_evaluated: Option<i64>,
     pub(super) nodes_filtered: Option<i64>,
     pub(super) nodes_exhausted: Option<i64>,
-    /// Number of nodes that each constraint ruled out.
+    /// Number of nodes that each constraint excluded.
     pub(super) constraints: BTreeMap<String, Option<i64>>,
-    /// Number of nodes that lacked each of these.
+    /// Number of nodes by exhausted resource.
     pub(super) dimensions: BTreeMap<String, Option<i64>>,
 }
 
-/// The jobs that it started.
+/// Child jobs.
 #[derive(Debug, Serialize)]
 pub(super) struct ChildrenJson {
     pub(super) pending: u64,
     pub(super) running: u64,
     pub(super) dead: u64,
-    /// The newest first.
+    /// Newest first.
     pub(super) newest: Vec<ChildJson>,
 }
 
@@ -106,14 +106,14 @@ pub(super) struct AllocationJson {
     pub(super) node: String,
     pub(super) status: Word<ClientStatus>,
     pub(super) desired: Word<DesiredStatus>,
-    /// How it ended, if it has.
+    /// The outcome, if it has ended.
     pub(super) outcome: Option<Word<Outcome>>,
     pub(super) created: Option<TimeJson>,
     pub(super) modified: Option<TimeJson>,
     pub(super) restarts: u64,
-    /// The last telling events of the tasks that failed, were restarted, or have yet to start.
+    /// The last relevant events of tasks that failed, were restarted, or have not started.
     pub(super) events: Vec<EventJson>,
-    /// The command that shows its log.
+    /// Command that shows its log.
     pub(super) logs: String,
 }
 
@@ -132,12 +132,12 @@ pub(super) struct EvaluationJson {
     pub(super) status: Word<EvalStatus>,
     pub(super) triggered_by: String,
     pub(super) created: Option<TimeJson>,
-    /// Until when it is not to be processed.
+    /// When it may be processed.
     pub(super) wait_until: Option<TimeJson>,
 }
 
 impl JobView {
-    /// Finds a job in these namespaces, and reads what Nomad says of it.
+    /// Finds a job in these namespaces, and reads it.
     pub async fn read(
         client: &Client,
         namespaces: &[String],
@@ -158,7 +158,7 @@ impl JobView {
         Ok(view)
     }
 
-    /// Whether everything that was asked for was answered.
+    /// Returns whether everything could be read.
     pub fn is_whole(&self) -> bool {
         self.problems.is_empty()
     }
@@ -193,7 +193,7 @@ impl JobView {
     }
 }
 
-/// Why the job waits, if an evaluation of it is not terminal.
+/// Returns why the job waits, if it has a waiting evaluation.
 fn waits(evaluations: &[Evaluation], now: SystemTime) -> Option<WaitJson> {
     let open = || evaluations.iter().filter(|it| it.status.waits());
     let blocked = open().find(|it| it.status == EvalStatus::Blocked);
@@ -205,7 +205,7 @@ fn waits(evaluations: &[Evaluation], now: SystemTime) -> Option<WaitJson> {
     Some(WaitJson { reason: Word(reason), since: read::waits_since(evaluations).map(TimeJson) })
 }
 
-/// The groups of the specification, and those that still have allocations.
+/// Returns the groups of the specification, and removed groups that still have allocations.
 fn groups(
     job: &Job,
     detail: Option<&crate::nomad::api::JobDetail>,
@@ -237,7 +237,7 @@ fn groups(
         };
         *counted = Some(counted.unwrap_or_default() + 1);
     }
-    // As long as one is blocked, the newest that says why does.
+    // If an evaluation is blocked, the newest one with a reason applies.
     let is_blocked = evaluations.iter().any(|it| it.status == EvalStatus::Blocked);
     let failed = evaluations.iter().filter(|_| is_blocked).filter_map(|it| it.failed_groups.as_ref());
     let newest = failed.filter(|groups| !groups.is_empty()).take(1).flatten();
@@ -265,7 +265,7 @@ fn of_children(children: &[(Job, Option<Outcome>)]) -> ChildrenJson {
     }
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@".contains(char);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -275,7 +275,7 @@ fn quoted(word: &str) -> String {
 }
 
 impl AllocationJson {
-    /// The beginning of its ID, as people write it.
+    /// Returns the short ID, as in Nomad's CLI.
     pub(super) fn short_id(&self) -> &str {
         self.id.split('-').next().unwrap_or_default()
     }

@@ -1,78 +1,75 @@
-//! Why there is no log to show, as sentences.
+//! Errors of `logs`.
 
 use super::unstarted::UnstartedCause;
 use crate::human::plain;
 
-/// There is no log to show, or it is not plain which. Names and lines are escaped when they are shown.
+/// Why there is no log to show, or which choice the user has. Names and lines are escaped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogsError {
-    /// The job only starts others.
+    /// The job is periodic or parameterized.
     #[error(
-        "job `{}` only starts others and has no logs of its own{}",
+        "job `{}` is periodic or parameterized and has no logs of its own; give one of its child jobs{}",
         plain(job),
-        choices("the newest of them", children)
+        choices("the newest are", children)
     )]
     Template {
         /// Its ID.
         job: String,
-        /// The newest of its children, a line each.
+        /// The newest children, one per line.
         children: Vec<String>,
     },
-    /// Several allocations live.
-    #[error("job `{}` has {} allocations that live: give --alloc ID or --all{}", plain(job), lines.len(), choices("they are", lines))]
+    /// Several allocations are running.
+    #[error("job `{}` has {} running allocations; give --alloc ID or --all{}", plain(job), lines.len(), choices("they are", lines))]
     Several {
         /// Its ID.
         job: String,
-        /// The allocations, a line each, the newest first.
+        /// The allocations, one per line, newest first.
         lines: Vec<String>,
     },
-    /// Nothing of it was placed.
+    /// No allocation was placed.
     #[error("job `{}` has no logs yet: it is pending{why}", plain(job))]
     Pending {
         /// Its ID.
         job: String,
-        /// For how long, and what it waits for.
+        /// How long the job has been waiting, and why.
         why: String,
     },
-    /// It is over for so long that Nomad has forgotten how it ran.
-    #[error(
-        "job `{}` has no allocations any more: Nomad has collected them, and their logs with them",
-        plain(job)
-    )]
+    /// Nomad has garbage-collected the allocations.
+    #[error("job `{}` has no logs: Nomad has garbage-collected its allocations", plain(job))]
     Collected {
         /// Its ID.
         job: String,
     },
     /// The job has no such allocation.
     #[error(
-        "job `{}` has no allocation `{}`: Nomad has collected it, or it is another job's{}",
+        "job `{}` has no allocation `{}`: it belongs to another job or was garbage-collected{}",
         plain(job),
         plain(wanted),
-        choices("it still has", lines)
+        choices("the job's newest allocations are", lines)
     )]
     UnknownAllocation {
         /// The job's ID.
         job: String,
-        /// What was typed.
+        /// The typed ID.
         wanted: String,
-        /// The newest of those that it has, a line each.
+        /// The newest existing allocations, one per line.
         lines: Vec<String>,
     },
-    /// Several IDs begin so.
-    #[error("`{}` may be any of {} allocations{}", plain(wanted), lines.len(), choices("name one of", lines))]
+    /// Several IDs have this prefix.
+    #[error("`{}` is ambiguous; it matches {} allocations{}", plain(wanted), lines.len(), choices("give one of", lines))]
     AmbiguousAllocation {
-        /// What was typed.
+        /// The typed prefix.
         wanted: String,
-        /// Those that begin so, a line each.
+        /// The matches, one per line.
         lines: Vec<String>,
     },
-    /// The group has no such task, or several.
-    #[error("{}: give --task with one of {}", plain(problem), plain(&tasks.join(", ")))]
+    /// The group does not have the task, or has several.
+    #[error("{}; give --task with one of {}", plain(problem), plain(&tasks.join(", ")))]
     Task {
-        /// What is the matter.
+        /// The problem.
         problem: String,
-        /// The tasks that there are.
+        /// The tasks of the group.
         tasks: Vec<String>,
     },
     /// The task has not started, or never will.
@@ -88,42 +85,42 @@ pub enum LogsError {
         task: String,
         /// The allocation.
         allocation: String,
-        /// Where it is.
+        /// Its node.
         node: String,
         /// Why it has not started.
         cause: Box<UnstartedCause>,
-        /// What happened last, a line each: to the task, or to the one that failed.
+        /// The last events of the task, or of the one that failed, one per line.
         events: Vec<String>,
     },
-    /// Only the client has the log, and it does not answer.
+    /// Only the client has the log, and it does not respond.
     #[error(
-        "the log is on client {}, which is {status}: it can be read when the client answers again",
+        "cannot read the log because client {} is {status}; try again when the client is reachable",
         plain(node)
     )]
     Unreachable {
         /// The client.
         node: String,
-        /// What the servers say of it.
+        /// Its status according to the servers.
         status: String,
     },
-    /// The client is gone for good.
-    #[error("the log was on client {}, which Nomad does not know any more", plain(node))]
+    /// The client is permanently gone.
+    #[error("the log is lost: Nomad no longer has its client {}", plain(node))]
     NodeGone {
         /// The client.
         node: String,
     },
-    /// The allocation went between two questions, or its files did.
-    #[error("allocation {} has no log any more: it was collected", plain(allocation))]
+    /// The allocation or its files were garbage-collected between two requests.
+    #[error("allocation {} has no log: it was garbage-collected", plain(allocation))]
     LogGone {
         /// The allocation.
         allocation: String,
     },
     /// More logs than connections.
-    #[error("--all would follow {count} logs at once, and {limit} is the most: give --alloc")]
+    #[error("--all would follow {count} logs, but the limit is {limit}; give --alloc")]
     TooMany {
-        /// How many there are.
+        /// Number of logs.
         count: usize,
-        /// How many may be followed.
+        /// Maximum number of followed logs.
         limit: usize,
     },
 }
@@ -140,18 +137,18 @@ fn not_started(cause: &UnstartedCause, events: &[String]) -> String {
     let its_events = choices("its last events", events);
     match cause {
         UnstartedCause::Waits => {
-            format!("has not started yet, so there is no log; --follow waits for it{its_events}")
+            format!("has not started yet, so it has no log; give --follow to wait for it{its_events}")
         }
-        UnstartedCause::Failed => format!("failed before it started, so there is no log{its_events}"),
+        UnstartedCause::Failed => format!("failed before it started, so it has no log{its_events}"),
         UnstartedCause::Sibling { name, has_log } => {
             let name = plain(name);
             let hint = if *has_log { format!("; see --task {name}") } else { String::new() };
             let events = choices(&format!("the last events of `{name}`"), events);
-            format!("did not start because task `{name}` failed, so there is no log{hint}{events}")
+            format!("did not start because task `{name}` failed, so it has no log{hint}{events}")
         }
-        UnstartedCause::Stopped => format!("was stopped before it started, so there is no log{its_events}"),
+        UnstartedCause::Stopped => format!("was stopped before it started, so it has no log{its_events}"),
         UnstartedCause::Lost => {
-            format!("did not start before its client was lost, so there is no log{its_events}")
+            format!("did not start before its client was lost, so it has no log{its_events}")
         }
     }
 }

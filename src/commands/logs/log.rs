@@ -1,4 +1,5 @@
-//! One log: from the beginning or its last lines to the end, or on and on through lost connections.
+//! Reading of one log: from the beginning or the last lines to the end, or following it through lost
+//! connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,30 +18,30 @@ use crate::nomad::api::{Instance, Node};
 use crate::nomad::{self, Client, Endpoint, Frame, LogStream, Reason, Request};
 use crate::terms::{NodeStatus, Term};
 
-/// How much of what was shown is kept, to find it again when a connection was lost.
+/// Number of shown bytes that are kept, to find the position again after a lost connection.
 const KEPT_BYTES: usize = 16 << 10;
-/// How far back from the end lines are looked for: first, and at most.
+/// Distance from the end at which lines are searched: first, and maximum.
 const FIRST_BACK: u64 = 64 << 10;
 const LAST_BACK: u64 = 16 << 20;
-/// After how many signs of life without anything new it is looked whether more can come.
+/// Number of heartbeats without data after which the end of the allocation is checked.
 const QUIET: u32 = 3;
-/// The pauses between attempts while the log does not come.
+/// Pauses between attempts while the log is not available.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// What a log tells.
+/// A part of a log.
 #[derive(Debug)]
 pub(super) enum LogPart {
-    /// What the task wrote.
+    /// Output of the task.
     Bytes(Vec<u8>),
-    /// What is to be known about it.
+    /// A message to the user.
     Note(String),
 }
 
-/// Which log, and how it is to be shown.
+/// A log to show.
 pub(super) struct TaskLog {
     pub(super) client: Arc<Client>,
-    /// How long an answer may take to begin.
+    /// Timeout for the first byte of a response.
     pub(super) timeout: Duration,
     pub(super) job: FoundJob,
     pub(super) of: Instance,
@@ -48,26 +49,26 @@ pub(super) struct TaskLog {
     /// `stdout` or `stderr`.
     pub(super) kind: &'static str,
     pub(super) follow: bool,
-    /// How many lines from the end; all if `None`.
+    /// Number of lines from the end; `None` means all.
     pub(super) tail: Option<usize>,
-    /// Which of several this is.
+    /// Number of this log among several.
     pub(super) number: usize,
-    /// Where it goes. Whoever hears no more of it has seen enough.
+    /// Receiver of the parts. If it is closed, nobody reads the output any more.
     pub(super) out: Sender<(usize, LogPart)>,
-    /// The end of what was shown.
+    /// The end of the shown data.
     pub(super) shown: Vec<u8>,
 }
 
-/// Why a followed log stops for now.
+/// Why following a log has stopped.
 enum Stop {
-    /// Nothing more can come.
+    /// The log has ended.
     Ended,
-    /// Nobody listens.
+    /// Nobody reads the output.
     Unheard,
 }
 
 impl TaskLog {
-    /// Reads it to its end.
+    /// Reads the log to its end.
     pub(super) async fn read(mut self) -> Result<(), Error> {
         if self.follow {
             return self.keep_following().await;
@@ -95,7 +96,7 @@ impl TaskLog {
         Ok(())
     }
 
-    /// Follows it until it ends, whatever happens to the connection. A task that will never start has no log to wait for.
+    /// Follows the log until it ends, through all interruptions. Fails if the task will never start.
     async fn keep_following(&mut self) -> Result<(), Error> {
         let (mut pause, mut noted) = (FIRST_PAUSE, None);
         loop {
@@ -118,7 +119,7 @@ impl TaskLog {
         }
     }
 
-    /// Returns why the log does not come for now; an error if it never will.
+    /// Returns why the log is not available for now; an error if it never will be.
     async fn hindrance(&self, error: nomad::Error) -> Result<String, Error> {
         if !is_unstarted(&error) && may_pass(&error) {
             return Ok(format!("{}; trying again", error.sentence()));
@@ -153,7 +154,7 @@ impl TaskLog {
                 }
                 continue;
             }
-            // One more sign of life behind the end, so that nothing is cut off.
+            // Wait for one more heartbeat after the end, so that nothing is lost.
             if has_ended {
                 return Ok(Stop::Ended);
             }
@@ -163,11 +164,11 @@ impl TaskLog {
                 has_ended = self.has_ended().await;
             }
         }
-        // Nomad itself does not end a log that is followed: a server or client went away.
+        // Nomad does not end a followed log by itself, so a server or client has gone away.
         if self.has_ended().await { Ok(Stop::Ended) } else { Err(self.cut_off()) }
     }
 
-    /// Finds what was shown last, near the end of the log, and goes on behind it.
+    /// Finds the last shown bytes near the end of the log, and continues after them.
     async fn resume<'a>(&mut self, client: &'a Client) -> Result<LogStream<'a>, nomad::Error> {
         let mut back = FIRST_BACK;
         loop {
@@ -192,7 +193,7 @@ impl TaskLog {
                 }
             }
             if back >= LAST_BACK || (got.len() as u64) < back {
-                self.note("what was written meanwhile may be missing".to_owned()).await;
+                self.note("lines written in the meantime may be missing".to_owned()).await;
                 self.pass(Frame::Data(got)).await;
                 return Ok(stream);
             }
@@ -200,7 +201,7 @@ impl TaskLog {
         }
     }
 
-    /// The last lines, read from as near the end as will do.
+    /// Returns the last lines, reading as little as possible.
     async fn last_lines(&self, lines: usize) -> Result<Vec<u8>, nomad::Error> {
         let mut back = FIRST_BACK;
         loop {
@@ -210,7 +211,7 @@ impl TaskLog {
                 if let Frame::Data(data) = frame {
                     got.extend_from_slice(&data);
                 }
-                // Of one that is being written fast, what is asked for is enough.
+                // If the log grows fast, the requested part is enough.
                 if got.len() as u64 >= 2 * back {
                     break;
                 }
@@ -232,12 +233,12 @@ impl TaskLog {
             .query("type", self.kind)
             .query("origin", origin)
             .query("offset", offset.to_string())
-            // The last lines are read to their end first, and only then followed.
+            // Read the last lines to their end before following.
             .query("follow", (self.follow && !(self.shown.is_empty() && self.tail.is_some())).to_string())
             .passed_on_within(self.timeout)
     }
 
-    /// Hands it on. Whether anybody listens.
+    /// Passes a frame on. Returns whether anybody reads it.
     async fn pass(&mut self, frame: Frame) -> bool {
         let Frame::Data(data) = frame else { return !self.out.is_closed() };
         if data.is_empty() {
@@ -253,7 +254,7 @@ impl TaskLog {
         self.out.send((self.number, LogPart::Note(note))).await.is_ok()
     }
 
-    /// Whether its allocation has ended or is gone. What cannot be told has not ended.
+    /// Returns whether its allocation has ended or is gone; false if unknown.
     async fn has_ended(&self) -> bool {
         let Ok(all) = pick::newest_first(&self.client, &self.job).await else { return false };
         all.iter().find(|it| it.id() == self.of.id()).is_none_or(|it| !it.client_status.is_live())
@@ -263,11 +264,11 @@ impl TaskLog {
         nomad::Error::BrokenOff {
             address: "Nomad".to_owned(),
             endpoint: Endpoint::Logs,
-            message: "the log ended while its allocation runs".to_owned(),
+            message: "the log ended although the allocation is running".to_owned(),
         }
     }
 
-    /// What an error of Nomad means for a log.
+    /// Translates an error of Nomad.
     async fn explained(&self, error: nomad::Error) -> Error {
         let message = error.message().unwrap_or_default();
         let node = self.of.node_name.clone().unwrap_or_default();
@@ -279,7 +280,7 @@ impl TaskLog {
             let (cause, events) = match pick::history(&self.client, &self.job, self.of.id()).await {
                 Ok(Some(history)) => unstarted::cause(&history, &self.task),
                 Ok(None) => return LogsError::LogGone { allocation }.into(),
-                // It may show the next time.
+                // The next attempt may show it.
                 Err(_) => (UnstartedCause::Waits, Vec::new()),
             };
             let task = self.task.clone();
@@ -299,14 +300,14 @@ impl TaskLog {
         error.into()
     }
 
-    /// What the servers say of the client that does not answer.
+    /// Returns the status of the unresponsive client according to the servers.
     async fn node_status(&self) -> Option<NodeStatus> {
         let path = format!("/v1/node/{}", Request::escape(self.of.node_id.as_deref()?));
         let (node, _) = self.client.object::<Node>(Request::new(Endpoint::Node, path)).await.ok()?;
         Some(node.status).filter(|status| *status != NodeStatus::Ready)
     }
 
-    /// What it is the log of.
+    /// Returns a description of the log.
     pub(super) fn title(&self) -> String {
         let node = self.of.node_name.as_deref().unwrap_or("?");
         let status = self.of.client_status.as_str();
@@ -321,19 +322,20 @@ impl TaskLog {
     }
 }
 
-/// Whether Nomad refused because the task has not started. It says the same of one that never will.
+/// Returns whether Nomad has no log because the task has not started. Nomad reports the same if it never
+/// will.
 fn is_unstarted(error: &nomad::Error) -> bool {
     error.message().is_some_and(|message| message.contains("not started yet"))
 }
 
-/// Whether a log that is followed may go on later: servers are away.
+/// Returns whether a followed log may continue later, because servers are unavailable.
 fn may_pass(error: &nomad::Error) -> bool {
     let broken =
         matches!(error, nomad::Error::BrokenOff { message, .. } if !message.contains("No path to node"));
     broken || error.is_transient() || matches!(error.reason(), Reason::Timeout)
 }
 
-/// Where the last lines begin. A line without its end is one too.
+/// Returns where the last lines start. A line without a newline counts.
 fn start_of_last(text: &[u8], lines: usize) -> usize {
     if lines == 0 {
         return text.len();

@@ -1,4 +1,4 @@
-//! The log of a job: of the right allocation, and of the right task.
+//! `logs`: shows the log of a job's allocation and task.
 
 mod error;
 mod log;
@@ -21,12 +21,12 @@ use output::Output;
 pub use error::LogsError;
 pub use unstarted::UnstartedCause;
 
-/// How many logs are followed at once: Nomad allows 100 connections from one address.
+/// Maximum number of followed logs: Nomad allows 100 connections from one address.
 const MAX_FOLLOWED: usize = 64;
-/// How much waits for whoever reads the output.
+/// Maximum number of parts that wait for the output.
 const PARTS: usize = 64;
 
-/// Shows a log, or several.
+/// Shows one log or several.
 pub(super) async fn run(session: Session, args: &LogsArgs) -> Result<ExitCode, Error> {
     let job = find::job(&session.client, session.settings.namespaces.names(), &args.job).await?;
     if job.is_template {
@@ -68,7 +68,7 @@ pub(super) async fn run(session: Session, args: &LogsArgs) -> Result<ExitCode, E
     let interrupted = async {
         match args.follow {
             true => ctrl_c().await.map_err(Error::Signals),
-            // Reading once is ended by the signal itself.
+            // Without --follow, the signal itself ends the process.
             false => std::future::pending().await,
         }
     };
@@ -92,7 +92,7 @@ pub(super) async fn run(session: Session, args: &LogsArgs) -> Result<ExitCode, E
     }
 }
 
-/// Followed logs come at once; others one after the other, in the order of their allocations.
+/// Starts reading: followed logs concurrently, others one after the other, in the order of their allocations.
 fn start(logs: Vec<TaskLog>, follow: bool) -> JoinSet<Vec<Error>> {
     let mut reading = JoinSet::new();
     if follow {

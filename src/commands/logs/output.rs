@@ -1,4 +1,4 @@
-//! From logs to stdout: one as it is, or several line by line; what is to be known about them goes to stderr.
+//! Output of logs to stdout: one unchanged, several with a prefix per line. Messages go to stderr.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,16 +11,16 @@ use crate::commands::terminal::{Terminal, Tone};
 use crate::config::LogsArgs;
 use crate::human::plain;
 
-/// A line that is longer is shown in pieces.
+/// Longer lines are split.
 const LINE_BYTES: usize = 64 << 10;
 
-/// Where logs go.
+/// Output of logs.
 pub(super) struct Output {
     stdout: Stdout,
     stderr: Terminal,
-    /// What each line begins with; nothing where there is one log.
+    /// Prefix of each line; empty for a single log.
     prefixes: Vec<String>,
-    /// Lines that have no end yet, by log.
+    /// Unfinished lines, by log.
     open: BTreeMap<usize, Vec<u8>>,
 }
 
@@ -36,17 +36,17 @@ impl Output {
         }
     }
 
-    /// Names a log, before it comes.
+    /// Prints the name of a log before its content.
     pub(super) fn title(&self, title: &str) {
         say(&self.stderr.paint(Tone::Title, title));
     }
 
-    /// Says what is to be known.
+    /// Prints a message.
     pub(super) fn note(&self, note: &str) {
         say(&self.stderr.paint(Tone::Warn, note));
     }
 
-    /// Shows a part of a log.
+    /// Prints a part of a log.
     pub(super) async fn show(&mut self, number: usize, part: LogPart) -> Result<(), Error> {
         match (part, self.prefixes.get(number)) {
             (LogPart::Note(note), None) => self.note(&note),
@@ -76,7 +76,7 @@ impl Output {
         Ok(())
     }
 
-    /// Shows the lines that never got an end.
+    /// Prints unfinished lines.
     pub(super) async fn end(&mut self) -> Result<(), Error> {
         for (number, line) in std::mem::take(&mut self.open) {
             let mut whole = self.prefixes[number].clone().into_bytes();
@@ -93,7 +93,7 @@ impl Output {
     }
 }
 
-/// Nobody need read it.
+/// Writes to stderr, and ignores errors.
 fn say(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }

@@ -1,4 +1,4 @@
-//! Which allocations and which task are meant.
+//! Selection of allocations and tasks.
 
 use std::time::SystemTime;
 
@@ -13,10 +13,10 @@ use crate::nomad::api::{AllocationHistory, Evaluation, Instance, Job, JobTasks, 
 use crate::nomad::{self, Client, Endpoint, Request};
 use crate::terms::{DesiredStatus, EvalStatus, JobStatus, Term};
 
-/// How many are listed where one has to be named.
+/// Maximum number of listed choices.
 const MAX_LINES: usize = 10;
 
-/// The allocations whose logs are meant, the newest first; never none.
+/// Returns the selected allocations, newest first; at least one.
 pub(super) async fn allocations(
     client: &Client,
     job: &FoundJob,
@@ -43,7 +43,7 @@ fn choose(mut all: Vec<Instance>, job: &str, args: &LogsArgs) -> Result<Vec<Inst
             _ => Err(LogsError::AmbiguousAllocation { wanted: wanted.clone(), lines: lines(&found) }),
         };
     }
-    // What is being replaced does not compete with what replaces it.
+    // Allocations that are being replaced do not count.
     let lives = |it: &Instance| it.client_status.is_live() && it.desired_status == DesiredStatus::Run;
     match (all.iter().filter(|it| lives(it)).count(), args.all) {
         (0, true) => Ok(all),
@@ -57,7 +57,7 @@ fn choose(mut all: Vec<Instance>, job: &str, args: &LogsArgs) -> Result<Vec<Inst
     }
 }
 
-/// The allocations of a job that Nomad still has.
+/// Returns the allocations of a job that Nomad still has.
 pub(super) async fn newest_first(client: &Client, job: &FoundJob) -> Result<Vec<Instance>, Error> {
     let request = of_job(Endpoint::JobAllocations, job, "/allocations");
     let add = |all: &mut Vec<Instance>, row| all.push(row);
@@ -66,7 +66,7 @@ pub(super) async fn newest_first(client: &Client, job: &FoundJob) -> Result<Vec<
     Ok(all)
 }
 
-/// What happened to the tasks of an allocation, if Nomad still has it.
+/// Returns the task events of an allocation, if Nomad still has it.
 pub(super) async fn history(
     client: &Client,
     job: &FoundJob,
@@ -102,7 +102,7 @@ fn every_line(all: &[Instance]) -> Vec<String> {
     table.lines().skip(1).map(|line| line.trim().to_owned()).collect()
 }
 
-/// The newest children of a job that only starts others, to be offered.
+/// Returns an error with the newest children of a periodic or parameterized job.
 pub(super) async fn children(client: &Client, job: &FoundJob) -> Result<LogsError, Error> {
     let request = Request::new(Endpoint::Jobs, "/v1/jobs")
         .query("namespace", &job.namespace)
@@ -125,7 +125,7 @@ pub(super) async fn children(client: &Client, job: &FoundJob) -> Result<LogsErro
     Ok(LogsError::Template { job: job.id.clone(), children: newest.iter().map(line).collect() })
 }
 
-/// Why a job has no allocations.
+/// Returns why a job has no allocations.
 async fn no_allocations(client: &Client, job: &FoundJob) -> Result<LogsError, Error> {
     if job.status != JobStatus::Pending {
         return Ok(LogsError::Collected { job: job.id.clone() });
@@ -140,7 +140,7 @@ async fn no_allocations(client: &Client, job: &FoundJob) -> Result<LogsError, Er
     let blocked = waiting.iter().find(|it| it.status == EvalStatus::Blocked);
     let why = match (blocked, waiting.is_empty()) {
         (Some(evaluation), _) => format!(": {}", human::reason(block_reason(evaluation))),
-        (None, false) => ": no scheduler has looked at it".to_owned(),
+        (None, false) => ": waiting for a scheduler".to_owned(),
         (None, true) => String::new(),
     };
     let since = waiting.iter().filter_map(Evaluation::created).min();
@@ -148,7 +148,7 @@ async fn no_allocations(client: &Client, job: &FoundJob) -> Result<LogsError, Er
     Ok(LogsError::Pending { job: job.id.clone(), why: format!("{}{why}", since.unwrap_or_default()) })
 }
 
-/// The task whose log is meant: the one that was named, or the only one that the group is for.
+/// Returns the selected task: the given one, or the only main task of the group.
 pub(super) async fn task(
     client: &Client,
     job: &FoundJob,
@@ -159,7 +159,7 @@ pub(super) async fn task(
     let group = of.task_group.as_deref().unwrap_or_default();
     let known: Vec<(String, bool)> =
         tasks.of_group(group).filter_map(|task| Some((task.name.clone()?, task.is_main()))).collect();
-    // A group that the job has no more is known by what its allocation says.
+    // If the group was removed from the job, use the tasks of the allocation.
     let of_states = || of.task_states.iter().flatten().map(|(name, _)| (name.clone(), true)).collect();
     Ok(choose_task(if known.is_empty() { of_states() } else { known }, named)?)
 }
@@ -170,12 +170,17 @@ fn choose_task(known: Vec<(String, bool)>, named: Option<&str>) -> Result<String
         let mains: Vec<_> = known.iter().filter(|(_, is_main)| *is_main).collect();
         return match (&mains[..], &known[..]) {
             ([(name, _)], _) | ([], [(name, _)]) => Ok(name.clone()),
-            _ => Err(LogsError::Task { problem: "it has several tasks".to_owned(), tasks: names(&known) }),
+            _ => Err(LogsError::Task {
+                problem: "the group has several tasks".to_owned(),
+                tasks: names(&known),
+            }),
         };
     };
     match known.is_empty() || known.iter().any(|(name, _)| name == named) {
         true => Ok(named.to_owned()),
-        false => Err(LogsError::Task { problem: format!("it has no task `{named}`"), tasks: names(&known) }),
+        false => {
+            Err(LogsError::Task { problem: format!("the group has no task `{named}`"), tasks: names(&known) })
+        }
     }
 }
 
@@ -206,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_that_lives_or_else_the_newest() {
+    fn the_running_allocation_or_else_the_newest_is_chosen() {
         let (new, old) = (("b-2", "run", "running"), ("a-1", "run", "failed"));
         assert_eq!(chosen(&[new, old], &[]).unwrap(), "b-2");
         assert_eq!(chosen(&[old, new], &[]).unwrap(), "b-2");
@@ -216,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_one_is_to_be_named_or_all() {
+    fn several_running_allocations_need_a_choice() {
         let rows = [("b-2", "run", "running"), ("a-1", "run", "pending"), ("a-0", "run", "lost")];
         let error = chosen(&rows, &[]).unwrap_err();
         assert!(error.starts_with(
@@ -234,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_main_task_is_meant() {
+    fn the_main_task_is_the_default() {
         let task = |names: &[(&str, bool)], named| {
             let known = names.iter().map(|(name, is_main)| ((*name).to_owned(), *is_main)).collect();
             choose_task(known, named).map_err(|error| error.to_string())

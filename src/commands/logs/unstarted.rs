@@ -1,4 +1,4 @@
-//! Why a task has no log: it never started, or has yet to.
+//! Why a task has no log: it has not started.
 
 use crate::commands::task_events;
 use crate::nomad::api::{AllocationHistory, TaskHistory};
@@ -8,29 +8,29 @@ use crate::terms::ClientStatus;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnstartedCause {
-    /// It may start yet.
+    /// It may still start.
     Waits,
     /// It failed before it started.
     Failed,
-    /// Another task of its allocation failed.
+    /// Another task of the allocation failed.
     Sibling {
-        /// That task.
+        /// Name of that task.
         name: String,
-        /// Whether that one started, and so has a log.
+        /// Whether that task started, so that it has a log.
         has_log: bool,
     },
-    /// It was stopped first.
+    /// It was stopped before.
     Stopped,
-    /// Its client was lost first.
+    /// Its client was lost before.
     Lost,
 }
 
-/// Returns why this task of an allocation has not started, and the last telling events, a line each, the oldest first:
-/// of the task, or of the one that failed.
+/// Returns why this task of an allocation has not started, and the last relevant events of it or of the
+/// failed task, one per line, oldest first.
 pub(super) fn cause(allocation: &AllocationHistory, task: &str) -> (UnstartedCause, Vec<String>) {
     let own = allocation.tasks().find(|(name, _)| *name == task).map(|(_, task)| task);
     let Some(over) = own.filter(|own| own.is_dead() || own.failed == Some(true)) else {
-        // Tasks of a lost client are never heard of again. A failed allocation may still start poststop tasks.
+        // A lost client reports no more tasks. A failed allocation may still start poststop tasks.
         let is_lost = allocation.client_status == ClientStatus::Lost;
         let cause = if is_lost { UnstartedCause::Lost } else { UnstartedCause::Waits };
         return (cause, own.map(events).unwrap_or_default());
@@ -47,7 +47,7 @@ pub(super) fn cause(allocation: &AllocationHistory, task: &str) -> (UnstartedCau
     }
 }
 
-/// The task that failed first.
+/// Returns the task that failed first.
 fn first_failed(allocation: &AllocationHistory) -> Option<(&str, &TaskHistory)> {
     let failed = allocation.tasks().filter(|(_, task)| task.failed == Some(true));
     failed.min_by_key(|(_, task)| (task.finished().is_none(), task.finished()))
@@ -75,7 +75,7 @@ mod tests {
             ("lost", "null", Lost),
             ("lost", r#"{"main":{"State":"pending"}}"#, Lost),
             ("pending", r#"{"main":{"State":"pending","StartedAt":null,"Events":null}}"#, Waits),
-            // It comes after the task that failed.
+            // It runs after the task that failed.
             ("failed", r#"{"main":{"State":"pending"},"setup":{"State":"dead","Failed":true}}"#, Waits),
             ("failed", r#"{"main":{"State":"dead"},"setup":{"State":"dead","Failed":true}}"#, sibling),
             ("failed", r#"{"main":{"State":"dead","Failed":true}}"#, Failed),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_telling_events_come_in_order() {
+    fn the_last_relevant_events_are_in_order() {
         let event = |number: u32| format!(r#"{{"Type":"Driver","DisplayMessage":"{number}\n\t* more"}}"#);
         let events: Vec<String> = (1..=7).map(event).collect();
         let tasks = format!(

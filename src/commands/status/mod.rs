@@ -1,4 +1,4 @@
-//! The cluster on one screen, from the same collection as the metrics.
+//! `status`: shows the cluster on one screen, from the same data as the metrics.
 
 mod screen;
 mod watch;
@@ -17,7 +17,7 @@ use crate::human;
 use crate::snapshot::{CollectorId, DrainState, Levels, Missing, Pool, Share, Snapshot, Totals};
 use crate::terms::{BlockReason, NodeState};
 
-/// What the screen is made of.
+/// Collectors for the screen.
 const COLLECTORS: &[CollectorId] = &[
     CollectorId::Servers,
     CollectorId::Namespaces,
@@ -32,7 +32,7 @@ const COLLECTORS: &[CollectorId] = &[
     CollectorId::FinishedJobs,
 ];
 
-/// Shows the cluster. It is a success if everything that was asked for was answered.
+/// Shows the cluster. Succeeds if everything could be read.
 pub(super) async fn run(config: Config, args: &StatusArgs) -> Result<ExitCode, Error> {
     let mut collectors = Session::everywhere(config)?.collectors(COLLECTORS);
     if args.watch {
@@ -51,7 +51,7 @@ pub(super) async fn run(config: Config, args: &StatusArgs) -> Result<ExitCode, E
     Ok(if status.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What `status` shows; absent where not known.
+/// JSON output of `status`; unknown values are absent.
 #[derive(Debug, Serialize)]
 pub struct Status {
     as_of: TimeJson,
@@ -112,7 +112,7 @@ struct PoolStatus {
 struct ShareJson {
     allocatable: f64,
     allocated: f64,
-    /// Absent where it is not known what the queued instances ask for.
+    /// Absent if the requests of the queued allocations are unknown.
     asked: Option<f64>,
 }
 
@@ -120,7 +120,7 @@ struct ShareJson {
 pub(super) struct DrainJson {
     id: String,
     name: String,
-    /// Absent if it is not known what still runs.
+    /// Absent if it is unknown what still runs.
     drained: Option<bool>,
     started: Option<TimeJson>,
     deadline: Option<TimeJson>,
@@ -128,7 +128,7 @@ pub(super) struct DrainJson {
 }
 
 impl Status {
-    /// What a snapshot tells.
+    /// Creates the status from a snapshot.
     pub fn new(snapshot: &Snapshot) -> Self {
         let (sections, joins) = (&snapshot.sections, &snapshot.joins);
         let totals = Totals::new(snapshot);
@@ -160,7 +160,7 @@ impl Status {
             drains: joins.drains.as_ref().map(|drains| drains.iter().map(DrainJson::from).collect()),
             problems: problems(snapshot),
             shown_levels: levels,
-            // What the token may read is nothing of the cluster.
+            // The token's permissions are not cluster data.
             collectors_up: snapshot
                 .collectors
                 .iter()
@@ -224,7 +224,7 @@ impl From<&DrainState> for DrainJson {
 }
 
 impl DrainJson {
-    /// How it stands, in a few words each.
+    /// Returns a short description of the drain.
     pub(super) fn cells(&self, now: SystemTime) -> Vec<Cell> {
         let since = self.started.map(|started| format!("since {}", human::ago(now, started.0)));
         let deadline = self.deadline.map(|deadline| format!("deadline {}", human::until(now, deadline.0)));
@@ -234,11 +234,11 @@ impl DrainJson {
         facts.chain([self.verdict()]).collect()
     }
 
-    /// Whether the client may go.
+    /// Returns whether the client is safe to terminate.
     fn verdict(&self) -> Cell {
         match self.drained == Some(true) {
             true => Cell::toned("safe to terminate", Tone::Good),
-            false => Cell::toned("wait", Tone::Warn),
+            false => Cell::toned("not drained", Tone::Warn),
         }
     }
 }

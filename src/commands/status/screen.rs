@@ -1,4 +1,4 @@
-//! How the cluster looks on one screen.
+//! Terminal output of `status`.
 
 use super::{ClientCount, DrainJson, PendingJobJson, PoolStatus, Status};
 use crate::commands::lines::{
@@ -10,13 +10,13 @@ use crate::human;
 use crate::snapshot::{Level, Missing, Share};
 use crate::terms::Term;
 
-/// How many of the oldest pending jobs fit on the screen.
+/// Maximum number of pending jobs.
 const MAX_PENDING: usize = 5;
-/// How many pools and drains.
+/// Maximum number of pools and drains.
 const MAX_ROWS: usize = 20;
 
 impl Status {
-    /// The screen.
+    /// Renders the screen.
     pub fn screen(&self, terminal: &Terminal) -> String {
         let parts = [
             self.summary(terminal),
@@ -63,7 +63,8 @@ impl Status {
         .concat()
     }
 
-    /// How many evaluations wait for a scheduler, if some do: then the schedulers are what jobs wait for.
+    /// Renders the number of evaluations that wait for a scheduler, if there are any, because jobs then wait
+    /// for the schedulers.
     fn scheduling(&self, terminal: &Terminal) -> String {
         match self.jobs.pending_evaluations.filter(|count| *count > 0) {
             Some(count) => {
@@ -88,8 +89,8 @@ impl Status {
         let columns = [
             Column::text("OLDEST PENDING", 0),
             Column::text("NAMESPACE", 1),
-            Column::number("WAITS FOR", 0),
-            Column::text("WHY", 0),
+            Column::number("WAITING", 0),
+            Column::text("REASON", 0),
         ];
         let row = |job: &PendingJobJson| {
             let reason = job.reason.map_or("?", |reason| human::reason(reason.0));
@@ -107,13 +108,13 @@ impl Status {
             Column::text("POOL", 0),
             Column::number("ACTIVE", 1),
             Column::number("QUEUED", 0),
-            Column::number("CPU ASKED/FREE", 2),
-            Column::number("MEM ASKED/FREE", 2),
+            Column::number("CPU REQ/FREE", 2),
+            Column::number("MEM REQ/FREE", 2),
             Column::number("CLIENTS MISSING", 0),
         ];
         let mut shown: Vec<_> = pools.iter().take(MAX_ROWS).map(pool_row).collect();
         if pools.iter().any(|status| status.pool.unplaceable > 0) {
-            columns.push(Column::number("FIT NOWHERE", 1));
+            columns.push(Column::number("UNPLACEABLE", 1));
             for (row, status) in shown.iter_mut().zip(pools) {
                 row.push(match status.pool.unplaceable {
                     0 => "0".into(),

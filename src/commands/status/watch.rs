@@ -1,4 +1,4 @@
-//! The cluster on one screen, again and again.
+//! `status --watch`.
 
 use std::io::IsTerminal;
 
@@ -15,12 +15,12 @@ use crate::config::StatusArgs;
 const BEGIN: &str = "\u{1b}[?25l\u{1b}[2J";
 /// Shows the cursor again.
 const SHOW_CURSOR: &str = "\u{1b}[?25h";
-/// Goes to the first line, and clears what is left of a line or of the screen.
+/// Moves to the first line, and clears the rest of a line or of the screen.
 const HOME: &str = "\u{1b}[H";
 const CLEAR_LINE: &str = "\u{1b}[K";
 const CLEAR_BELOW: &str = "\u{1b}[J";
 
-/// Collects as serving does, and shows what is known whenever it changed, until a signal says stop.
+/// Collects like the exporter, and prints the status after each change, until a signal.
 pub(super) async fn run(collectors: Collectors, args: &StatusArgs) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
@@ -35,7 +35,7 @@ pub(super) async fn run(collectors: Collectors, args: &StatusArgs) -> Result<(),
         tokio::select! {
             _ = terminate.recv() => break Ok(()),
             _ = interrupt.recv() => break Ok(()),
-            // Either a change or the passing of time is a reason to show it anew.
+            // Both a change and the passing of time update the output.
             () = changes.next(context.settings.interval) => {}
         }
         let status = Status::new(&store.snapshot((context.now)()));
@@ -51,14 +51,14 @@ pub(super) async fn run(collectors: Collectors, args: &StatusArgs) -> Result<(),
     shown
 }
 
-/// Shows one screen: over the last one where there is a terminal, below it elsewhere.
+/// Prints a screen: in place of the previous one on a terminal, otherwise below it.
 fn show(status: &Status, args: &StatusArgs, redraws: bool) -> Result<(), Error> {
     let terminal = Terminal::of(&std::io::stdout(), args.show.color.color);
     let screen = status.screen(&terminal);
     if !redraws {
         return print(&format!("{screen}\n"));
     }
-    // A line that would not fit would push the first one out.
+    // More lines than the terminal has would scroll the first one away.
     let lines = screen.lines().take(terminal.height.map_or(usize::MAX, |height| height.saturating_sub(1)));
     let lines: String = lines.flat_map(|line| [line, CLEAR_LINE, "\n"]).collect();
     print(&format!("{HOME}{lines}{CLEAR_BELOW}"))

@@ -1,4 +1,4 @@
-//! What to collect and how often, as typed.
+//! Flags of the collection.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::human::parse_duration;
 
-/// What to collect and how often, as typed.
+/// Flags of the collection.
 #[derive(Debug, Args)]
 pub struct CollectArgs {
     /// Interval between refreshes of live collectors

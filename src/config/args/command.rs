@@ -1,4 +1,4 @@
-//! Commands, as typed.
+//! Commands and their arguments.
 
 use std::path::PathBuf;
 
@@ -56,7 +56,7 @@ pub enum Command {
     },
 }
 
-/// Which file to validate, as typed.
+/// Arguments of `check-config`.
 #[derive(Clone, Debug, Args)]
 pub struct CheckConfigArgs {
     /// File to validate
@@ -68,7 +68,7 @@ pub struct CheckConfigArgs {
     pub as_user: Option<String>,
 }
 
-/// How to ask the exporter on this machine, as typed.
+/// Arguments of `healthcheck`.
 #[derive(Clone, Debug, Args)]
 pub struct HealthcheckArgs {
     /// Also check that the exporter has fresh data from Nomad
@@ -119,27 +119,27 @@ pub struct HealthcheckArgs {
     pub password_file: Option<PathBuf>,
 }
 
-/// How the exporter serves.
+/// Scheme of the exporter's web server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scheme {
-    /// In the clear.
+    /// Plain HTTP.
     Http,
-    /// Encrypted.
+    /// HTTPS.
     Https,
 }
 
-/// How to show the cluster, as typed.
+/// Arguments of `status`.
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
     /// Update the output after each refresh until ^C
     #[arg(long)]
     pub watch: bool,
-    /// How to show it, as typed.
+    /// Output format.
     #[command(flatten)]
     pub show: ShowArgs,
 }
 
-/// Which jobs to list, as typed.
+/// Arguments of `jobs`.
 #[derive(Clone, Debug, Args)]
 pub struct JobsArgs {
     /// Show only jobs with this status; excludes periodic and parameterized parents
@@ -155,24 +155,24 @@ pub struct JobsArgs {
     #[arg(long, value_name = "N", default_value = "100")]
     pub limit: usize,
 
-    /// How to show them, as typed.
+    /// Output format.
     #[command(flatten)]
     pub show: ShowArgs,
 }
 
-/// Which job to show, as typed.
+/// Arguments of `job`.
 #[derive(Clone, Debug, Args)]
 pub struct JobArgs {
-    /// The job: its ID, or the beginning of it
+    /// Job, by ID or ID prefix
     #[arg(value_name = "JOB")]
     pub job: String,
 
-    /// How to show it, as typed.
+    /// Output format.
     #[command(flatten)]
     pub show: ShowArgs,
 }
 
-/// Which nodes to list, as typed.
+/// Arguments of `nodes`.
 #[derive(Clone, Debug, Args)]
 pub struct NodesArgs {
     /// Show only clients in this state
@@ -185,12 +185,12 @@ pub struct NodesArgs {
     #[arg(long, value_name = "POOL")]
     pub pool: Option<String>,
 
-    /// How to show them, as typed.
+    /// Output format.
     #[command(flatten)]
     pub show: ShowArgs,
 }
 
-/// Reads one of these words of a vocabulary.
+/// Parses one of these words of an enumeration.
 fn word<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
     T: Term + for<'a> From<&'a str> + Send + Sync,
@@ -198,21 +198,21 @@ where
     PossibleValuesParser::new(words).map(|word| T::from(word.as_str()))
 }
 
-/// What to show of a node, as typed.
+/// Arguments of `node`.
 #[derive(Clone, Debug, Args)]
 pub struct NodeArgs {
-    /// Which, as typed.
+    /// The node.
     #[command(flatten)]
     pub choice: NodeChoice,
-    /// Where the agent on this machine listens, as typed.
+    /// Address of the agent on this machine.
     #[command(flatten)]
     pub agent: AgentArgs,
-    /// How to show it, as typed.
+    /// Output format.
     #[command(flatten)]
     pub show: ShowArgs,
 }
 
-/// Which node, as typed.
+/// A node, named or on this machine.
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct NodeChoice {
@@ -225,7 +225,7 @@ pub struct NodeChoice {
     pub own: bool,
 }
 
-/// Where the agent on this machine listens, as typed.
+/// Address of the agent on this machine.
 #[derive(Clone, Debug, Args)]
 pub struct AgentArgs {
     /// Address of the agent for --self [default: this machine's]
@@ -234,25 +234,25 @@ pub struct AgentArgs {
 }
 
 impl AgentArgs {
-    /// The address that the user gave.
+    /// Returns the parsed address.
     pub fn address(&self) -> Result<Option<Address>, ConfigError> {
         let parsed = self.agent_address.as_deref().map(str::parse).transpose();
         parsed.map_err(|error: AddressError| ConfigError::new("--agent-address", error.to_string()))
     }
 }
 
-/// How to show something, as typed.
+/// Output format.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct ShowArgs {
     /// Print JSON, for scripts
     #[arg(long)]
     pub json: bool,
-    /// In colour or not, as typed.
+    /// Colors.
     #[command(flatten)]
     pub color: ColorArgs,
 }
 
-/// In colour or not, as typed.
+/// Whether output is colored.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct ColorArgs {
     /// When to use colors: auto uses them on a terminal, unless NO_COLOR is set

@@ -1,4 +1,4 @@
-//! How to drain, as typed.
+//! Arguments of `drain`.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use clap::Args;
 use super::command::{AgentArgs, ColorArgs, NodeChoice};
 use crate::human::parse_duration;
 
-/// How to drain a node, as typed.
+/// Arguments of `drain`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct DrainArgs {
-    /// Which, as typed.
+    /// The node.
     #[command(flatten)]
     pub choice: NodeChoice,
 
-    /// Where the agent on this machine listens, as typed.
+    /// Address of the agent on this machine.
     #[command(flatten)]
     pub agent: AgentArgs,
 
@@ -45,16 +45,16 @@ pub struct DrainArgs {
     #[arg(long, conflicts_with_all = ["deadline", "ignore_system", "wait", "wait-timeout", "dry_run"])]
     pub cancel: bool,
 
-    /// Show what would have to finish, without changing anything
+    /// Show the allocations that must finish, without changing anything
     #[arg(long, conflicts_with = "wait")]
     pub dry_run: bool,
 
-    /// In colour or not, as typed.
+    /// Colors.
     #[command(flatten)]
     pub color: ColorArgs,
 }
 
-/// The end of the help.
+/// Exit codes, shown at the end of the help.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  safe to terminate (without --wait: the drain is active)
@@ -63,7 +63,7 @@ Exit codes:
 An active drain is continued with its deadline. --namespace is required
 if the token cannot read all namespaces.";
 
-/// After how long Nomad stops what is left; `None` never.
+/// Time after which Nomad stops the remaining allocations; `None` means no deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(pub Option<Duration>);
 
@@ -76,7 +76,7 @@ impl FromStr for Deadline {
         }
         match parse_duration(text) {
             Ok(duration) if duration.is_zero() => {
-                Err("Nomad takes 0 for no deadline; give none, or a duration such as 1h".to_owned())
+                Err("Nomad treats 0 as no deadline; give none, or a duration such as 1h".to_owned())
             }
             Ok(duration) => Ok(Self(Some(duration))),
             Err(error) => Err(format!("{error}; give none, or a duration such as 1h")),

@@ -1,8 +1,8 @@
-//! How to log, as typed.
+//! Flags of the log.
 
 use clap::{Args, ValueEnum};
 
-/// How to log, as typed.
+/// Flags of the log.
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// Log level
@@ -22,26 +22,26 @@ pub struct LogArgs {
     pub max_changes: u32,
 }
 
-/// How much to log.
+/// Log level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
-    /// What does not work.
+    /// Failures.
     Error,
-    /// And what may stop working.
+    /// Also problems that may lead to failures.
     Warn,
-    /// And changes of state.
+    /// Also state changes.
     Info,
-    /// And every single failure.
+    /// Also every single failed request.
     Debug,
-    /// And what libraries do.
+    /// Also messages of libraries.
     Trace,
 }
 
-/// How to log.
+/// Log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// key=value pairs.
     Logfmt,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }

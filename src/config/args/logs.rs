@@ -1,10 +1,10 @@
-//! Which log to show, as typed.
+//! Arguments of `logs`.
 
 use clap::Args;
 
 use super::command::ColorArgs;
 
-/// Which log to show, as typed.
+/// Arguments of `logs`.
 #[derive(Clone, Debug, Args)]
 pub struct LogsArgs {
     /// Job, by ID or ID prefix
@@ -39,7 +39,7 @@ pub struct LogsArgs {
     #[arg(long, value_name = "ID")]
     pub alloc: Option<String>,
 
-    /// In colour or not, as typed.
+    /// Colors.
     #[command(flatten)]
     pub color: ColorArgs,
 }

@@ -1,8 +1,8 @@
-//! Which families to expose, as typed.
+//! Flags that select and limit metrics.
 
 use clap::Args;
 
-/// Which families to expose, as typed.
+/// Flags that select and limit metrics.
 #[derive(Debug, Args)]
 pub struct MetricsArgs {
     /// Metrics to expose, as names or regular expressions that match the whole name. May be repeated [default: all]

@@ -1,4 +1,4 @@
-//! Arguments as typed.
+//! Command line.
 
 mod collect;
 mod command;
@@ -30,7 +30,7 @@ use crate::collect::COLLECTORS;
 use crate::snapshot::CollectorId;
 use crate::terms::TermSet;
 
-/// The version and the commit, as `--version` tells them.
+/// Version and commit, as shown by `--version`.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("NOMAD_EXPORTER_REVISION"), ")");
 
 /// Prometheus exporter for the state of a HashiCorp Nomad cluster: jobs, backlog, nodes and drains.
@@ -41,31 +41,31 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("NOMAD_EXPOR
 #[derive(Debug, Parser)]
 #[command(name = "nomad-exporter", version = VERSION, max_term_width = 110)]
 pub struct Args {
-    /// What to do instead of serving.
+    /// Command to run instead of serving metrics.
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// How to ask Nomad, as typed.
+    /// Flags of the Nomad client.
     #[command(flatten)]
     pub nomad: NomadArgs,
-    /// What to collect and how often, as typed.
+    /// Flags of the collection.
     #[command(flatten)]
     pub collect: CollectArgs,
-    /// Which families to expose, as typed.
+    /// Flags that select and limit metrics.
     #[command(flatten)]
     pub metrics: MetricsArgs,
-    /// How to serve, as typed.
+    /// Flags of the web server.
     #[command(flatten)]
     pub web: WebArgs,
-    /// How to log, as typed.
+    /// Flags of the log.
     #[command(flatten)]
     pub log: LogArgs,
-    /// The collectors that are on; each has a flag of its own.
+    /// Enabled collectors. Each collector has its own flags.
     #[arg(skip)]
     pub collectors: TermSet<CollectorId>,
 }
 
-/// Parses a command line; its first item is the program's name.
+/// Parses a command line, including the program's name.
 pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Args, clap::Error> {
     let mut matches = command().try_get_matches_from(line)?;
     let on = COLLECTORS.iter().filter(|collector| is_on(&matches, collector.name()));
@@ -73,21 +73,22 @@ pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
     Ok(Args { collectors, ..Args::from_arg_matches_mut(&mut matches)? })
 }
 
-/// Commands that ask nothing of Nomad.
+/// Commands that send no requests to Nomad.
 const OFFLINE: [&str; 6] = ["check-config", "completions", "flags", "healthcheck", "man", "metrics"];
-/// Of the flags that all commands have, those that the help of the others shows.
+/// Global flags that the help of all other commands shows.
 const SHOWN: [&str; 4] = ["address", "token_file", "region", "timeout"];
-/// And those that only some of them show.
+/// Global flags that the help of only some commands shows.
 const SHOWN_IN: [(&str, &[&str]); 3] = [
     ("namespace", &["check", "drain", "jobs", "logs"]),
     ("interval", &["status"]),
     ("listen_address", &["healthcheck"]),
 ];
-/// The end of a command's help.
+/// End of a command's help.
 const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and all other flags of nomad-exporter \
                     --help work here too.";
 
-/// The command line, with two flags for each collector: what help, completions and manual pages are made of.
+/// Returns the command line with two flags for each collector. Help, completions and manual pages are
+/// generated from it.
 pub fn command() -> clap::Command {
     let flags = COLLECTORS.iter().flat_map(|collector| {
         let on = Arg::new(on_flag(collector.name()))
@@ -112,7 +113,7 @@ pub fn command() -> clap::Command {
     command.mut_subcommands(|command| with_terse_help(command, &flags))
 }
 
-/// A command has all flags, but its help is one screen.
+/// Hides most global flags, so that the help of a command fits on one screen.
 fn with_terse_help(command: clap::Command, flags: &[Arg]) -> clap::Command {
     let name = command.get_name();
     let asks = !OFFLINE.contains(&name);
@@ -130,7 +131,7 @@ fn with_terse_help(command: clap::Command, flags: &[Arg]) -> clap::Command {
     if asks { command.after_help(format!("{own}{MORE}")) } else { command }
 }
 
-/// The first sentence of a flag's help is enough there.
+/// Reduces the help of a flag to its first sentence.
 fn tersely(flag: Arg) -> Arg {
     let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
     let first = help.split(". ").next().unwrap_or_default().to_owned();
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_switched_by_flags() {
+    fn collectors_are_enabled_and_disabled_by_flags() {
         let names = |line: &[&str]| parse(line).unwrap().collectors;
         let default = COLLECTORS.iter().filter(|collector| collector.default_on).count();
         assert_eq!(names(&["nomad-exporter"]).len(), default);
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_may_stand_before_or_behind_the_command() {
+    fn flags_may_precede_or_follow_the_command() {
         for line in [
             ["nomad-exporter", "--nomad.timeout", "3s", "check"],
             ["nomad-exporter", "check", "--nomad.timeout", "3s"],

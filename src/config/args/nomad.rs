@@ -1,4 +1,4 @@
-//! How to ask Nomad, as typed.
+//! Flags of the Nomad client.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use crate::human::parse_duration;
 
-/// How to ask Nomad, as typed.
+/// Flags of the Nomad client.
 #[derive(Debug, Args)]
 pub struct NomadArgs {
     /// Address of a Nomad agent: http://HOST:PORT, https://HOST:PORT or unix:///PATH. May be repeated: if an address
@@ -142,10 +142,10 @@ pub struct NomadArgs {
     pub tls_skip_verify: bool,
 }
 
-/// How Nomad sends its answers.
+/// Content encoding of Nomad's responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AcceptEncoding {
-    /// As they are.
+    /// Uncompressed.
     Identity,
     /// Compressed.
     Gzip,

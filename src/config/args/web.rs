@@ -1,4 +1,4 @@
-//! How to serve, as typed.
+//! Flags of the web server.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 
 use crate::human::parse_duration;
 
-/// How to serve, as typed.
+/// Flags of the web server.
 #[derive(Debug, Args)]
 pub struct WebArgs {
     /// Listen address, HOST:PORT or :PORT. May be repeated

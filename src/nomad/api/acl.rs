@@ -1,9 +1,10 @@
-//! The answers of `GET /v1/acl/token/self`, `GET /v1/acl/policies` and `GET /v1/acl/policy/:name`: what the token may do.
+//! Responses of `GET /v1/acl/token/self`, `GET /v1/acl/policies` and `GET /v1/acl/policy/:name`: the
+//! permissions of the token.
 
 use hcl::{Attribute, Block, Expression};
 use serde::Deserialize;
 
-/// The token that asks. Its secret, which is in the answer too, is not read.
+/// The token of the request. Its secret is in the response too, but is not read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AclToken {
@@ -13,7 +14,7 @@ pub struct AclToken {
 }
 
 impl AclToken {
-    /// Whether it may do everything, either as a management token or because there are no ACLs.
+    /// Returns whether it is a management token, or ACLs are disabled.
     pub fn may_everything(&self) -> bool {
         self.r#type.as_deref() == Some("management") || self.accessor_id.as_deref() == Some("acls-disabled")
     }
@@ -32,32 +33,32 @@ pub struct AclPolicyName {
 #[serde(default, rename_all = "PascalCase")]
 pub struct AclPolicy {
     rules: Option<String>,
-    /// The rules as the servers parse them; absent before Nomad 0.10.2.
+    /// The parsed rules; absent before Nomad 0.10.2.
     #[serde(rename = "RulesJSON")]
     rules_json: Option<AclRules>,
 }
 
-/// The rules of a policy, as far as we read them.
+/// The relevant rules of a policy.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct AclRules {
     namespaces: Option<Vec<Option<NamespaceRule>>>,
 }
 
-/// What a policy says of a namespace, or of all that a pattern matches.
+/// Rules for a namespace, or for all namespaces that match a pattern.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NamespaceRule {
-    /// A name or a pattern; `*` for all.
+    /// Name or pattern; `*` for all.
     pub name: Option<String>,
-    /// `read`, `write`, `scale` or `deny`: short for a number of capabilities.
+    /// `read`, `write`, `scale` or `deny`, each short for several capabilities.
     pub policy: Option<String>,
     /// Capabilities such as `read-job`.
     pub capabilities: Option<Vec<Option<String>>>,
 }
 
 impl AclPolicy {
-    /// What it says of namespaces; `None` if its rules cannot be read.
+    /// Returns its namespace rules; `None` if the rules cannot be parsed.
     pub fn namespaces(self) -> Option<Vec<NamespaceRule>> {
         match self.rules_json {
             Some(rules) => Some(rules.namespaces.into_iter().flatten().flatten().collect()),
@@ -66,10 +67,10 @@ impl AclPolicy {
     }
 }
 
-/// The namespaces of rules in HCL.
+/// Parses the namespaces of rules in HCL.
 fn namespaces_of(rules: &str) -> Option<Vec<NamespaceRule>> {
     let body = hcl::parse(rules).ok()?;
-    // What is said in another way is not understood.
+    // Another syntax is not supported.
     if body.attributes().any(|attribute| attribute.key() == "namespace") {
         return None;
     }
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_cannot_be_read_are_no_rules() {
+    fn unparsable_rules_are_unknown() {
         let deep = format!("namespace \"*\" {{ policy = {}1{} }}", "(".repeat(50_000), ")".repeat(50_000));
         for hcl in [
             "namespace \"*\" {",

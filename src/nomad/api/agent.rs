@@ -1,10 +1,10 @@
-//! The answer of `GET /v1/agent/self`: which client the answering agent is.
+//! Response of `GET /v1/agent/self`: the client that the agent runs.
 
 use serde::Deserialize;
 
 use super::Map;
 
-/// An agent. Its keys are lower-case, unlike those of all else.
+/// An agent. Its keys are lower-case, unlike those of all other responses.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Agent {
@@ -12,7 +12,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// The ID of the node that this agent is; `None` for one that is a server only.
+    /// Returns the node ID of this agent; `None` if it is only a server.
     pub fn node_id(&self) -> Option<&str> {
         let client = self.stats.as_ref()?.get("client")?.as_ref()?;
         client.get("node_id")?.as_deref().filter(|id| !id.is_empty())
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_client_has_a_node() {
+    fn only_a_client_has_a_node_id() {
         let id = |json: &str| {
             let agent: Agent = serde_json::from_str(json).unwrap();
             agent.node_id().map(str::to_owned)

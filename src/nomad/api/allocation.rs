@@ -1,4 +1,4 @@
-//! Rows of `GET /v1/allocations`, and what an allocation counts for.
+//! Rows of `GET /v1/allocations`, and the resources of an allocation.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use super::total::{Need, Phase, Total};
 use super::{AllocatedDevice, Map, time};
 use crate::terms::{ClientStatus, DesiredStatus, JobType, Outcome};
 
-/// An allocation as the list shows it.
+/// An allocation in a list.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Allocation {
@@ -26,28 +26,28 @@ pub struct Allocation {
     /// The node it is placed on.
     #[serde(rename = "NodeID")]
     pub node_id: Option<String>,
-    /// Its job's scheduler.
+    /// Its job's type.
     pub job_type: JobType,
-    /// What the servers want of it.
+    /// Desired status, set by the servers.
     pub desired_status: DesiredStatus,
-    /// What its client last said of it.
+    /// Status as last reported by its client.
     pub client_status: ClientStatus,
-    /// `job.group[index]`: its replacement has the same one.
+    /// `job.group[index]`, the same for its replacement.
     pub name: NameHash,
-    /// The version of the job that it was placed for.
+    /// The job version that it was placed for.
     pub job_version: Option<u64>,
-    /// Grows with every allocation that is placed.
+    /// Increases with every placed allocation.
     pub create_index: Option<u64>,
     desired_description: Description,
     client_description: Description,
-    /// What it was promised; only with `resources=true` (Nomad 1.0 and later).
+    /// Allocated resources; only with `resources=true` (Nomad 1.0 and later).
     pub allocated_resources: Option<AllocatedResources>,
     create_time: Option<i64>,
     modify_time: Option<i64>,
 }
 
 impl Allocation {
-    /// How it ended, or ends.
+    /// Returns how it ended or is ending.
     pub fn outcome(&self) -> Outcome {
         statuses::outcome(
             self.client_status,
@@ -57,23 +57,23 @@ impl Allocation {
         )
     }
 
-    /// When it was placed.
+    /// Returns when it was placed.
     pub fn created(&self) -> Option<SystemTime> {
         time::from_nanos(self.create_time)
     }
 
-    /// When it last changed.
+    /// Returns when it last changed.
     pub fn modified(&self) -> Option<SystemTime> {
         time::from_nanos(self.modify_time)
     }
 }
 
-/// The hash of an allocation's name, which is compared and never shown.
+/// Hash of an allocation's name, which is only compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NameHash(pub u32);
 
 from_text!(NameHash, text => NameHash(crate::terms::hash_of(text) as u32));
-/// What was promised to an allocation, task by task.
+/// Resources allocated to each task.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AllocatedResources {
@@ -114,20 +114,20 @@ struct Shared {
 }
 
 impl AllocatedResources {
-    /// What the allocation counts for on its node.
+    /// Returns the resources that the allocation takes on its node.
     pub fn total(&self) -> Total {
         let tasks = self.tasks.iter().flatten();
         let needs = tasks.filter_map(|(name, task)| Some((self.phase(name), task.as_ref()?.need())));
         Total::of(needs, self.shared.as_ref().and_then(|shared| shared.disk_mb))
     }
 
-    /// How many cores its tasks have reserved.
+    /// Returns the number of reserved cores.
     pub fn reserved_cores(&self) -> u64 {
         let cores = self.each_task().filter_map(|task| task.cpu.as_ref()?.reserved_cores.as_ref());
         cores.map(|cores| cores.len() as u64).sum()
     }
 
-    /// The devices of its tasks.
+    /// Returns the devices of its tasks.
     pub fn devices(&self) -> impl Iterator<Item = &AllocatedDevice> {
         self.each_task().flat_map(|task| task.devices.iter().flatten().flatten())
     }
@@ -164,7 +164,7 @@ mod tests {
         (total.cpu_mhz, total.memory_mib, total.memory_max_mib, total.disk_mib)
     }
 
-    /// A task of the given MHz, MiB and maximal MiB.
+    /// A task with the given MHz, MiB and maximum MiB.
     fn task(cpu: u32, memory: u32, max: u32) -> String {
         format!(r#"{{"Cpu":{{"CpuShares":{cpu}}},"Memory":{{"MemoryMB":{memory},"MemoryMaxMB":{max}}}}}"#)
     }
@@ -179,19 +179,19 @@ mod tests {
                 "main":null,"post":{{"Hook":"poststart"}},"stop":{{"Hook":"poststop"}}}},
                 "Shared":{{"DiskMB":300}}}}"#
         );
-        // Before: 510 MHz, 120 MiB. During: 315 MHz, 281 MiB (537 at most). After: 200 MHz, 900 MiB.
+        // Before: 510 MHz, 120 MiB. During: 315 MHz, 281 MiB (maximum 537). After: 200 MHz, 900 MiB.
         assert_eq!(total(&json), (510, 900, 900, 300));
     }
 
     #[test]
-    fn reserved_cores_are_held_in_every_phase() {
+    fn reserved_cores_count_in_every_phase() {
         let json = r#"{"Tasks":{"init":{"Cpu":{"CpuShares":2000,"ReservedCores":[1,2]}},"main":{"Cpu":{"CpuShares":300}}},
             "TaskLifecycles":{"init":{"Hook":"prestart"}}}"#;
         assert_eq!(total(json), (2300, 0, 0, 0));
     }
 
     #[test]
-    fn nulls_and_negative_numbers_count_for_nothing() {
+    fn nulls_and_negative_numbers_count_as_zero() {
         assert_eq!(total(r#"{"Tasks":null,"Shared":null,"TaskLifecycles":null}"#), (0, 0, 0, 0));
         assert_eq!(total(r#"{"Tasks":{"a":null,"b":{"Cpu":null,"Memory":{"MemoryMB":-5}}}}"#), (0, 0, 0, 0));
     }

@@ -1,14 +1,14 @@
-//! Devices, such as GPUs, as nodes have them and allocations hold them.
+//! Devices, such as GPUs, of nodes and allocations.
 
 use serde::Deserialize;
 
-/// The devices of one kind on a node.
+/// Devices of one kind on a node.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct NodeDevice {
-    /// Such as `nvidia`.
+    /// For example `nvidia`.
     pub vendor: Option<String>,
-    /// Such as `gpu`.
+    /// For example `gpu`.
     #[serde(rename = "Type")]
     pub device_type: Option<String>,
     /// Its model.
@@ -22,13 +22,13 @@ struct Instance {
     healthy: Option<bool>,
 }
 
-/// The devices of one kind that are allocated to a task.
+/// Devices of one kind that are allocated to a task.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AllocatedDevice {
-    /// Such as `nvidia`.
+    /// For example `nvidia`.
     pub vendor: Option<String>,
-    /// Such as `gpu`.
+    /// For example `gpu`.
     #[serde(rename = "Type")]
     pub device_type: Option<String>,
     /// Its model.
@@ -47,7 +47,7 @@ pub struct RequestedDevice {
 }
 
 impl NodeDevice {
-    /// Returns how many of them work. Nomad allocates no others.
+    /// Returns the number of healthy devices. Nomad allocates only these.
     pub fn healthy(&self) -> u64 {
         let instances = self.instances.iter().flatten().flatten();
         instances.filter(|instance| instance.healthy == Some(true)).count() as u64
@@ -55,14 +55,14 @@ impl NodeDevice {
 }
 
 impl AllocatedDevice {
-    /// Returns how many they are.
+    /// Returns the number of devices.
     pub fn count(&self) -> u64 {
         self.ids.as_ref().map_or(0, Vec::len) as u64
     }
 }
 
 impl RequestedDevice {
-    /// Returns how many are requested.
+    /// Returns the number of requested devices.
     pub fn count(&self) -> u64 {
         super::count(self.count)
     }

@@ -1,4 +1,4 @@
-//! Rows of `GET /v1/job/:id/allocations`, for what happened to the tasks of an allocation.
+//! Rows of `GET /v1/job/:id/allocations`, with task events.
 
 use std::time::SystemTime;
 
@@ -7,25 +7,25 @@ use serde::Deserialize;
 use super::{Map, Time, time};
 use crate::terms::ClientStatus;
 
-/// An allocation with what happened to its tasks.
+/// An allocation with its task events.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AllocationHistory {
     /// A UUID.
     #[serde(rename = "ID")]
     pub id: Option<String>,
-    /// What its client last said of it.
+    /// Status as last reported by its client.
     pub client_status: ClientStatus,
-    /// By task; `null` while its client has said nothing.
+    /// By task; `null` until its client has reported.
     pub task_states: Option<Map<TaskHistory>>,
 }
 
-/// What happened to a task.
+/// State and events of a task.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskHistory {
     state: Option<String>,
-    /// Whether it failed for good.
+    /// Whether it has failed permanently.
     pub failed: Option<bool>,
     restarts: Option<i64>,
     started_at: Time,
@@ -33,20 +33,20 @@ pub struct TaskHistory {
     events: Option<Vec<Option<TaskEvent>>>,
 }
 
-/// One thing that happened to a task.
+/// A task event.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskEvent {
-    /// What kind of thing, such as `Driver Failure`.
+    /// Type, such as `Driver Failure`.
     #[serde(rename = "Type")]
     pub kind: Option<String>,
-    /// Nomad's sentence about it; may be empty.
+    /// Nomad's description; may be empty.
     pub display_message: Option<String>,
     time: Option<i64>,
 }
 
 impl AllocationHistory {
-    /// Returns the tasks whose state is known, by name.
+    /// Returns the tasks with a known state, by name.
     pub fn tasks(&self) -> impl Iterator<Item = (&str, &TaskHistory)> {
         let tasks = self.task_states.iter().flatten();
         tasks.filter_map(|(name, task)| Some((name.as_str(), task.as_ref()?)))
@@ -54,17 +54,17 @@ impl AllocationHistory {
 }
 
 impl TaskHistory {
-    /// Returns whether it is over and will not be started again.
+    /// Returns whether it has ended and will not be restarted.
     pub fn is_dead(&self) -> bool {
         self.state.as_deref() == Some("dead")
     }
 
-    /// Returns whether it ever ran.
+    /// Returns whether it has ever run.
     pub fn has_started(&self) -> bool {
         self.started_at.0.is_some()
     }
 
-    /// Returns how often it was restarted.
+    /// Returns the number of restarts.
     pub fn restarts(&self) -> u32 {
         self.restarts.and_then(|restarts| u32::try_from(restarts).ok()).unwrap_or_default()
     }
@@ -74,14 +74,14 @@ impl TaskHistory {
         self.finished_at.0
     }
 
-    /// Returns what happened to it, the oldest first. Nomad keeps ten events of a task.
+    /// Returns its events, oldest first. Nomad keeps ten per task.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &TaskEvent> {
         self.events.iter().flatten().flatten()
     }
 }
 
 impl TaskEvent {
-    /// Returns when it happened.
+    /// Returns the time of the event.
     pub fn time(&self) -> Option<SystemTime> {
         time::from_nanos(self.time)
     }

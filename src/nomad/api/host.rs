@@ -1,4 +1,4 @@
-//! The answer of `GET /v1/client/stats`: what a client measures of its host.
+//! Response of `GET /v1/client/stats`: host statistics of a client.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,18 +6,18 @@ use serde::Deserialize;
 
 use super::time;
 
-/// A host's statistics.
+/// Host statistics.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct HostStats {
-    /// All zeros where the client could not measure.
+    /// All zeros if the client could not measure them.
     pub memory: Option<HostMemory>,
-    /// MHz in use over all cores.
+    /// Used MHz of all cores.
     #[serde(rename = "CPUTicksConsumed")]
     pub cpu_mhz_used: Option<f64>,
     /// Physical partitions.
     pub disk_stats: Option<Vec<Option<HostDisk>>>,
-    /// The file system of the allocation directory.
+    /// File system of the allocation directory.
     pub alloc_dir_stats: Option<HostDisk>,
     uptime: Option<u64>,
     timestamp: Option<i64>,
@@ -29,7 +29,7 @@ pub struct HostStats {
 pub struct HostMemory {
     /// Installed.
     pub total: Option<u64>,
-    /// What could still be given out.
+    /// Available bytes, including reclaimable ones.
     pub available: Option<u64>,
     /// In use.
     pub used: Option<u64>,
@@ -41,16 +41,16 @@ pub struct HostMemory {
 pub struct HostDisk {
     /// Its name; empty for the allocation directory.
     pub device: Option<String>,
-    /// Bytes in all.
+    /// Size in bytes.
     pub size: Option<u64>,
-    /// Bytes in use.
+    /// Used bytes.
     pub used: Option<u64>,
     /// 0 to 100.
     pub inodes_used_percent: Option<f64>,
 }
 
 impl HostStats {
-    /// When the host was started, to the second: the sample's time less its uptime.
+    /// Returns the boot time of the host in seconds: the time of the sample minus the uptime.
     pub fn booted(&self) -> Option<SystemTime> {
         let uptime = Duration::from_secs(self.uptime.filter(|uptime| *uptime > 0)?);
         let at = time::from_nanos(self.timestamp)?.checked_sub(uptime)?;

@@ -1,5 +1,5 @@
-//! Rows of `GET /v1/job/:id/allocations`, `GET /v1/node/:id/allocations` and `GET /v1/allocations`, where single
-//! allocations and their tasks count.
+//! Rows of `GET /v1/job/:id/allocations`, `GET /v1/node/:id/allocations` and `GET /v1/allocations`, for
+//! single allocations and their tasks.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,10 +8,10 @@ use serde::Deserialize;
 use super::{Map, time};
 use crate::terms::{ClientStatus, DesiredStatus, JobType};
 
-/// For how long after the last change of an allocation that is over a task of it may still start.
+/// Time after the last change of an ended allocation in which one of its tasks may still start.
 const MAY_START: Duration = Duration::from_secs(600);
 
-/// An allocation with what people know it by.
+/// An allocation with its names and task states.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Instance {
@@ -29,19 +29,19 @@ pub struct Instance {
     /// The node it is placed on.
     #[serde(rename = "NodeID")]
     pub node_id: Option<String>,
-    /// The name of that node.
+    /// Name of that node.
     pub node_name: Option<String>,
-    /// What the servers want of it.
+    /// Desired status, set by the servers.
     pub desired_status: DesiredStatus,
-    /// What its client last said of it.
+    /// Status as last reported by its client.
     pub client_status: ClientStatus,
-    /// The states of its tasks; `null` while its client has said nothing.
+    /// Task states; `null` until its client has reported.
     pub task_states: Option<Map<TaskState>>,
     create_time: Option<i64>,
     modify_time: Option<i64>,
 }
 
-/// The job in a full allocation, which has no `JobType` beside it.
+/// The job in a full allocation, which has no `JobType` field.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct EmbeddedJob {
@@ -49,7 +49,7 @@ struct EmbeddedJob {
     job_type: JobType,
 }
 
-/// How a task stands.
+/// State of a task.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskState {
@@ -63,19 +63,19 @@ impl Instance {
         self.id.as_deref().unwrap_or_default()
     }
 
-    /// The beginning of it, as people write it.
+    /// Returns the short ID, as in Nomad's CLI.
     pub fn short_id(&self) -> &str {
         self.id().split('-').next().unwrap_or_default()
     }
 
-    /// Its job's scheduler.
+    /// Returns its job's type.
     pub fn job_type(&self) -> JobType {
         self.job.as_ref().map_or(self.job_type, |job| job.job_type)
     }
 
-    /// Whether it is over by its status while tasks of it run: Nomad calls an allocation failed as soon as one task has
-    /// failed, and its poststop tasks, which upload or clean up, begin after that. A task that has not started counts
-    /// for a while: its image may be being pulled.
+    /// Returns whether tasks still run although the allocation has ended by its status. Nomad sets it to
+    /// failed as soon as one task fails; poststop tasks, which upload or clean up, start after that. A task
+    /// that has not started counts for a while, because its image may be being pulled.
     pub fn lingers(&self, now: SystemTime) -> bool {
         if self.client_status.is_live() {
             return false;
@@ -86,17 +86,17 @@ impl Instance {
         tasks.into_iter().any(|task| match task.state.as_deref() {
             Some("dead") | None => false,
             Some("pending") => changed < MAY_START,
-            // A state of a newer Nomad is none in which nothing runs, as far as we know.
+            // Assume that an unknown state of a newer Nomad means a running task.
             Some(_) => true,
         })
     }
 
-    /// When it was placed.
+    /// Returns when it was placed.
     pub fn created(&self) -> Option<SystemTime> {
         time::from_nanos(self.create_time)
     }
 
-    /// When anything of it last changed: on one that has ended, about when it ended.
+    /// Returns when anything of it last changed; if it has ended, approximately when it ended.
     pub fn modified(&self) -> Option<SystemTime> {
         time::from_nanos(self.modify_time)
     }

@@ -1,4 +1,4 @@
-//! `GET /v1/job/:id` and `GET /v1/job/:id/allocations`, where one job is looked at closely.
+//! Responses of `GET /v1/job/:id` and `GET /v1/job/:id/allocations`, for one job.
 
 use std::time::SystemTime;
 
@@ -8,11 +8,11 @@ use super::statuses::{self, Description};
 use super::{Map, NameHash, TaskHistory, time};
 use crate::terms::{ClientStatus, DesiredStatus, JobType, Outcome};
 
-/// What a job is and what it wants.
+/// Specification and version of a job.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct JobDetail {
-    /// Grows with every change of it.
+    /// Increases with every change.
     pub version: Option<u64>,
     task_groups: Option<Vec<Option<Group>>>,
 }
@@ -24,7 +24,7 @@ struct Group {
     count: Option<i64>,
 }
 
-/// An allocation of a job, with what happened to its tasks.
+/// An allocation of a job, with its task events.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AllocationDetail {
@@ -36,19 +36,19 @@ pub struct AllocationDetail {
     /// The node it is placed on.
     #[serde(rename = "NodeID")]
     pub node_id: Option<String>,
-    /// The name of that node.
+    /// Name of that node.
     pub node_name: Option<String>,
-    /// Its job's scheduler.
+    /// Its job's type.
     pub job_type: JobType,
-    /// What the servers want of it.
+    /// Desired status, set by the servers.
     pub desired_status: DesiredStatus,
-    /// What its client last said of it.
+    /// Status as last reported by its client.
     pub client_status: ClientStatus,
-    /// `job.group[index]`: its replacement has the same one.
+    /// `job.group[index]`, the same for its replacement.
     pub name: NameHash,
-    /// The version of the job that it was placed for.
+    /// The job version that it was placed for.
     pub job_version: Option<u64>,
-    /// Grows with every allocation that is placed.
+    /// Increases with every placed allocation.
     pub create_index: Option<u64>,
     desired_description: Description,
     client_description: Description,
@@ -58,7 +58,7 @@ pub struct AllocationDetail {
 }
 
 impl JobDetail {
-    /// Returns its task groups, and how many allocations each is to have.
+    /// Returns its task groups, and their desired number of allocations.
     pub fn groups(&self) -> impl Iterator<Item = (&str, Option<u64>)> {
         let groups = self.task_groups.iter().flatten().flatten();
         groups.filter_map(|group| {
@@ -69,7 +69,7 @@ impl JobDetail {
 }
 
 impl AllocationDetail {
-    /// How it ended, or ends.
+    /// Returns how it ended or is ending.
     pub fn outcome(&self) -> Outcome {
         statuses::outcome(
             self.client_status,
@@ -79,18 +79,18 @@ impl AllocationDetail {
         )
     }
 
-    /// Returns the tasks whose state is known, by name.
+    /// Returns the tasks with a known state, by name.
     pub fn tasks(&self) -> impl Iterator<Item = (&str, &TaskHistory)> {
         let tasks = self.task_states.iter().flatten();
         tasks.filter_map(|(name, task)| Some((name.as_str(), task.as_ref()?)))
     }
 
-    /// When it was placed.
+    /// Returns when it was placed.
     pub fn created(&self) -> Option<SystemTime> {
         time::from_nanos(self.create_time)
     }
 
-    /// When anything of it last changed.
+    /// Returns when anything of it last changed.
     pub fn modified(&self) -> Option<SystemTime> {
         time::from_nanos(self.modify_time)
     }

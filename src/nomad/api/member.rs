@@ -1,4 +1,4 @@
-//! The answer of `GET /v1/agent/members`: the servers, as gossip knows them.
+//! Response of `GET /v1/agent/members`: the servers according to gossip.
 
 use serde::Deserialize;
 
@@ -18,23 +18,24 @@ pub struct Members {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Member {
-    /// Its name, with the region at the end.
+    /// Name, with the region as suffix.
     pub name: Option<String>,
-    /// What gossip says of it.
+    /// State according to gossip.
     pub status: ServerState,
     addr: Option<String>,
     tags: Option<Map<String>>,
 }
 
 impl Members {
-    /// The servers of a region, or of the answering server's own: gossip spans all federated ones.
+    /// Returns the servers of a region, or of the responding server's own region. Gossip includes all
+    /// federated regions.
     pub fn of_region(&self, region: Option<&str>) -> impl Iterator<Item = &Member> {
         let region = region.or(self.server_region.as_deref()).map(str::to_owned);
         let members = self.members.iter().flatten().flatten();
         members.filter(move |member| member.tag("region") == region.as_deref())
     }
 
-    /// The oldest version among the living servers of a region: any of them may be the one that answers.
+    /// Returns the oldest version of the alive servers of a region, because any of them may respond.
     pub fn oldest_version(&self, region: Option<&str>) -> Option<Version> {
         let alive = self.of_region(region).filter(|member| member.status == ServerState::Alive);
         alive.filter_map(|member| member.version()?.parse().ok()).min()
@@ -42,22 +43,22 @@ impl Members {
 }
 
 impl Member {
-    /// Its version.
+    /// Returns its version.
     pub fn version(&self) -> Option<&str> {
         self.tag("build")
     }
 
-    /// Its datacenter.
+    /// Returns its datacenter.
     pub fn datacenter(&self) -> Option<&str> {
         self.tag("dc")
     }
 
-    /// The host of its address.
+    /// Returns the host of its address.
     pub fn host(&self) -> Option<&str> {
         self.tag("rpc_addr").or(self.addr.as_deref())
     }
 
-    /// Where other servers reach it, as the leader is named.
+    /// Returns its RPC address, in the same form as that of the leader.
     pub fn rpc_address(&self) -> Option<String> {
         let (host, port) = (self.host()?, self.tag("port")?);
         Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_living_server_of_the_region_counts() {
+    fn the_oldest_alive_server_of_the_region_counts() {
         let members: Members = serde_json::from_str(
             r#"{"ServerRegion":"eu","Members":[null,{"Status":null,"Tags":null},
                 {"Status":"alive","Tags":{"region":"eu","build":"1.11.3"}},

@@ -1,7 +1,7 @@
-//! The fields that we read of Nomad's answers, one file a resource.
+//! Response types of Nomad's API, one file per resource.
 //!
-//! Any field may be absent or `null` in some version: all are optional, and what is unknown is skipped. Numbers
-//! that Nomad calls MB are MiB, its MHz are 1e6 hertz; these rows keep Nomad's own units.
+//! All fields are optional, because any may be absent or `null` in some version. Unknown fields are skipped.
+//! Units are Nomad's own: MB are MiB, and MHz are 1e6 hertz.
 
 mod acl;
 mod agent;
@@ -54,5 +54,5 @@ pub use usage::AllocationStats;
 
 use std::collections::BTreeMap;
 
-/// A map of Nomad's, whose values may be `null`.
+/// A map whose values may be `null`.
 pub type Map<T> = BTreeMap<String, Option<T>>;

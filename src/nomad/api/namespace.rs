@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// A namespace. The list holds those in which the token may do anything at all.
+/// A namespace. The list contains those for which the token has any capability.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Namespace {

@@ -1,4 +1,4 @@
-//! Rows of `GET /v1/nodes`, and the answer of `GET /v1/node/:id`, which is alike.
+//! Rows of `GET /v1/nodes`, and the response of `GET /v1/node/:id`, which is similar.
 
 use serde::Deserialize;
 
@@ -12,39 +12,39 @@ pub struct Node {
     /// A UUID.
     #[serde(rename = "ID")]
     pub id: Option<String>,
-    /// Its name; need not be unique.
+    /// Name; not necessarily unique.
     pub name: Option<String>,
     /// Its datacenter.
     pub datacenter: Option<String>,
     /// Since Nomad 1.6.
     pub node_pool: Option<String>,
-    /// Set by whoever runs the node; may be empty.
+    /// Set by the operator; may be empty.
     pub node_class: Option<String>,
-    /// The host part of its HTTP address.
+    /// Host part of its HTTP address.
     pub address: Option<String>,
     version: Option<String>,
-    /// Its status as the servers see it.
+    /// Status according to the servers.
     pub status: NodeStatus,
     /// Whether it is being drained.
     pub drain: Option<bool>,
-    /// Whether it takes work.
+    /// Whether it is eligible for new allocations.
     pub scheduling_eligibility: Eligibility,
     /// Task drivers.
     pub drivers: Option<Map<Driver>>,
-    /// What it has; only with `resources=true` (Nomad 1.0 and later).
+    /// Total resources; only with `resources=true` (Nomad 1.0 and later).
     pub node_resources: Option<NodeResources>,
-    /// What of that is not for jobs.
+    /// Resources that are reserved for the host.
     pub reserved_resources: Option<NodeResources>,
     /// Nomad 1.1 and later.
     pub last_drain: Told<Option<LastDrain>>,
-    /// Grows with every change of the node.
+    /// Increases with every change of the node.
     pub modify_index: Option<u64>,
-    /// The terms of the drain that goes on; only of one node.
+    /// Settings of the active drain; only in the response for one node.
     pub drain_strategy: Option<DrainStrategy>,
     attributes: Option<Attributes>,
 }
 
-/// What a client found out about itself; only of one node, which has its version there alone.
+/// Attributes that the client detected; only in the response for one node, which has the version only here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Attributes {
@@ -62,7 +62,7 @@ struct Attributes {
     azure_name: Option<String>,
 }
 
-/// The attributes that say which instance of a cloud a node is.
+/// Attributes with the ID or name of the cloud instance.
 pub const INSTANCE_ATTRIBUTES: [&str; 5] = [
     "unique.platform.aws.instance-id",
     "unique.platform.gce.id",
@@ -72,12 +72,13 @@ pub const INSTANCE_ATTRIBUTES: [&str; 5] = [
 ];
 
 impl Node {
-    /// The version of its agent.
+    /// Returns the version of its agent.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref().or_else(|| self.attributes.as_ref()?.version.as_deref())
     }
 
-    /// Whether it is this instance of its cloud. Only one node alone says so, and no row of a list.
+    /// Returns whether it is this cloud instance. Needs the response for one node, because lists do not
+    /// contain attributes.
     pub fn is_instance(&self, instance: &str) -> bool {
         self.attributes.as_ref().is_some_and(|of| {
             [&of.aws_id, &of.gce_id, &of.gce_hostname, &of.azure_id, &of.azure_name]
@@ -87,10 +88,10 @@ impl Node {
     }
 }
 
-/// A field that a version may not know: whether it was there, and its value.
+/// A field that some versions do not have: whether it was present, and its value.
 #[derive(Debug, Default)]
 pub struct Told<T> {
-    /// Whether the answer has the field, `null` or not.
+    /// Whether the response has the field, `null` or not.
     pub is_told: bool,
     /// Its value.
     pub value: T,
@@ -108,7 +109,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Told<T> {
 pub struct Driver {
     /// Whether the node has it.
     pub detected: Option<bool>,
-    /// Whether it works.
+    /// Whether it is healthy.
     pub healthy: Option<bool>,
 }
 
@@ -145,50 +146,50 @@ struct Disk {
 }
 
 impl NodeResources {
-    /// MHz.
+    /// Returns the CPU in MHz.
     pub fn cpu_mhz(&self) -> Option<i64> {
         self.cpu.as_ref()?.cpu_shares
     }
-    /// MiB.
+    /// Returns the memory in MiB.
     pub fn memory_mib(&self) -> Option<i64> {
         self.memory.as_ref()?.memory_mb
     }
-    /// MiB.
+    /// Returns the disk in MiB.
     pub fn disk_mib(&self) -> Option<i64> {
         self.disk.as_ref()?.disk_mb
     }
-    /// The cores that jobs can reserve (Nomad 1.1 and later).
+    /// Returns the cores that jobs can reserve (Nomad 1.1 and later).
     pub fn reservable_cores(&self) -> Option<&[u16]> {
         self.cpu.as_ref()?.reservable_cpu_cores.as_deref()
     }
-    /// The cores that are not for jobs; only of what is reserved.
+    /// Returns the cores that jobs cannot reserve; only in the reserved resources.
     pub fn reserved_cores(&self) -> Option<&[u16]> {
         self.cpu.as_ref()?.reserved_cpu_cores.as_deref()
     }
-    /// Its devices, healthy or not.
+    /// Returns its devices, healthy or not.
     pub fn devices(&self) -> impl Iterator<Item = &NodeDevice> {
         self.devices.iter().flatten().flatten()
     }
 }
 
-/// How a node's last drain stands.
+/// The last drain of a node.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct LastDrain {
-    /// When it began.
+    /// When it started.
     pub started_at: Time,
-    /// Whether it goes on, is complete, or was canceled.
+    /// Whether it is active, complete or cancelled.
     pub status: DrainStatus,
 }
 
-/// The terms of a running drain.
+/// Settings of an active drain.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct DrainStrategy {
-    /// Whether system jobs stay until the end.
+    /// Whether system jobs keep running until the end.
     pub ignore_system_jobs: Option<bool>,
-    /// When the drain stops whatever is left; unset where it waits without limit.
+    /// When the drain stops the remaining allocations; unset without a deadline.
     pub force_deadline: Time,
-    /// When it began.
+    /// When it started.
     pub started_at: Time,
 }

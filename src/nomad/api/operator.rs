@@ -1,28 +1,28 @@
-//! The answers of `GET /v1/operator/autopilot/health` and `GET /v1/operator/scheduler/configuration`.
+//! Responses of `GET /v1/operator/autopilot/health` and `GET /v1/operator/scheduler/configuration`.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// What autopilot says of the servers.
+/// Autopilot's health report.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AutopilotHealth {
-    /// Whether all is well.
+    /// Whether all servers are healthy.
     pub healthy: Option<bool>,
-    /// How many servers may fail.
+    /// Number of servers that can fail without losing quorum.
     pub failure_tolerance: Option<i64>,
     /// Each server.
     pub servers: Option<Vec<Option<AutopilotServer>>>,
 }
 
-/// What autopilot says of one server.
+/// Autopilot's report on one server.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AutopilotServer {
-    /// Its name, with the region at the end.
+    /// Name, with the region as suffix.
     pub name: Option<String>,
-    /// Whether it is well.
+    /// Whether it is healthy.
     pub healthy: Option<bool>,
     /// Whether it votes.
     pub voter: Option<bool>,
@@ -30,18 +30,19 @@ pub struct AutopilotServer {
 }
 
 impl AutopilotServer {
-    /// How long ago it heard the leader.
+    /// Returns the time since its last contact with the leader.
     pub fn last_contact(&self) -> Option<Duration> {
         parse_duration(self.last_contact.as_deref()?)
     }
 }
 
-/// Reads a duration as Go prints it: `27.3ms`, `1m2.5s`, `0s`. Not by humantime, which panics at the largest numbers.
+/// Parses a duration in Go's format: `27.3ms`, `1m2.5s`, `0s`. humantime is not used, because it panics on
+/// very large numbers.
 fn parse_duration(text: &str) -> Option<Duration> {
     text.parse::<jiff::SignedDuration>().ok()?.try_into().ok()
 }
 
-/// What an operator set for all schedulers.
+/// Scheduler configuration.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SchedulerConfiguration {
@@ -49,13 +50,13 @@ pub struct SchedulerConfiguration {
     pub scheduler_config: Option<SchedulerConfig>,
 }
 
-/// The settings in use; absent before Nomad 1.3.2.
+/// The scheduler settings; absent before Nomad 1.3.2.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct SchedulerConfig {
-    /// Whether no evaluation is processed at all.
+    /// Whether processing of evaluations is paused.
     pub pause_eval_broker: Option<bool>,
-    /// Whether nobody but a management token can register jobs.
+    /// Whether only management tokens can register jobs.
     pub reject_job_registration: Option<bool>,
 }
 
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_of_go() {
+    fn go_durations_are_parsed() {
         for (text, nanoseconds) in [
             ("0s", 0),
             ("27.3ms", 27_300_000),

@@ -1,4 +1,4 @@
-//! Lists, one row at a time.
+//! Decoding of lists, one row at a time.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -8,17 +8,17 @@ use serde_json::{Error, Result};
 
 use crate::nomad::Body;
 
-/// How much is read before rows are decoded from it.
+/// Number of bytes read before rows are decoded.
 const READ_BYTES: usize = 64 << 10;
-/// How long a row may be. Real ones are some kilobytes; what is held of a list does not grow beyond twice this.
+/// Maximum size of a row. Real rows have some kilobytes. The buffer does not grow beyond twice this size.
 const MAX_ROW_BYTES: usize = 16 << 20;
 
-/// Hands every row of a JSON list to `row`, while the list is read. A `null` list has no rows, and a `null` row is
-/// passed over. Returns how many rows there were.
+/// Passes every row of a JSON list to `row` while the list is being read. A `null` list has no rows, and
+/// `null` rows are skipped. Returns the number of rows.
 ///
-/// serde_json decodes bytes at hand two to three times as fast as those of a reader, which it asks for one at a
-/// time. So rows are decoded from a buffer that holds some 64 KiB, or one row if that is longer, and what is left of
-/// a row at its end is decoded again when the rest of it is there.
+/// serde_json decodes from memory two to three times as fast as from a reader, which it reads byte by byte.
+/// Therefore rows are decoded from a buffer of about 64 KiB, or of one row if that is longer. An incomplete
+/// row at the end of the buffer is decoded again once the rest has arrived.
 pub fn each_row<T: DeserializeOwned>(list: impl Read, mut row: impl FnMut(T)) -> Result<u64> {
     let mut list = Buffer { list, bytes: Vec::with_capacity(2 * READ_BYTES), at: 0, ended: false };
     if list.next_byte()? != Some(b'[') {
@@ -42,13 +42,15 @@ pub fn each_row<T: DeserializeOwned>(list: impl Read, mut row: impl FnMut(T)) ->
             Some(_) => {
                 return Err(Error::custom(format_args!("no comma or end of list after row {position}")));
             }
-            None => return Err(Error::custom(format_args!("the list breaks off after row {position}"))),
+            None => {
+                return Err(Error::custom(format_args!("the list ends unexpectedly after row {position}")));
+            }
         }
     }
 }
 
-/// Decodes a list into a fold, and counts its rows: what [`Client::fetch`](crate::nomad::Client::fetch) is given for a
-/// list.
+/// Returns a decoder for [`Client::fetch`](crate::nomad::Client::fetch) that folds a list and counts its
+/// rows.
 pub fn fold_rows<R: DeserializeOwned, F>(
     mut fold: F,
     add: impl Fn(&mut F, R),
@@ -59,17 +61,17 @@ pub fn fold_rows<R: DeserializeOwned, F>(
     }
 }
 
-/// A window that moves along a list.
+/// A buffer that moves along a list.
 struct Buffer<R> {
     list: R,
     bytes: Vec<u8>,
-    /// Where the next token is to be found.
+    /// Position of the next token.
     at: usize,
     ended: bool,
 }
 
 impl<R: Read> Buffer<R> {
-    /// The next byte that is not white space, or `None` at the end. It is not passed.
+    /// Returns the next byte that is not white space without consuming it, or `None` at the end.
     fn next_byte(&mut self) -> Result<Option<u8>> {
         loop {
             let rest = &self.bytes[self.at..];
@@ -85,7 +87,7 @@ impl<R: Read> Buffer<R> {
         }
     }
 
-    /// Decodes the next value and passes it.
+    /// Decodes and consumes the next value.
     fn value<T: DeserializeOwned>(&mut self) -> Result<T> {
         loop {
             match self.try_value()? {
@@ -95,12 +97,12 @@ impl<R: Read> Buffer<R> {
         }
     }
 
-    /// The next value if all of it is here.
+    /// Decodes the next value if it is complete.
     fn try_value<T: DeserializeOwned>(&mut self) -> Result<ControlFlow<T>> {
         let rest = &self.bytes[self.at..];
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
         match values.next() {
-            // A number that ends with the buffer may go on.
+            // A number at the end of the buffer may continue.
             Some(Ok(_)) if values.byte_offset() == rest.len() && !self.ended => Ok(ControlFlow::Continue(())),
             Some(Ok(value)) => {
                 self.at += values.byte_offset();
@@ -108,12 +110,13 @@ impl<R: Read> Buffer<R> {
             }
             Some(Err(error)) if error.is_eof() && !self.ended => Ok(ControlFlow::Continue(())),
             Some(Err(error)) => Err(error),
-            None if self.ended => Err(Error::custom("the list breaks off")),
+            None if self.ended => Err(Error::custom("the list ends unexpectedly")),
             None => Ok(ControlFlow::Continue(())),
         }
     }
 
-    /// Drops what was passed and reads on: as much again as is left, so that a long row is not tried at every read.
+    /// Drops consumed bytes, and reads as many as are left, so that a long row is not decoded again after
+    /// every read.
     fn fill(&mut self) -> Result<()> {
         self.bytes.drain(..self.at);
         self.at = 0;
@@ -126,13 +129,13 @@ impl<R: Read> Buffer<R> {
         Ok(())
     }
 
-    /// What is no list may be `null`.
+    /// Accepts `null` instead of a list.
     fn without_rows(&mut self) -> Result<()> {
         self.value::<Option<Vec<IgnoredAny>>>()?;
         self.end()
     }
 
-    /// Nothing may follow the list.
+    /// Checks that nothing follows the list.
     fn end(&mut self) -> Result<()> {
         self.at += usize::from(self.bytes.get(self.at) == Some(&b']'));
         match self.next_byte()? {
@@ -146,7 +149,7 @@ impl<R: Read> Buffer<R> {
 mod tests {
     use super::*;
 
-    /// A reader that gives so many bytes at a time.
+    /// A reader that returns a limited number of bytes at a time.
     struct Dripping<'a>(&'a [u8], usize);
 
     impl Read for Dripping<'_> {
@@ -174,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_refused() {
+    fn anything_but_a_list_is_rejected() {
         for (text, told) in [
             ("{}", "expected a sequence"),
             ("", "breaks off"),
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_end_is_given_up() {
+    fn an_endless_row_is_rejected() {
         let endless = b"[\"".chain(std::io::repeat(b'a'));
         let error = each_row(endless, |_: IgnoredAny| {}).unwrap_err().to_string();
         assert!(error.contains("row 1: longer than 16 MiB"), "{error}");

@@ -1,11 +1,11 @@
-//! The part of `GET /v1/job/:id` that tells what an allocation requests, and how many there are to be.
+//! The fields of `GET /v1/job/:id` with the requested resources and the desired number of allocations.
 
 use serde::Deserialize;
 
 use super::total::{Lifecycle, Need, Phase, Total};
 use super::{RequestedDevice, count};
 
-/// A job's specification, as far as resources are concerned.
+/// The resources in a job specification.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct JobSpecification {
@@ -55,35 +55,35 @@ struct Resources {
 }
 
 impl TaskGroup {
-    /// What one instance will count for on its node, without the CPU of whole cores: what those are worth
-    /// depends on the node.
+    /// Returns the resources that one allocation takes on its node. Excludes the CPU of reserved cores,
+    /// because it depends on the node.
     pub fn total(&self) -> Total {
         let needs = self.tasks().map(|task| (Phase::of(task.lifecycle.as_ref()), task.need()));
         Total::of(needs, self.ephemeral_disk.as_ref().and_then(|disk| disk.size_mb))
     }
 
-    /// Whether an instance asks for whole cores.
+    /// Returns whether allocations reserve cores.
     pub fn asks_for_cores(&self) -> bool {
         self.tasks().any(|task| task.need().reserves_cores)
     }
 
-    /// How many cores an allocation requests.
+    /// Returns the number of cores that an allocation reserves.
     pub fn cores(&self) -> u64 {
         self.tasks().filter_map(|task| task.resources.as_ref()).map(|resources| count(resources.cores)).sum()
     }
 
-    /// The devices that an allocation requests.
+    /// Returns the devices that an allocation requests.
     pub fn devices(&self) -> impl Iterator<Item = &RequestedDevice> {
         let resources = self.tasks().filter_map(|task| task.resources.as_ref());
         resources.flat_map(|resources| resources.devices.iter().flatten().flatten())
     }
 
-    /// How many allocations it is to have.
+    /// Returns the desired number of allocations.
     pub fn count(&self) -> Option<u64> {
         u32::try_from(self.count?).ok().map(u64::from)
     }
 
-    /// The names of its tasks.
+    /// Returns the names of its tasks.
     pub fn task_names(&self) -> impl Iterator<Item = &str> {
         self.tasks().filter_map(|task| task.name.as_deref())
     }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instance_asks_for_what_its_allocation_would_hold() {
+    fn requested_resources_equal_those_of_the_allocation() {
         let group: TaskGroup = serde_json::from_str(
             r#"{"Name":"build","EphemeralDisk":{"SizeMB":300},"Tasks":[null,
                 {"Resources":{"CPU":500,"MemoryMB":64},"Lifecycle":{"Hook":"prestart","Sidecar":false}},
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_have_no_hertz_before_they_are_placed() {
+    fn reserved_cores_have_no_frequency_before_placement() {
         let group: TaskGroup = serde_json::from_str(
             r#"{"Tasks":[{"Resources":{"CPU":100,"Cores":2,"MemoryMB":64}},{"Resources":null}]}"#,
         )

@@ -1,8 +1,8 @@
-//! What the statuses of an allocation and the sentences beside them say together.
+//! Outcome of an allocation, derived from its statuses and their descriptions.
 
 use crate::terms::{ClientStatus, DesiredStatus, Outcome};
 
-/// The sentences of the servers and the client about an allocation, as far as they tell how it ended.
+/// Descriptions by servers and clients that reveal how an allocation ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Description {
     /// `alloc is being migrated`: a drain stopped it (Nomad 0.9 to 2.0).
@@ -13,8 +13,9 @@ pub(super) enum Description {
     Other,
 }
 
-/// Returns how an allocation ended, or ends: its statuses alone do not tell. Nomad says `complete` of an allocation that
-/// a drain's deadline, a preemption or `max_run_duration` killed, and sometimes `failed`.
+/// Returns how an allocation ended or is ending. The statuses alone are not enough: Nomad reports `complete`,
+/// and sometimes `failed`, for an allocation that was killed by a drain deadline, a preemption or
+/// `max_run_duration`.
 pub(super) fn outcome(
     client: ClientStatus,
     desired: DesiredStatus,
@@ -32,7 +33,7 @@ pub(super) fn outcome(
     }
 }
 
-/// Reads a string without allocating; `null` reads as the default.
+/// Deserializes a string without allocating; `null` becomes the default.
 macro_rules! from_text {
     ($name:ty, $text:ident => $value:expr) => {
         impl<'de> serde::Deserialize<'de> for $name {

@@ -1,4 +1,4 @@
-//! Rows of `GET /v1/allocations?task_states=true`, for what made tasks fail and how often they were restarted.
+//! Rows of `GET /v1/allocations?task_states=true`, with failures and restarts of tasks.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::Map;
 use super::statuses::{self, Description, from_text};
 use crate::terms::{ClientStatus, DesiredStatus, JobType, Outcome, vocabulary};
 
-/// An allocation with what its client reports of its tasks.
+/// An allocation with the task reports of its client.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AllocationReport {
@@ -20,14 +20,14 @@ pub struct AllocationReport {
     /// Its job.
     #[serde(rename = "JobID")]
     pub job_id: Option<String>,
-    /// Its job's scheduler.
+    /// Its job's type.
     pub job_type: JobType,
     /// Its task group.
     pub task_group: Option<String>,
     /// The node it is placed on.
     #[serde(rename = "NodeID")]
     pub node_id: Option<String>,
-    /// The Raft index of its last change.
+    /// Raft index of the last change.
     pub modify_index: Option<u64>,
     client_status: ClientStatus,
     desired_status: DesiredStatus,
@@ -36,29 +36,29 @@ pub struct AllocationReport {
     task_states: Option<Map<TaskReport>>,
 }
 
-/// What a client reports of a task.
+/// A client's report on a task.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskReport {
-    /// Whether it failed for good.
+    /// Whether it has failed permanently.
     pub failed: Option<bool>,
     restarts: Option<i64>,
     events: Option<Vec<Option<ReportedEvent>>>,
 }
 
-/// One thing that happened to a task.
+/// A task event.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ReportedEvent {
-    /// What kind of thing.
+    /// Type of the event.
     #[serde(rename = "Type")]
     pub kind: EventKind,
-    /// When, in Unix nanoseconds; the events of one task have different ones.
+    /// Time in Unix nanoseconds, unique among the events of a task.
     pub time: Option<i64>,
     details: Option<Details>,
 }
 
-/// What Nomad says of an event beside its type: each value is a string.
+/// Details of an event; all values are strings.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Details {
@@ -68,7 +68,7 @@ struct Details {
     fails_task: Flag,
 }
 
-/// A number that is written as a string; `None` if it is none.
+/// A number in a string; `None` if it is not a number.
 #[derive(Clone, Copy, Debug, Default)]
 struct Number(Option<i64>);
 
@@ -80,7 +80,7 @@ from_text!(Number, text => Number(text.parse().ok()));
 from_text!(Flag, text => Flag(text == "true"));
 
 vocabulary! {
-    /// The types of task events that tell why a task failed, or when it was started.
+    /// Types of task events that show why a task failed, or when it was started.
     EventKind {
         Started = "Started",
         Terminated = "Terminated",
@@ -97,7 +97,7 @@ vocabulary! {
 }
 
 impl AllocationReport {
-    /// Returns whether it failed, and was not killed by a drain or a preemption.
+    /// Returns whether it failed without being killed by a drain or a preemption.
     pub fn has_failed(&self) -> bool {
         let outcome = statuses::outcome(
             self.client_status,
@@ -108,7 +108,7 @@ impl AllocationReport {
         outcome == Outcome::Failed
     }
 
-    /// Returns the tasks whose state is known, by name.
+    /// Returns the tasks with a known state, by name.
     pub fn tasks(&self) -> impl Iterator<Item = (&str, &TaskReport)> {
         let tasks = self.task_states.iter().flatten();
         tasks.filter_map(|(name, task)| Some((name.as_str(), task.as_ref()?)))
@@ -116,34 +116,34 @@ impl AllocationReport {
 }
 
 impl TaskReport {
-    /// Returns how often it was restarted.
+    /// Returns the number of restarts.
     pub fn restarts(&self) -> u32 {
         self.restarts.and_then(|restarts| u32::try_from(restarts).ok()).unwrap_or_default()
     }
 
-    /// Returns what happened to it, in the order of the answer. Nomad keeps ten events of a task.
+    /// Returns its events, in the order of the response. Nomad keeps ten per task.
     pub fn events(&self) -> impl Iterator<Item = &ReportedEvent> {
         self.events.iter().flatten().flatten()
     }
 }
 
 impl ReportedEvent {
-    /// Returns the exit code of a task that ended, if it is a number.
+    /// Returns the exit code, if it is a number.
     pub fn exit_code(&self) -> Option<i64> {
         self.details?.exit_code.0
     }
 
-    /// Returns the signal that ended the task, if one did.
+    /// Returns the signal that ended the task, if any.
     pub fn signal(&self) -> Option<i64> {
         self.details?.signal.0.filter(|signal| *signal != 0)
     }
 
-    /// Returns whether the task ended because it exceeded its memory.
+    /// Returns whether the task was OOM-killed.
     pub fn is_oom_kill(&self) -> bool {
         self.kind == EventKind::Terminated && self.details.is_some_and(|details| details.oom_killed.0)
     }
 
-    /// Returns whether the event makes its task fail.
+    /// Returns whether the event means that the task failed.
     pub fn fails_task(&self) -> bool {
         self.details.is_some_and(|details| details.fails_task.0)
     }

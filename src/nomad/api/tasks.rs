@@ -1,4 +1,4 @@
-//! The part of `GET /v1/job/:id` that tells the names of its tasks.
+//! The fields of `GET /v1/job/:id` with the names of tasks.
 
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ struct GroupTasks {
     tasks: Option<Vec<Option<TaskName>>>,
 }
 
-/// A task's name, and whether it is what the group is for.
+/// Name and lifecycle of a task.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskName {
@@ -26,7 +26,7 @@ pub struct TaskName {
 }
 
 impl JobTasks {
-    /// The tasks of a group, in the order of the job.
+    /// Returns the tasks of a group, in the order of the job.
     pub fn of_group(&self, group: &str) -> impl Iterator<Item = &TaskName> {
         let groups = self.task_groups.iter().flatten().flatten();
         let group = groups.filter(move |known| known.name.as_deref() == Some(group));
@@ -35,7 +35,7 @@ impl JobTasks {
 }
 
 impl TaskName {
-    /// Whether it runs neither before, nor beside, nor after others.
+    /// Returns whether it is a main task, without a lifecycle.
     pub fn is_main(&self) -> bool {
         self.lifecycle.is_none()
     }

@@ -1,11 +1,11 @@
-//! Points in time, in the two ways that Nomad writes them.
+//! Times in Nomad's two formats.
 
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer};
 
-/// A point in time written as RFC 3339. `null`, the empty string and years before 1970 (Go's zero time, which
-/// Nomad before 0.10 writes out) read as unset.
+/// A time in RFC 3339. `null`, the empty string and years before 1970 (Go's zero time, which Nomad before
+/// 0.10 sends) mean unset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Time(pub Option<SystemTime>);
 
@@ -26,7 +26,7 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// A point in time written as Unix nanoseconds; zero and negative numbers are unset.
+/// Converts Unix nanoseconds; zero and negative numbers mean unset.
 pub(super) fn from_nanos(nanos: Option<i64>) -> Option<SystemTime> {
     let nanos = u64::try_from(nanos?).ok().filter(|nanos| *nanos > 0)?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(nanos))

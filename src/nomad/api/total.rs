@@ -1,33 +1,33 @@
-//! What an allocation counts for: Nomad's own rule, for allocations that exist and for those that are asked for.
+//! Resources of an allocation by Nomad's own rule, for placed and for requested allocations.
 
 use serde::Deserialize;
 
 use super::job::count;
 
-/// What an allocation counts for on its node.
+/// Resources that an allocation takes on its node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Total {
     /// MHz.
     pub cpu_mhz: u64,
-    /// MiB that the scheduler reserves.
+    /// Reserved MiB.
     pub memory_mib: u64,
-    /// MiB that it may grow to; a task without memory oversubscription counts with what is reserved.
+    /// Maximum MiB; for a task without memory oversubscription, the reserved memory.
     pub memory_max_mib: u64,
     /// MiB of the allocation directory.
     pub disk_mib: u64,
 }
 
-/// What one task needs while it runs.
+/// Resources of one task while it runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Need {
     pub(super) cpu_mhz: Option<i64>,
     pub(super) memory_mib: Option<i64>,
     pub(super) memory_max_mib: Option<i64>,
-    /// Whether its CPU is whole cores, which are held all the time.
+    /// Whether it has reserved cores, whose CPU is allocated for the lifetime of the allocation.
     pub(super) reserves_cores: bool,
 }
 
-/// When a task runs, as Nomad writes it; `null` for a main task.
+/// Lifecycle of a task in Nomad's format; `null` for a main task.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct Lifecycle {
@@ -35,14 +35,14 @@ pub(super) struct Lifecycle {
     sidecar: Option<bool>,
 }
 
-/// The phases of an allocation's life in which a task runs.
+/// Phases of an allocation in which a task runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Before the main tasks, and gone then.
+    /// Before the main tasks only.
     Prestart,
-    /// Before the main tasks and beside them.
+    /// Before and beside the main tasks.
     PrestartSidecar,
-    /// Tasks without a lifecycle, and poststart tasks beside them.
+    /// Main tasks, and poststart tasks beside them.
     Main,
     /// After the main tasks.
     Poststop,
@@ -61,9 +61,9 @@ impl Phase {
 }
 
 impl Total {
-    /// The total by the rule of Nomad 1.9.4 and later: tasks that never run together do not add up, so each
-    /// dimension is the largest of what is needed before, during and after the main tasks. CPU of reserved cores
-    /// is held all the time.
+    /// Calculates the total by the rule of Nomad 1.9.4 and later: tasks that never run together do not add
+    /// up, so each resource is the maximum over the phases before, during and after the main tasks. CPU of
+    /// reserved cores counts in all phases.
     pub(super) fn of(tasks: impl Iterator<Item = (Phase, Need)>, disk_mib: Option<i64>) -> Self {
         let (mut before, mut during, mut after) = (Self::default(), Self::default(), Self::default());
         let mut reserved_mhz: u64 = 0;

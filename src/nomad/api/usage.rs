@@ -1,8 +1,8 @@
-//! The answer of `GET /v1/client/allocation/:id/stats`: what a driver measures of an allocation.
+//! Response of `GET /v1/client/allocation/:id/stats`: the measured usage of an allocation.
 
 use serde::Deserialize;
 
-/// An allocation's usage.
+/// Usage of an allocation.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AllocationStats {
@@ -38,20 +38,20 @@ fn measures(measured: Option<&Vec<String>>, name: &str) -> bool {
 }
 
 impl AllocationStats {
-    /// MHz in use, where the driver measures CPU at all: the ticks follow from the percentage.
+    /// Returns the used MHz, if the driver measures CPU: ticks are derived from the percentage.
     pub fn cpu_mhz(&self) -> Option<f64> {
         let cpu = self.cpu()?;
         cpu.total_ticks.filter(|_| measures(cpu.measured.as_ref(), "Percent"))
     }
 
-    /// Seconds throttled, ever.
+    /// Returns the total throttled time in seconds.
     pub fn throttled_seconds(&self) -> Option<f64> {
         let cpu = self.cpu()?;
         let nanos = cpu.throttled_time.filter(|_| measures(cpu.measured.as_ref(), "Throttled Time"))?;
         Some(nanos as f64 / 1e9)
     }
 
-    /// Bytes in use: the usage that the kernel counts, or else the resident set, as Nomad's own command does.
+    /// Returns the used bytes: the kernel's usage, otherwise the resident set, as in Nomad's own command.
     pub fn memory_bytes(&self) -> Option<u64> {
         let memory = self.resource_usage.as_ref()?.memory_stats.as_ref()?;
         let measured = memory.measured.as_ref();

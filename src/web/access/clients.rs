@@ -1,4 +1,4 @@
-//! Which clients may connect, by the certificates that they show.
+//! Client certificates.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use x509_cert::ext::pkix::name::GeneralName;
 use super::quoted;
 use super::tls::{Material, certificates, field};
 
-/// What is asked of clients, in Go's words.
+/// Client authentication types, named as in Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientAuth {
     /// No certificate.
     No,
-    /// A certificate, whoever signed it; none will do.
+    /// An optional certificate, which is not verified.
     Request,
-    /// A certificate, whoever signed it.
+    /// A certificate, which is not verified.
     RequireAny,
-    /// A certificate of a known authority; none will do.
+    /// An optional certificate, which is verified.
     VerifyIfGiven,
-    /// A certificate of a known authority.
+    /// A certificate, which is verified.
     RequireAndVerify,
 }
 
@@ -45,7 +45,7 @@ impl ClientAuth {
             "RequireAndVerifyClientCert" => Ok(Self::RequireAndVerify),
             other => {
                 let problem = format!(
-                    "{} is none; give NoClientCert, RequestClientCert, RequireAnyClientCert, \
+                    "{} is not a client_auth_type; give NoClientCert, RequestClientCert, RequireAnyClientCert, \
                      VerifyClientCertIfGiven or RequireAndVerifyClientCert",
                     quoted(other)
                 );
@@ -54,7 +54,7 @@ impl ClientAuth {
         }
     }
 
-    /// Its name in Go.
+    /// Returns its name in Go.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::No => "NoClientCert",
@@ -70,7 +70,7 @@ impl ClientAuth {
     }
 }
 
-/// Who decides over clients.
+/// Creates the verifier of client certificates.
 pub(super) fn verifier(
     auth: ClientAuth,
     authorities: Option<Material>,
@@ -80,11 +80,11 @@ pub(super) fn verifier(
     if authorities.is_some() && auth == ClientAuth::No {
         return Err(field(
             "client_ca",
-            "it does nothing without client_auth_type; give RequireAndVerifyClientCert",
+            "it has no effect without client_auth_type; set client_auth_type to RequireAndVerifyClientCert",
         ));
     }
     if !allowed.is_empty() && !auth.is_mandatory() {
-        let problem = "clients need no certificate, so there is nothing to compare; set client_auth_type to \
+        let problem = "it has no effect because clients need no certificate; set client_auth_type to \
                        RequireAndVerifyClientCert";
         return Err(field("client_allowed_sans", problem));
     }
@@ -94,7 +94,7 @@ pub(super) fn verifier(
             Arc::new(Unverified { mandatory: auth.is_mandatory(), provider: provider.clone() })
         }
         ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify => {
-            let missing = || field("client_ca", "without it no client can be verified; give client_ca_file");
+            let missing = || field("client_ca", "it is needed to verify clients; give client_ca_file");
             let material = authorities.ok_or_else(missing)?;
             let mut roots = RootCertStore::empty();
             for authority in certificates(&material)? {
@@ -111,7 +111,7 @@ pub(super) fn verifier(
     }
 }
 
-/// Takes any certificate whose key the client holds.
+/// Accepts any certificate if the client has its key.
 #[derive(Debug)]
 struct Unverified {
     mandatory: bool,
@@ -159,7 +159,7 @@ impl ClientCertVerifier for Unverified {
     }
 }
 
-/// Takes those certificates of another verifier that carry an allowed name.
+/// Accepts certificates that another verifier accepts and that have an allowed name.
 #[derive(Debug)]
 struct Named {
     allowed: Vec<String>,
@@ -167,7 +167,7 @@ struct Named {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("no name of the client's certificate is in client_allowed_sans")]
+#[error("no name in the client's certificate is in client_allowed_sans")]
 struct NotAllowed;
 
 impl ClientCertVerifier for Named {
@@ -220,7 +220,8 @@ impl ClientCertVerifier for Named {
     }
 }
 
-/// The alternative names of a certificate: DNS names, addresses, e-mail addresses and URIs.
+/// Returns the subject alternative names of a certificate: DNS names, IP addresses, e-mail addresses and
+/// URIs.
 fn names(cert: &CertificateDer<'_>) -> Option<Vec<String>> {
     let cert = x509_cert::Certificate::from_der(cert).ok()?;
     let (_, SubjectAltName(names)) = cert.tbs_certificate().get_extension::<SubjectAltName>().ok()??;

@@ -1,4 +1,4 @@
-//! The file as it is written: the format of Prometheus' exporter-toolkit. An unknown field is an error.
+//! Syntax of the file: the format of the Prometheus exporter toolkit. An unknown field is an error.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
 
 use super::quoted;
 
-/// The whole file. Every part may be left out.
+/// The file. All fields are optional.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
@@ -19,7 +19,7 @@ pub(super) struct File {
     pub(super) rate_limit: Option<RateLimitConfig>,
 }
 
-/// How connections are encrypted, and which clients may connect.
+/// TLS and client certificates.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TlsServerConfig {
@@ -38,7 +38,7 @@ pub(super) struct TlsServerConfig {
     pub(super) curve_preferences: Option<Vec<String>>,
 }
 
-/// How requests are answered.
+/// HTTP settings.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct HttpServerConfig {
@@ -46,7 +46,7 @@ pub(super) struct HttpServerConfig {
     pub(super) headers: Option<Headers>,
 }
 
-/// Headers of every answer. There are no others.
+/// Headers of all responses. Others are not supported.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Headers {
@@ -62,7 +62,7 @@ pub(super) struct Headers {
     pub(super) strict_transport_security: Option<String>,
 }
 
-/// How many requests are answered.
+/// Rate limit.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RateLimitConfig {
@@ -71,7 +71,7 @@ pub(super) struct RateLimitConfig {
 }
 
 impl File {
-    /// Reads YAML. An error says where and what, and quotes no value: it may be a secret.
+    /// Parses YAML. Errors have the position and the problem, but no values, because they may be secret.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         serde_saphyr::from_str::<Option<Self>>(text)
             .map(Option::unwrap_or_default)
@@ -83,7 +83,7 @@ fn sentence(error: &YamlError) -> String {
     let error = error.without_snippet();
     let problem = match error {
         YamlError::SerdeUnknownField { field, expected, .. } => {
-            format!("{} is no field here; there are {}", quoted(field), expected.join(", "))
+            format!("{} is not a field here; the fields are {}", quoted(field), expected.join(", "))
         }
         YamlError::SerdeInvalidType { expected, .. } | YamlError::SerdeInvalidValue { expected, .. } => {
             format!("{expected} is expected here")
@@ -108,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_a_valid_file() {
+    fn an_empty_file_is_valid() {
         for text in ["", "\n", "# nothing\n", "{}", "---\n", "tls_server_config:\nbasic_auth_users:\n"] {
             File::parse(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
         }
     }
 
     #[test]
-    fn errors_say_where_and_quote_no_value() {
+    fn errors_have_a_position_and_quote_no_value() {
         for (text, expected) in [
             (
                 "tls_server_config:\n  certfile: a\n",

@@ -1,11 +1,11 @@
-//! Headers of every answer.
+//! Headers of all responses.
 
 use http::{HeaderName, HeaderValue};
 
 use super::file::Headers;
 use super::quoted;
 
-/// Names and values, in a fixed order.
+/// Returns names and values, in a fixed order.
 pub(super) fn headers(typed: &Headers) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     use http::header::{
         CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -24,10 +24,14 @@ pub(super) fn headers(typed: &Headers) -> Result<Vec<(HeaderName, HeaderValue)>,
         let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
         let problem = |what: String| format!("http_server_config.headers.{typed_name}: {what}");
         if !allowed.is_empty() && !allowed.contains(&value) {
-            return Err(problem(format!("{} is not possible; give {}", quoted(value), allowed.join(" or "))));
+            return Err(problem(format!(
+                "{} is not a valid value; give {}",
+                quoted(value),
+                allowed.join(" or ")
+            )));
         }
         let value = HeaderValue::from_str(value)
-            .map_err(|_| problem("it holds control characters; give one line of text".to_owned()))?;
+            .map_err(|_| problem("it contains control characters; give one line of text".to_owned()))?;
         headers.push((name, value));
     }
     Ok(headers)

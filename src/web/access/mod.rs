@@ -1,4 +1,4 @@
-//! Who may come in, and how: the file of `--web.config.file`, in the format of Prometheus' exporter-toolkit.
+//! TLS and authentication: the file of `--web.config.file`, in the format of the Prometheus exporter toolkit.
 
 mod clients;
 mod file;
@@ -23,11 +23,11 @@ use self::rate::RateLimit;
 use self::users::Users;
 use crate::files::Reading;
 
-/// What one version of the file says.
+/// Settings of one version of the file.
 pub(super) struct Access {
-    /// How connections are encrypted; plain if there is none.
+    /// TLS; plain HTTP if `None`.
     pub(super) tls: Option<Arc<ServerConfig>>,
-    /// Headers of every answer.
+    /// Headers of all responses.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     users: Option<Users>,
     rate: Option<RateLimit>,
@@ -35,18 +35,18 @@ pub(super) struct Access {
     names_are_checked: bool,
 }
 
-/// Why a request is not answered.
+/// Why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// There were too many.
+    /// Rate limit exceeded.
     TooMany,
-    /// It does not say who asks, or not truly.
+    /// No credentials, or wrong ones.
     Unknown,
-    /// Too many passwords wait to be checked.
+    /// Too many concurrent password checks.
     Busy,
 }
 
-/// A file that cannot be used, and why.
+/// An unusable file.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", path.display())]
 pub struct AccessError {
@@ -55,7 +55,7 @@ pub struct AccessError {
 }
 
 impl Access {
-    /// Takes what a file says; relative paths in it start at its folder. Reads certificates.
+    /// Applies a file; relative paths start at its directory. Reads certificates.
     fn new(file: &file::File, folder: &Path, reading: &mut Reading) -> Result<Self, String> {
         let http = file.http_server_config.as_ref();
         let http2 = http.and_then(|http| http.http2).unwrap_or(true);
@@ -78,7 +78,7 @@ impl Access {
         })
     }
 
-    /// Lets a request in, or says why not.
+    /// Checks the credentials and the rate limit of a request.
     pub(super) async fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if self.rate.as_ref().is_some_and(|rate| !rate.admit()) {
             return Err(Refusal::TooMany);
@@ -89,7 +89,7 @@ impl Access {
         }
     }
 
-    /// What keeps strangers out, and whether it does.
+    /// Returns the protections, and whether each is enabled.
     fn guards(&self) -> [(&'static str, bool); 4] {
         [
             ("TLS", self.tls.is_some()),
@@ -99,18 +99,18 @@ impl Access {
         ]
     }
 
-    /// What keeps strangers out now and would not any more: a file that is read while it is being written looks like
-    /// one without its end.
+    /// Returns a protection that the newer version would disable: a file that is still being written may look
+    /// complete without its end.
     fn lost_in(&self, newer: &Self) -> Option<&'static str> {
         let pairs = self.guards().into_iter().zip(newer.guards());
         pairs.into_iter().find(|((_, was), (_, is))| *was && !is).map(|((guard, _), _)| guard)
     }
 }
 
-/// How much of a value a sentence quotes.
+/// Maximum length of a quoted value.
 const QUOTED_CHARS: usize = 40;
 
-/// A value in a sentence: without control characters, and its beginning if it is long.
+/// Quotes a value for an error: without control characters, and truncated at the end.
 fn quoted(value: &str) -> String {
     let (shown, more) = match value.char_indices().nth(QUOTED_CHARS) {
         Some((at, _)) => (&value[..at], "…"),
@@ -119,10 +119,10 @@ fn quoted(value: &str) -> String {
     format!("`{}{more}`", shown.escape_debug())
 }
 
-/// How much of a path a sentence names.
+/// Maximum length of a path in an error.
 const NAMED_CHARS: usize = 300;
 
-/// A path in a sentence: without control characters, and its end if it is long.
+/// Formats a path for an error: without control characters, and truncated at the start.
 fn named(path: &Path) -> String {
     let path = path.to_string_lossy();
     match path.char_indices().rev().nth(NAMED_CHARS) {
@@ -131,7 +131,7 @@ fn named(path: &Path) -> String {
     }
 }
 
-/// What it does, in a line.
+/// The settings in one line.
 impl fmt::Display for Access {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let offers_http2 =
@@ -154,7 +154,7 @@ impl fmt::Display for Access {
         }
         if let Some(rate) = &self.rate {
             let interval = humantime::format_duration(rate.interval);
-            write!(out, ", a request each {interval} after a burst of {}", rate.burst)?;
+            write!(out, ", a request every {interval} after a burst of {}", rate.burst)?;
         }
         Ok(())
     }

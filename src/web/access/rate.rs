@@ -1,4 +1,4 @@
-//! A bucket of tokens: each request takes one, and they come back at a steady pace.
+//! Rate limit: a token bucket.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,24 +8,24 @@ use tokio::time::Instant;
 use super::{file, quoted};
 use crate::human::parse_duration;
 
-/// How many requests are answered.
+/// The rate limit.
 pub(super) struct RateLimit {
-    /// Time between two requests in the long run.
+    /// Average time between two requests.
     pub(super) interval: Duration,
-    /// Requests at once.
+    /// Maximum burst of requests.
     pub(super) burst: u32,
-    /// The tokens that were left, and when.
+    /// Number of tokens that were left, and when.
     bucket: Mutex<(f64, Instant)>,
 }
 
 impl RateLimit {
-    /// Takes what the file says; `None` if there is no limit.
+    /// Applies the settings of a file; `None` if there is no limit.
     pub(super) fn new(typed: &file::RateLimitConfig) -> Result<Option<Self>, String> {
         let interval = match typed.interval.as_deref().unwrap_or_default().trim() {
             "" | "0" => Duration::ZERO,
             text => parse_duration(text).map_err(|_| {
                 format!(
-                    "rate_limit.interval: {} is no duration; give one such as 100ms or 1m30s",
+                    "rate_limit.interval: {} is not a duration; give one such as 100ms or 1m30s",
                     quoted(text)
                 )
             })?,
@@ -34,7 +34,8 @@ impl RateLimit {
         match (interval.is_zero(), burst) {
             (true, _) => Ok(None),
             (false, 0) => {
-                Err("rate_limit.burst: without it no request is ever answered; give at least 1".to_owned())
+                Err("rate_limit.burst: it is 0, so all requests would be rejected; give at least 1"
+                    .to_owned())
             }
             (false, _) => {
                 Ok(Some(Self { interval, burst, bucket: Mutex::new((f64::from(burst), Instant::now())) }))
@@ -42,7 +43,7 @@ impl RateLimit {
         }
     }
 
-    /// Takes a token, if there is one.
+    /// Takes a token. Returns whether there was one.
     pub(super) fn admit(&self) -> bool {
         let now = Instant::now();
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_answered_and_then_one_an_interval() {
+    async fn a_burst_is_allowed_and_then_one_request_per_interval() {
         let limit = of("10s", 3).unwrap().unwrap();
         let admitted = || (0..10).filter(|_| limit.admit()).count();
         assert_eq!(admitted(), 3);
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_written_as_go_writes_them() {
+    fn durations_have_gos_format() {
         for (text, expected) in
             [("1s", 1_000), ("1m30s", 90_000), ("1.5s", 1_500), ("250ms", 250), ("2h", 7_200_000)]
         {

@@ -1,4 +1,4 @@
-//! From `tls_server_config` to what rustls serves with.
+//! TLS: converts `tls_server_config` to a configuration of rustls.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use super::file::TlsServerConfig;
 use super::{named, quoted};
 use crate::files::Reading;
 
-/// Protocols in the order in which they are preferred.
+/// Supported protocols, preferred ones first.
 const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
-/// Whether a client that was greeted chose HTTP/2.
+/// Returns whether the client has chosen HTTP/2.
 pub(in crate::web) fn speaks_http2(protocol: Option<&[u8]>) -> bool {
     protocol == Some(HTTP2)
 }
 
 impl TlsServerConfig {
-    /// Whether anything is asked for. An empty section switches nothing on.
+    /// Returns whether nothing is set. An empty section has no effect.
     fn is_empty(&self) -> bool {
         let Self { cert, client_ca, cert_file, key_file, client_ca_file, client_auth_type, .. } = self;
         let texts = [cert, client_ca, client_auth_type, &self.min_version, &self.max_version];
@@ -37,7 +37,7 @@ impl TlsServerConfig {
             && self.prefer_server_cipher_suites.is_none()
     }
 
-    /// What rustls serves with, and how clients show who they are; `None` if nothing is asked for.
+    /// Returns the rustls configuration and the client authentication type; `None` if nothing is set.
     pub(super) fn server_config(
         &self,
         folder: &Path,
@@ -50,7 +50,7 @@ impl TlsServerConfig {
         if self.client_allowed_sans.as_ref().is_some_and(Vec::is_empty) {
             return Err(field(
                 "client_allowed_sans",
-                "it is empty, so nobody could come in; give names or leave it out",
+                "it is empty, so all clients would be rejected; give names or remove it",
             ));
         }
         let provider = Arc::new(CryptoProvider {
@@ -67,7 +67,7 @@ impl TlsServerConfig {
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&self.versions()?)
             .map_err(|error| {
-                field("cipher_suites", &format!("they leave nothing for these versions: {error}"))
+                field("cipher_suites", &format!("they cannot be used with the TLS versions: {error}"))
             })?
             .with_client_cert_verifier(verifier)
             .with_single_cert(chain, key)
@@ -93,9 +93,9 @@ impl TlsServerConfig {
         let key = self.key.as_ref().map(|key| key.expose_secret());
         let key = read("key", key, &self.key_file, folder, reading)?.ok_or_else(|| missing("key"))?;
         let chain = certificates(&cert)?;
-        // What is wrong with a key is not said in its own words.
+        // The parser's error might contain parts of the key.
         let parsed = PrivateKeyDer::from_pem_slice(&key.pem)
-            .map_err(|_| format!("{}: it holds no private key in PEM that is not encrypted", key.origin))?;
+            .map_err(|_| format!("{}: it contains no unencrypted PEM private key", key.origin))?;
         Ok((chain, parsed))
     }
 
@@ -106,9 +106,11 @@ impl TlsServerConfig {
                 "TLS12" => Ok(2),
                 "TLS13" => Ok(3),
                 old @ ("TLS10" | "TLS11") => {
-                    Err(field(name, &format!("{old} is broken and not supported; give TLS12 or TLS13")))
+                    Err(field(name, &format!("{old} is insecure and not supported; give TLS12 or TLS13")))
                 }
-                other => Err(field(name, &format!("{} is no version; give TLS12 or TLS13", quoted(other)))),
+                other => {
+                    Err(field(name, &format!("{} is not a TLS version; give TLS12 or TLS13", quoted(other))))
+                }
             };
         let (least, most) =
             (number("min_version", &self.min_version, 2)?, number("max_version", &self.max_version, 3)?);
@@ -121,7 +123,8 @@ impl TlsServerConfig {
         }
     }
 
-    /// The suites of TLS 1.2 that are named, in their order. Those of TLS 1.3 stay, unless some of them are named.
+    /// Returns the given TLS 1.2 cipher suites, in their order. All of TLS 1.3 are added, unless some of them
+    /// are given.
     fn suites(&self) -> Result<Vec<SupportedCipherSuite>, String> {
         let names = self.cipher_suites.as_deref().unwrap_or_default();
         let all = ring::ALL_CIPHER_SUITES;
@@ -145,20 +148,20 @@ impl TlsServerConfig {
     }
 }
 
-/// The name that Go, and so the file, has for a suite.
+/// Returns the name of a cipher suite in Go, which the file uses.
 fn suite_name(suite: &SupportedCipherSuite) -> String {
     format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")
 }
 
-/// The name that Go, and so the file, has for a group.
+/// Returns the name of a group in Go, which the file uses.
 fn group_name(group: &&'static dyn SupportedKxGroup) -> String {
     format!("{:?}", group.name()).replace("secp256r1", "CurveP256").replace("secp384r1", "CurveP384")
 }
 
-/// How many names that are not there are told at once.
+/// Maximum number of unknown names in an error.
 const NAMED: usize = 5;
 
-/// Those of `all` that are named, in the order of the names. The error names those that are not there.
+/// Returns the given members of `all`, in the order of their names. The error lists unknown names.
 fn choose<T: Copy>(
     list: &str,
     names: &[String],
@@ -175,11 +178,11 @@ fn choose<T: Copy>(
         unknown.iter().filter_map(|name| name.as_ref().err()).take(NAMED).map(|name| quoted(name)).collect();
     let more = if unknown.len() > NAMED { " and others" } else { "" };
     let known: Vec<String> = all.iter().map(name).collect();
-    let problem = format!("not supported: {}{more}; there are {}", told.join(", "), known.join(", "));
+    let problem = format!("not supported: {}{more}; give {}", told.join(", "), known.join(", "));
     Err(field(list, &problem))
 }
 
-/// PEM, and the words for where it comes from.
+/// PEM data, and where it comes from.
 pub(super) struct Material {
     pub(super) origin: String,
     pub(super) pem: Vec<u8>,
@@ -205,17 +208,17 @@ fn read(
     }
 }
 
-/// The certificates of a chain; at least one.
+/// Returns the certificates of a chain; at least one.
 pub(super) fn certificates(material: &Material) -> Result<Vec<CertificateDer<'static>>, String> {
     let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&material.pem).collect();
     match parsed {
-        Ok(chain) if chain.is_empty() => Err(format!("{}: it holds no certificate in PEM", material.origin)),
+        Ok(chain) if chain.is_empty() => Err(format!("{}: it contains no PEM certificate", material.origin)),
         Ok(chain) => Ok(chain),
-        Err(error) => Err(format!("{}: it holds a broken certificate: {error}", material.origin)),
+        Err(error) => Err(format!("{}: it contains an invalid certificate: {error}", material.origin)),
     }
 }
 
-/// A path that is written; an empty one is none.
+/// Returns a path, unless it is empty.
 fn given(file: &Option<PathBuf>) -> Option<&PathBuf> {
     file.as_ref().filter(|path| !path.as_os_str().is_empty())
 }

@@ -1,5 +1,5 @@
-//! Basic authentication. bcrypt is slow on purpose: it runs off the async threads, one password at a time, and a
-//! password that was right once is known by a keyed hash from then on.
+//! Basic authentication. bcrypt is slow on purpose, so passwords are checked one at a time on blocking
+//! threads. Once a password was right, a keyed hash of it is remembered.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -16,22 +16,22 @@ use tokio::task::spawn_blocking;
 
 use super::{Refusal, quoted};
 
-/// How many passwords may wait to be checked: more than that are refused unseen.
+/// Maximum number of concurrent password checks; further ones are rejected.
 const WAITING: usize = 16;
-/// bcrypt takes twice as long for each step; from here on a check would take many seconds.
+/// Each step doubles the time of bcrypt. Beyond this one, a check would take many seconds.
 const MAX_COST: u32 = 18;
 
-/// Who may ask, by name.
+/// Users by name.
 pub(super) struct Users {
     users: BTreeMap<String, Arc<User>>,
-    /// Whose hash is computed for a name that is not known, so that its answer takes as long.
+    /// Its hash is calculated for unknown names, so that they take as long as known ones.
     stand_in: Arc<User>,
     key: hmac::Key,
     waiting: Semaphore,
     checking: Arc<Semaphore>,
 }
 
-/// The hash of a password, and a keyed hash of the password once somebody gave it.
+/// The hash of a password, and a keyed hash of the password once it was given.
 struct User {
     cost: u32,
     salt: [u8; 16],
@@ -40,7 +40,7 @@ struct User {
 }
 
 impl Users {
-    /// Takes the users of a file; none if it names none.
+    /// Applies the users of a file; `None` if there are none.
     pub(super) fn new(typed: &BTreeMap<String, SecretString>) -> Result<Option<Self>, String> {
         let user = |(name, hash): (&String, &SecretString)| match User::parse(hash.expose_secret()) {
             Ok(user) => Ok((name.clone(), Arc::new(user))),
@@ -49,7 +49,7 @@ impl Users {
         let users = typed.iter().map(user).collect::<Result<BTreeMap<_, _>, _>>()?;
         let Some(stand_in) = users.values().max_by_key(|user| user.cost).cloned() else { return Ok(None) };
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new())
-            .map_err(|_| "the system gives no random numbers".to_owned())?;
+            .map_err(|_| "the system provides no random numbers".to_owned())?;
         let (waiting, checking) = (Semaphore::new(WAITING), Arc::new(Semaphore::new(1)));
         Ok(Some(Self { users, stand_in, key, waiting, checking }))
     }
@@ -58,7 +58,7 @@ impl Users {
         self.users.len()
     }
 
-    /// Lets those in who say who they are and know the password.
+    /// Checks the user name and password of a request.
     pub(super) async fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let (name, password) = headers.get(AUTHORIZATION).and_then(credentials).ok_or(Refusal::Unknown)?;
         let known = std::str::from_utf8(&name).ok().and_then(|name| self.users.get(name));
@@ -72,7 +72,7 @@ impl Users {
         if !is_right || known.is_none() {
             return Err(Refusal::Unknown);
         }
-        // Whoever came first keeps the place; a password that bcrypt takes for the same is checked each time.
+        // The first password stays; another one with the same bcrypt hash is checked each time.
         user.proven.get_or_init(|| tag);
         Ok(())
     }
@@ -81,21 +81,21 @@ impl Users {
         let _waiting = self.waiting.try_acquire().map_err(|_| Refusal::Busy)?;
         let turn = self.checking.clone().acquire_owned().await.expect("the semaphore is never closed");
         let checked = spawn_blocking(move || {
-            // It stays taken until the check is over, even when whoever asked is gone.
+            // Held until the check is complete, even if the client has disconnected.
             let _turn = turn;
             user.knows(&password)
         });
         checked.await.map_err(|error| {
-            tracing::error!(%error, "checking a password ended in a bug");
+            tracing::error!(%error, "the password check panicked; please report this");
             Refusal::Busy
         })
     }
 }
 
 impl User {
-    /// Reads `$2y$COST$SALT+HASH`.
+    /// Parses `$2y$COST$SALT+HASH`.
     fn parse(text: &str) -> Result<Self, String> {
-        let malformed = || "is no bcrypt hash; make one with `htpasswd -nBC 10 \"\"`".to_owned();
+        let malformed = || "is not a bcrypt hash; create one with `htpasswd -nBC 10 \"\"`".to_owned();
         let mut parts = text.split('$');
         let (Some(""), Some(version), Some(cost), Some(digest), None) =
             (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
@@ -111,7 +111,7 @@ impl User {
         }
         let cost = cost.parse::<u32>().map_err(|_| malformed())?;
         if !(4..=MAX_COST).contains(&cost) {
-            return Err(format!("has cost {cost}; from 4 to {MAX_COST} is possible, and 10 is usual"));
+            return Err(format!("has cost {cost}; give a cost from 4 to {MAX_COST}, usually 10"));
         }
         let (salt, hash) = digest.split_at(22);
         let mut user = Self { cost, salt: [0; 16], hash: [0; 23], proven: OnceLock::new() };
@@ -120,19 +120,19 @@ impl User {
         Ok(user)
     }
 
-    /// Whether this is the password. Blocking work.
+    /// Returns whether the password is right. Blocks.
     fn knows(&self, password: &[u8]) -> bool {
-        // bcrypt ends a password with a zero, and looks at 72 bytes at most.
+        // bcrypt appends a zero byte to the password, and uses at most 72 bytes.
         let mut bytes = [0; 72];
         let length = password.len().min(bytes.len());
         bytes[..length].copy_from_slice(&password[..length]);
         let computed = bcrypt::bcrypt(self.cost, self.salt, &bytes[..(length + 1).min(72)]);
-        // A bcrypt hash is written without its last byte.
+        // A bcrypt hash is stored without its last byte.
         self.hash.ct_eq(&computed[..self.hash.len()]).into()
     }
 }
 
-/// Name and password of `Basic BASE64`.
+/// Parses name and password of `Basic BASE64`.
 fn credentials(header: &http::HeaderValue) -> Option<(Vec<u8>, Vec<u8>)> {
     let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -152,11 +152,11 @@ mod tests {
 
     use super::*;
 
-    /// "fakepassword", as others hashed it.
+    /// "fakepassword", hashed by another program.
     const HASH: &str = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
 
     #[test]
-    fn passwords_are_checked_as_others_do() {
+    fn hashes_of_other_programs_are_accepted() {
         let user = User::parse(HASH).unwrap();
         assert!(user.knows(b"fakepassword"));
         assert!(!user.knows(b"fakepasswore") && !user.knows(b"") && !user.knows(&[b'x'; 500]));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hash_is_refused_with_a_sentence() {
+    fn invalid_hashes_are_rejected() {
         for (hash, expected) in [
             ("", "is no bcrypt hash"),
             ("password", "is no bcrypt hash"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_passwords_of_a_header() {
+    fn credentials_are_parsed() {
         let of = |text: &str| credentials(&HeaderValue::from_str(text).unwrap());
         let pair = |name: &str, password: &str| Some((name.into(), password.into()));
         assert_eq!(of("Basic YWxpY2U6czNjcmV0"), pair("alice", "s3cret"));
@@ -195,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_and_no_hash_is_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,80}") {
+        fn no_header_and_no_hash_causes_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,80}") {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 drop(credentials(&value));
             }

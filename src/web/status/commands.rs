@@ -1,4 +1,4 @@
-//! The command that tells more of a row, ready to be pasted into a shell, with a link to its documentation.
+//! Commands with details of a row, quoted for a shell, with a link to their documentation.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,15 @@ use maud::{Markup, html};
 use super::DOCS;
 use crate::human;
 
-/// A command that tells more.
+/// A command with details.
 pub(super) enum Command<'a> {
-    /// Collect once and say how each collector fares.
+    /// Shows the result of each collector.
     Check,
-    /// Show one job, and why it waits.
+    /// Shows one job, and why it waits.
     Job { namespace: &'a str, job: &'a str },
-    /// Show one client.
+    /// Shows one client.
     Node(&'a str),
-    /// List the clients of a pool; of all if its name is empty, as before Nomad 1.6.
+    /// Lists the clients of a pool; of all pools if the name is empty, as before Nomad 1.6.
     Nodes { pool: &'a str },
 }
 
@@ -40,13 +40,13 @@ impl Command<'_> {
     }
 }
 
-/// A name as an argument that is not taken for a flag.
+/// Returns a name as an argument that is not parsed as a flag.
 fn operand(name: &str) -> Vec<&str> {
     if name.starts_with('-') { vec!["--", name] } else { vec![name] }
 }
 
-/// A command with a link to its documentation. Nothing if a name has characters that steer a terminal, since no line
-/// that could be pasted stands for them.
+/// Renders a command with a link to its documentation. Renders nothing if a name contains control characters,
+/// because they cannot be pasted safely.
 pub(super) fn link(command: Command<'_>) -> Markup {
     let words = command.words();
     if words.iter().any(|word| matches!(human::plain(word), Cow::Owned(_))) {
@@ -58,7 +58,7 @@ pub(super) fn link(command: Command<'_>) -> Markup {
     }
 }
 
-/// A word as a POSIX shell reads it: names come from whoever submits jobs, and the line may be pasted.
+/// Quotes a word for a POSIX shell. Job submitters choose the names, and the line may be pasted.
 fn quoted(word: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_steers_a_terminal_makes_no_command() {
+    fn names_with_control_characters_have_no_command() {
         assert_eq!(line(Command::Node("a\rb")), "");
     }
 }

@@ -1,6 +1,6 @@
-//! The page for people: what the metrics say, at a glance. Rendered once a refresh, without any script.
+//! Status page: an overview of the metrics, rendered once per refresh, without scripts.
 //!
-//! Everything that comes from Nomad is escaped by the template library.
+//! The template library escapes everything that comes from Nomad.
 
 mod commands;
 mod sections;
@@ -11,13 +11,13 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::human;
 use crate::snapshot::{Snapshot, Trends};
 
-/// How often the page asks for itself anew, in seconds.
+/// Reload interval of the page in seconds.
 const REFRESH_SECONDS: u32 = 10;
-/// Where the project's documentation is.
+/// Location of the documentation.
 const DOCS: &str = "https://github.com/nomad-exporter/nomad-exporter/tree/main/docs";
 const STYLE: &str = include_str!("style.css");
 
-/// The page. It shows what is known, and says of the rest that it is not.
+/// Renders the page. Unknown values are shown as unknown.
 pub fn page(snapshot: &Snapshot, trends: &Trends, telemetry_path: &str) -> String {
     let markup = html! {
         (DOCTYPE)
@@ -57,9 +57,9 @@ pub fn page(snapshot: &Snapshot, trends: &Trends, telemetry_path: &str) -> Strin
 
 fn header(snapshot: &Snapshot) -> Markup {
     let (class, verdict) = match (snapshot.is_up(), snapshot.is_ready()) {
-        (true, _) => ("good", "Nomad answers"),
-        (false, true) => ("warn", "Nomad does not answer everything"),
-        (false, false) => ("bad", "Nomad has not answered lately"),
+        (true, _) => ("good", "Nomad responds"),
+        (false, true) => ("warn", "Some collectors are down"),
+        (false, false) => ("bad", "Nomad does not respond"),
     };
     html! {
         header {

@@ -1,4 +1,4 @@
-//! The parts of the page.
+//! Sections of the status page.
 
 use maud::{Markup, html};
 
@@ -7,10 +7,10 @@ use crate::human;
 use crate::snapshot::{Level, Missing, Node, Pool, Share, Snapshot, Totals};
 use crate::terms::{NodeState, Term};
 
-/// Rows of one table at most: a page is for looking at.
+/// Maximum number of rows per table.
 const MAX_ROWS: usize = 200;
 
-/// The numbers that a glance is for.
+/// Renders the most important numbers.
 pub(super) fn tiles(snapshot: &Snapshot) -> Markup {
     let totals = Totals::new(snapshot);
     html! {
@@ -20,7 +20,7 @@ pub(super) fn tiles(snapshot: &Snapshot) -> Markup {
             (tile("dead jobs", totals.dead_jobs, ""))
             (tile("failed jobs", totals.failed_jobs, "warn"))
             (tile("killed by drains", totals.drained_jobs, "warn"))
-            (tile("queued instances", totals.queued_instances, "warn"))
+            (tile("queued allocations", totals.queued_instances, "warn"))
             (tile("active nodes", totals.nodes(NodeState::Active), ""))
             (tile("draining nodes", totals.nodes(NodeState::Draining), ""))
             (tile("down nodes", totals.nodes(NodeState::Down), "bad"))
@@ -28,7 +28,7 @@ pub(super) fn tiles(snapshot: &Snapshot) -> Markup {
     }
 }
 
-/// One number; `class` colours it unless it is zero.
+/// Renders one number; `class` colors it unless it is zero.
 fn tile(label: &str, value: Option<u64>, class: &str) -> Markup {
     let class = if value.unwrap_or_default() > 0 { class } else { "" };
     html! {
@@ -39,7 +39,7 @@ fn tile(label: &str, value: Option<u64>, class: &str) -> Markup {
     }
 }
 
-/// That not all namespaces are read, or that this is unknown, and why.
+/// Renders that not all namespaces are read, or that this is unknown, and why.
 pub(super) fn namespaces(snapshot: &Snapshot) -> Markup {
     let reach = &snapshot.joins.reach;
     let Some(reason) = reach.reason() else { return html! {} };
@@ -47,7 +47,7 @@ pub(super) fn namespaces(snapshot: &Snapshot) -> Markup {
         section {
             h2 { "Namespaces" }
             @if reach.partial().is_some() {
-                p { span.warn { "Not all namespaces are read" } ": " (reason) ". What runs on each node is left out." }
+                p { span.warn { "Not all namespaces are read" } ": " (reason) ". Allocations and usage per node are omitted." }
             } @else {
                 p.muted { "It is unknown whether all namespaces are read: " (reason) "." }
             }
@@ -55,12 +55,12 @@ pub(super) fn namespaces(snapshot: &Snapshot) -> Markup {
     }
 }
 
-/// The jobs that wait longest, and why.
+/// Renders the oldest pending jobs with their reasons.
 pub(super) fn pending(snapshot: &Snapshot) -> Markup {
     let Some(pending) = &snapshot.joins.pending else { return html! {} };
     table(
         "Oldest pending jobs",
-        &["job", "namespace", "waits for", "why", "more"],
+        &["job", "namespace", "waiting", "reason", "more"],
         pending.oldest.len(),
         html! {
             @for (job, reason) in pending.oldest.iter().take(MAX_ROWS) {
@@ -76,17 +76,17 @@ pub(super) fn pending(snapshot: &Snapshot) -> Markup {
     )
 }
 
-/// What each node pool has and what waits for it.
+/// Renders capacity and demand of each node pool.
 pub(super) fn pools(snapshot: &Snapshot) -> Markup {
     let Some(pools) = &snapshot.joins.pools else { return html! {} };
     let heads = [
         "pool",
         "active nodes",
-        "CPU promised",
-        "memory promised",
+        "CPU allocated",
+        "memory allocated",
         "queued",
-        "asked for",
-        "fit nowhere",
+        "requested",
+        "unplaceable",
         "clients missing",
         "more",
     ];
@@ -118,14 +118,14 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
     )
 }
 
-/// What the queued instances ask for, as far as that is known.
+/// Renders the resources requested by queued allocations, as far as they are known.
 fn asked(pool: &Pool) -> Markup {
     html! {
         @if pool.is_asked_known() {
             (human::hertz(pool.cpu.asked)) ", " (human::bytes(pool.memory.asked))
-            @if pool.unsized_instances > 0 { span.muted { " and more" } }
+            @if pool.unsized_instances > 0 { span.muted { " or more" } }
         } @else {
-            span.muted { "not known" }
+            span.muted { "unknown" }
         }
     }
 }
@@ -138,7 +138,7 @@ fn promised(share: &Share, format: fn(f64) -> String) -> Markup {
     )
 }
 
-/// Drains that go on or are over, and which nodes may go.
+/// Renders active and completed drains, and which nodes are safe to terminate.
 pub(super) fn drains(snapshot: &Snapshot) -> Markup {
     let Some(drains) = snapshot.joins.drains.as_ref().filter(|drains| !drains.is_empty()) else {
         return html! {};
@@ -154,7 +154,7 @@ pub(super) fn drains(snapshot: &Snapshot) -> Markup {
                     td { @if let Some(started) = drain.started { (human::ago(snapshot.taken_at, started)) } }
                     td { @if let Some(deadline) = drain.deadline { (human::until(snapshot.taken_at, deadline)) } }
                     td { @match drain.remaining { Some(remaining) => (remaining), None => "?" } }
-                    td { @if drain.drained == Some(true) { span.good { "safe to terminate" } } @else { "wait" } }
+                    td { @if drain.drained == Some(true) { span.good { "safe to terminate" } } @else { "not drained" } }
                     td { (commands::link(Command::Node(&drain.node.name))) }
                 }
             }
@@ -162,7 +162,7 @@ pub(super) fn drains(snapshot: &Snapshot) -> Markup {
     )
 }
 
-/// Every node with what is on it, those that need attention first.
+/// Renders all nodes, those that need attention first.
 pub(super) fn nodes(snapshot: &Snapshot) -> Markup {
     let sections = &snapshot.sections;
     let Some(nodes) = &sections.nodes else { return html! {} };
@@ -173,8 +173,8 @@ pub(super) fn nodes(snapshot: &Snapshot) -> Markup {
         "state",
         "pool",
         "allocations",
-        "CPU promised",
-        "memory promised",
+        "CPU allocated",
+        "memory allocated",
         "host CPU",
         "host memory",
         "more",
@@ -206,7 +206,7 @@ fn level_bar(level: Option<Level>) -> Markup {
     }
 }
 
-/// A part of a whole, as a bar with its text.
+/// Renders a share as a bar with a text.
 fn bar(part: f64, all: f64, text: &str) -> Markup {
     html! {
         span.bar {
@@ -224,7 +224,7 @@ fn state_class(state: NodeState) -> &'static str {
     }
 }
 
-/// How fresh all of this is.
+/// Renders the state of the collectors.
 pub(super) fn collectors(snapshot: &Snapshot) -> Markup {
     table(
         "Collectors",
@@ -236,10 +236,10 @@ pub(super) fn collectors(snapshot: &Snapshot) -> Markup {
                     td.name { (collector.id.as_str()) }
                     td {
                         @match (collector.up, collector.fresh) {
-                            (None, _) => "not asked yet",
+                            (None, _) => "not read yet",
                             (Some(true), _) => span.good { "up" },
-                            (Some(false), true) => span.warn { "down, last answer still shown" },
-                            (Some(false), false) => span.bad { "down, withdrawn" },
+                            (Some(false), true) => span.warn { "down, last data shown" },
+                            (Some(false), false) => span.bad { "down, data expired" },
                         }
                     }
                     td { @if let Some(last) = collector.last_success { (human::ago(snapshot.taken_at, last)) " ago" } @else { "never" } }
@@ -251,7 +251,7 @@ pub(super) fn collectors(snapshot: &Snapshot) -> Markup {
     )
 }
 
-/// A table with a heading; `count` is how many rows there would be without the cap.
+/// Renders a table with a heading; `count` is the number of rows without the limit.
 fn table(title: &str, heads: &[&str], count: usize, rows: Markup) -> Markup {
     html! {
         section {

@@ -1,4 +1,4 @@
-//! The last hour in small charts, drawn as SVG. Each says in words too what it shows.
+//! Charts of the last hour in SVG, each with a text description.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,11 +7,11 @@ use maud::{Markup, html};
 use crate::human;
 use crate::snapshot::{TrendPoint, Trends};
 
-/// The size of the drawing in its own units; the page stretches it.
+/// Size of the drawing in its own units; the page scales it.
 const WIDTH: f64 = 240.0;
 const HEIGHT: f64 = 48.0;
 
-/// What one chart shows.
+/// A chart.
 struct Chart {
     title: &'static str,
     value: fn(&TrendPoint) -> Option<u64>,
@@ -34,7 +34,7 @@ fn age(seconds: u64) -> String {
     human::duration(Duration::from_secs(seconds))
 }
 
-/// All charts of which a value is known.
+/// Renders all charts with known values.
 pub(super) fn charts(trends: &Trends) -> Markup {
     let points = trends.points();
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return html! {} };
@@ -75,7 +75,7 @@ fn chart(number: usize, chart: &Chart, trends: &Trends, span: &str) -> Option<Ma
     })
 }
 
-/// The values as lines through points of the drawing: a line ends where values are missing.
+/// Returns the values as lines through points of the drawing, with gaps for missing values.
 fn lines(chart: &Chart, trends: &Trends, top: f64) -> Vec<Vec<(f64, f64)>> {
     let (begin, end) = match trends.points() {
         [first, .., last] => (first.at, last.at),
@@ -90,7 +90,7 @@ fn lines(chart: &Chart, trends: &Trends, top: f64) -> Vec<Vec<(f64, f64)>> {
             before = None;
             continue;
         };
-        // A pixel above and below, so that the line is not cut in half.
+        // One pixel of margin, so that the line is not clipped.
         let place = (seconds(point.at) / whole * WIDTH, HEIGHT - 1.0 - value as f64 / top * (HEIGHT - 2.0));
         match lines.last_mut().filter(|_| before.is_some_and(|before| !trends.is_gap(before, point.at))) {
             Some(line) => line.push(place),
@@ -101,13 +101,13 @@ fn lines(chart: &Chart, trends: &Trends, top: f64) -> Vec<Vec<(f64, f64)>> {
     lines
 }
 
-/// A line; of a single point, a dot.
+/// Returns the path of a line; for a single point, a dot.
 fn path(line: &[(f64, f64)]) -> String {
     let places: Vec<String> = line.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
     format!("M{}{}", places.join("L"), if line.len() == 1 { "h.1" } else { "" })
 }
 
-/// What is below a line.
+/// Returns the area below a line.
 fn area(line: &[(f64, f64)]) -> String {
     let (Some((first, _)), Some((last, _))) = (line.first(), line.last()) else { return String::new() };
     format!("{}L{last:.1} {HEIGHT}L{first:.1} {HEIGHT}Z", path(line))

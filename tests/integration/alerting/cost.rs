@@ -1,5 +1,6 @@
-//! What rules and dashboards cost in a large cluster, and how much panels draw: asked of a real Prometheus that scrapes two
-//! replicas of an exporter. `BENCH_SIZE=L` asks for 10,000 nodes, and prints what docs/performance.md shows.
+//! Cost of rules and dashboards in a large cluster, and the number of lines in panels, measured with a real
+//! Prometheus that scrapes two replicas of an exporter. `BENCH_SIZE=L` uses 10,000 nodes, and prints the
+//! tables of docs/performance.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -17,19 +18,20 @@ use crate::support::process::wait_until;
 use crate::support::prometheus::Prometheus;
 use crate::support::{path, tools};
 
-/// How often each query is asked; what counts is the cheapest time, since Prometheus scrapes and collects garbage too.
+/// Number of runs of each query. The minimum counts, because Prometheus also scrapes and collects garbage.
 const TIMES: usize = 3;
-/// Points of a query that is drawn over time.
+/// Points of a range query.
 const POINTS: u32 = 20;
-/// The most that a panel may draw, whatever the size of the cluster: the table of the fullest nodes has most.
+/// Maximum number of lines in a panel, whatever the size of the cluster. The table of the fullest nodes has
+/// the most.
 const DRAWN: usize = 120;
-/// How long anything may take.
+/// Timeout of all waits.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// What an exporter shows of a cluster of which every tenth client was drained and terminated.
+/// Returns the exposition for a cluster of which every tenth client was drained and terminated.
 async fn exposition(size: Size) -> String {
     let simulator = Simulator::start(Load::new(size, 1).into()).await.unwrap();
-    // History adds some dozens of series and takes most of the time.
+    // History adds few series but takes most of the time.
     let off = ["--no-collector.finished_jobs", "--no-collector.finished_allocations"];
     let collector = Collector::new(&simulator.url(), &off);
     collector.refresh().await;
@@ -43,7 +45,7 @@ async fn exposition(size: Size) -> String {
     shown
 }
 
-/// Serves this text to whoever asks, until the test ends; returns the address.
+/// Serves this text until the test ends; returns the address.
 fn serve(text: Arc<str>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -62,21 +64,21 @@ fn serve(text: Arc<str>) -> String {
                  Connection: close\r\n\r\n",
                 text.len()
             );
-            // Whoever goes away in between asks again.
+            // A client that disconnects tries again.
             drop(connection.write_all(head.as_bytes()).and_then(|()| connection.write_all(text.as_bytes())));
         }
     });
     address
 }
 
-/// What one query costs.
+/// Cost of a query.
 struct Cost {
     query: Query,
     lines: usize,
-    /// Samples that it reads for one moment: as many as series, if it has no range.
+    /// Samples that an instant query reads; the number of series, unless it has a range.
     samples: f64,
     now_ms: f64,
-    /// For so many points, if it is drawn over time.
+    /// Time of a range query, if the panel is one.
     range_ms: Option<f64>,
 }
 
@@ -106,7 +108,7 @@ fn cost(prometheus: &Prometheus, query: Query, interval: u32) -> Cost {
     }
 }
 
-/// What one evaluation of each group of rules costs, in milliseconds: what its rules cost, asked one by one.
+/// Returns the cost of one evaluation of each rule group in milliseconds: the sum of its queries.
 fn groups(prometheus: &Prometheus, interval: u32) -> BTreeMap<String, f64> {
     let rules = prometheus.get("rules", &[]);
     let groups = rules["groups"].as_array().unwrap().iter().map(|group| {
@@ -124,10 +126,10 @@ fn groups(prometheus: &Prometheus, interval: u32) -> BTreeMap<String, f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus: make check-prometheus"]
-async fn panels_of_a_large_cluster_draw_no_line_for_each_node() {
+async fn panels_of_a_large_cluster_have_no_line_per_node() {
     let program = tools::find("prometheus");
     let size: Size = std::env::var("BENCH_SIZE").map_or(Size::M, |size| size.parse().unwrap());
-    // What is asked is measured, not the rules that run beside it.
+    // A long interval, so that rule evaluations do not disturb the measurement.
     let interval: u32 = if size == Size::M { 2 } else { 60 };
     let text: Arc<str> = exposition(size).await.into();
     tokio::task::spawn_blocking(move || {
@@ -143,7 +145,7 @@ async fn panels_of_a_large_cluster_draw_no_line_for_each_node() {
         let prometheus = Prometheus::start(&program, folder.path(), &config);
         let active = format!("pool:nomad_nodes_active:sum > 0 and on () count(nomad_node_info) == {}", 2 * size.nodes());
         wait_until(PATIENCE, "both exporters to be scraped", || prometheus.value(&active).is_some());
-        // Rules read what others recorded a round ago.
+        // Rules read what other rules recorded in the previous evaluation.
         let last = "node:nomad_node_drain_remaining_allocations:max or pool:nomad_node_free_cpu_hertz:max";
         wait_until(PATIENCE, "every group to be evaluated", || prometheus.value(last).is_some());
         let groups = groups(&prometheus, interval);
@@ -163,10 +165,10 @@ async fn panels_of_a_large_cluster_draw_no_line_for_each_node() {
 /// Prints the tables of docs/performance.md.
 fn tell(size: Size, groups: &BTreeMap<String, f64>, costs: &[Cost], series: f64) {
     eprintln!("{} nodes, two replicas, {series} series in Prometheus\n", size.nodes());
-    eprintln!("| group of rules | one evaluation, CPU ms |\n|---|---:|");
+    eprintln!("| rule group | one evaluation, CPU ms |\n|---|---:|");
     groups.iter().for_each(|(name, took)| eprintln!("| {name} | {took:.0} |"));
     eprintln!(
-        "\n| dashboard | queries | samples read for one moment | all for one moment, CPU ms | those over time, {POINTS} points, CPU ms |"
+        "\n| dashboard | queries | samples read, instant | all instant queries, CPU ms | range queries, {POINTS} points, CPU ms |"
     );
     eprintln!("|---|---:|---:|---:|---:|");
     let dashboard = |cost: &Cost| cost.query.panel.split(':').next().unwrap_or_default().to_owned();
@@ -183,7 +185,7 @@ fn tell(size: Size, groups: &BTreeMap<String, f64>, costs: &[Cost], series: f64)
         );
     }
     eprintln!(
-        "\n| costliest panels | shown as | lines | samples read | one moment, CPU ms | {POINTS} points, CPU ms |"
+        "\n| most expensive panels | type | lines | samples read | instant, CPU ms | {POINTS} points, CPU ms |"
     );
     eprintln!("|---|---|---:|---:|---:|---:|");
     let mut panels: BTreeMap<&str, Vec<&Cost>> = BTreeMap::new();

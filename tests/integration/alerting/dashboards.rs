@@ -1,4 +1,4 @@
-//! What the dashboards ask for, asked of a real Prometheus.
+//! Queries of the dashboards, executed by a real Prometheus.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,18 @@ use crate::support::prometheus::Prometheus;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A query of a panel, with Grafana's variables filled in.
+/// A query of a panel, with Grafana's variables replaced.
 pub(super) struct Query {
-    /// The file of its dashboard, and its title.
+    /// File of the dashboard, and title of the panel.
     pub(super) panel: String,
-    /// Whether it is drawn over time.
+    /// Whether it is a range query.
     pub(super) is_range: bool,
-    /// How the panel shows it, as in `timeseries`.
+    /// Type of the panel, such as `timeseries`.
     pub(super) kind: String,
     pub(super) expr: String,
 }
 
-/// Asks every query of every dashboard. Those that may rightly have nothing to show are named, each with its reason.
+/// Executes every query of every dashboard. Queries that may be empty are listed with the reason.
 pub(super) fn every_dashboard_query_returns_data(prometheus: &Prometheus) {
     let is_excused = |query: &Query| {
         MAY_BE_SILENT.iter().any(|(part, _)| query.panel.contains(part) || query.expr.contains(part))
@@ -29,14 +29,14 @@ pub(super) fn every_dashboard_query_returns_data(prometheus: &Prometheus) {
     let asked_for = queries(".*", "10s").into_iter().filter(|query| !is_excused(query));
     let mut silent: Vec<String> = asked_for.map(|query| query.expr).collect();
     let asked = Instant::now();
-    // Rates need a few scrapes.
+    // Rates need several scrapes.
     while !silent.is_empty() && asked.elapsed() < SOON {
         silent.retain(|query| prometheus.query(query).is_none_or(|series| series.is_empty()));
     }
     assert!(silent.is_empty(), "these return nothing:\n{}", silent.join("\n"));
 }
 
-/// Metrics that are rightly absent in a cluster where all is well, and panels.
+/// Metrics and panels that are empty in a healthy cluster.
 const MAY_BE_SILENT: [(&str, &str); 5] = [
     ("Time to clear the backlog", "no client has room, so that nothing is placed"),
     ("nomad_node_drain", "no node drains"),
@@ -45,7 +45,7 @@ const MAY_BE_SILENT: [(&str, &str); 5] = [
     ("nomad_clients_", "the rules of deploy/autoscaler are not loaded"),
 ];
 
-/// The queries of all panels, for these nodes, and everything of the other variables.
+/// Returns the queries of all panels, for these nodes and all values of the other variables.
 pub(super) fn queries(nodes: &str, rate_interval: &str) -> Vec<Query> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(path("dashboards")).unwrap() {

@@ -1,4 +1,4 @@
-//! The alert rules as they are shipped: what promtool and amtool think of them, and that what belongs together is there.
+//! The shipped alert rules: checked by promtool and amtool, with runbooks and unit tests for each alert.
 
 mod cost;
 mod dashboards;
@@ -39,9 +39,9 @@ pub(crate) fn accepts_the_rules_and_their_unit_tests(promtool: &Path) {
     assert_eq!(code, Some(0), "{stdout}{stderr}");
 }
 
-/// Each alert has its runbook and its unit test, each runbook its alert.
+/// Each alert has a runbook and a unit test, and each runbook has an alert.
 #[test]
-fn alerts_and_runbooks_belong_together() {
+fn each_alert_has_a_runbook_and_a_test() {
     let alerts = read(RULES[1]);
     let names: Vec<&str> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert!(names.len() >= 32, "{names:?}");
@@ -75,7 +75,7 @@ fn amtool_accepts_the_example_configuration() {
     check.arg("check-config").arg(&file);
     let (code, stdout, stderr) = run(check);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
-    // The team that owns a job hears of it; what belongs to no team goes by severity.
+    // Alerts with a team go to the team, others by severity.
     for (labels, receiver) in [
         (&["severity=warning", "meta_team=payments"][..], "payments"),
         (&["severity=critical", "meta_team=payments"], "payments"),
@@ -89,10 +89,10 @@ fn amtool_accepts_the_example_configuration() {
     }
 }
 
-/// Every query of the documents is one.
+/// All queries in the documentation are valid.
 #[test]
 #[ignore = "needs promtool: make test"]
-fn promtool_parses_the_queries_of_the_documents() {
+fn promtool_parses_the_queries_of_the_documentation() {
     let promtool = tools::find("promtool");
     let mut queries = Vec::new();
     for document in ["README.md", "docs/migrating.md"] {
@@ -112,7 +112,7 @@ fn promtool_parses_the_queries_of_the_documents() {
         .enumerate()
         .map(|(number, query)| serde_json::json!({"record": format!("query:{number}"), "expr": query}))
         .collect();
-    // JSON is YAML.
+    // promtool reads JSON as YAML.
     let groups = serde_json::json!({"groups": [{"name": "queries", "rules": rules}]});
     std::fs::write(&file, groups.to_string()).unwrap();
     let mut check = Command::new(promtool);
@@ -121,7 +121,7 @@ fn promtool_parses_the_queries_of_the_documents() {
     assert_eq!(code, Some(0), "{stdout}{stderr}");
 }
 
-/// A threshold's default stands in its alerts too, where it counts if the threshold's series is missing.
+/// Each alert repeats the default of its threshold, which applies if the threshold's series is missing.
 #[test]
 fn alerts_repeat_the_defaults_of_their_thresholds() {
     let alerts = read(RULES[1]);
@@ -142,7 +142,7 @@ fn alerts_repeat_the_defaults_of_their_thresholds() {
     assert_eq!(without_default, 0, "a threshold is used without a default");
 }
 
-/// Without the group of thresholds, which rules that run elsewhere may not have, alerts fire all the same.
+/// Alerts fire even without the threshold group, which rules that run elsewhere may not have.
 #[test]
 #[ignore = "needs promtool: make test"]
 fn alerts_fire_without_the_series_of_their_thresholds() {

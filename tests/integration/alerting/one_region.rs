@@ -1,5 +1,5 @@
-//! From a trouble in the cluster to the page that it causes: exporter, Prometheus with the shipped rules, Alertmanager
-//! and a receiver. And everything that the dashboards ask for, asked.
+//! From a problem in the cluster to the notification: exporter, Prometheus with the shipped rules,
+//! Alertmanager and a receiver. Also runs all queries of the dashboards.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::support::process::{Exporter, wait_until};
 use crate::support::tools;
 use crate::support::webhook::Webhook;
 
-/// On a machine that does much else.
+/// Timeout for a busy machine.
 const SOON: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus and Alertmanager: make check-prometheus"]
-async fn troubles_reach_the_receiver_and_are_resolved() {
+async fn problems_reach_the_receiver_and_are_resolved() {
     troubles_reach_the_receiver(&tools::find("prometheus")).await;
 }
 
@@ -26,7 +26,7 @@ async fn troubles_reach_the_receiver_and_are_resolved() {
 pub(crate) async fn troubles_reach_the_receiver(program: &Path) {
     let (prometheus_program, alertmanager_program) =
         (program.to_owned(), tools::find("prometheus-alertmanager"));
-    // An hour ago a client took all it can, and builds have waited since.
+    // An hour ago a client was fully allocated, and builds have been waiting since.
     let mut nodes = Vec::new();
     let world = World::new(|cluster| {
         cluster.create_namespace("ci");
@@ -60,7 +60,7 @@ pub(crate) async fn troubles_reach_the_receiver(program: &Path) {
             webhook.last(name, label).unwrap()
         };
 
-        // A backlog that does not clear, until more clients come.
+        // A backlog that stays until more clients start.
         let page = expect("NomadPendingBacklog", ("namespace", "ci"), "firing");
         assert_eq!(page["labels"]["severity"], "warning");
         let summary = page["annotations"]["summary"].as_str().unwrap();
@@ -74,8 +74,8 @@ pub(crate) async fn troubles_reach_the_receiver(program: &Path) {
         });
         expect("NomadPendingBacklog", ("namespace", "ci"), "resolved");
 
-        // A service that Nomad gives up, one whose task crashes again and again, and builds whose image is gone; until the
-        // services are repaired and the builds are over.
+        // A dead service, a service with a crash-looping task, and builds with a missing image, until the
+        // services are fixed and the builds have ended.
         world.change(|cluster| {
             let brief = Duration::from_millis(200);
             let failing =
@@ -101,27 +101,27 @@ pub(crate) async fn troubles_reach_the_receiver(program: &Path) {
         expect("NomadTaskCrashLooping", ("job_id", "crashes"), "resolved");
         expect("NomadAllocationsFailingToStart", ("namespace", "ci"), "resolved");
 
-        // A client that is killed, and comes back.
+        // A client is killed, and comes back.
         world.change(|cluster| cluster.node_down(nodes[1]));
         expect("NomadNodeDown", ("node", "client-2"), "firing");
         world.change(|cluster| cluster.node_up(nodes[1]));
         expect("NomadNodeDown", ("node", "client-2"), "resolved");
 
-        // A drain that is not over at its deadline: the servers, which would end it, are held.
+        // A drain is past its deadline, because the servers, which would end it, are held.
         world.change(|cluster| cluster.drain(nodes[0], Some(Duration::from_secs(3)), false));
         *world.held.lock().unwrap() = true;
         expect("NomadDrainOverdue", ("node", "client-1"), "firing");
         *world.held.lock().unwrap() = false;
         expect("NomadDrainOverdue", ("node", "client-1"), "resolved");
 
-        // The exporter is cut off from Nomad, and back.
+        // The exporter cannot reach Nomad, and recovers.
         let fault = Fault::Status { code: 500, body: "No cluster leader".into() };
         world.simulator.faults().set("", fault);
         expect("NomadExporterStale", ("collector", "jobs"), "firing");
         world.simulator.faults().clear();
         expect("NomadExporterStale", ("collector", "jobs"), "resolved");
 
-        // And gone.
+        // The exporter is stopped.
         drop(exporter);
         expect("NomadExporterDown", ("", ""), "firing");
     })

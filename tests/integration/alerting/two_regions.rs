@@ -1,5 +1,5 @@
-//! Two regions under one Prometheus and one Alertmanager with the shipped example of its configuration: one page for each
-//! trouble, and none for the restart of an exporter.
+//! Two regions with one Prometheus and one Alertmanager, with the shipped example configuration: one
+//! notification per problem, and none for the restart of an exporter.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,12 +12,13 @@ use crate::support::prometheus::{Prometheus, free_port};
 use crate::support::webhook::Webhook;
 use crate::support::{read, tools};
 
-/// On a machine that does much else.
+/// Timeout for a busy machine.
 const SOON: Duration = Duration::from_secs(180);
-/// For how long nothing more may come: longer than alerts wait here, and than Alertmanager gathers them.
+/// Time without further notifications: longer than the shortened waits of alerts and of Alertmanager's
+/// groups.
 const CALM: Duration = Duration::from_secs(8);
 
-/// The shipped example with short waits, whose receivers are these.
+/// Returns the shipped example with short waits and these receivers.
 fn routes(pager: &Webhook, team: &Webhook) -> String {
     let example = read("alerts/alertmanager.example.yml");
     let waits = regex::Regex::new(r"(group_wait|group_interval): \w+").unwrap();
@@ -27,7 +28,7 @@ fn routes(pager: &Webhook, team: &Webhook) -> String {
     config.replace("http://pager.example/alerts", &pager.url)
 }
 
-/// What was paged: the alert and its region, once for each notification.
+/// Returns the alert and region of each notification.
 fn pages(pager: &Webhook) -> Vec<(String, String)> {
     let firing = pager.notifications().into_iter().filter(|notification| notification["status"] == "firing");
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
@@ -39,7 +40,7 @@ fn pages(pager: &Webhook) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A region with five clients, a service, and builds that run.
+/// Sets up a region with five clients, a service and running builds.
 fn small(cluster: &mut Cluster) {
     cluster.create_namespace("ci");
     for number in 1..=5 {
@@ -56,7 +57,7 @@ fn node(cluster: &Cluster, number: usize) -> NodeId {
     cluster.node_named(&format!("client-{number}")).unwrap()
 }
 
-/// An exporter that can be started again at the same address.
+/// An exporter that can be restarted at the same address.
 struct Watcher {
     nomad: String,
     address: String,
@@ -80,7 +81,7 @@ impl Watcher {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus and Alertmanager: make check-prometheus"]
-async fn each_trouble_of_two_regions_is_one_page_and_a_restart_is_none() {
+async fn each_problem_of_two_regions_is_one_page_and_a_restart_is_none() {
     let (prometheus_program, alertmanager_program) =
         (tools::find("prometheus"), tools::find("prometheus-alertmanager"));
     let (eu, us) = (World::new(small).await, World::new(small).await);
@@ -107,13 +108,13 @@ fn play(eu: &World, us: &World, prometheus_program: &Path, alertmanager_program:
         prometheus.query("region:nomad_nodes_active:sum == 5").is_some_and(|series| series.len() == 2)
     });
 
-    // Exporters are restarted, one of two and the only one.
+    // Restarts one of two exporters, and the only one of the other region.
     eu_a.restart();
     us_a.restart();
     scraped(&prometheus, 3);
     calm(&pager, &[]);
 
-    // A leader is lost, in eu.
+    // eu loses its leader.
     let mut expected = Vec::new();
     let mut one_page = |alert: &str, region: &str, begin: &dyn Fn(), end: &dyn Fn()| {
         expected.push((alert.to_owned(), region.to_owned()));
@@ -130,7 +131,7 @@ fn play(eu: &World, us: &World, prometheus_program: &Path, alertmanager_program:
         eu.change(Cluster::elect_leader)
     });
 
-    // Three of five clients are lost at once, in us.
+    // us loses three of five clients at once.
     one_page(
         "NomadManyNodesDown",
         "us",
@@ -138,7 +139,7 @@ fn play(eu: &World, us: &World, prometheus_program: &Path, alertmanager_program:
         &|| us.change(|cluster| (1..=3).for_each(|number| cluster.node_up(node(cluster, number)))),
     );
 
-    // More builds than fit wait, and have for 40 minutes, in eu.
+    // In eu, more builds than fit have been waiting for 40 minutes.
     let build = |number: usize| format!("large-{number}");
     one_page(
         "NomadPendingBacklogCritical",
@@ -154,7 +155,7 @@ fn play(eu: &World, us: &World, prometheus_program: &Path, alertmanager_program:
         &|| eu.change(|cluster| (0..150).for_each(|number| cluster.stop_job("ci", &build(number), true))),
     );
 
-    // One of two exporters is gone, which wakes nobody, and then the only one of the other region.
+    // One of two exporters stops, which pages nobody, then the only one of the other region.
     drop(eu_b);
     wait_until(SOON, "a warning of one exporter", || {
         team.status("NomadExporterDown", ("region", "eu")).as_deref() == Some("firing")
@@ -166,7 +167,7 @@ fn play(eu: &World, us: &World, prometheus_program: &Path, alertmanager_program:
     calm(&pager, &expected);
 }
 
-/// Waits until so many exporters are scraped.
+/// Waits until this number of exporters is scraped.
 fn scraped(prometheus: &Prometheus, exporters: usize) {
     wait_until(SOON, "exporters to be scraped", || {
         prometheus.value("sum(up)") == Some(exporters as f64)
@@ -174,7 +175,7 @@ fn scraped(prometheus: &Prometheus, exporters: usize) {
     });
 }
 
-/// Fails unless these pages have come, and no other one comes for a while.
+/// Fails unless these notifications have arrived, and no others arrive for a while.
 fn calm(pager: &Webhook, expected: &[(String, String)]) {
     let started = Instant::now();
     while started.elapsed() < CALM {

@@ -1,4 +1,4 @@
-//! A simulated cluster, and the real programs that watch it: exporters, Prometheus with the shipped rules, Alertmanager.
+//! A simulated cluster, watched by real programs: exporters, Prometheus with the shipped rules, Alertmanager.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,17 +14,17 @@ use crate::support::process::Running;
 use crate::support::prometheus::{Prometheus, free_port};
 use crate::support::{path, read};
 
-/// How far the cluster's clock is behind: more than a drain may be overdue, and than a job may be pending.
+/// How far the cluster's clock is behind: longer than the thresholds of overdue drains and pending jobs.
 const LAG: Duration = Duration::from_secs(2400);
-/// For how long clusters have been there.
+/// Age of the clusters.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
-/// The intervals of an exporter that is watched closely.
+/// Short intervals of an exporter.
 pub(super) const CLOSELY: [&str; 6] =
     ["--collect.interval", "500ms", "--collect.history-interval", "1s", "--collect.client-interval", "500ms"];
 
-/// The shipped rules with short waits and ranges, and nothing else changed: what lasts minutes lasts seconds. A gap that is
-/// bridged may still be longer than a restart on a busy machine, and alerts about exporters wait for longer than that.
+/// Returns the shipped rules with minutes shortened to seconds, in waits and ranges. Bridged gaps stay longer
+/// than a restart on a busy machine, and alerts on exporters wait longer than that.
 fn quick(rules: &str) -> String {
     let ranges = Regex::new(r"\[(\d+)([mhdw])\]").unwrap();
     let mut group = "";
@@ -44,7 +44,7 @@ fn quick(rules: &str) -> String {
     text
 }
 
-/// A range of so many seconds for one of so many minutes.
+/// Converts a range in minutes to seconds.
 fn seconds(range: &Captures<'_>) -> String {
     let minutes: u32 = range[1].parse().unwrap();
     match (&range[2], minutes) {
@@ -64,8 +64,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A cluster in which this was set up an hour ago. Its clock is behind, so that a deadline which is a moment away
-    /// there has long passed here, and a job that is submitted now has waited for long.
+    /// Creates a cluster that was set up an hour ago. Its clock is behind, so a deadline in the near future
+    /// of the cluster is long past for Prometheus, and a job that is submitted now has already been waiting.
     pub(super) async fn new(set_up: impl FnOnce(&mut Cluster)) -> Self {
         let start = SystemTime::now() - HOUR - LAG;
         let mut cluster = Cluster::new(Settings { start, servers: 3, ..Settings::default() });
@@ -92,7 +92,7 @@ impl World {
     }
 }
 
-/// An Alertmanager with this configuration, and where it listens.
+/// Starts Alertmanager with this configuration, and returns its address.
 pub(super) fn alertmanager(program: &Path, folder: &Path, config: &str) -> (Running, String) {
     let file = folder.join("alertmanager.yml");
     std::fs::write(&file, config).unwrap();
@@ -109,7 +109,7 @@ pub(super) fn alertmanager(program: &Path, folder: &Path, config: &str) -> (Runn
     (Running(process), address)
 }
 
-/// A Prometheus with the shipped rules that scrapes these targets, each with its labels, as YAML has them.
+/// Starts Prometheus with the shipped rules and these targets, each with labels as YAML.
 pub(super) fn prometheus(
     program: &Path,
     folder: &Path,

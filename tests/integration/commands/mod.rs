@@ -1,4 +1,4 @@
-//! The commands for operators: what they show, what they ask, and how they take bad input.
+//! Commands for operators: their output, their requests, and bad input.
 
 mod screens;
 mod typed;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::support::collect::{Collector, now};
 
-/// What a command shows: its screen for any terminal, and its JSON.
+/// Output of a command: its screen for any terminal, and its JSON.
 struct Shown {
     screen: Box<dyn Fn(&Terminal) -> String>,
     json: Value,
@@ -27,10 +27,10 @@ impl Shown {
     }
 }
 
-/// What a command line shows of the Nomad at an address, at the moment at which tests collect.
+/// Returns the output of a command for the Nomad at an address, at the time at which tests collect.
 async fn show(nomad: &str, line: &[&str]) -> Shown {
     let args = config::parse([&["nomad-exporter"], line].concat()).unwrap();
-    // No command asks for it, and the recorded servers of Nomad 1.1 refuse it.
+    // No command needs it, and the recorded servers of Nomad 1.1 deny it.
     let collector = Collector::new(nomad, &["--no-collector.autopilot"]);
     collector.refresh().await;
     let (context, snapshot) = (&collector.context, collector.snapshot());
@@ -67,10 +67,11 @@ async fn show(nomad: &str, line: &[&str]) -> Shown {
     }
 }
 
-/// Text that would steer a terminal, were it let through.
+/// Text that would control a terminal without escaping.
 const STEERS: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\r\n\u{202e}";
 
-/// A small cluster of three clients, on each of which two builds run, and one build waits; with names that are not kind if it is to be hostile.
+/// Creates a cluster of three clients with two builds each, and one pending build; with malicious names if
+/// `hostile`.
 async fn simulated(hostile: bool) -> (SharedCluster, Simulator) {
     let name = |name: &str| if hostile { format!("{name}{STEERS}") } else { name.to_owned() };
     let mut cluster = Cluster::new(Settings { servers: 3, ..Settings::default() });

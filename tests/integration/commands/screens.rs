@@ -1,6 +1,6 @@
-//! How the screens look, and what the JSON says, of each recorded cluster.
+//! Screens and JSON of the commands, for each recorded cluster.
 //!
-//! `UPDATE_GOLDENS=1 cargo test commands::screens` writes them anew; read the difference before committing it.
+//! `UPDATE_GOLDENS=1 cargo test commands::screens` updates them; review the diff before committing.
 
 use std::process::{Command, Stdio};
 
@@ -11,7 +11,7 @@ use super::{STEERS, show, simulated};
 use crate::goldens::difference;
 use crate::support::{path, read, recordings, tools};
 
-/// Each command, as its golden is called and as it is typed.
+/// Name of the golden, and command line.
 const COMMANDS: [(&str, &[&str]); 6] = [
     ("status", &["status"]),
     ("jobs", &["jobs"]),
@@ -22,7 +22,7 @@ const COMMANDS: [(&str, &[&str]); 6] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn screens_look_as_they_did() {
+async fn screens_match_their_goldens() {
     let mut different = Vec::new();
     for recording in ["2.0.5-drain", "1.1.18-drain"] {
         let simulator = recordings::replay(recording).await;
@@ -40,7 +40,7 @@ async fn screens_look_as_they_did() {
                 text.push_str(&format!("== {title}\n{screen}\n"));
             }
             text.push_str(&format!("== JSON\n{:#}\n", shown.json));
-            // Where this simulator listens is another place each time.
+            // The address of the simulator differs in each run.
             let text = text.replace(&simulator.url(), "http://nomad.example:4646");
             different.extend(difference(&format!("commands/{name}-{recording}.txt"), &text));
         }
@@ -48,9 +48,9 @@ async fn screens_look_as_they_did() {
     assert!(different.is_empty(), "these differ:\n{}", different.join("\n"));
 }
 
-/// Jobs of every kind: what waits, what failed and why, what is restarted again and again, and a template.
+/// Jobs of all kinds: pending, failed, crash looping, and a periodic or parameterized parent.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_job_looks_as_it_did() {
+async fn screens_of_jobs_match_their_goldens() {
     let mut different = Vec::new();
     let simulator = recordings::replay("2.0.5-outcomes").await;
     for job in [
@@ -78,7 +78,7 @@ async fn one_job_looks_as_it_did() {
     assert!(different.is_empty(), "these differ:\n{}", different.join("\n"));
 }
 
-/// The page shows what the command shows.
+/// docs/commands.md shows the actual output.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documentation_shows_the_screen() {
     let simulator = recordings::replay("2.0.5-drain").await;
@@ -89,7 +89,7 @@ async fn the_documentation_shows_the_screen() {
     );
 }
 
-/// No line is longer than the terminal is wide, as soon as it is 40 columns wide.
+/// No line is longer than the width of the terminal, from 40 columns.
 #[tokio::test(flavor = "multi_thread")]
 async fn screens_fit_the_terminal() {
     let (_cluster, world) = simulated(false).await;
@@ -110,7 +110,7 @@ async fn screens_fit_the_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_from_nomad_do_not_steer_the_terminal() {
+async fn names_from_nomad_are_escaped() {
     let (_cluster, simulator) = simulated(true).await;
     let client = format!("client-1{STEERS}");
     for line in [&["status"][..], &["jobs"], &["job", "build-0"], &["nodes"], &["node", &client]] {
@@ -121,7 +121,7 @@ async fn names_from_nomad_do_not_steer_the_terminal() {
     }
 }
 
-/// The IDs of some jobs.
+/// Returns the IDs of some jobs.
 async fn ids_of_jobs(simulator: &nomad_simulator::Simulator) -> Vec<String> {
     let url = format!("{}/v1/jobs?namespace=*", simulator.url());
     let rows: Vec<serde_json::Value> =
@@ -129,8 +129,7 @@ async fn ids_of_jobs(simulator: &nomad_simulator::Simulator) -> Vec<String> {
     rows.iter().step_by(3).map(|row| row["ID"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The schema is checked by a program of another make. Here, unlike elsewhere, there may be nothing that it does not
-/// tell of.
+/// Validates the JSON with another program. Unlike elsewhere, unknown fields are errors.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Python's jsonschema: make check-formats"]
 async fn the_json_follows_its_schema() {
@@ -169,7 +168,7 @@ for name, value in json.load(sys.stdin):
         }
     }
     let known = values.len();
-    // The judge is awake.
+    // Checks that the validator reports errors.
     values.push(("level", json!({"taken": 1})));
     values.push(("level", json!({"taken": 1, "whole": 2, "more": 3})));
 

@@ -1,4 +1,4 @@
-//! The commands as they are typed: exit codes, complaints, and where their output goes.
+//! Commands as processes: exit codes, errors, stdout and stderr.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
@@ -12,18 +12,18 @@ use crate::support::process::{Running, exporter, run, wait_until};
 use crate::support::recordings;
 
 const SOON: Duration = Duration::from_secs(20);
-/// The commands that only read, each with what it needs.
+/// Read-only commands with their arguments.
 const READING: [&[&str]; 5] =
     [&["status"], &["jobs"], &["job", "build-huge"], &["nodes"], &["node", "client-1"]];
 
-/// What became of a command line: exit code, stdout, stderr.
+/// Runs a command line; returns exit code, stdout and stderr.
 async fn typed(simulator: &Simulator, line: &[&str]) -> (Option<i32>, String, String) {
     let command = exporter(&[line, &["--nomad.address", &simulator.url()]].concat());
     tokio::task::spawn_blocking(|| run(command)).await.unwrap()
 }
 
 #[test]
-fn the_help_of_each_is_one_screen() {
+fn the_help_of_each_command_is_one_screen() {
     for name in ["status", "jobs", "job", "nodes", "node", "check", "metrics"] {
         let mut command = exporter(&[name, "--help"]);
         command.env("COLUMNS", "80");
@@ -39,7 +39,7 @@ fn the_help_of_each_is_one_screen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_read_and_do_nothing_else() {
+async fn commands_are_read_only() {
     let (_cluster, simulator) = simulated(false).await;
     for line in READING {
         let (code, stdout, stderr) = typed(&simulator, line).await;
@@ -58,7 +58,7 @@ async fn commands_read_and_do_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_namespace_of_the_shell_does_not_hide_what_lives_on_a_client() {
+async fn nomad_namespace_does_not_hide_allocations_of_a_client() {
     let (_cluster, simulator) = simulated(false).await;
     for (name, line, here) in [
         ("jobs", &["jobs"][..], "no such job"),
@@ -75,7 +75,7 @@ async fn the_namespace_of_the_shell_does_not_hide_what_lives_on_a_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_permission_is_named() {
+async fn a_missing_permission_is_reported() {
     let simulator = recordings::replay("2.0.5-acl-bad-token").await;
     for (line, capability) in [
         (&["status"][..], r#"must grant namespace "*" { capabilities = ["list-jobs"] }"#),
@@ -92,7 +92,7 @@ async fn a_missing_permission_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_nomad_says_in_an_error_is_text() {
+async fn errors_of_nomad_are_escaped() {
     let (_cluster, simulator) = simulated(false).await;
     simulator.faults().set("/v1/jobs", Fault::Status { code: 400, body: super::STEERS.into() });
     let (code, _, stderr) = typed(&simulator, &["jobs"]).await;
@@ -100,9 +100,9 @@ async fn what_nomad_says_in_an_error_is_text() {
     assert!(stderr.contains(r"\u{1b}[2J") && !stderr.contains('\u{1b}'), "{stderr:?}");
 }
 
-/// What can be read is shown, what cannot is told, and scripts see it by the exit code.
+/// Readable data is shown, missing data is reported, and the exit code tells scripts.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_missing_is_told_beside_what_is_known() {
+async fn missing_data_is_reported_beside_known_data() {
     let (_cluster, simulator) = simulated(false).await;
     let refused = || Fault::Status { code: 403, body: "Permission denied".into() };
     simulator.faults().set("/v1/allocations", refused());
@@ -120,9 +120,9 @@ async fn what_is_missing_is_told_beside_what_is_known() {
     }
 }
 
-/// What one of the answers about a job would have told is a problem, and the rest is shown.
+/// A failed request for a part of a job is reported, and the rest is shown.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_is_shown_without_what_may_not_be_read() {
+async fn a_job_is_shown_without_unreadable_parts() {
     let (_cluster, simulator) = simulated(false).await;
     for (part, known, missing) in [
         ("/v1/job/build-0/allocations", "job-register", "job_allocations not known: "),
@@ -146,9 +146,9 @@ async fn a_job_is_shown_without_what_may_not_be_read() {
     assert!(stderr.contains("did you mean `build-0`"), "{stderr}");
 }
 
-/// Answers about a job that are odd in every way that this command reads: shown without a panic.
+/// Odd responses about a job, in every field that the command reads, cause no panic.
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_answers_about_a_job_do_no_harm() {
+async fn odd_responses_about_a_job_cause_no_panic() {
     let (_cluster, simulator) = simulated(false).await;
     let long = "t".repeat(64 << 10);
     let events = r#"[null,{},{"Type":null,"Time":-1,"DisplayMessage":null,"Details":{"exit_code":"x"}}]"#;
@@ -176,7 +176,7 @@ async fn odd_answers_about_a_job_do_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_are_found_by_id_beginning_and_name() {
+async fn nodes_are_found_by_id_prefix_and_name() {
     let simulator = recordings::replay("2.0.5-drain").await;
     for node in ["client-a", "35d03f66-5d8a-2b42-88f4-6e59dbebb780", "35d03f66", "35d"] {
         let (code, stdout, stderr) = typed(&simulator, &["node", node]).await;
@@ -192,7 +192,10 @@ async fn nodes_are_found_by_id_beginning_and_name() {
     // The recorded agent is a server.
     let (code, _, stderr) = typed(&simulator, &["node", "--self"]).await;
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("--self: no client answers on this machine at http://127.0.0.1:"), "{stderr}");
+    assert!(
+        stderr.contains("--self: no Nomad client responds on this machine at http://127.0.0.1:"),
+        "{stderr}"
+    );
     assert!(stderr.contains("give --agent-address"), "{stderr}");
     let client = r#"{"stats":{"client":{"node_id":"35d03f66-5d8a-2b42-88f4-6e59dbebb780"}}}"#;
     simulator.faults().set("/v1/agent/self", Fault::Body(client.into()));
@@ -201,9 +204,9 @@ async fn nodes_are_found_by_id_beginning_and_name() {
     assert!(stdout.starts_with("client-a\n"), "{stdout}");
 }
 
-/// `NOMAD_ADDR` is a server's almost everywhere, and the client on the machine is asked all the same.
+/// `NOMAD_ADDR` is usually a server's address, but the client on the machine is asked anyway.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_agent_on_the_machine_says_which_client_it_is_and_the_server_the_rest() {
+async fn only_the_node_id_comes_from_the_local_agent() {
     let (server, agent) = (recordings::replay("2.0.5-drain").await, recordings::replay("2.0.5-drain").await);
     let client = r#"{"stats":{"client":{"node_id":"35d03f66-5d8a-2b42-88f4-6e59dbebb780"}}}"#;
     agent.faults().set("/v1/agent/self", Fault::Body(client.into()));
@@ -222,7 +225,7 @@ async fn the_agent_on_the_machine_says_which_client_it_is_and_the_server_the_res
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_are_found_by_their_instance() {
+async fn nodes_are_found_by_their_instance_id() {
     let (cluster, simulator) = simulated(false).await;
     for (number, (name, value)) in [
         ("unique.platform.aws.instance-id", "i-0123456789abcdef0"),
@@ -252,7 +255,7 @@ async fn nodes_are_found_by_their_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_words_are_usage_errors() {
+async fn invalid_values_are_usage_errors() {
     let (_cluster, simulator) = simulated(false).await;
     for (line, said) in [
         (&["jobs", "--status", "waiting"][..], "[possible values: pending, running, dead]"),
@@ -268,14 +271,14 @@ async fn wrong_words_are_usage_errors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn colour_and_width_are_as_wished() {
+async fn color_and_width_follow_the_settings() {
     let (_cluster, simulator) = simulated(false).await;
     let shown = |arguments: &'static [&str], variables: &'static [(&str, &str)]| {
         let mut command = exporter(&[&["nodes", "--nomad.address", &simulator.url()], arguments].concat());
         command.envs(variables.iter().copied());
         async { tokio::task::spawn_blocking(|| run(command)).await.unwrap().1 }
     };
-    // A pipe is no terminal: no colour, and nothing is cut.
+    // A pipe is not a terminal: no colors, and no truncation.
     let plain = shown(&[], &[]).await;
     assert!(!plain.contains('\u{1b}') && plain.contains("HOST MEMORY") && plain.contains('█'), "{plain}");
     assert!(shown(&["--color", "always"], &[]).await.contains("\u{1b}[32mactive\u{1b}[0m"));
@@ -285,7 +288,7 @@ async fn colour_and_width_are_as_wished() {
     assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
 }
 
-/// An operator's own token need not stand in a command line or a file.
+/// An operator's own token needs no file, and no command line.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_token_may_come_through_a_pipe() {
     let (_cluster, simulator) = simulated(false).await;
@@ -302,7 +305,7 @@ async fn the_token_may_come_through_a_pipe() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_goes_away_is_no_error() {
+async fn a_closed_pipe_is_not_an_error() {
     let (_cluster, simulator) = simulated(false).await;
     let url = simulator.url();
     tokio::task::spawn_blocking(move || {
@@ -323,7 +326,7 @@ async fn a_reader_that_goes_away_is_no_error() {
     .unwrap();
 }
 
-/// Watching shows one screen after the other, asks as serving does, and ends well.
+/// --watch prints one screen after the other, sends the same requests as the exporter, and ends cleanly.
 #[tokio::test(flavor = "multi_thread")]
 async fn watching_goes_on_until_it_is_interrupted() {
     let (_cluster, simulator) = simulated(false).await;
@@ -354,7 +357,7 @@ async fn watching_goes_on_until_it_is_interrupted() {
         .await
         .unwrap();
     }
-    // What changes slowly was read once a run.
+    // History was read once per run.
     let dead = |request: &&nomad_simulator::LoggedRequest| {
         request.path == "/v1/jobs" && request.query.contains("%3D%3D") || request.path == "/v1/namespaces"
     };

@@ -1,4 +1,4 @@
-//! The chart: what it makes of its values, and that its probes come in wherever the exporter is protected.
+//! The Helm chart: its objects for given values, and its probes with a protected exporter.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -14,13 +14,13 @@ use crate::support::process::{Exporter, exporter, run};
 use crate::support::prometheus::free_port;
 use crate::support::{path, read, root};
 
-/// The objects that the chart makes; `None` if there is no Helm.
+/// Returns the rendered objects; `None` without Helm.
 fn made(values: &Value) -> Option<Vec<Value>> {
     let text = rendered(&values.to_string())?.unwrap_or_else(|error| panic!("{values}: {error}"));
     Some(objects(&text))
 }
 
-/// The only object of a kind; of two Pods there is but the test's.
+/// Returns the only object of a kind; of two Pods, the one that is not the test's.
 pub(super) fn of<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
     objects.iter().find(|object| object["kind"] == kind).unwrap_or_else(|| panic!("no {kind}"))
 }
@@ -47,7 +47,7 @@ fn the_chart_renders_and_is_valid() {
     for (object, rules) in rules.iter().zip(["alerts/nomad.rules.yml", "alerts/nomad.alerts.yml"]) {
         assert_eq!(object["spec"], objects(&read(rules))[0], "{rules}");
     }
-    // Another name of the scrape job is one in the rules too, and labels tell clusters apart.
+    // The name of the scrape job is also in the rules, and labels distinguish clusters.
     let named = json!({
         "serviceMonitor": {"enabled": true, "job": "nomad-exp", "cluster": "prod", "region": "eu"},
         "prometheusRule": {"enabled": true}
@@ -59,11 +59,11 @@ fn the_chart_renders_and_is_valid() {
     let replacements: Vec<_> =
         relabelings.as_array().unwrap().iter().map(|rule| &rule["replacement"]).collect();
     assert_eq!(replacements, ["nomad-exp", "prod", "eu"]);
-    // By default nothing but the exporter and its test, without a token.
+    // By default only the exporter and its test, without a token.
     let plain = self::made(&json!({})).unwrap();
     assert_eq!(kinds(&plain), ["Deployment", "NetworkPolicy", "Pod", "Service"]);
     assert!(!plain.iter().any(|object| object.to_string().contains("token")));
-    // A token as a value becomes a Secret, and other variables are passed on.
+    // A token value becomes a Secret, and other variables are passed on.
     let values =
         json!({"nomad": {"token": {"value": "s3cret"}}, "env": {"NOMAD_EXPORTER_LOG_FORMAT": "json"}});
     let own = self::made(&values).unwrap();
@@ -72,10 +72,10 @@ fn the_chart_renders_and_is_valid() {
     assert!(env.contains(&json!({"name": "NOMAD_EXPORTER_LOG_FORMAT", "value": "json"})));
 }
 
-/// The page's command, of which each value is one of the chart's.
+/// The command on the page uses only existing values.
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn the_pages_command_installs_it_without_a_secret() {
+fn the_documented_command_installs_without_a_secret() {
     let page = read("deploy/helm/README.md");
     let command = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
     let mut values = json!({});
@@ -92,7 +92,7 @@ fn the_pages_command_installs_it_without_a_secret() {
     assert!(pod(&made)["volumes"].is_null(), "a pod that waits for a Secret nobody made never starts");
 }
 
-/// Values with one more, named as `helm --set` does.
+/// Merges one value into others, named as for `helm --set`.
 fn merged(mut values: Value, name: &str, value: Value) -> Value {
     let place = name.split('.').fold(&mut values, |place, part| {
         place.as_object_mut().unwrap().entry(part).or_insert_with(|| json!({}))
@@ -103,7 +103,7 @@ fn merged(mut values: Value, name: &str, value: Value) -> Value {
 
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn the_chart_refuses_values_that_mean_nothing() {
+fn the_chart_rejects_invalid_values() {
     for (values, says) in [
         (json!({"replicas": "two"}), "/replicas"),
         (json!({"nomed": {}}), "'nomed' not allowed"),
@@ -141,10 +141,10 @@ fn the_chart_refuses_values_that_mean_nothing() {
     }
 }
 
-/// What platform teams set, each with where it arrives.
+/// Values that platform teams set, each with the place where it must arrive.
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn values_that_people_need_arrive_and_stay_valid() {
+fn common_values_have_an_effect_and_are_valid() {
     let digest = format!("sha256:{}", "a".repeat(64));
     let from_secret =
         json!({"name": "NOMAD_HTTP_AUTH", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "auth"}}});
@@ -185,7 +185,7 @@ fn values_that_people_need_arrive_and_stay_valid() {
             format!("{spec}/topologySpreadConstraints"),
             json!([spread]),
         ),
-        // OpenShift chooses the IDs.
+        // OpenShift assigns the IDs.
         (
             json!({"podSecurityContext": {"runAsUser": null, "runAsGroup": null, "fsGroup": null}}),
             "Deployment",
@@ -282,7 +282,7 @@ fn values_that_people_need_arrive_and_stay_valid() {
 
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn what_leaves_the_pod_are_the_ports_of_nomads_addresses() {
+fn egress_is_allowed_to_the_ports_of_nomads_addresses() {
     for (addresses, ports) in [
         (json!(["https://nomad.corp"]), json!([443])),
         (json!(["http://nomad.corp/"]), json!([80])),
@@ -297,7 +297,7 @@ fn what_leaves_the_pod_are_the_ports_of_nomads_addresses() {
 
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn two_replicas_stay_apart_and_one_of_them_stays() {
+fn two_replicas_run_on_different_nodes_and_one_stays_available() {
     let Some(one) = made(&json!({})) else { return };
     assert!(!kinds(&one).contains(&"PodDisruptionBudget") && pod(&one)["affinity"].is_null());
     let two = made(&json!({"replicas": 2})).unwrap();
@@ -323,13 +323,13 @@ fn helm_test_checks_with_the_settings_of_the_release() {
     for same in ["image", "env", "volumeMounts", "securityContext"] {
         assert_eq!(container[same], own[same], "{same}");
     }
-    // The Service must not lead to it.
+    // The Service must not select it.
     assert_ne!(test["metadata"]["labels"]["app.kubernetes.io/name"], "nomad-exporter");
 }
 
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn the_notes_say_what_comes_next() {
+fn the_notes_contain_the_next_steps() {
     let notes =
         |values: Value| rendered_from(&path("deploy/helm/nomad-exporter"), &values.to_string(), &["notes"]);
     let Some(plain) = notes(json!({})) else { return };
@@ -345,10 +345,10 @@ fn the_notes_say_what_comes_next() {
     assert!(behind.contains("The readiness probe has no password"), "{behind}");
 }
 
-/// The probes of the chart, run against an exporter that is set up as the chart sets it up.
+/// Runs the chart's probes against an exporter with the chart's settings.
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn probes_come_in_behind_tls_a_password_and_client_certificates() {
+fn probes_work_with_tls_passwords_and_client_certificates() {
     let authority = Authority::new();
     authority.write("tls", "exporter.example");
     let folder = authority.folder.path().display().to_string();
@@ -362,7 +362,7 @@ fn probes_come_in_behind_tls_a_password_and_client_certificates() {
     for (web, ready) in [
         (json!({"config": {"tls_server_config": tls}}), true),
         (json!({"config": {"basic_auth_users": users}, "healthcheck": password}), true),
-        // Without a password nothing is known but that it works.
+        // Without a password, the check can only tell that it responds.
         (json!({"config": {"tls_server_config": tls, "basic_auth_users": users}}), false),
         (
             json!({"config": {"tls_server_config": mutual}, "healthcheck": {"clientCertSecret": "probe"}}),
@@ -371,7 +371,7 @@ fn probes_come_in_behind_tls_a_password_and_client_certificates() {
     ] {
         let Some(made) = made(&json!({"web": web})) else { return };
         let container = &pod(&made)["containers"][0];
-        // Every Secret is this one folder.
+        // All Secrets are in this folder.
         let here = |text: &str| {
             let parts = ["tls", "web", "healthcheck-password", "healthcheck-client"];
             parts.iter().fold(text.to_owned(), |text, part| {
@@ -408,17 +408,21 @@ fn probes_come_in_behind_tls_a_password_and_client_certificates() {
         };
         let (code, _, stderr) = probe("livenessProbe");
         assert_eq!(code, Some(0), "{web}: {stderr}");
-        // Nomad is away.
+        // Nomad is down.
         let (code, _, stderr) = probe("readinessProbe");
         assert_eq!(code, Some(i32::from(ready)), "{web}: {stderr}");
-        assert_eq!(stderr.contains("not ready: Nomad has not answered lately"), ready, "{web}: {stderr}");
+        assert_eq!(
+            stderr.contains("not ready: no collector has fresh data from Nomad"),
+            ready,
+            "{web}: {stderr}"
+        );
     }
 }
 
-/// With the same settings, the chart and the manifests are the same, but for labels and namespaces.
+/// With the same settings, the chart and the manifests are equal, except for labels and namespaces.
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn the_chart_is_what_the_manifests_are() {
+fn the_chart_equals_the_manifests() {
     let values = r#"{"serviceMonitor": {"enabled": true}, "image": {"repository": "registry.example/nomad-exporter"},
         "nomad": {"addresses": ["https://nomad.corp"], "token": {"existingSecret": "nomad-exporter-token"}}}"#;
     let (Some(chart), Some(manifests)) = (rendered(values), kustomization_of_the_page(root())) else {
@@ -431,7 +435,7 @@ fn the_chart_is_what_the_manifests_are() {
     }
 }
 
-/// An object without what tells a release apart; lists of variables are sorted.
+/// Returns an object without release-specific fields; lists of variables are sorted.
 pub(super) fn essence(value: Value) -> Value {
     let ignored = ["imagePullPolicy", "app.kubernetes.io/instance", "app.kubernetes.io/version"];
     match value {
@@ -453,9 +457,9 @@ pub(super) fn essence(value: Value) -> Value {
     }
 }
 
-/// Each variable that the chart sets is one that the program reads.
+/// The program reads every variable that the chart sets.
 #[test]
-fn variables_of_the_chart_exist() {
+fn the_charts_variables_exist() {
     let helpers = read("deploy/helm/nomad-exporter/templates/_helpers.tpl");
     let help = run(exporter(&["--help"])).1 + &run(exporter(&["healthcheck", "--help"])).1;
     let names: Vec<&str> = helpers.lines().filter_map(|line| line.strip_prefix("- name: NOMAD_")).collect();
@@ -465,10 +469,10 @@ fn variables_of_the_chart_exist() {
     }
 }
 
-/// What `helm package` follows the links to is what the chart holds.
+/// The chart with its links resolved, as `helm package` does, is complete.
 #[test]
 #[ignore = "needs Helm: make check-deploy"]
-fn the_chart_needs_nothing_beside_what_its_links_lead_to() {
+fn the_packaged_chart_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let mut copy = Command::new("cp");
     copy.args(["--recursive", "--dereference"]).arg(path("deploy/helm/nomad-exporter")).arg(folder.path());

@@ -1,4 +1,4 @@
-//! The settings for CircleCI server: what they make of the chart and of the manifests, in both of its shapes.
+//! Settings for CircleCI server, with the chart and the manifests, in both cases.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::kubernetes::{assert_valid, dashboards, kustomized, objects, on_disk, 
 use crate::support::{path, read};
 
 const FOLDER: &str = "deploy/circleci-server";
-/// Where Nomad's servers are, and the files of values for that.
+/// Location of Nomad's servers, and the values files for it.
 const SHAPES: [(&str, &[&str]); 2] =
     [("inside", &["values.yaml"]), ("outside", &["values.yaml", "values-outside.yaml"])];
 
@@ -17,7 +17,7 @@ fn yaml(file: &str) -> Value {
     objects(&read(&format!("{FOLDER}/{file}"))).remove(0)
 }
 
-/// Values as Helm merges files of them: maps by key, everything else whole.
+/// Merges values files like Helm: maps by key, everything else as a whole.
 fn merged(below: Value, above: Value) -> Value {
     match (below, above) {
         (Value::Object(mut below), Value::Object(above)) => {
@@ -36,7 +36,7 @@ fn values(files: &[&str]) -> Value {
     files.iter().map(|file| yaml(file)).fold(image, merged)
 }
 
-/// The thresholds that the alerts record, by name.
+/// Returns the thresholds that the alerts record, by name.
 fn thresholds(rules: &Value) -> BTreeMap<String, String> {
     let groups = rules["groups"].as_array().unwrap();
     let group = groups.iter().find(|group| group["name"] == "nomad-thresholds").unwrap();
@@ -45,16 +45,16 @@ fn thresholds(rules: &Value) -> BTreeMap<String, String> {
     rules.map(|rule| (name(rule), rule["expr"].as_str().unwrap().to_owned())).collect()
 }
 
-/// What the values say of thresholds.
+/// Returns the thresholds in the values.
 fn overlay() -> BTreeMap<String, String> {
     let values = yaml("values.yaml");
     let thresholds = values["prometheusRule"]["thresholds"].as_object().unwrap();
     thresholds.iter().map(|(name, value)| (name.clone(), format!("vector({value})"))).collect()
 }
 
-/// Both ways to install change the same thresholds, each of which is one of the alerts', and none stays as it was.
+/// Both ways to install change the same existing thresholds to other values.
 #[test]
-fn the_overlay_changes_thresholds_that_exist() {
+fn the_overlay_changes_existing_thresholds() {
     let defaults = thresholds(&objects(&read("alerts/nomad.alerts.yml"))[0]);
     let overlay = overlay();
     assert!(!overlay.is_empty());
@@ -67,7 +67,7 @@ fn the_overlay_changes_thresholds_that_exist() {
     assert_eq!(kustomize, overlay);
 }
 
-/// The alerts with the overlay are those of alerts/ otherwise.
+/// All other parts of the alerts are those of alerts/.
 fn assert_alerts(object: &Value, from: &str) {
     let mut expected = objects(&read("alerts/nomad.alerts.yml")).remove(0);
     let mut changed = 0;
@@ -106,7 +106,7 @@ fn chart_and_manifests_are_valid_and_the_same_for_circleci_server() {
             _ => ("https://nomad.example:4646", 1),
         };
         assert_eq!(container["env"][0]["value"], address);
-        // CircleCI's Nomad has no ACLs, and no pod waits for a Secret that nobody was told to make.
+        // CircleCI's Nomad has no ACLs, so no pod waits for a Secret that does not exist.
         let volumes = of(&chart, "Deployment")["spec"]["template"]["spec"]["volumes"].as_array();
         assert_eq!(volumes.map_or(0, Vec::len), secrets, "{folder}");
         for (objects, from) in [(&chart, "chart"), (&manifests, "kustomize")] {
@@ -124,16 +124,16 @@ fn chart_and_manifests_are_valid_and_the_same_for_circleci_server() {
                     && object["metadata"]["name"].as_str().unwrap().ends_with("alerts")
             });
             assert_alerts(alerts.unwrap(), from);
-            // What is only for kustomize is not applied.
+            // Objects that are only for kustomize are not applied.
             assert!(!objects.iter().any(|object| object["metadata"]["name"] == "nomad-thresholds"), "{from}");
         }
     }
 }
 
-/// The dashboards open on the namespace of builds, and are those of dashboards/ otherwise.
+/// The dashboards show the namespace of builds first, and otherwise equal those of dashboards/.
 #[test]
 #[ignore = "needs Helm and kustomize: make check-deploy"]
-fn the_dashboards_open_on_the_namespace_of_builds() {
+fn the_dashboards_select_the_namespace_of_builds() {
     let values = values(&["values.yaml"]);
     let Some(chart) = rendered(&values.to_string()) else { return };
     let parsed = |boards: Vec<(String, String)>| -> Vec<(String, Value)> {
@@ -158,7 +158,7 @@ fn the_dashboards_open_on_the_namespace_of_builds() {
     assert_eq!(shown.len(), expected.len());
 }
 
-/// Whether two values are the same, whether or not 1 is written as 1.0.
+/// Returns whether two values are equal, treating 1 and 1.0 as equal.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),

@@ -1,4 +1,4 @@
-//! The image: what its Dockerfile says, and that it runs.
+//! The container image: its Dockerfile, and the running container.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,11 +9,11 @@ use crate::support::prometheus::free_port;
 use crate::support::{path, read, recordings, root, tools};
 
 const DOCKERFILE: &str = "deploy/docker/Dockerfile";
-/// The one around a released binary.
+/// The Dockerfile for a released binary.
 const OF_RELEASE: &str = "deploy/docker/Dockerfile.release";
 const IMAGE: &str = "localhost/nomad-exporter:test";
 
-/// The instructions of a Dockerfile, by stage; those before the first stage are left out.
+/// Returns the instructions of a Dockerfile by stage, without those before the first stage.
 fn stages(file: &str) -> Vec<Vec<(String, String)>> {
     let mut stages: Vec<Vec<(String, String)>> = Vec::new();
     let text = read(file).replace("\\\n", " ");
@@ -30,13 +30,13 @@ fn stages(file: &str) -> Vec<Vec<(String, String)>> {
     stages
 }
 
-/// What the instructions of this name in a stage say.
+/// Returns the arguments of all instructions with this name in a stage.
 fn said(stage: &[(String, String)], instruction: &str) -> Vec<String> {
     stage.iter().filter(|(name, _)| name == instruction).map(|(_, rest)| rest.clone()).collect()
 }
 
 #[test]
-fn the_image_holds_no_shell_and_no_privilege() {
+fn the_image_has_no_shell_and_no_privileges() {
     let stages = stages(DOCKERFILE);
     let [build, last] = stages.as_slice() else { panic!("{stages:?}") };
     let toolchain = read("rust-toolchain.toml");
@@ -47,16 +47,16 @@ fn the_image_holds_no_shell_and_no_privilege() {
     let steps = said(build, "RUN").join("\n");
     assert!(steps.contains("cargo build --release --locked --package nomad-exporter"), "{steps}");
     assert!(steps.contains("deploy/docker/rootfs.sh target/release/nomad-exporter /rootfs"), "{steps}");
-    // Whoever builds again compiles what changed alone.
+    // A rebuild compiles only changes.
     for cached in ["/usr/local/cargo/registry", "/src/target"] {
         assert!(steps.contains(&format!("--mount=type=cache,target={cached}")), "{steps}");
     }
     is_bare(last);
 }
 
-/// The image around a released binary is the same but for where its root comes from, on either platform.
+/// The image with a released binary differs only in the source of its root, on both platforms.
 #[test]
-fn the_image_of_a_release_is_the_same_and_knows_both_platforms() {
+fn the_release_image_is_the_same_for_both_platforms() {
     let stages = stages(OF_RELEASE);
     let [build, last] = stages.as_slice() else { panic!("{stages:?}") };
     assert_eq!(last, self::stages(DOCKERFILE).last().unwrap());
@@ -66,7 +66,7 @@ fn the_image_of_a_release_is_the_same_and_knows_both_platforms() {
     assert!(steps.ends_with("deploy/docker/rootfs.sh nomad-exporter /rootfs"), "{steps}");
 }
 
-/// A last stage without a shell, without a privilege, and with labels that say what it is.
+/// Checks that a last stage has no shell, no privileges, and labels.
 fn is_bare(last: &[(String, String)]) {
     assert_eq!(last[0].1, "scratch");
     assert_eq!(said(last, "COPY"), ["--from=build /rootfs/ /"]);
@@ -86,7 +86,7 @@ const LICENCES: &str = "usr/share/licenses/nomad-exporter";
 
 #[test]
 #[ignore = "needs authorities of TLS: make check-deploy"]
-fn the_root_holds_the_binary_its_library_authorities_and_licences() {
+fn the_root_contains_binary_library_ca_certificates_and_licenses() {
     if !Path::new("/etc/ssl/certs/ca-certificates.crt").is_file() {
         eprintln!("skipped: laying out the image: there is no /etc/ssl/certs/ca-certificates.crt here");
         return;
@@ -103,7 +103,7 @@ fn the_root_holds_the_binary_its_library_authorities_and_licences() {
         let name = file.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
         let known = ["usr/bin/nomad-exporter", "etc/ssl/certs/ca-certificates.crt"].contains(&name.as_str())
             || licences.contains(&name)
-            // The C library, and what loads it.
+            // The C library and its loader.
             || (name.starts_with("lib") && name.contains(".so"))
             || (name.starts_with("usr/lib") && name.contains(".so"));
         assert!(known, "{name} has no place in the image");
@@ -122,14 +122,14 @@ fn lay_out(folder: &Path) {
     assert_eq!(code, Some(0), "{stdout}{stderr}");
 }
 
-/// Buildah with a storage of its own.
+/// Buildah with separate storage.
 struct Buildah {
     program: PathBuf,
     folder: tempfile::TempDir,
 }
 
 impl Buildah {
-    /// `None`, and says why, where buildah is missing or may not build.
+    /// Returns `None` and prints the reason, if buildah is missing or cannot build here.
     fn find() -> Option<Self> {
         let program = tools::find_optional("buildah", "building and running the image")?;
         let buildah = Self { program, folder: tempfile::tempdir().unwrap() };
@@ -160,14 +160,14 @@ impl Buildah {
     }
 }
 
-/// Whether this process may change its root.
+/// Returns whether this process can use chroot.
 fn is_root() -> bool {
     let mut id = Command::new("id");
     id.arg("-u");
     run(id).1.trim() == "0"
 }
 
-/// A container in the foreground, ended in good order when dropped, so that nothing of it stays.
+/// A container in the foreground; dropping it stops and removes it.
 struct Container(Child);
 
 impl Drop for Container {
@@ -177,10 +177,11 @@ impl Drop for Container {
     }
 }
 
-/// The shipped Dockerfile, whose first stage is replaced by this build's binary: nothing is fetched.
+/// The first stage of the shipped Dockerfile is replaced by this build's binary, so that nothing is
+/// downloaded.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs buildah: make check-deploy"]
-async fn the_image_serves_and_knows_its_own_health() {
+async fn the_image_serves_and_checks_its_health() {
     let Some(buildah) = Buildah::find() else { return };
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
@@ -212,7 +213,7 @@ async fn the_image_serves_and_knows_its_own_health() {
 
         let (code, _, stderr) = asked(&["healthcheck"]);
         assert_eq!(code, Some(1), "nothing runs yet: {stderr}");
-        // A name, so that the C library has to look it up.
+        // A name, so that the C library has to resolve it.
         let nomad = nomad.replace("127.0.0.1", "localhost");
         let mut command = buildah.command(&[&exporter[..], &["--nomad.address", &nomad], &at].concat());
         let _running = Container(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());

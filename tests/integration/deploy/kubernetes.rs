@@ -1,4 +1,5 @@
-//! The manifests: valid, strict, and of this version. What kustomize and Helm make of deploy/, for other tests.
+//! The manifests: valid by strict schemas, and of this version. Also renders deploy/ with kustomize and Helm
+//! for other tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +11,7 @@ use crate::support::{path, read, root, tools};
 
 const CHART: &str = "deploy/helm/nomad-exporter";
 const OPERATOR: &str = "monitoring.coreos.com/v1";
-/// The chart with everything in it.
+/// Values that enable everything in the chart.
 pub(crate) const EVERYTHING: &str = r#"{"serviceMonitor": {"enabled": true}, "prometheusRule": {"enabled": true},
     "dashboards": {"enabled": true}, "nomad": {"token": {"existingSecret": "nomad-exporter-token"}}}"#;
 
@@ -19,7 +20,7 @@ pub(crate) fn objects(text: &str) -> Vec<Value> {
     objects.into_iter().filter(|object| !object.is_null()).collect()
 }
 
-/// What kustomize makes of a folder. `None`, and says so, if there is no kustomize.
+/// Renders a folder with kustomize. Returns `None` and prints that, if there is no kustomize.
 pub(crate) fn kustomized(folder: &Path) -> Option<String> {
     let kustomize = tools::find_optional("kustomize", "building the kustomization")?;
     let mut build = Command::new(kustomize);
@@ -29,12 +30,12 @@ pub(crate) fn kustomized(folder: &Path) -> Option<String> {
     Some(stdout)
 }
 
-/// What the kustomization of the page makes, in a folder that holds deploy/ and dashboards/.
+/// Renders the kustomization of the page, for a folder with deploy/ and dashboards/.
 pub(crate) fn kustomization_of_the_page(root: &Path) -> Option<String> {
     let page = read("deploy/kubernetes/README.md");
     let text = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    // A folder of its own, so that nothing is written into the project.
+    // A separate folder, so that nothing is written into the project.
     for name in ["deploy", "dashboards"] {
         let mut copy = Command::new("cp");
         copy.args(["--recursive", "--no-dereference"]).arg(root.join(name)).arg(folder.path().join(name));
@@ -44,7 +45,7 @@ pub(crate) fn kustomization_of_the_page(root: &Path) -> Option<String> {
     kustomized(folder.path())
 }
 
-/// What Helm makes of the chart with these values, or what it says against them. `None` if there is no Helm.
+/// Renders the chart with these values, or returns Helm's error. `None` without Helm.
 pub(super) fn rendered(values: &str) -> Option<Result<String, String>> {
     rendered_from(&path(CHART), values, &[])
 }
@@ -57,7 +58,7 @@ pub(crate) fn rendered_from(chart: &Path, values: &str, more: &[&str]) -> Option
     Some(if code == Some(0) { Ok(stdout) } else { Err(stderr) })
 }
 
-/// Holds objects to the schemas of Kubernetes and the types of the Prometheus Operator, which know no other fields.
+/// Validates objects strictly by the schemas of Kubernetes and the types of the Prometheus Operator.
 pub(crate) fn assert_valid(text: &str) {
     let folder = tempfile::tempdir().unwrap();
     if let Some(program) = tools::find_optional("kubernetes-validate", "validating objects of Kubernetes") {
@@ -85,7 +86,7 @@ pub(crate) fn assert_valid(text: &str) {
     }
 }
 
-/// The operator's objects as literals of their types.
+/// Returns the operator's objects as typed literals.
 fn operator_objects(objects: &[Value]) -> String {
     let of_operator = objects.iter().filter(|object| object["apiVersion"] == OPERATOR);
     let literal = |(number, object): (usize, &Value)| {
@@ -109,7 +110,7 @@ fn manifests_are_valid() {
     for object in objects(&text) {
         assert_eq!(object["metadata"]["namespace"], "monitoring", "{}", object["metadata"]);
     }
-    // Most clusters that run builds have no ACLs: nothing waits for a Secret that nobody made.
+    // Most build clusters have no ACLs: nothing waits for a Secret that does not exist.
     assert!(!text.contains("nomad-exporter-token"));
     // Without the operator.
     let alone = objects(&kustomized(&path("deploy/kubernetes/exporter")).unwrap());
@@ -118,7 +119,7 @@ fn manifests_are_valid() {
 
 #[test]
 #[ignore = "needs kustomize: make check-deploy"]
-fn the_kustomization_of_the_page_is_valid_and_does_what_it_says() {
+fn the_documented_kustomization_is_valid_and_works() {
     let Some(text) = kustomization_of_the_page(root()) else { return };
     assert_valid(&text);
     let objects_of_page = objects(&text);
@@ -131,7 +132,7 @@ fn the_kustomization_of_the_page_is_valid_and_does_what_it_says() {
     let token = json!({"name": "NOMAD_EXPORTER_NOMAD_TOKEN_FILE", "value": "/var/run/secrets/nomad/token"});
     assert!(env.len() == 2 && env.contains(&address) && env.contains(&token), "{env:?}");
     assert_eq!(of("NetworkPolicy")["spec"]["egress"][0]["ports"], json!([{"protocol": "TCP", "port": 443}]));
-    // The Secret and its key are those of the example, and the file is where the exporter looks for it.
+    // The Secret and its key are those of the example, and the file is where the exporter reads it.
     let secret = objects(&read("deploy/kubernetes/token/secret.example.yaml"));
     let volume = &pod["volumes"][0]["projected"]["sources"][0]["secret"];
     assert_eq!(secret[0]["metadata"]["name"], volume["name"]);
@@ -144,7 +145,7 @@ fn deployment() -> Value {
 }
 
 #[test]
-fn the_deployment_has_no_privilege_and_asks_what_the_exporter_answers() {
+fn the_deployment_has_no_privileges_and_working_probes() {
     let pod = &deployment()["spec"]["template"]["spec"];
     assert_eq!(pod["automountServiceAccountToken"], false);
     let expected = json!({"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
@@ -163,9 +164,9 @@ fn the_deployment_has_no_privilege_and_asks_what_the_exporter_answers() {
     );
 }
 
-/// The version of the image is that of the program, everywhere.
+/// The image has the version of the program everywhere.
 #[test]
-fn the_image_is_of_this_version() {
+fn the_image_has_this_version() {
     let version = env!("CARGO_PKG_VERSION");
     let kustomization = objects(&read("deploy/kubernetes/exporter/kustomization.yaml")).remove(0);
     assert_eq!(kustomization["images"], json!([{"name": "nomad-exporter", "newTag": version}]));
@@ -175,7 +176,7 @@ fn the_image_is_of_this_version() {
 }
 
 #[test]
-fn the_service_monitor_keeps_nomads_labels_and_the_name_that_alerts_know() {
+fn the_service_monitor_keeps_labels_and_the_job_name() {
     let monitor = objects(&read("deploy/kubernetes/monitoring/servicemonitor.yaml")).remove(0);
     let endpoint = &monitor["spec"]["endpoints"][0];
     assert_eq!((&endpoint["honorLabels"], &endpoint["path"]), (&json!(true), &json!("/metrics")));
@@ -187,7 +188,7 @@ fn the_service_monitor_keeps_nomads_labels_and_the_name_that_alerts_know() {
     assert!(rules.contains(r#"up{job="nomad-exporter"}"#));
 }
 
-/// Rules are those of alerts/.
+/// The rules equal those of alerts/.
 #[test]
 fn rules_are_in_step() {
     let (code, stdout, stderr) = run(Command::new(path("scripts/prometheusrule.sh")));
@@ -200,7 +201,7 @@ fn rules_are_in_step() {
     }
 }
 
-/// Dashboards are those of dashboards/.
+/// The dashboards equal those of dashboards/.
 #[test]
 #[ignore = "needs kustomize: make check-deploy"]
 fn dashboards_are_in_step() {
@@ -208,7 +209,7 @@ fn dashboards_are_in_step() {
     assert_eq!(dashboards(&objects(&text)), on_disk());
 }
 
-/// The dashboards in ConfigMaps that Grafana's sidecar loads, by file.
+/// Returns the dashboards in ConfigMaps for Grafana's sidecar, by file.
 pub(super) fn dashboards(objects: &[Value]) -> Vec<(String, String)> {
     let maps = objects.iter().filter(|object| object["kind"] == "ConfigMap");
     let maps = maps.inspect(|map| assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], "1"));
@@ -229,7 +230,7 @@ pub(super) fn on_disk() -> Vec<(String, String)> {
     files
 }
 
-/// Every variable in the manifests is one of the program's.
+/// The program reads every variable in the manifests.
 #[test]
 fn variables_exist() {
     let help = run(exporter(&["--help"])).1;

@@ -1,4 +1,4 @@
-//! What stands in deploy/ fits the program, and works.
+//! Files in deploy/: they match the program, and work.
 
 mod chart;
 mod circleci;

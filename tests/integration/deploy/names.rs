@@ -1,4 +1,4 @@
-//! Nothing in deploy/ names a file, flag, variable, command, port, path, family or rule that does not exist.
+//! All files, flags, variables, commands, ports, paths, metrics and rules that deploy/ names exist.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,11 @@ use crate::support::{path, read, root};
 
 /// Variables that Nomad sets in its tasks.
 const OF_TASKS: [&str; 3] = ["NOMAD_SECRETS_DIR", "NOMAD_PORT_http", "NOMAD_NAMESPACE"];
-/// Ours, Nomad's, Prometheus' and Alertmanager's.
+/// Ports of the exporter, Nomad, Prometheus and Alertmanager.
 const PORTS: [&str; 4] = ["9441", "4646", "9090", "9093"];
 
-/// The text files below deploy/, and the document that goes with them. Links lead to files that are tested elsewhere.
+/// Returns the text files below deploy/ and its documentation. Links to files that are tested elsewhere are
+/// excluded.
 fn files() -> Vec<PathBuf> {
     fn below(folder: &Path) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -27,7 +28,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// Asserts that every match of a pattern's first group satisfies a test; returns how many there were.
+/// Asserts that every match of a pattern's first group satisfies a test; returns the number of matches.
 fn each(pattern: &str, mut exists: impl FnMut(&str, &Path) -> bool) -> usize {
     let pattern = Regex::new(pattern).unwrap();
     let mut found = 0;
@@ -47,11 +48,11 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn flags_variables_and_commands_exist() {
-    // Some are read when the program is built.
+    // Some are read at build time.
     let build = read("build.rs");
     let (healthcheck, drain) = (help(&["healthcheck", "--help"]), help(&["drain", "--help"]));
     let all = help(&["--help"]) + &healthcheck + &drain;
-    // Flags of ours have a dot, but for those of commands.
+    // Flags of the exporter contain a dot, except those of commands.
     let flags =
         each(r"(--(?:no-)?(?:nomad|collect|collector|metrics|web|log)\.[a-zA-Z_.-]*[a-zA-Z_])", |flag, _| {
             flag == "--no-collector.NAME"
@@ -73,7 +74,7 @@ fn flags_variables_and_commands_exist() {
 #[test]
 fn ports_and_paths_exist() {
     let hosts = each(r"(?:[a-z]|\.\d+):(\d{4,5})\b", |port, _| PORTS.contains(&port));
-    // Names are asked for at 53.
+    // DNS uses port 53.
     let ports =
         each(r"(?:port:|Port:|\bto +=|EXPOSE) *(\d+)", |port, _| PORTS.contains(&port) || port == "53");
     let paths = each(r"(/-/[a-z]+)", |path, _| read("src/web/routes.rs").contains(&format!("\"{path}\"")));
@@ -81,9 +82,9 @@ fn ports_and_paths_exist() {
 }
 
 #[test]
-fn families_and_rules_exist() {
+fn metrics_and_rules_exist() {
     let known: BTreeSet<&str> = families().map(|family| family.name).collect();
-    // And Prometheus' service discovery, and the file in which Nomad puts a task's identity.
+    // Also Prometheus' service discovery, and the file with the identity of a Nomad task.
     let found = each(r"(?:^|[^a-z0-9_:/-])(nomad_[a-z0-9_]*[a-z0-9])(?:[^a-z0-9_:]|$)", |name, _| {
         let family =
             ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
@@ -105,15 +106,15 @@ fn families_and_rules_exist() {
 fn files_exist() {
     let links = each(r"\]\(([^)#:]+)\)", |link, file| file.parent().unwrap().join(link).exists());
     let named = each(
-        // Not what an address ends with.
+        // Excludes parts of URLs.
         r"(?:^|[^A-Za-z0-9_/])((?:alerts|dashboards|deploy|docs|scripts|tests)/[A-Za-z0-9_./-]*[A-Za-z0-9_])",
         |name, file| {
-            // Some are seen from the folder that the file is in.
+            // Some paths are relative to the file's folder.
             root().join(name).exists() || file.parent().unwrap().join(name).exists()
         },
     );
     assert!(links > 20 && named > 20, "{links} {named}");
-    // And links of the file system lead somewhere.
+    // Symbolic links have existing targets.
     for link in ["prometheus/alertmanager.yml", "prometheus/rules", "helm/nomad-exporter/files/dashboards"] {
         assert!(path("deploy").join(link).exists(), "{link}");
     }

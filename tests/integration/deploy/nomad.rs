@@ -1,4 +1,4 @@
-//! The jobs of Nomad, their policy, and what the autoscaler is told.
+//! The Nomad jobs, their ACL policy, and the policy of the Nomad Autoscaler.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -17,7 +17,7 @@ fn hcl(file: &str) -> Value {
     hcl::from_str(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The group of a job, and its task.
+/// Returns the group of a job, and its task.
 fn group(file: &str) -> (Value, Value) {
     let group = hcl(file)["job"]["nomad-exporter"]["group"]["exporter"].clone();
     let task = group["task"]["nomad-exporter"].clone();
@@ -26,7 +26,7 @@ fn group(file: &str) -> (Value, Value) {
 }
 
 #[test]
-fn jobs_ask_by_their_identity_through_the_task_api() {
+fn jobs_use_their_workload_identity_and_the_task_api() {
     for (driver, file) in JOBS {
         let (group, task) = group(file);
         assert_eq!(task["driver"], driver);
@@ -47,7 +47,7 @@ fn jobs_ask_by_their_identity_through_the_task_api() {
             (&service["provider"], &service["check"]["path"]),
             (&json!("nomad"), &json!("/-/ready?all"))
         );
-        // Memory oversubscription is off by default, and 10,000 nodes need more than 200 MiB.
+        // Memory oversubscription is disabled by default, and 10,000 nodes need more than 200 MiB.
         assert_eq!(task["resources"], json!({"cpu": 100, "memory": 256}), "{file}");
     }
     let (docker, task) = group(JOBS[0].1);
@@ -56,13 +56,13 @@ fn jobs_ask_by_their_identity_through_the_task_api() {
         (&task["config"]["readonly_rootfs"], &task["config"]["cap_drop"]),
         (&json!(true), &json!(["all"]))
     );
-    // Without a driver that maps ports, it listens on the one that it was given.
+    // A driver without port mapping listens on the assigned port.
     assert_eq!(group(JOBS[1].1).1["env"]["NOMAD_EXPORTER_WEB_LISTEN_ADDRESS"], ":${NOMAD_PORT_http}");
 }
 
-/// Only what the drivers need tells the variants apart.
+/// The variants differ only where the drivers require it.
 #[test]
-fn the_variants_differ_in_their_driver_alone() {
+fn the_variants_differ_only_by_driver() {
     let plain = |(_, file): (&str, &str)| {
         let mut group = group(file).0;
         let task = group["task"]["nomad-exporter"].as_object_mut().unwrap();
@@ -75,9 +75,9 @@ fn the_variants_differ_in_their_driver_alone() {
     assert_eq!(plain(JOBS[0]), plain(JOBS[1]));
 }
 
-/// Nomad tells every task its job's namespace and region, in variables that elsewhere say what to ask about.
+/// Nomad sets the job's namespace and region in every task, in variables that select what to read elsewhere.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_of_one_namespace_watches_all() {
+async fn a_job_in_one_namespace_reads_all_namespaces() {
     let simulator = recordings::replay("2.0.5").await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("nomad_token"), "an.identity").unwrap();
@@ -105,9 +105,9 @@ async fn a_job_of_one_namespace_watches_all() {
     );
 }
 
-/// The policy is that of README.md and docs/security.md.
+/// The policy equals that of README.md and docs/security.md.
 #[test]
-fn the_policy_grants_what_the_documents_say() {
+fn the_policy_equals_the_documentation() {
     let policy = hcl("deploy/nomad/nomad-exporter.policy.hcl");
     let readme = read("README.md");
     let shown = readme.split("```hcl\n").nth(1).unwrap().split("```").next().unwrap();
@@ -124,9 +124,9 @@ fn the_policy_grants_what_the_documents_say() {
     }
 }
 
-/// The blocks and fields that the Nomad Autoscaler reads in a policy file; it refuses others.
+/// The Nomad Autoscaler reads only these blocks and fields of a policy file, and rejects others.
 #[test]
-fn the_autoscalers_policy_is_one() {
+fn the_autoscaler_policy_is_valid() {
     let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     let known = |value: &Value, known: &[&str]| {
         let unknown: Vec<_> =
@@ -158,7 +158,7 @@ fn the_autoscalers_policy_is_one() {
     assert_eq!(check["query"], super::scaling::query("default", ""));
 }
 
-/// bash finds no fault in the scripts.
+/// bash reports no syntax errors in the scripts.
 #[test]
 fn scripts_are_well_formed() {
     for script in [

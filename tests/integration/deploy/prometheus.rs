@@ -1,4 +1,4 @@
-//! What Prometheus and Alertmanager are configured with.
+//! Configuration of Prometheus and Alertmanager.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,10 +6,10 @@ use std::process::Command;
 use crate::support::process::run;
 use crate::support::{path, read, root, tools};
 
-/// A Prometheus that is live, and the folder of its configuration.
+/// Configuration of an existing Prometheus.
 const LIVE: &str = "rule_files:\n  - own/*.yml\nscrape_configs:\n  - job_name: own\n    static_configs: []\n";
 
-/// The blocks of a language on the page.
+/// Returns the blocks of a language on the page.
 fn blocks(language: &str) -> Vec<String> {
     let (page, fence) = (read("deploy/prometheus/README.md"), format!("```{language}\n"));
     let blocks = page.split(&fence).skip(1);
@@ -26,12 +26,12 @@ fn done(commands: &str, folder: &Path) {
 }
 
 #[test]
-fn the_pages_commands_leave_a_live_configuration_alone() {
+fn the_documented_commands_keep_an_existing_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let live = folder.path().join("prometheus.yml");
     std::fs::write(&live, LIVE).unwrap();
     let [copy, _] = blocks("sh").try_into().unwrap();
-    // Twice: an upgrade is the same.
+    // Twice, because an upgrade runs the same commands.
     for _ in 0..2 {
         done(&copy, folder.path());
     }
@@ -44,10 +44,10 @@ fn the_pages_commands_leave_a_live_configuration_alone() {
     assert!(rules.map(|file| file.unwrap().path()).all(|file| file.is_file() && !file.is_symlink()));
 }
 
-/// The lines that are to be added, below the lists that are there.
+/// The lines of the page work below existing lists.
 #[test]
 #[ignore = "needs promtool: make test"]
-fn promtool_accepts_the_pages_lines_in_a_live_configuration() {
+fn promtool_accepts_the_documented_lines_in_an_existing_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let live = folder.path().join("prometheus.yml");
     let [copy, check] = blocks("sh").try_into().unwrap();
@@ -63,7 +63,7 @@ fn promtool_accepts_the_pages_lines_in_a_live_configuration() {
     let promtool = tools::find("promtool");
     let check = check.lines().next().unwrap().replace("promtool", promtool.to_str().unwrap());
     done(&check, folder.path());
-    // Its name is that of the complete example, and of the other one.
+    // The job name equals that of the complete example, and of the other one.
     let job = scrape.lines().find(|line| line.contains("job_name")).unwrap();
     let (job, _comment) = job.split_once(" #").unwrap_or((job, ""));
     for file in ["prometheus.yml", "nomad-sd.yml"] {
@@ -100,7 +100,7 @@ fn prometheus_3_accepts_the_discovery_of_nomads_services() {
     let (_, stdout, stderr) = run(version);
     let folder = tempfile::tempdir().unwrap();
     let text = read("deploy/prometheus/nomad-sd.yml");
-    // The file that holds the token must be there.
+    // The token file must exist.
     let token = folder.path().join("nomad-token");
     std::fs::write(&token, "s3cret").unwrap();
     let alone = folder.path().join("alone.yml");
@@ -122,7 +122,7 @@ fn prometheus_3_accepts_the_discovery_of_nomads_services() {
 
 #[test]
 #[ignore = "needs amtool: make check-deploy"]
-fn alertmanager_wakes_somebody_for_what_is_critical_alone() {
+fn alertmanager_pages_only_for_critical_alerts() {
     let amtool = tools::find("amtool");
     let file = path("deploy/prometheus/alertmanager.yml");
     let mut check = Command::new(&amtool);

@@ -1,5 +1,5 @@
-//! The query that says how many clients a pool wants, over shapes of a cluster whose clients follow it, and the programs
-//! that ask it.
+//! The query for the number of clients of a pool, with load shapes of a cluster whose clients follow it, and
+//! the programs that use it.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use super::shapes::{Happens, Play, STEP};
 use crate::support::process::run;
 use crate::support::{path, read, tools};
 
-/// A burst of builds on idle clients, and a second one while the first is served.
+/// A burst of builds on idle clients, and a second one while the first is running.
 fn burst(play: &mut Play, step: usize) {
     match step {
         10 => play.submit(40, (4, 8)),
@@ -19,12 +19,12 @@ fn burst(play: &mut Play, step: usize) {
     }
 }
 
-/// Builds that keep coming, more and fewer.
+/// A steady stream of builds with a varying rate.
 fn steady(play: &mut Play, step: usize) {
     play.submit([1, 2, 0, 1, 3, 1, 0, 2, 1, 2][step % 10], (3, 9));
 }
 
-/// The same, and somebody drains two clients with builds on them, one after the other.
+/// The same, and two clients with builds are drained, one after the other.
 fn drain(play: &mut Play, step: usize) {
     steady(play, step);
     match step {
@@ -34,7 +34,7 @@ fn drain(play: &mut Play, step: usize) {
     }
 }
 
-/// How often the number turned from growing to shrinking or back.
+/// Returns how often the number changed between growing and shrinking.
 fn turns(wanted: &[usize]) -> usize {
     let changes: Vec<_> =
         wanted.windows(2).filter(|pair| pair[0] != pair[1]).map(|pair| pair[0] < pair[1]).collect();
@@ -44,10 +44,11 @@ fn turns(wanted: &[usize]) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_follow_a_burst_and_do_not_flap() {
     let wanted = recorded("burst", 2, burst).await;
-    // 60 builds of a fifth of a client, of which four fit into each. Within a minute and a half each time.
+    // 60 builds of a fifth of a client, so four fit on each. Both bursts scale out within a minute and a
+    // half.
     assert!(wanted[13] >= 10, "{wanted:?}");
     assert_eq!((wanted[21], wanted.iter().max()), (15, Some(&15)), "{wanted:?}");
-    // In the end nothing runs but system jobs, and those are no demand.
+    // At the end only system jobs run, which are no demand.
     assert_eq!(wanted.last(), Some(&0), "{wanted:?}");
     assert_eq!(turns(&wanted), 1, "up, and then down: {wanted:?}");
 }
@@ -62,13 +63,13 @@ async fn clients_stay_while_some_drain() {
     stays(&recorded("drain", 6, drain).await);
 }
 
-/// Once it has seen half an hour of builds, it asks for the same number to the end.
+/// Checks that the number does not change after the first half hour.
 fn stays(wanted: &[usize]) {
     assert!(wanted[70..].iter().all(|wanted| *wanted == 5), "{wanted:?}");
 }
 
-/// Plays a shape, holds the file of its name to it, and returns what was wanted at each step.
-/// `UPDATE_GOLDENS=1 cargo test deploy::scaling` writes the files anew.
+/// Plays a shape, compares it with its file, and returns the wanted number at each step. `UPDATE_GOLDENS=1
+/// cargo test deploy::scaling` updates the files.
 async fn recorded(name: &str, clients: usize, happens: Happens) -> Vec<usize> {
     let play = Play::run(clients, happens).await;
     let (file, test) = (format!("deploy/autoscaler/tests/{name}.test.yml"), unit_test(name, &play));
@@ -79,10 +80,10 @@ async fn recorded(name: &str, clients: usize, happens: Happens) -> Vec<usize> {
     play.wanted
 }
 
-/// The shipped rules say of the recorded series what was worked out beside them.
+/// The shipped rules return the values that were calculated independently for the recorded series.
 #[test]
 #[ignore = "needs promtool: make test"]
-fn the_rules_say_the_same_of_the_recorded_shapes() {
+fn the_rules_agree_with_the_recorded_shapes() {
     says_the_same_of_the_recorded_shapes(&tools::find("promtool"));
 }
 
@@ -100,7 +101,7 @@ pub(crate) fn says_the_same_of_the_recorded_shapes(promtool: &Path) {
     assert_eq!(code, Some(0), "{stdout}{stderr}");
 }
 
-/// A unit test for promtool: the series, and what is wanted every five minutes.
+/// Returns a unit test for promtool: the series, and the wanted number every five minutes.
 fn unit_test(name: &str, play: &Play) -> String {
     let mut text = format!(
         "# Recorded from the simulated cluster, whose clients followed the query; written by\n\
@@ -121,18 +122,18 @@ fn unit_test(name: &str, play: &Play) -> String {
     text
 }
 
-/// What those who scale ask Prometheus, with these matchers beside the pool.
+/// Returns the query that autoscalers use, with these matchers in addition to the pool.
 pub(super) fn query(pool: &str, matchers: &str) -> String {
     format!("max by (cluster, region) (pool:nomad_clients_wanted:count{{node_pool=\"{pool}\"{matchers}}})")
 }
 
-/// Runs scale-asg.sh with these arguments against a Prometheus that answers with these values, and a command line of AWS
-/// whose group has 2 to 10 clients and wants 4. Returns its exit code, what AWS was told to set, and what was asked.
+/// Runs scale-asg.sh with a Prometheus that returns these values, and an AWS CLI whose group has 2 to 10
+/// clients and a desired capacity of 4. Returns the exit code, the capacity that was set, and the query.
 fn scale(arguments: &[&str], values: &[&str]) -> (Option<i32>, String, String) {
     scale_group(arguments, values, "2\\t10\\t4\\n")
 }
 
-/// The same with what AWS says of the group.
+/// The same with this description of the group by AWS.
 fn scale_group(arguments: &[&str], values: &[&str], group: &str) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let (told, aws) = (folder.path().join("told"), folder.path().join("aws"));
@@ -175,7 +176,7 @@ fn scale_group(arguments: &[&str], values: &[&str], group: &str) -> (Option<i32>
 
 #[test]
 #[ignore = "needs curl and jq: make check-deploy"]
-fn the_group_gets_what_the_pool_wants_within_its_limits() {
+fn the_group_is_scaled_within_its_limits() {
     for program in ["curl", "jq"] {
         if tools::find_optional(program, "running scale-asg.sh").is_none() {
             return;
@@ -192,12 +193,12 @@ fn the_group_gets_what_the_pool_wants_within_its_limits() {
     assert_eq!(scale(&[], &["4"]), (Some(0), String::new(), asked.clone()), "nothing is to be changed");
     assert_eq!(scale(&[], &["0"]), (Some(0), set(2), asked.clone()));
     assert_eq!(scale(&[], &["99"]), (Some(0), set(10), asked.clone()));
-    // What the AWS command line prints of a group that does not exist.
+    // Output of the AWS CLI for a group that does not exist.
     for unknown in ["None\\n", "None\\tNone\\tNone\\n", ""] {
         let (code, told, _) = scale_group(&[], &["7"], unknown);
         assert_eq!((code, told), (Some(1), String::new()), "{unknown}");
     }
-    // Nothing known, nothing that is a number of clients, or two regions of which either could be meant.
+    // No result, no valid number, or two ambiguous regions.
     for unknown in [&[][..], &["NaN"], &["+Inf"], &["-1"], &["3.5"], &["7", "3"]] {
         assert_eq!(scale(&[], unknown), (Some(1), String::new(), asked.clone()), "{unknown:?}");
     }

@@ -1,4 +1,4 @@
-//! A simulated cluster whose clients follow what the query says, and the series that it leaves.
+//! A simulated cluster whose clients follow the query, and its recorded series.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -12,19 +12,19 @@ use nomad_simulator::{SharedCluster, Simulator};
 use crate::support::collect::Collector;
 use crate::support::exposition::{Exposition, Sample};
 
-/// How far apart the samples are, and the decisions.
+/// Interval of samples and decisions.
 pub(super) const STEP: Duration = Duration::from_secs(30);
 const MINUTES: usize = 90;
-/// Until a new client has joined.
+/// Steps until a new client has joined.
 const BOOT: usize = 4;
-/// Between a scale-in and the next, as in policy.hcl.
+/// Steps between two scale-ins, as in policy.hcl.
 const COOLDOWN: usize = 10;
-/// What a client has, what a build asks for, and what the system job on each client takes: four builds fit.
+/// Size of a client, requests of a build, and of the system job on each client: four builds fit.
 const CLIENT_HERTZ: f64 = 10_000e6;
 const BUILD_MHZ: u64 = 2_000;
 const SYSTEM_HERTZ: f64 = 50e6;
 
-/// What the rules read, and the labels by which they tell series apart.
+/// Metrics that the rules read, and their labels.
 const READ: [(&str, &[&str]); 10] = [
     ("nomad_allocations", &["namespace", "job_type", "client_status"]),
     ("nomad_exporter_collector_up", &["collector"]),
@@ -38,25 +38,25 @@ const READ: [(&str, &[&str]); 10] = [
     ("nomad_queued_memory_bytes", &["namespace", "node_pool"]),
 ];
 
-/// Where those come from.
+/// Collectors of these metrics.
 const COLLECTORS_READ: [&str; 5] = ["jobs", "allocations", "nodes", "drains", "specifications"];
 
-/// What happens in a step, counted from 0.
+/// Events of a step, counted from 0.
 pub(super) type Happens = fn(&mut Play, usize);
 
-/// A cluster, its group of clients, and what was recorded so far.
+/// A cluster with its group of clients, and the recording.
 pub(super) struct Play {
     cluster: SharedCluster,
     collector: Collector,
     builds: usize,
     clients: usize,
-    /// When each client that was ordered joins.
+    /// Steps at which ordered clients join.
     booting: VecDeque<usize>,
     desired: usize,
     last_scale_in: usize,
     demand: Vec<f64>,
     needed: Vec<f64>,
-    /// What was wanted at each step.
+    /// Wanted number at each step.
     pub(super) wanted: Vec<usize>,
     series: BTreeMap<String, Vec<Option<f64>>>,
     _simulator: Simulator,
@@ -101,7 +101,7 @@ impl Play {
         play
     }
 
-    /// Submits builds that take some minutes each.
+    /// Submits builds that take a number of minutes each.
     pub(super) fn submit(&mut self, builds: usize, minutes: (u64, u64)) {
         let mut cluster = self.cluster.lock().unwrap();
         for _ in 0..builds {
@@ -113,7 +113,7 @@ impl Play {
         }
     }
 
-    /// Drains a client by hand.
+    /// Drains a client manually.
     pub(super) fn drain(&mut self, name: &str) {
         let mut cluster = self.cluster.lock().unwrap();
         let node = cluster.node_named(name).expect("it is there");
@@ -143,7 +143,7 @@ impl Play {
                     continue;
                 }
                 let label = |name: &str| match name {
-                    // Names are shorter than IDs, and here as good.
+                    // Names are shorter than IDs, and as unique here.
                     "node_id" => sample.labels["node"].clone(),
                     _ => sample.labels[name].clone(),
                 };
@@ -156,7 +156,7 @@ impl Play {
         }
     }
 
-    /// What the rules say, worked out in the plainest way, and what an autoscaler makes of it.
+    /// Calculates the result of the rules in the simplest way, and applies it like an autoscaler.
     fn decide(&mut self, shown: &Exposition, step: usize) {
         let builds = ["pending", "running", "unknown"].map(|status| {
             shown.sum("nomad_allocations", &[("job_type", "batch"), ("client_status", status)]).unwrap_or(0.0)
@@ -176,7 +176,7 @@ impl Play {
             self.booting.pop_front();
             self.join();
         }
-        // A group puts another client in the place of one that somebody drained and terminated.
+        // A group replaces a client that was drained and terminated manually.
         for name in names(shown.find("nomad_node_drained", &[]).filter(|sample| sample.value == 1.0)) {
             self.remove(&name);
             self.booting.push_back(step + BOOT);
@@ -205,7 +205,7 @@ impl Play {
         cluster.remove_node(node);
     }
 
-    /// The series as promtool reads them.
+    /// Returns the series in promtool's format.
     pub(super) fn input_series(&self) -> String {
         let mut text = String::new();
         for (name, values) in &self.series {

@@ -1,4 +1,4 @@
-//! The unit of systemd.
+//! The systemd unit.
 
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::process::{Exporter, exporter, run};
 use crate::support::{path, read, tools};
 
-/// systemd's own rating of what a service could do to its machine: 0 is nothing, 10 everything.
+/// systemd's exposure score of a service: 0 is the best, 10 the worst.
 #[test]
 #[ignore = "needs systemd-analyze: make check-deploy"]
 fn the_systemd_unit_is_hardened() {
@@ -21,7 +21,7 @@ fn the_systemd_unit_is_hardened() {
     assert!(rating < 2.0, "{verdict}");
 }
 
-/// Wrong settings fail the start, and are not tried for ever. `%d` is known from systemd 251 on only.
+/// Invalid settings fail the start, without restarts. `%d` needs systemd 251.
 #[test]
 fn the_service_notifies_systemd_and_stays_down_with_wrong_settings() {
     let unit = read("deploy/systemd/nomad-exporter.service");
@@ -30,7 +30,7 @@ fn the_service_notifies_systemd_and_stays_down_with_wrong_settings() {
     }
     let drop_in = read("deploy/systemd/credentials.conf");
     assert!(drop_in.contains("${CREDENTIALS_DIRECTORY}/token") && !(unit + &drop_in).contains("%d"));
-    // What systemd hears of it.
+    // The notifications that systemd receives.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -50,9 +50,9 @@ fn the_service_notifies_systemd_and_stays_down_with_wrong_settings() {
     assert_eq!(running.wait(Duration::from_secs(20)).code(), Some(0));
 }
 
-/// Every variable that the units and their settings name is one that the program reads.
+/// The program reads every variable in the units and their settings.
 #[test]
-fn what_systemd_is_told_exists() {
+fn variables_and_flags_of_the_units_exist() {
     let (_, help, _) = run(exporter(&["--help"]));
     let files =
         ["nomad-exporter.service", "nomad-exporter.default", "nomad-exporter.socket", "credentials.conf"];

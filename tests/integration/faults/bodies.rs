@@ -1,4 +1,4 @@
-//! Answers that are not what they should be.
+//! Invalid response bodies.
 
 use std::io::Write;
 
@@ -38,7 +38,7 @@ async fn a_number_where_a_string_is_due() {
     body("a number where a string is due", r#"[{"ID":"a","Namespace":7,"Status":"blocked"}]"#).run().await;
 }
 
-/// The parser goes 128 levels deep.
+/// The parser supports 128 levels.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_levels_too_deep() {
     let failures = format!("{}{}", r#"{"a":"#.repeat(138), "}".repeat(138));
@@ -82,7 +82,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// 1 GiB from about 1 MiB: gzip may consist of parts.
+/// 1 GiB from about 1 MiB: gzip may consist of several members.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gzip_bomb() {
     let bomb = [gzip(b"["), gzip(&vec![b' '; 1 << 20]).repeat(1024)].concat();
@@ -92,7 +92,7 @@ async fn a_gzip_bomb() {
         .await;
 }
 
-/// Parts that hold nothing, of which there is no end.
+/// Endless empty members.
 #[tokio::test(flavor = "multi_thread")]
 async fn gzip_that_yields_nothing() {
     let endless = gzip(b"").repeat(50_000);
@@ -103,7 +103,7 @@ async fn gzip_that_yields_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gzip_that_is_none() {
+async fn invalid_gzip() {
     Trial::one("what is said to be gzip and is none", Fault::Gzipped(Bytes::from_static(b"[]")), "decode")
         .run()
         .await;

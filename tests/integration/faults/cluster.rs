@@ -1,4 +1,4 @@
-//! A cluster that is ill in itself: without a leader, restarted, with clients that hang.
+//! Faults of the cluster: no leader, restarts, hanging clients.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -25,10 +25,10 @@ fn cluster(clients: usize, builds: usize) -> Cluster {
     cluster
 }
 
-/// Half of the time there is no leader: nothing is withdrawn, and the log stays short.
+/// There is no leader half of the time: no metric is dropped, and the log stays short.
 #[tokio::test(flavor = "multi_thread")]
-async fn elections_again_and_again() {
-    // Longer without a leader than a request is tried again for, so that some of them fail for sure.
+async fn repeated_elections() {
+    // Longer without a leader than requests are retried, so that some of them certainly fail.
     const PERIOD: Duration = Duration::from_secs(2);
     const LINES: usize = 3;
     let simulator = recordings::replay("2.0.5").await;
@@ -66,7 +66,7 @@ async fn elections_again_and_again() {
     .await;
 }
 
-/// A cluster whose builds have ended, after so many seconds. Two of them differ by time alone.
+/// Returns a cluster whose builds have ended, after this number of seconds. Two of them differ only by time.
 fn history(seconds: u64) -> Cluster {
     let mut cluster = Cluster::new(Settings::default());
     cluster.register_node(NodeSpec::new("client-1"));
@@ -78,15 +78,16 @@ fn history(seconds: u64) -> Cluster {
     cluster
 }
 
-/// A server may be behind although it hears its leader: what it shows is not over once more when the others answer.
+/// A server may lag behind although it has recent contact with its leader. Its data must not make ended jobs
+/// end again when the other servers respond.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_lags_behind_brings_nothing_back() {
+async fn a_lagging_server_brings_nothing_back() {
     let shared: SharedCluster = Arc::new(Mutex::new(history(30)));
     let simulator = Simulator::start(shared.clone().into()).await.unwrap();
     let collector = Collector::new(&simulator.url(), &["--nomad.timeout", "1s"]);
     let shown = async |cluster: Cluster| {
         *shared.lock().unwrap() = cluster;
-        // How a job ended is told by a list that is read after it was seen dead.
+        // The outcome of a job comes from a list that is read after the job was seen dead.
         collector.refresh().await;
         collector.refresh().await;
         collector.exposition()
@@ -114,9 +115,9 @@ async fn a_server_that_lags_behind_brings_nothing_back() {
     assert_eq!((completed(&after), after.value("nomad_up", &[])), (5.0, Some(1.0)));
 }
 
-/// With two addresses, the other one is asked.
+/// With two addresses, the other one is used.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_address_is_asked_if_one_lags_behind() {
+async fn another_address_is_used_if_one_lags_behind() {
     let [first, second] = [history(30), history(120)].map(|cluster| Arc::new(Mutex::new(cluster)));
     let behind = Simulator::start(first.into()).await.unwrap();
     let ahead = Simulator::start(second.into()).await.unwrap();
@@ -135,7 +136,8 @@ async fn another_address_is_asked_if_one_lags_behind() {
     assert_eq!(shown.sum("nomad_jobs", &[("status", "dead")]), Some(5.0));
 }
 
-/// The new one has other jobs and nodes, and its index is lower. It is taken for a server that lags behind at first.
+/// The new cluster has other jobs and nodes, and a lower index. At first it looks like a server that lags
+/// behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_with_a_lower_index() {
     let old = Simulator::start(cluster(6, 40).into()).await.unwrap();
@@ -148,7 +150,7 @@ async fn a_restart_with_a_lower_index() {
     assert!(running(&before) > Some(2.0));
     old.stop().await;
 
-    // Its builds were over before it was first seen.
+    // Its builds had ended before it was first read.
     let mut new = history(120);
     (0..2).for_each(|number| drop(new.submit(JobSpec::batch(&format!("other-{number}")))));
     new.advance(Duration::from_secs(1));
@@ -164,12 +166,12 @@ async fn a_restart_with_a_lower_index() {
         assert_eq!(after.sum("nomad_job_placement_delay_seconds_count", &[]), Some(0.0));
         assert!(after.samples().iter().all(|sample| sample.value >= 0.0));
         let log = watched.exporter.log();
-        assert_eq!(log.matches("the indexes of Nomad fell").count(), 1, "{log}");
+        assert_eq!(log.matches("Nomad's Raft indexes went back").count(), 1, "{log}");
     })
     .await;
 }
 
-/// Four of forty: those are shown as silent, the others are not held up.
+/// Four of forty clients: they are reported as not responding, and do not delay the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenth_of_the_clients_hang() {
     let mut model = cluster(36, 0);
@@ -197,9 +199,9 @@ async fn a_tenth_of_the_clients_hang() {
     );
 }
 
-/// It asks for the region that it was told, wherever it asks.
+/// The exporter requests the configured region at every address.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_region_is_asked_for_at_every_address() {
+async fn the_region_is_requested_at_every_address() {
     let (first, second) = (recordings::replay("2.0.5").await, recordings::replay("2.0.5").await);
     let addresses = format!("{},{}", first.url(), second.url());
     let collector = Collector::new(&addresses, &["--nomad.region", "global"]);

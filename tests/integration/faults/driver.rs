@@ -1,4 +1,4 @@
-//! One fault from before its beginning to after its end.
+//! Runs one fault from before its start to after its end.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -14,9 +14,9 @@ use crate::support::process::{Exporter, wait_until};
 use crate::support::recordings;
 use crate::support::scrape::{ask, metrics, status};
 
-/// How often everything is refreshed.
+/// Refresh interval of all collectors.
 pub(super) const INTERVAL: Duration = Duration::from_millis(500);
-/// The same as flags; after three intervals data is withdrawn.
+/// The same as flags; data expires after three intervals.
 pub(super) const QUICK: [&str; 12] = [
     "--collect.interval",
     "500ms",
@@ -31,47 +31,47 @@ pub(super) const QUICK: [&str; 12] = [
     "--log.level",
     "debug",
 ];
-/// A bound for what must happen, however busy the machine is.
+/// Timeout of all waits, even on a busy machine.
 pub(super) const SOON: Duration = Duration::from_secs(60);
-/// Connections to Nomad that may be kept open for the next requests (--nomad.max-connections).
+/// Number of idle connections to Nomad that may stay open (--nomad.max-connections).
 pub(super) const POOLED: usize = 16;
-/// Requests of one collector at once: 8 to clients, 4 for specifications, 4 for drains.
+/// Maximum number of concurrent requests of one collector: 8 to clients, 4 for specifications, 4 for drains.
 const SIDE_BY_SIDE: usize = 8 + 4 + 4;
-/// What one fault may add to the memory in use for good, and for a while: pools and buffers, not answers.
+/// Maximum memory growth by one fault, permanent and temporary: pools and buffers, but not responses.
 const GROWTH_KIB: u64 = 24 << 10;
 const PEAK_GROWTH_KIB: u64 = 64 << 10;
 const TOKEN: &str = "9f1c2d3e-5a6b-4c7d-8e9f-0a1b2c3d4e5f";
-/// The collectors that the exporter is of little use without.
+/// Required collectors.
 const REQUIRED: [&str; 4] = ["jobs", "nodes", "allocations", "evaluations"];
 
-/// What goes wrong.
+/// The kind of fault.
 pub(super) enum Trouble {
-    /// Answers to paths that begin so.
+    /// Faulty responses for paths with these prefixes.
     Answers(Vec<(String, Fault)>),
-    /// Whatever is asked.
+    /// Faulty connections for all requests.
     Connections(ConnectionFault),
-    /// The process of Nomad ends, and is started again.
+    /// Nomad's process ends, and is restarted.
     Death,
 }
 
-/// A fault, and what it does.
+/// A fault and its expected effect.
 pub(super) struct Trial {
     pub(super) fault: &'static str,
     pub(super) trouble: Trouble,
     pub(super) arguments: Vec<&'static str>,
-    /// The collectors that go down; none for all.
+    /// The collectors that go down; empty means all.
     pub(super) down: &'static [&'static str],
-    /// The endpoint that is looked at, and how its requests end.
+    /// The endpoint to check, and the reason of its failed requests.
     pub(super) seen: (&'static str, &'static str),
 }
 
 impl Trial {
-    /// A fault of everything.
+    /// A fault of all requests.
     pub(super) fn all(fault: &'static str, trouble: Trouble, reason: &'static str) -> Self {
         Self { fault, trouble, arguments: Vec::new(), down: &[], seen: ("jobs", reason) }
     }
 
-    /// A fault of what is asked about evaluations, on which nothing else builds.
+    /// A fault of the requests for evaluations, on which no other collector depends.
     pub(super) fn one(name: &'static str, fault: Fault, reason: &'static str) -> Self {
         let trouble = Trouble::Answers(vec![("/v1/evaluations".to_owned(), fault)]);
         let seen = ("evaluations", reason);
@@ -83,7 +83,7 @@ impl Trial {
         self
     }
 
-    /// Goes through it: before, meanwhile, after.
+    /// Runs the fault: before, during and after it.
     pub(super) async fn run(self) {
         let mut nomad = Some(recordings::replay("2.0.5").await);
         let url = nomad.as_ref().unwrap().url();
@@ -112,7 +112,7 @@ impl Trial {
     }
 }
 
-/// It is sent with every request, to nobody but Nomad.
+/// Checks that the token is sent with every request, and only to Nomad.
 fn check_tokens(nomad: &Simulator) {
     let requests = nomad.requests();
     assert!(!requests.is_empty() && requests.iter().all(|request| request.token.as_deref() == Some(TOKEN)));
@@ -122,7 +122,7 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
-/// An exporter that is well, and how it was then.
+/// A healthy exporter, and its values before the fault.
 pub(super) struct Watched {
     pub(super) exporter: Exporter,
     pub(super) before: Figures,
@@ -132,13 +132,13 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Starts the exporter and waits until all is well.
+    /// Starts the exporter, and waits until it is healthy.
     pub(super) fn start(nomad: &str, arguments: &[&str]) -> Self {
         let token = tempfile::tempdir().unwrap();
         let file = token.path().join("token");
         std::fs::write(&file, TOKEN).unwrap();
         let token_file = ["--nomad.token-file", file.to_str().unwrap()];
-        // What a test says itself outweighs what all have.
+        // Flags of the test take precedence over the common ones.
         let quick = QUICK.chunks(2).filter(|flag| !arguments.contains(&flag[0]));
         let quick: Vec<&str> = quick.flatten().copied().collect();
         let exporter = Exporter::start(nomad, &[&quick, &token_file[..], arguments].concat());
@@ -150,7 +150,7 @@ impl Watched {
         let collectors =
             shown.find("nomad_exporter_collector_up", &[]).map(|up| up.labels["collector"].clone());
         let (collectors, families) = (collectors.collect(), shown_families(&shown));
-        // What is open for a moment is not counted.
+        // Ignores temporarily open connections.
         let several = (0..5).map(|_| {
             std::thread::sleep(Duration::from_millis(10));
             Figures::of(exporter.id())
@@ -159,7 +159,7 @@ impl Watched {
         Self { exporter, before, families, collectors, _token: token }
     }
 
-    /// Waits for the fault to show, and compares what is shown.
+    /// Waits until the fault has an effect, and compares the metrics.
     fn meanwhile(
         self,
         began: Instant,
@@ -177,7 +177,7 @@ impl Watched {
             let shown = metrics(&url);
             self.collectors.iter().all(|collector| up(&shown, collector) == expected(collector))
         });
-        // What no collector vouches for any more is withdrawn; what others vouch for stays.
+        // Metrics of stale collectors are dropped; those of others stay.
         let gone: BTreeSet<&str> = families()
             .filter(|family| self.families.contains(family.name))
             .filter(|family| family.collectors.iter().all(|collector| is_down(collector.as_str())))
@@ -193,7 +193,7 @@ impl Watched {
             shown_families(&metrics(&url)).is_disjoint(&gone)
         });
         let withdrawn = began.elapsed();
-        // It goes on trying, and says nothing more.
+        // It keeps trying, without logging more.
         let failures = |shown: &Exposition| {
             let labels = [("endpoint", seen.0), ("reason", seen.1)];
             shown.value("nomad_exporter_api_requests_total", &labels).unwrap_or_default()
@@ -219,7 +219,7 @@ impl Watched {
         assert_eq!(status(&url, "/-/healthy"), "200", "{fault}");
         let page = String::from_utf8(ask(&url, "GET", "/", "").1).unwrap();
         assert!(!page.contains(TOKEN) && page.contains("evaluations"), "{fault}");
-        // If Nomad cannot be reached at all, one line names the collectors, and none has a line of its own.
+        // If Nomad is unreachable, one log line names all collectors, and no collector has its own.
         let is_outage = down.is_empty() && ["connect", "timeout"].contains(&seen.1);
         for collector in &self.collectors {
             let expected = usize::from(is_down(collector.as_str()) && !is_outage);
@@ -231,7 +231,7 @@ impl Watched {
     }
 }
 
-/// The exporter while Nomad is ill.
+/// The exporter during the fault.
 struct Meanwhile {
     fault: &'static str,
     watched: Watched,
@@ -243,7 +243,7 @@ struct Meanwhile {
 }
 
 impl Meanwhile {
-    /// Waits for all to be well again, and compares what is left.
+    /// Waits until everything has recovered, and compares the values with those before.
     fn after(self, ended: Instant) {
         let Self { fault, watched, down, is_outage, .. } = self;
         let url = watched.exporter.url.clone();
@@ -260,8 +260,8 @@ impl Meanwhile {
                 && status(&url, "/-/ready") == "200"
         });
         let recovered = ended.elapsed();
-        // Only requests that were under way when the fault ended may still fail: one of each collector, and further ones of
-        // clients, specifications and drains, which are requested side by side.
+        // Only requests that were running when the fault ended may still fail: one of each collector, and
+        // concurrent ones for clients, specifications and drains.
         let failed = failures() - failed_before;
         let under_way = watched.collectors.len() + SIDE_BY_SIDE;
         assert!(failed <= under_way as f64, "{fault}: {failed} requests failed after its end");
@@ -270,7 +270,7 @@ impl Meanwhile {
         for collector in &watched.collectors {
             let was_down = down.is_empty() || down.contains(&collector.as_str());
             let expected = usize::from(was_down && !is_outage);
-            // Once when it was started, and once now.
+            // Once at the start, and once now.
             watched.check_log(fault, "level=info", collector, 1 + expected);
             said += 2 * expected;
         }
@@ -296,7 +296,8 @@ impl Meanwhile {
 }
 
 impl Watched {
-    /// So many lines of this level were logged of a collector. The last one may still be on its way here.
+    /// Checks the number of log lines of this level about a collector. The last one may not have been written
+    /// yet.
     fn check_log(&self, fault: &str, level: &str, collector: &str, expected: usize) {
         let deadline = Instant::now() + SOON;
         while lines(&self.exporter.log(), level, collector) < expected && Instant::now() < deadline {
@@ -306,7 +307,7 @@ impl Watched {
         assert_eq!(lines(&log, level, collector), expected, "{fault}: {level} of {collector}\n{log}");
     }
 
-    /// One line says this of Nomad as a whole, or none.
+    /// Checks that one line reports this about Nomad as a whole, or none.
     fn check_outage(&self, fault: &str, message: &str, is_outage: bool) {
         if is_outage {
             self.exporter.wait_for_log(message, SOON);
@@ -318,10 +319,10 @@ impl Watched {
         assert!(lines.iter().all(named), "{fault}: {lines:?}");
     }
 
-    /// Nothing is left open, and memory is within its bound.
+    /// Checks that no connection is left open, and that memory is within its limit.
     pub(super) fn check_figures(&self, what: &str) -> Figures {
         let id = self.exporter.id();
-        // Connections of the last scrapes take a moment to end.
+        // Connections of the last scrapes take a moment to close.
         let bound = self.before.sockets.max(BASE_SOCKETS + POOLED);
         wait_until(SOON, &format!("{what}: descriptors to be closed"), || {
             let now = Figures::of(id);
@@ -334,18 +335,18 @@ impl Watched {
     }
 }
 
-/// Sockets of an exporter that asks and answers nobody: one that listens, and three by which signals come.
+/// Sockets of an idle exporter: one that listens, and three for signals.
 pub(super) const BASE_SOCKETS: usize = 4;
 
-/// Whether every collector answers.
+/// Returns whether every collector is up.
 pub(super) fn is_well(shown: &Exposition) -> bool {
     let count = |family| shown.find(family, &[]).count();
-    // Each has an interval from the beginning, and tells how it is once it was tried.
+    // Every collector has an interval from the start, and a state once it was tried.
     let all = count("nomad_exporter_collector_interval_seconds");
     all > 0 && shown.sum("nomad_exporter_collector_up", &[]) == Some(all as f64)
 }
 
-/// The families of the cluster that have samples.
+/// Returns the cluster metrics with samples.
 fn shown_families(shown: &Exposition) -> BTreeSet<&'static str> {
     let names: BTreeSet<&str> = shown.samples().iter().map(|sample| sample.name.as_str()).collect();
     let has = |name: &str| names.contains(name) || names.contains(format!("{name}_bucket").as_str());
@@ -355,7 +356,7 @@ fn shown_families(shown: &Exposition) -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// How often the log tells at this level of a collector.
+/// Returns the number of log lines of this level about a collector.
 pub(super) fn lines(log: &str, level: &str, collector: &str) -> usize {
     let collector = format!(" collector={collector} ");
     log.lines().filter(|line| line.contains(level) && format!("{line} ").contains(&collector)).count()

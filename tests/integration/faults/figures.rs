@@ -1,17 +1,17 @@
-//! What a process holds, as the kernel tells it.
+//! Resource usage of a process, according to the kernel.
 
 use std::fs;
 
-/// What a process holds at one moment.
+/// Resource usage of a process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Figures {
-    /// Memory, in KiB.
+    /// Resident memory in KiB.
     pub(super) resident: u64,
-    /// The most memory it ever held, in KiB.
+    /// Peak resident memory in KiB.
     pub(super) peak: u64,
-    /// Descriptors that are sockets.
+    /// Number of open sockets.
     pub(super) sockets: usize,
-    /// Descriptors that are none.
+    /// Number of other open descriptors.
     pub(super) files: usize,
 }
 
@@ -23,7 +23,7 @@ impl Figures {
             line.trim_matches([':', ' ', '\t', 'k', 'B']).parse().unwrap()
         };
         let links = fs::read_dir(format!("/proc/{id}/fd")).unwrap();
-        // One that was closed meanwhile is none.
+        // Ignores descriptors that were closed in the meantime.
         let links: Vec<_> = links.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()).collect();
         let sockets = links.iter().filter(|link| link.to_string_lossy().starts_with("socket:")).count();
         Self { resident: value("VmRSS"), peak: value("VmHWM"), sockets, files: links.len() - sockets }
@@ -34,7 +34,7 @@ impl Figures {
     }
 }
 
-/// KiB as MiB.
+/// Converts KiB to MiB.
 pub(super) fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }

@@ -1,4 +1,4 @@
-//! A machine that is ill: its clock steps, it has no descriptors or no disk left.
+//! Faults of the machine: clock steps, no more descriptors, a full disk.
 
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -23,7 +23,7 @@ fn stepping() -> SystemTime {
     if step < 0 { now - by } else { now + by }
 }
 
-/// Data is as old as a clock says that nobody can set.
+/// The age of data is measured with a clock that cannot be set.
 #[tokio::test]
 async fn the_clock_steps() {
     const DAY: i64 = 86_400;
@@ -45,7 +45,7 @@ async fn the_clock_steps() {
         assert!(shown.samples().iter().all(|sample| sample.value >= 0.0), "{step} s make numbers negative");
         assert!(shown.samples().len().abs_diff(series) < 20, "{step} s make series come or go");
     }
-    // What is old is withdrawn, whatever the clock says.
+    // Stale data is dropped, whatever the clock says.
     simulator.faults().set("", Fault::Close);
     STEP_SECONDS.store(-DAY, Ordering::Relaxed);
     collector.refresh().await;
@@ -59,7 +59,7 @@ async fn the_clock_steps() {
     assert!(is_well(&collector.exposition()));
 }
 
-/// 60 scrapers where there are descriptors for 40: some lines in the log, and all is well when they are gone.
+/// 60 scrapers with descriptors for 40: some log lines, and recovery after they are gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn descriptors_run_out() {
     let simulator = recordings::replay("2.0.5").await;
@@ -79,9 +79,9 @@ async fn descriptors_run_out() {
         let address = exporter.url.trim_start_matches("http://").to_owned();
         let flood: Vec<_> = (0..60).map(|_| TcpStream::connect(&address).unwrap()).collect();
         exporter.wait_for_log("cannot accept connections", SOON);
-        // It goes on trying meanwhile.
+        // It keeps trying in the meantime.
         std::thread::sleep(Duration::from_secs(2));
-        // One whenever accepting begins to fail, while connections to Nomad end and leave room for one more.
+        // One line whenever accepting starts to fail, as connections to Nomad close and free a descriptor.
         let lines = exporter.log().matches("cannot accept connections").count();
         assert!(lines <= 10, "{}", exporter.log());
         drop(flood);
@@ -98,7 +98,7 @@ async fn descriptors_run_out() {
     .await;
 }
 
-/// It writes nothing but its log; where that cannot be written, everything else goes on.
+/// The exporter writes only its log; if that fails, everything else continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_disk_is_full() {
     for format in ["logfmt", "json"] {
@@ -123,7 +123,7 @@ async fn the_disk_is_full() {
     }
 }
 
-/// The same for what is said before there is a log: the exit code says it then.
+/// Before logging has started, the exit code remains.
 #[test]
 fn errors_that_cannot_be_written_have_their_exit_code() {
     let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());

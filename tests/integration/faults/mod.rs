@@ -1,8 +1,8 @@
-//! What an ill Nomad, an ill machine and ill scrapers can do to the exporter, and what it shows meanwhile.
+//! Faults of Nomad, the machine and scrapers, and their effect on the exporter.
 //!
-//! Each test is one fault. Those of Nomad go through one [`driver`], which starts the real binary against a simulated
-//! Nomad, lets the fault begin and end, and compares what is to be seen with what is expected. The figures of
-//! docs/reliability.md are printed by `cargo test --test integration faults:: -- --nocapture 2>&1 | grep '^|'`.
+//! Each test is one fault. Those of Nomad use the [`driver`], which starts the real binary with a simulated
+//! Nomad, starts and ends the fault, and compares the metrics with the expected ones. `cargo test --test
+//! integration faults:: -- --nocapture 2>&1 | grep '^|'` prints the values of docs/reliability.md.
 
 mod bodies;
 mod cluster;

@@ -1,4 +1,4 @@
-//! The end of the exporter in the middle of something, and handshakes that never end.
+//! Shutdown of the exporter during other work, and hanging handshakes.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use crate::support::process::{Exporter, wait_until};
 use crate::support::recordings;
 use crate::support::scrape::{metrics, status};
 
-/// Ends it, and says how long that took.
+/// Stops the exporter, and prints how long it took.
 fn end(mut exporter: Exporter, what: &str) {
     let told = Instant::now();
     exporter.signal("TERM");
@@ -26,7 +26,7 @@ fn end(mut exporter: Exporter, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn told_to_end_during_a_refresh() {
+async fn shutdown_during_a_refresh() {
     for (what, fault) in [
         ("while Nomad does not answer", Fault::Hang),
         ("while an answer drips", Fault::Drip(Duration::from_millis(50))),
@@ -42,9 +42,9 @@ async fn told_to_end_during_a_refresh() {
     }
 }
 
-/// A scraper that has begun to read gets all of it.
+/// A scraper that has started to read receives the whole response.
 #[tokio::test(flavor = "multi_thread")]
-async fn told_to_end_during_a_scrape() {
+async fn shutdown_during_a_scrape() {
     let simulator = recordings::replay("2.0.5").await;
     // More text than the buffers of a connection hold.
     let node = |number: usize| format!(r#"{{"ID":"{number}-{}","Status":"ready"}}"#, "x".repeat(200));
@@ -79,7 +79,7 @@ async fn told_to_end_during_a_scrape() {
     .await;
 }
 
-/// A peer that accepts connections and never shakes hands.
+/// Returns a peer that accepts connections and never completes a handshake.
 fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
@@ -87,7 +87,7 @@ fn silent() -> (TcpListener, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn told_to_end_during_a_handshake() {
+async fn shutdown_during_a_handshake() {
     blocking(|| {
         let (listener, nomad) = silent();
         let exporter = Exporter::start(&nomad, &[&QUICK[..], &["--nomad.tls-skip-verify"]].concat());
@@ -98,7 +98,7 @@ async fn told_to_end_during_a_handshake() {
     .await;
 }
 
-/// Each try is given up, and leaves nothing behind.
+/// Each attempt times out, and leaves nothing behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn handshakes_that_never_end() {
     blocking(|| {
@@ -117,7 +117,7 @@ async fn handshakes_that_never_end() {
         let log = exporter.log();
         assert_eq!(log.matches("Nomad cannot be reached\" reason=timeout").count(), 1, "{log}");
         assert!(!log.contains("collector is down"), "{log}");
-        // As many as may be under way at once.
+        // The maximum number of concurrent handshakes.
         let after = Figures::of(exporter.id());
         assert!(after.descriptors() <= 16 + 16, "{before:?} {after:?}");
         assert!(after.resident < before.resident + (8 << 10), "{before:?} {after:?}");

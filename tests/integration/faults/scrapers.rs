@@ -1,4 +1,4 @@
-//! Scrapers that are slow, silent or many. (One that never reads: `web::listener`'s own test.)
+//! Slow, silent or many scrapers. (One that never reads is tested in `web::listener`.)
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -15,8 +15,8 @@ use crate::support::process::wait_until;
 use crate::support::recordings;
 use crate::support::scrape::metrics;
 
-/// As many connections as wanted, or as this process may open, that send a byte and then nothing. Where the kernel's
-/// queue is full, it goes on trying.
+/// Opens as many connections as wanted, or as this process may open, each of which sends one byte. Retries if
+/// the kernel's queue is full.
 fn flood(address: &str, wanted: usize, connected: &Arc<AtomicUsize>) -> JoinSet<()> {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
     let limit = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
@@ -29,7 +29,7 @@ fn flood(address: &str, wanted: usize, connected: &Arc<AtomicUsize>) -> JoinSet<
     for _ in 0..count {
         let (address, connected) = (address.to_owned(), connected.clone());
         connections.spawn(async move {
-            // One that makes way for others is closed at once.
+            // A connection that was replaced by another is closed at once.
             let Ok(mut connection) = tokio::net::TcpStream::connect(address).await else { return };
             if connection.write_all(b"G").await.is_ok() {
                 connected.fetch_add(1, Ordering::Relaxed);
@@ -55,7 +55,7 @@ async fn ten_thousand_slow_connections() {
         }
     };
     tokio::time::timeout(SOON, all).await.expect("Nomad is asked as before, beside many connections");
-    // Connections come and go while their descriptors are counted, so that some may be counted twice.
+    // Connections open and close while descriptors are counted, so some may be counted twice.
     let counted = (0..10).map(|_| Figures::of(watched.exporter.id()));
     let meanwhile = counted.min_by_key(|figures| figures.sockets).unwrap();
     let (connected, tried) = (connected.load(Ordering::Relaxed), flood.len());
@@ -64,7 +64,7 @@ async fn ten_thousand_slow_connections() {
         let (ended, before) = (Instant::now(), watched.before);
         wait_until(SOON, "a scrape", || is_well(&metrics(&watched.exporter.url)));
         let recovered = ended.elapsed();
-        // One more has been accepted and waits until there is room.
+        // One more was accepted and waits for its place.
         assert!(meanwhile.sockets <= BASE_SOCKETS + POOLED + 256 + 1, "{meanwhile:?}");
         assert!(meanwhile.resident < before.resident + (16 << 10), "{before:?} {meanwhile:?}");
         assert_eq!(watched.exporter.log().matches("level=warn").count(), 0);
@@ -100,7 +100,7 @@ async fn half_open_connections() {
         let began = Instant::now();
         wait_until(SOON, "others to be answered", || is_well(&metrics(&watched.exporter.url)));
         let answered = began.elapsed();
-        // Still held by the other side; given up by the exporter.
+        // Still open on the client side; closed by the exporter.
         watched.check_figures("half-open connections");
         drop(connections);
         eprintln!("| 120 half-open connections | a scrape beside them took {answered:.2?} |");

@@ -1,4 +1,4 @@
-//! Answers that refuse.
+//! Error statuses.
 
 use bytes::Bytes;
 use nomad_simulator::{ConnectionFault, Fault};
@@ -17,7 +17,7 @@ fn everything(fault: Fault) -> Trouble {
 #[tokio::test(flavor = "multi_thread")]
 async fn forbidden_everywhere() {
     let refused = everything(status(403, "Permission denied"));
-    // Then it is unknown what the token may read, and nothing more.
+    // The permissions of the token are then unknown.
     let mut trial = Trial::all("403 to everything", refused, "forbidden");
     trial.down = ALL_BUT_TOKEN;
     trial.run().await;
@@ -30,7 +30,7 @@ async fn forbidden_once() {
 
 const TOO_MANY: &str = "Your IP is issuing too many concurrent connections, please rate limit your calls\n";
 
-/// What Nomad writes as soon as it has accepted one connection too many, before it reads anything.
+/// Nomad sends this when it has accepted one connection too many, before it reads the request.
 #[tokio::test(flavor = "multi_thread")]
 async fn throttled_and_closed() {
     let raw = format!(
@@ -39,7 +39,7 @@ async fn throttled_and_closed() {
         TOO_MANY.len()
     );
     let raw = Trouble::Connections(ConnectionFault::Raw(Bytes::from(raw)));
-    // The peer closes before it has read the request: who is faster sees the answer, who is slower a reset.
+    // The peer closes before it has read the request, so the client sees the response or a reset.
     Trial::all("429, raw, and closed", raw, "throttled").run().await;
 }
 
@@ -51,13 +51,13 @@ async fn throttled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_leader() {
     let lost = everything(status(500, "rpc error: No cluster leader"));
-    // Who leads is then known: nobody.
+    // The leader is then known: there is none.
     let mut trial = Trial::all("500, no leader", lost, "http");
     trial.down = ALL_BUT_LEADER;
     trial.run().await;
 }
 
-/// Every collector but `token`, which a refusal tells that it is unknown what the token may read.
+/// Every collector except `token`, for which the response means unknown permissions.
 const ALL_BUT_TOKEN: &[&str] = &[
     "servers",
     "namespaces",
@@ -77,7 +77,7 @@ const ALL_BUT_TOKEN: &[&str] = &[
     "scheduler",
 ];
 
-/// Every collector but `leader`, which takes that answer for what it says.
+/// Every collector except `leader`, for which the response means that there is no leader.
 const ALL_BUT_LEADER: &[&str] = &[
     "servers",
     "namespaces",
@@ -107,7 +107,7 @@ async fn not_found() {
     Trial::one("404", status(404, ""), "not_found").run().await;
 }
 
-/// The token must not go where a redirect points.
+/// The token must not be sent to the target of a redirect.
 #[tokio::test(flavor = "multi_thread")]
 async fn redirected_elsewhere() {
     let elsewhere = recordings::replay("2.0.5").await;

@@ -1,4 +1,4 @@
-//! No task outlives what it was started for.
+//! No task outlives its purpose.
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ async fn settle(what: &str, most: usize) {
 }
 
 #[test]
-fn tasks_end_with_what_they_were_started_for() {
-    // Nomad's own tasks are not to be counted.
+fn tasks_end_with_their_purpose() {
+    // Excludes Nomad's own tasks.
     let outside = Runtime::new().unwrap();
     let simulator = outside.block_on(recordings::replay("2.0.5"));
     let faults = [
@@ -41,12 +41,12 @@ fn tasks_end_with_what_they_were_started_for() {
             simulator.faults().set("", fault);
             collector.refresh().await;
             assert!(!collector.snapshot().is_up(), "{what}");
-            // Given up in the middle.
+            // Aborted in the middle.
             drop(tokio::time::timeout(Duration::from_millis(40), collector.refresh()).await);
             simulator.faults().clear();
             collector.refresh().await;
             assert!(collector.snapshot().is_up(), "{what}");
-            // Each connection that is kept open has a task.
+            // Each idle connection has a task.
             settle(what, baseline + POOLED).await;
         }
         simulator.faults().set_connections(ConnectionFault::Silent);

@@ -1,4 +1,4 @@
-//! Connections that fail, hang, crawl or break.
+//! Connections that fail, hang, are slow or break.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use nomad_simulator::{ConnectionFault, Fault};
 
 use super::driver::{Trial, Trouble};
 
-/// Shorter than the interval, so that a try is over when the next one is due.
+/// Shorter than the interval, so that an attempt has ended when the next one is due.
 const IMPATIENT: [&str; 2] = ["--nomad.timeout", "400ms"];
 
 fn everything(fault: Fault) -> Trouble {
@@ -32,12 +32,12 @@ async fn connections_are_accepted_and_never_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_are_read_and_never_answered() {
+async fn requests_get_no_response() {
     Trial::all("reads and never answers", everything(Fault::Hang), "timeout").with(&IMPATIENT).run().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_list_is_never_answered() {
+async fn one_list_gets_no_response() {
     Trial::one("never answers one list", Fault::Hang, "timeout").with(&IMPATIENT).run().await;
 }
 
@@ -48,7 +48,7 @@ async fn one_byte_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_at_a_crawl() {
+async fn a_slow_body() {
     let drip = Fault::Drip(Duration::from_millis(50));
     Trial::one("a byte every 50 ms", drip, "timeout").with(&IMPATIENT).run().await;
 }
@@ -59,6 +59,6 @@ async fn a_body_is_cut_in_the_middle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_is_closed_without_an_answer() {
+async fn a_request_is_closed_without_a_response() {
     Trial::one("closes instead of an answer", Fault::Close, "connect").run().await;
 }

@@ -1,4 +1,4 @@
-//! Drains: a whole scale-in, and all the ways it can end.
+//! Drains: a complete scale-in, and all ways in which a drain can end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{World, build, ended, said, signal};
 
 const WAIT: &[&str] = &["drain", "client-1", "--yes", "--wait"];
 
-/// A client on which 20 builds run for two minutes, and a system job.
+/// Creates a client with 20 builds that run for two minutes, and a system job.
 async fn busy(settings: Settings) -> World {
     let world = World::new(1, settings).await;
     {
@@ -32,7 +32,7 @@ async fn a_whole_scale_in() {
     let world = busy(Settings::default()).await;
     let child = world.start(WAIT);
     world.until("drain", World::is_draining).await;
-    // Builds end one after the other; nothing is said to be safe before the last has.
+    // Builds end one after the other; the client is safe to terminate only after the last.
     world.pass(30);
     world.asked_again(4).await;
     world.pass(120);
@@ -50,7 +50,7 @@ async fn a_whole_scale_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deadline_that_passes_is_not_the_end_before_all_has_stopped() {
+async fn a_drain_past_its_deadline_waits_until_all_has_stopped() {
     let world = busy(Settings { stopping: Duration::from_secs(30), ..Settings::default() }).await;
     let mut child = world.start(&[WAIT, &["--deadline", "20s"]].concat());
     world.until("drain", World::is_draining).await;
@@ -62,7 +62,7 @@ async fn a_deadline_that_passes_is_not_the_end_before_all_has_stopped() {
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("the drain of client-1 is over; 21 allocations have yet to stop"),
+        ended.stderr.contains("the drain of client-1 is complete; 21 allocations still stopping"),
         "{}",
         ended.stderr
     );
@@ -77,7 +77,7 @@ async fn somebody_else_cancels() {
     world.cluster().cancel_drain(node, true);
     let ended = ended(child).await;
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
-    assert!(ended.stderr.contains("somebody cancelled the drain of client-1: 21 left"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the drain of client-1 was cancelled: 21 left"), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +98,7 @@ async fn the_client_dies_or_is_purged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_time_is_up_and_the_drain_stays() {
+async fn the_timeout_expires_and_the_drain_continues() {
     let world = busy(Settings::default()).await;
     let ended = world.run(&[WAIT, &["--timeout", "1s"]].concat()).await;
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
@@ -107,7 +107,7 @@ async fn the_time_is_up_and_the_drain_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_leaves_the_drain_in_force() {
+async fn a_signal_does_not_cancel_the_drain() {
     for name in ["TERM", "INT"] {
         let world = busy(Settings::default()).await;
         let child = world.start(WAIT);
@@ -115,7 +115,7 @@ async fn a_signal_leaves_the_drain_in_force() {
         signal(&child, name);
         let ended = ended(child).await;
         assert_eq!(ended.code, Some(3), "{}", ended.stderr);
-        assert!(ended.stderr.contains("stays in force"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("continues; do not terminate it yet"), "{}", ended.stderr);
         assert!(world.is_draining());
     }
 }
@@ -128,29 +128,29 @@ async fn a_second_run_joins_and_keeps_the_deadline() {
     assert!(first.stderr.contains("client-1 is being drained: 21 left"), "{}", first.stderr);
     world.pass(60);
     let child = world.start(&[WAIT, &["--deadline", "5h", "--ignore-system"]].concat());
-    // It finds the client, looks at it, joins, and looks again.
+    // It finds the client, reads it, joins the drain, and reads it again.
     world.asked_again(8).await;
     assert_eq!(world.methods().iter().filter(|method| *method == "PUT").count(), 1);
     world.pass(90);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("its deadline stays"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the deadline stays"), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_waits_through_whatever_happens_to_the_servers() {
+async fn the_wait_survives_failures_of_the_servers() {
     let world = busy(Settings { servers: 3, ..Settings::default() }).await;
     let mut child = world.start(WAIT);
     world.until("drain", World::is_draining).await;
     let faults = world.simulator.faults();
     faults.set("/v1", Fault::Close);
-    said(&mut child, "the drain goes on, and so does the wait").await;
+    said(&mut child, "the drain and the wait continue").await;
     faults.clear();
-    said(&mut child, "Nomad answers again").await;
+    said(&mut child, "Nomad responds again").await;
     world.cluster().lose_leader();
     world.asked_again(4).await;
     world.cluster().elect_leader();
-    // A server that was built anew counts its writes from the beginning.
+    // The index of a rebuilt cluster starts again.
     faults.set("/v1/node/", Fault::Index(2));
     world.asked_again(4).await;
     faults.clear();
@@ -160,7 +160,7 @@ async fn it_waits_through_whatever_happens_to_the_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn system_jobs_stay_if_asked() {
+async fn system_jobs_can_be_ignored() {
     let world = busy(Settings::default()).await;
     let child = world.start(&[WAIT, &["--ignore-system"]].concat());
     world.until("drain", World::is_draining).await;
@@ -170,11 +170,11 @@ async fn system_jobs_stay_if_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drain_is_undone() {
+async fn a_drain_is_cancelled() {
     let world = busy(Settings::default()).await;
     let undo = &["drain", "client-1", "--yes", "--cancel"];
     let nothing = world.run(undo).await;
-    assert!(nothing.code == Some(0) && nothing.stderr.contains("nothing to undo"), "{}", nothing.stderr);
+    assert!(nothing.code == Some(0) && nothing.stderr.contains("nothing to cancel"), "{}", nothing.stderr);
     assert!(!world.methods().contains(&"PUT".to_owned()));
     world.run(&["drain", "client-1", "--yes"]).await;
     assert!(world.is_draining());
@@ -184,7 +184,7 @@ async fn a_drain_is_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rehearsal_changes_nothing() {
+async fn a_dry_run_changes_nothing() {
     let world = busy(Settings::default()).await;
     let shown = world.run(&["drain", "client-1", "--dry-run"]).await;
     let text = String::from_utf8(shown.stdout).unwrap();
@@ -198,16 +198,20 @@ async fn a_rehearsal_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_to_ask_is_a_wrong_use() {
+async fn without_a_terminal_yes_is_required() {
     let world = busy(Settings::default()).await;
     let refused = world.run(&["drain", "client-1"]).await;
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    assert!(refused.stderr.contains("--yes: there is no terminal to ask at"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--yes: there is no terminal to ask for confirmation"),
+        "{}",
+        refused.stderr
+    );
     assert!(world.simulator.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_may_only_read_is_told_what_it_lacks() {
+async fn a_missing_write_capability_is_reported() {
     let tokens = [("s3cret", Policy::exporter())].map(|(token, policy)| (token.to_owned(), policy));
     let acl = Acl::On(BTreeMap::from(tokens));
     let world = busy(Settings { acl, ..Settings::default() }).await;
@@ -224,7 +228,7 @@ async fn a_token_that_may_only_read_is_told_what_it_lacks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_seen_whole_is_not_drained_unless_that_is_meant() {
+async fn a_drain_needs_a_view_of_all_namespaces_unless_limited() {
     let narrow = |namespaces: &[&str]| Policy { node_write: true, ..Policy::narrow(namespaces) };
     let tokens = BTreeMap::from([("ci".to_owned(), narrow(&["ci"]))]);
     // A build in ci, and the system job, which is in default.
@@ -232,7 +236,7 @@ async fn what_cannot_be_seen_whole_is_not_drained_unless_that_is_meant() {
     let start = |line: &[&str]| world.command(line).env("NOMAD_TOKEN", "ci").spawn().unwrap();
     for line in [WAIT, &["drain", "client-1", "--yes"], &["drain", "client-1", "--dry-run"]] {
         let mut command = world.command(line);
-        // Nomad's variable says where people work.
+        // NOMAD_NAMESPACE is the namespace that people work in.
         let refused =
             ended(command.env("NOMAD_TOKEN", "ci").env("NOMAD_NAMESPACE", "ci").spawn().unwrap()).await;
         assert_eq!(refused.code, Some(1), "{line:?}: {}", refused.stderr);
@@ -247,9 +251,10 @@ async fn what_cannot_be_seen_whole_is_not_drained_unless_that_is_meant() {
     world.pass(200);
     let drained = ended(child).await;
     assert_eq!(drained.code, Some(0), "{}", drained.stderr);
-    let sentence = "client-1 is drained of the allocations in ci: it is safe to terminate if no other namespace uses it\n";
+    let sentence =
+        "client-1 has no more allocations in ci: it is safe to terminate if no other namespace uses it\n";
     assert!(drained.stderr.ends_with(sentence), "{}", drained.stderr);
-    // What a drain took away can be given back by whoever may.
+    // A drain can be reverted with any token that may write nodes.
     let cancelled = ended(start(&["drain", "client-1", "--cancel", "--yes"])).await;
     assert_eq!(cancelled.code, Some(0), "{}", cancelled.stderr);
 }

@@ -1,4 +1,4 @@
-//! Logs: of the right allocation, or why there are none.
+//! Logs of the right allocation, or the reason why there are none.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 
 use super::{Ended, World, build, ended, said, signal};
 
-/// A client with a build that runs for two minutes.
+/// Creates a client with a build that runs for two minutes.
 async fn busy() -> World {
     let world = World::new(1, Settings::default()).await;
     world.cluster().submit(build("build-7", 120));
@@ -61,11 +61,11 @@ async fn stderr_of_the_newest_allocation_byte_for_byte() {
     assert_eq!(world.run(&["logs", "build-7", "--stdout"]).await.stdout, b"out\n");
     assert_eq!(world.run(&["logs", "build-7", "--tail", "1"]).await.stdout, b"\xff\x00two\n");
     assert!(world.methods().iter().all(|method| method == "GET"));
-    // A compressed log would come late.
+    // Compression would delay a log.
     let logs = world.simulator.requests().into_iter().filter(|request| request.path.contains("/fs/logs/"));
     let encodings: Vec<_> = logs.map(|request| request.accept_encoding).collect();
     assert_eq!(encodings, vec![Some("identity".to_owned()); 3]);
-    // A finished job's log is read while Nomad still has it.
+    // The log of a finished job is available while Nomad retains it.
     world.pass(200);
     assert_eq!(world.run(&["logs", "build-7"]).await.stdout, b"one\n\xff\x00two\n");
 }
@@ -91,7 +91,7 @@ async fn a_followed_log_survives_a_lost_connection_and_ends_with_its_build() {
     write(&world, "build-7", LogStream::Stderr, b"two\n");
     world.simulator.faults().clear();
     read_until(&mut child, "two\n").await;
-    // Silent: no sign of life, and no end either.
+    // Silent: no heartbeat, and no end.
     world.simulator.faults().set("/v1/client/fs", Fault::Hang);
     said(&mut child, "trying again").await;
     world.simulator.faults().clear();
@@ -103,7 +103,7 @@ async fn a_followed_log_survives_a_lost_connection_and_ends_with_its_build() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupt_ends_a_follow_cleanly() {
+async fn an_interrupt_ends_follow_cleanly() {
     let world = busy().await;
     let mut child = world.start(&["logs", "build-7", "-f"]);
     read_until(&mut child, "main begins").await;
@@ -112,7 +112,7 @@ async fn an_interrupt_ends_a_follow_cleanly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_pipe_is_the_end() {
+async fn a_closed_pipe_ends_the_log() {
     let world = busy().await;
     let lines = "a line\n".repeat(200_000);
     write(&world, "build-7", LogStream::Stderr, lines.as_bytes());
@@ -159,7 +159,7 @@ async fn several_are_listed_or_interleaved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_there_is_no_log_it_says_why() {
+async fn a_missing_log_is_explained() {
     let world = busy().await;
     world.cluster().submit(build("huge", 60).with_resources(100, 1_000_000));
     let template = JobSpec::batch("deploy").in_namespace("ci").dispatched().with_resources(20, 16);
@@ -194,11 +194,11 @@ async fn where_there_is_no_log_it_says_why() {
     assert!(said.contains("has not started yet"), "{said}");
     world.cluster().node_down(node);
     let said = refused(&world, &["build-7"]).await;
-    assert!(said.contains("the log is on client client-1, which is down"), "{said}");
+    assert!(said.contains("cannot read the log because client client-1 is down"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_without_read_logs_is_told_so() {
+async fn a_missing_read_logs_capability_is_reported() {
     let tokens = [("s3cret", Policy::exporter())].map(|(token, policy)| (token.to_owned(), policy));
     let acl = Acl::On(BTreeMap::from(tokens));
     let world = World::new(1, Settings { acl, ..Settings::default() }).await;

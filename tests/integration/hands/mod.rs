@@ -1,4 +1,4 @@
-//! The commands that an operator's hands use: `logs` and `drain`, against the simulated cluster.
+//! The commands `logs` and `drain`, with the simulated cluster.
 
 mod drain;
 mod logs;
@@ -17,22 +17,22 @@ use tokio::io::AsyncReadExt;
 
 use crate::support::process::exporter;
 
-/// A bound for what must happen, however busy the machine is.
+/// Timeout of all waits, even on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
 
-/// A cluster whose time tests move, behind a server.
+/// A cluster whose time is controlled by tests, behind a server.
 struct World {
     cluster: SharedCluster,
     simulator: Simulator,
     nodes: Vec<NodeId>,
 }
 
-/// The instance that a client is.
+/// Returns the instance ID of a client.
 fn instance(number: usize) -> String {
     format!("i-0123456789abcde{number:02}")
 }
 
-/// What a command wrote, and how it ended.
+/// Output and exit code of a command.
 #[derive(Debug)]
 struct Ended {
     code: Option<i32>,
@@ -41,7 +41,7 @@ struct Ended {
 }
 
 impl World {
-    /// So many equal clients.
+    /// Creates a cluster with this number of identical clients.
     async fn new(clients: usize, settings: Settings) -> Self {
         let mut cluster = Cluster::new(settings);
         cluster.create_namespace("ci");
@@ -65,12 +65,13 @@ impl World {
         self.cluster().advance(Duration::from_secs(seconds));
     }
 
-    /// How many allocations live on a client, by the model itself.
+    /// Returns the number of non-terminal allocations on a client, according to the model.
     fn live(&self, node: usize) -> usize {
         self.cluster().ledger().loads.get(&self.nodes[node]).map_or(0, |load| load.live.values().sum())
     }
 
-    /// Whether the first client drains, by the model itself: a request that came may not have changed anything yet.
+    /// Returns whether the first client drains, according to the model. A request that has arrived may not
+    /// have changed anything yet.
     fn is_draining(&self) -> bool {
         let ledger = self.cluster().ledger();
         ledger.loads.get(&self.nodes[0]).is_some_and(|load| load.state == NodeState::Draining)
@@ -80,7 +81,7 @@ impl World {
         command(&self.simulator, arguments)
     }
 
-    /// Starts a command and leaves it to itself.
+    /// Starts a command.
     fn start(&self, arguments: &[&str]) -> tokio::process::Child {
         self.command(arguments).spawn().unwrap()
     }
@@ -90,7 +91,7 @@ impl World {
         ended(self.start(arguments)).await
     }
 
-    /// Waits until it is so of the model.
+    /// Waits for a state of the model.
     async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let waiting = async {
             while !is_so(self) {
@@ -100,19 +101,19 @@ impl World {
         tokio::time::timeout(SOON, waiting).await.unwrap_or_else(|_| panic!("no {what}"));
     }
 
-    /// Waits for so many more requests.
+    /// Waits for this number of further requests.
     async fn asked_again(&self, count: usize) {
         let wanted = self.simulator.requests().len() + count;
         self.until("more requests", |world| world.simulator.requests().len() >= wanted).await;
     }
 
-    /// The methods of all requests so far.
+    /// Returns the methods of all requests so far.
     fn methods(&self) -> Vec<String> {
         self.simulator.requests().iter().map(|request| request.method.to_string()).collect()
     }
 }
 
-/// A command against a simulated Nomad.
+/// Returns a command with the simulated Nomad.
 fn command(simulator: &Simulator, arguments: &[&str]) -> tokio::process::Command {
     let url = simulator.url();
     let fixed = ["--nomad.address", &url, "--nomad.timeout", "2s"];
@@ -121,7 +122,7 @@ fn command(simulator: &Simulator, arguments: &[&str]) -> tokio::process::Command
     command
 }
 
-/// Waits until a command says this on stderr; what it said so far.
+/// Waits until a command has written this to stderr; returns its output so far.
 async fn said(child: &mut tokio::process::Child, text: &str) -> String {
     let (stderr, mut said) = (child.stderr.as_mut().expect("it is piped"), Vec::new());
     let reading = async {
@@ -148,7 +149,7 @@ fn signal(child: &tokio::process::Child, name: &str) {
     assert!(std::process::Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
 }
 
-/// A build that runs so many seconds.
+/// Returns a build that runs for this number of seconds.
 fn build(id: &str, seconds: u64) -> JobSpec {
     JobSpec::batch(id).in_namespace("ci").with_resources(500, 512).running_for(Duration::from_secs(seconds))
 }

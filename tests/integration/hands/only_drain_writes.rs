@@ -1,4 +1,4 @@
-//! Serving and looking send nothing but GET; the code that can write is in one place and used in one.
+//! Serving and all other commands send only GET; the code that can write is in one place and used in one.
 
 use nomad_simulator::cluster::Settings;
 
@@ -15,12 +15,12 @@ fn rust_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn one_client_can_write_and_one_command_has_it() {
+fn only_the_drain_command_can_write() {
     let (mut writers, mut users) = (Vec::new(), Vec::new());
     for file in rust_files(&path("src")) {
         let source = std::fs::read_to_string(&file).unwrap();
         let relative = file.strip_prefix(path("src")).unwrap().display().to_string();
-        // Whatever can make a request that is no GET, however it is spelled.
+        // All ways to make a request other than GET.
         let writes = [".put(", ".post(", ".patch(", ".delete(", ".request(", "Method::"];
         let can_send = relative.starts_with("nomad/") || source.contains("reqwest");
         if can_send && writes.iter().any(|call| source.contains(call)) {
@@ -32,7 +32,7 @@ fn one_client_can_write_and_one_command_has_it() {
     }
     users.sort();
     assert_eq!(writers, ["nomad/drainer.rs"]);
-    // Where it is, where it is named to the outside and in a comment, and the one command.
+    // The definition, its public export, a comment, and the only command.
     assert_eq!(users, ["commands/drain/mod.rs", "nomad/client.rs", "nomad/drainer.rs", "nomad/mod.rs"]);
     let client = std::fs::read_to_string(path("src/nomad/client.rs")).unwrap();
     let named = client.lines().filter(|line| line.contains("Drainer"));
@@ -40,7 +40,7 @@ fn one_client_can_write_and_one_command_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn serving_and_looking_send_nothing_but_get() {
+async fn all_other_code_sends_only_get() {
     let world = World::new(2, Settings::default()).await;
     world.cluster().submit(build("build-7", 120));
     world.pass(20);

@@ -1,4 +1,4 @@
-//! The lifecycle hook: a whole scale-in, by the script that is shipped, with stubs for the cloud's own command.
+//! The lifecycle hook: a complete scale-in with the shipped script, and stubs for the cloud's CLI.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -17,12 +17,12 @@ use super::{World, build, ended, instance, signal};
 use crate::support::process::run;
 use crate::support::{path, read, tools};
 
-/// Starts the script as the hook of a client. What the stub of the cloud's command is asked stands in a file.
+/// Starts the script as the hook of a client. The stub of the cloud's CLI logs its arguments to a file.
 fn start(world: &World, folder: &TempDir, variables: &[(&str, &str)]) -> Child {
     start_with(world, folder, variables, "")
 }
 
-/// The same with a command of the cloud that does this with what it is asked.
+/// The same with this behavior of the cloud's CLI.
 fn start_with(world: &World, folder: &TempDir, variables: &[(&str, &str)], does: &str) -> Child {
     let mut command = Command::new(path("deploy/scale-in/lifecycle-hook.sh"));
     command.arg("client-1").envs(variables.iter().copied());
@@ -30,7 +30,7 @@ fn start_with(world: &World, folder: &TempDir, variables: &[(&str, &str)], does:
     spawn(command, folder, does)
 }
 
-/// Starts a command that finds this build's exporter, the hook, and a stub of the cloud's command.
+/// Starts a command that finds this build's exporter, the hook, and a stub of the cloud's CLI.
 fn spawn(mut command: Command, folder: &TempDir, does: &str) -> Child {
     let stub = folder.path().join("aws");
     std::fs::write(&stub, format!("#!/bin/sh\necho \"$*\" >>\"$0.log\"\n{does}\n")).unwrap();
@@ -58,7 +58,7 @@ async fn busy() -> (World, TempDir) {
 const AWS: [(&str, &str); 3] = [("GROUP", "builders"), ("INSTANCE", "i-1"), ("HEARTBEAT_SECONDS", "1")];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_hook_is_completed_once_nothing_lives_there() {
+async fn the_hook_is_completed_once_the_client_is_drained() {
     let (world, folder) = busy().await;
     let child = start(&world, &folder, &AWS);
     world.until("heartbeats", |_| log(&folder).lines().count() >= 3).await;
@@ -76,10 +76,10 @@ async fn the_hook_is_completed_once_nothing_lives_there() {
     assert_eq!(log.matches("complete").count(), 1);
 }
 
-/// The commands of the page, but for the address and the token: NOMAD_ADDR is a server's, and no agent of the machine is
-/// asked.
+/// Runs the commands of the page, with another address and token. NOMAD_ADDR is a server's address, and no
+/// local agent is needed.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_pages_commands_drain_the_instance_by_a_servers_address() {
+async fn the_documented_commands_drain_with_a_servers_address() {
     let (world, folder) = busy().await;
     let page = read("deploy/scale-in/README.md");
     let commands = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
@@ -97,7 +97,7 @@ async fn the_pages_commands_drain_the_instance_by_a_servers_address() {
     assert!(log(&folder).contains(&format!("--instance-id {}", instance(1))), "{}", log(&folder));
 }
 
-/// Whether a process of the shell that was killed is left: each has the folder in its environment.
+/// Returns processes of the killed shell that are left: each has the folder in its environment.
 fn left(folder: &TempDir) -> Vec<String> {
     let mark = folder.path().display().to_string();
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
@@ -125,7 +125,7 @@ async fn children_end_with_the_script_even_if_it_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_heartbeat_that_hangs_holds_nothing_up() {
+async fn a_hanging_heartbeat_delays_nothing() {
     let (world, folder) = busy().await;
     // Longer than this test waits for anything.
     let hangs = "case $* in *heartbeat*) exec sleep 600 ;; esac";
@@ -133,7 +133,7 @@ async fn a_heartbeat_that_hangs_holds_nothing_up() {
     world.until("drain", World::is_draining).await;
     world.pass(150);
     assert_eq!(ended(child).await.code, Some(0));
-    // And each one has its own limit.
+    // Each one has its own timeout.
     std::fs::remove_file(folder.path().join("aws.log")).unwrap();
     let (world, folder) = busy().await;
     let variables = [&AWS[..], &[("COMMAND_TIMEOUT", "1")]].concat();
@@ -145,7 +145,7 @@ async fn a_heartbeat_that_hangs_holds_nothing_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_completion_is_tried_again_and_has_an_exit_code_of_its_own() {
+async fn a_throttled_completion_is_retried_and_has_its_own_exit_code() {
     let throttled = |times: usize| {
         format!(
             "[ $(grep -c complete-lifecycle \"$0.log\") -gt {times} ] || case $* in *complete-*) exit 254 ;; esac"
@@ -163,9 +163,9 @@ async fn a_throttled_completion_is_tried_again_and_has_an_exit_code_of_its_own()
     }
 }
 
-/// Without heartbeats the machine would be terminated with its builds while somebody mends the policy.
+/// Without heartbeats, the machine would be terminated with its builds while somebody fixes the policy.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drain_that_fails_is_tried_again_while_heartbeats_go_on() {
+async fn a_failed_drain_is_retried_while_heartbeats_continue() {
     let (world, folder) = busy().await;
     let refused = Fault::Status { code: 403, body: "Permission denied".into() };
     world.simulator.faults().set("/v1/nodes", refused);
@@ -178,7 +178,7 @@ async fn a_drain_that_fails_is_tried_again_while_heartbeats_go_on() {
     let drained = ended(child).await;
     assert_eq!(drained.code, Some(0), "{}", drained.stderr);
     assert!(drained.stderr.contains("the drain failed (attempt 1 of 10); trying again in 1 s"));
-    // It gives up at last, and at once if it is told to do nonsense.
+    // It gives up in the end, or at once on invalid usage.
     let unknown =
         [&AWS[..], &[("DRAIN_ATTEMPTS", "2"), ("RETRY_SECONDS", "1"), ("NOMAD_ADDR", "http://127.0.0.1:9")]];
     for (variables, code) in [(unknown.concat(), 1), ([&AWS[..], &[("DRAIN_DEADLINE", "soon")]].concat(), 2)]
@@ -191,7 +191,7 @@ async fn a_drain_that_fails_is_tried_again_while_heartbeats_go_on() {
     }
 }
 
-/// Answers every request with what is said of its head, until the test ends.
+/// Responds to every request depending on its head, until the test ends.
 fn serve(answer: impl Fn(&str) -> Option<&'static str> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -211,7 +211,7 @@ fn serve(answer: impl Fn(&str) -> Option<&'static str> + Send + 'static) -> Stri
     url
 }
 
-/// The watcher of a cloud, whose metadata say from some moment on that the instance is to go.
+/// Returns the watcher of a cloud, whose metadata announce the termination at some time.
 fn watcher(world: &World, cloud: &str, metadata: &str) -> Command {
     let mut command = Command::new(path("deploy/scale-in/watch.sh"));
     command.arg(cloud).env("METADATA_URL", metadata).env("POLL_SECONDS", "1");
@@ -224,7 +224,7 @@ fn watcher(world: &World, cloud: &str, metadata: &str) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs curl: make check-deploy"]
-async fn an_instance_of_aws_drains_itself_once_its_group_wants_it_to_go() {
+async fn an_aws_instance_drains_itself_when_its_group_scales_in() {
     if tools::find_optional("curl", "watching the metadata of an instance").is_none() {
         return;
     }
@@ -265,7 +265,7 @@ async fn an_instance_of_aws_drains_itself_once_its_group_wants_it_to_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs curl: make check-deploy"]
-async fn an_instance_of_google_cloud_drains_itself_in_a_graceful_shutdown() {
+async fn a_google_cloud_instance_drains_itself_in_a_graceful_shutdown() {
     if tools::find_optional("curl", "watching the metadata of an instance").is_none() {
         return;
     }
@@ -289,10 +289,10 @@ async fn an_instance_of_google_cloud_drains_itself_in_a_graceful_shutdown() {
     assert_eq!((ended.code, off.exists()), (Some(0), true), "{}", ended.stderr);
 }
 
-/// A group of two clients that are called by their instances' IDs, without any attribute that tells them. One place in the
-/// cluster drains both; somebody takes one of them back.
+/// Two clients of a group are named by their instance IDs and have no attributes. One place in the cluster
+/// drains both; then one of the drains is cancelled.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_place_drains_the_clients_that_a_group_lets_go() {
+async fn one_place_drains_the_clients_of_a_group() {
     let (world, folder) = busy().await;
     let names = [instance(7), instance(8)];
     let nodes = {
@@ -328,7 +328,7 @@ async fn one_place_drains_the_clients_that_a_group_lets_go() {
         world.until("heartbeat", |_| log(&folder).contains(&heartbeat)).await;
     }
     world.cluster().cancel_drain(nodes[1], true);
-    // Its hook ends, and no other one is begun, however often the group is asked.
+    // Its hook ends, and no other one is started, however often the group is polled.
     let questions = |_: &World| log(&folder).matches("describe-auto-scaling-groups").count();
     let asked = questions(&world);
     world.until("a few more questions", |world| questions(world) >= asked + 4).await;
@@ -350,7 +350,7 @@ async fn one_place_drains_the_clients_that_a_group_lets_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_is_gone_completes_the_hook_too() {
+async fn a_missing_client_completes_the_hook() {
     let (world, folder) = busy().await;
     let child = start(&world, &folder, &AWS);
     world.until("heartbeat", |_| !log(&folder).is_empty()).await;
@@ -362,21 +362,24 @@ async fn a_client_that_is_gone_completes_the_hook_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drain_that_goes_on_or_was_cancelled_leaves_the_hook_alone() {
+async fn an_active_or_cancelled_drain_does_not_complete_the_hook() {
     let (world, folder) = busy().await;
     let mut variables = AWS.to_vec();
     variables.push(("DRAIN_TIMEOUT", "1s"));
     let late = ended(start(&world, &folder, &variables)).await;
     assert_eq!(late.code, Some(3), "{}", late.stderr);
     let child = start(&world, &folder, &AWS);
-    // It finds the client, looks at it, joins, and looks again.
+    // It finds the client, reads it, joins the drain, and reads it again.
     world.asked_again(8).await;
     signal(&child, "TERM");
     let stopped = ended(child).await;
     assert_eq!(stopped.code, Some(3), "{}", stopped.stderr);
-    assert!(stopped.stderr.contains("its deadline stays") && stopped.stderr.contains("stays in force"));
+    assert!(
+        stopped.stderr.contains("the deadline stays")
+            && stopped.stderr.contains("continues; do not terminate it yet")
+    );
     let child = start(&world, &folder, &AWS);
-    // It finds the client, looks at it, joins, and looks again.
+    // It finds the client, reads it, joins the drain, and reads it again.
     world.asked_again(8).await;
     let node = world.nodes[0];
     world.cluster().cancel_drain(node, true);
@@ -387,7 +390,7 @@ async fn a_drain_that_goes_on_or_was_cancelled_leaves_the_hook_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_clouds_bring_their_own_commands() {
+async fn other_clouds_use_custom_commands() {
     let (world, folder) = busy().await;
     let told = folder.path().join("told").display().to_string();
     let (beat, complete) = (format!("echo beat >>{told}"), format!("echo complete >>{told}"));
@@ -398,14 +401,14 @@ async fn other_clouds_bring_their_own_commands() {
     let ended = ended(child).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(std::fs::read_to_string(&told).unwrap(), "beat\ncomplete\n");
-    // Without either, nothing is begun.
+    // Without either, nothing starts.
     let refused = super::ended(start(&world, &folder, &[])).await;
     assert!(refused.code != Some(0) && refused.stderr.contains("GROUP"), "{}", refused.stderr);
 }
 
 #[test]
 #[ignore = "needs shellcheck: make check-deploy"]
-fn shellcheck_finds_no_fault() {
+fn shellcheck_reports_nothing() {
     let shellcheck = tools::find("shellcheck");
     let mut check = std::process::Command::new(shellcheck);
     check.args(

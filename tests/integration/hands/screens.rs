@@ -1,4 +1,4 @@
-//! How the screens of `logs` and `drain` look. `UPDATE_GOLDENS=1 cargo test hands::screens` writes them anew.
+//! Screens of `logs` and `drain`. `UPDATE_GOLDENS=1 cargo test hands::screens` updates them.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ use regex::Regex;
 use super::{World, build};
 use crate::goldens::difference;
 
-/// One client with builds of all kinds, one of them with a name that is not kind.
+/// Creates a client with builds of all kinds, one of them with a malicious name.
 async fn world() -> World {
     let world = World::new(1, Settings { start: SystemTime::now(), ..Settings::default() }).await;
     {
@@ -30,7 +30,7 @@ async fn world() -> World {
     world
 }
 
-/// What a command shows, with ages and what they push apart made alike.
+/// Returns the output of a command, with ages and dependent spaces normalized.
 async fn shown(world: &World, line: &[&str], width: usize, color: &str) -> String {
     let mut command = world.command(&[line, &["--color", color]].concat());
     let ended = super::ended(command.env("COLUMNS", width.to_string()).spawn().unwrap()).await;
@@ -42,7 +42,7 @@ async fn shown(world: &World, line: &[&str], width: usize, color: &str) -> Strin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn screens_look_as_they_did() {
+async fn screens_match_their_goldens() {
     let mut different = Vec::new();
     for (name, line) in [
         ("drain-dry-run", &["drain", "client-1", "--dry-run"][..]),
@@ -64,7 +64,7 @@ async fn screens_look_as_they_did() {
             ("140 columns, in colour", 140, "always"),
             ("40 columns", 40, "never"),
         ] {
-            // Each sees the same cluster: what one has drained, the next has not.
+            // Each command needs a new cluster, because drains change it.
             let world = world().await;
             text.push_str(&format!("== {title}\n{}\n", shown(&world, line, width, color).await));
         }

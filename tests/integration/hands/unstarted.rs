@@ -1,4 +1,4 @@
-//! Logs of tasks that never started, by what a real Nomad told of them.
+//! Logs of tasks that never started, with data of a real Nomad.
 
 use nomad_simulator::{Fault, Simulator};
 use serde_json::{Value, json};
@@ -15,7 +15,8 @@ struct World {
 }
 
 impl World {
-    /// What a job's own endpoints answer was not recorded of most jobs; it follows from the list of allocations.
+    /// The job endpoints of most jobs were not recorded; their responses are derived from the list of
+    /// allocations.
     async fn new(job: &'static str) -> Self {
         let world = Self { simulator: recordings::replay(RECORDING).await, job };
         let rows = recordings::rows(RECORDING, "allocations-namespace.json");
@@ -42,7 +43,7 @@ impl World {
         ended(command(&self.simulator, &[&["logs", self.job], arguments].concat()).spawn().unwrap()).await
     }
 
-    /// What it says behind the title, which is the same if the log is followed.
+    /// Returns the message after the title, which is the same with --follow.
     async fn says(&self) -> String {
         let mut said = Vec::new();
         for arguments in [&[][..], &["--follow"], &["--tail", "5", "--follow"]] {
@@ -59,7 +60,7 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_failed_before_it_started_says_why() {
+async fn a_task_that_failed_before_it_started_is_explained() {
     for (job, allocation, event) in [
         (
             "driver-failure",
@@ -89,18 +90,18 @@ async fn a_task_that_failed_before_it_started_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_does_not_start_because_another_failed_says_which_and_why() {
+async fn a_task_that_waits_for_a_failed_one_is_explained() {
     let world = World::new("prestart-fails").await;
     let expected = "nomad-exporter: task `build-agent` of allocation 6c70d436 on client-b did not start because task \
-                    `setup` failed, so there is no log; see --task setup; the last events of `setup`\n  2026-11-25 \
+                    `setup` failed, so it has no log; see --task setup; the last events of `setup`\n  2026-11-25 \
                     21:25:53 UTC  Terminated: Exit Code: 3\n  2026-11-25 21:25:53 UTC  Not Restarting: Policy allows \
                     no restarts\n";
     assert_eq!(world.says().await, expected);
 }
 
-/// A task is waited for while it may start: its restart policy may let it try again.
+/// The command waits for a task as long as it may start: its restart policy may allow another attempt.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_followed_log_ends_when_its_task_will_not_start_any_more() {
+async fn follow_ends_when_its_task_will_never_start() {
     let world = World::new("driver-failure").await;
     let mut rows = recordings::rows(RECORDING, "allocations-namespace.json");
     rows.retain(|row| row["JobID"] == world.job);
@@ -113,7 +114,7 @@ async fn a_followed_log_ends_when_its_task_will_not_start_any_more() {
 
     let once = world.run(&[]).await;
     assert_eq!(once.code, Some(1));
-    let said = "has not started yet, so there is no log; --follow waits for it; its last events\n  2026-11-25 21:25:53 \
+    let said = "has not started yet, so it has no log; give --follow to wait for it; its last events\n  2026-11-25 21:25:53 \
                 UTC  Driver Failure: ";
     assert!(once.stderr.contains(said), "{}", once.stderr);
 
@@ -130,7 +131,7 @@ async fn a_followed_log_ends_when_its_task_will_not_start_any_more() {
     let note = "\nwaiting for the task to start; its last event: 2026-11-25 21:25:53 UTC  Not Restarting: ";
     assert_eq!(ended.stderr.matches(note).count(), 1, "once: {}", ended.stderr);
     assert!(
-        ended.stderr.contains(" failed before it started, so there is no log; its last events\n"),
+        ended.stderr.contains(" failed before it started, so it has no log; its last events\n"),
         "{}",
         ended.stderr
     );

@@ -1,9 +1,9 @@
-//! Ways to damage an answer.
+//! Ways to damage a response.
 
 use fastrand::Rng;
 use serde_json::{Map, Value};
 
-/// Damages one value somewhere in it.
+/// Damages a random value.
 pub(crate) fn value(whole: &mut Value, keeps_types: bool, random: &mut Rng) {
     let goes_deeper = random.u8(..4) > 0;
     match whole {
@@ -32,7 +32,7 @@ pub(crate) fn value(whole: &mut Value, keeps_types: bool, random: &mut Rng) {
     }
 }
 
-/// Another value of the same type.
+/// Replaces a value by another of the same type.
 fn replace(leaf: &mut Value, random: &mut Rng) {
     *leaf = match leaf {
         Value::String(_) => Value::from(odd_text(random)),
@@ -43,7 +43,7 @@ fn replace(leaf: &mut Value, random: &mut Rng) {
     }
 }
 
-/// A value of any type.
+/// Returns a value of any type.
 fn any(random: &mut Rng) -> Value {
     match random.u8(..8) {
         0 => Value::Null,
@@ -57,7 +57,7 @@ fn any(random: &mut Rng) -> Value {
     }
 }
 
-/// Text as no sensible cluster has it.
+/// Returns unusual text.
 pub(crate) fn odd_text(random: &mut Rng) -> String {
     match random.u8(..32) {
         0 => "x".repeat(64 << 10),
@@ -71,7 +71,7 @@ pub(crate) fn odd_text(random: &mut Rng) -> String {
     }
 }
 
-/// Damages the text of an answer in a way that values cannot hold.
+/// Damages the text of a response in a way that JSON values cannot represent.
 pub(crate) fn text(text: &mut Vec<u8>, random: &mut Rng) {
     if text.is_empty() {
         return;
@@ -94,7 +94,7 @@ pub(crate) fn text(text: &mut Vec<u8>, random: &mut Rng) {
     }
 }
 
-/// Names a field of some object twice.
+/// Duplicates a field of some object.
 fn duplicate_key(text: &mut Vec<u8>, random: &mut Rng) {
     let Some(at) = somewhere_behind(text, b"{\"", random) else { return };
     let length = text[at..].windows(2).position(|pair| pair == b"\":").unwrap_or_default();
@@ -102,13 +102,13 @@ fn duplicate_key(text: &mut Vec<u8>, random: &mut Rng) {
     text.splice(at..at, again);
 }
 
-/// Gives this value to some field, and its own to another name.
+/// Sets some field to this value, and keeps its own under another name.
 fn insert_value(text: &mut Vec<u8>, value: &str, random: &mut Rng) {
     let Some(at) = somewhere_behind(text, b"\":", random) else { return };
     text.splice(at..at, format!("{value},\"moved\":").into_bytes());
 }
 
-/// The end of one of the places where this stands.
+/// Returns the end of a random occurrence.
 fn somewhere_behind(text: &[u8], mark: &[u8], random: &mut Rng) -> Option<usize> {
     let places = text.windows(mark.len()).enumerate().filter(|(_, window)| *window == mark);
     let places: Vec<usize> = places.map(|(at, _)| at + mark.len()).collect();

@@ -1,7 +1,7 @@
-//! Bad input in bulk: recorded answers, damaged at random in the ways that answers may differ from what was recorded.
+//! Random damage to recorded responses, in ways in which responses may differ.
 //!
-//! Whatever comes, nothing panics and nothing hangs, the exposition can be read, no series is there twice, and no
-//! number is shown that is negative or not finite.
+//! In all cases nothing panics or hangs, the exposition is valid, no series is duplicated, and no number is
+//! negative or not finite.
 
 pub(crate) mod damage;
 
@@ -21,7 +21,7 @@ use crate::support::exposition::Exposition;
 use crate::support::{panics, recordings};
 
 const RECORDING: &str = "2.0.5-drain";
-/// The answers that are damaged: path and recorded file.
+/// The damaged responses: path and recorded file.
 const ANSWERS: [(&str, &str); 14] = [
     ("/v1/jobs", "jobs-namespace.json"),
     ("/v1/nodes", "nodes-resources-true.json"),
@@ -38,16 +38,16 @@ const ANSWERS: [(&str, &str); 14] = [
     ("/v1/operator/autopilot/health", "operator-autopilot-health.json"),
     ("/v1/operator/scheduler/configuration", "operator-scheduler-configuration.json"),
 ];
-/// How often each of them is damaged anew.
+/// Number of rounds per response.
 const ROUNDS: usize = 200;
-/// How many values of an answer are damaged at once, at most.
+/// Maximum number of damaged values at once.
 const AT_ONCE: usize = 14;
-/// One in so many answers is damaged as text too, most of which is then no JSON any more.
+/// One in this number of responses is also damaged as text, which is then usually invalid JSON.
 const AS_TEXT: usize = 16;
-/// No answer is slow, so a round that takes so long hangs.
+/// No response is slow, so a round that takes this long hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Seeded, so that a failure can be repeated: `MUTATION_SEED=…`.
+/// Seed, to repeat a failure: `MUTATION_SEED=…`.
 fn seed() -> u64 {
     std::env::var("MUTATION_SEED")
         .ok()
@@ -56,7 +56,7 @@ fn seed() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn damaged_answers_do_no_harm() {
+async fn damaged_responses_cause_no_panic() {
     panics::watch();
     let seed = seed();
     let mut random = Rng::with_seed(seed);
@@ -69,7 +69,8 @@ async fn damaged_answers_do_no_harm() {
         let told = format!("MUTATION_SEED={seed}, round {round}");
         for (path, answer) in &recorded {
             let mut damaged = answer.clone();
-            // What decodes all the same is the more interesting half: there, no value changes its type.
+            // Responses that can still be decoded are more interesting: in half of the rounds no value
+            // changes its type.
             let keeps_types = round % 2 == 0;
             let times = random.usize(1..=AT_ONCE);
             for _ in 0..times {
@@ -99,7 +100,7 @@ async fn damaged_answers_do_no_harm() {
     );
 }
 
-/// Everything that is made of a snapshot is sound.
+/// Checks that everything derived from the snapshot is valid.
 fn assert_sound(collector: &Collector, told: &str) -> Exposition {
     let rendered = collector.render();
     let text = String::from_utf8(rendered.bytes(Format::Text, Encoding::Identity).to_vec()).unwrap();
@@ -122,7 +123,7 @@ fn assert_sound(collector: &Collector, told: &str) -> Exposition {
     shown
 }
 
-/// What a client tells of an allocation; no recording has it.
+/// Returns usage statistics of an allocation, which no recording contains.
 fn usage() -> Value {
     let measured = ["RSS", "Usage", "Percent", "Throttled Time"];
     json!({"ResourceUsage": {

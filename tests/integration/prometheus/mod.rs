@@ -11,7 +11,7 @@ use crate::support::{recordings, tools};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus: make check-prometheus"]
-async fn a_real_prometheus_answers_rightly() {
+async fn a_real_prometheus_returns_the_right_values() {
     prometheus_answers_rightly(&tools::find("prometheus")).await;
 }
 

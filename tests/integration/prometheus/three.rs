@@ -1,5 +1,5 @@
-//! Prometheus 3, in each format that it can ask for. It is built by Go; if there is no Go, these tests say that they are
-//! skipped.
+//! Prometheus 3, with each format that it can request. It is built with Go; without Go, these tests print
+//! that they are skipped.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::web_config::requests;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A scrape job for each way of asking, and what the configuration says for it.
+/// Scrape jobs by format, with their settings.
 const JOBS: [(&str, &str); 8] = [
     ("default", ""),
     ("openmetrics", "scrape_protocols: [OpenMetricsText1.0.0]"),
@@ -28,7 +28,7 @@ const JOBS: [(&str, &str); 8] = [
     ("openmetrics-0.0.1", "scrape_protocols: [OpenMetricsText0.0.1]"),
     ("text-1.0.0", "scrape_protocols: [PrometheusText1.0.0]"),
     ("text-0.0.4", "scrape_protocols: [PrometheusText0.0.4]"),
-    // It prefers what the exporter does not speak, and takes what it does.
+    // It prefers a format that the exporter does not support, and accepts one that it does.
     ("protobuf", "scrape_protocols: [PrometheusProto, OpenMetricsText1.0.0, PrometheusText0.0.4]"),
     ("native-histograms", "scrape_native_histograms: true"),
 ];
@@ -44,11 +44,11 @@ async fn every_format_is_scraped_whole_and_without_a_complaint() {
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
-        // Nothing comes or goes between two scrapes.
+        // Nothing changes between two scrapes.
         let exporter = Exporter::start(&nomad, &[]);
         let folder = tempfile::tempdir().unwrap();
         let target = exporter.url.trim_start_matches("http://");
-        // Each is a replica: the rules tell replicas apart by their instance.
+        // Each is a replica: the rules distinguish replicas by their instance.
         let job = |(name, settings): (&str, &str)| {
             format!(
                 "  - {{job_name: {name}, honor_labels: true, static_configs: [{{targets: ['{target}'], \
@@ -93,7 +93,7 @@ async fn every_format_is_scraped_whole_and_without_a_complaint() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus 3: make check-prometheus"]
-async fn prometheus_3_answers_rightly() {
+async fn prometheus_3_returns_the_right_values() {
     let Some(program) = prometheus() else { return };
     super::prometheus_answers_rightly(&program).await;
 }
@@ -107,7 +107,7 @@ async fn prometheus_3_scrapes_by_tls_with_a_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus 3 and Alertmanager: make check-prometheus"]
-async fn troubles_reach_the_receiver_by_prometheus_3() {
+async fn problems_reach_the_receiver_with_prometheus_3() {
     let Some(program) = prometheus() else { return };
     alerting::troubles_reach_the_receiver(&program).await;
 }

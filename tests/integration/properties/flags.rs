@@ -1,4 +1,4 @@
-//! Every flag with odd values: taken or refused with a sentence that names the flag, never a panic.
+//! Every flag with odd values: accepted, or rejected with an error that names the flag, never a panic.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,18 @@ use proptest::prelude::*;
 use crate::support::collect::Collector;
 use crate::support::{panics, recordings};
 
-/// Every flag that may be given a value or none, as the help lists them.
+/// Returns every flag with a value, as listed in the help.
 fn flags() -> BTreeSet<String> {
     let help = config::parse(["nomad-exporter", "--help"]).unwrap_err().to_string();
     let is_flag = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let words = help.split(|c| !is_flag(c)).filter(|word| word.starts_with("--"));
     let flags: BTreeSet<String> = words.map(|word| word.trim_end_matches('.').to_owned()).collect();
     assert!(flags.len() > 50, "{flags:?}");
-    // They end the program.
+    // These flags exit the program.
     flags.into_iter().filter(|flag| !["--help", "--version"].contains(&flag.as_str())).collect()
 }
 
-/// What is made of one flag, or the sentence that refuses it.
+/// Returns the configuration with one flag, or the error.
 fn configured(flag: &str, value: &str) -> Result<Config, String> {
     let line = ["nomad-exporter".to_owned(), format!("{flag}={value}")];
     let args = config::parse(line).map_err(|error| error.to_string())?;
@@ -34,7 +34,7 @@ fn assert_names_its_flag(flag: &str, value: &str) {
 }
 
 #[test]
-fn odd_values_are_taken_or_refused_by_name() {
+fn odd_values_are_accepted_or_rejected_by_name() {
     let long = "x".repeat(64 << 10);
     let values = [
         "",
@@ -109,19 +109,19 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_value_is_taken_or_refused_by_name(
+    fn any_value_is_accepted_or_rejected_by_name(
         flag in prop::sample::select(flags().into_iter().collect::<Vec<_>>()),
         value in prop_oneof![any::<String>(), "[0-9a-z.,*()\\[\\]/-]{0,12}"],
     ) {
-        // A name and a port would be looked up.
+        // A host name would be resolved.
         prop_assume!(!(flag == "--web.listen-address" && value.contains(':')));
         assert_names_its_flag(&flag, &value);
     }
 }
 
-/// What is taken can be run on: the largest and the smallest numbers end nothing.
+/// Accepted extreme values work: neither the largest nor the smallest numbers cause a panic.
 #[tokio::test(flavor = "multi_thread")]
-async fn extreme_values_that_are_taken_can_be_run_on() {
+async fn accepted_extreme_values_work() {
     panics::watch();
     let simulator = recordings::replay("2.0.5").await;
     let values = [
@@ -142,7 +142,7 @@ async fn extreme_values_that_are_taken_can_be_run_on() {
     }) {
         for value in values {
             let argument = format!("{flag}={value}");
-            // Texts are no numbers, and an address is given already.
+            // Texts are not numbers, and the address is already set.
             if flag.ends_with("address") || configured(flag, value).is_err() {
                 continue;
             }

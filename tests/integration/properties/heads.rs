@@ -1,5 +1,5 @@
-//! Request heads of any bytes, before the real listener: each connection is answered or closed in time, and whoever
-//! comes next is served.
+//! Random request heads for the real listener: each connection gets a response or is closed in time, and the
+//! next client is served.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -10,9 +10,9 @@ use fastrand::Rng;
 use crate::support::process::{Exporter, wait_until};
 use crate::support::recordings;
 
-/// How many heads are sent.
+/// Number of request heads.
 const HEADS: usize = 400;
-/// Nothing that is complete, or can never be, may be waited for longer.
+/// Maximum wait for complete or invalid heads.
 const DEADLINE: Duration = Duration::from_secs(10);
 const HEAD: &str = "GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: text/plain\r\nAccept-Encoding: gzip\r\n\r\n";
 
@@ -51,12 +51,12 @@ fn head(random: &mut Rng) -> Vec<u8> {
     head
 }
 
-/// Sends bytes and no more; returns what is answered until the connection ends.
+/// Sends bytes; returns the response until the connection ends.
 fn answer(host: &str, head: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(host)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;
-    // Whoever refuses a head early does not read the rest of it.
+    // A server that rejects a head early does not read the rest.
     stream.write_all(head).and_then(|()| stream.shutdown(Shutdown::Write)).ok();
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
@@ -66,7 +66,7 @@ fn answer(host: &str, head: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_head_is_answered_or_refused_in_time() {
+async fn any_head_gets_a_response_in_time() {
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
     let test = move || {

@@ -1,4 +1,4 @@
-//! What holds for every input: headers, request heads, flags and names, however odd.
+//! Properties that hold for any headers, request heads, flags and names.
 
 mod flags;
 mod heads;

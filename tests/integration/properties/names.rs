@@ -1,4 +1,4 @@
-//! Names of any kind, as label values and in HELP: both formats say what was meant.
+//! Any names as label values and in HELP: both formats preserve them.
 
 use nomad_exporter::exposition::{OpenMetrics, Text};
 use nomad_exporter::metrics::{Exposition as _, Family, Kind, SamplePart};
@@ -8,11 +8,11 @@ use crate::formats::judge;
 use crate::support::exposition::Exposition;
 use crate::support::tools;
 
-/// A family with this HELP text.
+/// Returns a metric with this HELP text.
 fn family(help: &str) -> Family {
     Family {
         name: "odd_names",
-        // A family lives as long as the program.
+        // Metrics have a static lifetime.
         help: String::leak(help.to_owned()),
         kind: Kind::Gauge,
         labels: &["one", "two"],
@@ -32,7 +32,7 @@ fn written(family: &Family, names: &[(String, String)]) -> [String; 2] {
     [text.finish(), openmetrics.finish()].map(|bytes| String::from_utf8(bytes.unwrap()).unwrap())
 }
 
-/// The HELP text, as a parser reads it.
+/// Returns the HELP text as parsed.
 fn help(written: &str, escapes_quotes: bool) -> String {
     let line = written.split('\n').find_map(|line| line.strip_prefix("# HELP odd_names ")).unwrap();
     let (mut text, mut letters) = (String::new(), line.chars());
@@ -67,7 +67,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn names_and_help_come_out_as_they_went_in(told in name(), one in name(), two in name()) {
+    fn names_and_help_are_preserved(told in name(), one in name(), two in name()) {
         let family = family(&told);
         for (written, escapes_quotes) in written(&family, &[(one.clone(), two.clone())]).iter().zip([false, true]) {
             let read = Exposition::parse(written);
@@ -78,7 +78,7 @@ proptest! {
     }
 }
 
-/// Names that no sensible cluster has.
+/// Returns unusual names.
 fn odd_names() -> Vec<(String, String)> {
     let odd = [
         "",
@@ -106,7 +106,7 @@ fn odd_names() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Those names as Prometheus text and as OpenMetrics.
+/// Returns these names in the Prometheus text format and in OpenMetrics.
 fn odd_expositions() -> [String; 2] {
     written(&family("Odd \\ \"names\"\nof two lines."), &odd_names())
 }

@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets, on stable: each over its seeds, some of them damaged.
+//! The bodies of the fuzz targets on stable Rust, with original and damaged seeds.
 
 use fastrand::Rng;
 
@@ -9,10 +9,10 @@ use crate::support::{exposition, path};
 #[allow(unreachable_pub, reason = "the targets are a crate of their own")]
 mod bodies;
 
-/// How often each seed is damaged.
+/// Number of damaged variants per seed.
 const TIMES: usize = 40;
 
-/// Runs a target with each seed, and with what becomes of it by damage.
+/// Runs a target with each seed, and with damaged variants.
 fn run(target: fn(&[u8]), seeds: impl IntoIterator<Item = Vec<u8>>) {
     let mut random = Rng::with_seed(7);
     for seed in seeds {
@@ -28,7 +28,7 @@ fn run(target: fn(&[u8]), seeds: impl IntoIterator<Item = Vec<u8>>) {
     }
 }
 
-/// Recorded answers that begin thus, and are not large: what matters is how they are made.
+/// Returns small recorded responses that start with this byte.
 fn recorded(first: u8) -> Vec<Vec<u8>> {
     let files = std::fs::read_dir(path("tests/fixtures/recordings/2.0.5-drain")).unwrap();
     let texts = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());

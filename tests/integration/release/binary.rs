@@ -1,4 +1,4 @@
-//! The program as it is handed out: its size, and what a panic says.
+//! The released program: its size, and the location in panics.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use super::release;
 use crate::support::process::{program, run};
 use crate::support::read;
 
-/// In bytes, of the program as it is downloaded and as an image holds it.
+/// Maximum size in bytes of the program in downloads and images.
 const MAX_SIZE: u64 = 20_000_000;
 
 #[test]
@@ -18,8 +18,8 @@ fn the_program_is_small() {
     }
 }
 
-/// No input makes the exporter panic, so a program of three lines does, built with the profile of a release. The exporter
-/// has the same information, because it contains the names of its files.
+/// No input makes the exporter panic, so this tests a small program built with the release profile. The
+/// exporter contains the names of its files, so it has the same information.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
 fn a_panic_names_its_file_and_line() {

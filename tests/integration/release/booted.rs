@@ -1,5 +1,5 @@
-//! The package and the units in a booted systemd: installed, configured, upgraded, removed and purged by the commands of
-//! the pages.
+//! The package and the units in a booted systemd: installed, configured, upgraded, removed and purged with
+//! the commands of the pages.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,10 +12,10 @@ use crate::support::authority::Authority;
 use crate::support::process::{run, wait_until};
 use crate::support::{path, read, tools};
 
-/// A small system of its own, booted until it is dropped.
+/// A small booted system; dropping it stops it.
 struct Booted {
     unshare: Child,
-    /// The process of its systemd, as this machine counts.
+    /// Process ID of its systemd on this machine.
     init: u32,
     /// Its cgroup, which is removed at the end.
     group: String,
@@ -23,7 +23,7 @@ struct Booted {
 }
 
 impl Booted {
-    /// `None`, and says why, if this machine cannot boot another system.
+    /// Returns `None` and prints the reason, if this machine cannot boot another system.
     fn start(suite: &str) -> Option<Self> {
         let what = format!("running the units in a booted Debian ({suite})");
         for program in ["mmdebstrap", "unshare", "nsenter", "pgrep"] {
@@ -51,7 +51,7 @@ impl Booted {
         boot.arg("start").arg(&root).arg(&group).stdin(Stdio::null());
         let unshare = boot.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut booted = Self { unshare, init: 0, group, folder };
-        // The script becomes `unshare`, whose child becomes systemd.
+        // The script is replaced by `unshare`, whose child is systemd.
         let mut ended = false;
         wait_until(Duration::from_secs(60), "a booted system", || {
             ended = booted.unshare.try_wait().unwrap().is_some();
@@ -76,7 +76,7 @@ impl Booted {
         code == Some(0) || state.trim() == "degraded"
     }
 
-    /// Runs commands in it, as root, by bash.
+    /// Runs commands in it, as root, with bash.
     fn run(&self, commands: &str) -> (Option<i32>, String, String) {
         let mut enter = Command::new("nsenter");
         enter.args(["--target", &self.init.to_string(), "--all", "--root", "--wd", "env", "-i"]);
@@ -87,7 +87,7 @@ impl Booted {
         })
     }
 
-    /// Runs commands that must do well; what they wrote.
+    /// Runs commands that must succeed; returns their output.
     fn done(&self, commands: &str) -> String {
         let (code, stdout, stderr) = self.run(commands);
         let journal = self.run("journalctl --no-pager --lines 30 || true").1;
@@ -95,7 +95,7 @@ impl Booted {
         stdout.trim().to_owned()
     }
 
-    /// Whether units are enabled and active, in the words of systemctl; unknown ones are only inactive.
+    /// Returns whether units are enabled and active, as systemctl prints it; unknown ones are only inactive.
     fn states(&self, units: &[&str]) -> Vec<String> {
         let state = |unit: &&str| {
             let text = self.run(&format!("systemctl is-enabled {unit}; true")).1
@@ -109,7 +109,7 @@ impl Booted {
         self.folder.path().join("root")
     }
 
-    /// What people have and the small system has not: sudo, and an editor, which writes $EDITED.
+    /// Adds programs that the small system lacks: sudo, and an editor that writes $EDITED.
     fn add_programs(&self) {
         let bin = self.root().join("root/bin");
         std::fs::create_dir_all(&bin).unwrap();
@@ -120,7 +120,7 @@ impl Booted {
         }
     }
 
-    /// What the editor adds to the file that it is given.
+    /// Sets the lines that the editor adds to a file.
     fn will_edit(&self, lines: &str) {
         std::fs::write(self.root().join("root/edited"), lines).unwrap();
     }
@@ -131,7 +131,7 @@ impl Drop for Booted {
         self.unshare.kill().ok();
         self.unshare.wait().ok();
         for groups in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
-            // The innermost first. What still ends holds its own back.
+            // The innermost first. A cgroup with a process that is still exiting cannot be removed.
             let group = Path::new(groups).join(&self.group);
             let mut find = Command::new("find");
             find.arg(group).args(["-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]);
@@ -140,7 +140,7 @@ impl Drop for Booted {
     }
 }
 
-/// A system that was unpacked once and is copied for each test.
+/// Returns a system that is unpacked once and copied for each test.
 fn root_of(suite: &str) -> Result<PathBuf, String> {
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -161,7 +161,7 @@ fn root_of(suite: &str) -> Result<PathBuf, String> {
     Ok(root)
 }
 
-/// The shell blocks of a section of a page.
+/// Returns the shell blocks of a section of a page.
 fn commands(page: &str, section: &str) -> Vec<String> {
     let text = read(page);
     let section =
@@ -175,7 +175,7 @@ const IDLE: &str = "disabled inactive";
 
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn the_package_is_installed_configured_upgraded_removed_and_purged_by_the_pages_commands() {
+fn the_package_works_with_the_documented_commands() {
     let release = release();
     let Some(system) = Booted::start("bookworm") else { return };
     system.add_programs();
@@ -186,7 +186,7 @@ fn the_package_is_installed_configured_upgraded_removed_and_purged_by_the_pages_
     let (apt, configure) = install.split_once('\n').unwrap();
     let in_root = |commands: &str| system.done(&format!("cd /root; {commands}"));
 
-    // A client has the commands and the hook, and no exporter.
+    // A client has the commands and the hook, but no running exporter.
     in_root(apt);
     assert_eq!(system.states(&UNITS), [IDLE; 3], "it is configured by nobody yet");
     system.done("nomad-exporter --version && test -x /usr/lib/nomad-exporter/lifecycle-hook.sh");
@@ -196,7 +196,7 @@ fn the_package_is_installed_configured_upgraded_removed_and_purged_by_the_pages_
     assert_eq!(system.states(&UNITS), ["enabled active", IDLE, IDLE]);
     assert!(system.done("nomad-exporter healthcheck").ends_with("healthy"));
 
-    // Wrong settings fail the start, and it is not tried for ever.
+    // Invalid settings fail the start, without restarts.
     system.done("sed -i s,http://127.0.0.1:1,nonsense, /etc/default/nomad-exporter");
     let (code, _, stderr) = system.run("systemctl restart nomad-exporter");
     assert!(code != Some(0) && stderr.contains("failed"), "{stderr}");
@@ -207,7 +207,7 @@ fn the_package_is_installed_configured_upgraded_removed_and_purged_by_the_pages_
         "sed -i s,nonsense,http://127.0.0.1:1, /etc/default/nomad-exporter; systemctl restart nomad-exporter",
     );
 
-    // The token, in a file of root's.
+    // The token is in a file of root.
     in_root(credentials);
     assert_eq!(system.states(&UNITS[..1]), ["enabled active"]);
     let line = system
@@ -216,7 +216,7 @@ fn the_package_is_installed_configured_upgraded_removed_and_purged_by_the_pages_
 
     keys_of_root_need_credentials(&system);
 
-    // An upgrade restarts what runs, keeps what is enabled and what was edited.
+    // An upgrade restarts running units, and keeps enabled units and edited files.
     let before = system.done("systemctl show --value --property MainPID nomad-exporter");
     in_root("dpkg --install ./nomad-exporter_*.deb");
     assert_eq!(system.states(&UNITS), ["enabled active", IDLE, IDLE]);
@@ -231,7 +231,7 @@ fn the_package_is_installed_configured_upgraded_removed_and_purged_by_the_pages_
     in_root("dpkg --install ./nomad-exporter_*.deb");
     assert_eq!(system.states(&UNITS), ["enabled active", "enabled active", IDLE], "an upgrade");
 
-    // In the state of listening: connections that have just ended are listed too.
+    // Only sockets in the listening state: recently closed connections are listed too.
     let listening = "cat /proc/net/tcp /proc/net/tcp6 | grep -cE ':24E1 [0-9A-F]+:0000 0A' || true";
     let listens = || system.done(listening) != "0";
     let links = || system.done("find /etc/systemd/system -name 'nomad-*' -path '*.wants/*' | wc -l");
@@ -245,7 +245,7 @@ fn the_package_is_installed_configured_upgraded_removed_and_purged_by_the_pages_
     assert_eq!((system.states(&UNITS), links(), listens()), (vec![IDLE.to_owned(); 3], "0".into(), false));
 }
 
-/// A key of mode 0600 is right, and the service cannot read it but as a credential.
+/// A key with mode 0600 is right, but the service can only read it as a credential.
 fn keys_of_root_need_credentials(system: &Booted) {
     let authority = Authority::new();
     authority.write("server", "exporter.example");
@@ -265,7 +265,7 @@ fn keys_of_root_need_credentials(system: &Booted) {
     let (code, _, stderr) = system.run(&format!("nomad-exporter check-config {file} --as-user 65534"));
     assert!(code == Some(1) && stderr.contains("server.key"), "{stderr}");
     assert_ne!(system.run("systemctl restart nomad-exporter").0, Some(0));
-    // The lines of the drop-in that are meant for this.
+    // The lines of the drop-in for this.
     write("server.key");
     system.done(
         "sed -i /WEB_CONFIG_FILE/d /etc/default/nomad-exporter
@@ -282,8 +282,8 @@ fn keys_of_root_need_credentials(system: &Booted) {
     );
 }
 
-/// The oldest systemd that knows credentials, with the commands of the tarball and of the page on systemd. The binary is
-/// built for a newer C library, so it brings its own.
+/// The oldest systemd with credentials, and the commands of the tarball and the systemd page. The binary
+/// needs a newer C library, so it brings its own.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
 fn the_units_run_under_the_oldest_systemd() {
@@ -323,22 +323,22 @@ fn the_units_run_under_the_oldest_systemd() {
     assert_ne!(system.run("systemctl restart nomad-exporter").0, Some(0), "Type=notify");
 }
 
-/// In Google Cloud the hook ends with the machine being powered off, by a unit that is locked up.
+/// On Google Cloud, the hook ends by powering the machine off, from a sandboxed unit.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn the_scale_in_unit_may_power_the_machine_off() {
+fn the_scale_in_unit_can_power_off_the_machine() {
     let release = release();
     let Some(mut system) = Booted::start("bookworm") else { return };
     let package = file_of(&release.join("out"), ".deb");
     std::fs::copy(&package, system.root().join("root/package.deb")).unwrap();
     system.done("dpkg --install /root/package.deb");
-    // Without a cloud it says so, and is not started again and again.
+    // Without CLOUD it reports that, and is not restarted.
     system.run("systemctl start nomad-scale-in");
     wait_until(Duration::from_secs(10), "the unit's end", || {
         system.states(&UNITS[2..]) == ["disabled failed"]
     });
     assert!(system.done("journalctl --no-pager -u nomad-scale-in").contains("watch.sh aws | watch.sh gce"));
-    // The metadata, the drain and curl are stubs; the unit and its last command are not.
+    // The metadata, the drain and curl are stubs; the unit and its last command are real.
     let stub = |name: &str, text: &str| {
         let file = system.root().join("usr/local/bin").join(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();

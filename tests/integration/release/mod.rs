@@ -1,5 +1,5 @@
-//! What a release hands out: the same bytes each time, complete, and fit to be installed. `make check-release` runs these
-//! on a release binary.
+//! The files of a release: reproducible, complete, and installable. `make check-release` runs these tests
+//! with a release binary.
 
 mod binary;
 mod booted;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::support::process::{exporter, program, run};
 use crate::support::{path, read, root, tools};
 
-/// Runs a command that must do well; returns what it printed.
+/// Runs a command that must succeed; returns its output.
 fn done(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -23,7 +23,7 @@ fn done(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Packs the binary; returns the folder of what was packed.
+/// Packs the binary; returns the folder with the packages.
 fn pack(name: &str, folder: &Path, environment: &[(&str, &str)]) -> PathBuf {
     let out = folder.join(name);
     let mut pack = Command::new(path("scripts/pack.sh"));
@@ -40,7 +40,7 @@ fn release() -> &'static Path {
             tools::find(program);
         }
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("release");
-        // What an earlier run left.
+        // Removes the files of an earlier run.
         drop(std::fs::remove_dir_all(&folder));
         std::fs::create_dir_all(&folder).unwrap();
         let out = pack("out", &folder, &[]);
@@ -67,7 +67,7 @@ fn file_of(folder: &Path, ending: &str) -> PathBuf {
     fitting.next().unwrap_or_else(|| panic!("no {ending} in {}", folder.display()))
 }
 
-/// Every crate that is linked in, as `name version`.
+/// Returns every linked crate, as `name version`.
 fn linked() -> BTreeSet<String> {
     let mut tree = Command::new(env!("CARGO"));
     tree.args(["tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]);
@@ -113,7 +113,7 @@ fn the_tarball_is_complete() {
 
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn everything_that_is_linked_is_named_with_its_licence() {
+fn every_linked_crate_is_listed_with_its_license() {
     let release = release();
     let linked = linked();
     assert!(linked.len() > 50 && linked.iter().any(|name| name.starts_with("rustls ")), "{linked:?}");
@@ -186,7 +186,7 @@ fn the_debian_package_installs_a_service_without_a_user() {
                 || unit.ends_with("socket")
         );
     }
-    // Nothing is started that nobody enabled.
+    // Nothing is started unless somebody enables it.
     for unwanted in ["useradd", "adduser", "_dh_action=start", "deb-systemd-invoke start"] {
         assert!(!scripts.contains(unwanted), "{unwanted}: {scripts}");
     }
@@ -195,10 +195,10 @@ fn the_debian_package_installs_a_service_without_a_user() {
     assert!(version.starts_with(&format!("nomad-exporter {} (", env!("CARGO_PKG_VERSION"))), "{version}");
 }
 
-/// The service and the variant in which systemd listens for it, in the root that the package made.
+/// The service and its socket-activated variant, in the root that the package installs.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn systemd_takes_the_units_as_installed() {
+fn systemd_accepts_the_installed_units() {
     let release = release();
     let analyze = tools::find("systemd-analyze");
     let scratch = tempfile::tempdir().unwrap();
@@ -214,7 +214,7 @@ fn systemd_takes_the_units_as_installed() {
         run(verify)
     };
     assert_eq!(verify(), (Some(0), String::new(), String::new()));
-    // It does look at the files: without the program it complains.
+    // The check reads the files: without the program it fails.
     std::fs::remove_file(scratch.path().join("usr/bin/nomad-exporter")).unwrap();
     let (code, _, said) = verify();
     assert!(code == Some(1) && said.contains("/usr/bin/nomad-exporter is not executable"), "{said}");

@@ -1,4 +1,4 @@
-//! What is packed is built and run from the unpacked tarball, by the commands of the pages.
+//! Builds and runs from the unpacked tarball, with the commands of the pages.
 
 use std::path::Path;
 use std::process::Command;
@@ -27,20 +27,20 @@ fn manifests_and_chart_are_built_from_the_tarball() {
     assert_valid(&chart.unwrap());
 }
 
-/// What is tested of deploy/ elsewhere holds for the tarball.
+/// The tarball's deploy/ equals the project's, which is tested elsewhere.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn the_tarballs_deploy_is_the_projects() {
+fn the_tarball_contains_deploy() {
     let release = release();
     let mut diff = Command::new("diff");
     diff.args(["--recursive", "--no-dereference"]).arg(path("deploy")).arg(release.join("tarball/deploy"));
     assert_eq!(run(diff), (Some(0), String::new(), String::new()));
 }
 
-/// Links of the file system lead somewhere within the tarball.
+/// Symbolic links have targets within the tarball.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn no_link_of_the_tarball_is_broken() {
+fn links_in_the_tarball_have_a_target() {
     let release = release();
     let root = release.join("tarball").canonicalize().unwrap();
     let list = done(Command::new("find").arg(&root).args(["-type", "l"]));
@@ -53,7 +53,7 @@ fn no_link_of_the_tarball_is_broken() {
 
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn prometheus_takes_the_tarballs_files() {
+fn prometheus_accepts_the_files_of_the_tarball() {
     let release = release();
     let promtool = tools::find("promtool");
     let root = release.join("tarball");
@@ -69,10 +69,10 @@ fn prometheus_takes_the_tarballs_files() {
     done(Command::new(&promtool).args(["test", "rules"]).args(tests.lines()));
 }
 
-/// The image around the released binary: its root is laid out without anything but the tarball.
+/// The root of the image with the released binary needs only the tarball.
 #[test]
 #[ignore = "needs a packed release: make check-release"]
-fn the_root_of_the_image_is_laid_out_from_the_tarball() {
+fn the_image_root_is_built_from_the_tarball() {
     if !Path::new("/etc/ssl/certs/ca-certificates.crt").is_file() {
         eprintln!("skipped: laying out the image: there is no /etc/ssl/certs/ca-certificates.crt here");
         return;
@@ -80,7 +80,7 @@ fn the_root_of_the_image_is_laid_out_from_the_tarball() {
     let release = release();
     let folder = tempfile::tempdir().unwrap();
     let mut script = Command::new("deploy/docker/rootfs.sh");
-    // Rust is not there.
+    // Without Rust.
     script
         .arg("nomad-exporter")
         .arg(folder.path())

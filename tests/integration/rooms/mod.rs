@@ -1,4 +1,4 @@
-//! The shape of the house: dependencies point one way, and what is generated or named stands in step.
+//! Architecture: dependencies point in one direction, and generated or named things are in step.
 
 mod paths;
 
@@ -11,7 +11,7 @@ use crate::support::process::{exporter, run};
 use crate::support::{path, read};
 use paths::{Tests, paths};
 
-/// What each room may use. `terms` is Nomad's vocabulary, which every room speaks.
+/// Modules that each module may use. `terms` has Nomad's enumerations, which all modules use.
 const MAY_USE: [(&str, &[&str]); 13] = [
     ("terms", &[]),
     ("human", &["terms"]),
@@ -53,7 +53,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The paths that a file of `src/` names.
+/// Returns the paths that a file in `src/` names.
 fn paths_of(file: &Path, tests: Tests) -> BTreeSet<Vec<String>> {
     let source = std::fs::read_to_string(file).unwrap();
     let source = syn::parse_file(&source).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -85,9 +85,9 @@ fn dependencies_point_one_way() {
     assert_eq!(seen.len(), may_use.len(), "a room of this test is gone");
 }
 
-/// `metrics` sees neither JSON nor HTTP, and only `web` serves.
+/// `metrics` uses neither JSON nor HTTP, and only `web` serves.
 #[test]
-fn crates_stay_in_their_rooms() {
+fn crates_are_used_only_in_their_modules() {
     for (room, banned) in [
         ("metrics", &["serde", "serde_json", "reqwest", "hyper", "http", "tokio"][..]),
         ("snapshot", &["serde", "serde_json", "reqwest", "hyper", "http", "tokio", "prometheus"]),
@@ -119,9 +119,9 @@ fn reference_is_in_step(command: &str, page: &str) {
     assert!(stdout == read(page), "{page} is out of step: run `make doc`");
 }
 
-/// What README, alerts and dashboards name, the code has.
+/// All metrics in README, alerts and dashboards exist.
 #[test]
-fn only_families_that_exist_are_named() {
+fn named_metrics_exist() {
     let known: BTreeSet<&str> = families().map(|family| family.name).collect();
     let mut files = vec![path("README.md")];
     for folder in ["alerts", "dashboards", "docs"] {
@@ -130,10 +130,10 @@ fn only_families_that_exist_are_named() {
     for file in files {
         let Ok(mut text) = std::fs::read_to_string(&file) else { continue };
         if file.ends_with("docs/migrating.md") {
-            // Its tables name what others export in the first column, and what to ask of us in the second.
+            // Its tables have metrics of other programs in the first column, and ours in the second.
             text = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1)).collect();
         }
-        // With a colon it is a recording rule's name.
+        // A name with a colon is a recording rule.
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
         for word in words.map(|word| word.trim_matches(':')).filter(|word| !word.contains(':')) {
             let name = ["_bucket", "_sum", "_count"]
@@ -154,7 +154,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
-/// Files stay short enough to be read in one go; only tables may be longer.
+/// Files are short enough to read at once; only tables may be longer.
 #[test]
 fn files_are_short() {
     for folder in ["src", "simulator/src"] {

@@ -1,4 +1,4 @@
-//! The paths that a source file names: in `use` lines, in code, and in what is handed to macros and attributes.
+//! Paths that a source file names: in `use` lines, in code, and in macros and attributes.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use syn::buffer::{Cursor, TokenBuffer};
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, ItemMod, ItemUse, Lit, Macro, Meta, MetaList, Path, UseTree, Visibility};
 
-/// Returns every path of a file: from the root of its crate (`crate::nomad::Client`) if it is written so or relative to
-/// the file's module, and otherwise as it is written (`serde::Deserialize`). A glob ends in `*`, and so does the root
-/// itself if it gets another name.
+/// Returns every path in a file: from the root of its crate (`crate::nomad::Client`) if it is written so or
+/// relative to the module, otherwise as written (`serde::Deserialize`). A glob ends in `*`, and so does the
+/// root itself if it is renamed.
 pub(super) fn paths(file: &File, module: &[&str], tests: Tests) -> BTreeSet<Vec<String>> {
     let module = module.iter().map(|name| (*name).to_owned()).collect();
     let mut reader = Reader { module, tests, paths: BTreeSet::new() };
@@ -16,7 +16,7 @@ pub(super) fn paths(file: &File, module: &[&str], tests: Tests) -> BTreeSet<Vec<
     reader.paths
 }
 
-/// Whether modules of unit tests are read too.
+/// Whether unit test modules are included.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Tests {
     Read,
@@ -24,14 +24,14 @@ pub(super) enum Tests {
 }
 
 struct Reader {
-    /// The module that is being read.
+    /// The current module.
     module: Vec<String>,
     tests: Tests,
     paths: BTreeSet<Vec<String>>,
 }
 
 impl Reader {
-    /// The same path, from the root of the crate if it is relative to a module.
+    /// Returns the path from the root of the crate, if it is relative to a module.
     fn resolved(&self, mut path: Vec<String>) -> Vec<String> {
         if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
             path.pop();
@@ -74,7 +74,7 @@ impl Reader {
         self.paths.insert(path);
     }
 
-    /// Adds the paths among tokens that nobody parsed, each below the given one.
+    /// Adds the paths in unparsed tokens, each below the given one.
     fn add_tokens(&mut self, mut at: Cursor<'_>, above: &[String]) {
         let mut path = above.to_vec();
         while !at.eof() {
@@ -83,7 +83,7 @@ impl Reader {
                 path.push(name.to_string());
                 (at, goes_on) = colons(after).map_or((after, false), |after| (after, true));
             } else if let Some((inside, _, _, after)) = at.any_group() {
-                // After a path it is a group of a `use` line.
+                // After a path, it is a group in a `use` line.
                 self.add_tokens(inside, &path);
                 path.clear();
                 (at, goes_on) = (after, false);
@@ -109,7 +109,7 @@ impl Reader {
     }
 }
 
-/// What comes after `::`, if it comes first.
+/// Returns the rest after `::`, if the tokens start with it.
 fn colons(at: Cursor<'_>) -> Option<Cursor<'_>> {
     let (first, after) = at.punct()?;
     let (second, after) = after.punct()?;
@@ -137,7 +137,7 @@ impl<'ast> Visit<'ast> for Reader {
 
     fn visit_path(&mut self, path: &'ast Path) {
         self.add_path(path);
-        // Its generic arguments have paths too.
+        // Its generic arguments contain paths too.
         visit::visit_path(self, path);
     }
 
@@ -151,12 +151,12 @@ impl<'ast> Visit<'ast> for Reader {
         self.add_tokens(TokenBuffer::new2(list.tokens.clone()).begin(), &[]);
     }
 
-    /// `pub(crate)` names no path.
+    /// `pub(crate)` is not a path.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
 
 #[test]
-fn reads_nested_braces_renames_globs_and_what_is_above() {
+fn reads_nested_braces_renames_globs_and_super() {
     let source = "
         pub(crate) use crate::a::{self, b, c::{d, e as f}};
         use crate::{g as h, i::*};
@@ -222,13 +222,13 @@ fn reads_paths_in_code_macros_and_attributes() {
 }
 
 #[test]
-fn leaves_unit_tests_out_if_told_so() {
+fn excludes_unit_tests_on_request() {
     let source = "use a::b; #[cfg(test)] mod tests { use c::d; } #[cfg(unix)] mod e { use f::g; }";
     assert_eq!(read(source, Tests::Skipped), ["a::b", "f::g"]);
     assert_eq!(read(source, Tests::Read), ["a::b", "c::d", "f::g"]);
 }
 
-/// The paths of `src/room/file.rs`; names alone, which every file is full of, are left out.
+/// Returns the paths of `src/room/file.rs` without single names, which are everywhere.
 fn read(source: &str, tests: Tests) -> Vec<String> {
     let found = paths(&syn::parse_file(source).unwrap(), &["room", "file"], tests);
     found.iter().filter(|path| path.len() > 1).map(|path| path.join("::")).collect()

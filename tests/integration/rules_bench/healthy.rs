@@ -1,5 +1,5 @@
-//! A day of a healthy cluster at its normal peak, in which nobody is paged: bursts of builds, clients that follow them down
-//! to zero at night, spot clients that are taken back, elections, upgrades, maintenance and restarts of the exporter.
+//! A day of a busy but healthy cluster pages nobody: bursts of builds, clients that scale with them to zero
+//! at night, spot clients that are reclaimed, elections, upgrades, maintenance and restarts of the exporter.
 
 use fastrand::Rng;
 
@@ -10,10 +10,10 @@ use super::troubles::{
 };
 use super::{UnitTest, chance, judge};
 
-/// How many days are in a file.
+/// Number of days per file.
 const IN_A_FILE: usize = 3;
 const MINUTES: usize = 24 * 60;
-/// How many clients there should be from which minute on, give or take a quarter of an hour.
+/// Desired number of clients from which minute on, plus or minus a quarter of an hour.
 const DESIRED: [(usize, usize); 8] =
     [(0, 0), (120, 1), (170, 0), (360, 3), (420, 7), (480, 12), (1140, 6), (1260, 0)];
 
@@ -37,7 +37,7 @@ fn a_healthy_day_pages_nobody() {
     judge(&tests, &told);
 }
 
-/// Queries that find whom a day has woken, and whether it was one.
+/// Returns queries that find pages, and check that the day was as intended.
 fn pages() -> Vec<(String, Vec<usize>)> {
     let end = vec![MINUTES - 1];
     vec![
@@ -45,7 +45,7 @@ fn pages() -> Vec<(String, Vec<usize>)> {
             format!(r#"count_over_time(ALERTS{{alertstate="firing", severity="critical"}}[{MINUTES}m])"#),
             end.clone(),
         ),
-        // Nor is anything else told of but spot clients that are down, until Nomad forgets them.
+        // No other alerts fire, except for down spot clients until they are garbage-collected.
         (
             format!(
                 r#"count_over_time(ALERTS{{alertstate="firing", alertname!="NomadNodeDown"}}[{MINUTES}m])"#
@@ -58,13 +58,13 @@ fn pages() -> Vec<(String, Vec<usize>)> {
             ),
             end.clone(),
         ),
-        // The night came, and the day before it.
+        // There was a night, and a day before it.
         ("min(min_over_time(region:nomad_nodes_active:sum[2h])) > 0".to_owned(), end),
         ("min(region:nomad_nodes_active:sum) < 8".to_owned(), vec![720]),
     ]
 }
 
-/// An exporter that is restarted and misses scrapes now and then.
+/// Returns an exporter that is restarted, and misses some scrapes.
 fn replica(instance: &'static str, random: &mut Rng) -> Replica {
     let mut holes = Vec::new();
     let mut minute = random.usize(30..200);
@@ -77,13 +77,13 @@ fn replica(instance: &'static str, random: &mut Rng) -> Replica {
     Replica { instance, holes, ..Replica::default() }
 }
 
-/// A client from its first minute on, with what became of it.
+/// A client from its first minute on, and its end.
 struct Client {
     name: String,
     joins: usize,
-    /// When it begins to drain, and when it is empty. It is terminated two minutes later.
+    /// When it starts to drain, and when it is empty. It is terminated two minutes later.
     drains: Option<(usize, usize)>,
-    /// When its machine was taken away, with whatever ran on it.
+    /// When its machine was reclaimed, with its allocations.
     lost: Option<usize>,
 }
 
@@ -108,11 +108,11 @@ impl Client {
     }
 }
 
-/// Clients that follow what is desired, as an autoscaler has them do, and are lost every two hours.
+/// Returns clients that follow the desired number like an autoscaler, and are lost every two hours.
 fn clients(desired: &[usize], random: &mut Rng) -> Vec<Client> {
     let client =
         |number: usize, joins| Client { name: format!("c{number}"), joins, drains: None, lost: None };
-    // Of yesterday, drained and terminated.
+    // Drained and terminated yesterday.
     let mut clients: Vec<_> =
         (0..3).map(|number| Client { drains: Some((0, 0)), ..client(number, 0) }).collect();
     let mut next_loss = 540 + random.usize(..60);
@@ -202,12 +202,13 @@ fn add_clients(history: &mut History, clients: &[Client], random: &mut Rng) {
     }
 }
 
-/// Builds that come in bursts and wait for up to five minutes, one that no client can ever take, and what becomes of them.
+/// Adds builds that come in bursts and wait for up to five minutes, one that no client can run, and their
+/// outcomes.
 fn add_work(history: &mut History, desired: &[usize], clients: &[Client], random: &mut Rng) {
     let mut pending = vec![0_usize; MINUTES];
     let mut minute = 0;
     while minute < MINUTES - 6 {
-        // By night too, a build or two; a client comes for them.
+        // At night too, there are some builds, and a client starts for them.
         if desired[minute] > 0 {
             let burst = random.usize(10..80) * desired[minute] / 12;
             let lasts = random.usize(2..=5);
@@ -219,7 +220,7 @@ fn add_work(history: &mut History, desired: &[usize], clients: &[Client], random
     }
     let labels = [("namespace", "ci"), ("job_type", "batch")];
     let with = |label| [labels[0], labels[1], label];
-    // The one that fits nowhere is in another pool, and not in the night's queue.
+    // The unplaceable one is in another pool, and not in the night's queue.
     let stuck = |minute: usize| usize::from(desired[minute] > 0);
     history.gauge("nomad_jobs", &with(("status", "pending")), JOBS, |minute| {
         Some((pending[minute] + stuck(minute)) as f64)
@@ -241,7 +242,7 @@ fn add_work(history: &mut History, desired: &[usize], clients: &[Client], random
             share * busy(minute)
         });
     }
-    // A build runs into its time limit now and then, and a drain ends one that takes too long.
+    // Sometimes a build exceeds its time limit, and a drain ends one that takes too long.
     for outcome in ["timeout", "drained"] {
         let first = random.usize(..60);
         history.counter("nomad_job_completions_total", &with(("outcome", outcome)), FINISHED, |minute| {
@@ -267,7 +268,7 @@ fn add_work(history: &mut History, desired: &[usize], clients: &[Client], random
     history.gauge("nomad_job_info", &[labels[0], labels[1], ("job_type", "service")], JOBS, |_| Some(1.0));
 }
 
-/// Disks that fill and are cleaned at 80 %, and clients that do not answer for a while, one at a time.
+/// Adds disks that fill and are cleaned at 80 %, and clients that do not respond for a while, one at a time.
 fn add_hosts(history: &mut History, random: &mut Rng) {
     for (number, name) in
         ["h1", "h2", "h3", "h4", "h5", "h6", "h7", "h8", "h9", "h10", "h11"].iter().enumerate()
@@ -291,7 +292,8 @@ fn add_hosts(history: &mut History, random: &mut Rng) {
     }
 }
 
-/// An upgrade of the servers one by one with an election each, a burst of evaluations, and ten minutes of maintenance.
+/// Adds an upgrade of the servers one by one with an election each, a burst of evaluations, and ten minutes
+/// of maintenance.
 fn add_servers(history: &mut History, random: &mut Rng) {
     let upgrade = 500 + random.usize(..200);
     let maintenance = 800 + random.usize(..200);

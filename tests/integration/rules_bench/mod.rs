@@ -1,13 +1,13 @@
-//! A test bench for the alert rules: generated histories, in which nobody foresaw the moment of a missed scrape.
+//! Randomized tests of the alert rules: generated histories with missed scrapes at any time.
 //!
-//! promtool evaluates the shipped rules over all histories at once. Each history is a cluster of its own, and what is
-//! compared are its regions: the same history with holes, or with a second exporter. Since every rule keeps both labels,
-//! they do not touch each other, and the comparison of all alerts is itself one query over `ALERTS`, which must be empty.
-//! That is the cheapest sound way: no server, no waiting, and the real rule manager decides what is pending and firing.
-//! A minute is a scrape and an evaluation.
+//! promtool evaluates the shipped rules over all histories at once. Each history is a cluster, and the
+//! compared variants are its regions: the same history with gaps, or with a second exporter. All rules keep
+//! both labels, so the variants do not affect each other, and one query over `ALERTS`, which must be empty,
+//! compares all alerts. This needs no server and no waiting, and the real rule manager decides which alerts
+//! are pending or firing. One minute is one scrape and one evaluation.
 //!
-//! `BENCH_SEED=…` repeats a run, and `BENCH_HISTORIES=200` takes more histories than each run of the tests does. What
-//! fails names the cluster, which is the number of the history, and the alert.
+//! `BENCH_SEED=…` repeats a run, and `BENCH_HISTORIES=200` uses more histories than the tests. A failure
+//! shows the cluster, which is the number of the history, and the alert.
 
 mod healthy;
 mod series;
@@ -24,24 +24,24 @@ use crate::support::{read, tools};
 use series::{Cause, History, Hole, Replica};
 use troubles::{COLLECTORS, Phases, TROUBLES, background};
 
-/// How many histories are in a file, and for how many minutes each goes on.
+/// Number of histories per file, and their length in minutes.
 const IN_A_FILE: usize = 50;
 const MINUTES: usize = 150;
-/// Troubles in each history.
+/// Number of incidents in each history.
 const TOGETHER: usize = 5;
 
-/// Alerts over what happened within a range, by ratios: a hole may move the moment at which they cross their threshold, and
-/// by no more than its own length.
+/// Alerts on ratios over a range: a gap may move the time at which they cross their threshold by at most its
+/// own length.
 const WINDOWED: &str = "NomadPlacementSlo|NomadPlacementDelayHigh|NomadJobsFailing|NomadBuildsKilledByDrain";
-/// Alerts about the holes themselves wait during one, and must not fire.
+/// Alerts on the gaps themselves become pending during one, and must not fire.
 const OF_HOLES: &str = "NomadExporterDown|NomadExporterStale";
 
-/// A number from the environment.
+/// Returns a number from the environment.
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
-/// What repeats a run: the seed, and how many histories there are.
+/// Returns the random generator, the number of histories, and how to repeat the run.
 fn chance(histories: usize) -> (Rng, usize, String) {
     let seed = number("BENCH_SEED").unwrap_or_else(|| fastrand::u64(..));
     let histories = number("BENCH_HISTORIES").map_or(histories, |count| count as usize);
@@ -50,7 +50,7 @@ fn chance(histories: usize) -> (Rng, usize, String) {
     (Rng::with_seed(seed), histories, told)
 }
 
-/// A history with these troubles.
+/// Returns a history with these incidents.
 fn history(troubles: &[usize], random: &mut Rng) -> History {
     let mut history = History::new(MINUTES);
     background(&mut history, troubles.iter().all(|trouble| TROUBLES[*trouble].alert != "NomadNoActiveNodes"));
@@ -65,7 +65,7 @@ fn history(troubles: &[usize], random: &mut Rng) -> History {
     history
 }
 
-/// Troubles that can go together. Each alert comes first as often as the others, and is sure to fire then.
+/// Chooses compatible incidents. Each alert is the first one equally often, and then certainly fires.
 fn choose(number: usize, random: &mut Rng) -> Vec<usize> {
     let mut chosen = vec![number % TROUBLES.len()];
     while chosen.len() < TOGETHER {
@@ -80,10 +80,10 @@ fn choose(number: usize, random: &mut Rng) -> Vec<usize> {
     chosen
 }
 
-/// Holes of less than three minutes, none of them near a change.
+/// Returns gaps of less than three minutes, none of them near a change.
 fn holes(history: &History, random: &mut Rng) -> Vec<Hole> {
     let mut holes: Vec<Hole> = Vec::new();
-    // If the exporter goes down by itself, a hole would be one more time that it does.
+    // If the exporter goes down by itself, a gap would be another outage.
     let causes = if history.outages.is_empty() { 3 } else { 1 };
     let mut minute = 6;
     while minute < history.minutes - 6 {
@@ -94,7 +94,7 @@ fn holes(history: &History, random: &mut Rng) -> Vec<Hole> {
             let until = if cause == Cause::Restart { minute + 2 } else { until };
             let slow = COLLECTORS.into_iter().filter(|_| random.bool()).collect();
             holes.push(Hole { cause, from: minute, until, slow });
-            // Seldom enough that the exporter does not count as one that goes down again and again.
+            // Rare enough that the exporter does not count as flapping.
             minute = until + random.usize(16..40);
         }
         minute += 1;
@@ -102,7 +102,7 @@ fn holes(history: &History, random: &mut Rng) -> Vec<Hole> {
     holes
 }
 
-/// Two exporters of which one is always as good as the only one, in either of two ways.
+/// Returns two exporters of which at least one is always as good as a single one, in one of two ways.
 fn replicas(history: &History, random: &mut Rng) -> [Replica; 2] {
     let anywhere = |longest: usize, random: &mut Rng| {
         let mut holes: Vec<Hole> = Vec::new();
@@ -123,19 +123,20 @@ fn replicas(history: &History, random: &mut Rng) -> [Replica; 2] {
             instance: "b",
             holes: anywhere(25, random),
             since: random.usize(..60),
-            // What it saw last before both are down would be a minute older, and is believed for three.
+            // With an outage of both, the last data of a delayed replica would be a minute older, and is used
+            // for three.
             lag: if history.outages.is_empty() { random.usize(..2) } else { 0 },
             without: random.bool().then(|| COLLECTORS[random.usize(..COLLECTORS.len())]),
         };
         [whole, worse]
     } else {
-        // One has holes, and the other one does not.
+        // One has gaps, and the other has none.
         [Replica { holes: anywhere(25, random), ..whole.clone() }, Replica { instance: "b", ..whole }]
     }
 }
 
-/// The shipped rules, without the annotations of alerts: those take most of the time, since each asks queries for each
-/// alert in each minute, and change nothing of when it fires.
+/// Returns the shipped rules without the annotations of alerts. They take most of the time, because each runs
+/// queries for each alert in each minute, and do not affect when an alert fires.
 fn rules() -> [String; 2] {
     ["alerts/nomad.rules.yml", "alerts/nomad.alerts.yml"].map(|file| {
         let mut is_annotation = false;
@@ -150,7 +151,7 @@ fn rules() -> [String; 2] {
     })
 }
 
-/// The groups of these rules: thresholds first, and recorded series before the alerts that read them.
+/// Returns the groups of these rules: thresholds first, and recording rules before the alerts that use them.
 fn groups(rules: &[String; 2]) -> Vec<&str> {
     const THRESHOLDS: &str = "nomad-thresholds";
     let names =
@@ -158,13 +159,13 @@ fn groups(rules: &[String; 2]) -> Vec<&str> {
     std::iter::once(THRESHOLDS).chain(names.filter(|name| *name != THRESHOLDS)).collect()
 }
 
-/// Series as promtool reads them, and queries that must be empty in each of these minutes.
+/// Series in promtool's format, and queries that must be empty in each of these minutes.
 pub(super) struct UnitTest {
     pub(super) series: String,
     pub(super) empty: Vec<(String, Vec<usize>)>,
 }
 
-/// Runs promtool over these tests, as many at once as there are processors, and fails with what it said.
+/// Runs promtool over these tests, as many at once as there are processors, and fails with its output.
 pub(super) fn judge(tests: &[UnitTest], told: &str) {
     let promtool = tools::find("promtool");
     let folder = tempfile::tempdir().unwrap();
@@ -176,7 +177,7 @@ pub(super) fn judge(tests: &[UnitTest], told: &str) {
         let file = folder.path().join(format!("{number}.test.yml"));
         std::fs::write(&file, test.text(&groups(&rules))).unwrap();
         let mut command = Command::new(&promtool);
-        // It collects garbage half of the time otherwise.
+        // Otherwise it spends half of the time on garbage collection.
         command.args(["test", "rules"]).arg(file).env("GOGC", "400");
         let (code, stdout, stderr) = run(command);
         let said: Vec<_> =
@@ -194,7 +195,7 @@ pub(super) fn judge(tests: &[UnitTest], told: &str) {
 }
 
 impl UnitTest {
-    /// The file that promtool reads.
+    /// Returns the file for promtool.
     fn text(&self, groups: &[&str]) -> String {
         let mut text = format!(
             "rule_files: [records.yml, alerts.yml]\nevaluation_interval: 1m\ngroup_eval_order: [{}]\ntests:\n  \
@@ -213,7 +214,7 @@ impl UnitTest {
 
 #[test]
 #[ignore = "needs promtool: make check-prometheus"]
-fn gaps_and_replicas_change_no_alert() {
+fn gaps_and_replicas_do_not_change_alerts() {
     let (mut random, histories, told) = chance(IN_A_FILE);
     let whole = Replica { instance: "a", ..Replica::default() };
     let mut tests = Vec::new();
@@ -237,9 +238,9 @@ fn gaps_and_replicas_change_no_alert() {
     judge(&tests, &told);
 }
 
-/// An alert that is new gets its trouble here.
+/// A new alert needs an incident here.
 #[test]
-fn every_alert_has_a_trouble() {
+fn every_alert_has_an_incident() {
     let rules = read("alerts/nomad.alerts.yml");
     let alerts: BTreeSet<_> =
         rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
@@ -247,12 +248,12 @@ fn every_alert_has_a_trouble() {
     assert_eq!(alerts, troubles);
 }
 
-/// Queries that find where alerts differ.
+/// Returns queries that find differing alerts.
 fn comparisons() -> Vec<(String, Vec<usize>)> {
     let mut queries = Vec::new();
     let mut always = |query: String| queries.push((query, (7..MINUTES).collect()));
     let alerts = |region: &str, selector: &str| format!(r#"ALERTS{{region="{region}", {selector}}}"#);
-    // With holes: the same at every minute.
+    // With gaps: the same at every minute.
     for selector in [
         format!(r#"alertstate="firing", alertname!~"{WINDOWED}""#),
         format!(r#"alertstate="pending", alertname!~"{WINDOWED}|{OF_HOLES}""#),
@@ -260,18 +261,18 @@ fn comparisons() -> Vec<(String, Vec<usize>)> {
         let (base, gap) = (alerts("base", &selector), alerts("gap", &selector));
         always(format!("({base} unless ignoring (region) {gap}) or ({gap} unless ignoring (region) {base})"));
     }
-    // By ratios: the same as at some minute of the three before and the three after.
+    // Alerts on ratios: the same as at some minute of the three before and the three after.
     let selector = format!(r#"alertstate="firing", alertname=~"{WINDOWED}""#);
     let (base, gap) = (alerts("base", &selector), alerts("gap", &selector) + " offset 3m");
     let offsets = ["", " offset 1m", " offset 2m", " offset 3m", " offset 4m", " offset 5m", " offset 6m"];
     let around = offsets.map(|offset| format!("{base}{offset}"));
     always(format!("{} unless ignoring (region) {gap}", around.join(" and ")));
     always(format!("{gap} unless ignoring (region) {}", around.join(" unless ignoring (region) ")));
-    // With a second exporter: the same, or as a minute ago, since one may be so far behind.
+    // With a second exporter: the same, or as a minute ago, because one may be delayed by a minute.
     for (state, which) in [
         ("firing", "alertname!~"),
         ("pending", "alertname!~"),
-        // That one of them is down is told of, and is no page.
+        // An alert reports that one of them is down, but pages nobody.
         ("firing", r#"severity="critical", alertname=~"#),
     ] {
         let selector =
@@ -285,12 +286,12 @@ fn comparisons() -> Vec<(String, Vec<usize>)> {
     queries
 }
 
-/// Queries that find alerts which never fired.
+/// Returns queries that find alerts that never fired.
 fn never_fired() -> Vec<(String, Vec<usize>)> {
     let mut queries = Vec::new();
     for trouble in TROUBLES {
         for state in ["firing", "pending"] {
-            // One that waits for nothing fires at once.
+            // An alert without a wait fires at once.
             if state == "firing" || trouble.waits > 0 {
                 let selector =
                     format!(r#"region="base", alertname="{}", alertstate="{state}""#, trouble.alert);

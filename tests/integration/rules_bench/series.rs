@@ -1,24 +1,24 @@
-//! Series of a region over some hours, minute by minute, and what scrapers of it see.
+//! Series of a region over some hours, minute by minute, as seen by scrapers.
 
 use std::fmt::Write as _;
 
-/// Where a series comes from, and so with what it ends.
+/// Origin of a series, which determines when it ends.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Origin {
-    /// `up`, which Prometheus makes for each target.
+    /// `up`, which Prometheus creates for each target.
     Target,
-    /// What the exporter tells of itself.
+    /// A metric of the exporter itself.
     Exporter,
-    /// What a collector read from Nomad.
+    /// Data of a collector.
     Collector(&'static str),
-    /// How that collector fares: up, and when it last succeeded.
+    /// State of that collector: up, and last success.
     CollectorUp(&'static str),
     CollectorSuccess(&'static str),
-    /// A rule elsewhere that depends on all collectors, with no instance.
+    /// A rule elsewhere that depends on all collectors, without an instance.
     Rule,
 }
 
-/// One series, with its value at each minute.
+/// A series with its value at each minute.
 pub(super) struct Series {
     metric: &'static str,
     labels: Vec<(&'static str, String)>,
@@ -28,28 +28,28 @@ pub(super) struct Series {
 
 enum Values {
     Gauge(Vec<Option<f64>>),
-    /// By how much it grows in each minute.
+    /// Increase in each minute.
     Counter(Vec<f64>),
 }
 
-/// What ends series for a while at one exporter.
+/// The reason why series of one exporter end for a while.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Cause {
     /// It is not scraped.
     Scrape,
-    /// It is scraped, and Nomad does not answer.
+    /// It is scraped, but Nomad does not respond.
     Nomad,
-    /// It is started again: its counters begin anew, and in the last minute some collectors have not succeeded yet.
+    /// It restarts: its counters start again, and in the last minute some collectors have not succeeded yet.
     Restart,
 }
 
-/// Minutes in which series are missing, the last one excluded.
+/// Minutes with missing series, excluding the last one.
 #[derive(Clone)]
 pub(super) struct Hole {
     pub(super) cause: Cause,
     pub(super) from: usize,
     pub(super) until: usize,
-    /// Collectors that are slow to come back after a restart.
+    /// Collectors that are late after a restart.
     pub(super) slow: Vec<&'static str>,
 }
 
@@ -63,26 +63,26 @@ impl Hole {
     }
 }
 
-/// One exporter, as it is scraped.
+/// An exporter, as it is scraped.
 #[derive(Clone, Default)]
 pub(super) struct Replica {
     pub(super) instance: &'static str,
     pub(super) holes: Vec<Hole>,
-    /// The minute in which it was started first.
+    /// Minute of its first start.
     pub(super) since: usize,
-    /// By how many minutes it is behind.
+    /// Delay of its data in minutes.
     pub(super) lag: usize,
-    /// A collector that it may not use.
+    /// A collector without permission.
     pub(super) without: Option<&'static str>,
 }
 
-/// What happens in a region.
+/// Events of a region.
 pub(super) struct History {
     pub(super) minutes: usize,
     pub(super) series: Vec<Series>,
-    /// Minutes in which something changes.
+    /// Minutes with changes.
     pub(super) changes: Vec<usize>,
-    /// When no exporter at all is scraped.
+    /// Times without any scraped exporter.
     pub(super) outages: Vec<Hole>,
 }
 
@@ -102,7 +102,7 @@ impl History {
         self.push(metric, labels, origin, values);
     }
 
-    /// A counter of what a collector saw, by how much it grows in each minute.
+    /// Adds a counter of a collector, by its increase in each minute.
     pub(super) fn counter(
         &mut self,
         metric: &'static str,
@@ -125,7 +125,7 @@ impl History {
         self.series.push(Series { metric, labels, origin, values });
     }
 
-    /// The series as promtool reads them, of a cluster and a region with these exporters.
+    /// Returns the series in promtool's format, for a cluster and a region with these exporters.
     pub(super) fn render(&self, cluster: &str, region: &str, replicas: &[Replica], text: &mut String) {
         for series in &self.series {
             for (number, replica) in replicas.iter().enumerate() {
@@ -173,7 +173,7 @@ impl Series {
                     values[at]
                 }
                 Values::Counter(growth) => {
-                    // What happens while it is down, it never sees.
+                    // It does not see events while it is down.
                     let is_down =
                         hole.is_some_and(|hole| hole.cause == Cause::Restart) || minute < replica.since;
                     if !is_down {
@@ -213,7 +213,7 @@ impl Series {
             },
             (Origin::Target, _) => Some(0.0),
             (Origin::CollectorUp(_), Cause::Nomad) => value.map(|_| 0.0),
-            // The last one before.
+            // The previous one.
             (Origin::CollectorSuccess(_), Cause::Nomad) => match &self.values {
                 Values::Gauge(values) => values[hole.from.saturating_sub(1)],
                 Values::Counter(_) => None,
@@ -223,7 +223,7 @@ impl Series {
     }
 }
 
-/// Values in promtool's notation: runs of equal steps, and `stale` where a series ends.
+/// Returns values in promtool's notation: runs of equal steps, and `stale` where a series ends.
 fn notation(values: &[Option<f64>]) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut at = 0;

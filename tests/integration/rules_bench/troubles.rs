@@ -1,4 +1,4 @@
-//! One trouble for each alert: series that are as they should be, or not, in turns.
+//! One incident per alert: series that alternate between healthy and unhealthy.
 
 use fastrand::Rng;
 
@@ -15,22 +15,21 @@ pub(super) const SERVERS: Origin = Collector("servers");
 pub(super) const TASKS: Origin = Collector("task_states");
 pub(super) const FINISHED: Origin = Collector("finished_jobs");
 
-/// The collectors that every exporter tells of. After a restart, some are back later than others.
+/// The collectors of every exporter. After a restart, some are later than others.
 pub(super) const COLLECTORS: [&str; 4] = ["jobs", "nodes", "allocations", "drains"];
 
-/// In which minutes something is wrong.
+/// Minutes in which something is wrong.
 pub(super) struct Phases {
     on: Vec<bool>,
-    /// Whether its series end with each trouble, as those of a node that is purged do, instead of telling that all is
-    /// well again.
+    /// Whether its series end after each incident, as those of a purged node do, instead of becoming healthy.
     ends: bool,
 }
 
 impl Phases {
-    /// Turns of a trouble that must last for so many minutes to fire: some are shorter, and some longer. None is close
-    /// to that: a replica that is a minute behind makes it a minute longer, and a series that ends counts for three more.
-    /// Nor are two turns so close that an alert which fires on for five minutes fires until the next. If it is to be sure
-    /// to fire, the first one is longer.
+    /// Creates phases of an incident that must last for a number of minutes to fire: some are shorter, and
+    /// some longer. None is close to that: a delayed replica makes it a minute longer, and an ended series
+    /// counts for three more minutes. Phases are so far apart that an alert with keep_firing_for resolves in
+    /// between. If it must certainly fire, the first phase is longer.
     pub(super) fn new(minutes: usize, waits: usize, is_sure: bool, random: &mut Rng) -> Self {
         let mut on: Vec<bool> = Vec::with_capacity(minutes);
         while on.len() < minutes {
@@ -49,22 +48,22 @@ impl Phases {
         self.on[minute]
     }
 
-    /// One of two values.
+    /// Returns one of two values.
     fn pick(&self, wrong: f64, well: f64) -> impl Fn(usize) -> Option<f64> + '_ {
         move |minute| Some(if self.at(minute) { wrong } else { well })
     }
 
-    /// One of two values; absent while all is well, if the series ends with the trouble.
+    /// Returns one of two values, or nothing while it is healthy, if the series ends with the incident.
     fn pick_or_end(&self, wrong: f64, well: f64) -> impl Fn(usize) -> Option<f64> + '_ {
         move |minute| if self.at(minute) { Some(wrong) } else { (!self.ends).then_some(well) }
     }
 
-    /// The minute in which what goes on at this one began.
+    /// Returns the minute in which the phase at this minute started.
     fn since(&self, minute: usize) -> usize {
         (0..=minute).rev().take_while(|earlier| self.on[*earlier] == self.on[minute]).last().unwrap_or(minute)
     }
 
-    /// From when until when something is wrong, the last minute excluded.
+    /// Returns the start and the end of each unhealthy phase, excluding the last minute.
     fn runs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         let begins = |minute: &usize| self.on[*minute] && (*minute == 0 || !self.on[*minute - 1]);
         (0..self.on.len()).filter(begins).map(|from| {
@@ -77,13 +76,13 @@ impl Phases {
     }
 }
 
-/// What makes one alert fire.
+/// An incident that makes one alert fire.
 pub(super) struct Trouble {
     pub(super) alert: &'static str,
-    /// For how many minutes it must last.
+    /// Minutes that it must last.
     pub(super) waits: usize,
     pub(super) add: fn(&mut History, &Phases),
-    /// Those that bring the same series do not go together; empty if it may go with any.
+    /// Incidents with the same series are incompatible; empty if it is compatible with all.
     pub(super) shares: &'static str,
 }
 
@@ -96,7 +95,7 @@ const fn trouble(
     Trouble { alert, waits, add, shares }
 }
 
-/// All alerts, by what they tell of.
+/// All incidents by subject.
 pub(super) const TROUBLES: &[Trouble] = &[
     trouble("NomadPendingBacklog", 5, "", |history, phases| pending(history, phases, "late", (30.0, 0.0))),
     trouble("NomadPendingBacklogCritical", 5, "", |history, phases| {
@@ -295,7 +294,7 @@ pub(super) const TROUBLES: &[Trouble] = &[
         }
     }),
     trouble("NomadExporterStale", 5, "", |history, phases| {
-        // A collector that fails at every exporter.
+        // A collector that fails on every exporter.
         let labels = [("collector", "deployments")];
         history.gauge("nomad_exporter_collector_interval_seconds", &labels, Exporter, |_| Some(15.0));
         let success = |minute| if phases.at(minute) { phases.since(minute) } else { minute } as f64 * 60.0;
@@ -326,8 +325,8 @@ pub(super) const TROUBLES: &[Trouble] = &[
     }),
 ];
 
-/// Pending jobs of a namespace: five that are fresh, or so many of which so many have waited for ten minutes and half an
-/// hour.
+/// Adds pending jobs of a namespace: five new ones, or numbers that have been waiting for ten minutes and
+/// half an hour.
 fn pending(history: &mut History, phases: &Phases, namespace: &str, (old, older): (f64, f64)) {
     let labels = [("namespace", namespace), ("job_type", "batch"), ("status", "pending")];
     history.gauge("nomad_jobs", &labels, JOBS, phases.pick_or_end(old, 5.0));
@@ -339,7 +338,7 @@ fn pending(history: &mut History, phases: &Phases, namespace: &str, (old, older)
     }
 }
 
-/// Placements of a namespace in each minute, by whether they took up to five minutes, ten, and any time.
+/// Adds placements of a namespace in each minute: up to five minutes, ten minutes, and all.
 fn placements(history: &mut History, namespace: &str, growths: [&dyn Fn(usize) -> f64; 3]) {
     for (le, growth) in [("300.0", 0), ("600.0", 1), ("1800.0", 2), ("+Inf", 2)] {
         let labels = [("namespace", namespace), ("job_type", "batch"), ("le", le)];
@@ -349,7 +348,7 @@ fn placements(history: &mut History, namespace: &str, growths: [&dyn Fn(usize) -
     history.counter("nomad_job_placement_delay_seconds_count", &labels, FINISHED, growths[2]);
 }
 
-/// Something in a namespace that has hung for ten hours when the trouble begins.
+/// Adds a series that has hung for ten hours when the incident starts.
 fn hangs(history: &mut History, since: &'static str, namespace: &'static str, phases: &Phases) {
     let labels = [("namespace", namespace), ("job_type", "batch"), ("job_id", "hangs")];
     let began = |minute| phases.at(minute).then(|| phases.since(minute) as f64 * 60.0 - 36_000.0);
@@ -360,7 +359,7 @@ fn pool(history: &mut History, name: &str, state: &str, count: impl Fn(usize) ->
     history.gauge("nomad_nodes", &[("node_pool", name), ("state", state)], NODES, count);
 }
 
-/// A node that is in this state while something is wrong, and active while it is not.
+/// Adds a node with this state during the incident, and active otherwise.
 fn node(history: &mut History, name: &str, pool: &str, wrong: &str, phases: &Phases) {
     let id = [("node_id", name), ("node", name)];
     let there = phases.pick_or_end(1.0, 1.0);
@@ -375,7 +374,8 @@ fn node(history: &mut History, name: &str, pool: &str, wrong: &str, phases: &Pha
     history.gauge("nomad_node_allocations", &labels, ALLOCATIONS, |minute| there(minute).map(|_| 0.0));
 }
 
-/// A node that drains, with four allocations left, since so many seconds before the trouble began.
+/// Adds a draining node with four remaining allocations, whose drain started a number of seconds before the
+/// incident.
 fn drain(history: &mut History, name: &str, phases: &Phases, before: u16) {
     node(history, name, "default", "draining", phases);
     let labels = [("node_id", name), ("node", name)];
@@ -385,7 +385,7 @@ fn drain(history: &mut History, name: &str, phases: &Phases, before: u16) {
     history.gauge("nomad_node_drain_started_timestamp_seconds", &labels, DRAINS, started);
 }
 
-/// What is there in every region: an exporter, and nodes unless a trouble brings them.
+/// Adds the series of every region: an exporter, and nodes unless the incident adds them.
 pub(super) fn background(history: &mut History, has_nodes: bool) {
     history.gauge("up", &[("job", "nomad-exporter")], Target, |_| Some(1.0));
     for name in COLLECTORS {

@@ -1,4 +1,4 @@
-//! Faults at random: one at a time, on one path or on all of them, each for some seconds.
+//! Random faults: one at a time, on one path or on all, for some seconds each.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use nomad_simulator::{Fault, Simulator};
 
-/// Where faults are: the empty path is all of them.
+/// Paths of faults; the empty path means all.
 const PATHS: [&str; 10] = [
     "",
     "/v1/jobs",
@@ -19,7 +19,7 @@ const PATHS: [&str; 10] = [
     "/v1/agent/members",
     "/v1/status/leader",
 ];
-/// How long a fault lasts, and how long none, in milliseconds.
+/// Duration of faults, and of the pauses in between, in milliseconds.
 const LASTS: std::ops::Range<u64> = 500..4_000;
 
 pub(crate) struct Faults {
@@ -37,7 +37,7 @@ impl Faults {
         Self { random: Rng::with_seed(seed), next: Instant::now(), is_on: false, count: 0, kinds, reasons }
     }
 
-    /// Begins or ends a fault when its time has come.
+    /// Starts or ends a fault when it is due.
     pub(crate) fn act(&mut self, simulator: &Simulator) {
         if Instant::now() < self.next {
             return;
@@ -68,13 +68,13 @@ impl Faults {
         self.kinds.len()
     }
 
-    /// How requests may have failed by them.
+    /// Returns the reasons of requests that may have failed.
     pub(crate) fn reasons(&self) -> impl Iterator<Item = &'static str> {
         self.reasons.iter().copied()
     }
 }
 
-/// Every fault, with the reasons that it may be counted under.
+/// Returns every fault, with the possible reasons.
 fn all() -> Vec<(Fault, &'static [&'static str])> {
     let status = |code, body: &str| Fault::Status { code, body: body.to_owned() };
     let body = |text: &'static str| Fault::Body(text.as_bytes().into());

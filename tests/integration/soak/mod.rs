@@ -1,8 +1,8 @@
-//! The real binary beside a cluster that never rests, scraped by many, while Nomad fails in every way that the
-//! simulator knows. `make check-soak` runs it for two minutes, `make soak` for longer.
+//! Soak test: the real binary with a cluster that changes all the time, many scrapers, and all faults of the
+//! simulator. `make check-soak` runs it for two minutes, `make soak` for longer.
 //!
-//! At the end nothing has grown, nothing is left open, every scrape was answered, no error was counted but those that
-//! were made, and all numbers are those of the simulator's ledger.
+//! At the end, nothing has grown or is left open, every scrape got a response, only injected errors were
+//! counted, and all numbers equal the simulator's ledger.
 
 #![allow(clippy::print_stdout, reason = "it tells what it saw")]
 
@@ -26,9 +26,9 @@ use faults::Faults;
 use scrapers::Scrapers;
 use world::World;
 
-/// How long it takes, unless `SOAK_SECONDS` says otherwise.
+/// Default duration; `SOAK_SECONDS` changes it.
 const SECONDS: u64 = 120;
-/// Short intervals, so that much happens in little time; limits that a busy machine alone does not reach.
+/// Short intervals, so that much happens in little time, and limits that a busy machine does not reach.
 const FLAGS: [&str; 16] = [
     "--collect.interval",
     "1s",
@@ -47,16 +47,16 @@ const FLAGS: [&str; 16] = [
     "--log.level",
     "info",
 ];
-/// How long whatever was under way may take to end, and to be read anew.
+/// Timeout for everything in progress to end and to be read.
 const CALM: Duration = Duration::from_secs(60);
-/// Every how often its memory is looked at.
+/// Interval of memory samples.
 const SAMPLE: Duration = Duration::from_millis(500);
-/// How much larger it may be at the end than after its warm-up.
+/// Maximum ratio of memory at the end to memory after warm-up.
 const MAX_GROWTH: f64 = 1.10;
 
 #[test]
 #[ignore = "takes minutes, and needs Prometheus: make check-soak"]
-fn nothing_grows_and_nothing_is_lost() {
+fn resources_stay_constant_and_numbers_exact() {
     let seconds = std::env::var("SOAK_SECONDS").ok().map_or(SECONDS, |seconds| seconds.parse().unwrap());
     let seed =
         std::env::var("SOAK_SEED").ok().map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
@@ -67,7 +67,7 @@ fn nothing_grows_and_nothing_is_lost() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
 
-    // Nomad is down at first, so that this is all it holds open by itself.
+    // Nomad is down at first, so that only the exporter's own sockets are open.
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let nomad = format!("http://{address}");
     let fixed = ["--nomad.address", &nomad, "--web.listen-address", "127.0.0.1:0"];
@@ -101,7 +101,7 @@ fn nothing_grows_and_nothing_is_lost() {
     }
     faults.end(&simulator);
 
-    // The cluster stands still; what is shown catches up with it.
+    // The cluster stands still; the metrics catch up.
     wait_until(CALM, "recovery from every fault", || all_are_up(&runtime, &exporter));
     let ledger = world.ledger();
     wait_until(CALM, "all lists to be read again", || {
@@ -136,7 +136,7 @@ fn nothing_grows_and_nothing_is_lost() {
         descriptors <= descriptors_before
     });
 
-    // After a quarter everything was in use once.
+    // After a quarter of the time everything was used once.
     let (warm, end) =
         (median(&memory[memory.len() / 4..memory.len() / 2]), median(&memory[memory.len() * 9 / 10..]));
     let peak = *memory.iter().max().unwrap();
@@ -176,14 +176,14 @@ fn all_are_up(runtime: &tokio::runtime::Runtime, exporter: &Exporter) -> bool {
 }
 
 fn count_of_sources(shown: &Exposition) -> f64 {
-    // Those that were never tried say nothing yet.
+    // Collectors that were never tried have no value.
     shown.find("nomad_exporter_collector_up", &[]).count() as f64
 }
 
-/// What is asked for by its ID may be gone by then: jobs are purged and clients leave.
+/// Objects may be gone when they are requested by ID: jobs are purged, and clients leave.
 const BY_ID: [&str; 3] = ["client_stats", "job", "node"];
 
-/// Requests failed only where and how faults made them fail. Returns how many did.
+/// Checks that requests failed only for injected reasons. Returns the number of failures.
 fn assert_only_injected(shown: &Exposition, faults: &Faults) -> u64 {
     let mut failed = BTreeMap::<(String, String), f64>::new();
     for sample in shown.find("nomad_exporter_api_requests_total", &[]) {
@@ -191,7 +191,7 @@ fn assert_only_injected(shown: &Exposition, faults: &Faults) -> u64 {
             failed.insert((sample.labels["endpoint"].clone(), sample.labels["reason"].clone()), sample.value);
         }
     }
-    // Before the simulator began to listen, nobody did.
+    // Before the simulator started to listen, connections failed.
     let expected: BTreeSet<&str> = faults.reasons().chain(["connect"]).collect();
     for ((endpoint, reason), count) in &failed {
         let is_gone = reason == "not_found" && BY_ID.contains(&endpoint.as_str());
@@ -201,7 +201,7 @@ fn assert_only_injected(shown: &Exposition, faults: &Faults) -> u64 {
     failed.values().sum::<f64>() as u64
 }
 
-/// What the system knows of a process.
+/// Statistics of a process.
 struct Process(u32);
 
 impl Process {
@@ -213,7 +213,7 @@ impl Process {
         std::fs::read_dir(self.path("fd")).unwrap().count()
     }
 
-    /// Resident bytes.
+    /// Returns the resident memory in bytes.
     fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(self.path("status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

@@ -1,4 +1,4 @@
-//! Those who scrape, each in its own way.
+//! Scrapers with different behavior.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 const SCRAPERS: usize = 20;
 const INTERVAL: Duration = Duration::from_millis(500);
-/// A rendering that nobody asked for lately takes a moment; Prometheus itself would wait for 10 s.
+/// A variant that was not requested recently takes a moment; Prometheus would wait for 10 s.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Scrapers {
@@ -19,7 +19,7 @@ pub(crate) struct Scrapers {
     tasks: Vec<JoinHandle<Scraped>>,
 }
 
-/// What became of their scrapes.
+/// Results of their scrapes.
 #[derive(Default)]
 pub(crate) struct Scraped {
     pub(crate) count: usize,
@@ -48,8 +48,8 @@ impl Scrapers {
     }
 }
 
-/// Scrapes again and again. Every second scraper asks for OpenMetrics, every third keeps no connection open, and every
-/// fifth takes no gzip.
+/// Scrapes repeatedly. Every second scraper requests OpenMetrics, every third keeps no connection open, and
+/// every fifth accepts no gzip.
 async fn scrape(number: usize, url: String, stop: Arc<AtomicBool>) -> Scraped {
     let is_openmetrics = number.is_multiple_of(2);
     let client = reqwest::Client::builder()
@@ -81,7 +81,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What cannot be read to its end is cut there, and lacks what is looked for.
+/// Decompresses as much as possible; a truncated text lacks the expected end.
 fn unzipped(bytes: &[u8]) -> String {
     let mut plain = Vec::new();
     GzDecoder::new(bytes).read_to_end(&mut plain).ok();

@@ -1,4 +1,4 @@
-//! The cluster that never rests.
+//! A cluster that changes all the time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 use nomad_simulator::cluster::{ClientStatus, GcSettings, Ledger, Settings};
 use nomad_simulator::{Scenario, SharedCluster};
 
-/// Seconds of the cluster in one of ours.
+/// Simulated seconds per real second.
 const SPEED: u32 = 5;
 const CLIENTS: usize = 12;
-/// How long the cluster remembers what ended: a minute of ours, within which every list is read many times.
+/// Time for which the cluster retains ended objects: a real minute, in which every list is read many times.
 const REMEMBERED: Duration = Duration::from_secs(300);
-/// What happened before anybody looks: as much is forgotten as is new, so that a cluster that grows is no excuse.
+/// Simulated time before the exporter starts, after which as much is garbage-collected as is created, so that
+/// the cluster does not grow.
 const PRELUDE: Duration = Duration::from_secs(900);
 
 pub(crate) struct World {
@@ -37,7 +38,7 @@ impl World {
         Self { cluster: Arc::new(Mutex::new(cluster)), scenario }
     }
 
-    /// Lets so much of our time pass.
+    /// Advances by this real time.
     pub(crate) fn advance(&mut self, time: Duration) {
         self.scenario.advance(&mut self.cluster.lock().unwrap(), time * SPEED);
     }
@@ -46,7 +47,7 @@ impl World {
         self.cluster.lock().unwrap().ledger()
     }
 
-    /// What a drain still waits for, by node.
+    /// Returns the remaining allocations of drains, by node.
     pub(crate) fn waited_for(&self) -> BTreeMap<String, usize> {
         let loads = self.ledger().loads.into_iter();
         loads

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-/// A private authority, and the folder that its PEM files are in.
+/// A private CA, and the folder of its PEM files.
 pub(crate) struct Authority {
     pub(crate) issuer: CertifiedIssuer<'static, KeyPair>,
     pub(crate) folder: tempfile::TempDir,
@@ -24,19 +24,19 @@ impl Authority {
         self.folder.path().join(name)
     }
 
-    /// A certificate and its key for this name.
+    /// Issues a certificate for this name.
     pub(crate) fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         self.issue_as(CertificateParams::new(vec![name.to_owned()]).unwrap())
     }
 
-    /// A certificate that says this, and its key.
+    /// Issues a certificate with these parameters.
     pub(crate) fn issue_as(&self, params: CertificateParams) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         (certificate, key)
     }
 
-    /// Puts a certificate for this name and its key into the folder, as NAME.crt and NAME.key.
+    /// Writes a certificate for this name and its key to the folder, as NAME.crt and NAME.key.
     pub(crate) fn write(&self, file: &str, name: &str) {
         let (certificate, key) = self.issue(name);
         std::fs::write(self.path(&format!("{file}.crt")), certificate.pem()).unwrap();

@@ -1,15 +1,15 @@
-//! The living cluster of `make demo SCENARIO=ci`.
+//! The simulated cluster of `make demo SCENARIO=ci`.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use nomad_simulator::{BuildDay, Settings, SharedCluster, Simulator, Story, Version};
 
-/// Serves the cluster after so many minutes of its hour, which goes on by the real clock. A minute of it takes this long.
+/// Serves the cluster from this minute of its hour on, with this duration of a minute.
 pub(crate) async fn play(minute: Duration, passed: u32) -> Simulator {
     let settings = Settings {
         start: SystemTime::now() - passed * minute,
-        // What CircleCI server 4.10 runs.
+        // The version in CircleCI server 4.10.
         version: Version::new(1, 11, 3),
         servers: 5,
         ..Settings::default()

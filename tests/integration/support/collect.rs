@@ -14,23 +14,23 @@ use tokio::task::JoinHandle;
 
 use super::exposition::Exposition;
 
-/// The moment at which tests collect: some time after everything was recorded.
+/// The time at which tests collect: after everything was recorded.
 pub(crate) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_360_000)
 }
 
-/// An exporter without a server.
+/// An exporter without a web server.
 pub(crate) struct Collector {
     pub(crate) context: Arc<Context>,
     store: Arc<Store>,
-    /// `None` once they run by themselves.
+    /// `None` once they run in the background.
     collectors: Mutex<Option<Collectors>>,
     own: Arc<OwnMetrics>,
     selection: Selection,
 }
 
 impl Collector {
-    /// A collector that asks the given address, with further arguments as on the command line.
+    /// Creates a collector for the given address, with further command-line arguments.
     pub(crate) fn new(url: &str, arguments: &[&str]) -> Self {
         Self::with_clock(url, arguments, now)
     }
@@ -39,7 +39,7 @@ impl Collector {
     pub(crate) fn with_clock(url: &str, arguments: &[&str], now: fn() -> SystemTime) -> Self {
         let line = [&["nomad-exporter", "--nomad.address", url], arguments].concat();
         let mut config = Config::new(config::parse(line).unwrap(), &|_| None).unwrap();
-        // Tests refresh when they please: nothing is to be spread over a minute.
+        // Tests refresh when they want: requests are not spread.
         config.collect.client_spread = Duration::ZERO;
         let own = Arc::new(OwnMetrics::new().unwrap());
         let counters = own.clone();
@@ -62,12 +62,12 @@ impl Collector {
         let mut collectors = self.collectors.lock().await;
         let collectors = collectors.as_mut().expect("they do not run by themselves");
         for id in collectors.ids() {
-            // How it went stands in the store.
+            // The store has the result.
             drop(collectors.refresh(id).await);
         }
     }
 
-    /// Refreshes each collector on its clock from now on.
+    /// Starts the refreshes by the clock.
     pub(crate) async fn start(&self) -> JoinHandle<()> {
         let collectors = self.collectors.lock().await.take().expect("they were not started before");
         tokio::spawn(collectors.run())
@@ -94,7 +94,7 @@ impl Collector {
     }
 }
 
-/// Everything that one collection from an address shows.
+/// Returns the exposition of one collection from an address.
 pub(crate) async fn collect(url: &str, arguments: &[&str]) -> Exposition {
     let collector = Collector::new(url, arguments);
     collector.refresh().await;

@@ -1,8 +1,8 @@
-//! Reading format 0.0.4, in the plainest way. The fuzz targets do it too.
+//! A simple parser of format 0.0.4, shared with the fuzz targets.
 
 use std::collections::BTreeMap;
 
-/// Samples by family name and labels.
+/// Samples by metric name and labels.
 #[derive(Debug, Default)]
 pub(crate) struct Exposition {
     samples: Vec<Sample>,
@@ -37,13 +37,13 @@ impl Sample {
     }
 }
 
-/// `a="x",b="y"}` to pairs.
+/// Parses `a="x",b="y"}`.
 fn parse_labels(text: &str) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
     let mut rest = text;
     while let Some((name, after)) = rest.split_once("=\"") {
         let (mut value, mut after) = (String::new(), after);
-        // Text between quotes and backslashes is taken as it is: values may be long.
+        // Copies text between quotes and backslashes in blocks, because values may be long.
         loop {
             let at = after.find(['"', '\\']).expect("the value ends");
             value.push_str(&after[..at]);

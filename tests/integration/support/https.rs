@@ -1,4 +1,4 @@
-//! A client that shows what a handshake and an answer were like.
+//! A client that reports the details of handshakes and responses.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use tokio_rustls::client::TlsStream;
 
 use super::authority::Authority;
 
-/// Certificate and key that a client shows.
+/// Client certificate and key.
 pub(crate) type Identity = (rcgen::Certificate, rcgen::KeyPair);
 
-/// What an answer was like.
+/// A response.
 pub(crate) struct Answer {
     pub(crate) version: Version,
     pub(crate) status: StatusCode,
@@ -30,7 +30,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// What a handshake agreed on.
+/// The result of a handshake.
 pub(crate) struct Agreed {
     pub(crate) version: ProtocolVersion,
     pub(crate) suite: CipherSuite,
@@ -39,7 +39,7 @@ pub(crate) struct Agreed {
     pub(crate) certificate: Vec<u8>,
 }
 
-/// A client that trusts an authority. It offers HTTP/2 and HTTP/1.1.
+/// A client that trusts a CA. It offers HTTP/2 and HTTP/1.1.
 pub(crate) struct Client {
     roots: RootCertStore,
     identity: Option<Identity>,
@@ -57,7 +57,7 @@ impl Client {
         Self { roots, identity, versions, protocols, headers: Vec::new() }
     }
 
-    /// Shakes hands.
+    /// Performs a handshake.
     pub(crate) async fn connect(&self, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
@@ -78,7 +78,7 @@ impl Client {
         TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
     }
 
-    /// Shakes hands, and says what was agreed on.
+    /// Performs a handshake, and returns the result.
     pub(crate) async fn agree(&self, address: SocketAddr) -> std::io::Result<Agreed> {
         let stream = self.connect(address).await?;
         let connection = stream.get_ref().1;
@@ -90,8 +90,8 @@ impl Client {
         })
     }
 
-    /// Asks on a connection of its own. An error is one of the connection: a server that wants no client of this
-    /// kind says so in the handshake or, in TLS 1.3, right behind it.
+    /// Sends a request on a new connection. An error is one of the connection: a server rejects a client
+    /// during the handshake or, with TLS 1.3, right after it.
     pub(crate) async fn get(
         &self,
         address: SocketAddr,
@@ -118,7 +118,7 @@ impl Client {
     }
 }
 
-/// A request in the clear, on a connection of its own.
+/// Sends a plain HTTP request on a new connection.
 pub(crate) async fn get(
     address: SocketAddr,
     path: &str,

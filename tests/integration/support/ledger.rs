@@ -1,4 +1,4 @@
-//! What is shown, beside the simulator's own ledger.
+//! Comparison of metrics with the simulator's ledger.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -20,7 +20,8 @@ const OUTCOMES: [Outcome; 8] = [
     Outcome::Unknown,
 ];
 
-/// States add up to the model's, nothing is negative, and a node is drained only when the model says so.
+/// Checks that states add up to the model's, that nothing is negative, and that a node is drained only if the
+/// model agrees.
 pub(crate) fn assert_agrees(shown: &Exposition, ledger: &Ledger, waited_for: &BTreeMap<String, usize>) {
     for sample in shown.samples() {
         assert!(sample.value >= 0.0, "{sample:?}");
@@ -37,7 +38,7 @@ pub(crate) fn assert_agrees(shown: &Exposition, ledger: &Ledger, waited_for: &BT
         assert_eq!(shown.value("nomad_jobs", &labels), Some(*count as f64), "{labels:?}");
     }
     let total: usize = ledger.nodes.values().sum();
-    // Where no node is left, there is none whose datacenter and pool a 0 could name.
+    // Without nodes, there is no datacenter and pool for a 0.
     let nodes = |count: usize| (total > 0).then_some(count as f64);
     assert_eq!(shown.sum("nomad_nodes", &[]), nodes(total));
     for (state, word) in [
@@ -78,12 +79,12 @@ pub(crate) fn assert_agrees(shown: &Exposition, ledger: &Ledger, waited_for: &BT
     assert_eq!(shown.sum("nomad_queued_allocations", &[]), Some(f64::from(queued)));
 }
 
-/// Jobs that ended since the first refresh.
+/// Returns the jobs that ended since the first refresh.
 pub(crate) fn ended_since(ledger: &Ledger, first_refresh: SystemTime) -> impl Iterator<Item = Completion> {
     ledger.history.iter().filter_map(|job| job.completion).filter(move |end| end.time > first_refresh)
 }
 
-/// Jobs that ended since the first refresh are counted once, with their outcome.
+/// Checks that jobs that ended since the first refresh are counted once, with their outcome.
 pub(crate) fn assert_counted(shown: &Exposition, ledger: &Ledger, first_refresh: SystemTime) {
     for outcome in OUTCOMES {
         let expected = ended_since(ledger, first_refresh).filter(|end| end.outcome == outcome).count();
@@ -92,9 +93,9 @@ pub(crate) fn assert_counted(shown: &Exposition, ledger: &Ledger, first_refresh:
     }
 }
 
-/// How long jobs waited that were placed since the first refresh, each once.
+/// Checks the delays of jobs that were placed since the first refresh.
 pub(crate) fn assert_delays(shown: &Exposition, ledger: &Ledger, first_refresh: SystemTime) {
-    // What was purged before its end may never have been seen; what is forgotten after it was.
+    // Jobs that were purged before their end may never have been seen; garbage-collected ones were.
     let listed = ledger.history.iter().filter(|job| !job.purged || job.completion.is_some());
     let placed =
         listed.filter_map(|job| Some((job.submitted, job.first_placed.filter(|at| *at > first_refresh)?)));

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Common code of the tests.
 
 pub(crate) mod authority;
 pub(crate) mod build_day;
@@ -17,17 +17,17 @@ pub(crate) mod webhook;
 
 use std::path::{Path, PathBuf};
 
-/// The project's root.
+/// Returns the project's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file or folder below the root.
+/// Returns the path of a file or folder below the root.
 pub(crate) fn path(relative: &str) -> PathBuf {
     root().join(relative)
 }
 
-/// The text of a file below the root.
+/// Returns the text of a file below the root.
 pub(crate) fn read(relative: &str) -> String {
     let path = path(relative);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

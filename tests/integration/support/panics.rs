@@ -1,11 +1,11 @@
-//! Panics that nobody would notice: the exporter outlives those of its tasks, and so do tests.
+//! Detection of panics in tasks, which neither the exporter nor tests would notice.
 
 use std::panic;
 use std::sync::{Mutex, Once, PoisonError};
 
 static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// From now on panics are noticed, wherever they come from but the tests themselves.
+/// From now on, records panics, except those of the tests themselves.
 pub(crate) fn watch() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -20,7 +20,7 @@ pub(crate) fn watch() {
     });
 }
 
-/// Panics of the program since `watch` was called first.
+/// Returns the panics since `watch` was first called.
 pub(crate) fn seen() -> Vec<String> {
     SEEN.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

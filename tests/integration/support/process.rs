@@ -1,4 +1,4 @@
-//! The real binary, as its user starts it.
+//! The real binary as a process.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -6,13 +6,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// The binary: that of this build, or the released one if `make soak` or `make check-release` names it.
+/// Returns the binary of this build, or the release if `make soak` or `make check-release` sets it.
 pub(crate) fn program() -> PathBuf {
     let named = std::env::var_os("NOMAD_EXPORTER_TEST_BINARY");
     named.map_or_else(|| env!("CARGO_BIN_EXE_nomad-exporter").into(), PathBuf::from)
 }
 
-/// A command line of the binary, with no variable of ours or Nomad's set.
+/// Returns a command line of the binary, without variables of the exporter or Nomad.
 pub(crate) fn exporter(arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
     for (name, _) in std::env::vars_os() {
@@ -24,22 +24,22 @@ pub(crate) fn exporter(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running exporter. It is killed when dropped.
+/// A running exporter; dropping it kills it.
 pub(crate) struct Exporter {
     child: Child,
     log: Arc<Mutex<String>>,
-    /// Where it serves.
+    /// Its URL.
     pub(crate) url: String,
 }
 
 impl Exporter {
-    /// Starts it on a free port and waits until it listens.
+    /// Starts it on a free port, and waits until it listens.
     pub(crate) fn start(nomad: &str, arguments: &[&str]) -> Self {
         let fixed = ["--nomad.address", nomad, "--web.listen-address", "127.0.0.1:0"];
         Self::spawn(exporter(&[&fixed, arguments].concat()))
     }
 
-    /// Starts this command and waits until it listens.
+    /// Starts this command, and waits until it listens.
     pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
@@ -60,28 +60,28 @@ impl Exporter {
         exporter
     }
 
-    /// Its process ID.
+    /// Returns its process ID.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it logged so far.
+    /// Returns its log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits until it logged this text.
+    /// Waits until it has logged this text.
     pub(crate) fn wait_for_log(&self, text: &str, limit: Duration) {
         wait_until(limit, &format!("{text} in the log"), || self.log().contains(text));
     }
 
-    /// Sends a signal by its number's name.
+    /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// Waits for its end.
+    /// Waits until it exits.
     pub(crate) fn wait(&mut self, limit: Duration) -> ExitStatus {
         let mut status = None;
         wait_until(limit, "the exporter's end", || {
@@ -99,7 +99,7 @@ impl Drop for Exporter {
     }
 }
 
-/// Another program, killed when dropped.
+/// Another program; dropping it kills it.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
@@ -109,7 +109,7 @@ impl Drop for Running {
     }
 }
 
-/// Asks again and again until it is so.
+/// Polls until the condition is true.
 pub(crate) fn wait_until(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
@@ -118,7 +118,7 @@ pub(crate) fn wait_until(limit: Duration, what: &str, mut is_so: impl FnMut() ->
     }
 }
 
-/// What a finished command wrote: exit code, stdout, stderr.
+/// Runs a command to its end; returns exit code, stdout and stderr.
 pub(crate) fn run(mut command: Command) -> (Option<i32>, String, String) {
     let output = command.output().unwrap();
     let text = |mut bytes: &[u8]| {

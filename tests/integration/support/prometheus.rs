@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::process::Running;
 
-/// A Prometheus on a free port. It is killed when dropped.
+/// A Prometheus on a free port; dropping it kills it.
 pub(crate) struct Prometheus {
     port: u16,
     log: PathBuf,
@@ -30,12 +30,12 @@ impl Prometheus {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        // Whoever is first in this process installs it.
+        // The first one in this process installs it.
         rustls::crypto::ring::default_provider().install_default().ok();
         Self { port, log, client: reqwest::Client::builder().build().unwrap(), process: Running(process) }
     }
 
-    /// The data of an answer of its API. `None` while it does not answer.
+    /// Returns the data of an API response. `None` if it does not respond.
     pub(crate) fn api(&self, path: &str, query: &[(&str, &str)]) -> Option<Value> {
         let url = format!("http://127.0.0.1:{}/api/v1/{path}", self.port);
         let text = tokio::runtime::Handle::current().block_on(async move {
@@ -46,7 +46,7 @@ impl Prometheus {
         Some(answer["data"].take())
     }
 
-    /// What a query yields: labels and value of each series. `None` while Prometheus does not answer.
+    /// Returns the result of a query: labels and value of each series. `None` if Prometheus does not respond.
     pub(crate) fn query(&self, query: &str) -> Option<Vec<Value>> {
         let data = self.api("query", &[("query", query)])?;
         match &data["result"] {
@@ -58,12 +58,12 @@ impl Prometheus {
         }
     }
 
-    /// The data of an answer of its API, which it gives.
+    /// Returns the data of an API response.
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> Value {
         self.api(path, query).expect("Prometheus answers")
     }
 
-    /// For how long it has had a processor, in all threads that it still has.
+    /// Returns the CPU time of all its threads.
     pub(crate) fn cpu_seconds(&self) -> f64 {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.0.id())).unwrap();
         let nanoseconds = threads.filter_map(|thread| {
@@ -73,12 +73,12 @@ impl Prometheus {
         nanoseconds.sum::<f64>() / 1e9
     }
 
-    /// The one value that a query yields, if there is one.
+    /// Returns the single value of a query, if there is one.
     pub(crate) fn value(&self, query: &str) -> Option<f64> {
         self.query(query)?.first()?["value"][1].as_str()?.parse().ok()
     }
 
-    /// Asserts that its log holds no warning and no error.
+    /// Asserts that its log has no warnings and no errors.
     pub(crate) fn assert_no_complaint(&self) {
         let log = std::fs::read_to_string(&self.log).unwrap();
         assert!(log.contains("level="), "it logs in another way: {log}");
@@ -91,7 +91,8 @@ impl Prometheus {
     }
 }
 
-/// A port that is free now. Somebody else may take it before it is used; programs that choose their own are better.
+/// Returns a port that is free now. Another program may take it before it is used; prefer programs that
+/// choose their own.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

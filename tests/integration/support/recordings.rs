@@ -1,11 +1,11 @@
-//! Recorded answers of real Nomad agents.
+//! Recorded responses of real Nomad agents.
 
 use std::net::SocketAddr;
 
 use nomad_simulator::{Backend, Recording, Simulator};
 use serde_json::Value;
 
-/// Every folder of recordings.
+/// All folders of recordings.
 pub(crate) const ALL: [&str; 10] = [
     "2.0.5",
     "2.0.5-drain",
@@ -19,7 +19,7 @@ pub(crate) const ALL: [&str; 10] = [
     "2.0.5-acl-bad-token",
 ];
 
-/// The folders whose token may read the cluster.
+/// Returns the folders whose token may read the cluster.
 pub(crate) fn readable() -> impl Iterator<Item = &'static str> {
     ALL.into_iter().filter(|name| *name != "2.0.5-acl-bad-token")
 }
@@ -36,13 +36,13 @@ pub(crate) async fn replay_on(name: &str, address: SocketAddr) -> Simulator {
     Simulator::start_on(address, Backend::Replay(recording)).await.unwrap()
 }
 
-/// A recorded answer as plain JSON.
+/// Returns a recorded response as JSON.
 pub(crate) fn json(name: &str, file: &str) -> Value {
     let text = super::read(&format!("tests/fixtures/recordings/{name}/{file}"));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}/{file}: {error}"))
 }
 
-/// The rows of a recorded list.
+/// Returns the rows of a recorded list.
 pub(crate) fn rows(name: &str, file: &str) -> Vec<Value> {
     json(name, file).as_array().expect("a list").clone()
 }

@@ -1,4 +1,4 @@
-//! Raw requests to the exporter, so that nothing is hidden by a client.
+//! Raw HTTP requests to the exporter, so that no client hides anything.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::exposition::Exposition;
 
-/// Whoever waits for longer than this waits in vain.
+/// Timeout of a request.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Status line and headers in lower case, and body.
+/// Returns the status line and headers in lower case, and the body.
 pub(crate) fn ask(url: &str, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
     let host = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(host).unwrap();
@@ -22,12 +22,12 @@ pub(crate) fn ask(url: &str, method: &str, path: &str, headers: &str) -> (String
     (String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase(), answer[end + 4..].to_vec())
 }
 
-/// The status that a path is answered with.
+/// Returns the status of a path.
 pub(crate) fn status(url: &str, path: &str) -> String {
     ask(url, "GET", path, "").0.lines().next().unwrap().split(' ').nth(1).unwrap().to_owned()
 }
 
-/// What a scrape shows.
+/// Scrapes the metrics.
 pub(crate) fn metrics(url: &str) -> Exposition {
     let (_, body) = ask(url, "GET", "/metrics", "");
     Exposition::parse(std::str::from_utf8(&body).unwrap())

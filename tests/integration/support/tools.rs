@@ -1,14 +1,14 @@
-//! Programs of others that tests run. Tests that need one are ignored, and their reason names the part of `make test` or
-//! `make check` that installs it and runs them.
+//! Other programs that tests run. Tests that need one are ignored, and their reason names the part of `make
+//! test` or `make check` that installs it and runs them.
 
 use std::path::PathBuf;
 
-/// A program of this name on the PATH.
+/// Returns a program on the PATH.
 pub(crate) fn find(program: &str) -> PathBuf {
     look_up(program).unwrap_or_else(|| panic!("{program} is not on the PATH: run this test by `make`"))
 }
 
-/// A program that cannot be had everywhere. If it is missing, says what is skipped.
+/// Returns a program that is not available everywhere. If it is missing, prints what is skipped.
 pub(crate) fn find_optional(program: &str, skipped: &str) -> Option<PathBuf> {
     let found = look_up(program);
     if found.is_none() {

@@ -1,4 +1,4 @@
-//! A receiver of Alertmanager's webhook.
+//! A webhook receiver for Alertmanager.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -27,12 +27,12 @@ impl Webhook {
         Self { notifications, url }
     }
 
-    /// Every notification that came, in order.
+    /// Returns all notifications in order.
     pub(crate) fn notifications(&self) -> Vec<Value> {
         self.notifications.lock().unwrap().clone()
     }
 
-    /// The last that was said of an alert of this name with this label.
+    /// Returns the last notification about an alert with this name and this label.
     pub(crate) fn last(&self, name: &str, label: (&str, &str)) -> Option<Value> {
         let notifications = self.notifications.lock().unwrap();
         let alerts =
@@ -44,13 +44,13 @@ impl Webhook {
         alerts.rev().find(is_it).cloned()
     }
 
-    /// Whether it was said last that an alert fires, or that it is resolved.
+    /// Returns the last status of an alert: firing or resolved.
     pub(crate) fn status(&self, name: &str, label: (&str, &str)) -> Option<String> {
         Some(self.last(name, label)?["status"].as_str()?.to_owned())
     }
 }
 
-/// Reads one notification and confirms it.
+/// Receives and acknowledges one notification.
 fn receive(connection: TcpStream) -> Value {
     let mut reader = BufReader::new(connection);
     let mut length = 0;

@@ -1,4 +1,4 @@
-//! Files and requests that are damaged in every way: never a panic, always a sentence or an answer.
+//! Damaged files and requests: never a panic, always an error message or a response.
 
 use std::sync::LazyLock;
 
@@ -14,11 +14,11 @@ use super::{authority, hash, serve};
 use crate::support::authority::Authority;
 
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(authority);
-/// What the example stores of a password.
+/// The stored hash in the example.
 static SECRET: LazyLock<String> = LazyLock::new(|| hash("s3cret", 10).split_off(7));
 static EXAMPLE: LazyLock<String> = LazyLock::new(|| documented("tls_server_config:"));
 
-/// One damage to a text.
+/// A damage to a text.
 #[derive(Clone, Debug)]
 enum Damage {
     Cut(usize),
@@ -128,7 +128,7 @@ fn damaged(mut text: String, damage: &Damage) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
     #[test]
-    fn damaged_files_are_used_or_refused_with_a_sentence(damages in prop::collection::vec(damage(), 1..5)) {
+    fn damaged_files_are_accepted_or_rejected_with_an_error(damages in prop::collection::vec(damage(), 1..5)) {
         let text = damages.iter().fold(EXAMPLE.clone(), damaged);
         let file = AUTHORITY.path("damaged.yml");
         std::fs::write(&file, &text).unwrap();
@@ -147,7 +147,7 @@ proptest! {
     fn any_accept_header_gets_a_format(accept in any::<String>(), weights in "[a-z/*;=, q.0-9\"-]{0,60}") {
         for header in [Some(accept.as_str()), Some(weights.as_str()), None] {
             prop_assert!(exposition::format(header).content_type().contains("text"));
-            // One of two, whatever was said.
+            // Any header results in one of the two.
             let _: exposition::Encoding = exposition::encoding(header);
         }
     }
@@ -156,7 +156,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
     #[test]
-    fn any_request_gets_an_answer(
+    fn any_request_gets_a_response(
         authorization in prop::collection::vec(any::<u8>(), 0..100),
         accept in "[ -~]{0,100}",
         junk in prop::collection::vec(any::<u8>(), 0..200),
@@ -167,7 +167,7 @@ proptest! {
         request.extend(format!("\r\nAccept: {accept}\r\nAccept-Encoding: {accept}\r\n\r\n").as_bytes());
         let request = if is_head { request } else { [junk, b"\r\n\r\n".to_vec()].concat() };
         let answer = SERVER.0.block_on(exchange(&request));
-        // Nothing but blank lines is no request, and another protocol's greeting none that can be answered.
+        // Blank lines are not a request, and the greeting of another protocol cannot be answered.
         let is_answered = answer.starts_with(b"HTTP/1.1 4");
         prop_assert!(is_answered || (!is_head && answer.is_empty()), "{}", String::from_utf8_lossy(&answer));
     }
@@ -178,7 +178,7 @@ static SERVER: LazyLock<(Runtime, std::net::SocketAddr)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("basic_auth_users: {{alice: {}}}", hash("s3cret", 4));
     let address = runtime.block_on(serve(folder.path(), &text, &["--web.header-timeout", "10s"]));
-    // The file is read again and again.
+    // The file is reloaded repeatedly.
     std::mem::forget(folder);
     (runtime, address)
 });

@@ -1,4 +1,4 @@
-//! TLS: versions, suites, curves, and who may connect.
+//! TLS versions, cipher suites, curves, and client certificates.
 
 use http::{StatusCode, Version};
 use rcgen::{CertificateParams, SanType};
@@ -15,7 +15,7 @@ fn file(settings: &str) -> String {
 }
 
 #[tokio::test]
-async fn http2_and_http1_are_spoken_as_the_client_wishes() {
+async fn the_client_chooses_http2_or_http1() {
     let authority = authority();
     let address = serve(authority.folder.path(), &file(""), &[]).await;
     let mut client = Client::new(&authority, None);
@@ -36,9 +36,9 @@ async fn http2_and_http1_are_spoken_as_the_client_wishes() {
     assert_eq!(client.get(address, "/metrics").await.unwrap().version, Version::HTTP_11);
 }
 
-/// Without TLS there is no HTTP/2, and with it nothing in the clear.
+/// Without TLS there is no HTTP/2, and with TLS there is no plain HTTP.
 #[tokio::test]
-async fn what_is_not_tls_is_not_answered() {
+async fn plain_http_is_rejected_with_tls() {
     let authority = authority();
     let address = serve(authority.folder.path(), &file(""), &[]).await;
     assert!(crate::support::https::get(address, "/metrics", &[]).await.is_err());
@@ -49,7 +49,7 @@ async fn what_is_not_tls_is_not_answered() {
 }
 
 #[tokio::test]
-async fn clients_show_what_their_mode_asks_for() {
+async fn client_certificates_follow_the_client_auth_type() {
     let (authority, stranger) = (authority(), Authority::new());
     for (mode, nothing, strange, known) in [
         ("NoClientCert", true, true, true),
@@ -79,7 +79,7 @@ async fn clients_show_what_their_mode_asks_for() {
 }
 
 #[tokio::test]
-async fn names_of_clients_are_compared() {
+async fn names_of_client_certificates_are_checked() {
     let authority = authority();
     let text = file(
         "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n  client_allowed_sans:\n    \
@@ -96,7 +96,7 @@ async fn names_of_clients_are_compared() {
         (vec![SanType::URI(name("spiffe://example/prometheus"))], true),
         (vec![SanType::Rfc822Name(name("ops@example.org"))], true),
         (vec![SanType::DnsName(name("other.example"))], false),
-        // A pattern is not what it matches.
+        // A wildcard does not equal the names that it matches.
         (vec![SanType::DnsName(name("*.example"))], false),
         (vec![SanType::IpAddress("192.0.2.8".parse().unwrap())], false),
         (vec![SanType::URI(name("spiffe://example/other"))], false),
@@ -107,13 +107,13 @@ async fn names_of_clients_are_compared() {
         let client = Client::new(&authority, Some(authority.issue_as(params)));
         assert_eq!(client.get(address, "/metrics").await.is_ok(), expected, "{names:?}");
     }
-    // The right name, signed by somebody else.
+    // The right name, signed by another CA.
     let client = Client::new(&authority, Some(Authority::new().issue("prometheus.example")));
     assert!(client.get(address, "/metrics").await.is_err());
 }
 
 #[tokio::test]
-async fn versions_suites_and_curves_are_kept_to() {
+async fn versions_suites_and_curves_are_applied() {
     let authority = authority();
     let agree = async |settings: &str, versions: &[&'static SupportedProtocolVersion]| {
         let address = serve(authority.folder.path(), &file(settings), &[]).await;
@@ -134,7 +134,7 @@ async fn versions_suites_and_curves_are_kept_to() {
     let by_client =
         agree(&format!("{suites}  prefer_server_cipher_suites: false\n"), &[&version::TLS12]).await;
     assert_eq!(by_client.unwrap().suite, CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
-    // Those of TLS 1.3 stay, unless they are named too.
+    // Those of TLS 1.3 stay, unless some of them are given.
     assert_eq!(agree(suites, all).await.unwrap().version, ProtocolVersion::TLSv1_3);
     let named = format!("{suites}    - TLS_CHACHA20_POLY1305_SHA256\n");
     assert_eq!(agree(&named, all).await.unwrap().suite, CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
@@ -144,7 +144,7 @@ async fn versions_suites_and_curves_are_kept_to() {
 }
 
 #[tokio::test]
-async fn certificates_may_stand_in_the_file() {
+async fn certificates_can_be_inline() {
     let authority = authority();
     let indented = |text: String| text.lines().map(|line| format!("    {line}\n")).collect::<String>();
     let (certificate, key) = authority.issue("localhost");

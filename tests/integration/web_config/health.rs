@@ -1,9 +1,9 @@
-//! `nomad-exporter healthcheck` against an exporter that not everybody may ask.
+//! `nomad-exporter healthcheck` with a protected exporter.
 
 use super::{authority, hash, serve};
 use crate::support::process::{exporter, run};
 
-/// Runs the command against an address; its exit code and what it said.
+/// Runs the command for an address; returns its exit code and output.
 async fn asked(address: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let command = exporter(&[&["healthcheck", "--web.listen-address", address], arguments].concat());
     let (code, stdout, stderr) = tokio::task::spawn_blocking(|| run(command)).await.unwrap();
@@ -11,7 +11,7 @@ async fn asked(address: &str, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_shows_a_client_certificate() {
+async fn the_check_can_send_a_client_certificate() {
     let authority = authority();
     authority.write("client", "probe");
     let text = "tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: ca.pem, \
@@ -29,7 +29,7 @@ async fn it_shows_a_client_certificate() {
     for (wrong, problem) in [
         (&["--client-cert", cert.as_str()][..], "--client-key"),
         (&["--client-cert", &cert, "--client-key", "/nowhere"], "--client-key: cannot read /nowhere"),
-        (&["--client-cert", &cert, "--client-key", &cert], "hold no certificate with its key"),
+        (&["--client-cert", &cert, "--client-key", &cert], "are not a PEM certificate and its key"),
         (&["--scheme", "gopher"], "http, https"),
     ] {
         let (code, said) = asked(&address, wrong).await;
@@ -38,7 +38,7 @@ async fn it_shows_a_client_certificate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_gives_a_password() {
+async fn the_check_can_send_a_password() {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("basic_auth_users: {{probe: {}}}", hash("s3cret", 4));
     let address = serve(folder.path(), &text, &[]).await.to_string();
@@ -48,7 +48,7 @@ async fn it_gives_a_password() {
     };
     let (right, wrong) = (file("right", "s3cret\n"), file("wrong", "secret"));
     let (code, said) = asked(&address, &[]).await;
-    assert!(code == Some(0) && said.contains("healthy, and asks for a password"), "{said}");
+    assert!(code == Some(0) && said.contains("healthy, requires a password"), "{said}");
     let (code, said) = asked(&address, &["--user", "probe", "--password-file", &right]).await;
     assert!(code == Some(0) && said.ends_with("/-/healthy: healthy\n"), "{said}");
     let (code, said) = asked(&address, &["--ready", "--user", "probe", "--password-file", &right]).await;

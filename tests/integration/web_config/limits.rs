@@ -1,4 +1,4 @@
-//! Limits, where TLS and HTTP/2 are spoken. src/web/listener.rs tests those of plain connections.
+//! Limits with TLS and HTTP/2. src/web/listener.rs tests those of plain connections.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::support::recordings;
 
 const SOON: Duration = Duration::from_secs(20);
 const TLS: &str = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n";
-/// The begin of a record that never ends.
+/// The start of a record that never ends.
 const HALF_A_HELLO: &[u8] = &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01];
 
 async fn is_closed(mut stream: TcpStream) -> bool {
@@ -27,7 +27,7 @@ async fn is_closed(mut stream: TcpStream) -> bool {
 }
 
 #[tokio::test]
-async fn handshakes_have_a_deadline() {
+async fn handshakes_have_a_timeout() {
     let authority = authority();
     let address = serve(authority.folder.path(), TLS, &["--web.header-timeout", "2s"]).await;
     for begin in [&b""[..], HALF_A_HELLO] {
@@ -41,7 +41,7 @@ async fn handshakes_have_a_deadline() {
     assert_eq!(Client::new(&authority, None).get(address, "/metrics").await.unwrap().status, StatusCode::OK);
 }
 
-/// More half-open handshakes than there are places, and all of them patient.
+/// More half-open handshakes than connections are allowed.
 #[tokio::test]
 async fn half_open_handshakes_block_nobody() {
     let authority = authority();
@@ -58,9 +58,9 @@ async fn half_open_handshakes_block_nobody() {
     assert_eq!(answer.status, StatusCode::OK);
 }
 
-/// Over HTTP/2 a client can refuse bytes for ever without the connection standing still.
+/// With HTTP/2, a client can reject bytes forever while the connection stays active.
 #[tokio::test]
-async fn an_answer_that_is_not_taken_ends_its_connection() {
+async fn an_unread_response_ends_its_connection() {
     let authority = authority();
     let limits = ["--web.response-timeout", "2s", "--web.max-requests", "1"];
     let address = serve(authority.folder.path(), TLS, &limits).await;
@@ -82,14 +82,14 @@ async fn an_answer_that_is_not_taken_ends_its_connection() {
 }
 
 #[tokio::test]
-async fn a_long_head_is_refused_over_http2() {
+async fn a_long_head_is_rejected_with_http2() {
     let authority = authority();
     let address = serve(authority.folder.path(), TLS, &["--web.max-header-bytes", "2048"]).await;
     let mut client = Client::new(&authority, None);
     client.headers.push(("x-long", "x".repeat(4_096)));
     for protocols in [vec!["h2"], vec!["http/1.1"]] {
         client.protocols = protocols;
-        // Over HTTP/2 the client is told the limit and may refuse by itself.
+        // With HTTP/2 the client knows the limit, and may reject the request itself.
         if let Ok(answer) = client.get(address, "/metrics").await {
             assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         }
@@ -97,7 +97,7 @@ async fn a_long_head_is_refused_over_http2() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handshake_does_not_hold_up_the_end() {
+async fn a_handshake_does_not_delay_the_shutdown() {
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {

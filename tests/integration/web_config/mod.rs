@@ -1,4 +1,4 @@
-//! `--web.config.file`: who may come in, and how.
+//! `--web.config.file`: TLS and authentication.
 
 mod damaged;
 mod handshakes;
@@ -21,14 +21,14 @@ use tokio::sync::watch;
 use crate::support::authority::Authority;
 use crate::support::collect::Collector;
 
-/// An authority whose folder holds `server.crt` and `server.key` for localhost.
+/// Returns a CA whose folder contains `server.crt` and `server.key` for localhost.
 fn authority() -> Authority {
     let authority = Authority::new();
     authority.write("server", "localhost");
     authority
 }
 
-/// Serves in this process by a file with this text, in this folder; returns the address.
+/// Serves in this process with this file text and folder; returns the address.
 async fn serve(folder: &Path, text: &str, arguments: &[&str]) -> SocketAddr {
     let file = folder.join("web.yml");
     std::fs::write(&file, text).unwrap();
@@ -37,7 +37,7 @@ async fn serve(folder: &Path, text: &str, arguments: &[&str]) -> SocketAddr {
     let config = Config::new(config::parse(line).unwrap(), &|_| None).unwrap();
     let listener = Listener::bind(config.web).await.unwrap();
     let address = listener.addresses()[0];
-    // Nobody has been asked anything yet.
+    // No requests have been sent yet.
     let collector = Collector::new("http://127.0.0.1:1", &[]);
     let content = Arc::new(Publication::new(
         collector.render(),
@@ -51,13 +51,13 @@ async fn serve(folder: &Path, text: &str, arguments: &[&str]) -> SocketAddr {
     address
 }
 
-/// The header that says who asks.
+/// Returns the Authorization header.
 fn basic(name: &str, password: &str) -> String {
     use base64::Engine;
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}")))
 }
 
-/// What a file stores of a password.
+/// Returns the bcrypt hash of a password.
 pub(crate) fn hash(password: &str, cost: u32) -> String {
     use base64::Engine;
     let (salt, mut bytes) = (*b"sixteen of bytes", password.as_bytes().to_vec());

@@ -1,4 +1,4 @@
-//! What surrounds the file: its check, its documentation, and sockets that systemd passes.
+//! The web configuration file: its validation, its documentation, and sockets that systemd passes.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -10,7 +10,7 @@ use crate::support::process::{Running, exporter, run, wait_until};
 use crate::support::prometheus::free_port;
 use crate::support::{read, tools};
 
-/// The example of docs/web-config.md that begins with this line.
+/// Returns the example of docs/web-config.md that begins with this line.
 pub(super) fn documented(begin: &str) -> String {
     let page = read("docs/web-config.md");
     let block = page.split("```yaml\n").find(|block| block.starts_with(begin));
@@ -18,7 +18,7 @@ pub(super) fn documented(begin: &str) -> String {
 }
 
 #[test]
-fn the_documented_example_can_be_used() {
+fn the_documented_example_is_valid() {
     let authority = authority();
     let file = authority.path("web.yml");
     let text = documented("tls_server_config:");
@@ -29,7 +29,7 @@ fn the_documented_example_can_be_used() {
         stdout,
         format!(
             "{} can be used: TLS with HTTP/2 and HTTP/1.1, RequireAndVerifyClientCert and client_allowed_sans, 1 user, \
-             a request each 100ms after a burst of 50\n",
+             a request every 100ms after a burst of 50\n",
             file.display()
         )
     );
@@ -37,7 +37,7 @@ fn the_documented_example_can_be_used() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
+fn an_unusable_file_is_rejected_with_an_error() {
     let authority = authority();
     authority.write("other", "localhost");
     let folder = authority.folder.path();
@@ -53,11 +53,11 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
             "web:\n  x: 1\n".to_owned(),
             "line 1, column 1: `web` is no field here; there are tls_server_config",
         ),
-        (with("min_version: TLS10"), "tls_server_config.min_version: TLS10 is broken and not supported"),
-        (with("max_version: TLS11"), "tls_server_config.max_version: TLS11 is broken and not supported"),
+        (with("min_version: TLS10"), "tls_server_config.min_version: TLS10 is insecure and not supported"),
+        (with("max_version: TLS11"), "tls_server_config.max_version: TLS11 is insecure and not supported"),
         (
             with("min_version: TLS1.2"),
-            "tls_server_config.min_version: `TLS1.2` is no version; give TLS12 or TLS13",
+            "tls_server_config.min_version: `TLS1.2` is not a TLS version; give TLS12 or TLS13",
         ),
         (
             with("min_version: TLS13\n  max_version: TLS12"),
@@ -69,7 +69,7 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
         ),
         (
             with("max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]\n"),
-            "tls_server_config.cipher_suites: they leave nothing for these versions",
+            "tls_server_config.cipher_suites: they cannot be used with the TLS versions",
         ),
         (
             with("curve_preferences: [X25519, CurveP521]"),
@@ -81,11 +81,11 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
         ),
         (
             with("client_ca_file: ca.pem"),
-            "tls_server_config.client_ca: it does nothing without client_auth_type",
+            "tls_server_config.client_ca: it has no effect without client_auth_type",
         ),
         (
             with("client_auth_type: RequireAndVerifyClientCert"),
-            "tls_server_config.client_ca: without it no client can be verified",
+            "tls_server_config.client_ca: it is needed to verify clients",
         ),
         (
             with(
@@ -95,36 +95,42 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
         ),
         (
             with("client_allowed_sans: []"),
-            "tls_server_config.client_allowed_sans: it is empty, so nobody could come in",
+            "tls_server_config.client_allowed_sans: it is empty, so all clients would be rejected",
         ),
         (
             with("client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: empty.pem"),
-            "empty.pem: it holds no certificate in PEM",
+            "empty.pem: it contains no PEM certificate",
         ),
         (
             tls.replace("server.key", "other.key"),
             "tls_server_config.cert: certificate and key cannot be used together",
         ),
-        (tls.replace("server.key", "server.crt"), "server.crt: it holds no private key in PEM"),
-        (tls.replace("server.crt", "server.key"), "server.key: it holds no certificate in PEM"),
+        (tls.replace("server.key", "server.crt"), "server.crt: it contains no unencrypted PEM private key"),
+        (tls.replace("server.crt", "server.key"), "server.key: it contains no PEM certificate"),
         (tls.replace("server.key", "none.key"), "tls_server_config.key_file: cannot read "),
         (with("cert: x"), "tls_server_config.cert: cert and cert_file are both given; give one"),
         ("tls_server_config: {cert_file: server.crt}".to_owned(), "tls_server_config.key: it is missing"),
         ("tls_server_config: {min_version: TLS13}".to_owned(), "tls_server_config.cert: it is missing"),
         (
             "http_server_config: {headers: {X-Frame-Options: allow}}".to_owned(),
-            "http_server_config.headers.X-Frame-Options: `allow` is not possible; give deny or sameorigin",
+            "http_server_config.headers.X-Frame-Options: `allow` is not a valid value; give deny or sameorigin",
         ),
         (
             "basic_auth_users: {alice: s3cret}".to_owned(),
-            "basic_auth_users: the password of `alice` is no bcrypt hash; make one with",
+            "basic_auth_users: the password of `alice` is not a bcrypt hash; create one with",
         ),
         (
             with("cert_file: server.crt"),
             "line 4, column 3: duplicate mapping key `cert_file` is not allowed here",
         ),
-        ("rate_limit: {interval: 1s}".to_owned(), "rate_limit.burst: without it no request is ever answered"),
-        ("rate_limit: {interval: soon, burst: 1}".to_owned(), "rate_limit.interval: `soon` is no duration"),
+        (
+            "rate_limit: {interval: 1s}".to_owned(),
+            "rate_limit.burst: it is 0, so all requests would be rejected",
+        ),
+        (
+            "rate_limit: {interval: soon, burst: 1}".to_owned(),
+            "rate_limit.interval: `soon` is not a duration",
+        ),
     ] {
         let file = folder.join("web.yml");
         std::fs::write(&file, &text).unwrap();
@@ -133,7 +139,7 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
         assert!(stderr.starts_with(&format!("nomad-exporter: {}: ", file.display())), "{stderr}");
         assert!(stderr.contains(sentence) && stderr.lines().count() == 1, "{text}\n{stderr}");
         assert!(!stderr.contains("s3cret"), "{stderr}");
-        // Serving does not begin with it.
+        // The exporter does not start with it.
         let (code, _, said) = run(exporter(&["--web.config.file", file.to_str().unwrap()]));
         assert_eq!(code, Some(2));
         assert!(said.starts_with("nomad-exporter: --web.config.file: ") && said.contains(sentence), "{said}");
@@ -146,11 +152,11 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence() {
     );
 }
 
-/// Passes its standard input as systemd passes a socket: as descriptor 3, told by two variables.
+/// Passes its standard input like systemd passes a socket: as descriptor 3, with two variables.
 const PASS: &str = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
 
 #[test]
-fn a_socket_that_was_passed_is_served() {
+fn a_passed_socket_is_served() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let mut command = Command::new("sh");
@@ -167,12 +173,12 @@ fn sockets_of_systemd_are_served() {
     serves_the_socket_that_it_is_passed(command, address);
 }
 
-/// Has a command pass the socket to the exporter, whose command line it is given.
+/// Checks that a command passes the socket to the exporter.
 fn serves_the_socket_that_it_is_passed(mut command: Command, address: SocketAddr) {
     let program = env!("CARGO_BIN_EXE_nomad-exporter");
     command.args([program, "--web.systemd-socket", "--web.listen-address", "127.0.0.1:1"]);
     let _running = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    // Ours is closed: whoever connects from now on reaches the exporter.
+    // Our end is closed: new connections reach the exporter.
     drop(command);
     wait_until(Duration::from_secs(20), "the socket", || TcpStream::connect(address).is_ok());
     wait_until(Duration::from_secs(20), "an answer", || {
@@ -183,8 +189,8 @@ fn serves_the_socket_that_it_is_passed(mut command: Command, address: SocketAddr
 }
 
 #[test]
-fn without_a_socket_it_says_so() {
+fn a_missing_socket_is_reported() {
     let (code, _, stderr) = run(exporter(&["--web.systemd-socket"]));
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("nomad-exporter: --web.systemd-socket: no socket was passed"), "{stderr}");
+    assert!(stderr.contains("nomad-exporter: --web.systemd-socket: systemd passed no socket"), "{stderr}");
 }

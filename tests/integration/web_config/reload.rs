@@ -51,7 +51,7 @@ impl World {
         agreed.unwrap().certificate
     }
 
-    /// At once, so that nobody reads half of it.
+    /// Replaces the file atomically, so that nobody reads half of it.
     fn write(&self, text: &str) {
         let next = self.authority.path("web.yml.next");
         std::fs::write(&next, text).unwrap();
@@ -63,7 +63,7 @@ impl World {
     }
 }
 
-/// A running exporter of which alice's password is `first`.
+/// Runs a test with an exporter on which alice's password is `first`.
 async fn with_world(test: impl FnOnce(World) + Send + 'static) {
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
@@ -83,7 +83,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changes_are_taken_at_once_and_broken_ones_not_at_all() {
+async fn valid_changes_apply_at_once_and_invalid_ones_never() {
     with_world(|world| {
         wait_until(SOON, "the metric", || world.value("first", SUCCESSFUL) == Some(1.0));
         let loaded = world.value("first", SUCCESS_TIME).unwrap();
@@ -100,7 +100,7 @@ async fn changes_are_taken_at_once_and_broken_ones_not_at_all() {
             "basic_auth_users: [",
             &file("third").replace("cert_file", "certfile"),
             &file("third").replace("server.key", "gone.key"),
-            // What half a file looks like.
+            // A partly written file.
             "",
             &file("third")[..file("third").find("basic_auth").unwrap()],
             &file("third")[file("third").find("basic_auth").unwrap()..],
@@ -120,8 +120,7 @@ async fn changes_are_taken_at_once_and_broken_ones_not_at_all() {
         wait_until(SOON, "recovery", || world.value("third", SUCCESSFUL) == Some(1.0));
         let log = world.exporter.log();
         assert!(
-            log.contains("it would switch TLS off")
-                && log.contains("it would switch basic authentication off")
+            log.contains("it would disable TLS") && log.contains("it would disable basic authentication")
         );
         assert!(log.contains("file=web_config now=\"TLS with HTTP/2 and HTTP/1.1, 1 user\""), "{log}");
         for secret in [&hash("first", 4), &hash("third", 4), "PRIVATE KEY"] {
@@ -140,14 +139,14 @@ async fn certificates_are_renewed_in_two_steps() {
         assert_eq!(world.certificate(), first, "it does not fit the key yet");
         std::fs::write(world.authority.path("server.key"), key.serialize_pem()).unwrap();
         assert_eq!(world.certificate(), certificate.der().to_vec());
-        // Replaced as a whole, by another file of the same size.
+        // Replaced by another file of the same size.
         world.authority.write("next", "localhost");
         for end in ["crt", "key"] {
             let path = |name: &str| world.authority.path(&format!("{name}.{end}"));
             std::fs::rename(path("next"), path("server")).unwrap();
         }
         assert_ne!(world.certificate(), certificate.der().to_vec());
-        // A file that vanished is missed, and found again.
+        // A missing file is reported, and reloaded when it is back.
         std::fs::rename(world.authority.path("web.yml"), world.authority.path("gone.yml")).unwrap();
         assert_eq!(world.ask("first").0, StatusCode::OK);
         assert!(world.exporter.log().contains("cannot read "));
@@ -158,9 +157,9 @@ async fn certificates_are_renewed_in_two_steps() {
     .await;
 }
 
-/// Without a file there is nothing to tell.
+/// Without a file there are no metrics about it.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_metrics_are_there_only_with_a_file() {
+async fn metrics_about_the_file_exist_only_with_a_file() {
     let collector = crate::support::collect::Collector::new("http://127.0.0.1:1", &[]);
     let shown = collector.exposition();
     assert_eq!((shown.value(SUCCESSFUL, &[]), shown.value(SUCCESS_TIME, &[])), (None, None));

@@ -19,7 +19,7 @@ fn users(users: &[(&str, &str, u32)]) -> String {
 }
 
 #[tokio::test]
-async fn only_users_who_know_their_password_are_answered() {
+async fn only_users_with_the_right_password_get_a_response() {
     let folder = tempfile::tempdir().unwrap();
     let text = users(&[("alice", "s3cret", 5), ("bob", "p:w", 6)]);
     let address = serve(folder.path(), &text, &[]).await;
@@ -27,7 +27,7 @@ async fn only_users_who_know_their_password_are_answered() {
         let headers: Vec<_> = header.iter().map(|value| ("authorization", value.as_str())).collect();
         get(address, path, &headers).await.unwrap()
     };
-    // Twice: what is known from then on is not taken from another.
+    // Twice: a remembered password must not help another user.
     for _ in 0..2 {
         for (name, password, expected) in [
             ("alice", "s3cret", StatusCode::OK),
@@ -54,9 +54,9 @@ async fn only_users_who_know_their_password_are_answered() {
     }
 }
 
-/// On one async thread: it would stand still if a password were checked there.
+/// With a single async thread, which would stall if a password were checked on it.
 #[tokio::test]
-async fn a_slow_check_holds_up_nobody_whose_password_is_known() {
+async fn a_slow_check_does_not_delay_known_users() {
     let folder = tempfile::tempdir().unwrap();
     let address = serve(folder.path(), &users(&[("alice", "s3cret", 4), ("bob", "s3cret", 14)]), &[]).await;
     let (alice, bob) = (basic("alice", "s3cret"), basic("bob", "s3cret"));
@@ -72,8 +72,8 @@ async fn a_slow_check_holds_up_nobody_whose_password_is_known() {
     assert!(second < first / 4, "{second} answers, and {first} before");
 }
 
-/// Makes a request, and counts the answers to somebody who is known until it is answered: a clock that a busy machine
-/// slows down as much.
+/// Sends a request, and counts the responses to a known user until it is complete. This measures time
+/// independently of the speed of the machine.
 async fn beside(address: SocketAddr, known: &str, header: String) -> (StatusCode, usize) {
     let request = tokio::spawn(async move {
         get(address, "/metrics", &[("authorization", &header)]).await.map(|answer| answer.status).ok()
@@ -88,7 +88,7 @@ async fn beside(address: SocketAddr, known: &str, header: String) -> (StatusCode
 }
 
 #[tokio::test]
-async fn unknown_users_cost_as_much_as_known_ones() {
+async fn unknown_users_take_as_long_as_known_ones() {
     let folder = tempfile::tempdir().unwrap();
     let address = serve(folder.path(), &users(&[("alice", "s3cret", 12)]), &[]).await;
     let alice = basic("alice", "s3cret");
@@ -98,7 +98,7 @@ async fn unknown_users_cost_as_much_as_known_ones() {
         assert_eq!(status, StatusCode::UNAUTHORIZED);
         answered
     };
-    // Without a check there would be next to none.
+    // Without a check there would be almost none.
     let (mut known, mut unknown) = (0, 0);
     for _ in 0..4 {
         known += refusal("alice").await;
@@ -110,9 +110,9 @@ async fn unknown_users_cost_as_much_as_known_ones() {
     );
 }
 
-/// Guesses wait in a short queue, and whoever is known need not wait behind them.
+/// Guessed passwords wait in a short queue, and known users do not wait for them.
 #[tokio::test]
-async fn guesses_do_not_pile_up() {
+async fn guessed_passwords_do_not_pile_up() {
     let folder = tempfile::tempdir().unwrap();
     let address = serve(folder.path(), &users(&[("alice", "s3cret", 9)]), &[]).await;
     let alice = basic("alice", "s3cret");
@@ -148,7 +148,7 @@ async fn headers_are_set_and_requests_limited() {
         assert_eq!(answer.headers["strict-transport-security"], "max-age=31536000");
     }
     assert_eq!(get(address, "/metrics", &[]).await.unwrap().status, StatusCode::TOO_MANY_REQUESTS);
-    // The page keeps its own policy where the file has none, and takes the file's where it has one.
+    // The status page keeps its own policy, unless the file sets one.
     let page = async |text: &str| {
         let address = serve(folder.path(), text, &[]).await;
         get(address, "/", &[]).await.unwrap().headers["content-security-policy"].to_str().unwrap().to_owned()
@@ -158,7 +158,7 @@ async fn headers_are_set_and_requests_limited() {
     assert_eq!(page(own).await, "sandbox");
 }
 
-/// The example of docs/web-config.md, asked by a real Prometheus with the scrape configuration that stands beside it.
+/// A real Prometheus scrapes with the example of docs/web-config.md, and its scrape configuration.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Prometheus: make check-prometheus"]
 async fn a_real_prometheus_scrapes_by_tls_with_a_password() {
@@ -200,7 +200,7 @@ pub(crate) async fn prometheus_scrapes_by_tls_with_a_password(program: &Path) {
     .unwrap();
 }
 
-/// A burst over one connection of HTTP/2.
+/// A burst over one HTTP/2 connection.
 #[tokio::test]
 async fn users_and_http2_go_together() {
     let authority = authority();

@@ -1,4 +1,4 @@
-//! `drain`, beside what runs on the node by what its client says of each task.
+//! Compares `drain` with the running tasks of the node, as reported by its client.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::metrics::{remaining, state};
 use crate::process::{exporter, wait_until};
 use crate::report::Report;
 
-/// A dry run names as many allocations as would have to finish, and changes nothing.
+/// A dry run reports the number of allocations that must finish, and changes nothing.
 pub(crate) fn rehearse(cluster: &Cluster, report: &mut Report, name: &str) {
     report.steady(
         &format!("drain {name} --dry-run"),
@@ -29,7 +29,7 @@ pub(crate) fn rehearse(cluster: &Cluster, report: &mut Report, name: &str) {
     );
 }
 
-/// Begins a drain without waiting, and takes it back.
+/// Starts a drain without waiting, and cancels it.
 pub(crate) fn begin_and_cancel(cluster: &Cluster, report: &mut Report, name: &str) {
     begin(cluster, report, name);
     let ended = ask(cluster, &["drain", name, "--cancel", "--yes"]);
@@ -37,14 +37,14 @@ pub(crate) fn begin_and_cancel(cluster: &Cluster, report: &mut Report, name: &st
     report.same(&format!("state of {name} after it"), &"active".to_owned(), &state_of(cluster, name));
 }
 
-/// Begins a drain without a deadline, and without waiting.
+/// Starts a drain without a deadline, and without waiting.
 pub(crate) fn begin(cluster: &Cluster, report: &mut Report, name: &str) {
     let ended = ask(cluster, &["drain", name, "--deadline", "none", "--yes"]);
     report.same(&format!("exit code of drain {name}"), &Some(0), &ended.code);
     report.same(&format!("state of {name} after it"), &"draining".to_owned(), &state_of(cluster, name));
 }
 
-/// A `drain --wait` that goes on.
+/// A running `drain --wait`.
 pub(crate) struct Waiting {
     name: String,
     child: Child,
@@ -61,12 +61,12 @@ impl Waiting {
         Self { name: name.to_owned(), child, began: Instant::now() }
     }
 
-    /// Whether it goes on.
+    /// Returns whether it is still waiting.
     pub(crate) fn goes_on(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for its end, which may not come while a task runs there.
+    /// Waits for its end, which must not come while a task runs on the node.
     pub(crate) fn end(mut self, cluster: &Cluster, report: &mut Report, limit: Duration) -> Duration {
         let mut status = None;
         wait_until(limit, &format!("the end of drain {} --wait", self.name), || {
@@ -88,7 +88,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Waits until one task of a node is the last that runs there.
+/// Waits until one task is the last that runs on a node.
 pub(crate) fn wait_for_the_last(cluster: &Cluster, name: &str, task: &str) {
     let mut running = Vec::new();
     for _ in 0..300 {
@@ -101,7 +101,7 @@ pub(crate) fn wait_for_the_last(cluster: &Cluster, name: &str, task: &str) {
     panic!("after a minute there is more on {name} than {task}: {running:?}");
 }
 
-/// Tasks of a node that run, by their own states, and allocations of it that are not over.
+/// Returns the running tasks of a node by their states, and its non-terminal allocations.
 fn running_tasks(cluster: &Cluster, name: &str) -> Vec<String> {
     let rows = cluster.api.list(&format!("/v1/node/{}/allocations", cluster.nodes[name]));
     let mut running = Vec::new();

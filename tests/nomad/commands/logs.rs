@@ -1,4 +1,4 @@
-//! `logs`, beside what the task wrote and what `nomad alloc logs` shows.
+//! Compares `logs` with the task's output, and with `nomad alloc logs`.
 
 use super::ask;
 use crate::cluster::Cluster;
@@ -19,7 +19,7 @@ pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
     let tail = show(&["--tail", "2"]);
     report.same("logs --tail 2", &"second line\nthird line\n", &tail.stdout.as_str());
 
-    // What there is no log of: a job that waits, one that is not there.
+    // No log: a pending job, and one that does not exist.
     for id in ["wants-cpu", "no-such-job"] {
         let ended = ask(cluster, &["logs", id, "--namespace", "ci"]);
         report.same(

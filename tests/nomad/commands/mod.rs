@@ -1,4 +1,4 @@
-//! The commands for operators, beside Nomad's answers.
+//! Compares the commands for operators with Nomad's responses.
 
 pub(crate) mod drain;
 pub(crate) mod logs;
@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::process::{exporter, run};
 use crate::report::Report;
 
-/// What a command wrote, and its exit code.
+/// Output and exit code of a command.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -19,12 +19,12 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// Runs a command of the exporter against the cluster.
+/// Runs a command of the exporter with the cluster.
 pub(crate) fn ask(cluster: &Cluster, arguments: &[&str]) -> Ended {
     ask_with(cluster, &[], arguments)
 }
 
-/// Runs a command with these variables set.
+/// Runs a command with these variables.
 pub(crate) fn ask_with(cluster: &Cluster, variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
     let mut command = exporter(&[arguments, &["--nomad.address", &cluster.api.url]].concat());
     command.envs(variables.iter().copied());
@@ -32,7 +32,7 @@ pub(crate) fn ask_with(cluster: &Cluster, variables: &[(&str, &str)], arguments:
     Ended { code, stdout, stderr }
 }
 
-/// The JSON that a command prints. Its exit code is 0, since everything can be read.
+/// Returns the JSON output of a command, which must succeed.
 pub(crate) fn json(cluster: &Cluster, arguments: &[&str]) -> Value {
     let ended = ask(cluster, &[arguments, &["--json"]].concat());
     assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.stderr);
@@ -40,12 +40,12 @@ pub(crate) fn json(cluster: &Cluster, arguments: &[&str]) -> Value {
         .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ended.stdout))
 }
 
-/// Compares every screen with Nomad's answers.
+/// Compares every screen with Nomad's responses.
 pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
     screens::compare(cluster, report);
 }
 
-/// Compares what a command says with what follows from answers, when both moments around it lead to the same.
+/// Compares the output of a command with the expected one, if that is the same before and after.
 fn beside(
     cluster: &Cluster,
     report: &mut Report,

@@ -62,24 +62,24 @@ pub(super) fn compare(cluster: &Cluster, report: &mut Report) {
     }
 }
 
-/// What each row of a list becomes.
+/// Maps each row of a list.
 fn of(rows: &Value, part: impl Fn(&Value) -> Value) -> Vec<Value> {
     rows.as_array().into_iter().flatten().map(part).collect()
 }
 
-/// Rows in an order that does not depend on that of the screen.
+/// Sorts rows, to be independent of the order on the screen.
 fn sorted(rows: Vec<Value>) -> Value {
     let mut rows = lines(rows);
     rows.sort_unstable();
     rows.into()
 }
 
-/// Each row as a text of its own, so that a difference names the row.
+/// Returns each row as text, so that a difference names the row.
 fn lines(rows: Vec<Value>) -> Vec<String> {
     rows.iter().map(Value::to_string).collect()
 }
 
-/// How many jobs are pending, running and dead, and how many instances are queued.
+/// Returns the number of pending, running and dead jobs, and of queued allocations.
 fn counts(answers: &Answers) -> [f64; 4] {
     let count = |status: &str| answers.work().filter(|job| text(job, "Status") == status).count() as f64;
     let live = answers.jobs.iter().filter(|job| text(job, "Status") != "dead");
@@ -120,7 +120,7 @@ fn pools(answers: &Answers) -> Value {
     names.sort_unstable();
     names.dedup();
     let pool = |name: &&str| {
-        // The pool `all` holds every node.
+        // The pool `all` contains every node.
         let nodes: Vec<&Value> =
             answers.nodes.iter().filter(|node| *name == "all" || text(node, "NodePool") == *name).collect();
         let active: Vec<&&Value> = nodes.iter().filter(|node| state(node) == "active").collect();

@@ -1,4 +1,4 @@
-//! Allocations, and what single ones were allocated.
+//! Allocations and their resources.
 
 use serde_json::Value;
 
@@ -24,12 +24,12 @@ pub(super) const METRICS: &[Metric] = &[
     .filled(),
 ];
 
-/// A sum over the live allocations of each namespace and job type.
+/// Returns a sum over the non-terminal allocations of each namespace and job type.
 fn live(view: &View<'_>, value: impl Fn(&Value) -> f64) -> Numbers {
     sum(view.answers.live(), |row| (texts(row, &["Namespace", "JobType"]), value(row)))
 }
 
-/// Metrics of single allocations, which are off unless they are switched on.
+/// Metrics per allocation, which are disabled by default.
 pub(crate) const USAGE: &[Metric] = &[
     metric("nomad_allocation_cpu_allocated_hertz", ALLOCATION, |view| {
         running(view, |row| needs(row, |task| number(&task["Cpu"]["CpuShares"])) * MHZ)
@@ -39,7 +39,7 @@ pub(crate) const USAGE: &[Metric] = &[
     }),
 ];
 
-/// A value of each running allocation whose client answers.
+/// Returns a value of each running allocation on a responsive client.
 fn running(view: &View<'_>, value: impl Fn(&Value) -> f64) -> Numbers {
     let is_there = |row: &Value| view.answers.hosts.contains_key(text(row, "NodeID"));
     let running = view.answers.allocations.iter();

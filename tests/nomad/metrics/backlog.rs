@@ -1,4 +1,4 @@
-//! What is queued, what it asks for, and why it waits.
+//! Queued allocations, their requests, and why they wait.
 
 use std::collections::BTreeSet;
 use std::time::UNIX_EPOCH;
@@ -36,7 +36,7 @@ pub(super) const METRICS: &[Metric] = &[
     })
     .filled(),
     metric("nomad_queued_devices", &["namespace", "node_pool", "vendor", "type", "model"], |view| {
-        // The one device that a job of the tests requests is of a type, and has no other name.
+        // The only device that a job of the tests requests has a type, and no other name.
         let gpus = asked(view, |group| {
             let tasks = group["Tasks"].as_array().into_iter().flatten();
             let devices =
@@ -94,17 +94,17 @@ pub(super) const METRICS: &[Metric] = &[
     .filled(),
 ];
 
-/// What is placed, or is to be placed, is no job that is dead.
+/// Jobs that are dead and have no placed or queued allocations are excluded.
 fn waiting(answers: &Answers) -> impl Iterator<Item = &Value> {
     answers.jobs.iter().filter(|job| text(job, "Status") != "dead")
 }
 
-/// How many instances of a job are queued.
+/// Returns the number of queued allocations of a job.
 pub(crate) fn queued_of(answers: &Answers, job: &Value) -> f64 {
     queued_groups(answers, job).into_iter().map(|(_, queued)| queued).sum()
 }
 
-/// How many instances of each group are queued: those that the job's summary counts, if a scheduler is to place them
+/// Returns the queued allocations of each group: those in the job's summary, if a scheduler is to place them
 /// and the job still has the group.
 pub(super) fn queued_groups(answers: &Answers, job: &Value) -> Vec<(String, f64)> {
     let groups = job["JobSummary"]["Summary"].as_object();
@@ -118,19 +118,20 @@ pub(super) fn queued_groups(answers: &Answers, job: &Value) -> Vec<(String, f64)
     groups.into_iter().flatten().map(|(name, summary)| (name.clone(), queued(name, summary))).collect()
 }
 
-/// Whether an evaluation is about a job.
+/// Returns whether an evaluation belongs to a job.
 pub(super) fn is_of(evaluation: &Value, job: &Value) -> bool {
     evaluation["JobID"] == job["ID"] && evaluation["Namespace"] == job["Namespace"]
 }
 
-/// Whether no scheduler is to look at a pending evaluation before some later time.
+/// Returns whether a pending evaluation is delayed.
 pub(super) fn is_delayed(answers: &Answers, evaluation: &Value) -> bool {
     let until = seconds(&evaluation["WaitUntil"]);
     let now = answers.taken.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     text(evaluation, "Status") == "pending" && until.is_some_and(|until| until > now)
 }
 
-/// Since when a pending job waits: its submission, or if it ran before, its oldest evaluation that is not over.
+/// Returns since when a pending job waits: its submission, or if it ran before, its oldest non-terminal
+/// evaluation.
 pub(crate) fn waits_since(answers: &Answers, job: &Value) -> f64 {
     let groups = job["JobSummary"]["Summary"].as_object();
     let ended = |group: &Value| ["Complete", "Failed", "Lost"].iter().any(|key| number(&group[*key]) > 0.0);
@@ -141,7 +142,7 @@ pub(crate) fn waits_since(answers: &Answers, job: &Value) -> f64 {
     oldest.filter(|_| ran_before).unwrap_or_else(|| number(&job["SubmitTime"])) / 1e9
 }
 
-/// A group of a job's current specification.
+/// Returns a group of a job's current specification.
 pub(super) fn group<'a>(answers: &'a Answers, job: &Value, name: &str) -> Option<&'a Value> {
     let key = (text(job, "Namespace").to_owned(), text(job, "ID").to_owned());
     let groups = answers.specifications.get(&key)?["TaskGroups"].as_array()?;
@@ -152,7 +153,7 @@ pub(super) fn asks_for_cores(group: &Value) -> bool {
     group["Tasks"].as_array().into_iter().flatten().any(|task| number(&task["Resources"]["Cores"]) > 0.0)
 }
 
-/// What all queued instances ask for.
+/// Returns the sum of all requests of queued allocations.
 fn asked(view: &View<'_>, of_one: impl Fn(&Value) -> f64) -> Numbers {
     let mut asked = Numbers::new();
     for job in waiting(view.answers) {
@@ -164,7 +165,7 @@ fn asked(view: &View<'_>, of_one: impl Fn(&Value) -> f64) -> Numbers {
     asked
 }
 
-/// The largest of what the tasks before, beside and after the main ones need at once.
+/// Returns the maximum of what the tasks before, beside and after the main ones need at once.
 pub(super) fn phases(group: &Value, need: impl Fn(&Value) -> f64) -> f64 {
     let sum_of = |phases: &[&str]| -> f64 {
         let tasks = group["Tasks"].as_array().into_iter().flatten();
@@ -174,7 +175,7 @@ pub(super) fn phases(group: &Value, need: impl Fn(&Value) -> f64) -> f64 {
     during.max(sum_of(&["prestart", "sidecar"])).max(sum_of(&["poststop"]))
 }
 
-/// When a task runs.
+/// Returns the phase of a task.
 pub(super) fn phase(lifecycle: &Value) -> &str {
     match lifecycle["Hook"].as_str() {
         None | Some("") => "main",
@@ -187,7 +188,7 @@ pub(super) fn of_status<'a>(answers: &'a Answers, status: &'a str) -> impl Itera
     answers.evaluations.iter().filter(move |row| text(row, "Status") == status)
 }
 
-/// Why a job waits: the first of these that its blocked evaluation tells, or that nobody has looked at it yet.
+/// Returns why a job waits: the first match in its blocked evaluation, or that no scheduler has processed it.
 pub(crate) fn reason_of(answers: &Answers, job: &Value) -> &'static str {
     const ORDER: [&str; 11] = [
         "quota",
@@ -213,7 +214,7 @@ pub(crate) fn reason_of(answers: &Answers, job: &Value) -> &'static str {
     }
 }
 
-/// Every reason that a blocked evaluation tells, of those that the tests make.
+/// Returns all reasons of a blocked evaluation that occur in the tests.
 fn reasons(evaluation: &Value) -> BTreeSet<&'static str> {
     let mut reasons = BTreeSet::new();
     for failure in evaluation["FailedTGAllocs"].as_object().into_iter().flat_map(|groups| groups.values()) {

@@ -1,4 +1,4 @@
-//! Drains, and which node is safe to terminate.
+//! Drains, and which nodes are safe to terminate.
 
 use serde_json::Value;
 
@@ -29,12 +29,12 @@ fn draining(view: &View<'_>, value: impl Fn(&Value) -> Option<f64>) -> Numbers {
     draining.filter_map(|node| Some((texts(node, &["ID", "Name"]), value(node)?))).collect()
 }
 
-/// The terms of a node's drain, which it alone tells.
+/// Returns the settings of a node's drain, from its detail response.
 fn strategy<'a>(answers: &'a Answers, node: &Value) -> &'a Value {
     answers.node.get(text(node, "ID")).map_or(&Value::Null, |node| &node["DrainStrategy"])
 }
 
-/// How many allocations the drain waits for: those that live, and those that are over while one of their tasks runs.
+/// Returns the number of remaining allocations: non-terminal ones, and terminal ones with a running task.
 pub(crate) fn remaining(answers: &Answers, node: &Value) -> f64 {
     let ignores_system = strategy(answers, node)["IgnoreSystemJobs"] == true;
     let remaining =
@@ -42,7 +42,7 @@ pub(crate) fn remaining(answers: &Answers, node: &Value) -> f64 {
     remaining.count() as f64
 }
 
-/// Allocations for which the client still has something to do. Of one that is down, the tasks say what they last did.
+/// Returns the allocations that still occupy a client. On a down client, task states are outdated.
 pub(crate) fn occupying<'a>(answers: &'a Answers, node: &'a Value) -> impl Iterator<Item = &'a Value> {
     let is_down = text(node, "Status") == "down";
     let on_it = answers.allocations.iter().filter(|row| row["NodeID"] == node["ID"]);
@@ -54,14 +54,14 @@ fn has_running_task(row: &Value) -> bool {
     tasks.is_some_and(|tasks| tasks.values().any(|task| task["State"] == "running"))
 }
 
-/// Whether a node is safe to terminate. `None` where no drain is on or behind it.
+/// Returns whether a node is safe to terminate. `None` without an active or completed drain.
 pub(crate) fn is_drained(answers: &Answers, node: &Value) -> Option<bool> {
     if node["Drain"] == true {
         return Some(false);
     }
     let was_drained = node["LastDrain"]["Status"] == "complete";
     let is_out = text(node, "SchedulingEligibility") == "ineligible";
-    // What a drain was told to leave may stay: jobs of the system that nobody told to stop.
+    // Allocations that the drain ignores may stay: those of system jobs that are not stopping.
     let is_left = |row: &Value| text(row, "JobType") == "system" && text(row, "DesiredStatus") == "run";
     (was_drained && is_out).then(|| occupying(answers, node).all(is_left))
 }

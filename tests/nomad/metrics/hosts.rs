@@ -1,4 +1,4 @@
-//! Hosts, by what their clients measure.
+//! Host statistics, as measured by the clients.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::comparison::{Metric, Numbers, View, metric};
 
 const NODE: &[&str] = &["node_id", "node"];
 const DISK: &[&str] = &["node_id", "node", "device"];
-/// All clients share one host, where other programs run too.
+/// All clients share one host, on which other programs run too.
 const NEAR: f64 = 0.2;
 
 pub(super) const METRICS: &[Metric] = &[

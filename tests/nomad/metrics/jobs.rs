@@ -1,4 +1,4 @@
-//! Jobs by status, and how long they have been pending.
+//! Jobs by status, and the age of pending jobs.
 
 use std::time::UNIX_EPOCH;
 
@@ -49,14 +49,14 @@ pub(super) const METRICS: &[Metric] = &[
     metric("nomad_pending_jobs_age_seconds_bucket", &["namespace", "le"], ages).filled().between(),
 ];
 
-/// How many pending jobs are named, unless a flag says otherwise.
+/// Default number of pending jobs with series of their own.
 const NAMED: usize = 20;
 
 fn pending<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Value> + use<'a> {
     view.answers.work().filter(|job| text(job, "Status") == "pending")
 }
 
-/// How many have waited no longer than each bound.
+/// Returns cumulative counts by age.
 fn ages(view: &View<'_>) -> Numbers {
     let mut ages = Numbers::new();
     for job in pending(view) {

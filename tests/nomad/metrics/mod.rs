@@ -1,4 +1,4 @@
-//! What each metric has to show, worked out from Nomad's answers alone. Nothing here is the exporter's code.
+//! Expected values of each metric, calculated from Nomad's responses without code of the exporter.
 
 mod allocations;
 mod backlog;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::comparison::{Metric, Numbers};
 
-/// Every metric that is compared.
+/// All compared metrics.
 pub(crate) const METRICS: &[&[Metric]] = &[
     jobs::METRICS,
     outcomes::METRICS,
@@ -29,23 +29,23 @@ pub(crate) const METRICS: &[&[Metric]] = &[
     servers::METRICS,
 ];
 
-/// Metrics of single allocations, which are off unless they are switched on.
+/// Metrics per allocation, which are disabled by default.
 pub(crate) use allocations::USAGE;
-/// How many instances of a job are queued.
+/// Number of queued allocations of a job.
 pub(crate) use backlog::queued_of;
 /// Why a job waits, and since when.
 pub(crate) use backlog::{reason_of, waits_since};
-/// Whether a node is drained, if a drain is on or behind it.
+/// Whether a node is drained, if it has an active or completed drain.
 pub(crate) use drains::is_drained;
-/// How many allocations the drain of a node waits for, and which its client still has to do with.
+/// Remaining allocations of a drain, and allocations that still occupy a client.
 pub(crate) use drains::{occupying, remaining};
 /// A node's state.
 pub(crate) use nodes::state;
-/// What a node's live allocations have, and what it has for them.
+/// Allocated and allocatable resources of a node.
 pub(crate) use nodes::{Amounts, allocatable, allocated};
 /// The job's outcome, as `nomad-exporter jobs` names it.
 pub(crate) use outcomes::outcome;
-/// How many allocations failed by cause, and how often tasks were restarted.
+/// Failed allocations by cause, and task restarts.
 pub(crate) use work::{ever_failed, restarts};
 
 const MIB: f64 = 1_048_576.0;
@@ -69,7 +69,7 @@ fn sum<'a>(
     sums
 }
 
-/// The earliest of times in nanoseconds, by label values, in seconds.
+/// Returns the earliest of times in nanoseconds, by label values, in seconds.
 fn earliest<'a>(
     rows: impl IntoIterator<Item = &'a Value>,
     time: &str,

@@ -1,4 +1,4 @@
-//! Jobs that have series of their own.
+//! Jobs with series of their own.
 
 use serde_json::Value;
 
@@ -24,18 +24,18 @@ pub(super) const METRICS: &[Metric] = &[
     metric("nomad_job_allocations_ended", GROUP, ended).filled(),
 ];
 
-/// Whether a job is of the chosen types. A build that is over has no series of its own.
+/// Returns whether a job has series of its own. A dead build has none.
 pub(super) fn has_series(view: &View<'_>, job: &Value) -> bool {
     let is_over = text(job, "Status") == "dead" && matches!(text(job, "Type"), "batch" | "sysbatch");
     view.job_types.contains(&text(job, "Type")) && !(is_over && text(job, "ParentID").is_empty())
 }
 
-/// Jobs of the chosen types; children are part of their parent.
+/// Returns the jobs of the selected types; children are part of their parent.
 pub(super) fn named<'a>(view: &'a View<'_>) -> impl Iterator<Item = &'a Value> {
     view.answers.jobs.iter().filter(|job| text(job, "ParentID").is_empty() && has_series(view, job))
 }
 
-/// The job that a job is shown as.
+/// Returns the job under which a job is counted.
 pub(super) fn shown_as(job: &Value) -> [String; 2] {
     let parent = text(job, "ParentID");
     [text(job, "Namespace"), if parent.is_empty() { text(job, "ID") } else { parent }].map(str::to_owned)

@@ -1,4 +1,4 @@
-//! Nodes, their states, what they have and what of it is allocated.
+//! Nodes: states, allocatable and allocated resources.
 
 use serde_json::Value;
 
@@ -96,7 +96,7 @@ pub(super) const METRICS: &[Metric] = &[
     }),
 ];
 
-/// How many cores a list names.
+/// Returns the number of cores in a list.
 fn cores(list: &Value) -> f64 {
     list.as_array().map_or(0, Vec::len) as f64
 }
@@ -109,7 +109,7 @@ pub(crate) struct Amounts {
     pub(crate) disk: f64,
 }
 
-/// A value of each node.
+/// Returns a value of each node.
 fn each(view: &View<'_>, value: impl Fn(&Value) -> f64) -> Numbers {
     view.answers.nodes.iter().map(|node| (texts(node, &["ID", "Name"]), value(node))).collect()
 }
@@ -146,7 +146,7 @@ pub(crate) fn state(node: &Value) -> &str {
     }
 }
 
-/// What a node has for jobs.
+/// Returns the allocatable resources of a node.
 pub(crate) fn allocatable(node: &Value) -> Amounts {
     let free = |part: &str, key: &str| {
         let side = |side: &str| number(&node[side][part][key]);
@@ -159,7 +159,7 @@ pub(crate) fn allocatable(node: &Value) -> Amounts {
     }
 }
 
-/// What its live allocations have.
+/// Returns the resources of its non-terminal allocations.
 pub(crate) fn allocated(answers: &Answers, node: &Value) -> Amounts {
     let sum =
         |value: &dyn Fn(&Value) -> f64| answers.live_on(node).map(value).fold(0.0, |sum, part| sum + part);
@@ -170,8 +170,8 @@ pub(crate) fn allocated(answers: &Answers, node: &Value) -> Amounts {
     }
 }
 
-/// Nomad's total of an allocation in one dimension: the largest of what its tasks need before, during and after the
-/// main ones. No task of the tests has whole cores.
+/// Returns Nomad's total of an allocation for one resource: the maximum of what its tasks need before, during
+/// and after the main ones. No task of the tests reserves cores.
 pub(super) fn needs(allocation: &Value, need: impl Fn(&Value) -> f64) -> f64 {
     let resources = &allocation["AllocatedResources"];
     let sum_of = |phases: &[&str]| -> f64 {

@@ -1,4 +1,4 @@
-//! How dead jobs ended, by their allocations.
+//! Outcomes of dead jobs, by their allocations.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) const METRICS: &[Metric] =
 /// From the worst to the best.
 const ORDER: [&str; 7] = ["failed", "lost", "timeout", "preempted", "drained", "stopped", "complete"];
 
-/// How a dead job ended: the worst of what became of its newest allocations.
+/// Returns the outcome of a dead job: the worst of its newest allocations.
 pub(crate) fn outcome(answers: &Answers, job: &Value) -> &'static str {
     if job["Stop"] == true {
         return "stopped";
@@ -30,7 +30,7 @@ pub(crate) fn outcome(answers: &Answers, job: &Value) -> &'static str {
     ORDER.into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or("unknown")
 }
 
-/// The newest allocation of each name, of those of the highest version.
+/// Returns the newest allocation of each name, of the highest version.
 fn newest<'a>(answers: &'a Answers, job: &Value) -> impl Iterator<Item = &'a Value> {
     let is_its = |row: &&Value| row["JobID"] == job["ID"] && row["Namespace"] == job["Namespace"];
     let all: Vec<&Value> = answers.allocations.iter().filter(is_its).collect();
@@ -47,7 +47,7 @@ fn newest<'a>(answers: &'a Answers, job: &Value) -> impl Iterator<Item = &'a Val
     newest.into_values()
 }
 
-/// What became of one allocation.
+/// Returns the outcome of an allocation.
 fn of_one(row: &Value) -> &'static str {
     let was_migrated = text(row, "DesiredDescription") == "alloc is being migrated";
     match (text(row, "ClientStatus"), text(row, "DesiredStatus")) {

@@ -1,4 +1,4 @@
-//! Servers, who leads them, and deployments.
+//! Servers, their leader, and deployments.
 
 use serde_json::Value;
 
@@ -24,13 +24,13 @@ pub(super) const METRICS: &[Metric] = &[
         })
     }),
     metric("nomad_server_leader", SERVER, |view| {
-        // There is one server, and it leads.
+        // The only server is the leader.
         count(&view.answers.members, |row| texts(row, &["Name"]))
     }),
     metric("nomad_server_healthy", SERVER, |view| autopilot(view, "Healthy")),
     metric("nomad_server_voter", SERVER, |view| autopilot(view, "Voter")),
     metric("nomad_server_last_contact_seconds", SERVER, |view| {
-        // The leader is never without contact to itself.
+        // The leader always has contact with itself.
         count(&view.answers.members, |row| texts(row, &["Name"])).into_keys().map(|key| (key, 0.0)).collect()
     }),
     metric("nomad_has_leader", &[], |view| one(view.answers.leader != "")),

@@ -1,4 +1,4 @@
-//! How allocations fail, what is desired, what hangs, and what fits nowhere.
+//! Failures, desired counts, hanging and unplaceable allocations.
 
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
@@ -58,7 +58,7 @@ pub(super) const METRICS: &[Metric] = &[
         let mut last = Numbers::new();
         let answers = view.answers;
         for job in answers.jobs.iter().filter(|job| text(job, "ID").contains("/periodic-")) {
-            // Nomad 1.4 calls a job that is over pending again when the client of its allocation is gone.
+            // Nomad 1.4 reports a dead job as pending again when the client of its allocation is gone.
             let its: Vec<&Value> = answers.allocations.iter().filter(|row| is_of(row, job)).collect();
             let is_over = !its.is_empty() && its.iter().all(|row| is_terminal(row));
             if is_over && outcome(answers, job) == "complete" {
@@ -72,7 +72,7 @@ pub(super) const METRICS: &[Metric] = &[
     }),
 ];
 
-/// Failed allocations by namespace, type and cause: by the last event of a failed task that names one.
+/// Returns failed allocations by namespace, type and cause: the last event of a failed task with a cause.
 fn failed(answers: &Answers) -> Numbers {
     by_cause(answers, |row| {
         let was_killed = text(row, "DesiredStatus") == "evict"
@@ -82,8 +82,8 @@ fn failed(answers: &Answers) -> Numbers {
     })
 }
 
-/// How many allocations have failed at least and at most: those that are failed, and also those that were called something
-/// else since, because their client was lost or drained.
+/// Returns the minimum and maximum number of failed allocations: those that are failed, and those with
+/// another status since, because their client was lost or drained.
 pub(crate) fn ever_failed(answers: &Answers) -> (Numbers, Numbers) {
     let has_failed = |row: &Value| {
         let mut tasks = row["TaskStates"].as_object().into_iter().flat_map(|tasks| tasks.values());
@@ -149,7 +149,7 @@ fn running(answers: &Answers) -> impl Iterator<Item = &Value> {
     answers.live().filter(|row| text(row, "ClientStatus") == "running")
 }
 
-/// How many have run no longer than each bound.
+/// Returns cumulative counts by age.
 fn ages(view: &View<'_>) -> Numbers {
     let mut ages = Numbers::new();
     let now = view.answers.taken.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
@@ -167,8 +167,8 @@ fn ages(view: &View<'_>) -> Numbers {
     ages
 }
 
-/// Queued allocations that are larger than every client of their pool that is not down, or that constraints keep off all
-/// of them.
+/// Returns queued allocations that are larger than every client of their pool that is not down, or that
+/// constraints exclude from all of them.
 fn unplaceable(view: &View<'_>) -> Numbers {
     let answers = view.answers;
     let mut counts = Numbers::new();
@@ -214,7 +214,7 @@ fn is_too_large(answers: &Answers, pool: &str, group: &Value) -> bool {
         })
 }
 
-/// How often tasks were restarted, by namespace and type.
+/// Returns the number of task restarts, by namespace and type.
 pub(crate) fn restarts(answers: &Answers) -> BTreeMap<(String, String), f64> {
     let mut sums = BTreeMap::new();
     for row in &answers.allocations {

@@ -1,6 +1,6 @@
-//! Jobs in every state, and every way in which work ends.
+//! Jobs in every state, and with every way to end.
 //!
-//! Each room registers its jobs and says what they have to come to; the story waits until all of them did.
+//! Each module registers its jobs with their expected states. The scenario waits until all have reached them.
 
 pub(crate) mod ends;
 pub(crate) mod moves;
@@ -15,37 +15,37 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, POOL};
 use specification::{Does, Job, Task};
 
-/// How long all of it may take to come about.
+/// Timeout until all jobs have their expected states.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Namespaces beside the default one.
+/// Namespaces in addition to the default one.
 pub(crate) const NAMESPACES: [&str; 2] = ["ci", "team-a"];
 
-/// What a job has to come to.
+/// Expected state of a job.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Becomes {
-    /// The job is dead, and no allocation of it lives.
+    /// The job is dead, without non-terminal allocations.
     Ended,
-    /// So many of its allocations run.
+    /// This number of its allocations run.
     Running(usize),
-    /// So many of its allocations are placed and have not started.
+    /// This number of its allocations are placed but have not started.
     Starting(usize),
-    /// An evaluation of it is blocked, while so many of its allocations run.
+    /// An evaluation is blocked, while this number of its allocations run.
     Blocked(usize),
-    /// An evaluation of it waits for a scheduler.
+    /// An evaluation waits for a scheduler.
     Unseen,
-    /// Its work failed and is to be placed again later.
+    /// It failed, and is to be rescheduled later.
     Delayed,
-    /// Its tasks were started again, and an allocation is not running.
+    /// Its tasks were restarted, and an allocation is not running.
     Restarting,
-    /// One of its allocations is failed while a task of it runs.
+    /// An allocation is failed while one of its tasks runs.
     FailedAndRunning,
-    /// One of its allocations was told to stop and runs.
+    /// An allocation was told to stop, and is still running.
     Stopping,
 }
 
-/// Registers jobs, and remembers what they have to come to.
+/// Registers jobs with their expected states.
 pub(crate) struct Workload<'c> {
     pub(crate) cluster: &'c Cluster,
     awaited: Vec<((String, String), Becomes)>,
@@ -60,9 +60,9 @@ impl<'c> Workload<'c> {
         Task::new(self.cluster.has_mock_driver, does)
     }
 
-    /// Registers a job that has to come to something.
+    /// Registers a job with its expected state.
     pub(crate) fn add(&mut self, job: Job, becomes: Becomes) {
-        // Work for client-b is work for its pool.
+        // Jobs for client-b are for its pool.
         let is_for_pool = self.cluster.has_pools() && job.json().to_string().contains("\"client-b\"");
         let job = if is_for_pool { job.set("NodePool", POOL) } else { job };
         self.cluster.api.put("/v1/jobs", &json!({"Job": job.json()}));
@@ -70,7 +70,7 @@ impl<'c> Workload<'c> {
         self.expect(&namespace, &id, becomes);
     }
 
-    /// A job has to come to something, or to something else than was said before.
+    /// Sets or replaces the expected state of a job.
     pub(crate) fn expect(&mut self, namespace: &str, id: &str, becomes: Becomes) {
         let name = (namespace.to_owned(), id.to_owned());
         self.awaited.retain(|(other, _)| *other != name);
@@ -82,7 +82,7 @@ impl<'c> Workload<'c> {
         self.cluster.api.delete(&format!("/v1/job/{id}?namespace={namespace}"));
     }
 
-    /// Waits until everything came to what it has to.
+    /// Waits until all jobs have their expected states.
     pub(crate) fn settle(&self) {
         let began = Instant::now();
         let mut open = self.awaited.clone();
@@ -90,7 +90,7 @@ impl<'c> Workload<'c> {
             let rows = Rows::read(self.cluster);
             open.retain(|(name, becomes)| !rows.are_so(name, *becomes));
             if open.is_empty() {
-                // All at once: what was so a while ago may be so no more.
+                // All at once, because states may change in the meantime.
                 open.clone_from(&self.awaited);
                 open.retain(|(name, becomes)| !rows.are_so(name, *becomes));
                 if open.is_empty() {
@@ -108,7 +108,7 @@ impl<'c> Workload<'c> {
     }
 }
 
-/// The lists that tell how jobs stand.
+/// Lists with the states of jobs.
 struct Rows {
     jobs: Vec<Value>,
     allocations: Vec<Value>,
@@ -163,7 +163,7 @@ impl Rows {
 }
 
 impl Rows {
-    /// What Nomad says of a job that is not what it should be.
+    /// Describes a job that does not have its expected state.
     fn tell(&self, name: &(String, String), becomes: Becomes) -> String {
         let is_its = |row: &&Value| row["Namespace"] == name.0.as_str() && row["JobID"] == name.1.as_str();
         let mut text = format!("\n{}/{} should be {becomes:?}", name.0, name.1);

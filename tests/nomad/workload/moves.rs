@@ -1,4 +1,4 @@
-//! What is moved when clients are drained or lost.
+//! Jobs that move when clients are drained or lost.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::programs::Version;
 
 const CI: &str = "ci";
 
-/// Registers work on client-d, which is to be drained: the first ends before the deadline of [`DRAIN_DEADLINE`], the
-/// second is killed, and the third takes its time to die.
+/// Registers jobs on client-d, which will be drained: the first ends before the deadline of
+/// [`DRAIN_DEADLINE`], the second is killed, and the third takes time to stop.
 pub(crate) fn register(workload: &mut Workload<'_>) {
     for (id, does) in [
         ("finishes-in-drain", Does::Exit(8, 0)),
@@ -21,7 +21,7 @@ pub(crate) fn register(workload: &mut Workload<'_>) {
         let job = Job::batch(CI, id, Group::of(workload.task(does)));
         workload.add(job.on("client-d"), Becomes::Running(1));
     }
-    // Nomad's own drain does not wait for it, since its allocation is failed by then.
+    // Nomad's own drain does not wait for it, because its allocation has failed by then.
     let upload = format!("until test -e {}; do sleep 0.2; done", workload.cluster.upload_ends().display());
     let upload = Task::script(&upload).named("upload").hooked("poststop", false);
     let build = workload.task(Does::Exit(1, 1));
@@ -29,12 +29,13 @@ pub(crate) fn register(workload: &mut Workload<'_>) {
     workload.add(job.on("client-d"), Becomes::FailedAndRunning);
 }
 
-/// After how long the drain of client-d stops what still runs there.
+/// Deadline of the drain of client-d.
 pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(14);
-/// How long `stops-slowly` takes to stop.
+/// Time that `stops-slowly` takes to stop.
 pub(crate) const LINGERS: Duration = Duration::from_secs(8);
 
-/// Registers work on client-b, which is to be lost for a while, and on client-c, which is to be lost for good.
+/// Registers jobs on client-b, which will be lost for a while, and on client-c, which will be lost
+/// permanently.
 pub(crate) fn register_lost(workload: &mut Workload<'_>) {
     let hour = nanos(Duration::from_secs(3600));
     let survives = Group::of(workload.task(Does::Run));

@@ -1,4 +1,4 @@
-//! What runs: services that are well and not so well, jobs of the system, templates and their children.
+//! Running jobs: healthy and unhealthy services, system jobs, parents and their children.
 
 use std::slice;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::specification::{Does, Group, Job, Task};
 use super::{Becomes, Workload};
 
-/// What the job `logs` writes to its stderr and its stdout.
+/// Output of the job `logs` on stderr and stdout.
 pub(crate) const LOG: [&str; 2] = ["first line\nsecond line\nthird line\n", "to stdout, and no end of line"];
 
 /// Registers all of them.
@@ -16,7 +16,7 @@ pub(crate) fn register(workload: &mut Workload<'_>) {
     services(workload);
     let group = |does: Does| Group::of(workload.task(does));
     let (system, sysbatch) = (group(Does::Run), group(Does::Exit(1, 0)));
-    // It is to run on client-b too, which is in a pool of its own.
+    // It also runs on client-b, which is in its own pool.
     let everywhere = |job: Job| if workload.cluster.has_pools() { job.set("NodePool", "all") } else { job };
     let system = everywhere(Job::new("system", "default", "on-every-client", &[system]));
     let sysbatch = everywhere(Job::new("sysbatch", "default", "once-on-every-client", &[sysbatch]));
@@ -44,7 +44,7 @@ pub(crate) fn register(workload: &mut Workload<'_>) {
 fn services(workload: &mut Workload<'_>) {
     let (run, fail) = (workload.task(Does::Run), workload.task(Does::Exit(1, 1)));
     let seconds = Duration::from_secs;
-    // Every kind of task beside the main one, and more memory at times.
+    // A task with every lifecycle, and memory oversubscription.
     let web = [
         workload.task(Does::Exit(1, 0)).named("setup").hooked("prestart", false).needs(300, 64),
         workload.task(Does::Run).named("proxy").hooked("prestart", true).needs(50, 32),
@@ -76,7 +76,7 @@ fn services(workload: &mut Workload<'_>) {
     workload.add(Job::new("service", "default", "removed-group", &both), Becomes::Blocked(1));
 }
 
-/// Takes the group that waits out of its service.
+/// Removes the waiting group from its service.
 pub(crate) fn change(workload: &mut Workload<'_>) {
     let left = Group::new("web", &[workload.task(Does::Run)]);
     workload.add(Job::new("service", "default", "removed-group", &[left]), Becomes::Running(1));

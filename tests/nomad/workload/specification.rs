@@ -1,21 +1,21 @@
-//! Job specifications, as the API takes them.
+//! Job specifications in the API's format.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// What a task does.
+/// Behavior of a task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Does {
     /// Runs until it is told to stop.
     Run,
     /// Exits with a code after some seconds.
     Exit(u64, i64),
-    /// Dies of signal 9 after some seconds.
+    /// Is killed by signal 9 after some seconds.
     Die(u64),
-    /// Is not started, since its driver cannot.
+    /// Cannot be started by its driver.
     FailToStart,
-    /// Goes on for some seconds when it is told to stop.
+    /// Continues for some seconds after it is told to stop.
     Linger(u64),
 }
 
@@ -23,7 +23,7 @@ pub(crate) enum Does {
 #[derive(Clone, Debug)]
 pub(crate) struct Job(Value);
 
-/// A task group. Nothing in it is restarted or rescheduled unless it says so.
+/// A task group. By default nothing is restarted or rescheduled.
 #[derive(Clone, Debug)]
 pub(crate) struct Group(Value);
 
@@ -31,15 +31,15 @@ pub(crate) struct Group(Value);
 #[derive(Clone, Debug)]
 pub(crate) struct Task(Value);
 
-/// How long a task may take to stop that is slow to do so.
+/// Kill timeout of tasks that stop slowly.
 const KILL_TIMEOUT: Duration = Duration::from_secs(1800);
 
 impl Job {
-    /// A job in both datacenters.
+    /// Creates a job in both datacenters.
     pub(crate) fn new(kind: &str, namespace: &str, id: &str, groups: &[Group]) -> Self {
         let mut groups: Vec<Value> = groups.iter().map(|group| group.0.clone()).collect();
         if matches!(kind, "system" | "sysbatch") {
-            // They have no such policy, and are refused with one.
+            // These types reject a reschedule policy.
             groups.iter_mut().for_each(|group| group["ReschedulePolicy"] = Value::Null);
         }
         Self(json!({
@@ -48,12 +48,12 @@ impl Job {
         }))
     }
 
-    /// A job of one group `build`.
+    /// Creates a job with one group `build`.
     pub(crate) fn batch(namespace: &str, id: &str, group: Group) -> Self {
         Self::new("batch", namespace, id, &[group])
     }
 
-    /// A job of one group `build`.
+    /// Creates a service with one group `build`.
     pub(crate) fn service(namespace: &str, id: &str, group: Group) -> Self {
         Self::new("service", namespace, id, &[group])
     }
@@ -63,7 +63,7 @@ impl Job {
         self
     }
 
-    /// Lets it run on one client alone.
+    /// Restricts it to one client.
     pub(crate) fn on(self, client: &str) -> Self {
         self.constrained("${node.unique.name}", client)
     }
@@ -83,7 +83,7 @@ impl Job {
 }
 
 impl Group {
-    /// A group `build` with one task.
+    /// Creates a group `build` with one task.
     pub(crate) fn of(task: Task) -> Self {
         Self::new("build", &[task])
     }
@@ -110,7 +110,7 @@ impl Group {
         self.set("Count", count)
     }
 
-    /// Starts its tasks again for ever, after a pause.
+    /// Restarts its tasks without limit, after a pause.
     pub(crate) fn restarted_after(self, pause: Duration) -> Self {
         let policy = json!({
             "Attempts": 1000, "Mode": "delay", "Interval": nanos(Duration::from_secs(86_400)),
@@ -119,7 +119,7 @@ impl Group {
         self.set("RestartPolicy", policy)
     }
 
-    /// Places what failed anew after a pause.
+    /// Reschedules failed allocations after a pause.
     pub(crate) fn rescheduled_after(self, pause: Duration) -> Self {
         let policy = json!({
             "Attempts": 2, "Unlimited": false, "Interval": nanos(Duration::from_secs(86_400)),
@@ -130,7 +130,7 @@ impl Group {
 }
 
 impl Task {
-    /// A task of a driver that is easy on the machine, where there is one.
+    /// Creates a task with the mock driver, if it is available, because it uses few resources.
     pub(crate) fn new(has_mock_driver: bool, does: Does) -> Self {
         let mocked = if has_mock_driver { mock(does) } else { None };
         let (driver, config) =
@@ -142,7 +142,7 @@ impl Task {
         }
     }
 
-    /// A shell script of the raw_exec driver.
+    /// Creates a task with a shell script of the raw_exec driver.
     pub(crate) fn script(script: &str) -> Self {
         Self::with_driver("raw_exec", json!({"command": "/bin/sh", "args": ["-c", script]}))
     }
@@ -164,18 +164,18 @@ impl Task {
         self.set("Name", name)
     }
 
-    /// When it runs beside the main task: `prestart`, `poststart` or `poststop`.
+    /// Sets its lifecycle: `prestart`, `poststart` or `poststop`.
     pub(crate) fn hooked(self, hook: &str, sidecar: bool) -> Self {
         self.set("Lifecycle", json!({"Hook": hook, "Sidecar": sidecar}))
     }
 
-    /// Needs this much CPU in MHz and memory in MiB.
+    /// Sets CPU in MHz and memory in MiB.
     pub(crate) fn needs(self, cpu: u64, memory: u64) -> Self {
         self.set("Resources", json!({"CPU": cpu, "MemoryMB": memory}))
     }
 }
 
-/// Settings of the mock driver. It cannot linger: it takes no notice of its own kill_after.
+/// Returns settings of the mock driver. It cannot linger, because it ignores its own kill_after.
 fn mock(does: Does) -> Option<Value> {
     match does {
         Does::Run => Some(json!({"run_for": "24h"})),
@@ -198,7 +198,7 @@ fn shell(does: Does) -> Value {
     json!({"command": "/bin/sh", "args": ["-c", script]})
 }
 
-/// How the API writes durations.
+/// Returns a duration in the API's format.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What waits, and for what.
+//! Waiting jobs, with every reason.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::cluster::RESERVED_PORT;
 
 const CI: &str = "ci";
 
-/// Registers jobs that wait for each reason that can be made on four clients.
+/// Registers jobs that wait for each reason that is possible with four clients.
 pub(crate) fn register(workload: &mut Workload<'_>) {
     let run = || workload.task(Does::Run);
     let resources = |resources| Group::of(run().set("Resources", resources));
@@ -42,7 +42,8 @@ pub(crate) fn register(workload: &mut Workload<'_>) {
     workload.add(port.on("client-a"), Becomes::Blocked(0));
 }
 
-/// Registers a job that no scheduler looks at, since they are paused, and has a finished one evaluated again.
+/// Registers a job that no scheduler processes, because scheduling is paused, and evaluates a finished one
+/// again.
 pub(crate) fn register_unseen(workload: &mut Workload<'_>) {
     let job = Job::batch(CI, "wants-a-scheduler", Group::of(workload.task(Does::Run)));
     workload.add(job, Becomes::Unseen);
@@ -51,7 +52,7 @@ pub(crate) fn register_unseen(workload: &mut Workload<'_>) {
     workload.expect(CI, "finished-1", Becomes::Unseen);
 }
 
-/// Says what becomes of both when the schedulers go on.
+/// Sets the expected states of both after scheduling is resumed.
 pub(crate) fn see(workload: &mut Workload<'_>) {
     workload.expect(CI, "wants-a-scheduler", Becomes::Running(1));
     workload.expect(CI, "finished-1", Becomes::Ended);

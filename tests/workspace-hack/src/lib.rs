@@ -1,1 +1,1 @@
-//! Nothing: the manifest is what this package is for.
+//! Empty: this package only needs its manifest.

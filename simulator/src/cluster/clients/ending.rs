@@ -1,4 +1,4 @@
-//! How the main tasks of an allocation end by themselves, and what comes after them.
+//! The end of an allocation's main tasks, and the tasks after them.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use crate::cluster::task::{Happened, TaskRun};
 
 use super::starting::is_poststart;
 
-/// A client takes this long to start what comes after the main tasks.
+/// Delay before poststop tasks start.
 const BEFORE_POSTSTOP: Duration = Duration::from_millis(250);
 
 fn is_poststop(lifecycle: Option<Lifecycle>) -> bool {
@@ -18,12 +18,12 @@ fn is_poststop(lifecycle: Option<Lifecycle>) -> bool {
 }
 
 impl Cluster {
-    /// The main tasks end as the allocation's fate says.
+    /// The main tasks end as planned.
     pub(super) fn main_ends(&mut self, id: AllocationId) {
         let failing = self.failing_task(id);
         let Some(allocation) = self.allocations.get(&id) else { return };
         let end = match (allocation.fate, failing) {
-            // What fails after the main tasks lets them end well.
+            // A failing poststop task does not affect the main tasks.
             (Fate::Fails(_, cause), Some(task))
                 if !allocation.tasks.get(task).is_some_and(TaskRun::is_poststop) =>
             {
@@ -34,8 +34,8 @@ impl Cluster {
         self.main_ended(id, end);
     }
 
-    /// The main tasks have ended. If others go on that must not, the client stops those, and reports nothing before
-    /// they have died.
+    /// The main tasks have ended. The client stops other running tasks first, and reports the end after they
+    /// have exited.
     pub(super) fn main_ended(&mut self, id: AllocationId, end: MainEnd) {
         let now = self.now;
         if let MainEnd::Failed(task, cause) = end
@@ -59,7 +59,7 @@ impl Cluster {
         }
     }
 
-    /// Whether the client starts a failed task again instead of failing its allocation.
+    /// Returns whether the client restarts a failed task instead of failing its allocation.
     fn starts_again(&mut self, id: AllocationId, task: usize, cause: Cause) -> bool {
         let now = self.now;
         let Some(allocation) = self.allocations.get_mut(&id) else { return false };
@@ -75,7 +75,7 @@ impl Cluster {
         true
     }
 
-    /// Writes down how the main tasks ended, at the time they did.
+    /// Records how the main tasks ended, and when.
     pub(super) fn note_end(&mut self, id: AllocationId, time: SystemTime, end: MainEnd) {
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
         let timeout = allocation.spec.kill_timeout();
@@ -121,7 +121,7 @@ impl Cluster {
         self.history.task_failed(allocation, &name, cause);
     }
 
-    /// The main tasks are over and reported; what comes after them begins soon.
+    /// The end of the main tasks was reported; poststop tasks start soon.
     pub(super) fn after_main(&mut self, id: AllocationId) {
         self.report(id);
         let Some(allocation) = self.allocations.get(&id) else { return };
@@ -158,7 +158,7 @@ impl Cluster {
         self.report(id);
     }
 
-    /// An allocation has failed: its deployment counts it, and its job is looked at if it may be tried again.
+    /// An allocation has failed: counts it in its deployment, and evaluates its job if it may be rescheduled.
     pub(super) fn allocation_failed(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get(&id) else { return };
         self.history.allocation_failed(allocation);
@@ -167,7 +167,7 @@ impl Cluster {
         let retries = allocation.spec.reschedule.attempts.is_none_or(|attempts| tried < attempts);
         self.unhealthy(id);
         let deployment = self.allocations.get(&id).and_then(|allocation| allocation.deployment);
-        // First the evaluation, so that the job is never taken for dead in between.
+        // The evaluation comes first, so that the job is never dead in between.
         if retries && !stop {
             self.create_evaluation(&job, "alloc-failure", |evaluation| evaluation.deployment = deployment);
         }

@@ -1,7 +1,7 @@
-//! What clients do with allocations: start, run, stop, and report.
+//! Clients: starting, running, stopping and reporting of allocations.
 //!
-//! A client has one plan for each allocation: its next step, and when. A new plan replaces the old one; the plan of a
-//! client that is out of reach is carried out when it is back.
+//! A client has one plan for each allocation: its next step, and when. A new plan replaces the old one. The
+//! plan of an unreachable client is carried out when it is back.
 
 mod ending;
 mod starting;
@@ -20,7 +20,7 @@ use super::id::AllocationId;
 use super::task::Happened;
 
 impl Cluster {
-    /// Lets the client take its next step with an allocation, if it is still the one planned.
+    /// Takes the next step with an allocation, if the plan is still valid.
     pub(super) fn client_step(&mut self, id: AllocationId, turn: u32) {
         let Some(allocation) = self.allocations.get(&id).filter(|it| it.turn == turn) else { return };
         if !self.is_reachable(allocation.node) {
@@ -42,7 +42,7 @@ impl Cluster {
         }
     }
 
-    /// Plans the next step of an allocation's client, unless the allocation may not last that long.
+    /// Plans the next step, unless the allocation exceeds `max_run_duration` before.
     pub(super) fn plan(&mut self, id: AllocationId, at: SystemTime, step: Step) {
         let deadline = self.deadline(id);
         let ends = matches!(step, Step::Die | Step::StartPoststop | Step::EndPoststop);
@@ -57,14 +57,14 @@ impl Cluster {
         self.agenda.enter(next.0.max(now), Event::Client(id, allocation.turn));
     }
 
-    /// When an allocation has lasted as long as it may. One that was told to stop may take its time.
+    /// Returns when an allocation exceeds `max_run_duration`. Does not apply to stopping allocations.
     fn deadline(&self, id: AllocationId) -> Option<SystemTime> {
         let allocation = self.allocations.get(&id).filter(|it| !it.stop && !it.timed_out)?;
         let longest = allocation.spec.max_run_duration;
         Some(allocation.created + longest.filter(|_| self.version() >= since::MAX_RUN_DURATION)?)
     }
 
-    /// Goes on with an allocation whose client is back: what was due meanwhile happens at once.
+    /// Continues with an allocation of a client that is back: overdue steps happen at once.
     pub(super) fn resume(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
         let (unknown, stop) = (allocation.client == ClientStatus::Unknown, allocation.stop);
@@ -81,7 +81,7 @@ impl Cluster {
         }
     }
 
-    /// The client reports the states of an allocation's tasks.
+    /// Reports the task states of an allocation.
     fn report(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get(&id) else { return };
         let (status, description) = allocation.client_says();
@@ -91,7 +91,7 @@ impl Cluster {
         self.set_client_status(id, status, description);
     }
 
-    /// Tells an allocation to stop. Its client takes its time.
+    /// Tells an allocation to stop. Its client does it later.
     pub(super) fn stop_allocation(&mut self, id: AllocationId, description: impl Into<Cow<'static, str>>) {
         let index = self.write(Table::Allocations);
         let now = self.now;
@@ -108,16 +108,16 @@ impl Cluster {
         }
     }
 
-    /// An allocation is gone with its node.
+    /// An allocation is lost with its node.
     pub(super) fn lose_allocation(&mut self, id: AllocationId) {
         self.stop_allocation(id, "alloc is lost since its node is down");
-        // What the client said last stays.
+        // The last report of the client stays.
         let description = self.allocations.get(&id).map_or("", |allocation| allocation.client_description);
         self.set_client_status(id, ClientStatus::Lost, description);
     }
 
-    /// The status of an allocation and the states of its tasks as they are now, with all that depends on them: the
-    /// node's load, the job's summary and status, and the evaluations that wait for room.
+    /// Sets the status of an allocation from its task states, and updates everything that depends on it: the
+    /// node's load, the job's summary and status, and blocked evaluations.
     pub(super) fn set_client_status(
         &mut self,
         id: AllocationId,

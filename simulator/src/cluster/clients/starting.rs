@@ -1,4 +1,4 @@
-//! From the placement of an allocation to its running tasks.
+//! Starting of allocations, from their placement to running tasks.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,9 +9,9 @@ use crate::cluster::id::AllocationId;
 use crate::cluster::spec::Lifecycle;
 use crate::cluster::task::{Happened, TaskRun};
 
-/// A client hears of an allocation after this long at most.
+/// Maximum delay until a client receives an allocation.
 const RECEIPT: Duration = Duration::from_millis(100);
-/// A client looks this often whether what an allocation evicted is gone.
+/// Interval at which a client checks whether preempted allocations have stopped.
 const WAIT_FOR_EVICTED: Duration = Duration::from_millis(500);
 
 fn is_prestart(lifecycle: Option<Lifecycle>) -> bool {
@@ -27,7 +27,7 @@ pub(super) fn is_poststart(lifecycle: Option<Lifecycle>) -> bool {
 }
 
 impl Cluster {
-    /// Has the client of a new allocation hear of it.
+    /// Sends a new allocation to its client.
     pub(in crate::cluster) fn send_to_client(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get(&id) else { return };
         let at = allocation.created + allocation.startup.min(RECEIPT);
@@ -49,7 +49,7 @@ impl Cluster {
         self.plan(id, start, Step::Start);
     }
 
-    /// Starts what comes first. What was evicted for it must be gone by then.
+    /// Starts the first tasks, once preempted allocations have stopped.
     pub(super) fn start(&mut self, id: AllocationId) {
         let now = self.now;
         let Some(allocation) = self.allocations.get(&id) else { return };
@@ -124,7 +124,7 @@ impl Cluster {
         self.plan_end(id, now);
     }
 
-    /// Starts a failed task again.
+    /// Restarts a failed task.
     pub(super) fn restart(&mut self, id: AllocationId) {
         let now = self.now;
         let Some(task) = self.failing_task(id) else { return };
@@ -142,7 +142,7 @@ impl Cluster {
         self.plan_end(id, now);
     }
 
-    /// Plans the end that an allocation's fate has for its main tasks.
+    /// Plans the end of an allocation's main tasks.
     fn plan_end(&mut self, id: AllocationId, main_started: SystemTime) {
         let Some(allocation) = self.allocations.get(&id) else { return };
         let watched = allocation.deployment.is_some();
@@ -182,7 +182,7 @@ impl Cluster {
         }
     }
 
-    /// What runs on for ever still may not last longer than it may.
+    /// Plans when an endless allocation exceeds `max_run_duration`.
     fn plan_time_out(&mut self, id: AllocationId) {
         if let Some(deadline) = self.deadline(id) {
             self.plan(id, deadline, Step::TimeOut);
@@ -198,7 +198,7 @@ impl Cluster {
         }
     }
 
-    /// The number of the task that fails if the allocation does.
+    /// Returns the index of the task that fails, if any.
     pub(super) fn failing_task(&self, id: AllocationId) -> Option<usize> {
         let allocation = self.allocations.get(&id)?;
         let named = allocation.spec.failing_task.as_ref();

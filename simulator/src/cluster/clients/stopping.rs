@@ -1,4 +1,4 @@
-//! How allocations stop that are told to.
+//! Stopping of allocations.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::cluster::node::Node;
 use crate::cluster::task::{Happened, TaskRun};
 use crate::version::since;
 
-/// One in so many allocations that a drain stops fails, in versions in which that was seen.
+/// One in this number of drained allocations fails, in versions in which that was observed.
 const DRAINED_FAILS: u64 = 8;
 
 impl Cluster {
-    /// How long the tasks of an allocation take to die.
+    /// Returns how long the tasks of an allocation take to exit.
     pub(super) fn kill_time(&self, id: AllocationId) -> Duration {
         let own = self.allocations.get(&id).and_then(|allocation| allocation.spec.kill_time);
         own.unwrap_or(self.settings.stopping)
     }
 
-    /// The client tells the tasks of an allocation to stop, but for those that come after the main tasks.
+    /// Tells the tasks of an allocation to stop, except poststop tasks.
     pub(in crate::cluster) fn kill(&mut self, id: AllocationId) {
         let now = self.now;
         let at = now + self.kill_time(id);
@@ -44,7 +44,7 @@ impl Cluster {
         self.plan(id, at, Step::Die);
     }
 
-    /// What was told to stop has died.
+    /// The stopped tasks have exited.
     pub(super) fn died(&mut self, id: AllocationId) {
         let now = self.now;
         let unreported = self.allocations.get_mut(&id).and_then(|allocation| allocation.unreported.take());
@@ -69,7 +69,8 @@ impl Cluster {
         self.after_main(id);
     }
 
-    /// An allocation has lasted as long as it may: complete, says its client, while its tasks still die.
+    /// An allocation exceeds `max_run_duration`: its client reports it as complete while its tasks still
+    /// exit.
     pub(super) fn time_out(&mut self, id: AllocationId) {
         let now = self.now;
         let Some(allocation) = self.allocations.get_mut(&id) else { return };

@@ -1,4 +1,4 @@
-//! What has happened, kept where no garbage collection reaches it.
+//! History that garbage collection does not affect.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -12,30 +12,31 @@ use super::Outcome;
 /// When and how a job became dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// When.
+    /// When it became dead.
     pub time: SystemTime,
-    /// How.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// How if one believes the job's summary, which counts for ever: no better than stopped, failed, lost or complete.
+    /// The outcome according to the job's summary, which counts forever: only stopped, failed, lost or
+    /// complete.
     pub by_summary: Outcome,
 }
 
-/// What became of one submission of a job.
+/// History of one submission of a job.
 #[derive(Clone, Debug)]
 pub struct JobRecord {
-    /// Which job.
+    /// The job.
     pub key: JobKey,
     /// Its type.
     pub job_type: JobType,
-    /// The template it came from.
+    /// Its parent.
     pub parent: Option<String>,
     /// When it was submitted.
     pub submitted: SystemTime,
     /// When its first allocation was placed.
     pub first_placed: Option<SystemTime>,
-    /// When it became dead, if it is. A purge is not an end.
+    /// When and how it became dead, if it is. A purge is not an end.
     pub completion: Option<Completion>,
-    /// Whether it is gone from the lists.
+    /// Whether it has left the lists.
     pub purged: bool,
     /// How many of its allocations failed.
     pub failed_allocations: u32,
@@ -44,7 +45,7 @@ pub struct JobRecord {
     pub(super) template: bool,
 }
 
-/// A task of a job; which of its allocations it belongs to does not matter.
+/// A task of a job, in any of its allocations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskKey {
     /// Which job.
@@ -70,7 +71,7 @@ pub struct Start {
     pub started: SystemTime,
 }
 
-/// All that ever happened and may be forgotten by the servers.
+/// Complete history.
 #[derive(Debug, Default)]
 pub(in crate::cluster) struct History {
     pub(super) jobs: Vec<JobRecord>,
@@ -81,7 +82,7 @@ pub(in crate::cluster) struct History {
 }
 
 impl History {
-    /// Opens a record and returns its place.
+    /// Adds a record, and returns its index.
     pub(in crate::cluster) fn submitted(
         &mut self,
         key: &JobKey,
@@ -118,7 +119,7 @@ impl History {
         }
     }
 
-    /// A job became dead, or is not dead any more.
+    /// A job became dead, or is no longer dead.
     pub(in crate::cluster) fn completed(&mut self, record: usize, completion: Option<Completion>) {
         if let Some(record) = self.jobs.get_mut(record) {
             record.completion = completion;
@@ -147,14 +148,15 @@ impl History {
         self.task_failed(allocation, task, cause);
     }
 
-    /// A task has failed, for good or not.
+    /// A task has failed, permanently or not.
     pub(in crate::cluster) fn task_failed(&mut self, allocation: &Allocation, task: &str, cause: Cause) {
         if cause == Cause::OutOfMemory {
             *self.oom_kills.entry(task_key(allocation, task)).or_default() += 1;
         }
     }
 
-    /// An allocation has failed. What was stopped for another reason has not failed, whatever its client says.
+    /// An allocation has failed. Allocations stopped for another reason have not failed, whatever their
+    /// client reports.
     pub(in crate::cluster) fn allocation_failed(&mut self, allocation: &Allocation) {
         if let Some(key) = failure(allocation) {
             *self.failures.entry(key).or_default() += 1;
@@ -162,7 +164,7 @@ impl History {
     }
 }
 
-/// Namespace, type and cause of a failure that is one.
+/// Returns namespace, type and cause, if it is a failure.
 pub(super) fn failure(allocation: &Allocation) -> Option<(String, JobType, &'static str)> {
     let stopped = allocation.is_drained() || allocation.preempted_by.is_some();
     let cause = allocation.cause.filter(|_| !stopped)?;

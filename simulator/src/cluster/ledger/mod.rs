@@ -1,4 +1,5 @@
-//! The truth about the cluster, counted from the model itself: what an observer of the API should arrive at.
+//! Ledger: the true values of the cluster, counted from the model, which an observer of the API should
+//! report.
 
 mod history;
 mod nodes;
@@ -19,67 +20,67 @@ pub use history::{Completion, JobRecord, Start, TaskKey};
 pub use nodes::{NodeLoad, NodeState};
 pub use outcome::Outcome;
 
-/// What is true of the cluster now and what has become of every job it ever had.
+/// Current state of the cluster, and history of every job.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    /// When this was true, by the cluster's clock.
+    /// Time of the cluster's clock.
     pub time: SystemTime,
-    /// How many jobs there are, by namespace, type and status; templates are counted apart.
+    /// Number of jobs by namespace, type and status, without parents.
     pub jobs: BTreeMap<(String, JobType, JobStatus), usize>,
-    /// How many templates there are, by namespace and status: periodic, then parameterized ones.
+    /// Number of periodic parents by namespace and status.
     pub periodic: BTreeMap<(String, JobStatus), usize>,
-    /// See [`Ledger::periodic`].
+    /// Number of parameterized parents by namespace and status.
     pub parameterized: BTreeMap<(String, JobStatus), usize>,
-    /// How many nodes there are, by state.
+    /// Number of nodes by state.
     pub nodes: BTreeMap<NodeState, usize>,
-    /// What lives on each node, and what is promised to it.
+    /// Allocations and allocated resources of each node.
     pub loads: BTreeMap<NodeId, NodeLoad>,
-    /// How many instances are left to place, of jobs that have any: of groups that the job still has, while an
-    /// evaluation waits for room or for a scheduler.
+    /// Queued allocations by job: of existing groups, while an evaluation waits for capacity or for a
+    /// scheduler.
     pub queued: BTreeMap<JobKey, u32>,
-    /// How many allocations are remembered, by namespace, type and client status.
+    /// Number of retained allocations by namespace, type and client status.
     pub allocations: BTreeMap<(String, JobType, ClientStatus), usize>,
-    /// How many evaluations are blocked, by namespace and type.
+    /// Number of blocked evaluations by namespace and type.
     pub blocked_evaluations: BTreeMap<(String, JobType), usize>,
-    /// How many evaluations wait for a scheduler, by namespace and type.
+    /// Number of evaluations that wait for a scheduler, by namespace and type.
     pub pending_evaluations: BTreeMap<(String, JobType), usize>,
-    /// How many evaluations wait for their time to come, by namespace and type.
+    /// Number of delayed evaluations by namespace and type.
     pub delayed_evaluations: BTreeMap<(String, JobType), usize>,
-    /// How many dead jobs are remembered, by namespace, type and outcome as the allocations tell it now.
+    /// Number of retained dead jobs by namespace, type and current outcome.
     pub finished: BTreeMap<(String, JobType, Outcome), usize>,
-    /// How many jobs have ever ended, by namespace, type and outcome as it was then.
+    /// Number of jobs that ever ended, by namespace, type and outcome at that time.
     pub ended: BTreeMap<(String, JobType, Outcome), usize>,
-    /// How many failed allocations are remembered, by namespace, type and cause. What a drain or a preemption stopped
-    /// has not failed.
+    /// Number of retained failed allocations by namespace, type and cause. Excludes those stopped by a drain
+    /// or a preemption.
     pub failed_allocations: BTreeMap<(String, JobType, &'static str), usize>,
-    /// How many allocations have ever failed, by the same.
+    /// The same for all allocations that ever failed.
     pub failures: BTreeMap<(String, JobType, &'static str), usize>,
-    /// How often clients restarted tasks.
+    /// Number of task restarts.
     pub restarts: BTreeMap<TaskKey, usize>,
-    /// How often tasks were killed because they exceeded their memory.
+    /// Number of OOM kills.
     pub oom_kills: BTreeMap<TaskKey, usize>,
-    /// Every allocation that has ever started, in that order.
+    /// Every allocation that ever started, in that order.
     pub starts: Vec<Start>,
-    /// Every job that was ever submitted, in that order; templates left out, children not.
+    /// Every submitted job, in that order; includes children, excludes parents.
     pub history: Vec<JobRecord>,
 }
 
-/// What became of an allocation.
+/// State of an allocation.
 #[derive(Clone, Debug)]
 pub struct AllocationRecord {
     /// Its job.
     pub job: JobKey,
     /// Its node.
     pub node: NodeId,
-    /// What its client says.
+    /// Status according to its client.
     pub client: ClientStatus,
-    /// What it came to, if nothing more is expected of it.
+    /// Its outcome, if it has ended or is stopping.
     pub outcome: Option<Outcome>,
-    /// What made it fail.
+    /// Cause of its failure.
     pub cause: Option<Cause>,
-    /// How often its tasks were restarted.
+    /// Number of restarts of its tasks.
     pub restarts: u32,
-    /// How often its tasks were killed because they exceeded their memory.
+    /// Number of OOM kills of its tasks.
     pub oom_kills: u32,
     /// Whether any of its tasks runs, whatever its status.
     pub has_running_tasks: bool,
@@ -137,7 +138,7 @@ impl Cluster {
             *ledger.nodes.entry(nodes::state(node)).or_default() += 1;
             ledger.loads.insert(node.id, NodeLoad::empty(node));
         }
-        // From the allocations themselves, not from what the scheduler keeps on the nodes.
+        // Counted from the allocations themselves, not from the scheduler's data on nodes.
         for allocation in self.allocations.values() {
             let key = (allocation.job.namespace.clone(), allocation.spec.job_type, allocation.client);
             *ledger.allocations.entry(key).or_default() += 1;
@@ -166,7 +167,7 @@ impl Cluster {
         evaluation.wait_until.is_some_and(|until| until > self.now)
     }
 
-    /// How many instances of a job are left to place.
+    /// Returns the number of queued allocations of a job.
     fn queued(&self, job: &Job) -> u32 {
         let evaluations = job.evaluations.iter().filter_map(|id| self.evaluations.get(id));
         let mut waiting = evaluations.filter(|it| !it.status.is_terminal() && !self.is_delayed(it));
@@ -177,7 +178,7 @@ impl Cluster {
         present.map(|(_, summary)| summary.queued).sum()
     }
 
-    /// What became of an allocation that is still remembered.
+    /// Returns the record of a retained allocation.
     pub fn allocation_record(&self, id: AllocationId) -> Option<AllocationRecord> {
         let allocation = self.allocations.get(&id)?;
         Some(AllocationRecord {

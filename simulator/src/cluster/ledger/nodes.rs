@@ -1,4 +1,4 @@
-//! What nodes carry, counted from the allocations themselves.
+//! Load of nodes, counted from allocations.
 
 use std::collections::BTreeMap;
 
@@ -7,38 +7,38 @@ use crate::cluster::node::{DrainStrategy, Node, NodeStatus};
 use crate::cluster::resources::Resources;
 use crate::cluster::spec::JobType;
 
-/// The state of a node: the first of these that holds.
+/// State of a node: the first match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NodeState {
-    /// It does not answer.
+    /// It does not respond.
     Down,
-    /// It does not answer, but may be waited for.
+    /// It does not respond, but may reconnect.
     Disconnected,
-    /// It is ready, and being drained.
+    /// It is ready and draining.
     Draining,
-    /// It is ready, but nothing may be placed on it.
+    /// It is ready but ineligible.
     Ineligible,
-    /// It is ready and takes work.
+    /// It is ready and eligible.
     Active,
 }
 
-/// What a node carries.
+/// Load of a node.
 #[derive(Clone, Debug)]
 pub struct NodeLoad {
     /// Its name.
     pub name: String,
     /// Its state.
     pub state: NodeState,
-    /// What jobs can have of it.
+    /// Allocatable resources.
     pub allocatable: Resources,
-    /// The sum over its live allocations: pending, running and unknown ones.
+    /// Sum over its non-terminal allocations: pending, running and unknown ones.
     pub allocated: Resources,
-    /// How many they are by status.
+    /// Number of these by status.
     pub live: BTreeMap<ClientStatus, usize>,
-    /// How many of them a drain of the node waits for, if it is being drained.
+    /// Number of these that an active drain waits for.
     pub drain_remaining: Option<usize>,
-    /// How many of its allocations have a task that runs, as far as anybody knows, whatever their status: while there
-    /// is one, the machine must not be terminated.
+    /// Number of its allocations with a running task, whatever their status. If there is one, the machine
+    /// must not be terminated.
     pub running_allocations: usize,
 }
 

@@ -1,4 +1,4 @@
-//! How jobs ended.
+//! Outcomes of jobs.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,29 @@ use crate::cluster::allocation::{Allocation, ClientStatus};
 use crate::cluster::id::NodeId;
 use crate::cluster::job::Job;
 
-/// How a job ended. Of what its allocations came to, the first of these counts, from `Failed` to `Complete`.
+/// Outcome of a job: the first match among its allocations, from `Failed` to `Complete`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// An allocation of it failed.
+    /// An allocation failed.
     Failed,
-    /// An allocation of it was lost with its node.
+    /// An allocation was lost with its node.
     Lost,
-    /// An allocation of it lasted longer than it may.
+    /// An allocation exceeded `max_run_duration`.
     TimedOut,
-    /// An allocation of it was evicted for a more important one.
+    /// An allocation was preempted.
     Preempted,
-    /// A drain stopped an allocation of it.
+    /// A drain stopped an allocation.
     Drained,
-    /// Somebody stopped it, or an allocation of it.
+    /// The job or an allocation was stopped.
     Stopped,
-    /// All went well.
+    /// All allocations succeeded.
     Complete,
-    /// Nothing that would tell is remembered.
+    /// No allocation is retained.
     Unknown,
 }
 
 impl Outcome {
-    /// The word of the metrics for it.
+    /// Returns the label value.
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Failed => "failed",
@@ -43,7 +43,7 @@ impl Outcome {
         }
     }
 
-    /// What an allocation came to.
+    /// Returns the outcome of an allocation.
     pub(super) fn of(allocation: &Allocation) -> Outcome {
         if allocation.client == ClientStatus::Lost {
             Outcome::Lost
@@ -62,7 +62,7 @@ impl Outcome {
         }
     }
 
-    /// How a job ended if one believes its summary, which counts for ever.
+    /// Returns the outcome of a job according to its summary, which counts forever.
     pub(in crate::cluster) fn by_summary(job: &Job) -> Outcome {
         if job.stop {
             Outcome::Stopped
@@ -77,14 +77,14 @@ impl Outcome {
 }
 
 impl Cluster {
-    /// How a job ended: by the newest allocation of each instance, of those of the highest version.
+    /// Returns the outcome of a job: by the newest allocation of each name, of the highest version.
     pub(in crate::cluster) fn outcome_of(&self, job: &Job) -> Outcome {
         if job.stop {
             return Outcome::Stopped;
         }
         let allocations = || job.allocations.iter().filter_map(|id| self.allocations.get(id));
         let version = allocations().map(|allocation| allocation.version).max();
-        // On each node an allocation of the same name is an instance of its own.
+        // On each node, an allocation of the same name counts separately.
         let per_node = job.spec.job_type.is_per_node();
         let instance = |it: &Allocation| -> (String, u32, Option<NodeId>) {
             (it.group.clone(), it.slot, per_node.then_some(it.node))

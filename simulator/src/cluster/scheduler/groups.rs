@@ -1,4 +1,4 @@
-//! Service and batch jobs: each group wants its count of instances, wherever they fit.
+//! Scheduling of service and batch jobs: a number of allocations per group, on any nodes.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -14,27 +14,27 @@ use crate::version::since;
 use super::SchedulerOutcome;
 use super::placement::NewAllocation;
 
-/// The longest delay before a service is tried again.
+/// Maximum delay before a service is rescheduled.
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
-/// What to do about the latest allocation of a slot.
+/// What to do with the latest allocation of a slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Verdict {
-    /// It runs as it should, or has ended for good.
+    /// Keep it: it runs, or has ended permanently.
     Keep,
-    /// It has ended or ends, and another one takes its place.
+    /// Replace it, because it has ended or is ending.
     Replace,
-    /// It stops for a drain, and another one takes its place.
+    /// Stop it for a drain, and replace it.
     Migrate,
-    /// It stops for a drain for good.
+    /// Stop it for a drain, without replacement.
     Drain,
-    /// It stops for a new version.
+    /// Stop it for a new version.
     Update,
-    /// It runs on and counts as of the new version.
+    /// Keep it running as part of the new version.
     UpdateInPlace,
-    /// It failed, and another one takes its place now.
+    /// Replace the failed allocation now.
     Reschedule(Duration),
-    /// It failed, and another one takes its place then.
+    /// Replace the failed allocation later.
     RescheduleLater(SystemTime),
 }
 
@@ -91,7 +91,7 @@ impl Cluster {
         outcome
     }
 
-    /// The newest allocation of each slot of a group.
+    /// Returns the newest allocation of each slot of a group.
     fn latest(&self, key: &JobKey, group: &str) -> BTreeMap<u32, AllocationId> {
         let Some(job) = self.jobs.get(key) else { return BTreeMap::new() };
         let allocations = job.allocations.iter().filter_map(|id| self.allocations.get(id));
@@ -101,7 +101,7 @@ impl Cluster {
             .collect()
     }
 
-    /// Stops what runs of groups that the job no longer has.
+    /// Stops allocations of removed groups.
     fn stop_dropped_groups(&mut self, key: &JobKey) {
         let Some(job) = self.jobs.get(key) else { return };
         let allocations = job.allocations.iter().filter_map(|id| self.allocations.get(id));
@@ -111,8 +111,7 @@ impl Cluster {
         }
     }
 
-    /// Does what is to be done about the latest allocation of a slot. Returns the one that takes its place, if there
-    /// is to be one.
+    /// Acts on the latest allocation of a slot. Returns its replacement, if any.
     fn act_on(
         &mut self,
         id: AllocationId,
@@ -130,7 +129,7 @@ impl Cluster {
             }
             Verdict::Replace => {
                 updates.place += 1;
-                // To what is over for another reason the new one is a stranger.
+                // If it ended for another reason, the new allocation does not refer to it.
                 Some(if allocation.client == ClientStatus::Lost { next } else { first })
             }
             Verdict::Migrate => {
@@ -169,7 +168,7 @@ impl Cluster {
         }
     }
 
-    /// Counts an allocation that runs on unchanged as one of its job's newest version.
+    /// Adds an unchanged allocation to its job's newest version.
     pub(super) fn update_in_place(&mut self, id: AllocationId) {
         let index = self.write(Table::Allocations);
         let now = self.now;
@@ -211,7 +210,7 @@ fn verdict(job: &Job, allocation: &Allocation, now: SystemTime) -> Verdict {
     let current = allocation.version == job.version;
     if allocation.stop {
         let for_good = allocation.no_replacement && allocation.client != ClientStatus::Lost;
-        // Of a batch job that was told to stop, tasks that ended without failing count as done.
+        // In a stopped batch job, tasks that ended without failing count as done.
         let done = job.spec.job_type == JobType::Batch
             && current
             && allocation.client == ClientStatus::Complete

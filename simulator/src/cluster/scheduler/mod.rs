@@ -1,4 +1,4 @@
-//! The scheduler: from an evaluation to placements, or to what blocks them.
+//! The scheduler: processes evaluations into placements, or blocks them.
 
 mod groups;
 mod per_node;
@@ -18,26 +18,26 @@ use super::id::{AllocationId, EvaluationId, NodeId};
 use super::job::JobKey;
 use super::node::NodeStatus;
 
-/// What processing an evaluation led to.
+/// Result of processing an evaluation.
 #[derive(Debug, Default)]
 struct SchedulerOutcome {
-    /// Why instances of a group could not be placed.
+    /// Why allocations of a group could not be placed.
     failed: BTreeMap<String, AllocMetric>,
-    /// How many of each group are left to place.
+    /// Queued allocations by group.
     queued: BTreeMap<String, u32>,
     updates: BTreeMap<String, DesiredUpdates>,
-    /// The nodes that have no room for a job that wants to be on each.
+    /// Nodes without capacity for a system job.
     full_nodes: Vec<NodeId>,
 }
 
 impl SchedulerOutcome {
-    /// Counts an instance that found no place. The first of a group says why.
+    /// Counts an allocation that could not be placed. The first of a group determines the reason.
     fn fail(&mut self, group: &str, metric: AllocMetric) {
         *self.queued.entry(group.to_owned()).or_default() += 1;
         self.failed.insert(group.to_owned(), metric);
     }
 
-    /// Counts what is evicted for an instance.
+    /// Counts the allocations that are preempted.
     fn preempted(&mut self, group: &str, victims: &[AllocationId]) {
         self.updates.entry(group.to_owned()).or_default().preemptions +=
             u32::try_from(victims.len()).unwrap_or(u32::MAX);
@@ -69,7 +69,7 @@ impl Cluster {
         self.conclude(id, outcome);
     }
 
-    /// Stops all allocations of a job that is stopped or gone.
+    /// Stops all allocations of a stopped or removed job.
     fn stop_everything(&mut self, key: &JobKey) -> SchedulerOutcome {
         let mut outcome = SchedulerOutcome::default();
         let mut stopping = Vec::new();
@@ -86,7 +86,7 @@ impl Cluster {
         outcome
     }
 
-    /// Gives up allocations whose node does not answer, or waits for them where their group allows it.
+    /// Marks allocations on unresponsive nodes as lost, or as unknown if their group tolerates it.
     fn lose_allocations(&mut self, key: &JobKey, evaluation: EvaluationId) {
         let away = self.nodes.values().filter(|node| node.status != NodeStatus::Ready);
         let away = away.flat_map(|node| &node.live).filter_map(|id| self.allocations.get(id));
@@ -103,7 +103,7 @@ impl Cluster {
         }
     }
 
-    /// Until when to wait for an allocation whose node is out of sight.
+    /// Returns until when to wait for an allocation on a disconnected node.
     fn patience(&self, id: AllocationId) -> Option<SystemTime> {
         let allocation = self.allocations.get(&id).filter(|allocation| !allocation.stop)?;
         let node = self.nodes.get(&allocation.node).filter(|node| node.status == NodeStatus::Disconnected)?;
@@ -129,7 +129,7 @@ impl Cluster {
         self.set_client_status(id, ClientStatus::Unknown, "alloc is unknown since its node is disconnected");
     }
 
-    /// Writes down what came of an evaluation, and blocks another one for what is left to place.
+    /// Completes an evaluation, and blocks another one for queued allocations.
     fn conclude(&mut self, id: EvaluationId, outcome: SchedulerOutcome) {
         let Some(evaluation) = self.evaluations.get(&id) else { return };
         let (key, blocked) = (evaluation.job.clone(), evaluation.status == EvaluationStatus::Blocked);
@@ -161,7 +161,7 @@ impl Cluster {
         }
     }
 
-    /// A blocked evaluation was tried in vain: it keeps saying what failed first.
+    /// A blocked evaluation was retried without success: it keeps its first failure.
     fn reblock(&mut self, id: EvaluationId, outcome: &SchedulerOutcome) {
         let index = self.write(Table::Evaluations);
         let now = self.now;
@@ -173,7 +173,7 @@ impl Cluster {
         }
     }
 
-    /// Creates the evaluation that waits for room; an older one of the same job, and node, is superseded.
+    /// Creates a blocked evaluation; it replaces an older one of the same job and node.
     fn block(
         &mut self,
         previous: EvaluationId,
@@ -208,7 +208,7 @@ impl Cluster {
         created
     }
 
-    /// One blocked evaluation for each node without room.
+    /// Creates a blocked evaluation for each node without capacity.
     fn block_nodes(&mut self, id: EvaluationId, outcome: &SchedulerOutcome) -> Option<EvaluationId> {
         let key = self.evaluations.get(&id)?.job.clone();
         let mut covered = Vec::new();
@@ -229,7 +229,7 @@ impl Cluster {
         last
     }
 
-    /// Everything is placed: blocked evaluations of the job are not needed any more.
+    /// Everything is placed: cancels the blocked evaluations of the job.
     fn unblock(&mut self, key: &JobKey, by: EvaluationId) {
         for id in self.blocked_of(key) {
             if id != by {
@@ -238,7 +238,7 @@ impl Cluster {
         }
     }
 
-    /// What a follow-up evaluation of a failed allocation says it was triggered by.
+    /// Returns the trigger of the follow-up evaluation of a failed allocation.
     fn reschedule_trigger(&self) -> &'static str {
         if self.version() >= since::ALLOC_RESCHEDULE { "alloc-reschedule" } else { "alloc-failure" }
     }

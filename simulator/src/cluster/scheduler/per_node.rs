@@ -1,4 +1,4 @@
-//! System and sysbatch jobs: each group wants one instance on every node it fits to.
+//! Scheduling of system and sysbatch jobs: one allocation per group on every eligible node.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ impl Cluster {
         outcome
     }
 
-    /// Stops what a drain wants gone.
+    /// Stops allocations on draining nodes.
     fn stop_tainted(&mut self, key: &JobKey, outcome: &mut SchedulerOutcome) {
         let allocations =
             self.allocations.values().filter(|it| it.job == *key && it.migrate && !it.is_terminal());
@@ -66,7 +66,7 @@ impl Cluster {
             .collect()
     }
 
-    /// Whether an allocation is what its node should have: it lives, or it has run to its end.
+    /// Returns whether an allocation needs no replacement: it is non-terminal, or has completed.
     fn serves(&mut self, id: AllocationId) -> bool {
         let Some(allocation) = self.allocations.get(&id) else { return false };
         let Some(job) = self.jobs.get(&allocation.job) else { return false };

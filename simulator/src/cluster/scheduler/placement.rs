@@ -1,4 +1,4 @@
-//! Where an instance fits, and why not.
+//! Placement of allocations, and reasons of failures.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::version::since;
 
 use super::SchedulerOutcome;
 
-/// An instance to be placed.
+/// An allocation to place.
 #[derive(Clone, Debug)]
 pub(super) struct NewAllocation {
     group: String,
@@ -36,7 +36,7 @@ impl NewAllocation {
 }
 
 impl JobSpec {
-    /// Whether a node meets the constraint and has what else the job wants.
+    /// Returns whether a node meets the constraint and has the requested volumes and devices.
     pub(super) fn allows(&self, node: &Node) -> bool {
         let constraint = self.constraint.as_ref();
         !self.host_volume
@@ -64,7 +64,7 @@ impl AllocMetric {
         *self.dimension_exhausted.entry(dimension).or_default() += 1;
     }
 
-    /// Adds what an instance wanted of the dimensions that were exhausted.
+    /// Adds the requested amounts of exhausted resources.
     fn wanted(&mut self, group: &TaskGroup) {
         if self.dimension_exhausted.is_empty() {
             return;
@@ -80,7 +80,8 @@ impl AllocMetric {
 }
 
 impl Cluster {
-    /// The schedulable nodes of a job's pool and datacenters. Before there were pools, all nodes were in one.
+    /// Returns the schedulable nodes in a job's pool and datacenters. Before node pools existed, all nodes
+    /// were in one.
     pub(super) fn candidates<'a>(&'a self, spec: &'a JobSpec) -> impl Iterator<Item = &'a Node> {
         let any_pool = spec.node_pool == "all" || self.version() < since::NODE_POOLS;
         let in_pool = move |node: &&Node| any_pool || node.spec.node_pool == spec.node_pool;
@@ -89,7 +90,7 @@ impl Cluster {
         self.nodes.values().filter(|node| node.is_schedulable()).filter(in_pool).filter(in_datacenter)
     }
 
-    /// Places an instance on the fullest node it fits to.
+    /// Places an allocation on the fullest node with room.
     pub(super) fn place_anywhere(
         &mut self,
         key: &JobKey,
@@ -99,7 +100,7 @@ impl Cluster {
     ) {
         let Some(spec) = self.jobs.get(key).map(|job| Arc::clone(&job.spec)) else { return };
         let Some(group) = spec.group(&new.group) else { return };
-        // One failure speaks for all further instances of its group.
+        // Further allocations of a group have the same failure.
         if let Some(metric) = outcome.failed.get_mut(&new.group) {
             metric.coalesced_failures += 1;
             metric.wanted(group);
@@ -116,7 +117,7 @@ impl Cluster {
         }
     }
 
-    /// Places an instance on one node, if it fits.
+    /// Places an allocation on one node, if it fits.
     pub(super) fn place_on(
         &mut self,
         key: &JobKey,
@@ -159,22 +160,22 @@ impl Cluster {
         metric
     }
 
-    /// The fullest node that has room.
+    /// Returns the fullest node with room.
     fn find_node(&self, spec: &JobSpec, group: &TaskGroup) -> Option<NodeId> {
         let fits = |node: &&Node| spec.allows(node) && lacks(node, group).is_none();
         let fitting = self.candidates(spec).filter(fits).map(|node| (fullness(node), node.id));
-        // Of equals the first, as the order of the nodes has it.
+        // Among equals, the first in the order of nodes.
         let best = fitting.reduce(|best, next| if next.0 > best.0 { next } else { best });
         best.map(|(_, node)| node)
     }
 
-    /// Why no node has room.
+    /// Returns why no node has room.
     fn diagnose(&self, spec: &JobSpec, group: &TaskGroup) -> AllocMetric {
         let mut metric = self.new_metric(spec);
         for node in self.candidates(spec) {
             metric.nodes_evaluated += 1;
             let allowed = spec.allows(node);
-            // Volumes are no matter of classes.
+            // Volumes do not depend on classes.
             metric.class_eligibility.insert(node.class.clone(), allowed || spec.host_volume);
             if !allowed {
                 metric.filtered(node, spec);
@@ -282,7 +283,7 @@ impl Cluster {
         self.send_to_client(id);
     }
 
-    /// How the next allocation of a job will end.
+    /// Decides how the next allocation of a job will end.
     fn fate(&mut self, key: &JobKey) -> Fate {
         let Some(job) = self.jobs.get_mut(key) else { return Fate::RunsOn };
         let spec = Arc::clone(&job.spec);
@@ -300,7 +301,7 @@ impl Cluster {
         }
     }
 
-    /// The cores of a node that no live allocation has reserved.
+    /// Returns the cores of a node that no non-terminal allocation has reserved.
     fn free_cores(&self, node: NodeId) -> Vec<u16> {
         let Some(node) = self.nodes.get(&node) else { return Vec::new() };
         let live = node.live.iter().filter_map(|id| self.allocations.get(id));
@@ -308,7 +309,7 @@ impl Cluster {
         node.spec.reservable_cores().filter(|core| !taken.contains(core)).collect()
     }
 
-    /// The working GPUs of a node that no live allocation has.
+    /// Returns the healthy GPUs of a node that no non-terminal allocation has.
     fn free_gpus(&self, node: NodeId) -> Vec<u16> {
         let Some(node) = self.nodes.get(&node) else { return Vec::new() };
         let live = node.live.iter().filter_map(|id| self.allocations.get(id));
@@ -318,7 +319,7 @@ impl Cluster {
     }
 }
 
-/// The dimension in which a node has no room for an instance.
+/// Returns the resource in which a node has no room for an allocation.
 pub(super) fn lacks(node: &Node, group: &TaskGroup) -> Option<&'static str> {
     let limit = node.spec.max_allocations;
     if limit > 0 && node.live.len() >= limit {
@@ -328,7 +329,7 @@ pub(super) fn lacks(node: &Node, group: &TaskGroup) -> Option<&'static str> {
     left.lacks(group.total(node.spec.core_mhz()))
 }
 
-/// How much of a node is taken, as binpacking sees it.
+/// Returns the bin packing score of a node.
 fn fullness(node: &Node) -> f64 {
     let all = node.spec.allocatable();
     let part = |taken: u64, all: u64| taken as f64 / all.max(1) as f64;

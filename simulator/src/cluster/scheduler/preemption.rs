@@ -1,4 +1,4 @@
-//! Room for what is more important: evicting what is less so.
+//! Preemption.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use crate::cluster::node::Node;
 use crate::cluster::resources::Resources;
 use crate::cluster::spec::{JobSpec, JobType, TaskGroup};
 
-/// Only what is less important by this much is evicted.
+/// Minimum difference in priority.
 const PRIORITY_GAP: u32 = 10;
 
 impl Cluster {
-    /// The node on which the fewest allocations have to be evicted for an instance, and those.
+    /// Returns the node with the fewest allocations to preempt, and those allocations.
     pub(super) fn find_victims(
         &self,
         spec: &JobSpec,
@@ -25,7 +25,7 @@ impl Cluster {
         possible.min_by_key(|(_, victims)| victims.len())
     }
 
-    /// What has to be evicted from a node for an instance, if that is allowed and helps.
+    /// Returns the allocations to preempt on a node, if that is allowed and helps.
     pub(super) fn victims_on(
         &self,
         node: &Node,
@@ -37,7 +37,7 @@ impl Cluster {
         }
         let wanted = group.total(node.spec.core_mhz());
         let there = || node.live.iter().filter_map(|id| self.allocations.get(id));
-        // What is evicted already makes room soon.
+        // Preempted allocations will free their resources soon.
         let leaving: Resources = there().filter(|it| it.preempted_by.is_some()).map(|it| it.total).sum();
         let fits = |victims: &[&Allocation]| {
             let freed: Resources = victims.iter().map(|it| it.total).sum();
@@ -49,7 +49,7 @@ impl Cluster {
         candidates.sort_by_key(|it| (it.spec.priority, std::cmp::Reverse(it.create_index)));
         let enough = (1..=candidates.len()).find(|count| fits(&candidates[..*count]))?;
         let mut victims = candidates[..enough].to_vec();
-        // Of those that were taken first some may not be needed any more.
+        // Some of the first ones may no longer be needed.
         for victim in candidates[..enough].iter().rev() {
             let others: Vec<&Allocation> = victims.iter().filter(|it| it.id != victim.id).copied().collect();
             if fits(&others) {
@@ -69,7 +69,7 @@ impl Cluster {
         }
     }
 
-    /// Evicts allocations in favour of another one, and has their jobs looked at.
+    /// Preempts allocations, and evaluates their jobs.
     pub(super) fn evict(&mut self, victims: &[AllocationId], by: AllocationId) {
         let mut jobs: BTreeSet<JobKey> = BTreeSet::new();
         for victim in victims {

@@ -1,6 +1,6 @@
-//! What makes allocations fail.
+//! Causes of failed allocations.
 
-/// What makes an allocation fail.
+/// Cause of a failed allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     /// A task exits with this code.
@@ -26,7 +26,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The word of the metrics for it.
+    /// Returns the label value.
     pub fn as_str(self) -> &'static str {
         match self {
             Cause::Exit(_) => "exit",
@@ -41,12 +41,12 @@ impl Cause {
         }
     }
 
-    /// Whether it fails a whole allocation before any task is prepared.
+    /// Returns whether the allocation fails before any task is prepared.
     pub(crate) fn prevents_setup(self) -> bool {
         self == Cause::Setup
     }
 
-    /// Whether it fails a task before the task has started.
+    /// Returns whether a task fails before it has started.
     pub fn prevents_start(self) -> bool {
         matches!(self, Cause::Driver | Cause::Artifact | Cause::Validation | Cause::Setup | Cause::Hook)
     }

@@ -1,4 +1,4 @@
-//! What is submitted: jobs of task groups of tasks.
+//! Job specifications.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,56 +9,55 @@ use super::{Cause, Constraint, JobType, Lifecycle, Reschedule, Restarts, Span, T
 /// Nomad's default for `kill_timeout`.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A job as it is submitted.
+/// A job specification.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobSpec {
-    /// Its ID, which is also its name.
+    /// ID and name.
     pub id: String,
-    /// Where it belongs.
+    /// Namespace.
     pub namespace: String,
-    /// How it is scheduled.
+    /// Type.
     pub job_type: JobType,
-    /// From 1 to 100; the higher is scheduled first.
+    /// Priority from 1 to 100; the highest is scheduled first.
     pub priority: u32,
-    /// The pool whose nodes may run it; `all` for every node.
+    /// Node pool; `all` for every node.
     pub node_pool: String,
-    /// The datacenters whose nodes may run it; `*` for every one.
+    /// Datacenters; `*` for all.
     pub datacenters: Vec<String>,
-    /// What its owner says of it.
+    /// Metadata.
     pub meta: BTreeMap<String, String>,
-    /// What it runs.
+    /// Task groups.
     pub groups: Vec<TaskGroup>,
-    /// What its nodes must be.
+    /// Constraint on nodes.
     pub constraint: Option<Constraint>,
-    /// Whether it wants a host volume, which no node has.
+    /// Whether it requests a host volume, which no node has.
     pub host_volume: bool,
-    /// How often it launches a child, if it is periodic.
+    /// Launch interval of a periodic job.
     pub periodic: Option<Duration>,
-    /// Whether it waits to be dispatched.
+    /// Whether it is parameterized.
     pub parameterized: bool,
-    /// How long each allocation of a batch job runs, and how long one that fails runs before it does.
+    /// Run time of each allocation of a batch job, and the time until a failure.
     pub run_time: Span,
-    /// The part of the allocations that fail.
+    /// Share of the allocations that fail.
     pub failure_probability: f64,
-    /// What makes them fail.
+    /// Cause of failures.
     pub cause: Cause,
-    /// The task that fails; the first main task without one. A task that runs before the main tasks fails when it
-    /// would have ended.
+    /// The failing task; the first main task by default. A prestart task fails when it would have ended.
     pub failing_task: Option<String>,
-    /// How often a client restarts a failed task.
+    /// Restarts of a failed task by its client.
     pub restarts: Restarts,
-    /// What becomes of failed allocations.
+    /// Rescheduling of failed allocations.
     pub reschedule: Reschedule,
-    /// How long a client takes to start an allocation, if not as long as the cluster's settings say.
+    /// Start time of an allocation; by default as in the cluster's settings.
     pub start_time: Option<Duration>,
-    /// How long tasks take to die once they are told to, if not as long as the cluster's settings say.
+    /// Time that tasks take to exit; by default as in the cluster's settings.
     pub kill_time: Option<Duration>,
-    /// How long an allocation may last from its creation on, in versions that know it.
+    /// `max_run_duration`, in versions that support it.
     pub max_run_duration: Option<Duration>,
 }
 
 impl JobSpec {
-    /// A small job of this type: one group of one instance of one task.
+    /// Creates a small job of this type, with one group, one allocation and one task.
     pub fn new(job_type: JobType, id: &str) -> JobSpec {
         let reschedule = if job_type == JobType::Service { Reschedule::SERVICE } else { Reschedule::NEVER };
         JobSpec {
@@ -86,45 +85,45 @@ impl JobSpec {
         }
     }
 
-    /// A small batch job.
+    /// Creates a small batch job.
     pub fn batch(id: &str) -> JobSpec {
         JobSpec::new(JobType::Batch, id)
     }
 
-    /// A small service.
+    /// Creates a small service.
     pub fn service(id: &str) -> JobSpec {
         JobSpec::new(JobType::Service, id)
     }
 
-    /// A small system job, which may run on every node.
+    /// Creates a small system job.
     pub fn system(id: &str) -> JobSpec {
         JobSpec { node_pool: "all".to_owned(), ..JobSpec::new(JobType::System, id) }
     }
 
-    /// A small sysbatch job, which may run on every node.
+    /// Creates a small sysbatch job.
     pub fn sysbatch(id: &str) -> JobSpec {
         JobSpec { node_pool: "all".to_owned(), ..JobSpec::new(JobType::Sysbatch, id) }
     }
 
-    /// The same job with this in its metadata.
+    /// Adds metadata.
     pub fn with_meta(mut self, key: &str, value: &str) -> JobSpec {
         self.meta.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// The same job in another namespace.
+    /// Sets the namespace.
     pub fn in_namespace(mut self, namespace: &str) -> JobSpec {
         self.namespace = namespace.to_owned();
         self
     }
 
-    /// The same job for another node pool.
+    /// Sets the node pool.
     pub fn in_pool(mut self, node_pool: &str) -> JobSpec {
         self.node_pool = node_pool.to_owned();
         self
     }
 
-    /// The same job with this many instances of its first group.
+    /// Sets the count of the first group.
     pub fn with_count(mut self, count: u32) -> JobSpec {
         if let Some(group) = self.groups.first_mut() {
             group.count = count;
@@ -132,7 +131,7 @@ impl JobSpec {
         self
     }
 
-    /// The same job whose first task wants this much CPU (MHz) and memory (MiB).
+    /// Sets CPU (MHz) and memory (MiB) of the first task.
     pub fn with_resources(mut self, cpu: u64, memory_mb: u64) -> JobSpec {
         if let Some(task) = self.groups.first_mut().and_then(|group| group.tasks.first_mut()) {
             task.cpu = cpu;
@@ -141,7 +140,7 @@ impl JobSpec {
         self
     }
 
-    /// The same job whose first task wants this many whole cores and GPUs.
+    /// Sets reserved cores and GPUs of the first task.
     pub fn with_cores_and_gpus(mut self, cores: u64, gpus: u64) -> JobSpec {
         if let Some(task) = self.groups.first_mut().and_then(|group| group.tasks.first_mut()) {
             task.cores = cores;
@@ -150,69 +149,68 @@ impl JobSpec {
         self
     }
 
-    /// The same job whose allocations run this long.
+    /// Sets the run time.
     pub fn running_for(mut self, run_time: impl Into<Span>) -> JobSpec {
         self.run_time = run_time.into();
         self
     }
 
-    /// The same job with this part of its allocations failing.
+    /// Sets the share of failing allocations.
     pub fn failing(mut self, probability: f64) -> JobSpec {
         self.failure_probability = probability;
         self
     }
 
-    /// The same job whose allocations all fail, because of this.
+    /// Makes all allocations fail with this cause.
     pub fn failing_with(mut self, cause: Cause) -> JobSpec {
         self.failure_probability = 1.0;
         self.cause = cause;
         self
     }
 
-    /// The same job in which this task is the one that fails.
+    /// Sets the failing task.
     pub fn failing_in(mut self, task: &str) -> JobSpec {
         self.failing_task = Some(task.to_owned());
         self
     }
 
-    /// The same job whose failed tasks are restarted by their client this often (`None` without limit), after this
-    /// delay.
+    /// Sets restarts of failed tasks (`None` without limit), and their delay.
     pub fn restarting(mut self, attempts: Option<u32>, delay: Duration) -> JobSpec {
         self.restarts = Restarts { attempts, delay };
         self
     }
 
-    /// The same job whose failed allocations are always replaced, after this delay.
+    /// Reschedules failed allocations without limit, after this delay.
     pub fn with_reschedule(mut self, delay: Duration) -> JobSpec {
         self.reschedule = Reschedule { attempts: None, delay };
         self
     }
 
-    /// The same job whose failed allocations are replaced so often at most, after this delay.
+    /// Reschedules failed allocations up to this number, after this delay.
     pub fn with_reschedules(mut self, attempts: u32, delay: Duration) -> JobSpec {
         self.reschedule = Reschedule { attempts: Some(attempts), delay };
         self
     }
 
-    /// The same job whose allocations take this long to start.
+    /// Sets the start time.
     pub fn starting_in(mut self, start_time: Duration) -> JobSpec {
         self.start_time = Some(start_time);
         self
     }
 
-    /// The same job whose tasks take this long to die once they are told to.
+    /// Sets the time that tasks take to exit.
     pub fn dying_in(mut self, kill_time: Duration) -> JobSpec {
         self.kill_time = Some(kill_time);
         self
     }
 
-    /// The same job whose allocations may last this long from their creation on.
+    /// Sets `max_run_duration`.
     pub fn with_max_run_duration(mut self, max_run_duration: Duration) -> JobSpec {
         self.max_run_duration = Some(max_run_duration);
         self
     }
 
-    /// The same job with another task in its first group.
+    /// Adds a task to the first group.
     pub fn with_task(mut self, task: Task) -> JobSpec {
         if let Some(group) = self.groups.first_mut() {
             group.tasks.push(task);
@@ -220,70 +218,70 @@ impl JobSpec {
         self
     }
 
-    /// The same job with a task `upload` in its first group that runs this long after the main tasks have ended.
+    /// Adds a poststop task `upload` with this run time to the first group.
     pub fn with_poststop(self, run_time: Duration) -> JobSpec {
         let lifecycle = Some(Lifecycle::Poststop);
         self.with_task(Task { lifecycle, run_time, ..Task::new("upload") })
     }
 
-    /// The same job with another group.
+    /// Adds a group.
     pub fn with_group(mut self, group: TaskGroup) -> JobSpec {
         self.groups.push(group);
         self
     }
 
-    /// The same job without this group.
+    /// Removes a group.
     pub fn without_group(mut self, name: &str) -> JobSpec {
         self.groups.retain(|group| group.name != name);
         self
     }
 
-    /// The same job with this priority, from 1 to 100.
+    /// Sets the priority, from 1 to 100.
     pub fn with_priority(mut self, priority: u32) -> JobSpec {
         self.priority = priority;
         self
     }
 
-    /// The same job with a constraint on its nodes.
+    /// Adds a constraint on nodes.
     pub fn requiring(mut self, attribute: &str, value: &str) -> JobSpec {
         self.constraint = Some(Constraint { attribute: attribute.to_owned(), value: value.to_owned() });
         self
     }
 
-    /// The same job with a host volume, which no node has.
+    /// Requests a host volume, which no node has.
     pub fn wanting_volume(mut self) -> JobSpec {
         self.host_volume = true;
         self
     }
 
-    /// The same job as a template that launches a child this often.
+    /// Makes the job periodic.
     pub fn every(mut self, interval: Duration) -> JobSpec {
         self.periodic = Some(interval);
         self
     }
 
-    /// The same job as a template that is dispatched.
+    /// Makes the job parameterized.
     pub fn dispatched(mut self) -> JobSpec {
         self.parameterized = true;
         self
     }
 
-    /// After how long a client forces its tasks to die.
+    /// Returns the `kill_timeout`.
     pub(crate) fn kill_timeout(&self) -> Duration {
         self.kill_time.unwrap_or_default().max(KILL_TIMEOUT)
     }
 
-    /// Whether it only launches children.
+    /// Returns whether it only launches children.
     pub(crate) fn is_template(&self) -> bool {
         self.periodic.is_some() || self.parameterized
     }
 
-    /// Whether any of its tasks wants a GPU.
+    /// Returns whether any of its tasks requests a GPU.
     pub(crate) fn wants_gpus(&self) -> bool {
         self.groups.iter().flat_map(|group| &group.tasks).any(|task| task.gpus > 0)
     }
 
-    /// A number that is the same for jobs whose instances want the same of a node.
+    /// Returns a number that is the same for jobs with the same requests and constraints.
     pub(crate) fn demand(&self) -> u64 {
         let groups: Vec<_> = self.groups.iter().map(|group| (&group.tasks, group.disk_mb)).collect();
         let demand =
@@ -297,9 +295,9 @@ impl JobSpec {
         self.groups.iter().find(|group| group.name == name)
     }
 
-    /// Whether the instances of a group run on unchanged after the job became `newer`, because only counts or other
-    /// groups have changed. A job that is submitted again as it was stands for one whose metadata have changed, which
-    /// replaces everything.
+    /// Returns whether the allocations of a group stay unchanged with the job's version `newer`, because only
+    /// counts or other groups differ. An identical job that is submitted again stands for one with changed
+    /// metadata, which replaces everything.
     pub(crate) fn runs_on_as(&self, newer: &JobSpec, group: &str) -> bool {
         let uncounted = |group: &TaskGroup| TaskGroup { count: 0, ..group.clone() };
         let (Some(old), Some(new)) = (self.group(group), newer.group(group)) else { return false };

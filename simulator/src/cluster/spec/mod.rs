@@ -1,4 +1,4 @@
-//! What jobs are made of: groups of tasks, and what becomes of them.
+//! Parts of job specifications.
 
 mod cause;
 mod job;
@@ -10,7 +10,7 @@ use super::resources::Resources;
 pub use cause::Cause;
 pub use job::JobSpec;
 
-/// How the scheduler treats a job.
+/// Job type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JobType {
     /// Runs until it is stopped; what ends is replaced.
@@ -24,7 +24,7 @@ pub enum JobType {
 }
 
 impl JobType {
-    /// Nomad's word for it.
+    /// Returns Nomad's name of the type.
     pub fn as_str(self) -> &'static str {
         match self {
             JobType::Service => "service",
@@ -34,12 +34,12 @@ impl JobType {
         }
     }
 
-    /// Whether each node gets its own instance.
+    /// Returns whether it runs on each node.
     pub(crate) fn is_per_node(self) -> bool {
         matches!(self, JobType::System | JobType::Sysbatch)
     }
 
-    /// Whether its allocations end by themselves.
+    /// Returns whether its allocations end by themselves.
     pub(crate) fn completes(self) -> bool {
         matches!(self, JobType::Batch | JobType::Sysbatch)
     }
@@ -60,23 +60,23 @@ impl From<Duration> for Span {
     }
 }
 
-/// When a failed allocation is tried again elsewhere.
+/// Rescheduling of failed allocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reschedule {
-    /// How often in all; `None` without limit.
+    /// Number of attempts; `None` without limit.
     pub attempts: Option<u32>,
-    /// How long to wait; doubled each time if there is no limit.
+    /// Delay; doubled each time without a limit.
     pub delay: Duration,
 }
 
 impl Reschedule {
-    /// Never again, as continuous integration wants it. Nomad itself tries a batch job once more.
+    /// No rescheduling, as usual for builds. Nomad's default for batch jobs is one attempt.
     pub const NEVER: Reschedule = Reschedule { attempts: Some(0), delay: Duration::ZERO };
     /// Nomad's default for services.
     pub const SERVICE: Reschedule = Reschedule { attempts: None, delay: Duration::from_secs(30) };
 }
 
-/// How often a client restarts a failed task.
+/// Restarts of a failed task by its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restarts {
     /// Number of restarts in all; `None` without limit.
@@ -89,7 +89,7 @@ impl Restarts {
     /// Never.
     pub const NEVER: Restarts = Restarts { attempts: Some(0), delay: Duration::from_secs(1) };
 
-    /// Whether a task that was restarted this often may be restarted once more.
+    /// Returns whether one more restart is allowed.
     pub(crate) fn allow(self, restarts: u32) -> bool {
         self.attempts.is_none_or(|attempts| restarts < attempts)
     }
@@ -104,7 +104,7 @@ pub struct Constraint {
     pub value: String,
 }
 
-/// When a task runs, relative to the main tasks.
+/// Lifecycle of a task, relative to the main tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifecycle {
     /// Before them.
@@ -135,24 +135,24 @@ const SHORT_RUN: Duration = Duration::from_secs(2);
 pub struct Task {
     /// Its name.
     pub name: String,
-    /// CPU share in MHz, if it does not reserve cores.
+    /// CPU in MHz, without reserved cores.
     pub cpu: u64,
-    /// Whole cores reserved; 0 for none.
+    /// Number of reserved cores.
     pub cores: u64,
-    /// GPUs; 0 for none.
+    /// Number of GPUs.
     pub gpus: u64,
     /// Memory in MiB.
     pub memory_mb: u64,
-    /// How far it may exceed its memory, in MiB; 0 for not at all.
+    /// Maximum memory in MiB; 0 without memory oversubscription.
     pub memory_max_mb: u64,
     /// `None` for a main task.
     pub lifecycle: Option<Lifecycle>,
-    /// How long it runs, if it runs before or after the main tasks or when they have started.
+    /// Run time of a task that is not a main task.
     pub run_time: Duration,
 }
 
 impl Task {
-    /// A small main task.
+    /// Creates a small main task.
     pub fn new(name: &str) -> Task {
         Task {
             name: name.to_owned(),
@@ -167,12 +167,12 @@ impl Task {
     }
 }
 
-/// Tasks that are placed together, a number of times.
+/// A task group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskGroup {
     /// Its name.
     pub name: String,
-    /// How many instances.
+    /// Number of allocations.
     pub count: u32,
     /// What an instance runs.
     pub tasks: Vec<Task>,

@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-/// Fields whose keys are data, so that one may be missing. A key that another object does not have is an error.
+/// Fields with arbitrary keys, any of which may be missing. An unknown key of another object is an error.
 const MAPS: &[&str] = &[
     "Attributes",
     "ClassEligibility",
@@ -36,7 +36,7 @@ const MAPS: &[&str] = &[
     "TaskStates",
     "Tasks",
 ];
-/// Fields that are times, which go-bexpr cannot compare.
+/// Time fields, which go-bexpr cannot compare.
 const TIMES: &[&str] = &["FinishedAt", "LastRestart", "StartedAt", "Timestamp", "WaitUntil"];
 
 /// A parsed filter expression.
@@ -52,11 +52,11 @@ pub(crate) enum Filter {
 /// A condition on the items of a list or a map.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Collection {
-    /// Whether all must meet it, not any.
+    /// Whether all items must match, instead of any.
     all: bool,
     selector: Vec<String>,
-    /// What an item's key or index is called, and the item itself. A single name means the key in a map, but the
-    /// item in a list.
+    /// Names of an item's key or index, and of the item. A single name means the key in a map, but the item
+    /// in a list.
     key: Option<String>,
     item: Option<String>,
     single: Option<String>,
@@ -83,7 +83,7 @@ enum Test {
 /// The expression cannot be parsed.
 #[derive(Debug, PartialEq)]
 pub(crate) struct SyntaxError {
-    /// Position of the first character that does not fit.
+    /// Position of the first invalid character.
     pub(crate) at: usize,
 }
 
@@ -98,9 +98,9 @@ impl fmt::Display for SyntaxError {
 pub(crate) enum Unfit {
     /// It has no field of this name.
     UnknownField(String),
-    /// The field holds something that cannot be compared.
+    /// The field's value cannot be compared.
     NotComparable,
-    /// The field holds neither a list nor a map.
+    /// The field is neither a list nor a map.
     NotIterable(String),
 }
 
@@ -119,17 +119,17 @@ impl fmt::Display for Unfit {
     }
 }
 
-/// Which top-level fields can be selected although a row's JSON may not show them, and which cannot although
-/// it does.
+/// Top-level fields that can be selected although the JSON of a row may omit them, and fields that cannot
+/// although it has them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fields {
-    /// Left out of the JSON when empty: they select nothing, without an error.
+    /// Omitted from the JSON if empty: selecting them yields nothing, without an error.
     pub(crate) hidden: &'static [&'static str],
-    /// In the JSON of the list only: Nomad filters the object behind the row, which does not have them.
+    /// Only in the JSON of the list: Nomad filters the object behind the row, which does not have them.
     pub(crate) unreal: &'static [&'static str],
 }
 
-/// A row, and what names mean within the braces of `any` and `all`.
+/// A row, and the names within the braces of `any` and `all`.
 #[derive(Clone, Debug)]
 struct Scope<'row> {
     row: &'row Value,
@@ -144,7 +144,7 @@ enum Local<'row> {
 }
 
 impl Filter {
-    /// Parses a filter; only newer versions know `any` and `all`.
+    /// Parses a filter; only newer versions support `any` and `all`.
     pub(crate) fn parse(text: &str, collections: bool) -> Result<Filter, SyntaxError> {
         parser::parse(text, collections)
     }
@@ -163,7 +163,7 @@ impl Filter {
         })
     }
 
-    /// Whether one of the parts comes out as this; those behind it are not looked at.
+    /// Returns whether one of the parts has this result; later ones are not evaluated.
     fn any_is<'row>(wanted: bool, parts: &'row [Filter], scope: &Scope<'row>) -> Result<bool, Unfit> {
         for part in parts {
             if part.holds(scope)? == wanted {
@@ -209,7 +209,7 @@ enum Found<'row> {
 }
 
 impl<'row> Scope<'row> {
-    /// The selected value. A field that an object does not have is an error; a missing key of a map is null.
+    /// Returns the selected value. A missing field of an object is an error; a missing key of a map is null.
     fn find(&self, selector: &[String]) -> Result<Found<'row>, Unfit> {
         let (first, rest) = selector.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
         let local = self.names.iter().rev().find(|(name, _)| *name == first).map(|(_, local)| local);
@@ -269,7 +269,7 @@ fn equals(value: &Value, text: &str) -> bool {
         Value::String(string) => string == text,
         Value::Bool(flag) => text.parse() == Ok(*flag),
         Value::Number(number) => number.to_string() == text,
-        // The zero value of a field that the JSON leaves out.
+        // The zero value of a field that the JSON omits.
         Value::Null => matches!(text, "" | "0" | "false"),
         Value::Array(_) | Value::Object(_) => false,
     }
@@ -290,7 +290,7 @@ fn is_empty(value: &Value) -> bool {
         Value::String(string) => string.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(map) => map.is_empty(),
-        // A row says whether the job behind it has a `Periodic` block: no block, empty.
+        // A row has a flag instead of the job's `Periodic` block: false means empty.
         Value::Bool(flag) => !flag,
         Value::Number(_) => false,
     }

@@ -1,9 +1,10 @@
-//! From the text of a filter to its parts.
+//! Parser of filter expressions.
 
 use super::lexer::{Token, tokens};
 use super::{Collection, Filter, Match, SyntaxError, Test};
 
-/// How deep parentheses, braces and `not` may be nested: far beyond what anybody writes, far from the end of the stack.
+/// Maximum nesting of parentheses, braces and `not`: far beyond real filters, and far below the limit of the
+/// stack.
 const MAX_DEPTH: usize = 64;
 
 pub(super) fn parse(text: &str, collections: bool) -> Result<Filter, SyntaxError> {
@@ -22,12 +23,12 @@ struct Parser {
     at: usize,
     end: usize,
     depth: usize,
-    /// Whether `any` and `all` are known.
+    /// Whether `any` and `all` are supported.
     collections: bool,
 }
 
 impl Parser {
-    /// `any` and `all` stand alone or last: combined with anything else they must be in parentheses.
+    /// `any` and `all` must be alone or last; combined with anything else they need parentheses.
     fn or(&mut self) -> Result<Filter, SyntaxError> {
         let mut parts = Vec::new();
         loop {
@@ -75,7 +76,7 @@ impl Parser {
         parsed
     }
 
-    /// Whether `any` or `all` comes next, and not a field of that name.
+    /// Returns whether `any` or `all` comes next, and not a field of that name.
     fn take_quantifier(&mut self) -> Option<bool> {
         let next = |ahead: usize| match self.tokens.get(self.at + ahead) {
             Some((_, Token::Word(word))) => word.as_str(),
@@ -125,7 +126,7 @@ impl Parser {
 
     fn comparison(&mut self) -> Result<Match, SyntaxError> {
         let start = self.at;
-        // `"x" in Field` begins with a value, everything else with a selector.
+        // `"x" in Field` starts with a value, everything else with a selector.
         if let Some(value) = self.take_value()
             && let Some(test) = self.membership(value)
         {
