@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::shapes::{Happens, Play, STEP};
 use crate::support::process::run;
-use crate::support::{path, read, tools};
+use crate::support::{path, promtool, read, tools};
 
 /// A burst of builds on idle clients, and a second one while the first is running.
 fn burst(play: &mut Play, step: usize) {
@@ -89,16 +89,8 @@ fn the_rules_agree_with_the_recorded_shapes() {
 
 /// The same with this promtool.
 pub(crate) fn says_the_same_of_the_recorded_shapes(promtool: &Path) {
-    let mut check = Command::new(promtool);
-    check.args(["check", "rules", "--lint=all"]).arg(path("deploy/autoscaler/nomad-autoscaler.rules.yml"));
-    let (code, stdout, stderr) = run(check);
-    assert_eq!(code, Some(0), "{stdout}{stderr}");
-    let tests =
-        std::fs::read_dir(path("deploy/autoscaler/tests")).unwrap().map(|entry| entry.unwrap().path());
-    let mut test = Command::new(promtool);
-    test.args(["test", "rules"]).args(tests);
-    let (code, stdout, stderr) = run(test);
-    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    promtool::check_rules(promtool, &[path("deploy/autoscaler/nomad-autoscaler.rules.yml")]);
+    promtool::test_folder(promtool, &path("deploy/autoscaler/tests"));
 }
 
 /// Returns a unit test for promtool: the series, and the wanted number every five minutes.
