@@ -72,9 +72,8 @@ pub(crate) const POOL: &str = "{{cluster}} {{region}} {{node_pool}}";
 
 /// Returns the free amount of a resource (as in `cpu_hertz`) on the active nodes of each pool.
 pub(crate) fn free(resource: &str) -> String {
-    format!(
-        "pool:nomad_node_allocatable_{resource}:sum{{%pool}} - pool:nomad_node_allocated_{resource}:sum{{%pool}}"
-    )
+    let of = |kind: &str| largest("node_pool", &format!("nomad_pool_{kind}_{resource}{{%pool}}"));
+    format!("{} - {}", of("allocatable"), of("allocated"))
 }
 
 /// Returns the amount of a resource that the queued allocations of each pool request.
@@ -86,7 +85,8 @@ pub(crate) fn demand(resource: &str) -> String {
 pub(crate) fn missing_clients(resource: &str) -> String {
     let (demand, free) = (demand(resource), free(resource));
     let size = format!(
-        "(pool:nomad_node_allocatable_{resource}:sum{{%pool}} / (pool:nomad_nodes_active:sum{{%pool}} > 0))"
+        "({} / (pool:nomad_nodes_active:sum{{%pool}} > 0))",
+        largest("node_pool", &format!("nomad_pool_allocatable_{resource}{{%pool}}"))
     );
     format!("clamp_min(ceil(({demand} - ({free})) / {size}), 0)")
 }

@@ -16,6 +16,7 @@ mod jobs;
 mod named;
 mod nodes;
 mod own;
+mod pools;
 mod process;
 mod selection;
 mod servers;
@@ -44,6 +45,7 @@ pub const TABLES: &[Table] = &[
     ("Starting, running and stopping allocations", hanging::FAMILIES),
     ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
+    ("Node pools", pools::FAMILIES),
     ("Cores and devices", whole::FAMILIES),
     ("Metadata and attributes", chosen::FAMILIES),
     ("Drains", drains::FAMILIES),

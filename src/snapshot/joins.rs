@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::drains::{DrainState, drain_states};
+use super::pool_capacity::{PoolCapacity, capacity};
 use super::pools::{Pool, pools};
 use super::{CollectorId, Demand, Outcomes, Pending, Placing, Reach, Sections};
 use crate::terms::TermSet;
@@ -19,6 +20,8 @@ pub struct Joins {
     /// Clients that the backlog needs, and unplaceable allocations, from nodes, allocations, jobs,
     /// evaluations and specifications.
     pub placing: Option<Arc<Placing>>,
+    /// Capacity of node pools by name, from nodes and allocations.
+    pub capacity: Option<Arc<BTreeMap<String, PoolCapacity>>>,
     /// Node pools by name, from nodes, allocations, jobs and specifications.
     pub pools: Option<Arc<BTreeMap<String, Pool>>>,
     /// Pending jobs, from jobs and evaluations.
@@ -49,11 +52,15 @@ impl Joins {
         let loads = sections.node_loads.as_deref();
         let known = sections.nodes.as_deref().zip(demand.as_deref());
         let placing = known.and_then(|(nodes, demand)| Placing::join(nodes, loads, demand)).map(Arc::new);
+        let capacity = capacity(sections).map(Arc::new);
         let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
         let allocations_are_collected = collectors.contains(CollectorId::FinishedAllocations);
         Self {
             drains: drain_states(sections).map(Arc::new),
-            pools: pools(sections, demand.as_deref(), placing.as_deref()).map(Arc::new),
+            pools: capacity
+                .as_deref()
+                .map(|capacity| Arc::new(pools(capacity, demand.as_deref(), placing.as_deref()))),
+            capacity,
             pending: jobs.map(|jobs| Arc::new(Pending::join(jobs, evaluations))),
             outcomes: Outcomes::join(sections, allocations_are_collected).map(Arc::new),
             reach,
@@ -80,6 +87,7 @@ impl Joins {
                 .placing
                 .clone()
                 .filter(|_| made_of(&[Nodes, Allocations, Jobs, Evaluations, Specifications])),
+            capacity: self.capacity.clone().filter(|_| made_of(&[Nodes, Allocations])),
             pools: self
                 .pools
                 .clone()

@@ -27,6 +27,7 @@ mod packing;
 mod pending;
 mod periodic;
 mod placing;
+mod pool_capacity;
 mod pools;
 mod reach;
 mod running;
@@ -71,6 +72,7 @@ pub use outcomes::Outcomes;
 pub use pending::Pending;
 pub use periodic::{LastRuns, PeriodicJobs, PeriodicRuns};
 pub use placing::{Placing, Unplaceable};
+pub use pool_capacity::{PoolCapacity, Room};
 pub use pools::{Missing, Pool, Share};
 pub use reach::{Reach, Scope, listed};
 pub use running::{

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Sections;
 use super::demand::Demand;
 use super::placing::Placing;
-use crate::terms::NodeState;
+use super::pool_capacity::{PoolCapacity, Room};
 
 /// A node pool, with sums over its active nodes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,6 +57,20 @@ pub enum Missing {
     Unknown,
 }
 
+impl From<&PoolCapacity> for Pool {
+    fn from(capacity: &PoolCapacity) -> Self {
+        let share =
+            |room: Room| Share { allocatable: room.allocatable, allocated: room.allocated, asked: 0.0 };
+        Self {
+            active_nodes: capacity.active_nodes,
+            other_nodes: capacity.other_nodes,
+            cpu: share(capacity.cpu_hertz),
+            memory: share(capacity.memory_bytes),
+            ..Self::default()
+        }
+    }
+}
+
 impl Pool {
     /// Returns this pool including the nodes of another one.
     fn with_nodes_of(mut self, other: &Self) -> Self {
@@ -88,29 +101,14 @@ impl Pool {
 /// The built-in pool of jobs that may run on every node. It is not the pool of any node.
 pub(super) const ALL: &str = "all";
 
-/// Returns the pools with a node or queued allocations, by name. `None` if nodes or their allocations are
-/// unknown.
+/// Returns the pools with a node or queued allocations, by name.
 pub(super) fn pools(
-    sections: &Sections,
+    capacity: &BTreeMap<String, PoolCapacity>,
     demand: Option<&Demand>,
     placing: Option<&Placing>,
-) -> Option<BTreeMap<String, Pool>> {
-    let (nodes, loads) = (sections.nodes.as_ref()?, sections.node_loads.as_ref()?);
-    let mut pools: BTreeMap<String, Pool> = BTreeMap::new();
-    for node in nodes.iter() {
-        let pool = pools.entry(node.pool.clone()).or_default();
-        if node.state != NodeState::Active {
-            pool.other_nodes += 1;
-            continue;
-        }
-        pool.active_nodes += 1;
-        pool.cpu.allocatable += node.allocatable.cpu_hertz.unwrap_or_default();
-        pool.memory.allocatable += node.allocatable.memory_bytes.unwrap_or_default();
-        if let Some(load) = loads.by_node.get(&node.id) {
-            pool.cpu.allocated += load.cpu_hertz;
-            pool.memory.allocated += load.memory_bytes;
-        }
-    }
+) -> BTreeMap<String, Pool> {
+    let mut pools: BTreeMap<String, Pool> =
+        capacity.iter().map(|(name, capacity)| (name.clone(), capacity.into())).collect();
     let by_pool = demand.iter().flat_map(|demand| demand.queued.values().flatten());
     for (name, queued) in by_pool {
         pools.entry(name.clone()).or_default().queued += queued.iter().map(|(_, count)| count).sum::<u64>();
@@ -140,5 +138,5 @@ pub(super) fn pools(
         }
     }
     pools.retain(|_, pool| pool.active_nodes + pool.other_nodes + pool.queued > 0);
-    Some(pools)
+    pools
 }

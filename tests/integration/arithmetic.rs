@@ -1,7 +1,7 @@
 //! Compares the exporter's numbers with values calculated from the recorded JSON. The calculation shares no
 //! code with the exporter: it sums plain JSON values by the definitions in docs/metrics.md.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -344,6 +344,54 @@ async fn allocatable_and_allocated_resources_of_each_node() {
     }
 }
 
+/// Sums over the active nodes of each pool, and the largest free amount on one of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn capacity_of_each_pool() {
+    const MIB: f64 = 1024.0 * 1024.0;
+    for name in recordings::readable() {
+        let shown = shown(name).await;
+        let nodes = recordings::rows(name, NODES);
+        let allocations = recordings::rows(name, ALLOCATIONS);
+        let pools: BTreeSet<&str> = nodes.iter().map(|node| text(node, "NodePool")).collect();
+        for (resource, part, key, dimension, unit) in [
+            ("cpu_hertz", "Cpu", "CpuShares", cpu as fn(&Value) -> f64, 1e6),
+            ("memory_bytes", "Memory", "MemoryMB", memory, MIB),
+        ] {
+            let mut expected: [BTreeMap<Vec<String>, f64>; 3] = Default::default();
+            for pool in &pools {
+                let is_active = |node: &&Value| {
+                    text(node, "NodePool") == *pool
+                        && text(node, "Status") == "ready"
+                        && node["Drain"] != true
+                        && text(node, "SchedulingEligibility") != "ineligible"
+                };
+                let active: Vec<(f64, f64)> = nodes
+                    .iter()
+                    .filter(is_active)
+                    .map(|node| {
+                        let side = |side: &str| node[side][part][key].as_f64().unwrap_or_default();
+                        let live =
+                            allocations.iter().filter(|row| row["NodeID"] == node["ID"] && !is_terminal(row));
+                        let allocated: f64 = live.map(|row| needs(row, dimension)).sum();
+                        ((side("NodeResources") - side("ReservedResources")) * unit, allocated * unit)
+                    })
+                    .collect();
+                let values = [
+                    active.iter().map(|(has, _)| has).sum(),
+                    active.iter().map(|(_, allocated)| allocated).sum(),
+                    active.iter().map(|(has, allocated)| has - allocated).fold(0.0, f64::max),
+                ];
+                for (expected, value) in expected.iter_mut().zip(values) {
+                    expected.insert(vec![(*pool).to_owned()], value);
+                }
+            }
+            for (kind, expected) in ["allocatable", "allocated", "largest_free"].iter().zip(&expected) {
+                assert_family(&shown, &format!("nomad_pool_{kind}_{resource}"), &["node_pool"], expected);
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn allocations_by_node_and_by_status() {
     for name in recordings::readable() {
@@ -360,7 +408,7 @@ async fn allocations_by_node_and_by_status() {
     }
 }
 
-/// The same sums as by node, grouped in another way.
+/// The same sums as by node, with a different grouping.
 #[tokio::test(flavor = "multi_thread")]
 async fn allocated_resources_by_namespace_and_job_type() {
     const MIB: f64 = 1024.0 * 1024.0;

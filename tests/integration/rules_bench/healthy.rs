@@ -161,6 +161,17 @@ fn add_clients(history: &mut History, clients: &[Client], random: &mut Rng) {
             Some(count(minute))
         });
     }
+    // A busy cluster: in every other interval of ten minutes, it may be full.
+    let active = |minute| clients.iter().filter(|client| client.is_active(minute)).count() as f64;
+    let full: Vec<f64> = (0..MINUTES / 10)
+        .map(|ten| f64::from(random.u8(if ten % 2 == 0 { 60..95 } else { 80..101 })))
+        .collect();
+    let pool = [("node_pool", "default")];
+    history
+        .gauge("nomad_pool_allocatable_cpu_hertz", &pool, ALLOCATIONS, |minute| Some(100.0 * active(minute)));
+    history.gauge("nomad_pool_allocated_cpu_hertz", &pool, ALLOCATIONS, |minute| {
+        Some(full[minute / 10] * active(minute))
+    });
     for client in clients {
         let name = client.name.as_str();
         let id = [("node_id", name), ("node", name)];
@@ -188,12 +199,6 @@ fn add_clients(history: &mut History, clients: &[Client], random: &mut Rng) {
                 is_draining(minute).then_some(begin as f64 * 60.0)
             });
         }
-        // As full as in a busy cluster, with some fragmentation.
-        let full: Vec<f64> = (0..MINUTES / 10).map(|_| f64::from(random.u8(60..97))).collect();
-        history.gauge("nomad_node_allocatable_cpu_hertz", &id, NODES, |minute| there(minute).map(|_| 100.0));
-        history.gauge("nomad_node_allocated_cpu_hertz", &id, ALLOCATIONS, |minute| {
-            there(minute).map(|_| if client.is_active(minute) { full[minute / 10] } else { 0.0 })
-        });
     }
 }
 

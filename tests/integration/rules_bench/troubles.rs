@@ -139,9 +139,9 @@ pub(super) const TROUBLES: &[Trouble] = &[
     trouble("NomadCapacitySaturated", 30, "capacity", |history, phases| {
         node(history, "full", "full", "active", phases);
         pool(history, "full", "active", |_| Some(1.0));
-        let labels = [("node_id", "full"), ("node", "full")];
-        history.gauge("nomad_node_allocatable_cpu_hertz", &labels, NODES, |_| Some(100.0));
-        history.gauge("nomad_node_allocated_cpu_hertz", &labels, ALLOCATIONS, phases.pick(99.0, 50.0));
+        let labels = [("node_pool", "full")];
+        history.gauge("nomad_pool_allocatable_cpu_hertz", &labels, ALLOCATIONS, |_| Some(100.0));
+        history.gauge("nomad_pool_allocated_cpu_hertz", &labels, ALLOCATIONS, phases.pick(99.0, 50.0));
         let labels = [("namespace", "ci"), ("job_type", "batch"), ("node_pool", "full")];
         history.gauge("nomad_queued_allocations", &labels, JOBS, |_| Some(2.0));
     }),

@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
+use self::Fold::{Largest, Sum};
 use super::backlog::phase;
 use super::{MHZ, MIB, count};
 use crate::answers::{Answers, number, text, texts};
 use crate::comparison::{Metric, Numbers, View, metric};
 
 const NODE: &[&str] = &["node_id", "node"];
+const POOL: &[&str] = &["node_pool"];
 
 pub(super) const METRICS: &[Metric] = &[
     metric("nomad_nodes", &["datacenter", "node_pool", "node_class", "state"], |view| {
@@ -59,6 +61,16 @@ pub(super) const METRICS: &[Metric] = &[
     metric("nomad_node_allocated_disk_bytes", NODE, |view| {
         each(view, |node| allocated(view.answers, node).disk)
     }),
+    metric("nomad_pool_allocatable_cpu_hertz", POOL, |view| of_pools(view, |node, _| node.cpu, Sum)),
+    metric("nomad_pool_allocatable_memory_bytes", POOL, |view| of_pools(view, |node, _| node.memory, Sum)),
+    metric("nomad_pool_allocated_cpu_hertz", POOL, |view| of_pools(view, |_, held| held.cpu, Sum)),
+    metric("nomad_pool_allocated_memory_bytes", POOL, |view| of_pools(view, |_, held| held.memory, Sum)),
+    metric("nomad_pool_largest_free_cpu_hertz", POOL, |view| {
+        of_pools(view, |node, held| node.cpu - held.cpu, Largest)
+    }),
+    metric("nomad_pool_largest_free_memory_bytes", POOL, |view| {
+        of_pools(view, |node, held| node.memory - held.memory, Largest)
+    }),
     metric("nomad_node_allocatable_cores", NODE, |view| {
         each(view, |node| cores(&node["NodeResources"]["Cpu"]["ReservableCpuCores"]))
     }),
@@ -102,7 +114,29 @@ fn each(view: &View<'_>, value: impl Fn(&Value) -> f64) -> Numbers {
     view.answers.nodes.iter().map(|node| (texts(node, &["ID", "Name"]), value(node))).collect()
 }
 
-/// Returns a node's state.
+/// How the values of a pool's nodes are combined.
+enum Fold {
+    Sum,
+    Largest,
+}
+
+/// Returns a value for each pool, calculated from the allocatable and allocated amounts of its active nodes.
+fn of_pools(view: &View<'_>, value: fn(&Amounts, &Amounts) -> f64, fold: Fold) -> Numbers {
+    let mut pools = Numbers::new();
+    for node in &view.answers.nodes {
+        let pool = pools.entry(texts(node, &["NodePool"])).or_insert(0.0);
+        if state(node) == "active" {
+            let value = value(&allocatable(node), &allocated(view.answers, node));
+            *pool = match fold {
+                Sum => *pool + value,
+                Largest => pool.max(value),
+            };
+        }
+    }
+    pools
+}
+
+/// A node's state.
 pub(crate) fn state(node: &Value) -> &str {
     match text(node, "Status") {
         "ready" if node["Drain"] == true => "draining",
