@@ -28,15 +28,15 @@ fn main() {
 }
 
 fn decode<T: DeserializeOwned>(bencher: Bencher<'_, '_>, json: &'static [u8]) {
-    bencher
-        .counter(BytesCount::new(json.len()))
-        .bench(|| each_row(black_box(json), |row: T| drop(black_box(row))).expect("recorded answers decode"));
+    bencher.counter(BytesCount::new(json.len())).bench(|| {
+        each_row(black_box(json), |row: T| drop(black_box(row))).expect("recorded responses can be decoded")
+    });
 }
 
 fn skim(bencher: Bencher<'_, '_>, json: &'static [u8]) {
     bencher.counter(BytesCount::new(json.len())).bench(|| {
         let mut json = serde_json::Deserializer::from_reader(Cursor::new(black_box(json)));
-        IgnoredAny::deserialize(&mut json).expect("recorded answers are JSON")
+        IgnoredAny::deserialize(&mut json).expect("recorded responses are JSON")
     });
 }
 
@@ -76,7 +76,7 @@ fn collected(size: Size) -> (Arc<Snapshot>, Own) {
         let line = ["nomad-exporter", "--nomad.address", &simulator.url()];
         let config = config::parse(line).expect("plain flags");
         let config = Config::new(config, &|_| None).expect("plain settings");
-        let client = Client::new(config.nomad, Arc::new(|_| {})).expect("nothing to read");
+        let client = Client::new(config.nomad, Arc::new(|_| {})).expect("no recorded responses were found");
         let mut collectors = Collectors::new(client, config.collect, SystemTime::now);
         // Allocations by node need the token's permissions.
         let is_read =

@@ -81,14 +81,15 @@ pub fn reason(reason: BlockReason) -> &'static str {
 
 /// Escapes characters that would control a terminal or change the text direction.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(steers) {
+    if !text.contains(is_terminal_control) {
         return Cow::Borrowed(text);
     }
-    let escaped = |c: char| if steers(c) { c.escape_default().to_string() } else { c.to_string() };
+    let escaped =
+        |c: char| if is_terminal_control(c) { c.escape_default().to_string() } else { c.to_string() };
     Cow::Owned(text.chars().map(escaped).collect())
 }
 
-fn steers(c: char) -> bool {
+fn is_terminal_control(c: char) -> bool {
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || turns
 }
@@ -103,8 +104,8 @@ mod tests {
         assert_eq!(parse_duration("999999999s"), Ok(Duration::from_secs(999_999_999)));
         assert!(parse_duration("soon").is_err());
         let too_long = "5124095576030431h15s1000ms";
-        assert!(parse_duration(too_long).unwrap_err().contains("longer than"));
-        assert!(parse_duration(&"999999999y".repeat(700)).unwrap_err().contains("longer than"));
+        assert!(parse_duration(too_long).unwrap_err().contains("too long"));
+        assert!(parse_duration(&"999999999y".repeat(700)).unwrap_err().contains("too long"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&anyhow::Error::new(error).context("cannot start threads"));
+            print_error(&anyhow::Error::new(error).context("cannot start threads"));
             return ExitCode::FAILURE;
         }
     };
@@ -33,12 +33,12 @@ fn main() -> ExitCode {
     runtime.shutdown_timeout(LINGER);
     result.unwrap_or_else(|error| {
         let code = error.exit_code();
-        complain(&error.into());
+        print_error(&error.into());
         code
     })
 }
 
 /// Writes to stderr, because logging may not have been started. If stderr is closed, the exit code remains.
-fn complain(error: &anyhow::Error) {
+fn print_error(error: &anyhow::Error) {
     drop(writeln!(std::io::stderr(), "nomad-exporter: {error:#}"));
 }

@@ -63,7 +63,7 @@ struct Row {
     served: scrape::Percentiles,
 }
 
-#[expect(clippy::print_stdout, reason = "the table is what the benchmark is for")]
+#[expect(clippy::print_stdout, reason = "the table is the output of the benchmark")]
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--quick");
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
@@ -101,14 +101,14 @@ fn main() {
     line(&rows, "scrape p99 ÷ static server p99", |row| format!("{:.2}", row.scrapes.p99 / row.served.p99));
 }
 
-#[expect(clippy::print_stdout, reason = "the table is what the benchmark is for")]
+#[expect(clippy::print_stdout, reason = "the table is the output of the benchmark")]
 fn line(rows: &[Row], what: &str, value: fn(&Row) -> String) {
     print!("| {what} |");
     rows.iter().for_each(|row| print!(" {} |", value(row)));
     println!();
 }
 
-#[expect(clippy::print_stderr, reason = "it takes minutes, and somebody waits")]
+#[expect(clippy::print_stderr, reason = "progress, because this takes minutes")]
 fn measure(size: Size, quick: bool) -> Row {
     eprintln!("measuring {}", size.name());
     let nomad = Nomad::start(size, &[]);

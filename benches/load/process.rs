@@ -54,7 +54,7 @@ impl Nomad {
             .args(arguments)
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the simulator is built: `make bench` builds it");
+            .expect("the simulator must be built first: run `make bench`");
         let mut said = String::new();
         let stderr = child.stderr.take().expect("it is piped");
         BufReader::new(stderr).read_line(&mut said).expect("the simulator announces itself");
@@ -83,7 +83,7 @@ impl Exporter {
             .args(["--log.level", "error"])
             .args(arguments)
             .spawn()
-            .expect("the exporter is built: `make bench` builds it");
+            .expect("the exporter must be built first: run `make bench`");
         Self { process: Process(child), address }
     }
 
@@ -100,7 +100,7 @@ impl Exporter {
     pub(crate) fn wait_for(&self, is_wanted: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            assert!(Instant::now() < deadline, "the exporter does not come to show what is waited for");
+            assert!(Instant::now() < deadline, "the exporter never showed the expected state");
             std::thread::sleep(Duration::from_millis(200));
             let Ok(page) = scrape::get(self.address, true) else { continue };
             let mut text = String::new();
@@ -124,7 +124,8 @@ impl Exporter {
     /// Returns the peak memory.
     pub(crate) fn peak_mib(&self) -> f64 {
         let status = self.process.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux reports the peak");
         line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number of KiB") / 1024.0
     }
 }
@@ -148,7 +149,7 @@ pub(crate) fn sum(text: &str, family: &str) -> f64 {
 
 /// Returns the path of a program that was built together with this one, with the same settings.
 fn program(name: &str) -> PathBuf {
-    std::env::current_exe().expect("Linux knows the path of this program").with_file_name(name)
+    std::env::current_exe().expect("Linux reports the path of this program").with_file_name(name)
 }
 
 fn free_address() -> SocketAddr {

@@ -1,6 +1,6 @@
-# What the exporter's identity may do, and for which collector; docs/security.md has the table. A collector that is switched
-# off (--no-collector.NAME) needs nothing: take its line out. The collector token needs nothing granted: since Nomad 1.11 the
-# identity may read its own policies.
+# Permissions of the exporter's identity, with the collectors that need them; docs/security.md has the table. If you disable
+# a collector (--no-collector.NAME), remove its line. The collector `token` needs no permission: since Nomad 1.11, the
+# identity can read its own policies.
 
 namespace "*" {
   capabilities = [

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Drains every client that an autoscaling group wants to terminate, by lifecycle-hook.sh beside this file:
-# watch-group.sh GROUP [FLAG…]. Flags go to the drains.
+# Runs lifecycle-hook.sh from the same folder for every client that an autoscaling group wants to terminate:
+# watch-group.sh GROUP [FLAG…]. Flags are passed to the drain command.
 #
-# For one place in the cluster, if nothing may run on the clients themselves; there, watch.sh asks nobody but the instance.
-# Needs the AWS command line. POLL_SECONDS says how often to ask; the other variables are those of lifecycle-hook.sh.
+# Runs once for the whole cluster. Use it if the hook cannot run on the clients; on a client, use watch.sh.
+# Needs the AWS CLI. POLL_SECONDS is the polling interval; the other variables are those of lifecycle-hook.sh.
 #
-# It may be ended and started again at any time, and two may run: hooks join drains in progress.
+# The script can be restarted at any time, and two can run at once: hooks join drains in progress.
 set -u
 
 GROUP=${1:?"watch-group.sh GROUP [FLAG…]"}
@@ -53,6 +53,6 @@ while [ -z "$stopped" ]; do
     pause=$!
     wait "$pause"
 done
-# Drains continue, but nobody sends heartbeats for their hooks any more.
+# Drains continue, but without heartbeats for their hooks.
 for hook in $hooks; do kill -TERM "${hook#*:}" 2>/dev/null; done
 wait

@@ -154,7 +154,7 @@ pub fn labels(data: &[u8]) {
     for written in [plain.finish(), openmetrics.finish()] {
         let written = String::from_utf8(written.unwrap()).unwrap();
         let read = Exposition::parse(&written);
-        let [sample] = read.samples() else { panic!("not one sample: {written:?}") };
+        let [sample] = read.samples() else { panic!("not exactly one sample: {written:?}") };
         assert_eq!((sample.name.as_str(), sample.value), ("odd", 1.5), "{written:?}");
         let labels = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         assert!(labels.eq([("one", one), ("two", two)]), "{written:?}");

@@ -119,7 +119,7 @@ async fn run(args: &Args) -> std::io::Result<()> {
 }
 
 /// Prints the address, independently of the log level.
-#[expect(clippy::print_stderr, reason = "the one line that is the program's output, not its log")]
+#[expect(clippy::print_stderr, reason = "this line is output, not log")]
 fn announce(version: Version, url: &str) {
     eprintln!("Nomad {version} is simulated at {url}");
 }

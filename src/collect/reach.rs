@@ -182,27 +182,27 @@ mod tests {
             ),
             (
                 &["namespace \"ci\" { policy = \"read\" }\nnamespace \"team-*\" { policy = \"write\" }"],
-                "the token may read jobs of ci, team-* alone",
+                "the token can read jobs in ci, team-* only",
             ),
             (
                 &["namespace \"ci\" { policy = \"read\" }\nnamespace \"*\" { policy = \"deny\" }"],
-                "the token may read jobs of ci alone",
+                "the token can read jobs in ci only",
             ),
             (
                 &[r#"namespace "*" { policy = "read" }"#, r#"namespace "secret" { policy = "deny" }"#],
-                "the token may not read all jobs of secret",
+                "the token cannot read all jobs in secret",
             ),
             (
                 &[
                     "namespace \"*\" { policy = \"read\" }\nnamespace \"ci-*\" { capabilities = [\"list-jobs\"] }",
                 ],
-                "the token may not read all jobs of ci-*",
+                "the token cannot read all jobs in ci-*",
             ),
             // Nomad takes the nearest rule alone, and this one grants variables and nothing else.
             (
                 &["namespace \"*\" { policy = \"read\" }\nnamespace \"default\" {\n variables {\n \
                    path \"*\" { capabilities = [\"read\"] }\n }\n}"],
-                "the token may not read all jobs of default",
+                "the token cannot read all jobs in default",
             ),
         ] {
             assert_eq!(reach(policies), Reach::Partial(reason.to_owned()), "{policies:?}");

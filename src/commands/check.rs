@@ -30,7 +30,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
                 unreachable.push(id.as_str());
                 why.get_or_insert(error);
             }
-            result => say(id, result, &collectors.snapshot()),
+            result => print_result(id, result, &collectors.snapshot()),
         }
     }
     let snapshot = Arc::new(collectors.snapshot());
@@ -38,7 +38,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
         let line = format!("FAILED  Nomad cannot be reached: {why}; not read: {}", unreachable.join(", "));
         drop(writeln!(std::io::stderr(), "{line}"));
     } else {
-        say_namespaces(task_namespace, &snapshot.joins.reach);
+        print_namespaces(task_namespace, &snapshot.joins.reach);
     }
     let rendered = Rendered::new(snapshot, own.gather(), selection, None);
     let bytes = rendered.bytes(Format::Text, Encoding::Identity);
@@ -47,7 +47,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
 }
 
 /// Prints the result of a collector. If stderr is closed, the exit code remains.
-fn say(id: CollectorId, result: Result<(), String>, snapshot: &Snapshot) {
+fn print_result(id: CollectorId, result: Result<(), String>, snapshot: &Snapshot) {
     let collector = id.as_str();
     let line = match result {
         Ok(()) => {
@@ -61,7 +61,7 @@ fn say(id: CollectorId, result: Result<(), String>, snapshot: &Snapshot) {
 }
 
 /// Prints which namespaces are read, unless it is all of them.
-fn say_namespaces(task_namespace: Option<String>, reach: &Reach) {
+fn print_namespaces(task_namespace: Option<String>, reach: &Reach) {
     let of_task = task_namespace.map(|name| {
         format!("note    NOMAD_NAMESPACE={name} is ignored because it is the namespace of this task; all namespaces are read unless {NAMESPACE_FLAG} selects some")
     });

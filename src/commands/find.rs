@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(end("ab", &all).as_deref(), Ok("f00d"));
         assert_eq!(end("f00e", &all).as_deref(), Ok("f00e"));
         let error = end("abc", &all).unwrap_err().to_string();
-        assert_eq!(error, "`abc` may be any of 2 nodes: name one of\n  abcd\n  abce");
+        assert_eq!(error, "`abc` is ambiguous; it matches 2 nodes:\n  abcd\n  abce");
     }
 
     #[test]

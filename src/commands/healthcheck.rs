@@ -22,14 +22,14 @@ pub(super) async fn run(web: &ServerSettings, args: &HealthcheckArgs) -> Result<
     match ask(web, args).await {
         Ok(said) => writeln!(std::io::stdout(), "{said}").map(|()| ExitCode::SUCCESS).map_err(Error::Output),
         Err(problem) => {
-            complain(&problem);
+            print_problem(&problem);
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
 #[expect(clippy::print_stderr, reason = "the sentence is what the command is for")]
-fn complain(problem: &str) {
+fn print_problem(problem: &str) {
     eprintln!("{problem}");
 }
 

@@ -76,7 +76,7 @@ struct JobJson {
     priority: Option<i64>,
     node_pool: Option<String>,
     submitted: Option<TimeJson>,
-    queued_instances: u64,
+    queued_allocations: u64,
     /// Why a pending job waits.
     reason: Option<Word<BlockReason>>,
     /// Outcome of a dead job.
@@ -135,7 +135,7 @@ impl Jobs {
                     job.reason = Some(Word(evaluations.reason(&job.namespace, &job.id)));
                 }
                 if !evaluations.confirms(job.key(), job.summary_index) {
-                    job.queued_instances = 0;
+                    job.queued_allocations = 0;
                 }
             }
         }
@@ -197,7 +197,7 @@ impl JobJson {
             template: row.template().map(Word),
             priority: row.priority,
             submitted: row.submitted().map(TimeJson),
-            queued_instances: row.sum(|group| group.queued),
+            queued_allocations: row.sum(|group| group.queued),
             reason: None,
             outcome: is_dead.then(|| Word(row.summarized_outcome())),
             create_index: row.create_index,
@@ -213,7 +213,7 @@ impl JobJson {
 
     /// Returns whether any of its allocations wait, according to the job's summary.
     fn may_wait(&self) -> bool {
-        self.status.0 == JobStatus::Pending || self.queued_instances > 0
+        self.status.0 == JobStatus::Pending || self.queued_allocations > 0
     }
 
     /// Returns whether its allocations can show its outcome.
@@ -246,7 +246,7 @@ impl JobJson {
             (_, None, None) if self.status.0 == JobStatus::Pending => Cell::toned("?", Tone::Muted),
             _ => "".into(),
         };
-        let queued = Some(self.queued_instances).filter(|queued| *queued > 0);
+        let queued = Some(self.queued_allocations).filter(|queued| *queued > 0);
         vec![
             self.id.as_str().into(),
             self.namespace.as_str().into(),

@@ -189,7 +189,7 @@ impl Session {
 
     /// The same for all namespaces, because the usage of a client and whether it is safe to terminate depend
     /// on all of them.
-    fn everywhere(config: Config) -> Result<Self, Error> {
+    fn for_all_namespaces(config: Config) -> Result<Self, Error> {
         let mut session = Self::new(config)?;
         session.settings.namespaces = Scope::default();
         Ok(session)

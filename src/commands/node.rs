@@ -25,8 +25,8 @@ const MAX_ALLOCATIONS: usize = 200;
 
 /// Shows one client. Succeeds if everything could be read.
 pub(super) async fn run(config: Config, args: &NodeArgs) -> Result<ExitCode, Error> {
-    let (settings, wanted) = own::wanted(config.nomad, &args.choice, &args.agent).await?;
-    let session = Session::everywhere(Config { nomad: settings, ..config })?;
+    let (settings, wanted) = own::selected_node(config.nomad, &args.choice, &args.agent).await?;
+    let session = Session::for_all_namespaces(Config { nomad: settings, ..config })?;
     let found = find::node(&session.client, &wanted).await?;
     let (node, errors) =
         collect::one_node(&session.client, &session.settings, &found.id, MAX_ALLOCATIONS).await?;
@@ -98,7 +98,7 @@ impl NodeView {
     /// Renders the screen.
     pub fn screen(&self, terminal: &Terminal) -> String {
         let parts = [
-            self.about(terminal),
+            self.summary(terminal),
             self.allocations(terminal),
             partial_line(terminal, &self.namespaces),
             problem_lines(terminal, &self.problems),
@@ -107,7 +107,7 @@ impl NodeView {
         parts.join("\n")
     }
 
-    fn about(&self, terminal: &Terminal) -> String {
+    fn summary(&self, terminal: &Terminal) -> String {
         let node = &self.node;
         let state = Cell::toned(node.state.0.as_str(), state_tone(node.state.0));
         let work = match (self.eligible, node.state.0) {

@@ -19,7 +19,7 @@ const COLLECTORS: &[CollectorId] =
 
 /// Lists clients. Succeeds if everything could be read.
 pub(super) async fn run(config: Config, args: &NodesArgs) -> Result<ExitCode, Error> {
-    let mut collectors = Session::everywhere(config)?.collectors(COLLECTORS);
+    let mut collectors = Session::for_all_namespaces(config)?.collectors(COLLECTORS);
     collectors.refresh_all().await;
     let snapshot = collectors.snapshot();
     let nodes = NodeList::new(&snapshot, args).ok_or_else(|| Error::Nothing(problems(&snapshot)))?;

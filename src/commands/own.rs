@@ -13,19 +13,19 @@ use crate::nomad::{Address, Client, ClientSettings, Endpoint, Reason, Request};
 const AGENT: &str = "127.0.0.1:4646";
 
 /// Returns the given node, or the ID of the client on this machine, and the unchanged settings.
-pub(super) async fn wanted(
+pub(super) async fn selected_node(
     settings: ClientSettings,
     choice: &NodeChoice,
     agent: &AgentArgs,
 ) -> Result<(ClientSettings, String), Error> {
     match &choice.node {
         Some(node) => Ok((settings, node.clone())),
-        None => own_id(settings, agent.address()?).await,
+        None => local_node(settings, agent.address()?).await,
     }
 }
 
 /// Asks the agents on this machine one after the other, and returns the first that is a client.
-async fn own_id(
+async fn local_node(
     mut settings: ClientSettings,
     given: Option<Address>,
 ) -> Result<(ClientSettings, String), Error> {
@@ -64,7 +64,7 @@ async fn own_id(
 async fn agents(addresses: &[Address]) -> Vec<Address> {
     let mut agents = Vec::new();
     for address in addresses {
-        if is_here(address).await {
+        if is_local(address).await {
             agents.push(address.clone());
         }
     }
@@ -78,7 +78,7 @@ async fn agents(addresses: &[Address]) -> Vec<Address> {
 }
 
 /// Returns whether an address leads to this machine only, whatever its name.
-async fn is_here(address: &Address) -> bool {
+async fn is_local(address: &Address) -> bool {
     let Address::Http(url) = address else { return true };
     let Some((host, port)) = url.host_str().zip(url.port_or_known_default()) else { return false };
     let host = host.trim_matches(['[', ']']);

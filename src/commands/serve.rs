@@ -84,14 +84,14 @@ mod service_manager {
 
     /// Reports that the exporter is listening. Failures before that make `systemctl start` fail.
     pub(super) fn started() {
-        tell(NotifyState::Ready);
+        notify_systemd(NotifyState::Ready);
     }
 
     pub(super) fn stopping() {
-        tell(NotifyState::Stopping);
+        notify_systemd(NotifyState::Stopping);
     }
 
-    fn tell(state: NotifyState<'_>) {
+    fn notify_systemd(state: NotifyState<'_>) {
         if let Err(error) = notify(&[state]) {
             tracing::warn!(%error, "cannot notify the service manager");
         }

@@ -12,7 +12,7 @@ const ORDINARY: [&str; 4] = ["Received", "Task Setup", "Downloading Artifacts", 
 
 /// A task event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct ShownEvent {
     /// Time of the event.
     pub(super) time: Option<SystemTime>,
     /// Type, such as `Driver Failure`.
@@ -22,24 +22,25 @@ pub(super) struct Told {
 }
 
 /// Returns the last relevant events of a task, oldest first.
-pub(super) fn telling(task: &TaskHistory) -> Vec<Told> {
-    let is_telling = |event: &&TaskEvent| !ORDINARY.contains(&event.kind.as_deref().unwrap_or_default());
-    let mut events: Vec<Told> = task.events().rev().filter(is_telling).take(MAX_EVENTS).map(told).collect();
+pub(super) fn relevant(task: &TaskHistory) -> Vec<ShownEvent> {
+    let is_relevant = |event: &&TaskEvent| !ORDINARY.contains(&event.kind.as_deref().unwrap_or_default());
+    let mut events: Vec<ShownEvent> =
+        task.events().rev().filter(is_relevant).take(MAX_EVENTS).map(shown_event).collect();
     events.reverse();
     events
 }
 
-fn told(event: &TaskEvent) -> Told {
+fn shown_event(event: &TaskEvent) -> ShownEvent {
     // Messages with several lines are bullet lists.
     let message = event.display_message.as_deref().unwrap_or_default().split_whitespace();
-    Told {
+    ShownEvent {
         time: event.time(),
         kind: event.kind.clone().unwrap_or_else(|| "?".to_owned()),
         message: message.collect::<Vec<_>>().join(" "),
     }
 }
 
-impl Told {
+impl ShownEvent {
     /// Formats it as a line.
     pub(super) fn line(&self) -> String {
         let time = self.time.map(|time| format!("{}  ", human::clock(time))).unwrap_or_default();

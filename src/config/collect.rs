@@ -114,12 +114,12 @@ mod tests {
             error(&["--collect.interval", "2m"]).starts_with("--collect.history-interval: it is shorter")
         );
         for ratio in ["0", "0.0001", "1.5", "NaN"] {
-            assert!(error(&["--collect.history-duty-cycle", ratio]).contains("it is a share of the time"));
+            assert!(error(&["--collect.history-duty-cycle", ratio]).contains("it is out of range"));
         }
         let off: Vec<String> =
             COLLECTORS.iter().map(|collector| format!("--no-collector.{}", collector.name())).collect();
         let off: Vec<&str> = off.iter().map(String::as_str).collect();
-        assert!(error(&off).contains("every collector is switched off"));
+        assert!(error(&off).contains("all collectors are disabled"));
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
     fn job_types_and_patterns_are_checked() {
         assert!(
             error(&["--collect.job-types", "service,cron"])
-                .starts_with("--collect.job-types: `cron` is no job type")
+                .starts_with("--collect.job-types: `cron` is not a job type")
         );
         assert!(
             error(&["--collect.usage-jobs", "("]).starts_with("--collect.usage-jobs: it is not a regular")

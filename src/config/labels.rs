@@ -62,7 +62,7 @@ mod tests {
         let error = of(&["--metrics.node-meta", &many]).unwrap_err();
         assert_eq!(
             error,
-            "--metrics.node-meta: 10000 keys were given; give at most 50, since each becomes a label"
+            "--metrics.node-meta: 10000 keys were given; give at most 50, because each becomes a label"
         );
         let error = of(&["--metrics.job-meta", &"k".repeat(65_536)]).unwrap_err();
         assert!(error.starts_with("--metrics.job-meta: the key `kkkk") && error.len() < 200, "{error}");

@@ -119,7 +119,7 @@ mod tests {
             (
                 &["--nomad.address", "localhost:4646"][..],
                 &[][..],
-                "--nomad.address: `localhost:4646` is not an address",
+                "--nomad.address: `localhost:4646` is not a Nomad address",
             ),
             (&[], &[("NOMAD_ADDR", "ftp://nomad")], "NOMAD_ADDR: `ftp://nomad`"),
             (
@@ -129,9 +129,9 @@ mod tests {
             ),
             (&["--nomad.timeout", "0s"], &[], "--nomad.timeout: "),
             (&["--nomad.timeout", "1000y"], &[], "--nomad.timeout: it is longer than a day"),
-            (&["--nomad.client-cert", "cert.pem"], &[], "--nomad.client-cert: a certificate and its key"),
+            (&["--nomad.client-cert", "cert.pem"], &[], "--nomad.client-cert: a certificate needs its key"),
             (&[], &[("NOMAD_SKIP_VERIFY", "maybe")], "NOMAD_SKIP_VERIFY: `maybe`"),
-            (&[], &[("NOMAD_TOKEN", "s3cret one")], "NOMAD_TOKEN: it holds blanks"),
+            (&[], &[("NOMAD_TOKEN", "s3cret one")], "NOMAD_TOKEN: it contains spaces"),
         ] {
             let error = of(line, env).unwrap_err();
             assert!(error.starts_with(expected), "{error}");

@@ -7,7 +7,7 @@ use crate::metrics::{Family, SamplePart};
 
 /// Size of the text buffer. Large enough that passing it on costs nothing, and small compared to the memory
 /// of the compressor.
-const PASS_ON_BYTES: usize = 64 << 10;
+const FLUSH_BYTES: usize = 64 << 10;
 
 /// All whole numbers up to this one have an exact float.
 const MAX_WHOLE: u64 = 1 << 53;
@@ -22,24 +22,24 @@ pub(super) struct Lines<W> {
 
 impl<W: Write> Lines<W> {
     pub(super) fn new(out: W) -> Self {
-        Self { text: String::with_capacity(PASS_ON_BYTES + (PASS_ON_BYTES >> 3)), out, error: None }
+        Self { text: String::with_capacity(FLUSH_BYTES + (FLUSH_BYTES >> 3)), out, error: None }
     }
 
     /// Returns the buffer for the next line.
     pub(super) fn line(&mut self) -> &mut String {
-        if self.text.len() >= PASS_ON_BYTES {
-            self.pass_on();
+        if self.text.len() >= FLUSH_BYTES {
+            self.flush();
         }
         &mut self.text
     }
 
     /// Writes the rest, and returns the writer. Reports the first error of all writes.
     pub(super) fn finish(mut self) -> io::Result<W> {
-        self.pass_on();
+        self.flush();
         self.error.map_or(Ok(self.out), Err)
     }
 
-    fn pass_on(&mut self) {
+    fn flush(&mut self) {
         if self.error.is_none() {
             self.error = self.out.write_all(self.text.as_bytes()).err();
         }

@@ -57,10 +57,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_allocations_unsized",
-        help: "Number of queued allocations whose requested resources are not, or not completely, included in \
-               nomad_queued_cpu_hertz, nomad_queued_memory_bytes and nomad_queued_disk_bytes, because their job \
-               specification has not been read yet or may not be read. Includes allocations that reserve cores, of \
-               which only the CPU is missing.",
+        help: "Number of queued allocations whose requested resources are not, or not completely, included \
+               in nomad_queued_cpu_hertz, nomad_queued_memory_bytes and nomad_queued_disk_bytes, because \
+               their job specification has not been read yet or the token cannot read it. Includes \
+               allocations that reserve cores, for which only the CPU is missing.",
         kind: Kind::Gauge,
         labels: &["namespace"],
         collectors: DEMAND,
@@ -74,9 +74,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_allocations_unplaceable",
-        help: "Number of queued allocations that no client of their node pool could take: reason size, if they request more \
-               than the largest client has, or constraint, if constraints filter out every client. More clients of the same \
-               kind do not help.",
+        help: "Number of queued allocations that fit on no client of their node pool. Reason size: they \
+               request more than the largest client has. Reason constraint: constraints exclude every \
+               client. More clients of the same kind do not help.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool", "reason"],
         collectors: PLACING,
@@ -84,8 +84,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pool_clients_missing",
-        help: "Number of further clients of the pool's most common size that the queued allocations need, each placed where there \
-               is room. Excludes allocations that no client, or no client of this size, could take. Absent if a size is unknown.",
+        help: "Number of additional clients of the pool's most common size that the queued allocations need. \
+               Allocations are placed where they fit, first on active clients. Excludes allocations that \
+               fit on no client, or on no client of this size. Absent if a size is unknown.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
         collectors: PLACING,
@@ -128,8 +129,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pending_evaluations_oldest_timestamp_seconds",
-        help: "Unix time at which the oldest pending evaluation was created, delayed ones excluded. Absent if none is \
-               pending.",
+        help: "Unix time at which the oldest pending evaluation was created. Excludes delayed evaluations. \
+               Absent if none is pending.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],
@@ -137,7 +138,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_delayed_evaluations",
-        help: "Number of pending evaluations that Nomad delays, for instance until a failed allocation is rescheduled.",
+        help: "Number of pending evaluations that Nomad delays, for example until a failed allocation is \
+               rescheduled.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],

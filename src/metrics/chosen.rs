@@ -11,8 +11,8 @@ const OF_NODES: &[CollectorId] = &[CollectorId::Nodes, CollectorId::NodeDetails]
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_job_meta_info",
-        help: "Metadata of a long-lived job: one label meta_KEY for each key of --metrics.job-meta that the job has. Absent \
-               without that flag, for jobs without any of the keys, and before Nomad 1.4.3.",
+        help: "Metadata of a long-lived job: a label meta_KEY for each key of --metrics.job-meta that the \
+               job has. Absent without that flag, for jobs without any of the keys, and before Nomad 1.4.3.",
         kind: Kind::Info,
         labels: &["namespace", "job_id"],
         collectors: &[CollectorId::Jobs, CollectorId::FinishedJobs],
@@ -20,8 +20,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_meta_info",
-        help: "Metadata of the node: one label meta_KEY for each key of --metrics.node-meta that the node has. Absent \
-               without that flag, and for nodes without any of the keys.",
+        help: "Metadata of the node: a label meta_KEY for each key of --metrics.node-meta that the node has. \
+               Absent without that flag, and for nodes without any of the keys.",
         kind: Kind::Info,
         labels: NODE,
         collectors: OF_NODES,
@@ -33,8 +33,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_attribute_info",
-        help: "Attributes of the node: one label attr_NAME for each name of --metrics.node-attributes that the node has. \
-               Absent without that flag, and for nodes without any of the attributes.",
+        help: "Attributes of the node: a label attr_NAME for each name of --metrics.node-attributes that the \
+               node has. Absent without that flag, and for nodes without any of the attributes.",
         kind: Kind::Info,
         labels: NODE,
         collectors: OF_NODES,
@@ -46,9 +46,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_max_allocations",
-        help: "Maximum number of non-terminal allocations of the node, which is node_max_allocs of the client's \
-               configuration (Nomad 1.10.2 and later). Absent if there is none, and without --metrics.node-meta and \
-               --metrics.node-attributes, because no list shows it.",
+        help: "Maximum number of non-terminal allocations of the node: node_max_allocs in the client's \
+               configuration (Nomad 1.10.2 and later). Absent if it is not set. Needs --metrics.node-meta or \
+               --metrics.node-attributes, because Nomad's lists do not contain it.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: OF_NODES,

@@ -16,7 +16,7 @@ pub(super) const API_REQUESTS: &Family = &Family {
     kind: Kind::Counter,
     labels: &["endpoint", "reason"],
     collectors: &[],
-    emit: |view, out| own::pass_on(view, out, API_REQUESTS.name),
+    emit: |view, out| own::emit_own(view, out, API_REQUESTS.name),
 };
 
 pub(super) const API_DURATION: &Family = &Family {
@@ -25,7 +25,7 @@ pub(super) const API_DURATION: &Family = &Family {
     kind: Kind::Histogram,
     labels: &["endpoint"],
     collectors: &[],
-    emit: |view, out| own::pass_on(view, out, API_DURATION.name),
+    emit: |view, out| own::emit_own(view, out, API_DURATION.name),
 };
 
 pub(super) const API_BYTES: &Family = &Family {
@@ -34,7 +34,7 @@ pub(super) const API_BYTES: &Family = &Family {
     kind: Kind::Counter,
     labels: &["endpoint"],
     collectors: &[],
-    emit: |view, out| own::pass_on(view, out, API_BYTES.name),
+    emit: |view, out| own::emit_own(view, out, API_BYTES.name),
 };
 
 pub(super) const FILE_SUCCESSFUL: &Family = &Family {
@@ -45,7 +45,7 @@ pub(super) const FILE_SUCCESSFUL: &Family = &Family {
     kind: Kind::Gauge,
     labels: &["file"],
     collectors: &[],
-    emit: |view, out| own::pass_on(view, out, FILE_SUCCESSFUL.name),
+    emit: |view, out| own::emit_own(view, out, FILE_SUCCESSFUL.name),
 };
 
 pub(super) const FILE_SUCCESS_TIME: &Family = &Family {
@@ -54,7 +54,7 @@ pub(super) const FILE_SUCCESS_TIME: &Family = &Family {
     kind: Kind::Gauge,
     labels: &["file"],
     collectors: &[],
-    emit: |view, out| own::pass_on(view, out, FILE_SUCCESS_TIME.name),
+    emit: |view, out| own::emit_own(view, out, FILE_SUCCESS_TIME.name),
 };
 
 pub(super) const FAMILIES: &[Family] = &[

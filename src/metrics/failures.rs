@@ -16,10 +16,10 @@ const OF_JOBS: &[CollectorId] =
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_allocation_failures_total",
-        help: "Total number of allocations seen to fail since the exporter started, by cause: exit, signal, oom (memory \
-               exceeded), driver (such as an image that cannot be pulled), artifact, validation (task configuration), setup \
-               (network, volume, template, secret), disk, unhealthy (a check failed), other. Excludes allocations killed by a \
-               drain or a preemption.",
+        help: "Total number of failed allocations observed since the exporter started, by cause: exit, \
+               signal, oom (OOM-killed), driver (such as an image that cannot be pulled), artifact, \
+               validation (task configuration), setup (network, volume, template, secret), disk, unhealthy \
+               (a check failed), other. Excludes allocations killed by a drain or a preemption.",
         kind: Kind::Counter,
         labels: &["namespace", "job_type", "cause"],
         collectors: &[CollectorId::TaskStates],
@@ -41,8 +41,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_start_failures_total",
-        help: "Total number of allocations on the node seen to fail before they started since the exporter started: causes \
-               driver, artifact, validation and setup.",
+        help: "Total number of allocations on the node that failed before they started, observed since the \
+               exporter started: causes driver, artifact, validation and setup.",
         kind: Kind::Counter,
         labels: &["node_id", "node"],
         collectors: &[CollectorId::TaskStates, CollectorId::Nodes],
@@ -65,8 +65,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_task_oom_kills_total",
-        help: "Total number of tasks killed because they exceeded their memory since the exporter started. Nomad keeps the \
-               last ten events of a task: kills that it dropped between two refreshes are not counted.",
+        help: "Total number of OOM-killed tasks since the exporter started. Nomad keeps the last ten events \
+               of a task; kills that it dropped between two refreshes are not counted.",
         kind: Kind::Counter,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::TaskStates],
@@ -82,8 +82,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_task_oom_kills_total",
-        help: "Total number of kills of a long-lived job's task because it exceeded its memory, since the exporter started. \
-               Includes the job's children.",
+        help: "Total number of OOM kills of a long-lived job's task since the exporter started. Includes the \
+               job's children.",
         kind: Kind::Counter,
         labels: &["namespace", "job_id", "task_group", "task"],
         collectors: OF_JOBS,

@@ -12,8 +12,8 @@ const COLLECTORS: &[CollectorId] = &[CollectorId::Allocations];
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_starting_allocations_oldest_timestamp_seconds",
-        help: "Unix time at which the oldest allocation was created that is wanted and still pending on its client. Absent if \
-               none is.",
+        help: "Unix time at which the oldest starting allocation was created: one that should run but is \
+               still pending on its client. Absent if none is starting.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: COLLECTORS,
@@ -28,8 +28,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_starting_allocations_oldest_timestamp_seconds",
-        help: "Unix time at which the oldest allocation on the node was created that is wanted and still pending. Absent if \
-               none is.",
+        help: "Unix time at which the oldest starting allocation on the node was created: one that should \
+               run but is still pending. Absent if none is starting.",
         kind: Kind::Gauge,
         labels: &["node_id", "node"],
         collectors: &[CollectorId::Allocations, CollectorId::Nodes],
@@ -44,8 +44,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_allocation_start_delay_seconds",
-        help: "Time from the creation of an allocation until its client reported it running, of allocations seen to start \
-               since the exporter started. Excludes those that started and ended between two refreshes.",
+        help: "Time from the creation of an allocation until its client reported it as running. Each \
+               allocation that starts while the exporter is running is observed once. Excludes those that \
+               started and ended between two refreshes.",
         kind: Kind::Histogram,
         labels: &["namespace", "job_type"],
         collectors: COLLECTORS,
@@ -58,7 +59,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_stopping_allocations",
-        help: "Number of allocations that were told to stop and have not stopped.",
+        help: "Number of allocations that were told to stop and are still running.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: COLLECTORS,
@@ -71,8 +72,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_stopping_allocations_oldest_timestamp_seconds",
-        help: "Unix time at which the first of the allocations was told to stop that have not stopped. Of allocations that \
-               were stopping when the exporter started, the time of their last change. Absent if none is stopping.",
+        help: "Unix time at which the oldest stopping allocation was told to stop. For allocations that were \
+               already stopping when the exporter started, the time of their last change. Absent if none is \
+               stopping.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: COLLECTORS,
@@ -87,7 +89,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_running_allocations_age_seconds",
-        help: "Time since the creation of the allocations that are running now.",
+        help: "Age of the allocations that are running now, since their creation.",
         kind: Kind::GaugeHistogram,
         labels: &["namespace", "job_type"],
         collectors: COLLECTORS,
@@ -95,8 +97,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_running_job_start_timestamp_seconds",
-        help: "Unix time at which the oldest running allocation of a build was created, for the builds (batch and sysbatch \
-               jobs) that have run longest.",
+        help: "Unix time at which the oldest running allocation of a build was created, for the longest \
+               running builds (batch and sysbatch jobs).",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id"],
         collectors: COLLECTORS,

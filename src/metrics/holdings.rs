@@ -9,7 +9,8 @@ use crate::terms::Term;
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_allocated_cpu_hertz",
-        help: "CPU allocated to live allocations. It is what Nomad reserves for them, and not what they use.",
+        help: "CPU that Nomad reserves for non-terminal allocations, by namespace and job type. This is not \
+               the CPU that they use.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Allocations],
@@ -17,7 +18,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_allocated_memory_bytes",
-        help: "Memory allocated to live allocations. It is what Nomad reserves for them, and not what they use.",
+        help: "Memory that Nomad reserves for non-terminal allocations, by namespace and job type. This is \
+               not the memory that they use.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Allocations],

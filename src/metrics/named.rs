@@ -42,7 +42,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_stopped",
-        help: "1 if somebody stopped the long-lived job, 0 otherwise.",
+        help: "1 if the long-lived job was stopped, 0 otherwise.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id"],
         collectors: COLLECTORS,
@@ -53,8 +53,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_allocations_desired",
-        help: "Number of allocations that the specification of a long-lived job wants, also while the job is stopped or dead. \
-               Live children are summed into their parent. Absent for system jobs.",
+        help: "Number of allocations in the specification of a long-lived job, even if the job is stopped or \
+               dead. Live children count under their parent. Absent for system jobs.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "task_group"],
         collectors: &[CollectorId::Jobs, CollectorId::FinishedJobs, CollectorId::Specifications],
@@ -86,8 +86,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_periodic_job_last_success_timestamp_seconds",
-        help: "Unix time at which the newest run of a periodic job ended of those that were complete, as far as the exporter saw \
-               them. Absent if it saw none.",
+        help: "Unix time at which the newest successful run of a periodic job ended, observed while the \
+               exporter was running. Absent if there was none.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id"],
         collectors: PERIODIC,
@@ -95,8 +95,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_periodic_job_last_failure_timestamp_seconds",
-        help: "Unix time at which the newest run of a periodic job ended of those that failed, were lost or exceeded their time, as \
-               far as the exporter saw them. Absent if it saw none.",
+        help: "Unix time at which the newest run of a periodic job ended that failed, was lost or exceeded \
+               its time limit, observed while the exporter was running. Absent if there was none.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id"],
         collectors: PERIODIC,

@@ -91,10 +91,11 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_cpu_hertz",
-        help: "CPU allocated to non-terminal allocations on the node, as the scheduler of Nomad 1.9.4 and later counts \
-               it: with allocations that are told to stop and still run, and of tasks that never run at the same time \
-               the largest sum. Nomad's own client.allocated.cpu leaves out the former, and nomad node status counts \
-               running allocations and adds up all of their tasks.",
+        help: "CPU allocated to non-terminal allocations on the node, as counted by the scheduler of Nomad \
+               1.9.4 and later: it includes allocations that were told to stop and still run, and for tasks \
+               that never run at the same time only the largest sum. In contrast, Nomad's own \
+               client.allocated.cpu excludes stopping allocations, and nomad node status counts running \
+               allocations and adds up all their tasks.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -102,8 +103,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_memory_bytes",
-        help: "Memory allocated to non-terminal allocations on the node. Counted as nomad_node_allocated_cpu_hertz; \
-               Nomad's own figure is client.allocated.memory.",
+        help: "Memory allocated to non-terminal allocations on the node. Counted as in \
+               nomad_node_allocated_cpu_hertz; Nomad's own metric is client.allocated.memory.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -111,8 +112,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_memory_max_bytes",
-        help: "Memory limit of non-terminal allocations on the node: memory_max of tasks that have it, with memory \
-               oversubscription, and the allocated memory of others. Nomad's own figure is client.allocated.max_memory.",
+        help: "Memory limit of non-terminal allocations on the node: memory_max of tasks with memory \
+               oversubscription, and the allocated memory of others. Nomad's own metric is \
+               client.allocated.max_memory.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -120,8 +122,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_disk_bytes",
-        help: "Disk space allocated to non-terminal allocations on the node. Counted as nomad_node_allocated_cpu_hertz; \
-               Nomad's own figure is client.allocated.disk.",
+        help: "Disk space allocated to non-terminal allocations on the node. Counted as in \
+               nomad_node_allocated_cpu_hertz; Nomad's own metric is client.allocated.disk.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],

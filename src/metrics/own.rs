@@ -72,7 +72,7 @@ pub struct Own {
 }
 
 /// Emits a metric of the registry.
-pub(super) fn pass_on(view: &View<'_>, out: &mut Samples<'_, '_>, name: &str) {
+pub(super) fn emit_own(view: &View<'_>, out: &mut Samples<'_, '_>, name: &str) {
     let Some(family) = view.own.counters.iter().find(|family| family.name() == name) else { return };
     for metric in family.get_metric() {
         let labels = label_values(metric, out.label_names());

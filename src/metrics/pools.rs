@@ -11,7 +11,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_pool_allocatable_cpu_hertz",
         help: "CPU that the scheduler can allocate on the active nodes of the node pool: the sum of \
-               nomad_node_allocatable_cpu_hertz over the nodes that also have nomad_node_allocated_cpu_hertz.",
+               nomad_node_allocatable_cpu_hertz over active nodes that also have nomad_node_allocated_cpu_hertz.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
         collectors: CAPACITY,
@@ -19,7 +19,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pool_allocatable_memory_bytes",
-        help: "Memory that the scheduler can allocate on the active nodes of the node pool. Summed up as \
+        help: "Memory that the scheduler can allocate on the active nodes of the node pool, summed in the same way as \
                nomad_pool_allocatable_cpu_hertz.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
@@ -28,7 +28,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pool_allocated_cpu_hertz",
-        help: "CPU that is allocated on the active nodes of the node pool, of the same nodes as \
+        help: "CPU allocated on the active nodes of the node pool, summed over the same nodes as \
                nomad_pool_allocatable_cpu_hertz.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
@@ -37,7 +37,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pool_allocated_memory_bytes",
-        help: "Memory that is allocated on the active nodes of the node pool, of the same nodes as \
+        help: "Memory allocated on the active nodes of the node pool, summed over the same nodes as \
                nomad_pool_allocatable_memory_bytes.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
@@ -46,8 +46,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pool_largest_free_cpu_hertz",
-        help: "Largest CPU that is free on one active node of the node pool. An allocation that requests more waits, even \
-               if the pool has more in total.",
+        help: "Largest amount of free CPU on a single active node of the node pool. An allocation that requests more has to \
+               wait, even if the pool has more in total.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
         collectors: CAPACITY,
@@ -55,7 +55,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pool_largest_free_memory_bytes",
-        help: "Largest memory that is free on one active node of the node pool.",
+        help: "Largest amount of free memory on a single active node of the node pool.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
         collectors: CAPACITY,

@@ -16,8 +16,8 @@ const MAX_QUEUED_KINDS: usize = 1_000;
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_node_allocatable_cores",
-        help: "Number of CPU cores of the node that jobs can reserve: ReservableCpuCores minus the cores of client.reserved. \
-               Absent if the node does not report it (Nomad 1.1 and later do).",
+        help: "Number of CPU cores of the node that jobs can reserve: ReservableCpuCores minus the cores of \
+               client.reserved. Absent if the node does not report it (before Nomad 1.1).",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],
@@ -29,8 +29,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_cores",
-        help: "Number of CPU cores of the node that non-terminal allocations have reserved. Their CPU is also part of \
-               nomad_node_allocated_cpu_hertz.",
+        help: "Number of CPU cores of the node that non-terminal allocations have reserved. \
+               nomad_node_allocated_cpu_hertz includes their CPU.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -58,8 +58,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_devices",
-        help: "Number of devices of the node that are allocated to non-terminal allocations. More than the healthy ones \
-               if a device failed while it was allocated.",
+        help: "Number of devices of the node that are allocated to non-terminal allocations. Exceeds the \
+               number of healthy devices if one failed while it was allocated.",
         kind: Kind::Gauge,
         labels: &["node_id", "node", "vendor", "type", "model"],
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -77,8 +77,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_devices",
-        help: "Total devices requested by queued allocations. A name that a job leaves open is empty: a request for any \
-               GPU has the type gpu, and no vendor and model.",
+        help: "Total devices requested by queued allocations. Labels that a request does not specify are \
+               empty: a request for any GPU has the type gpu, and no vendor and model.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool", "vendor", "type", "model"],
         collectors: DEMAND,

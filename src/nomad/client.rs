@@ -25,13 +25,13 @@ use super::transport::Compression;
 use crate::files::{LastLoad, Reloader};
 
 /// Maximum size of the rest of an unchanged response that is read; otherwise its connection is closed.
-const PASSED_OVER_BYTES: u64 = 1 << 20;
+const DISCARD_BYTES: u64 = 1 << 20;
 /// Maximum time for that.
-const PASS_OVER: Duration = Duration::from_secs(1);
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 /// Timeout for checking whether the first address has recovered.
-const LOOK: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pauses before checking whether any address responds.
-const LOOK_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(200)];
+const PROBE_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(200)];
 /// Minimum rate of a body. A slower one would be outdated before it is complete.
 const MIN_BYTES_PER_SECOND: u64 = 10 << 10;
 
@@ -116,7 +116,7 @@ impl Client {
         T: Send + 'static,
     {
         let (value, meta) = self.fetch_unless_known(request, None, decode).await?;
-        Ok((value.expect("nothing is known of it"), meta))
+        Ok((value.expect("no index is known"), meta))
     }
 
     /// Like [`Client::fetch`], but returns no value if the response has the index `known`.
@@ -134,7 +134,7 @@ impl Client {
         let result = self.fetch_uncounted(&request, known, decode, &count.meter).await;
         match &result {
             Ok((_, Meta { index: Some(index), .. })) => self.newest.read(&request, index.raft()),
-            Err(Error::Behind { endpoint, index, newest, .. }) if self.newest.refused(&request) => {
+            Err(Error::Behind { endpoint, index, newest, .. }) if self.newest.rejected(&request) => {
                 let endpoint = endpoint.as_str();
                 tracing::warn!(
                     endpoint,
@@ -157,11 +157,11 @@ impl Client {
         meter: &Arc<Meter>,
     ) -> Result<(Option<T>, Meta), Error> {
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
-        self.look_at_first().await;
+        self.check_first().await;
         let (server, response) = self.send(request).await?;
         let meta = Meta { last_contact: last_contact(&response), index: index(&response) };
         if known.is_some() && meta.index == known {
-            self.pass_over(response, meter).await;
+            self.discard_rest(response, meter).await;
             return Ok((None, meta));
         }
         let (limit, flag) = self.cap(request);
@@ -185,9 +185,9 @@ impl Client {
 
     /// Switches back to the first address once it responds. Checks with a short request, so that a hanging
     /// server does not use up the time of a long one.
-    async fn look_at_first(&self) {
-        let Some(first) = self.servers.first_to_look_at() else { return };
-        if let Some(Ok(())) = self.look_at(first).await {
+    async fn check_first(&self) {
+        let Some(first) = self.servers.first_if_due() else { return };
+        if let Some(Ok(())) = self.probe(first).await {
             self.servers.return_to_first();
         }
     }
@@ -196,13 +196,15 @@ impl Client {
     /// whether there was another response meanwhile. A server with too many connections may close one before
     /// it reports that, so each address is tried again after a short pause.
     pub async fn is_reachable(&self) -> bool {
-        let Ok(_permit) = tokio::time::timeout(LOOK, self.permits.acquire()).await else { return false };
+        let Ok(_permit) = tokio::time::timeout(PROBE_TIMEOUT, self.permits.acquire()).await else {
+            return false;
+        };
         let began = Instant::now();
-        for pause in LOOK_PAUSES {
+        for pause in PROBE_PAUSES {
             tokio::time::sleep(pause).await;
             let mut hangs = false;
             for server in self.servers.all() {
-                match self.look_at(server).await {
+                match self.probe(server).await {
                     None | Some(Err(Error::Timeout { .. })) => hangs = true,
                     Some(Err(error)) if error.is_of_connection() => {}
                     Some(_) => return true,
@@ -219,10 +221,10 @@ impl Client {
     }
 
     /// Sends a short request; `None` if there is no response in time.
-    async fn look_at(&self, server: &Connections) -> Option<Result<(), Error>> {
+    async fn probe(&self, server: &Connections) -> Option<Result<(), Error>> {
         let request = Request::new(Endpoint::Leader, "/v1/status/leader");
         let mut count = Count::new(&self.on_request, request.endpoint);
-        let limit = LOOK.min(self.limit(&request));
+        let limit = PROBE_TIMEOUT.min(self.limit(&request));
         let answer = tokio::time::timeout(limit, self.send_once(server, &request)).await.ok()?;
         count.reason = answer.as_ref().err().map_or(Reason::Ok, Error::reason);
         Some(answer.map(drop))
@@ -306,8 +308,8 @@ impl Client {
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = content_type.is_some_and(|value| value.starts_with("application/json"));
         if request.endpoint.accepts(status, is_json) {
-            self.refuse_old(server, request, &response)?;
-            self.refuse_behind(server, request, &response)?;
+            self.reject_stale(server, request, &response)?;
+            self.reject_behind(server, request, &response)?;
             return Ok(response);
         }
         Err(Error::Status {
@@ -320,7 +322,7 @@ impl Client {
 
     /// Rejects a response from a server without recent contact with the leader, because its data may be old.
     /// Responses that do not come from the servers' state have no such header and are accepted.
-    fn refuse_old(
+    fn reject_stale(
         &self,
         server: &Connections,
         request: &Request,
@@ -338,7 +340,7 @@ impl Client {
     }
 
     /// Rejects a response with an older index than one that was read before.
-    fn refuse_behind(
+    fn reject_behind(
         &self,
         server: &Connections,
         request: &Request,
@@ -375,14 +377,14 @@ impl Client {
     }
 
     /// Reads a short rest, so that the connection can be reused. For a long rest, closing it is cheaper.
-    async fn pass_over(&self, mut response: reqwest::Response, meter: &Meter) {
+    async fn discard_rest(&self, mut response: reqwest::Response, meter: &Meter) {
         let reading = async {
             while let Ok(Some(chunk)) = response.chunk().await
-                && meter.add(chunk.len()) < PASSED_OVER_BYTES
+                && meter.add(chunk.len()) < DISCARD_BYTES
             {}
         };
         // The result does not matter, because the content is known.
-        drop(tokio::time::timeout(PASS_OVER, reading).await);
+        drop(tokio::time::timeout(DISCARD_TIMEOUT, reading).await);
     }
 
     /// Returns the size limit of a response, and its flag.

@@ -10,7 +10,7 @@ use super::request::Request;
 
 /// Number of consecutive rejections of a list after which the lower index is accepted, because the cluster
 /// was rebuilt or restored from a snapshot. With the default interval, this takes half a minute.
-const MAX_REFUSALS: u32 = 6;
+const MAX_REJECTIONS: u32 = 6;
 /// Maximum number of remembered lists. Some lists have one request per namespace, and namespaces come and go.
 const MAX_LISTS: usize = 2_000;
 
@@ -27,7 +27,7 @@ struct State {
 #[derive(Debug, Default)]
 struct List {
     raft: u64,
-    refusals: u32,
+    rejections: u32,
 }
 
 impl Newest {
@@ -43,17 +43,17 @@ impl Newest {
         if state.lists.len() >= MAX_LISTS && !state.lists.contains_key(&key) {
             state.lists.clear();
         }
-        state.lists.insert(key, List { raft, refusals: 0 });
+        state.lists.insert(key, List { raft, rejections: 0 });
     }
 
     /// Records that a response was rejected because of its index. Returns whether the known indexes were
     /// dropped because of that.
-    pub(super) fn refused(&self, request: &Request) -> bool {
+    pub(super) fn rejected(&self, request: &Request) -> bool {
         let Some(key) = key(request) else { return false };
         let mut state = self.state();
         let Some(list) = state.lists.get_mut(&key) else { return false };
-        list.refusals += 1;
-        let is_reset = list.refusals >= MAX_REFUSALS;
+        list.rejections += 1;
+        let is_reset = list.rejections >= MAX_REJECTIONS;
         if is_reset {
             state.lists.clear();
             state.resets += 1;
@@ -90,16 +90,16 @@ mod tests {
         newest.read(&live, 10);
         newest.read(&dead, 12);
         assert_eq!((newest.of(&live), newest.of(&dead)), (Some(10), Some(12)));
-        for _ in 1..MAX_REFUSALS {
-            assert!(!newest.refused(&live));
+        for _ in 1..MAX_REJECTIONS {
+            assert!(!newest.rejected(&live));
         }
         newest.read(&live, 11);
-        for _ in 1..MAX_REFUSALS {
-            assert!(!newest.refused(&live) && !newest.refused(&dead));
+        for _ in 1..MAX_REJECTIONS {
+            assert!(!newest.rejected(&live) && !newest.rejected(&dead));
         }
-        assert!(newest.refused(&live));
+        assert!(newest.rejected(&live));
         assert_eq!((newest.of(&live), newest.of(&dead), newest.resets()), (None, None, 1));
-        assert!(!newest.refused(&dead), "it is forgotten already");
+        assert!(!newest.rejected(&dead), "it is forgotten already");
     }
 
     #[test]

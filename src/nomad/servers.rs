@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::connections::Connections;
 
 /// Time after which the first address is checked again while another one is used.
-const LOOK_AFTER: Duration = Duration::from_secs(60);
+const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The addresses in the order of the flag: the first is preferred, and the next is used if one fails.
 pub(super) struct ServerAddresses {
@@ -18,13 +18,13 @@ pub(super) struct ServerAddresses {
     /// Whether the first address has failed and not responded since.
     first_is_down: AtomicBool,
     /// When the first address failed, or was last checked.
-    looked: Mutex<Instant>,
+    first_checked: Mutex<Instant>,
 }
 
 impl ServerAddresses {
     pub(super) fn new(all: Vec<Connections>) -> Self {
         let (current, first_is_down) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { all, current, first_is_down, looked: Mutex::new(Instant::now()) }
+        Self { all, current, first_is_down, first_checked: Mutex::new(Instant::now()) }
     }
 
     /// Returns all addresses.
@@ -51,7 +51,7 @@ impl ServerAddresses {
             if !self.first_is_down.swap(true, Ordering::Relaxed) {
                 tracing::warn!(address = %self.all[0].address, "the first address of Nomad failed; using another");
             }
-            *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            *self.first_checked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
     }
 
@@ -64,15 +64,15 @@ impl ServerAddresses {
 
     /// Returns the first address if another is in use and the first is due for a check. Only one caller at a
     /// time gets it.
-    pub(super) fn first_to_look_at(&self) -> Option<&Connections> {
+    pub(super) fn first_if_due(&self) -> Option<&Connections> {
         if self.current().0 == 0 {
             return None;
         }
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.elapsed() < LOOK_AFTER {
+        let mut first_checked = self.first_checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if first_checked.elapsed() < CHECK_INTERVAL {
             return None;
         }
-        *looked = Instant::now();
+        *first_checked = Instant::now();
         self.all.first()
     }
 

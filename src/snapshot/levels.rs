@@ -43,10 +43,10 @@ impl Levels {
     /// Calculates the levels of a node from its allocations and its host statistics. If the resources of an
     /// allocation are unknown, so are the allocated levels.
     pub fn new(node: &Node, load: Option<&NodeLoad>, host: Option<&Host>) -> Self {
-        let promised = |of: fn(&NodeLoad) -> f64| load.filter(|load| load.unsized_count == 0).map(of);
+        let allocated = |of: fn(&NodeLoad) -> f64| load.filter(|load| load.unsized_count == 0).map(of);
         Self {
-            cpu: Level::new(promised(|load| load.cpu_hertz), node.allocatable.cpu_hertz),
-            memory: Level::new(promised(|load| load.memory_bytes), node.allocatable.memory_bytes),
+            cpu: Level::new(allocated(|load| load.cpu_hertz), node.allocatable.cpu_hertz),
+            memory: Level::new(allocated(|load| load.memory_bytes), node.allocatable.memory_bytes),
             host_cpu: Level::new(host.and_then(|host| host.cpu_used_hertz), node.cpu_total_hertz),
             host_memory: Level::new(
                 host.and_then(|host| host.memory_used_bytes),

@@ -149,7 +149,7 @@ mod tests {
             ("by memory", vec![(ask(1, 5), 5)], vec![], 3),
             ("what fits no client of this size", vec![(ask(11, 1), 9)], vec![], 0),
             ("what requests nothing", vec![(ask(0, 0), 1_000)], vec![], 1),
-            ("more promised than there is", vec![(ask(1, 1), 1)], vec![room(0, 9)], 1),
+            ("more allocated than there is", vec![(ask(1, 1), 1)], vec![room(0, 9)], 1),
             ("a million", vec![(ask(3, 3), 1_000_000)], vec![], 333_334),
         ] {
             assert_eq!(missing(&asks, &free, client), expected, "{what}");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     /// Reference implementation: places one allocation after the other, each on the first client with room.
-    fn plainly(asks: &[(Room, u64)], free: &[Room], client: Room) -> u64 {
+    fn pack_one_by_one(asks: &[(Room, u64)], free: &[Room], client: Room) -> u64 {
         let mut sorted = asks.to_vec();
         sorted.sort_by(|(one, _), (other, _)| other.share_of(&client).total_cmp(&one.share_of(&client)));
         let mut all = free.to_vec();
@@ -185,7 +185,7 @@ mod tests {
         ) {
             let asks: Vec<_> = asks.into_iter().map(|(cpu, memory, count)| (ask(cpu, memory), count)).collect();
             let free: Vec<_> = free.into_iter().map(|(cpu, memory)| room(cpu, memory)).collect();
-            let (bulk, one_by_one) = (missing(&asks, &free, room(10, 10)), plainly(&asks, &free, room(10, 10)));
+            let (bulk, one_by_one) = (missing(&asks, &free, room(10, 10)), pack_one_by_one(&asks, &free, room(10, 10)));
             // With another order of clients, first fit may need one more or less for each size.
             prop_assert!(bulk.abs_diff(one_by_one) <= asks.len() as u64, "{bulk} and {one_by_one}");
         }

@@ -1,11 +1,11 @@
-//! What the active nodes of each node pool can take, and how much of it is allocated.
+//! Capacity of each node pool, and the allocated part of it.
 
 use std::collections::BTreeMap;
 
 use super::{NodeLoad, Sections};
 use crate::terms::NodeState;
 
-/// The nodes of one pool, and the resources of those that are active.
+/// Number of nodes of one pool, and the resources of its active nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PoolCapacity {
     /// Number of active nodes.
@@ -39,7 +39,7 @@ impl Room {
     }
 }
 
-/// The capacity of each pool that has a node. `None` while nodes, or the allocations on them, are unknown.
+/// Returns the capacity of each pool that has a node. `None` while nodes, or the allocations on them, are unknown.
 pub(super) fn capacity(sections: &Sections) -> Option<BTreeMap<String, PoolCapacity>> {
     let (nodes, loads) = (sections.nodes.as_ref()?, sections.node_loads.as_ref()?);
     let mut pools: BTreeMap<String, PoolCapacity> = BTreeMap::new();

@@ -21,7 +21,7 @@ pub struct Pool {
     pub queued: u64,
     /// Number of queued allocations with partly or fully unknown requests, so that the requested sums are
     /// incomplete.
-    pub unsized_instances: u64,
+    pub unsized_allocations: u64,
     /// Number of queued allocations that fit on no client of the pool.
     pub unplaceable: u64,
     /// Number of additional clients of the most common size that the others need, if known.
@@ -36,7 +36,7 @@ pub struct Share {
     /// Allocated amount.
     pub allocated: f64,
     /// Amount requested by queued allocations.
-    pub asked: f64,
+    pub requested: f64,
 }
 
 impl Share {
@@ -60,7 +60,7 @@ pub enum Missing {
 impl From<&PoolCapacity> for Pool {
     fn from(capacity: &PoolCapacity) -> Self {
         let share =
-            |room: Room| Share { allocatable: room.allocatable, allocated: room.allocated, asked: 0.0 };
+            |room: Room| Share { allocatable: room.allocatable, allocated: room.allocated, requested: 0.0 };
         Self {
             active_nodes: capacity.active_nodes,
             other_nodes: capacity.other_nodes,
@@ -84,8 +84,8 @@ impl Pool {
     }
 
     /// Returns whether the requests of queued allocations are at least partly known.
-    pub fn is_asked_known(&self) -> bool {
-        self.cpu.asked > 0.0 || self.memory.asked > 0.0 || self.unsized_instances == 0
+    pub fn is_requested_known(&self) -> bool {
+        self.cpu.requested > 0.0 || self.memory.requested > 0.0 || self.unsized_allocations == 0
     }
 
     /// Returns the number of missing clients.
@@ -116,15 +116,15 @@ pub(super) fn pools(
     match demand.and_then(|demand| demand.requested.as_ref()) {
         Some(requested) => {
             for (name, count) in &requested.unknown_by_pool {
-                pools.entry(name.clone()).or_default().unsized_instances += count;
+                pools.entry(name.clone()).or_default().unsized_allocations += count;
             }
             for (name, ask) in requested.by_pool.values().flatten() {
                 let pool = pools.entry(name.clone()).or_default();
-                pool.cpu.asked += ask.cpu_hertz;
-                pool.memory.asked += ask.memory_bytes;
+                pool.cpu.requested += ask.cpu_hertz;
+                pool.memory.requested += ask.memory_bytes;
             }
         }
-        None => pools.values_mut().for_each(|pool| pool.unsized_instances = pool.queued),
+        None => pools.values_mut().for_each(|pool| pool.unsized_allocations = pool.queued),
     }
     if let Some(everything) = pools.get(ALL).filter(|pool| pool.queued > 0).cloned() {
         let nodes = pools.iter().filter(|(name, _)| *name != ALL).map(|(_, pool)| pool);

@@ -17,7 +17,7 @@ pub struct Totals {
     /// Dead jobs that were killed at a drain deadline.
     pub drained_jobs: Option<u64>,
     /// Desired allocations that are not placed.
-    pub queued_instances: Option<u64>,
+    pub queued_allocations: Option<u64>,
     /// Evaluations that wait for a scheduler.
     pub pending_evaluations: Option<u64>,
     /// Nodes by state.
@@ -46,7 +46,7 @@ impl Totals {
             }),
             failed_jobs: of_outcome(Outcome::Failed),
             drained_jobs: of_outcome(Outcome::Drained),
-            queued_instances: joins.demand.as_ref().map(|demand| {
+            queued_allocations: joins.demand.as_ref().map(|demand| {
                 let pools = demand.queued.values().flat_map(|pools| pools.values());
                 pools.flat_map(|by_type| by_type.iter()).map(|(_, count)| count).sum()
             }),

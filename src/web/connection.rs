@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use super::access::speaks_http2;
 use super::answer::Answer;
 use super::gate::{Gate, Taken};
-use super::pulse::Pulse;
+use super::pulse::Activity;
 
 /// Shared state of all connections.
 pub(super) struct ConnectionContext {
@@ -33,30 +33,30 @@ type ConnectionResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 pub(super) async fn serve(
     stream: TcpStream,
     shared: &Arc<ConnectionContext>,
-    pulse: &Arc<Pulse>,
+    activity: &Arc<Activity>,
     watcher: Watcher,
     stopped: watch::Receiver<()>,
 ) {
     tokio::select! {
-        outcome = converse(stream, shared, pulse, watcher, stopped) => {
+        outcome = converse(stream, shared, activity, watcher, stopped) => {
             if let Err(error) = outcome {
                 tracing::debug!(%error, "a connection failed");
             }
         }
-        reason = pulse.overdue() => tracing::debug!(reason, "a connection was closed"),
+        reason = activity.overdue() => tracing::debug!(reason, "a connection was closed"),
     }
 }
 
 async fn converse(
     stream: TcpStream,
     shared: &Arc<ConnectionContext>,
-    pulse: &Arc<Pulse>,
+    activity: &Arc<Activity>,
     watcher: Watcher,
     mut stopped: watch::Receiver<()>,
 ) -> ConnectionResult {
     let tls = shared.gate.access().await.and_then(|access| access.tls.clone());
     let Some(config) = tls else {
-        return speak_http1(stream, shared, pulse, watcher).await;
+        return speak_http1(stream, shared, activity, watcher).await;
     };
     let stream = tokio::select! {
         accepted = TlsAcceptor::from(config).accept(stream) => accepted?,
@@ -64,54 +64,54 @@ async fn converse(
         _ = stopped.changed() => return Ok(()),
     };
     match speaks_http2(stream.get_ref().1.alpn_protocol()) {
-        true => speak_http2(stream, shared, pulse, watcher).await,
-        false => speak_http1(stream, shared, pulse, watcher).await,
+        true => speak_http2(stream, shared, activity, watcher).await,
+        false => speak_http1(stream, shared, activity, watcher).await,
     }
 }
 
 async fn speak_http1(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     shared: &Arc<ConnectionContext>,
-    pulse: &Arc<Pulse>,
+    activity: &Arc<Activity>,
     watcher: Watcher,
 ) -> ConnectionResult {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        // The pulse handles the timeouts of both protocols.
+        // The activity handles the timeouts of both protocols.
         .header_read_timeout(None)
         // A client that has closed its sending side still waits for a response.
         .half_close(true)
         .max_header_size(shared.max_header_bytes as usize)
-        .serve_connection(TokioIo::new(stream), service(shared, pulse));
+        .serve_connection(TokioIo::new(stream), service(shared, activity));
     Ok(watcher.watch(connection).await?)
 }
 
 async fn speak_http2(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     shared: &Arc<ConnectionContext>,
-    pulse: &Arc<Pulse>,
+    activity: &Arc<Activity>,
     watcher: Watcher,
 ) -> ConnectionResult {
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(shared.max_header_bytes)
-        .serve_connection(TokioIo::new(stream), service(shared, pulse));
+        .serve_connection(TokioIo::new(stream), service(shared, activity));
     Ok(watcher.watch(connection).await?)
 }
 
 /// Returns the service for the requests of a connection.
 fn service(
     shared: &Arc<ConnectionContext>,
-    pulse: &Arc<Pulse>,
+    activity: &Arc<Activity>,
 ) -> impl Service<
     Request<Incoming>,
     Response = Response<Answer<Taken>>,
     Error = Infallible,
     Future: Send + 'static,
 > + use<> {
-    let (shared, pulse) = (shared.clone(), pulse.clone());
+    let (shared, activity) = (shared.clone(), activity.clone());
     service_fn(move |request| {
-        let (shared, pulse) = (shared.clone(), pulse.clone());
-        async move { Ok(shared.gate.answer(&request, &pulse).await) }
+        let (shared, activity) = (shared.clone(), activity.clone());
+        async move { Ok(shared.gate.answer(&request, &activity).await) }
     })
 }

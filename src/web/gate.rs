@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::access::{Access, AccessFile, Refusal};
 use super::answer::Answer;
-use super::pulse::{Pulse, UnderWay};
+use super::pulse::{Activity, PendingRequest};
 use super::routes::Routes;
 
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"nomad-exporter\", charset=\"UTF-8\"");
@@ -23,7 +23,7 @@ pub(super) struct Gate {
 }
 
 /// Dropped when a response has been received: the request, and its place among the concurrent ones.
-pub(super) type Taken = (UnderWay, Option<OwnedSemaphorePermit>);
+pub(super) type Taken = (PendingRequest, Option<OwnedSemaphorePermit>);
 
 impl Gate {
     pub(super) fn new(routes: Routes, access: Option<AccessFile>, max_requests: usize) -> Self {
@@ -42,9 +42,9 @@ impl Gate {
     pub(super) async fn answer<B>(
         &self,
         request: &Request<B>,
-        pulse: &Arc<Pulse>,
+        activity: &Arc<Activity>,
     ) -> Response<Answer<Taken>> {
-        let under_way = pulse.request();
+        let pending = activity.request();
         let access = self.access().await;
         let admitted = match &access {
             Some(access) => access.admit(request.headers()).await,
@@ -57,7 +57,7 @@ impl Gate {
         for (name, value) in access.iter().flat_map(|access| &access.headers) {
             response.headers_mut().insert(name, value.clone());
         }
-        response.map(|body| Answer::new(body, (under_way, place)))
+        response.map(|body| Answer::new(body, (pending, place)))
     }
 
     /// Applies the limit of concurrent requests. Probes are exempt, because a supervisor would restart a busy
@@ -124,11 +124,11 @@ mod tests {
         let gate = Gate::new(Routes::new(content, "/metrics"), None, 1);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let long = Duration::from_secs(60);
-        let pulse = Arc::new(Pulse::new(Deadlines { head: long, idle: long, response: long }));
+        let activity = Arc::new(Activity::new(Deadlines { head: long, idle: long, response: long }));
         // The first scrape renders.
-        drop(runtime.block_on(gate.answer(&request, &pulse)));
+        drop(runtime.block_on(gate.answer(&request, &activity)));
         let routes = measure(|| drop(runtime.block_on(gate.routes.answer(&request))));
-        let gated = measure(|| drop(runtime.block_on(gate.answer(&request, &pulse))));
+        let gated = measure(|| drop(runtime.block_on(gate.answer(&request, &activity))));
         assert_eq!(gated.count_total, routes.count_total);
     }
 }

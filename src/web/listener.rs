@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::ServerSettings;
 use super::connection::{self, ConnectionContext};
-use super::crowd::{Crowd, Place};
+use super::crowd::{ConnectionLimiter, ConnectionSlot};
 use super::gate::Gate;
 use super::routes::Routes;
 use crate::publish::Published;
@@ -76,11 +76,11 @@ impl Listener {
         let ServerSettings { limits, access, telemetry_path, .. } = self.settings;
         let gate = Gate::new(Routes::new(content, &telemetry_path), access, limits.max_requests);
         let shared = Arc::new(ConnectionContext { gate, max_header_bytes: limits.max_header_bytes });
-        let crowd = Arc::new(Crowd::new(limits.max_connections, limits.deadlines));
+        let limiter = Arc::new(ConnectionLimiter::new(limits.max_connections, limits.deadlines));
         let (stopping, stopped) = watch::channel(());
         let mut serving = JoinSet::new();
         for socket in self.sockets {
-            serving.spawn(serve_socket(socket, shared.clone(), crowd.clone(), stopped.clone()));
+            serving.spawn(serve_socket(socket, shared.clone(), limiter.clone(), stopped.clone()));
         }
         drop(stopped);
         stop.await;
@@ -118,14 +118,14 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 async fn serve_socket(
     socket: TcpListener,
     shared: Arc<ConnectionContext>,
-    crowd: Arc<Crowd>,
+    limiter: Arc<ConnectionLimiter>,
     mut stopped: watch::Receiver<()>,
 ) {
     let graceful = GracefulShutdown::new();
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&socket, &crowd) => accepted,
+            accepted = accept(&socket, &limiter) => accepted,
             _ = stopped.changed() => break,
         };
         match accepted {
@@ -133,7 +133,7 @@ async fn serve_socket(
                 failing = false;
                 let (shared, watcher, stopped) = (shared.clone(), graceful.watcher(), stopped.clone());
                 tokio::spawn(async move {
-                    connection::serve(stream, &shared, &place.pulse, watcher, stopped).await;
+                    connection::serve(stream, &shared, &place.activity, watcher, stopped).await;
                 });
             }
             Err(error) => {
@@ -151,9 +151,12 @@ async fn serve_socket(
     }
 }
 
-async fn accept(socket: &TcpListener, crowd: &Arc<Crowd>) -> io::Result<(TcpStream, Place)> {
+async fn accept(
+    socket: &TcpListener,
+    limiter: &Arc<ConnectionLimiter>,
+) -> io::Result<(TcpStream, ConnectionSlot)> {
     let (stream, _) = socket.accept().await?;
-    Ok((stream, crowd.enter().await))
+    Ok((stream, limiter.enter().await))
 }
 
 #[cfg(test)]
@@ -268,15 +271,15 @@ mod tests {
     #[tokio::test]
     async fn idle_connections_are_closed_for_new_ones() {
         let address = listening(|limits| limits.max_connections = 2).await;
-        let mut crowd = Vec::new();
+        let mut limiter = Vec::new();
         for _ in 0..20 {
-            crowd.push(connected(address, b"GET ").await);
+            limiter.push(connected(address, b"GET ").await);
         }
         assert_eq!(answer(connected(address, PROBE).await).await, "HTTP/1.1 200 OK");
         // Connections with a pending response stay.
         let slow = connected(address, SCRAPE).await;
         slow.readable().await.unwrap();
-        crowd.push(connected(address, b"").await);
+        limiter.push(connected(address, b"").await);
         assert_eq!(answer(connected(address, PROBE).await).await, "HTTP/1.1 200 OK");
         assert_eq!(answer(slow).await, "HTTP/1.1 200 OK");
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! listener ──► crowd ──► connection ──► gate ──► routes ──► content
-//! sockets      places    TLS, HTTP,     access,  paths      bytes
+//! sockets      slots     TLS, HTTP,     access,  paths      bytes
 //!                        deadlines      limits
 //! ```
 

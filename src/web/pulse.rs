@@ -20,7 +20,7 @@ pub struct Deadlines {
 }
 
 /// Activity of a connection.
-pub(super) struct Pulse {
+pub(super) struct Activity {
     deadlines: Deadlines,
     state: Mutex<PulseState>,
     changed: Notify,
@@ -28,27 +28,27 @@ pub(super) struct Pulse {
 
 struct PulseState {
     /// Whether there has been a request.
-    is_greeted: bool,
+    had_request: bool,
     /// Since when there is no pending request.
-    silent_since: Instant,
+    idle_since: Instant,
     /// Requests without a completed response: a number for each, and its time. The oldest is first.
-    under_way: VecDeque<(u64, Instant)>,
+    pending: VecDeque<(u64, Instant)>,
     next: u64,
     is_evicted: bool,
 }
 
 /// A pending request. Dropping it ends the request.
-pub(super) struct UnderWay {
-    pulse: Arc<Pulse>,
+pub(super) struct PendingRequest {
+    activity: Arc<Activity>,
     number: u64,
 }
 
-impl Pulse {
+impl Activity {
     pub(super) fn new(deadlines: Deadlines) -> Self {
         let state = PulseState {
-            is_greeted: false,
-            silent_since: Instant::now(),
-            under_way: VecDeque::new(),
+            had_request: false,
+            idle_since: Instant::now(),
+            pending: VecDeque::new(),
             next: 0,
             is_evicted: false,
         };
@@ -56,20 +56,20 @@ impl Pulse {
     }
 
     /// Records a new request.
-    pub(super) fn request(self: &Arc<Self>) -> UnderWay {
+    pub(super) fn request(self: &Arc<Self>) -> PendingRequest {
         let number = self.with(|state| {
-            state.is_greeted = true;
-            state.under_way.push_back((state.next, Instant::now()));
+            state.had_request = true;
+            state.pending.push_back((state.next, Instant::now()));
             state.next += 1;
             state.next - 1
         });
         self.changed.notify_one();
-        UnderWay { pulse: self.clone(), number }
+        PendingRequest { activity: self.clone(), number }
     }
 
     /// Returns since when the connection is idle; `None` if it is busy, or already told to close.
-    pub(super) fn silent_since(&self) -> Option<Instant> {
-        self.with(|state| (state.under_way.is_empty() && !state.is_evicted).then_some(state.silent_since))
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        self.with(|state| (state.pending.is_empty() && !state.is_evicted).then_some(state.idle_since))
     }
 
     /// Closes the connection to make room for another.
@@ -94,16 +94,16 @@ impl Pulse {
 
     fn due(&self) -> (Instant, &'static str) {
         let Deadlines { head, idle, response } = self.deadlines;
-        self.with(|state| match state.under_way.front() {
+        self.with(|state| match state.pending.front() {
             _ if state.is_evicted => {
-                (state.silent_since, "closed to accept a newer one (--web.max-connections)")
+                (state.idle_since, "closed to accept a newer one (--web.max-connections)")
             }
             Some((_, since)) => (
                 *since + response,
                 "the client did not receive the response in time (--web.response-timeout)",
             ),
-            None if state.is_greeted => (state.silent_since + idle, "idle (--web.idle-timeout)"),
-            None => (state.silent_since + head, "no request in time (--web.header-timeout)"),
+            None if state.had_request => (state.idle_since + idle, "idle (--web.idle-timeout)"),
+            None => (state.idle_since + head, "no request in time (--web.header-timeout)"),
         })
     }
 
@@ -112,13 +112,13 @@ impl Pulse {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for PendingRequest {
     fn drop(&mut self) {
-        self.pulse.with(|state| {
-            state.under_way.retain(|(number, _)| *number != self.number);
-            state.silent_since = Instant::now();
+        self.activity.with(|state| {
+            state.pending.retain(|(number, _)| *number != self.number);
+            state.idle_since = Instant::now();
         });
-        self.pulse.changed.notify_one();
+        self.activity.changed.notify_one();
     }
 }
 
@@ -128,49 +128,49 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn pulse() -> Arc<Pulse> {
-        Arc::new(Pulse::new(Deadlines { head: 10 * SECOND, idle: 90 * SECOND, response: 30 * SECOND }))
+    fn activity() -> Arc<Activity> {
+        Arc::new(Activity::new(Deadlines { head: 10 * SECOND, idle: 90 * SECOND, response: 30 * SECOND }))
     }
 
     /// Returns after how many seconds it times out, and why.
-    async fn overdue(pulse: &Pulse) -> (u64, &'static str) {
+    async fn overdue(activity: &Activity) -> (u64, &'static str) {
         let begin = Instant::now();
-        let reason = pulse.overdue().await;
+        let reason = activity.overdue().await;
         (begin.elapsed().as_secs(), reason)
     }
 
     #[tokio::test(start_paused = true)]
     async fn each_state_has_its_timeout() {
-        let pulse = pulse();
-        assert_eq!(overdue(&pulse).await, (10, "no request in time (--web.header-timeout)"));
-        let first = pulse.request();
+        let activity = activity();
+        assert_eq!(overdue(&activity).await, (10, "no request in time (--web.header-timeout)"));
+        let first = activity.request();
         assert_eq!(
-            overdue(&pulse).await,
+            overdue(&activity).await,
             (30, "the client did not receive the response in time (--web.response-timeout)")
         );
-        let second = pulse.request();
+        let second = activity.request();
         drop(first);
         assert_eq!(
-            overdue(&pulse).await,
+            overdue(&activity).await,
             (30, "the client did not receive the response in time (--web.response-timeout)")
         );
-        assert_eq!(pulse.silent_since(), None);
+        assert_eq!(activity.idle_since(), None);
         drop(second);
-        assert_eq!(overdue(&pulse).await, (90, "idle (--web.idle-timeout)"));
-        assert!(pulse.silent_since().is_some());
-        pulse.evict();
-        assert_eq!(overdue(&pulse).await, (0, "closed to accept a newer one (--web.max-connections)"));
+        assert_eq!(overdue(&activity).await, (90, "idle (--web.idle-timeout)"));
+        assert!(activity.idle_since().is_some());
+        activity.evict();
+        assert_eq!(overdue(&activity).await, (0, "closed to accept a newer one (--web.max-connections)"));
     }
 
     /// A deadline that is set later but ends sooner is respected.
     #[tokio::test(start_paused = true)]
     async fn a_request_resets_the_idle_timeout() {
-        let pulse = pulse();
-        drop(pulse.request());
-        let waiting = pulse.clone();
+        let activity = activity();
+        drop(activity.request());
+        let waiting = activity.clone();
         let overdue = tokio::spawn(async move { overdue(&waiting).await });
         tokio::time::sleep(5 * SECOND).await;
-        let _request = pulse.request();
+        let _request = activity.request();
         assert_eq!(
             overdue.await.unwrap(),
             (35, "the client did not receive the response in time (--web.response-timeout)")

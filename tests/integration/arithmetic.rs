@@ -344,7 +344,7 @@ async fn allocatable_and_allocated_resources_of_each_node() {
     }
 }
 
-/// Sums over the active nodes of each pool, and the most that one of them has left.
+/// Sums over the active nodes of each pool, and the largest free amount on one of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn capacity_of_each_pool() {
     const MIB: f64 = 1024.0 * 1024.0;
@@ -408,7 +408,7 @@ async fn allocations_by_node_and_by_status() {
     }
 }
 
-/// The same sums as by node, grouped in another way.
+/// The same sums as by node, with a different grouping.
 #[tokio::test(flavor = "multi_thread")]
 async fn allocated_resources_by_namespace_and_job_type() {
     const MIB: f64 = 1024.0 * 1024.0;

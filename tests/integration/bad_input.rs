@@ -56,7 +56,7 @@ async fn servers_without_autopilot_have_no_metrics_of_it() {
         assert_eq!(shown.find(family, &[]).count(), 0, "{family}");
     }
     let asked = simulator.requests().into_iter().filter(|request| request.path.contains("autopilot"));
-    assert_eq!(asked.count(), 1, "it is not asked again at once");
+    assert_eq!(asked.count(), 1, "it is not requested again immediately");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +73,7 @@ async fn a_node_of_nulls_has_no_resources() {
     assert_eq!(shown.find("nomad_node_allocatable_cpu_hertz", &[]).count(), 0);
     assert_eq!(shown.value("nomad_node_allocatable_disk_bytes", &[("node_id", "n2")]), Some(0.0));
     assert_eq!(shown.find("nomad_node_drained", &[]).count(), 0);
-    assert_eq!(shown.find("nomad_node_host_stats_up", &[]).count(), 0, "only ready nodes are asked");
+    assert_eq!(shown.find("nomad_node_host_stats_up", &[]).count(), 0, "only ready nodes get requests");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,7 +123,11 @@ async fn allocations_without_resources_make_sums_absent_and_counts_right() {
         Some(1.0)
     );
     assert_eq!(shown.value("nomad_node_allocated_cpu_hertz", &[("node_id", &node)]), None);
-    assert_eq!(shown.find("nomad_node_allocated_cpu_hertz", &[]).count(), 3, "other nodes hold nothing");
+    assert_eq!(
+        shown.find("nomad_node_allocated_cpu_hertz", &[]).count(),
+        3,
+        "other nodes have no allocations"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,7 +211,7 @@ async fn the_next_address_is_used_when_one_fails() {
     let whole = recordings::replay("2.0.5").await;
     let shown = collect(&format!("{},{}", broken.url(), whole.url()), &[]).await;
     assert_eq!(shown.value("nomad_up", &[]), Some(1.0));
-    assert_eq!(broken.requests().len(), 1, "the address that answers is kept");
+    assert_eq!(broken.requests().len(), 1, "the address that responds stays in use");
 }
 
 /// After a minute with another address, the first one is checked again.
@@ -403,6 +407,6 @@ async fn an_error_of_a_server_says_nothing_about_clients() {
         let shown = collector.exposition();
         assert_eq!(is_up(&shown, "host_stats"), Some(0.0), "{code}");
         assert_eq!(is_up(&shown, "allocation_usage"), Some(0.0), "{code}");
-        assert_eq!(shown.sum("nomad_node_host_stats_up", &[]), up, "{code}: as it was known before");
+        assert_eq!(shown.sum("nomad_node_host_stats_up", &[]), up, "{code}: the previous data is kept");
     }
 }

@@ -160,7 +160,7 @@ async fn nodes_are_read_when_they_are_new_and_every_ten_minutes() {
     assert_eq!(limits, [40.0], "the other node takes any number");
     assert_eq!(requests(), 2);
     collector.refresh().await;
-    assert_eq!(requests(), 2, "what is known is not asked for again");
+    assert_eq!(requests(), 2, "known data is not requested again");
 
     let new: NodeId = cluster.lock().unwrap().register_node(node("client-3", "a-3"));
     collector.refresh().await;
@@ -171,7 +171,7 @@ async fn nodes_are_read_when_they_are_new_and_every_ten_minutes() {
 
     pass(Duration::from_secs(600)).await;
     collector.refresh().await;
-    assert_eq!(requests(), 5, "each once more");
+    assert_eq!(requests(), 5, "each is requested once more");
     pass(Duration::from_secs(599)).await;
     collector.refresh().await;
     assert_eq!(requests(), 5);
@@ -204,7 +204,7 @@ async fn an_unreadable_node_does_not_affect_others() {
     assert_eq!(labels(&collector.exposition(), "nomad_node_meta_info", "node").len(), 2);
     simulator.faults().set(&path, Fault::Status { code: 404, body: "node not found".into() });
     collector.refresh().await;
-    assert_eq!(up(), Some(1.0), "a node that went away is no failure");
+    assert_eq!(up(), Some(1.0), "a removed node is not a failure");
     simulator.faults().clear();
     simulator.clear_requests();
     collector.refresh().await;
@@ -282,5 +282,5 @@ async fn series_of_metadata_are_limited_and_counted() {
     let shown = collect(&simulator.url(), &arguments).await;
     assert_eq!(shown.find("nomad_job_meta_info", &[]).count(), 50);
     let dropped = shown.value("nomad_exporter_series_dropped", &[("family", "nomad_job_meta_info")]);
-    assert_eq!(dropped, Some(11.0), "one more has metadata");
+    assert_eq!(dropped, Some(11.0), "one more node has metadata");
 }

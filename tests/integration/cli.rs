@@ -64,8 +64,8 @@ async fn check_prints_metrics_and_results() {
     // No metadata or attributes of nodes are selected.
     let on = on.filter(|collector| collector.id != nomad_exporter::snapshot::CollectorId::NodeDetails);
     // The recorded agent has no response about the token's permissions.
-    let (notes, verdicts): (Vec<_>, Vec<_>) = stderr.lines().partition(|line| line.starts_with("note "));
-    assert_eq!(verdicts.len(), on.count(), "{stderr}");
+    let (notes, results): (Vec<_>, Vec<_>) = stderr.lines().partition(|line| line.starts_with("note "));
+    assert_eq!(results.len(), on.count(), "{stderr}");
     assert!(
         matches!(notes[..], [note] if note.contains("it is unknown whether all namespaces are read")),
         "{stderr}"
@@ -170,7 +170,7 @@ fn check_config_runs_as_another_user() {
     let mut id = Command::new("id");
     id.arg("-u");
     if run(id).1.trim() != "0" {
-        eprintln!("skipped: judging a web configuration as another user: only root may become one");
+        eprintln!("skipped: check-config --as-user: needs root");
         return;
     }
     // Other users may have no access to the build directory, so the program is copied.

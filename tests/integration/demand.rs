@@ -87,7 +87,7 @@ async fn a_denied_specification_is_retried_with_backoff() {
     assert_eq!((requests_after(59).await, requests_after(2).await), (1, 2), "after a history interval");
     assert_eq!((requests_after(119).await, requests_after(2).await), (2, 3), "then after two");
     assert_eq!((requests_after(900).await, requests_after(900).await), (4, 5));
-    assert_eq!(requests_after(900).await, 6, "the pause has a limit");
+    assert_eq!(requests_after(900).await, 6, "the pause is limited");
     simulator.faults().clear();
     assert_eq!((requests_after(901).await, requests_after(3600).await), (7, 7));
     // The rest belongs to the five jobs that are not in the recording.
@@ -126,16 +126,16 @@ async fn specifications_are_read_once_with_limited_concurrency() {
     let simulator = Simulator::start(cluster.into()).await.unwrap();
     let collector = Collector::new(&simulator.url(), &["--collect.max-specifications", "20"]);
     let read = || simulator.requests().iter().filter(|request| request.path.starts_with("/v1/job/")).count();
-    let unsized_instances = || collector.exposition().sum("nomad_queued_allocations_unsized", &[]);
+    let unsized_allocations = || collector.exposition().sum("nomad_queued_allocations_unsized", &[]);
     collector.refresh().await;
-    assert_eq!((read(), unsized_instances()), (20, Some(10.0)));
+    assert_eq!((read(), unsized_allocations()), (20, Some(10.0)));
     // The oldest first.
     let first: Vec<String> = simulator.requests().iter().map(|request| request.path.clone()).collect();
     assert!(first.contains(&"/v1/job/build-19".into()) && !first.contains(&"/v1/job/build-20".into()));
     collector.refresh().await;
-    assert_eq!((read(), unsized_instances()), (30, Some(0.0)));
+    assert_eq!((read(), unsized_allocations()), (30, Some(0.0)));
     collector.refresh().await;
-    assert_eq!(read(), 30, "what is known is not asked for again");
+    assert_eq!(read(), 30, "known data is not requested again");
     assert_eq!(asked(&collector.exposition(), "ci", "default").0, 30.0 * 20_000.0);
 }
 

@@ -42,7 +42,7 @@ async fn recorded_services_have_the_desired_count_of_their_specification() {
             for task in group["Tasks"].as_array().unwrap() {
                 let of_task = [labels[0], labels[1], of_group[2], ("task", task["Name"].as_str().unwrap())];
                 for family in ["nomad_job_task_restarts_total", "nomad_job_task_oom_kills_total"] {
-                    assert_eq!(shown.value(family, &of_task), Some(0.0), "{family} of {id} begins at 0");
+                    assert_eq!(shown.value(family, &of_task), Some(0.0), "{family} of {id} must start at 0");
                 }
             }
             compared += 1;
@@ -97,8 +97,12 @@ async fn each_version_is_read_once_and_shared_with_children() {
     }
     cluster.lock().unwrap().advance(Duration::from_secs(20));
     collector.refresh().await;
-    assert_eq!(desired(&collector.exposition(), "deploy"), Some(10.0), "five children of two");
-    assert_eq!(requests(&simulator), 2, "children share their parent's");
+    assert_eq!(
+        desired(&collector.exposition(), "deploy"),
+        Some(10.0),
+        "five children with two allocations each"
+    );
+    assert_eq!(requests(&simulator), 2, "children share the series of their parent");
 
     cluster.lock().unwrap().submit(JobSpec::service("web").with_count(7).with_resources(100, 32));
     for _ in 0..3 {
@@ -112,7 +116,7 @@ async fn each_version_is_read_once_and_shared_with_children() {
     collector.refresh().await;
     let shown = collector.exposition();
     assert_eq!(shown.value("nomad_job_stopped", &[("job_id", "web")]), Some(1.0));
-    assert_eq!(desired(&shown, "web"), Some(7.0), "what it would have");
+    assert_eq!(desired(&shown, "web"), Some(7.0), "the count of a stopped job stays");
 }
 
 /// With more specifications than the limit of a refresh, those of queued allocations are read first.

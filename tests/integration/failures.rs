@@ -177,7 +177,7 @@ async fn failures_restarts_and_kills_equal_the_ledger() {
         let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats"]);
         collector.refresh().await;
         let before = cluster.lock().unwrap().ledger();
-        assert!(!before.restarts.is_empty(), "something happened before");
+        assert!(!before.restarts.is_empty(), "events before the start must not count");
         for number in 0..builds {
             {
                 let mut cluster = cluster.lock().unwrap();
@@ -207,7 +207,7 @@ async fn failures_restarts_and_kills_equal_the_ledger() {
         assert_counted(&shown, &before, &ledger);
         for cause in CAUSES {
             let seen = shown.sum("nomad_allocation_failures_total", &[("cause", cause)]);
-            assert!(seen > Some(5.0), "{version}: {seen:?} {cause}: the history proves little");
+            assert!(seen > Some(5.0), "{version}: {seen:?} {cause}: too few events for a meaningful test");
         }
         let retained: usize = ledger.failed_allocations.values().sum();
         assert_eq!(shown.sum("nomad_failed_allocations", &[]), Some(retained as f64), "{version}");

@@ -39,13 +39,16 @@ fn samples(text: &str, all: &str) -> String {
     while let Some(line) = lines.next() {
         if let Some(help) = line.strip_prefix("# HELP ") {
             let head = [line, lines.next().unwrap_or_default()];
-            assert!(heads.contains(&head[..]), "families.prom has other lines than {head:#?}");
+            assert!(heads.contains(&head[..]), "families.prom does not start with {head:#?}");
             family = help.split(' ').next().unwrap();
             continue;
         }
         let name = line.split(['{', ' ']).next().unwrap();
         let is_of_family = |ending| name.strip_suffix(ending) == Some(family);
-        assert!(["", "_bucket", "_sum", "_count"].into_iter().any(is_of_family), "not of {family}: {line}");
+        assert!(
+            ["", "_bucket", "_sum", "_count"].into_iter().any(is_of_family),
+            "line does not belong to {family}: {line}"
+        );
         samples.extend([line, "\n"]);
     }
     samples

@@ -71,7 +71,7 @@ async fn recorded_allocations_that_start_run_and_stop() {
             row["ClientStatus"] == "running" && matches!(text(row, "JobType"), "batch" | "sysbatch")
         });
         let expected = earliest(builds, "CreateTime", &["Namespace", "JobID"]);
-        assert!(expected.len() <= 20, "{name}: more than are named");
+        assert!(expected.len() <= 20, "{name}: more series than allowed");
         assert_times(
             &shown,
             "nomad_running_job_start_timestamp_seconds",
@@ -155,7 +155,7 @@ async fn start_delays_equal_the_ledger() {
         let seen = starts.iter().filter(|start| start.started > first_refresh);
         let delays: Vec<f64> =
             seen.map(|start| start.started.duration_since(start.created).unwrap().as_secs_f64()).collect();
-        assert!(delays.len() as u64 >= jobs, "{} starts prove little", delays.len());
+        assert!(delays.len() as u64 >= jobs, "{} starts are too few for a meaningful test", delays.len());
         assert_delays(&collector.exposition(), &delays, version);
     }
 }

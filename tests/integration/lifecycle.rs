@@ -350,7 +350,7 @@ async fn uploads_in_drains(clients: usize, version: &str) -> (World, [Exposition
 #[tokio::test(flavor = "multi_thread")]
 async fn few_draining_nodes_are_read_one_by_one() {
     let (world, [_, shown]) = uploads_in_drains(9, "2.0.5").await;
-    assert_eq!(shown.sum("nomad_node_drained", &[]), Some(6.0), "a third of them still uploads");
+    assert_eq!(shown.sum("nomad_node_drained", &[]), Some(6.0), "a third of the jobs still upload");
     assert_eq!(shown.find("nomad_node_drained", &[]).count(), 9);
     assert_eq!(requests_of(&world, "/v1/allocations", "task.State+%21%3D"), 0);
     // The second refresh sends no requests for the six nodes on which nothing runs any more.
@@ -360,7 +360,7 @@ async fn few_draining_nodes_are_read_one_by_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_draining_nodes_are_read_with_one_list() {
     let (world, [_, shown]) = uploads_in_drains(36, "2.0.5").await;
-    assert_eq!(shown.sum("nomad_node_drained", &[]), Some(24.0), "a third of them still uploads");
+    assert_eq!(shown.sum("nomad_node_drained", &[]), Some(24.0), "a third of the jobs still upload");
     assert_eq!(shown.find("nomad_node_drained", &[]).count(), 36);
     assert_eq!(requests_of(&world, "/v1/node/", ""), 0);
     assert_eq!(
@@ -380,7 +380,7 @@ async fn too_many_draining_nodes_are_unknown_without_filters() {
     // Nothing runs any more on two thirds of those, which makes room for the others.
     assert_eq!(second.find("nomad_node_drained", &[]).count(), 120);
     assert_eq!(requests_of(&world, "/v1/allocations", "task.State+%21%3D"), 0);
-    assert!(requests_of(&world, "/v1/node/", "") <= 200, "a hundred in each refresh at most");
+    assert!(requests_of(&world, "/v1/node/", "") <= 200, "at most a hundred per refresh");
 }
 
 /// At most fourteen requests including history, whatever the number of nodes; except host statistics and new

@@ -207,7 +207,7 @@ async fn sums_wait_for_the_tokens_permissions() {
             break;
         }
         was_early |= knows_allocations;
-        assert_eq!(sums(&shown), BTreeSet::new(), "it was not asked yet");
+        assert_eq!(sums(&shown), BTreeSet::new(), "it was not requested yet");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert!(was_early, "allocations come before");
@@ -299,7 +299,7 @@ async fn another_token_restores_the_sums_and_the_log_reports_it() {
         std::fs::write(&path, "narrow").unwrap();
         let exporter =
             Exporter::start(&nomad, &[&FAST[..], &["--nomad.token-file", path.to_str().unwrap()]].concat());
-        exporter.wait_for_log("the token may read jobs of ci alone", SOON);
+        exporter.wait_for_log("the token can read jobs in ci only", SOON);
         std::fs::write(&path, "all").unwrap();
         exporter.wait_for_log("all namespaces are read again", SOON);
         let is_whole = || sees_all(&metrics(&exporter.url)) == Some(1.0);
@@ -323,7 +323,7 @@ async fn commands_report_a_partial_view() {
             command.env("NOMAD_TOKEN", token);
             run(command)
         };
-        let sentence = "not all namespaces are read: the token may read jobs of ci alone";
+        let sentence = "not all namespaces are read: the token can read jobs in ci only";
         for line in [&["status"][..], &["nodes"], &["node", "client-2"]] {
             let (code, stdout, stderr) = run_with("narrow", line);
             assert!(code == Some(0) && stdout.contains(sentence), "{line:?}: {stdout}{stderr}");
@@ -331,7 +331,7 @@ async fn commands_report_a_partial_view() {
             assert!(code == Some(0) && !stdout.contains("not all namespaces"), "{line:?}: {stdout}{stderr}");
             let (_, stdout, _) = run_with("narrow", &[line, &["--json"]].concat());
             let json: Value = serde_json::from_str(&stdout).unwrap();
-            let expected = json!({"all": false, "reason": "the token may read jobs of ci alone"});
+            let expected = json!({"all": false, "reason": "the token can read jobs in ci only"});
             assert_eq!(json["namespaces"], expected);
         }
         let (_, stdout, _) = run_with("narrow", &["node", "client-2"]);

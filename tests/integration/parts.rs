@@ -27,7 +27,8 @@ fn every_ignored_test_names_the_part_that_runs_it() {
         for line in code.lines().map(str::trim).filter(|line| line.starts_with("#[ignore")) {
             let reason = line.strip_prefix("#[ignore = \"").and_then(|line| line.strip_suffix("\"]"));
             let part = reason.and_then(|reason| reason.rsplit_once(": make ")).map(|(_, part)| part);
-            let part = part.unwrap_or_else(|| panic!("{}: {line} names no part", place.display()));
+            let part =
+                part.unwrap_or_else(|| panic!("{}: {line} names no part of the check", place.display()));
             assert!(
                 makefile.contains(&format!("\n{part}: ## ")),
                 "{}: there is no make {part}",

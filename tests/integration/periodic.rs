@@ -65,5 +65,5 @@ async fn the_last_runs_outlast_garbage_collection() {
     cluster.lock().unwrap().stop_job("default", "nightly", false);
     after(60, false).await;
     let (success, failure) = after(60, true).await;
-    assert_eq!((success, failure), (None, None), "the job is no periodic job any more");
+    assert_eq!((success, failure), (None, None), "the job is no longer periodic");
 }

@@ -50,7 +50,7 @@ fn the_commit_is_known_in_a_clone_and_in_an_archive() {
     let commit = git(&clone, &["rev-parse", "HEAD"])[..12].to_owned();
     assert_eq!(built_in(&clone, &program, None), commit);
     git(&clone, &["tag", "v1"]);
-    assert_eq!(built_in(&clone, &program, None), commit, "a tag is no commit");
+    assert_eq!(built_in(&clone, &program, None), commit, "a tag is not a commit");
     assert_eq!(built_in(&clone, &program, Some("abc")), "abc");
     std::fs::write(clone.join(".gitattributes"), ".revision export-subst\n\n").unwrap();
     assert_eq!(built_in(&clone, &program, None), format!("{commit}-dirty"));
@@ -78,7 +78,7 @@ async fn version_and_metrics_report_the_same_commit() {
     head.current_dir(root()).args(["rev-parse", "--verify", "HEAD"]);
     match run(head) {
         (Some(0), commit, _) => assert_eq!(revision.trim_end_matches("-dirty"), &commit[..12]),
-        _ => eprintln!("skipped: whether --version tells the commit: this is no clone"),
+        _ => eprintln!("skipped: commit in --version: this is not a Git clone"),
     }
     let simulator = recordings::replay("2.0.5").await;
     let command = exporter(&["check", "--nomad.address", &simulator.url()]);

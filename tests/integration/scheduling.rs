@@ -115,8 +115,8 @@ async fn drains_are_read_when_they_change() {
             .filter(|request| request.path.ends_with("/allocations") == (ending == "/allocations"))
             .count()
     };
-    assert_eq!(of_nodes(""), 1, "its terms are read once");
-    assert_eq!(of_nodes("/allocations"), 2, "what runs there is read with every refresh");
+    assert_eq!(of_nodes(""), 1, "the drain's settings are read once");
+    assert_eq!(of_nodes("/allocations"), 2, "its allocations are read with every refresh");
     let shown = collector.exposition();
     let started = shown.value("nomad_node_drain_started_timestamp_seconds", &[("node", "client-a")]).unwrap();
     let deadline =

@@ -225,12 +225,12 @@ fn a_real_browser_renders_it_on_any_screen() {
                 &["--virtual-time-budget=3000", &scheme, "--dump-dom", &url],
             );
             let title = dom.split("<title>measured ").nth(1).and_then(|rest| rest.split("</title>").next());
-            let title = title.unwrap_or_else(|| panic!("no title in {dom}"));
+            let title = title.unwrap_or_else(|| panic!("the page has no title: {dom}"));
             let measured: serde_json::Value = serde_json::from_str(title).unwrap();
             let number = |key: &str| measured[key].as_f64().unwrap();
             let context = format!("{name}, {width} wide, light: {is_light}: {title}");
             assert!(number("width") <= f64::from(width), "{context}");
-            assert_eq!(number("scripts"), 0.0, "nothing of it is a script: {context}");
+            assert_eq!(number("scripts"), 0.0, "the name was executed as a script: {context}");
             assert!(number("rows") >= 8.0, "the tables have rows: {context}");
             let charts = measured["charts"].as_array().unwrap();
             assert_eq!((charts.len(), number("named")), (5, 5.0), "{context}");

@@ -127,7 +127,7 @@ async fn renewed_certificates_are_reloaded() {
     for broken in ["", "half a certifi"] {
         std::fs::write(&ca, broken).unwrap();
         collector.refresh().await;
-        assert!(collector.snapshot().is_up(), "what worked stays in use");
+        assert!(collector.snapshot().is_up(), "the working version stays in use");
         assert_eq!(last_load(), (FileSet::ApiTls, false));
     }
     let shown = collector.exposition();

@@ -142,7 +142,7 @@ async fn an_unusable_token_file_is_exposed_and_logged_once() {
         let shown = metrics(&exporter.url);
         assert_eq!(failures(&shown), 0.0);
         let sets: Vec<_> = shown.find("nomad_exporter_file_last_reload_successful", &[]).collect();
-        assert_eq!(sets.len(), 1, "neither TLS nor a web configuration has files here");
+        assert_eq!(sets.len(), 1, "no metrics about files without TLS and web configuration");
     };
     tokio::task::spawn_blocking(watch).await.unwrap();
 }

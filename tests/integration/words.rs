@@ -28,7 +28,7 @@ impl List {
             if let Some(rest) = line.strip_prefix("skip ") {
                 list.skipped.push(with_reason(rest).to_owned());
             } else if let Some(rest) = line.strip_prefix("  except ") {
-                let word = list.words.last_mut().expect("an exception is below its word");
+                let word = list.words.last_mut().expect("an exception must follow its word");
                 word.exceptions.push(pattern(with_reason(rest)));
             } else {
                 let (words, instead) = line.split_once(" ⇒ ").unwrap_or_else(|| panic!("no ⇒ in {line}"));

@@ -26,7 +26,7 @@ pub(crate) fn of_ends(cluster: &Cluster, report: &mut Report) {
         &"complete",
         &text(&nightly, "outcome"),
     );
-    let removed = number(&job(cluster, "removed-group")["queued_instances"]);
+    let removed = number(&job(cluster, "removed-group")["queued_allocations"]);
     report.same("queued instances of a service whose waiting group was removed", &0.0, &removed);
     let shown = Exposition::parse(&ask(cluster, &["check"]).stdout);
     let of_default = [("namespace", "default")];

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Plans both variants, runs the one that needs no image, and removes it.
 pub(crate) fn compare(cluster: &Cluster, report: &mut Report) {
     if !cluster.is_at_least(TASK_API) {
-        println!("    skipped: the jobs of deploy/nomad, which need Nomad {TASK_API}");
+        println!("    skipped: the jobs of deploy/nomad (need Nomad {TASK_API})");
         return;
     }
     let jobs = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/nomad");

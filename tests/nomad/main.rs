@@ -8,7 +8,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a test that cannot go on panics, one that is skipped says so, and this one tells what it saw"
+    reason = "tests panic on failures, and print skips and results"
 )]
 
 mod agent;
@@ -43,11 +43,11 @@ use programs::Program;
 use report::Report;
 
 #[test]
-#[ignore = "it takes minutes and a Nomad: scripts/test-nomad.sh runs it"]
+#[ignore = "takes minutes and needs Nomad: run scripts/test-nomad.sh"]
 fn the_exporter_agrees_with_nomad() {
     let variable = |name: &str| std::env::var(name).ok();
     let (Some(nomad), Some(folder)) = (variable("TEST_NOMAD"), variable("TEST_NOMAD_FOLDER")) else {
-        eprintln!("skipped: a real Nomad: scripts/test-nomad.sh says which, and cleans up after it");
+        eprintln!("skipped: tests with a real Nomad: run scripts/test-nomad.sh");
         return;
     };
     let server = Program::at(&nomad);

@@ -97,7 +97,7 @@ impl Report {
         }
         match last {
             Some((expected, found)) => self.same(what, &expected, &found),
-            None => self.wrong(&format!("{what} never stood still")),
+            None => self.wrong(&format!("{what} never became stable")),
         }
     }
 
@@ -116,15 +116,15 @@ impl Report {
         let folder = self.folder.join(name);
         answers.save(&folder);
         std::fs::write(folder.join("shown.prom"), shown).unwrap();
-        println!("    Nomad's answers and what was shown: {}", folder.display());
+        println!("    Nomad's responses and the output: {}", folder.display());
     }
 
     /// Prints a summary, and fails if there were errors.
     pub(crate) fn end(self) {
         for line in &self.fleeting {
-            println!("  differed for a moment: {line}");
+            println!("  differed temporarily: {line}");
         }
-        println!("  {} comparisons were right, {} wrong", self.right, self.wrong.len());
+        println!("  {} comparisons matched, {} differed", self.right, self.wrong.len());
         assert!(self.wrong.is_empty(), "{}", self.wrong.join("\n"));
     }
 }

@@ -37,14 +37,14 @@ const JOB_TYPES: [&str; 4] = ["service", "batch", "system", "sysbatch"];
 /// Runs all events on a cluster of these programs.
 pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mut Report) {
     let mut cluster = Cluster::start(server, client, folder);
-    report.phase("the exporter is a job of the cluster");
+    report.phase("the exporter runs as a Nomad job");
     deployed::compare(&cluster, report);
     let serving = Exporter::start(&cluster.api.url, &FLAGS);
     // Events before its first refresh are not counted.
     wait_for_refresh(&cluster, &serving);
     prepare(&cluster);
 
-    report.phase("everything is at work");
+    report.phase("workload is running");
     let mut workload = Workload::new(&cluster);
     // Jobs that fill client-c come before jobs that could run anywhere.
     waits::register(&mut workload);
@@ -74,12 +74,12 @@ pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mu
     commands::drain::rehearse(&cluster, report, "client-d");
     let mut waiting = Waiting::start(&cluster, "client-d", moves::DRAIN_DEADLINE);
     look(&cluster, &serving, report);
-    report.phase("a task outlasts the drain of its client");
+    report.phase("a task is still running after the drain of its client");
     commands::drain::wait_for_the_last(&cluster, "client-d", "uploads-in-drain upload");
     look(&cluster, &serving, report);
     report.holds("drain client-d --wait ended while a task ran there", waiting.goes_on());
     std::fs::write(cluster.upload_ends(), "").unwrap();
-    report.phase("a client was drained by its deadline");
+    report.phase("a drain reached its deadline");
     let took = waiting.end(&cluster, report, Duration::from_secs(60));
     let least = moves::DRAIN_DEADLINE + moves::LINGERS;
     report.holds(&format!("drain --wait took {took:?}, which is less than {least:?}"), took >= least);
@@ -100,7 +100,7 @@ pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mu
     workload.settle();
     look_at_all(&cluster, &serving, report);
 
-    report.phase("what was counted");
+    report.phase("counters");
     cluster.configure_scheduler(&json!({"BatchSchedulerEnabled": true}), false);
     waits::see(&mut workload);
     workload.settle();

@@ -21,7 +21,7 @@ pub(crate) struct Family {
 static FAMILIES: LazyLock<HashMap<String, Family>> = LazyLock::new(|| {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
     let families: HashMap<_, _> = fs::read_to_string(path).unwrap().lines().filter_map(family).collect();
-    assert!(families.len() > 50, "docs/metrics.md has another form");
+    assert!(families.len() > 50, "docs/metrics.md does not have the expected format");
     families
 });
 

@@ -1,7 +1,7 @@
 //! Tests that the dashboard files match the code, follow Grafana's rules for dashboards, and query only metrics of the
 //! exporter or the shipped rules.
 
-#![expect(clippy::unwrap_used, reason = "what cannot go on fails its test")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails its test")]
 
 mod families;
 mod promtool;
@@ -61,7 +61,7 @@ fn the_files_match_the_code() {
 fn dashboards_support_grafana_11_and_link_to_each_other() {
     let mut uids = HashSet::new();
     for (file, dashboard) in dashboards() {
-        assert!(uids.insert(text(&dashboard["uid"]).to_owned()), "{file}: its uid is taken");
+        assert!(uids.insert(text(&dashboard["uid"]).to_owned()), "{file}: its uid is used twice");
         assert_eq!(format!("{}.json", text(&dashboard["uid"])), file);
         assert!(dashboard["schemaVersion"].as_u64() >= Some(39), "{file}");
         assert!(array(&dashboard["tags"]).contains(&json!("nomad")), "{file}");
@@ -92,7 +92,7 @@ fn variables_are_used() {
             assert_eq!((&variable["multi"], &variable["includeAll"]), (&json!(true), &json!(all)), "{name}");
             // All matches any value, including a missing label, instead of listing all values.
             assert_eq!(variable["allValue"], if all { json!(".*") } else { Value::Null }, "{name}");
-            assert_eq!(variable["refresh"], 2, "{name}: it follows the time range");
+            assert_eq!(variable["refresh"], 2, "{name}: it must not depend on the selected time range");
             assert!(
                 !text(&variable["label"]).is_empty() && !text(&variable["description"]).is_empty(),
                 "{name}"
@@ -116,12 +116,12 @@ fn panels_have_unique_ids_and_positions() {
         let mut ids = HashSet::new();
         for panel in array(&dashboard["panels"]) {
             let name = format!("{file}: {}", panel["title"]);
-            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{name}: its id is taken");
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{name}: its id is used twice");
             let [x, y, width, height] =
                 ["x", "y", "w", "h"].map(|key| panel["gridPos"][key].as_u64().unwrap());
             assert!(width > 0 && height > 0 && x + width <= 24, "{name} is not within the grid");
             for cell in (x..x + width).flat_map(|x| (y..y + height).map(move |y| (x, y))) {
-                assert!(taken.insert(cell), "{name} covers another panel");
+                assert!(taken.insert(cell), "{name} overlaps another panel");
             }
         }
     }

@@ -19,7 +19,7 @@ pub(crate) fn check(queries: &[(String, String)]) {
 
 fn rule(number: usize, (name, query): &(String, String)) -> Value {
     let query = filled(query, ".+", ".+");
-    assert!(!query.contains('$'), "{name}: what is the variable in {query}?");
+    assert!(!query.contains('$'), "{name}: unknown variable in {query}");
     json!({"record": format!("dashboards:query:{number}"), "expr": query, "labels": {"panel": name}})
 }
 

@@ -1,4 +1,4 @@
-//! Tokens, their policies and their roles.
+//! ACL tokens with their policies and roles.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,11 +14,11 @@ use crate::version::since;
 
 use super::{Call, Reply};
 
-/// When tokens and policies were written.
+/// Raft index at which tokens and policies were written.
 const WRITTEN_AT: u64 = 7;
 
 impl Call<'_> {
-    /// The token that asks.
+    /// The token of the request.
     pub(super) fn acl_token(&self) -> Reply {
         let tells_everybody = self.version() >= since::WHO_AM_I;
         let Acl::On(policies) = &self.cluster.settings.acl else {
@@ -44,7 +44,7 @@ impl Call<'_> {
         }
     }
 
-    /// The policies that the token may read.
+    /// Lists the policies that the token may read.
     pub(super) fn acl_policies(&self) -> Reply {
         let readable = self.readable_policies()?;
         let prefix = self.request.query.get("prefix").unwrap_or_default();
@@ -87,7 +87,7 @@ impl Call<'_> {
         }))
     }
 
-    /// The policies that the token may read, by name: its own, or all.
+    /// The policies that the token may read, by name: its own, or all if it is a management token.
     fn readable_policies(&self) -> Result<BTreeMap<&str, &Policy>, Refusal> {
         let Acl::On(policies) = &self.cluster.settings.acl else { return Err(disabled()) };
         self.access.require_known(self.version())?;
@@ -158,7 +158,7 @@ impl Call<'_> {
         row
     }
 
-    /// The rules as the servers have parsed them.
+    /// The rules as parsed by the servers.
     fn parsed_rules(&self, policy: &Policy, rules: String) -> Value {
         let version = self.version();
         let namespaces = policy.namespaces().into_iter().map(|(name, capabilities)| {
@@ -192,7 +192,7 @@ fn disabled() -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "ACL support disabled")
 }
 
-/// Whether a token is the identity of a workload, a JSON Web Token.
+/// Whether a token is a workload identity (a JSON Web Token).
 fn is_workload(token: &str) -> bool {
     token.matches('.').count() == 2
 }

@@ -1,4 +1,4 @@
-//! The agent that answers: always the first server.
+//! The agent that responds; always the first server.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::version::{Version, since};
 
 use super::{Call, Reply};
 
-/// What agents of these versions and later have for a configuration: nothing but defaults.
+/// Configurations that agents of these versions and later report. They contain only defaults.
 const CONFIGURATIONS: &[(Version, &str)] = &[
     (Version::new(1, 7, 0), include_str!("agent_config/2.0.json")),
     (Version::new(1, 3, 0), include_str!("agent_config/1.4.json")),
@@ -106,7 +106,7 @@ impl Call<'_> {
         config
     }
 
-    /// Agents write all of these as text.
+    /// All values are strings, as in Nomad.
     fn statistics(&self, server: &Server) -> Value {
         let version = self.version();
         let servers = &self.cluster.servers;

@@ -1,4 +1,4 @@
-//! What clients measure: their host and their allocations.
+//! Client statistics: usage of hosts and allocations.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -39,7 +39,7 @@ impl Call<'_> {
         Ok(Answer::json(&self.usage(allocation)))
     }
 
-    /// Servers reach a client only over the connection that it keeps open.
+    /// Servers reach a client only through the connection that the client keeps open.
     pub(super) fn check_path(&self, node: &Node) -> Result<(), Refusal> {
         if node.status == NodeStatus::Ready {
             return Ok(());
@@ -47,7 +47,7 @@ impl Call<'_> {
         Err(Refusal::new(StatusCode::NOT_FOUND, "No path to node"))
     }
 
-    /// Chance that depends on an ID and the second, so that looking does not change the model.
+    /// Random numbers seeded with an ID and the current second, so that reading does not change the model.
     fn chance(&self, seed: u64) -> SeededNumbers {
         SeededNumbers::new(seed ^ seconds(self.cluster.now))
     }

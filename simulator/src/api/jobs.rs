@@ -1,4 +1,4 @@
-//! Single jobs and what belongs to them.
+//! Single jobs, and their allocations, evaluations and other parts.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::access::Capability;
 use super::{Call, Reply, view};
 
 impl Call<'_> {
-    /// `/v1/job/` and a job's ID, which may have slashes, and perhaps what is asked of it.
+    /// Handles `/v1/job/`, followed by a job ID, which may contain slashes, and an optional endpoint.
     pub(super) fn job(&self, path: &str) -> Reply {
         let version = self.version();
         self.access.require_namespace(version, Capability::ReadJob, self.request.query.namespace())?;

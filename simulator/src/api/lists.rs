@@ -1,4 +1,4 @@
-//! The lists, and single evaluations.
+//! Lists, and single evaluations.
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ impl Call<'_> {
         Ok(self.read(index, &Value::Array(page.rows)).next_token(page.next_token))
     }
 
-    /// All rows of a table that the token may see.
+    /// All rows of a table that the token may read.
     fn rows(&self, table: Table) -> Vec<Value> {
         let (cluster, version, query) = (self.cluster, self.version(), &self.request.query);
         let sees = |namespace: &str| self.access.sees(Capability::ReadJob, namespace);

@@ -1,4 +1,4 @@
-//! What tasks write, and how it is followed.
+//! Task logs, and following them.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
@@ -11,26 +11,26 @@ use crate::cluster::{Allocation, AllocationId, Cluster, LogStream, NodeStatus};
 use super::access::Capability;
 use super::{Call, Reply};
 
-/// Nomad sends at most so much of a file in one frame.
+/// Maximum file content per frame, as in Nomad.
 const FRAME_BYTES: usize = 64 << 10;
 
-/// A log that is being sent.
+/// A log that is being streamed.
 #[derive(Clone, Debug)]
 pub(crate) struct Follow {
     allocation: AllocationId,
     task: String,
     stream: LogStream,
-    /// How much was sent, from the beginning.
+    /// Number of bytes sent so far.
     offset: usize,
-    /// Bytes as they are, and no frames.
+    /// Send raw bytes without frames.
     pub(crate) plain: bool,
 }
 
-/// What there is to send of a log.
+/// Next part of a log.
 pub(crate) enum More {
-    /// This; nothing where there is nothing new.
+    /// New data, possibly empty.
     Data(Bytes),
-    /// This, and nothing more can come.
+    /// The last data; the stream ends here.
     End(Bytes),
 }
 
@@ -79,7 +79,7 @@ impl Call<'_> {
         Ok(Answer::new(StatusCode::OK, content_type, bytes))
     }
 
-    /// An allocation whose logs the token may read.
+    /// The allocation, if the token may read its logs.
     fn readable(&self, id: &str) -> Result<&Allocation, Refusal> {
         self.access.require_known(self.version())?;
         let found = id.parse().ok().and_then(|id: AllocationId| self.cluster.allocations.get(&id));
@@ -93,7 +93,7 @@ impl Call<'_> {
 }
 
 impl Follow {
-    /// What was written since. Nomad says in the body why it cannot go on.
+    /// The data written since the last call. Like Nomad, reports an error in the body.
     pub(crate) fn next(&mut self, cluster: &Cluster) -> More {
         let Some(allocation) = cluster.allocations.get(&self.allocation) else {
             return More::End(Bytes::from_static(b"unknown allocation"));

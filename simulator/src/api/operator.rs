@@ -1,4 +1,4 @@
-//! Autopilot and the scheduler's configuration.
+//! Autopilot and the scheduler configuration.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::version::since;
 
 use super::{Call, Reply};
 
-/// The scheduler's configuration is written once, when the first leader is elected.
+/// Raft index of the scheduler configuration, which is written once, when the first leader is elected.
 const CONFIGURED_AT: u64 = 5;
 
 impl Call<'_> {
@@ -21,7 +21,7 @@ impl Call<'_> {
             return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message));
         }
         let servers = &self.cluster.servers;
-        // Autopilot runs on the leader, whatever staleness is allowed.
+        // Autopilot runs on the leader, even if the request allows stale data.
         let Some(leader) = servers.leader() else {
             return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "No cluster leader"));
         };

@@ -1,4 +1,4 @@
-//! What operators change: drains, and whether nodes take work.
+//! Requests that change the cluster: drains and node eligibility.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::request::Request;
 use super::access::Access;
 use super::{Reply, answer};
 
-/// What the cluster answers to a request that may change it.
+/// Handles a request that may change the cluster.
 pub(crate) fn write(cluster: &mut Cluster, request: &Request) -> Answer {
     let path: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
     let done = match path[..] {
@@ -24,7 +24,7 @@ pub(crate) fn write(cluster: &mut Cluster, request: &Request) -> Answer {
     done.unwrap_or_else(Answer::from)
 }
 
-/// Changes a node, if the token may and somebody leads.
+/// Changes a node, if the token permits it and there is a leader.
 fn change(
     cluster: &mut Cluster,
     request: &Request,

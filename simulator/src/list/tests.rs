@@ -126,7 +126,7 @@ fn what_cannot_be_filtered_is_refused_as_nomad_refuses_it() {
     ] {
         assert!(parse(&text).is_err(), "{text}");
     }
-    assert!(Filter::parse(collection, false).is_err(), "older versions do not know it");
+    assert!(Filter::parse(collection, false).is_err(), "older versions do not support it");
 }
 
 #[test]

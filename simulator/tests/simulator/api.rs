@@ -113,7 +113,7 @@ async fn a_failed_server_makes_autopilot_unhealthy() {
     assert_eq!((healthy.status, &healthy.json()["FailureTolerance"]), (200, &1.into()));
     let leader = get(&url, "/v1/status/leader").await.json();
     served.cluster().fail_server(0);
-    assert_ne!(get(&url, "/v1/status/leader").await.json(), leader, "another one leads");
+    assert_ne!(get(&url, "/v1/status/leader").await.json(), leader, "another server is the leader");
     let unhealthy = get(&url, "/v1/operator/autopilot/health").await;
     assert_eq!((unhealthy.status, &unhealthy.json()["Healthy"]), (429, &false.into()));
     assert_eq!(served.object("/v1/agent/members").await["Members"][0]["Status"], "failed");

@@ -42,9 +42,9 @@ fn services_move_one_by_one_and_batch_jobs_finish() {
     assert_eq!(world.cluster.ledger().loads[&world.nodes[node]].drain_remaining, Some(4));
     world.cluster.advance(seconds(60));
     assert_eq!(live(&world, node), 2, "the build and the system job");
-    assert_eq!(live(&world, 1 - node), 3, "two of the service and the system job");
+    assert_eq!(live(&world, 1 - node), 3, "two allocations of the service, and the system job");
     world.cluster.advance(seconds(60));
-    assert_eq!(state(&world, node), NodeState::Ineligible, "the drain ended with the build");
+    assert_eq!(state(&world, node), NodeState::Ineligible, "the drain completed when the build ended");
     assert_eq!(live(&world, node), 0, "the system job went last");
     let outcome = world.cluster.ledger().history[0].completion.expect("the build is done").outcome;
     assert_eq!(outcome, nomad_simulator::cluster::Outcome::Complete);
@@ -70,7 +70,7 @@ async fn the_end_of_a_drain_shows_on_the_node() {
 async fn a_forced_drain_is_over_while_allocations_still_stop() {
     let (mut world, number) = drained("2.0.5", Some(30), false);
     world.cluster.advance(seconds(31));
-    assert_eq!(state(&world, number), NodeState::Ineligible, "over at the deadline");
+    assert_eq!(state(&world, number), NodeState::Ineligible, "the drain ends at its deadline");
     assert_eq!(live(&world, number), 2, "the build and the system job are stopping");
     let served = world.serve().await;
     let rows = served.rows("/v1/allocations?namespace=*").await;
@@ -84,7 +84,7 @@ async fn a_forced_drain_is_over_while_allocations_still_stop() {
     let ledger = served.cluster().ledger();
     assert!(ledger.loads[&served.nodes[number]].live.is_empty());
     let dead = ("ci".to_owned(), JobType::Batch, JobStatus::Dead);
-    assert_eq!(ledger.jobs.get(&dead), Some(&1), "the build is not begun again");
+    assert_eq!(ledger.jobs.get(&dead), Some(&1), "the build is not started again");
 }
 
 #[test]

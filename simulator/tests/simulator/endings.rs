@@ -34,7 +34,7 @@ async fn a_node_is_drained_while_something_is_uploaded() {
     world.cluster.advance(seconds(15));
     assert_eq!(completion(&world.cluster, "b"), Some((Outcome::Failed, Outcome::Failed)));
     let load = world.cluster.ledger().loads[&world.nodes[0]].clone();
-    assert_eq!((load.live.len(), load.running_allocations), (0, 1), "the upload goes on");
+    assert_eq!((load.live.len(), load.running_allocations), (0, 1), "the upload continues");
     let served = world.serve().await;
     let node = served.object(&format!("/v1/node/{}", served.nodes[0])).await;
     assert_eq!(node["LastDrain"]["Status"], "complete");
@@ -123,8 +123,8 @@ async fn a_more_important_build_evicts_another() {
 
     served.cluster().advance(seconds(120));
     let rows = allocations(&served, "low").await;
-    assert_eq!((rows.len(), &rows[0]["Name"]), (2, &rows[1]["Name"]), "another one took its place");
-    assert!(rows.iter().all(|row| row["NextAllocation"] == ""), "and nothing says so");
+    assert_eq!((rows.len(), &rows[0]["Name"]), (2, &rows[1]["Name"]), "it was replaced");
+    assert!(rows.iter().all(|row| row["NextAllocation"] == ""), "without an event about it");
     let cluster = served.cluster();
     assert_eq!(completion(&cluster, "low"), Some((Outcome::Complete, Outcome::Complete)));
     assert_eq!(completion(&cluster, "high"), Some((Outcome::Complete, Outcome::Complete)));
@@ -133,14 +133,14 @@ async fn a_more_important_build_evicts_another() {
 #[tokio::test]
 async fn nothing_is_evicted_unless_that_is_allowed_and_worth_it() {
     let served = preempted(Preemption::default()).serve().await;
-    assert!(allocations(&served, "high").await.is_empty(), "batch jobs may not by default");
+    assert!(allocations(&served, "high").await.is_empty(), "batch jobs must not preempt by default");
     let mut cluster = Cluster::new(Settings { preemption: Preemption::ALL, ..Settings::default() });
     cluster.register_node(node(0));
     for (id, priority) in [("low", 50), ("high", 59)] {
         cluster.submit(build(id).with_resources(3000, 100).with_priority(priority));
         cluster.advance(seconds(10));
     }
-    assert!(cluster.allocations_of("ci", "high").is_empty(), "nine more are too little");
+    assert!(cluster.allocations_of("ci", "high").is_empty(), "a priority difference of nine is too small");
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn an_allocation_that_lasts_too_long_is_complete_while_its_tasks_die() {
         world.cluster.submit(build("b").with_max_run_duration(seconds(30)).dying_in(seconds(20)));
         world.cluster.advance(seconds(35));
         if !timed_out {
-            assert_eq!(completion(&world.cluster, "b"), None, "{version} does not know it");
+            assert_eq!(completion(&world.cluster, "b"), None, "{version} does not support it");
             continue;
         }
         assert_eq!(completion(&world.cluster, "b"), Some((Outcome::TimedOut, Outcome::Complete)));
@@ -248,7 +248,7 @@ async fn what_was_lost_ends_when_its_client_is_back() {
     world.cluster.node_down(world.nodes[0]);
     world.cluster.advance(seconds(10));
     let load = world.cluster.ledger().loads[&world.nodes[0]].clone();
-    assert_eq!((load.live.len(), load.running_allocations), (0, 1), "as far as anybody knows it runs");
+    assert_eq!((load.live.len(), load.running_allocations), (0, 1), "the servers still regard it as running");
     world.cluster.register_node(node(1));
     world.cluster.advance(seconds(90));
     assert_eq!(completion(&world.cluster, "b"), Some((Outcome::Complete, Outcome::Lost)));

@@ -218,7 +218,7 @@ fn causes(allocations: &[Value]) -> BTreeMap<&'static str, usize> {
         let states = row["TaskStates"].as_object().expect("states");
         let (_, state) = states.iter().find(|(_, state)| state["Failed"] == true).expect("a failed task");
         let newest = state["Events"].as_array().into_iter().flatten().rev();
-        let cause = newest.filter_map(cause).next().expect("an event that tells");
+        let cause = newest.filter_map(cause).next().expect("a relevant event");
         *counts.entry(cause).or_default() += 1;
     }
     counts

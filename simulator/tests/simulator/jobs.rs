@@ -27,7 +27,11 @@ fn a_build_is_pending_then_running_then_dead() {
     world.cluster.submit(build("b").running_for(seconds(10)));
     assert_eq!(status(&world, "b"), Some(JobStatus::Pending));
     world.cluster.advance(std::time::Duration::from_millis(200));
-    assert_eq!(status(&world, "b"), Some(JobStatus::Running), "placed is running, started or not");
+    assert_eq!(
+        status(&world, "b"),
+        Some(JobStatus::Running),
+        "a job with a placed allocation is running, started or not"
+    );
     world.cluster.advance(seconds(15));
     assert_eq!(status(&world, "b"), Some(JobStatus::Dead));
     assert_eq!(outcome(&world, "b"), Some(Outcome::Complete));
@@ -42,12 +46,16 @@ fn a_failed_build_is_dead_unless_it_is_tried_again() {
         .submit(JobSpec { reschedule: Reschedule { attempts: Some(1), delay: seconds(10) }, ..job.clone() });
     world.cluster.fail_next_allocations("ci", "b", 1);
     world.cluster.advance(seconds(10));
-    assert_eq!(status(&world, "b"), Some(JobStatus::Pending), "it waits to be tried again");
+    assert_eq!(status(&world, "b"), Some(JobStatus::Pending), "it waits to be rescheduled");
     world.cluster.advance(seconds(20));
     assert_eq!(status(&world, "b"), Some(JobStatus::Dead));
-    assert_eq!(outcome(&world, "b"), Some(Outcome::Complete), "what took the place of the failed one tells");
+    assert_eq!(
+        outcome(&world, "b"),
+        Some(Outcome::Complete),
+        "the replacement of the failed allocation counts"
+    );
     let completion = world.cluster.ledger().history[0].completion.expect("it is dead");
-    assert_eq!(completion.by_summary, Outcome::Failed, "the summary never forgets");
+    assert_eq!(completion.by_summary, Outcome::Failed, "the summary keeps the failure");
 
     world.cluster.submit(JobSpec { id: "once".to_owned(), ..job.failing(1.0) });
     world.cluster.advance(seconds(10));
@@ -59,7 +67,7 @@ async fn a_failing_service_is_tried_later_and_later() {
     let mut world = empty("1.4.14", 1);
     world.cluster.submit(JobSpec::service("crashy").failing(1.0).running_for(seconds(1)));
     world.cluster.advance(seconds(120));
-    assert_eq!(status(&world, "crashy"), Some(JobStatus::Pending), "1.4 forgets the deployment");
+    assert_eq!(status(&world, "crashy"), Some(JobStatus::Pending), "1.4 does not keep the deployment");
     let served = world.serve().await;
     let rows = served.rows("/v1/job/crashy/allocations").await;
     assert_eq!(rows.len(), 3, "after 30 and 60 more seconds");
@@ -143,7 +151,7 @@ async fn templates_run_and_their_children_work() {
     let ledger = world.cluster.ledger();
     let running = BTreeMap::from([(("default".to_owned(), JobStatus::Running), 1)]);
     assert_eq!((ledger.periodic, ledger.parameterized), (running.clone(), running));
-    assert_eq!(ledger.history.len(), 3, "two launches and a dispatch, no templates");
+    assert_eq!(ledger.history.len(), 3, "two launches and one dispatch, without their parents");
 
     let served = world.serve().await;
     let rows = served.rows("/v1/jobs?filter=ParentID+!=+%60%60").await;
@@ -186,7 +194,10 @@ fn garbage_is_collected_by_age() {
     world.cluster.advance(2 * HOUR);
     let ledger = world.cluster.ledger();
     assert!(ledger.jobs.is_empty() && ledger.allocations.is_empty());
-    assert!(ledger.history[0].purged && ledger.history[0].completion.is_some(), "history forgets nothing");
+    assert!(
+        ledger.history[0].purged && ledger.history[0].completion.is_some(),
+        "the history keeps everything"
+    );
 }
 
 #[tokio::test]
@@ -202,9 +213,9 @@ async fn garbage_is_collected_on_demand() {
         served.rows("/v1/jobs?namespace=*").await.iter().map(|row| row["ID"].to_string()).collect();
     assert_eq!(ids, ["\"blocked\"", "\"web\""]);
     assert_eq!(served.rows("/v1/evaluations?namespace=*&status=blocked").await.len(), 1, "never collected");
-    assert_eq!(served.rows("/v1/allocations?namespace=*").await.len(), 1, "what runs stays");
+    assert_eq!(served.rows("/v1/allocations?namespace=*").await.len(), 1, "running allocations stay");
     served.cluster().advance(seconds(60));
-    assert_eq!(served.rows("/v1/allocations?namespace=*").await.len(), 1, "and is not placed again");
+    assert_eq!(served.rows("/v1/allocations?namespace=*").await.len(), 1, "and are not replaced");
 }
 
 #[test]

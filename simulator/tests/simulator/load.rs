@@ -63,7 +63,7 @@ fn rows_are_as_large_as_real_ones() {
     let load = Load::new(Size::S, 1);
     for (list, bytes) in [(JOBS, 600), (ALLOCATIONS, 1_050), ("/v1/nodes?resources=true", 2_700)] {
         let mean = body(&load, list).len() / rows(&load, list).len();
-        assert!((bytes * 2 / 3..=bytes * 4 / 3).contains(&mean), "{list}: {mean} bytes a row");
+        assert!((bytes * 2 / 3..=bytes * 4 / 3).contains(&mean), "{list}: {mean} bytes per row");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tests of the simulator over its HTTP interface and its model.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "what cannot go on fails its test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed step fails its test")]
 
 mod acl;
 mod api;

@@ -107,7 +107,11 @@ async fn old_evaluations_of_a_namespace_are_gathered_from_its_jobs() {
     let ids: Vec<_> = rows.as_array().expect("a list").iter().map(|row| row["ID"].to_string()).collect();
     assert!(ids.len() >= 2 && ids.is_sorted(), "{ids:?}");
     let deployments = get(&simulator.url(), "/v1/deployments?namespace=default").await.json();
-    assert_eq!(deployments.as_array().map(Vec::len), Some(2), "of the recorded jobs web and crashy");
+    assert_eq!(
+        deployments.as_array().map(Vec::len),
+        Some(2),
+        "deployments of the recorded jobs web and crashy"
+    );
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ async fn a_cut_answer_keeps_its_headers_and_first_bytes() {
     let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
     stream.write_all(b"GET /v1/nodes HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("a request");
     let mut raw = String::new();
-    stream.read_to_string(&mut raw).await.expect("an early but clean end");
+    stream.read_to_string(&mut raw).await.expect("the response ends early but cleanly");
     let (head, body) = raw.split_once("\r\n\r\n").expect("a head");
     assert!(head.contains("X-Nomad-Index"), "{head}");
     assert_eq!(body.len(), 10);

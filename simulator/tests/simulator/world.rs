@@ -39,7 +39,7 @@ impl World {
 
 impl Served {
     pub(crate) fn cluster(&self) -> MutexGuard<'_, Cluster> {
-        self.cluster.lock().expect("no test has panicked with it")
+        self.cluster.lock().expect("no test panicked while it held the lock")
     }
 
     /// Returns the rows of a list.

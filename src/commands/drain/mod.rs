@@ -23,8 +23,8 @@ use crate::nomad::{Client, Drainer};
 use crate::snapshot::{Scope, listed};
 use crate::terms::NodeStatus;
 use progress::{Progress, Step};
-use state::{Seen, Stand};
-use watch::{Watch, passes, unstarted};
+use state::{Phase, Seen};
+use watch::{Watch, is_temporary, unstarted};
 
 /// Exit code: still draining when the timeout expired or a signal arrived.
 const DRAINING: u8 = 3;
@@ -54,7 +54,7 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
         return Err(Error::Unconfirmed);
     }
     let timeout = config.nomad.timeout;
-    let (settings, wanted) = own::wanted(config.nomad, &args.choice, &args.agent).await?;
+    let (settings, wanted) = own::selected_node(config.nomad, &args.choice, &args.agent).await?;
     let drainer = Drainer::new(settings, Arc::new(|_| {}))?;
     let node = find::node(drainer.client(), &wanted).await?;
     // NOMAD_NAMESPACE is the namespace that people work in, which says nothing about what a drain may stop.
@@ -67,7 +67,7 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
     let draining = Draining { drainer: &drainer, node: &node, args, scope: scope.clone(), watch, progress };
     match (args.cancel, args.dry_run) {
         (true, _) => draining.cancel().await,
-        (_, true) => draining.rehearse().await,
+        (_, true) => draining.dry_run().await,
         _ => draining.drain().await,
     }
 }
@@ -92,7 +92,7 @@ impl Draining<'_> {
             return Ok(code);
         }
         if !self.args.wait {
-            return self.leave().await;
+            return self.report_state().await;
         }
         let time_is_up = async {
             match until {
@@ -116,7 +116,7 @@ impl Draining<'_> {
     async fn begin(&mut self) -> Result<Option<ExitCode>, Error> {
         let (mut pause, mut asked) = (FIRST_PAUSE, false);
         for attempt in 1.. {
-            let error = match self.watch.look().await {
+            let error = match self.watch.read().await {
                 Ok(None) => return Ok(Some(self.gone("Nomad no longer has this client"))),
                 Ok(Some(seen)) => match self.begin_or_join(&seen, &mut asked).await {
                     Err(Error::Nomad(error)) => error,
@@ -125,7 +125,7 @@ impl Draining<'_> {
                 Err(Error::Nomad(error)) => error,
                 Err(error) => return Err(error),
             };
-            if !passes(&error) || attempt == ATTEMPTS {
+            if !is_temporary(&error) || attempt == ATTEMPTS {
                 return Err(Error::Nomad(error));
             }
             self.progress.say(Tone::Warn, &format!("{}; trying again", error.sentence()));
@@ -138,9 +138,9 @@ impl Draining<'_> {
     async fn begin_or_join(&mut self, seen: &Seen, asked: &mut bool) -> Result<Option<ExitCode>, Error> {
         let now = SystemTime::now();
         let ignore_system = self.args.ignore_system;
-        match seen.stand(ignore_system) {
-            Stand::Down => return Ok(Some(self.gone("it is down"))),
-            Stand::Draining => {
+        match seen.phase(ignore_system) {
+            Phase::Down => return Ok(Some(self.gone("it is down"))),
+            Phase::Draining => {
                 let drain = seen.node.drain_strategy.as_ref();
                 let since = drain.and_then(|drain| drain.started_at.0);
                 let since = since.map_or_else(String::new, |at| format!(" since {}", human::ago(now, at)));
@@ -152,9 +152,9 @@ impl Draining<'_> {
                 self.progress.say(Tone::Muted, &text);
                 return Ok(None);
             }
-            Stand::Stopping => return Ok(None),
-            Stand::Drained => return Ok(Some(self.drained())),
-            Stand::Idle | Stand::Cancelled => {}
+            Phase::Stopping => return Ok(None),
+            Phase::Drained => return Ok(Some(self.drained())),
+            Phase::Idle | Phase::Cancelled => {}
         }
         if !self.args.yes && !*asked && !self.confirm(&self.question(seen)).await? {
             self.progress.say(Tone::Muted, "nothing was changed");
@@ -204,17 +204,17 @@ impl Draining<'_> {
             };
             ignore_system = seen.ignores_system(ignore_system);
             let left = seen.remaining(ignore_system).count();
-            let stand = seen.stand(ignore_system);
-            let note = match stand {
-                Stand::Drained => return Ok(self.drained()),
-                Stand::Down => return Ok(self.gone("it is down, and its allocations are lost")),
-                Stand::Cancelled => return Ok(self.cancelled(left)),
-                Stand::Draining if seen.node.status == NodeStatus::Disconnected => Some("disconnected"),
-                Stand::Draining if unstarted(seen.remaining(ignore_system)) == left && left > 0 => {
+            let phase = seen.phase(ignore_system);
+            let note = match phase {
+                Phase::Drained => return Ok(self.drained()),
+                Phase::Down => return Ok(self.gone("it is down, and its allocations are lost")),
+                Phase::Cancelled => return Ok(self.cancelled(left)),
+                Phase::Draining if seen.node.status == NodeStatus::Disconnected => Some("disconnected"),
+                Phase::Draining if unstarted(seen.remaining(ignore_system)) == left && left > 0 => {
                     Some("not started")
                 }
-                Stand::Draining => None,
-                Stand::Stopping | Stand::Idle => {
+                Phase::Draining => None,
+                Phase::Stopping | Phase::Idle => {
                     if !std::mem::replace(&mut was_forced, true) {
                         let text =
                             format!("the drain of {name} is complete; {} still stopping", allocations(left));
@@ -230,13 +230,13 @@ impl Draining<'_> {
     }
 
     /// Prints the state of the drain without waiting.
-    async fn leave(mut self) -> Result<ExitCode, Error> {
+    async fn report_state(mut self) -> Result<ExitCode, Error> {
         let name = plain(&self.node.name).into_owned();
-        let Some(seen) = self.watch.look().await? else {
+        let Some(seen) = self.watch.read().await? else {
             return Ok(self.gone("Nomad no longer has this client"));
         };
         let ignore_system = seen.ignores_system(self.args.ignore_system);
-        if seen.stand(ignore_system) == Stand::Drained {
+        if seen.phase(ignore_system) == Phase::Drained {
             return Ok(self.drained());
         }
         let left = seen.remaining(ignore_system).count();
@@ -251,22 +251,22 @@ impl Draining<'_> {
     }
 
     /// Prints the allocations that must finish to stdout.
-    async fn rehearse(mut self) -> Result<ExitCode, Error> {
-        let Some(seen) = self.watch.look().await? else {
+    async fn dry_run(mut self) -> Result<ExitCode, Error> {
+        let Some(seen) = self.watch.read().await? else {
             return Ok(self.gone("Nomad no longer has this client"));
         };
         let ignore_system = seen.ignores_system(self.args.ignore_system);
         let terminal = super::terminal::Terminal::of(&std::io::stdout(), self.args.color.color);
         let count = seen.remaining(ignore_system).count();
         let name = plain(&self.node.name).into_owned();
-        let stand = match seen.stand(ignore_system) {
-            Stand::Draining => "it is draining",
-            Stand::Drained => "it is drained",
-            Stand::Stopping => "its drain is complete",
-            Stand::Down => "it is down",
-            Stand::Idle | Stand::Cancelled => "nothing was changed",
+        let phase = match seen.phase(ignore_system) {
+            Phase::Draining => "it is draining",
+            Phase::Drained => "it is drained",
+            Phase::Stopping => "its drain is complete",
+            Phase::Down => "it is down",
+            Phase::Idle | Phase::Cancelled => "nothing was changed",
         };
-        let title = format!("{name}: {} to finish ({stand})", allocations(count));
+        let title = format!("{name}: {} to finish ({phase})", allocations(count));
         let mut text = format!("{}\n", terminal.paint(Tone::Title, &title));
         text.push_str(&live::rows(seen.remaining(ignore_system), &terminal, SystemTime::now()));
         print(&text)?;
@@ -275,10 +275,10 @@ impl Draining<'_> {
 
     async fn cancel(mut self) -> Result<ExitCode, Error> {
         let name = plain(&self.node.name).into_owned();
-        let Some(seen) = self.watch.look().await? else {
+        let Some(seen) = self.watch.read().await? else {
             return Ok(self.gone("Nomad no longer has this client"));
         };
-        if seen.takes_work() {
+        if seen.is_eligible() {
             self.progress.say(Tone::Good, &format!("{name} is eligible and not draining; nothing to cancel"));
             return Ok(ExitCode::SUCCESS);
         }

@@ -56,7 +56,7 @@ impl Progress {
         if self.redraws {
             write(&format!("\r\u{1b}[K{}", self.line(&step, now)));
             self.is_open = true;
-        } else if self.is_news(&step) {
+        } else if self.has_changed(&step) {
             write(&format!("{} {}\n", human::clock(now), self.line(&step, now)));
         }
         self.last = Some(step);
@@ -69,7 +69,7 @@ impl Progress {
     }
 
     /// Returns whether the state has changed. The age of the oldest allocation alone is no change.
-    fn is_news(&self, step: &Step) -> bool {
+    fn has_changed(&self, step: &Step) -> bool {
         let known = |last: &Step| (last.left, last.deadline, last.note);
         self.last.as_ref().map(known) != Some(known(step))
     }
@@ -173,10 +173,10 @@ mod tests {
     #[test]
     fn without_a_terminal_only_changes_are_printed() {
         let mut progress = progress(false, None);
-        assert!(progress.is_news(&step(8)));
+        assert!(progress.has_changed(&step(8)));
         progress.last = Some(step(8));
-        assert!(!progress.is_news(&Step { oldest: None, ..step(8) }));
-        assert!(progress.is_news(&step(7)));
-        assert!(progress.is_news(&Step { note: Some("stopping"), ..step(8) }));
+        assert!(!progress.has_changed(&Step { oldest: None, ..step(8) }));
+        assert!(progress.has_changed(&step(7)));
+        assert!(progress.has_changed(&Step { note: Some("stopping"), ..step(8) }));
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct Seen {
 
 /// State of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stand {
+pub(super) enum Phase {
     /// No drain was started, or the running allocations are newer than the last one.
     Idle,
     /// The drain is active.
@@ -48,31 +48,31 @@ impl Seen {
     }
 
     /// Returns whether there is no drain to cancel.
-    pub(super) fn takes_work(&self) -> bool {
+    pub(super) fn is_eligible(&self) -> bool {
         self.node.drain_strategy.is_none() && self.node.scheduling_eligibility == Eligibility::Eligible
     }
 
     /// Returns the state of the drain.
-    pub(super) fn stand(&self, ignore_system: bool) -> Stand {
+    pub(super) fn phase(&self, ignore_system: bool) -> Phase {
         if self.node.status == NodeStatus::Down {
-            return Stand::Down;
+            return Phase::Down;
         }
         if self.node.drain_strategy.is_some() {
-            return Stand::Draining;
+            return Phase::Draining;
         }
         let last = &self.node.last_drain;
         let status = last.value.as_ref().map(|drain| drain.status);
         // An ineligible node may have been drained long ago, so only a drain that was seen to complete
         // counts. Before Nomad 1.1, nodes do not report their last drain.
-        let is_complete = status == Some(DrainStatus::Complete) || !last.is_told;
+        let is_complete = status == Some(DrainStatus::Complete) || !last.is_present;
         let ineligible = self.node.scheduling_eligibility == Eligibility::Ineligible;
         let stopping = |it: &Instance| it.desired_status != DesiredStatus::Run || !it.client_status.is_live();
         match status {
-            Some(DrainStatus::Canceled) => Stand::Cancelled,
-            _ if !ineligible => Stand::Cancelled,
-            _ if is_complete && self.remaining(ignore_system).next().is_none() => Stand::Drained,
-            _ if is_complete && self.remaining(ignore_system).all(stopping) => Stand::Stopping,
-            _ => Stand::Idle,
+            Some(DrainStatus::Canceled) => Phase::Cancelled,
+            _ if !ineligible => Phase::Cancelled,
+            _ if is_complete && self.remaining(ignore_system).next().is_none() => Phase::Drained,
+            _ if is_complete && self.remaining(ignore_system).all(stopping) => Phase::Stopping,
+            _ => Phase::Idle,
         }
     }
 }
@@ -84,14 +84,14 @@ mod tests {
     const DRAINING: &str =
         r#""DrainStrategy":{"IgnoreSystemJobs":false},"SchedulingEligibility":"ineligible""#;
 
-    fn stand(node: &str, live: &[(&str, &str)]) -> Stand {
+    fn phase(node: &str, live: &[(&str, &str)]) -> Phase {
         let rows = live.iter().map(|(kind, desired)| {
             let row =
                 format!(r#"{{"JobType":"{kind}","DesiredStatus":"{desired}","ClientStatus":"running"}}"#);
             serde_json::from_str(&row).unwrap()
         });
         let node = serde_json::from_str(&format!("{{{node}}}")).unwrap();
-        Seen { node, live: rows.collect() }.stand(true)
+        Seen { node, live: rows.collect() }.phase(true)
     }
 
     fn over(status: &str, eligibility: &str) -> String {
@@ -105,23 +105,23 @@ mod tests {
         let (run, stop, system) = (("batch", "run"), ("batch", "stop"), ("system", "run"));
         let complete = over("complete", "ineligible");
         for (node, live, expected) in [
-            (DRAINING, &[run][..], Stand::Draining),
-            (DRAINING, &[], Stand::Draining),
-            (&complete, &[], Stand::Drained),
-            (&complete, &[system], Stand::Drained),
-            (&complete, &[stop], Stand::Stopping),
-            (&complete, &[stop, run], Stand::Idle),
-            (&over("complete", "eligible"), &[], Stand::Cancelled),
-            (&over("canceled", "eligible"), &[run], Stand::Cancelled),
-            (&over("canceled", "ineligible"), &[], Stand::Cancelled),
-            (r#""SchedulingEligibility":"ineligible""#, &[], Stand::Drained),
-            (r#""SchedulingEligibility":"ineligible""#, &[run], Stand::Idle),
-            (r#""SchedulingEligibility":"ineligible","LastDrain":null"#, &[], Stand::Idle),
-            (r#""Status":"down","SchedulingEligibility":"ineligible""#, &[], Stand::Down),
-            (r#""Status":"disconnected","DrainStrategy":{}"#, &[run], Stand::Draining),
-            ("", &[], Stand::Cancelled),
+            (DRAINING, &[run][..], Phase::Draining),
+            (DRAINING, &[], Phase::Draining),
+            (&complete, &[], Phase::Drained),
+            (&complete, &[system], Phase::Drained),
+            (&complete, &[stop], Phase::Stopping),
+            (&complete, &[stop, run], Phase::Idle),
+            (&over("complete", "eligible"), &[], Phase::Cancelled),
+            (&over("canceled", "eligible"), &[run], Phase::Cancelled),
+            (&over("canceled", "ineligible"), &[], Phase::Cancelled),
+            (r#""SchedulingEligibility":"ineligible""#, &[], Phase::Drained),
+            (r#""SchedulingEligibility":"ineligible""#, &[run], Phase::Idle),
+            (r#""SchedulingEligibility":"ineligible","LastDrain":null"#, &[], Phase::Idle),
+            (r#""Status":"down","SchedulingEligibility":"ineligible""#, &[], Phase::Down),
+            (r#""Status":"disconnected","DrainStrategy":{}"#, &[run], Phase::Draining),
+            ("", &[], Phase::Cancelled),
         ] {
-            assert_eq!(stand(node, live), expected, "{node} {live:?}");
+            assert_eq!(phase(node, live), expected, "{node} {live:?}");
         }
     }
 
@@ -133,7 +133,7 @@ mod tests {
         let live: Vec<Instance> = vec![serde_json::from_str(row).unwrap()];
         assert!(live[0].lingers(SystemTime::now()));
         let node = serde_json::from_str(&format!("{{{}}}", over("complete", "ineligible"))).unwrap();
-        assert_eq!(Seen { node, live }.stand(true), Stand::Stopping);
+        assert_eq!(Seen { node, live }.phase(true), Phase::Stopping);
     }
 
     #[test]

@@ -36,8 +36,8 @@ impl<'a> Watch<'a> {
     }
 
     /// Reads the node once. `None` if it does not exist.
-    pub(super) async fn look(&self) -> Result<Option<Seen>, Error> {
-        Ok(self.try_look(None).await?.map(|(seen, _)| seen))
+    pub(super) async fn read(&self) -> Result<Option<Seen>, Error> {
+        Ok(self.try_read(None).await?.map(|(seen, _)| seen))
     }
 
     /// Reads the node after it has changed or after some seconds. Retries while servers do not respond or
@@ -46,7 +46,7 @@ impl<'a> Watch<'a> {
         let (mut pause, mut is_out) = (FIRST_PAUSE, false);
         loop {
             let started = Instant::now();
-            match self.try_look(self.index).await {
+            match self.try_read(self.index).await {
                 Ok(seen) => {
                     let index = seen.as_ref().and_then(|(_, index)| *index);
                     // Do not poll a server that does not wait for changes.
@@ -60,7 +60,7 @@ impl<'a> Watch<'a> {
                     }
                     return Ok(seen.map(|(seen, _)| seen));
                 }
-                Err(error) if passes(&error) => {
+                Err(error) if is_temporary(&error) => {
                     if !is_out {
                         on_outage(Some(error.sentence()));
                     }
@@ -74,7 +74,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn try_look(&self, after: Option<u64>) -> Result<Option<(Seen, Option<u64>)>, nomad::Error> {
+    async fn try_read(&self, after: Option<u64>) -> Result<Option<(Seen, Option<u64>)>, nomad::Error> {
         let mut request =
             Request::new(Endpoint::Node, format!("/v1/node/{}", Request::escape(&self.node.id)));
         if let Some(index) = after {
@@ -108,7 +108,7 @@ impl<'a> Watch<'a> {
 
 /// Returns whether the error may pass: servers do not respond, are overloaded or have no leader, or a
 /// response was aborted.
-pub(super) fn passes(error: &nomad::Error) -> bool {
+pub(super) fn is_temporary(error: &nomad::Error) -> bool {
     error.is_transient() || matches!(error.reason(), Reason::Timeout | Reason::Decode)
 }
 

@@ -3,19 +3,19 @@
 use super::view::{AllocationJson, ChildJson, EvaluationJson, GroupJson, JobView};
 use crate::commands::lines::{and_more, counted, heading, line, problem_lines};
 use crate::commands::table::{Cell, Column, table};
-use crate::commands::task_events::Told;
+use crate::commands::task_events::ShownEvent;
 use crate::commands::terminal::{Terminal, Tone};
 use crate::human::{self, plain};
 use crate::terms::{ClientStatus, JobStatus, Outcome, Term};
 
 /// Maximum number of allocations with events.
-const MAX_TOLD: usize = 3;
+const MAX_WITH_EVENTS: usize = 3;
 
 impl JobView {
     /// Renders the screen.
     pub fn screen(&self, terminal: &Terminal) -> String {
         let parts = [
-            self.about(terminal),
+            self.summary(terminal),
             self.groups(terminal),
             self.blocked(terminal),
             self.children(terminal),
@@ -29,7 +29,7 @@ impl JobView {
         parts.join("\n")
     }
 
-    fn about(&self, terminal: &Terminal) -> String {
+    fn summary(&self, terminal: &Terminal) -> String {
         let mut status = vec![match (self.template, self.status.0) {
             (Some(template), _) => format!("{} template", template.0.as_str()).as_str().into(),
             (_, JobStatus::Pending) => Cell::toned("pending", Tone::Warn),
@@ -188,9 +188,9 @@ impl JobView {
 
     /// Renders the task events of the newest allocations with problems.
     fn events(&self, terminal: &Terminal) -> String {
-        let telling = self.allocations.iter().filter(|it| !it.events.is_empty()).take(MAX_TOLD);
+        let relevant = self.allocations.iter().filter(|it| !it.events.is_empty()).take(MAX_WITH_EVENTS);
         let mut lines = String::new();
-        for it in telling {
+        for it in relevant {
             let mut task = None;
             for event in &it.events {
                 if task != Some(&event.task) {
@@ -198,7 +198,7 @@ impl JobView {
                     let title = format!("{}, task {}", it.short_id(), plain(&event.task));
                     lines.push_str(&wrapped(terminal, "", &title));
                 }
-                let told = Told {
+                let told = ShownEvent {
                     time: event.time.map(|time| time.0),
                     kind: event.kind.clone(),
                     message: event.message.clone(),

@@ -287,7 +287,7 @@ impl From<&AllocationDetail> for AllocationJson {
         let tells =
             |task: &TaskHistory| task.failed == Some(true) || task.restarts() > 0 || !task.has_started();
         let events = it.tasks().filter(|(_, task)| tells(task)).flat_map(|(name, task)| {
-            task_events::telling(task).into_iter().map(move |told| EventJson {
+            task_events::relevant(task).into_iter().map(move |told| EventJson {
                 task: name.to_owned(),
                 time: told.time.map(TimeJson),
                 kind: told.kind,

@@ -103,7 +103,7 @@ impl TaskLog {
             let shown = self.shown.len();
             let note = match self.follow_once().await {
                 Ok(Stop::Ended | Stop::Unheard) => return Ok(()),
-                Err(error) => self.hindrance(error).await?,
+                Err(error) => self.reason_to_wait(error).await?,
             };
             if self.shown.len() != shown {
                 (pause, noted) = (FIRST_PAUSE, None);
@@ -120,8 +120,8 @@ impl TaskLog {
     }
 
     /// Returns why the log is not available for now; an error if it never will be.
-    async fn hindrance(&self, error: nomad::Error) -> Result<String, Error> {
-        if !is_unstarted(&error) && may_pass(&error) {
+    async fn reason_to_wait(&self, error: nomad::Error) -> Result<String, Error> {
+        if !is_unstarted(&error) && is_temporary(&error) {
             return Ok(format!("{}; trying again", error.sentence()));
         }
         match self.explained(error).await {
@@ -329,7 +329,7 @@ fn is_unstarted(error: &nomad::Error) -> bool {
 }
 
 /// Returns whether a followed log may continue later, because servers are unavailable.
-fn may_pass(error: &nomad::Error) -> bool {
+fn is_temporary(error: &nomad::Error) -> bool {
     let broken =
         matches!(error, nomad::Error::BrokenOff { message, .. } if !message.contains("No path to node"));
     broken || error.is_transient() || matches!(error.reason(), Reason::Timeout)

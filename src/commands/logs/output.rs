@@ -38,12 +38,12 @@ impl Output {
 
     /// Prints the name of a log before its content.
     pub(super) fn title(&self, title: &str) {
-        say(&self.stderr.paint(Tone::Title, title));
+        print_note(&self.stderr.paint(Tone::Title, title));
     }
 
     /// Prints a message.
     pub(super) fn note(&self, note: &str) {
-        say(&self.stderr.paint(Tone::Warn, note));
+        print_note(&self.stderr.paint(Tone::Warn, note));
     }
 
     /// Prints a part of a log.
@@ -94,6 +94,6 @@ impl Output {
 }
 
 /// Writes to stderr, and ignores errors.
-fn say(text: &str) {
+fn print_note(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }

@@ -224,16 +224,21 @@ mod tests {
     fn several_running_allocations_need_a_choice() {
         let rows = [("b-2", "run", "running"), ("a-1", "run", "pending"), ("a-0", "run", "lost")];
         let error = chosen(&rows, &[]).unwrap_err();
-        assert!(error.starts_with(
-            "job `build` has 2 allocations that live: give --alloc ID or --all; they are\n  b "
-        ));
+        assert!(
+            error.starts_with(
+                "job `build` has 2 running allocations; give --alloc ID or --all; they are\n  b "
+            )
+        );
         assert_eq!(chosen(&rows, &["--all"]).unwrap(), "b-2 a-1");
         assert_eq!(chosen(&rows[2..], &["--all"]).unwrap(), "a-0");
         let error = chosen(&rows, &["--alloc", "a"]).unwrap_err();
-        assert!(error.starts_with("`a` may be any of 2 allocations; name one of\n  a "), "{error}");
+        assert!(
+            error.starts_with("`a` is ambiguous; it matches 2 allocations; give one of\n  a "),
+            "{error}"
+        );
         let error = chosen(&rows, &["--alloc", "f\u{7}"]).unwrap_err();
         assert!(
-            error.starts_with("job `build` has no allocation `f\\u{7}`: Nomad has collected it"),
+            error.starts_with("job `build` has no allocation `f\\u{7}`: it belongs to another job"),
             "{error}"
         );
     }
@@ -248,9 +253,12 @@ mod tests {
         assert_eq!(task(&[("prep", false)], None).unwrap(), "prep");
         assert_eq!(task(&[("prep", false), ("main", true)], Some("prep")).unwrap(), "prep");
         let two = [("one", true), ("two", true)];
-        assert_eq!(task(&two, None).unwrap_err(), "it has several tasks: give --task with one of one, two");
+        assert_eq!(
+            task(&two, None).unwrap_err(),
+            "the group has several tasks; give --task with one of one, two"
+        );
         let error = task(&two, Some("three")).unwrap_err();
-        assert_eq!(error, "it has no task `three`: give --task with one of one, two");
+        assert_eq!(error, "the group has no task `three`; give --task with one of one, two");
         assert_eq!(task(&[], Some("three")).unwrap(), "three");
     }
 }

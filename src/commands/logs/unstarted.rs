@@ -54,14 +54,14 @@ fn first_failed(allocation: &AllocationHistory) -> Option<(&str, &TaskHistory)> 
 }
 
 fn events(task: &TaskHistory) -> Vec<String> {
-    task_events::telling(task).iter().map(task_events::Told::line).collect()
+    task_events::relevant(task).iter().map(task_events::ShownEvent::line).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(client_status: &str, tasks: &str) -> (UnstartedCause, Vec<String>) {
+    fn cause_and_events(client_status: &str, tasks: &str) -> (UnstartedCause, Vec<String>) {
         let json = format!(r#"{{"ClientStatus":"{client_status}","TaskStates":{tasks}}}"#);
         cause(&serde_json::from_str(&json).unwrap(), "main")
     }
@@ -82,7 +82,7 @@ mod tests {
             ("complete", r#"{"main":{"State":"dead","Failed":null},"setup":null}"#, Stopped),
             ("unheard-of", r#"{"other":{}}"#, Waits),
         ] {
-            assert_eq!(told(client_status, tasks).0, expected, "{client_status} {tasks}");
+            assert_eq!(cause_and_events(client_status, tasks).0, expected, "{client_status} {tasks}");
         }
     }
 
@@ -95,6 +95,6 @@ mod tests {
             events.join(",")
         );
         let expected = ["Driver: 4 * more", "Driver: 5 * more", "Driver: 6 * more", "Driver: 7 * more", "?"];
-        assert_eq!(told("pending", &tasks).1, expected);
+        assert_eq!(cause_and_events("pending", &tasks).1, expected);
     }
 }

@@ -34,7 +34,7 @@ const COLLECTORS: &[CollectorId] = &[
 
 /// Shows the cluster. Succeeds if everything could be read.
 pub(super) async fn run(config: Config, args: &StatusArgs) -> Result<ExitCode, Error> {
-    let mut collectors = Session::everywhere(config)?.collectors(COLLECTORS);
+    let mut collectors = Session::for_all_namespaces(config)?.collectors(COLLECTORS);
     if args.watch {
         return watch::run(collectors, args).await.map(|()| ExitCode::SUCCESS);
     }
@@ -74,7 +74,7 @@ struct JobsJson {
     pending: Option<u64>,
     running: Option<u64>,
     dead: Option<u64>,
-    queued_instances: Option<u64>,
+    queued_allocations: Option<u64>,
     /// Evaluations that wait for a scheduler.
     pending_evaluations: Option<u64>,
 }
@@ -100,9 +100,9 @@ struct PoolStatus {
     other_clients: u64,
     cpu_hertz: ShareJson,
     memory_bytes: ShareJson,
-    queued_instances: u64,
-    unsized_instances: u64,
-    unplaceable_instances: u64,
+    queued_allocations: u64,
+    unsized_allocations: u64,
+    unplaceable_allocations: u64,
     missing_clients: Option<u64>,
     #[serde(skip)]
     pool: Pool,
@@ -113,7 +113,7 @@ struct ShareJson {
     allocatable: f64,
     allocated: f64,
     /// Absent if the requests of the queued allocations are unknown.
-    asked: Option<f64>,
+    requested: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,7 +140,7 @@ impl Status {
                 pending: totals.pending_jobs,
                 running: totals.running_jobs,
                 dead: totals.dead_jobs,
-                queued_instances: totals.queued_instances,
+                queued_allocations: totals.queued_allocations,
                 pending_evaluations: totals.pending_evaluations,
             },
             oldest_pending: oldest_pending(snapshot),
@@ -190,7 +190,7 @@ impl PoolStatus {
         let share = |share: &Share| ShareJson {
             allocatable: share.allocatable,
             allocated: share.allocated,
-            asked: pool.is_asked_known().then_some(share.asked),
+            requested: pool.is_requested_known().then_some(share.requested),
         };
         Self {
             name: name.to_owned(),
@@ -198,9 +198,9 @@ impl PoolStatus {
             other_clients: pool.other_nodes,
             cpu_hertz: share(&pool.cpu),
             memory_bytes: share(&pool.memory),
-            queued_instances: pool.queued,
-            unsized_instances: pool.unsized_instances,
-            unplaceable_instances: pool.unplaceable,
+            queued_allocations: pool.queued,
+            unsized_allocations: pool.unsized_allocations,
+            unplaceable_allocations: pool.unplaceable,
             missing_clients: match pool.missing() {
                 Missing::Clients(missing) => Some(missing),
                 Missing::All | Missing::Unknown => None,
@@ -231,11 +231,11 @@ impl DrainJson {
         let remaining = self.remaining_allocations.map_or("?".to_owned(), |count| count.to_string());
         let remaining = format!("{remaining} remaining");
         let facts = since.into_iter().chain(deadline).chain([remaining]).map(|fact| fact.as_str().into());
-        facts.chain([self.verdict()]).collect()
+        facts.chain([self.safety()]).collect()
     }
 
     /// Returns whether the client is safe to terminate.
-    fn verdict(&self) -> Cell {
+    fn safety(&self) -> Cell {
         match self.drained == Some(true) {
             true => Cell::toned("safe to terminate", Tone::Good),
             false => Cell::toned("not drained", Tone::Warn),

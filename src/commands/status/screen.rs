@@ -33,9 +33,9 @@ impl Status {
     fn summary(&self, terminal: &Terminal) -> String {
         let jobs = &self.jobs;
         let levels = &self.shown_levels;
-        let with_host = |promised: Option<Level>, host: Option<Level>, unit| {
+        let with_host = |allocated: Option<Level>, host: Option<Level>, unit| {
             let host = host.map(|host| format!("{} used by hosts", human::percent(host.ratio())));
-            [level(terminal, promised, unit, "allocated")]
+            [level(terminal, allocated, unit, "allocated")]
                 .into_iter()
                 .chain(host.map(|host| host.as_str().into()))
         };
@@ -48,7 +48,7 @@ impl Status {
                     counted(jobs.pending, "pending", Tone::Warn),
                     counted(jobs.running, "running", Tone::Good),
                     counted(jobs.dead, "dead", Tone::Muted),
-                    counted(jobs.queued_instances, "queued", Tone::Warn),
+                    counted(jobs.queued_allocations, "queued", Tone::Warn),
                 ],
             ),
             self.scheduling(terminal),
@@ -147,7 +147,7 @@ impl Status {
                 since.as_str().into(),
                 deadline.as_str().into(),
                 remaining,
-                drain.verdict(),
+                drain.safety(),
             ]
         };
         let shown = drains.iter().take(MAX_ROWS).map(row).collect();
@@ -162,11 +162,13 @@ fn pool_row(status: &PoolStatus) -> Vec<Cell> {
         0 => pool.active_nodes.to_string(),
         others => format!("{} of {}", pool.active_nodes, pool.active_nodes + others),
     };
-    let asked = |share: &Share, unit: fn(f64) -> String| match (pool.is_asked_known(), pool.unsized_instances)
-    {
+    let requested = |share: &Share, unit: fn(f64) -> String| match (
+        pool.is_requested_known(),
+        pool.unsized_allocations,
+    ) {
         (false, _) => format!("?/{}", unit(share.free())),
-        (true, 0) => format!("{}/{}", unit(share.asked), unit(share.free())),
-        (true, _) => format!("{}+/{}", unit(share.asked), unit(share.free())),
+        (true, 0) => format!("{}/{}", unit(share.requested), unit(share.free())),
+        (true, _) => format!("{}+/{}", unit(share.requested), unit(share.free())),
     };
     let missing = match pool.missing() {
         Missing::Clients(0) => "0".into(),
@@ -178,8 +180,8 @@ fn pool_row(status: &PoolStatus) -> Vec<Cell> {
         if status.name.is_empty() { "(none)".into() } else { status.name.as_str().into() },
         active.as_str().into(),
         Some(pool.queued).into(),
-        asked(&pool.cpu, human::hertz).as_str().into(),
-        asked(&pool.memory, human::bytes).as_str().into(),
+        requested(&pool.cpu, human::hertz).as_str().into(),
+        requested(&pool.memory, human::bytes).as_str().into(),
         missing,
     ]
 }

@@ -110,11 +110,11 @@ pub fn command() -> clap::Command {
     });
     let command = Args::command().args(flags.map(|flag| flag.global(true).help_heading("Collectors")));
     let flags: Vec<Arg> = command.get_arguments().filter(|flag| flag.is_global_set()).cloned().collect();
-    command.mut_subcommands(|command| with_terse_help(command, &flags))
+    command.mut_subcommands(|command| hide_most_flags(command, &flags))
 }
 
 /// Hides most global flags, so that the help of a command fits on one screen.
-fn with_terse_help(command: clap::Command, flags: &[Arg]) -> clap::Command {
+fn hide_most_flags(command: clap::Command, flags: &[Arg]) -> clap::Command {
     let name = command.get_name();
     let asks = !OFFLINE.contains(&name);
     let is_shown = |flag: &str| {
@@ -122,7 +122,7 @@ fn with_terse_help(command: clap::Command, flags: &[Arg]) -> clap::Command {
         (asks && SHOWN.contains(&flag)) || SHOWN_IN.iter().any(here)
     };
     let flags = flags.iter().cloned().map(|flag| match is_shown(flag.get_id().as_str()) {
-        true => tersely(flag),
+        true => with_short_help(flag),
         false => flag.hide(true),
     });
     let flags: Vec<Arg> = flags.collect();
@@ -132,7 +132,7 @@ fn with_terse_help(command: clap::Command, flags: &[Arg]) -> clap::Command {
 }
 
 /// Reduces the help of a flag to its first sentence.
-fn tersely(flag: Arg) -> Arg {
+fn with_short_help(flag: Arg) -> Arg {
     let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
     let first = help.split(". ").next().unwrap_or_default().to_owned();
     flag.help(first).hide_env(true).hide_default_value(true)

@@ -41,7 +41,7 @@ pub use job::{Job, JobSummary, TaskGroupSummary, count};
 pub use job_detail::{AllocationDetail, JobDetail};
 pub use member::{Member, Members};
 pub use namespace::Namespace;
-pub use node::{DrainStrategy, Driver, INSTANCE_ATTRIBUTES, LastDrain, Node, NodeResources, Told};
+pub use node::{DrainStrategy, Driver, Field, INSTANCE_ATTRIBUTES, LastDrain, Node, NodeResources};
 pub use node_detail::NodeDetail;
 pub use operator::{AutopilotHealth, AutopilotServer, SchedulerConfig, SchedulerConfiguration};
 pub use rows::{each_row, fold_rows};

@@ -36,7 +36,7 @@ pub struct Node {
     /// Resources that are reserved for the host.
     pub reserved_resources: Option<NodeResources>,
     /// Nomad 1.1 and later.
-    pub last_drain: Told<Option<LastDrain>>,
+    pub last_drain: Field<Option<LastDrain>>,
     /// Increases with every change of the node.
     pub modify_index: Option<u64>,
     /// Settings of the active drain; only in the response for one node.
@@ -90,16 +90,16 @@ impl Node {
 
 /// A field that some versions do not have: whether it was present, and its value.
 #[derive(Debug, Default)]
-pub struct Told<T> {
+pub struct Field<T> {
     /// Whether the response has the field, `null` or not.
-    pub is_told: bool,
+    pub is_present: bool,
     /// Its value.
     pub value: T,
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Told<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self { is_told: true, value: T::deserialize(deserializer)? })
+        Ok(Self { is_present: true, value: T::deserialize(deserializer)? })
     }
 }
 

@@ -180,11 +180,11 @@ mod tests {
     fn anything_but_a_list_is_rejected() {
         for (text, told) in [
             ("{}", "expected a sequence"),
-            ("", "breaks off"),
+            ("", "ends unexpectedly"),
             ("<html>", "expected value"),
             ("null null", "trailing characters"),
-            ("[1, 2", "breaks off after row 2"),
-            ("[1, ", "row 2: the list breaks off"),
+            ("[1, 2", "ends unexpectedly after row 2"),
+            ("[1, ", "row 2: the list ends unexpectedly"),
             ("[1 2]", "no comma or end of list after row 1"),
             ("[1,]", "row 2: expected value"),
             ("[1] 2", "trailing characters"),

@@ -119,9 +119,12 @@ mod tests {
         for (text, expected) in [
             (
                 "tls_server_config:\n  certfile: a\n",
-                "line 2, column 3: `certfile` is no field here; there are cert, key",
+                "line 2, column 3: `certfile` is not a field here; the fields are cert, key",
             ),
-            ("http_server_config:\n  headers:\n    X-Me: a\n", "line 3, column 5: `X-Me` is no field here"),
+            (
+                "http_server_config:\n  headers:\n    X-Me: a\n",
+                "line 3, column 5: `X-Me` is not a field here",
+            ),
             ("http_server_config: {http2: s3cret}\n", "line 1, column 29: "),
             ("basic_auth_users: s3cret\n", "line 1, column 19: "),
             ("basic_auth_users: [s3cret]\n", "line 1, column 19: "),

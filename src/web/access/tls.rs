@@ -30,7 +30,7 @@ impl TlsServerConfig {
         let texts = [cert, client_ca, client_auth_type, &self.min_version, &self.max_version];
         let lists = [&self.cipher_suites, &self.curve_preferences];
         texts.iter().all(|text| text.as_deref().is_none_or(str::is_empty))
-            && [cert_file, key_file, client_ca_file].into_iter().all(|file| given(file).is_none())
+            && [cert_file, key_file, client_ca_file].into_iter().all(|file| non_empty(file).is_none())
             && lists.iter().all(|list| list.as_deref().is_none_or(<[String]>::is_empty))
             && self.key.is_none()
             && self.client_allowed_sans.is_none()
@@ -195,7 +195,7 @@ fn read(
     folder: &Path,
     reading: &mut Reading,
 ) -> Result<Option<Material>, String> {
-    match (inline.filter(|text| !text.is_empty()), given(file)) {
+    match (inline.filter(|text| !text.is_empty()), non_empty(file)) {
         (None, None) => Ok(None),
         (Some(text), None) => Ok(Some(Material { origin: section(name), pem: text.into() })),
         (None, Some(file)) => {
@@ -219,7 +219,7 @@ pub(super) fn certificates(material: &Material) -> Result<Vec<CertificateDer<'st
 }
 
 /// Returns a path, unless it is empty.
-fn given(file: &Option<PathBuf>) -> Option<&PathBuf> {
+fn non_empty(file: &Option<PathBuf>) -> Option<&PathBuf> {
     file.as_ref().filter(|path| !path.as_os_str().is_empty())
 }
 

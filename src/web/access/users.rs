@@ -168,11 +168,11 @@ mod tests {
     #[test]
     fn invalid_hashes_are_rejected() {
         for (hash, expected) in [
-            ("", "is no bcrypt hash"),
-            ("password", "is no bcrypt hash"),
-            (&HASH[..59], "is no bcrypt hash"),
-            (&HASH.replace("2y", "2z"), "is no bcrypt hash"),
-            (&HASH.replace("QOau", "Q.!u"), "is no bcrypt hash"),
+            ("", "is not a bcrypt hash"),
+            ("password", "is not a bcrypt hash"),
+            (&HASH[..59], "is not a bcrypt hash"),
+            (&HASH.replace("2y", "2z"), "is not a bcrypt hash"),
+            (&HASH.replace("QOau", "Q.!u"), "is not a bcrypt hash"),
             (&HASH.replace("$10$", "$03$"), "has cost 3"),
             (&HASH.replace("$10$", "$31$"), "has cost 31"),
         ] {

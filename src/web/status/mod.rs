@@ -56,7 +56,7 @@ pub fn page(snapshot: &Snapshot, trends: &Trends, telemetry_path: &str) -> Strin
 }
 
 fn header(snapshot: &Snapshot) -> Markup {
-    let (class, verdict) = match (snapshot.is_up(), snapshot.is_ready()) {
+    let (class, state) = match (snapshot.is_up(), snapshot.is_ready()) {
         (true, _) => ("good", "Nomad responds"),
         (false, true) => ("warn", "Some collectors are down"),
         (false, false) => ("bad", "Nomad does not respond"),
@@ -64,7 +64,7 @@ fn header(snapshot: &Snapshot) -> Markup {
     html! {
         header {
             h1 { "Nomad cluster" }
-            span class={ "badge " (class) } { (verdict) }
+            span class={ "badge " (class) } { (state) }
             span.muted { "as of " (human::clock(snapshot.taken_at)) }
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn tiles(snapshot: &Snapshot) -> Markup {
             (tile("dead jobs", totals.dead_jobs, ""))
             (tile("failed jobs", totals.failed_jobs, "warn"))
             (tile("killed by drains", totals.drained_jobs, "warn"))
-            (tile("queued allocations", totals.queued_instances, "warn"))
+            (tile("queued allocations", totals.queued_allocations, "warn"))
             (tile("active nodes", totals.nodes(NodeState::Active), ""))
             (tile("draining nodes", totals.nodes(NodeState::Draining), ""))
             (tile("down nodes", totals.nodes(NodeState::Down), "bad"))
@@ -99,10 +99,10 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
                 tr {
                     td.name { @if name.is_empty() { "(none)" } @else { (name) } }
                     td { (pool.active_nodes) @if pool.other_nodes > 0 { span.muted { " of " (pool.active_nodes + pool.other_nodes) } } }
-                    td { (promised(&pool.cpu, human::hertz)) }
-                    td { (promised(&pool.memory, human::bytes)) }
+                    td { (allocated(&pool.cpu, human::hertz)) }
+                    td { (allocated(&pool.memory, human::bytes)) }
                     td { (pool.queued) }
-                    td { (asked(pool)) }
+                    td { (requested(pool)) }
                     td { @if pool.unplaceable > 0 { span.bad { (pool.unplaceable) } } @else { "0" } }
                     td {
                         @match pool.missing() {
@@ -119,18 +119,18 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
 }
 
 /// Renders the resources requested by queued allocations, as far as they are known.
-fn asked(pool: &Pool) -> Markup {
+fn requested(pool: &Pool) -> Markup {
     html! {
-        @if pool.is_asked_known() {
-            (human::hertz(pool.cpu.asked)) ", " (human::bytes(pool.memory.asked))
-            @if pool.unsized_instances > 0 { span.muted { " or more" } }
+        @if pool.is_requested_known() {
+            (human::hertz(pool.cpu.requested)) ", " (human::bytes(pool.memory.requested))
+            @if pool.unsized_allocations > 0 { span.muted { " or more" } }
         } @else {
             span.muted { "unknown" }
         }
     }
 }
 
-fn promised(share: &Share, format: fn(f64) -> String) -> Markup {
+fn allocated(share: &Share, format: fn(f64) -> String) -> Markup {
     bar(
         share.allocated,
         share.allocatable,

@@ -165,7 +165,7 @@ async fn panels_of_a_large_cluster_have_no_line_per_node() {
 /// Prints the tables of docs/performance.md.
 fn tell(size: Size, groups: &BTreeMap<String, f64>, costs: &[Cost], series: f64) {
     eprintln!("{} nodes, two replicas, {series} series in Prometheus\n", size.nodes());
-    eprintln!("| rule group | one evaluation, CPU ms |\n|---|---:|");
+    eprintln!("| rule group | CPU ms per evaluation |\n|---|---:|");
     groups.iter().for_each(|(name, took)| eprintln!("| {name} | {took:.0} |"));
     eprintln!(
         "\n| dashboard | queries | samples read, instant | all instant queries, CPU ms | range queries, {POINTS} points, CPU ms |"

@@ -60,7 +60,7 @@ pub(super) fn queries(nodes: &str, rate_interval: &str) -> Vec<Query> {
     for query in &mut found {
         let expr = query.expr.replace("$__rate_interval", rate_interval);
         query.expr = filled.replace_all(&expr, ".*").replace("$node", nodes);
-        assert!(!query.expr.contains('$'), "{}: what is the variable in {}?", query.panel, query.expr);
+        assert!(!query.expr.contains('$'), "{}: unknown variable in {}", query.panel, query.expr);
     }
     found.sort_by(|one, other| one.panel.cmp(&other.panel));
     assert!(found.len() > 60, "{} queries", found.len());

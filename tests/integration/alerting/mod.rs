@@ -39,13 +39,13 @@ fn each_alert_has_a_runbook_and_a_test() {
     for name in &names {
         let runbook = format!("alerts/runbooks/{name}.md");
         assert!(path(&runbook).is_file(), "{runbook} is missing");
-        assert!(alerts.contains(&format!("/{runbook}")), "no runbook_url leads to {runbook}");
+        assert!(alerts.contains(&format!("/{runbook}")), "no alert has a runbook_url for {runbook}");
     }
     for entry in std::fs::read_dir(path("alerts/runbooks")).unwrap() {
         let file = entry.unwrap().path();
         let name = file.file_stem().unwrap().to_str().unwrap();
         let is_runbook = name.starts_with("Nomad");
-        assert!(!is_runbook || names.contains(&name), "{} has no alert", file.display());
+        assert!(!is_runbook || names.contains(&name), "{} has no alert of this name", file.display());
     }
     let tests: String = std::fs::read_dir(path("alerts/tests"))
         .unwrap()
@@ -53,7 +53,7 @@ fn each_alert_has_a_runbook_and_a_test() {
         .collect();
     for name in &names {
         let tested = tests.matches(&format!("alertname: {name}\n")).count();
-        assert!(tested >= 2, "{name} is not tested both ways");
+        assert!(tested >= 2, "{name} needs a test where it fires and one where it does not");
     }
 }
 
@@ -124,7 +124,7 @@ fn alerts_repeat_the_defaults_of_their_thresholds() {
     let (thresholds, uses) = (pairs(&thresholds), pairs(&uses));
     assert!(thresholds.len() > 20, "{thresholds:?}");
     for used in &uses {
-        assert!(thresholds.contains(used), "{used:?} is another number than its threshold");
+        assert!(thresholds.contains(used), "{used:?} differs from its threshold");
     }
     for (name, _) in &thresholds {
         assert!(uses.iter().any(|(used, _)| used == name), "{name} is not used");

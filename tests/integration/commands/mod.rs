@@ -63,7 +63,7 @@ async fn show(nomad: &str, line: &[&str]) -> Shown {
             let (node, problems) = one.unwrap();
             shown!(NodeView::new(node, &problems, now()))
         }
-        command => panic!("{command:?} shows no screen"),
+        command => panic!("{command:?} has no screen in the manual"),
     }
 }
 

@@ -108,10 +108,10 @@ async fn missing_data_is_reported_beside_known_data() {
     simulator.faults().set("/v1/allocations", refused());
     simulator.faults().set("/v1/evaluations", refused());
     for (line, known, missing) in [
-        (&["status"][..], "3 active", "allocations not known: "),
-        (&["jobs"], "build-huge", "evaluations not known: "),
-        (&["nodes"], "client-3", "allocations not known: "),
-        (&["node", "client-2"], "takes work", "allocations not known: "),
+        (&["status"][..], "3 active", "cannot read allocations: "),
+        (&["jobs"], "build-huge", "cannot read evaluations: "),
+        (&["nodes"], "client-3", "cannot read allocations: "),
+        (&["node", "client-2"], "eligible", "cannot read allocations: "),
     ] {
         let (code, stdout, stderr) = typed(&simulator, line).await;
         assert_eq!((code, stderr.as_str()), (Some(1), ""), "{line:?}");
@@ -125,11 +125,11 @@ async fn missing_data_is_reported_beside_known_data() {
 async fn a_job_is_shown_without_unreadable_parts() {
     let (_cluster, simulator) = simulated(false).await;
     for (part, known, missing) in [
-        ("/v1/job/build-0/allocations", "job-register", "job_allocations not known: "),
+        ("/v1/job/build-0/allocations", "job-register", "cannot read job_allocations: "),
         (
             "/v1/job/build-0/evaluations",
             "nomad-exporter logs build-0 --namespace ci",
-            "job_evaluations not known: ",
+            "cannot read job_evaluations: ",
         ),
     ] {
         simulator.faults().set(part, Fault::Status { code: 403, body: "Permission denied".into() });
@@ -140,7 +140,7 @@ async fn a_job_is_shown_without_unreadable_parts() {
     }
     let (code, _, stderr) = typed(&simulator, &["job", "build"]).await;
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("`build` may be any of 7 jobs"), "{stderr}");
+    assert!(stderr.contains("`build` is ambiguous; it matches 7 jobs"), "{stderr}");
     let (code, _, stderr) = typed(&simulator, &["job", "biuld-0"]).await;
     assert_eq!(code, Some(1));
     assert!(stderr.contains("did you mean `build-0`"), "{stderr}");
@@ -185,7 +185,7 @@ async fn nodes_are_found_by_id_prefix_and_name() {
     }
     let (code, _, stderr) = typed(&simulator, &["node", "3"]).await;
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("`3` may be any of 2 nodes: name one of\n  35d03f66"), "{stderr}");
+    assert!(stderr.contains("`3` is ambiguous; it matches 2 nodes:\n  35d03f66"), "{stderr}");
     let (code, _, stderr) = typed(&simulator, &["node", "cleint-a"]).await;
     assert_eq!(code, Some(1));
     assert!(stderr.contains("there is no node `cleint-a`; did you mean `client-a`"), "{stderr}");
@@ -221,7 +221,7 @@ async fn only_the_node_id_comes_from_the_local_agent() {
     assert!(!server.requests().iter().any(|request| request.path == "/v1/agent/self"));
     let (code, _, stderr) = typed(&server, &["node", "--self", "--agent-address", "localhost"]).await;
     assert_eq!(code, Some(2), "{stderr}");
-    assert!(stderr.contains("--agent-address: `localhost` is not an address"), "{stderr}");
+    assert!(stderr.contains("--agent-address: `localhost` is not a Nomad address"), "{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -340,7 +340,7 @@ async fn watching_goes_on_until_it_is_interrupted() {
             let mut frames = 0;
             while frames < 4 {
                 let mut line = String::new();
-                assert!(stdout.read_line(&mut line).unwrap() > 0, "it ended after {frames} frames");
+                assert!(stdout.read_line(&mut line).unwrap() > 0, "the watch ended after {frames} frames");
                 frames += usize::from(line.starts_with("Nomad as of") || line.starts_with("{\"as_of\""));
             }
             let id = child.0.id().to_string();

@@ -89,7 +89,7 @@ fn the_documented_command_installs_without_a_secret() {
     }
     assert!(values["nomad"]["addresses"].is_array(), "{values}");
     let Some(made) = made(&values) else { return };
-    assert!(pod(&made)["volumes"].is_null(), "a pod that waits for a Secret nobody made never starts");
+    assert!(pod(&made)["volumes"].is_null(), "a pod that needs a missing Secret never starts");
 }
 
 /// Merges one value into others, named as for `helm --set`.
@@ -465,7 +465,7 @@ fn the_charts_variables_exist() {
     let names: Vec<&str> = helpers.lines().filter_map(|line| line.strip_prefix("- name: NOMAD_")).collect();
     assert!(names.len() > 10, "{names:?}");
     for name in names {
-        assert!(help.contains(&format!("NOMAD_{name}=")), "NOMAD_{name} is no variable of the program");
+        assert!(help.contains(&format!("NOMAD_{name}=")), "the program has no variable NOMAD_{name}");
     }
 }
 

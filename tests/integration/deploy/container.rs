@@ -42,7 +42,11 @@ fn the_image_has_no_shell_and_no_privileges() {
     let toolchain = read("rust-toolchain.toml");
     let version =
         toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
-    assert!(build[0].1.contains(&format!("/rust:{version}-")), "{:?} builds with another Rust", build[0]);
+    assert!(
+        build[0].1.contains(&format!("/rust:{version}-")),
+        "{:?} builds with another version of Rust",
+        build[0]
+    );
     assert!(said(build, "ENV").contains(&format!("RUSTUP_TOOLCHAIN={version}")));
     let steps = said(build, "RUN").join("\n");
     assert!(steps.contains("cargo build --release --locked --package nomad-exporter"), "{steps}");
@@ -79,7 +83,7 @@ fn is_bare(last: &[(String, String)]) {
     assert_eq!(said(last, "EXPOSE"), ["9441"]);
     assert_eq!(said(last, "ENTRYPOINT"), [r#"["/usr/bin/nomad-exporter"]"#]);
     assert!(said(last, "HEALTHCHECK")[0].ends_with(r#"CMD ["/usr/bin/nomad-exporter", "healthcheck"]"#));
-    assert!(said(last, "RUN").is_empty(), "there is nothing in the last stage that could run");
+    assert!(said(last, "RUN").is_empty(), "the last stage must not run anything");
 }
 
 const LICENCES: &str = "usr/share/licenses/nomad-exporter";
@@ -88,7 +92,7 @@ const LICENCES: &str = "usr/share/licenses/nomad-exporter";
 #[ignore = "needs authorities of TLS: make check-deploy"]
 fn the_root_contains_binary_library_ca_certificates_and_licenses() {
     if !Path::new("/etc/ssl/certs/ca-certificates.crt").is_file() {
-        eprintln!("skipped: laying out the image: there is no /etc/ssl/certs/ca-certificates.crt here");
+        eprintln!("skipped: contents of the image: this machine has no /etc/ssl/certs/ca-certificates.crt");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -106,7 +110,7 @@ fn the_root_contains_binary_library_ca_certificates_and_licenses() {
             // The C library and its loader.
             || (name.starts_with("lib") && name.contains(".so"))
             || (name.starts_with("usr/lib") && name.contains(".so"));
-        assert!(known, "{name} has no place in the image");
+        assert!(known, "{name} must not be in the image");
     }
 }
 
@@ -212,7 +216,7 @@ async fn the_image_serves_and_checks_its_health() {
         let asked = |arguments: &[&str]| run(buildah.command(&[&exporter, arguments, &at].concat()));
 
         let (code, _, stderr) = asked(&["healthcheck"]);
-        assert_eq!(code, Some(1), "nothing runs yet: {stderr}");
+        assert_eq!(code, Some(1), "the container did not start: {stderr}");
         // A name, so that the C library has to resolve it.
         let nomad = nomad.replace("127.0.0.1", "localhost");
         let mut command = buildah.command(&[&exporter[..], &["--nomad.address", &nomad], &at].concat());
@@ -233,7 +237,7 @@ async fn the_image_serves_and_checks_its_health() {
             "-c",
             "true",
         ]));
-        assert_ne!(shell.0, Some(0), "there is a shell");
+        assert_ne!(shell.0, Some(0), "the image has a shell");
     };
     tokio::task::spawn_blocking(test).await.unwrap();
 }

@@ -184,7 +184,7 @@ fn the_service_monitor_keeps_labels_and_the_job_name() {
         {"targetLabel": "cluster", "replacement": ""}, {"targetLabel": "region", "replacement": ""}]);
     assert_eq!(endpoint["relabelings"], relabelings);
     let rules = read("alerts/nomad.rules.yml") + &read("alerts/nomad.alerts.yml");
-    assert_eq!(rules.matches("job=").count(), 1, "one place names the scrape job");
+    assert_eq!(rules.matches("job=").count(), 1, "the scrape job is named once");
     assert!(rules.contains(r#"up{job="nomad-exporter"}"#));
 }
 
@@ -194,7 +194,7 @@ fn rules_are_in_step() {
     let (code, stdout, stderr) = run(Command::new(path("scripts/prometheusrule.sh")));
     assert_eq!(code, Some(0), "{stderr}");
     let file = "deploy/kubernetes/monitoring/prometheusrule.yaml";
-    assert!(stdout == read(file), "{file} is out of step: run `make doc`");
+    assert!(stdout == read(file), "{file} is outdated: run `make doc`");
     for (object, rules) in objects(&stdout).iter().zip(["alerts/nomad.rules.yml", "alerts/nomad.alerts.yml"])
     {
         assert_eq!(object["spec"], objects(&read(rules))[0], "{rules}");
@@ -236,6 +236,6 @@ fn variables_exist() {
     let help = run(exporter(&["--help"])).1;
     for variable in deployment()["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap() {
         let name = variable["name"].as_str().unwrap();
-        assert!(help.contains(&format!("{name}=")), "{name} is no variable of the program");
+        assert!(help.contains(&format!("{name}=")), "the program has no variable {name}");
     }
 }

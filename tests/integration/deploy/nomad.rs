@@ -36,7 +36,7 @@ fn jobs_use_their_workload_identity_and_the_task_api() {
         assert_eq!(env["NOMAD_EXPORTER_NOMAD_TOKEN_FILE"], "${NOMAD_SECRETS_DIR}/nomad_token");
         let help = run(exporter(&["--help"])).1;
         for name in env.as_object().unwrap().keys() {
-            assert!(help.contains(&format!("{name}=")), "{file}: {name} is no variable of the program");
+            assert!(help.contains(&format!("{name}=")), "{file}: the program has no variable {name}");
         }
         let service = &group["service"];
         assert!(
@@ -116,8 +116,11 @@ fn the_policy_equals_the_documentation() {
     let capabilities = policy["namespace"]["*"]["capabilities"].as_array().unwrap();
     for grant in capabilities.iter().map(Value::to_string).chain(["node {".into(), "operator {".into()]) {
         let row = security.lines().find(|line| line.starts_with('|') && line.contains(&grant));
-        let collectors =
-            row.unwrap_or_else(|| panic!("docs/security.md knows no {grant}")).split('|').nth(1).unwrap();
+        let collectors = row
+            .unwrap_or_else(|| panic!("docs/security.md does not mention {grant}"))
+            .split('|')
+            .nth(1)
+            .unwrap();
         for collector in collectors.split(", ").map(|collector| collector.trim().trim_matches('`')) {
             assert!(own.contains(collector), "the policy does not say that {collector} needs {grant}");
         }
@@ -152,9 +155,9 @@ fn the_autoscaler_policy_is_valid() {
 
     let agent = hcl("deploy/autoscaler/nomad-autoscaler.hcl");
     known(&agent, &["nomad", "apm", "strategy", "target", "policy"]);
-    assert!(agent["apm"][check["source"].as_str().unwrap()].is_object(), "nobody answers the query");
-    assert_eq!(fields(&policy["target"]), fields(&agent["target"]), "another target is set up");
-    assert_eq!(fields(&check["strategy"]), fields(&agent["strategy"]), "another strategy is set up");
+    assert!(agent["apm"][check["source"].as_str().unwrap()].is_object(), "the query needs a source");
+    assert_eq!(fields(&policy["target"]), fields(&agent["target"]), "the target must be configured");
+    assert_eq!(fields(&check["strategy"]), fields(&agent["strategy"]), "the strategy must be configured");
     assert_eq!(check["query"], super::scaling::query("default", ""));
 }
 

@@ -76,7 +76,10 @@ async fn recorded(name: &str, clients: usize, happens: Happens) -> Vec<usize> {
     if std::env::var_os("UPDATE_GOLDENS").is_some() {
         std::fs::write(path(&file), &test).unwrap();
     }
-    assert!(read(&file) == test, "{file} is not what the simulated cluster does: UPDATE_GOLDENS=1 writes it");
+    assert!(
+        read(&file) == test,
+        "{file} differs from the simulated cluster: run with UPDATE_GOLDENS=1 to update it"
+    );
     play.wanted
 }
 
@@ -182,7 +185,7 @@ fn the_group_is_scaled_within_its_limits() {
     let asked = query("default", "");
     assert_eq!(scale(&[], &["7"]), (Some(0), set(7), asked.clone()));
     assert_eq!(scale(&[], &["3"]), (Some(0), set(3), asked.clone()));
-    assert_eq!(scale(&[], &["4"]), (Some(0), String::new(), asked.clone()), "nothing is to be changed");
+    assert_eq!(scale(&[], &["4"]), (Some(0), String::new(), asked.clone()), "no change is expected");
     assert_eq!(scale(&[], &["0"]), (Some(0), set(2), asked.clone()));
     assert_eq!(scale(&[], &["99"]), (Some(0), set(10), asked.clone()));
     // Output of the AWS CLI for a group that does not exist.

@@ -16,9 +16,9 @@ fn the_systemd_unit_is_hardened() {
     let mut security = Command::new(analyze);
     security.args(["security", "--offline=true"]).arg(&unit);
     let (_, text, _) = run(security);
-    let verdict = text.lines().rev().find_map(|line| line.split_once("exposure level for")).unwrap().1;
-    let rating: f64 = verdict.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
-    assert!(rating < 2.0, "{verdict}");
+    let line = text.lines().rev().find_map(|line| line.split_once("exposure level for")).unwrap().1;
+    let rating: f64 = line.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+    assert!(rating < 2.0, "{line}");
 }
 
 /// Invalid settings fail the start, without restarts. `%d` needs systemd 251.
@@ -60,13 +60,13 @@ fn variables_and_flags_of_the_units_exist() {
     // The flags of the drop-in.
     for flag in text.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
         let flag = flag.split('=').next().unwrap();
-        assert!(help.contains(&format!("--{flag} ")) || flag == "now", "--{flag} is no flag of the program");
+        assert!(help.contains(&format!("--{flag} ")) || flag == "now", "the program has no flag --{flag}");
     }
     let is_part = |char: char| char.is_ascii_uppercase() || char == '_';
     let words = text.split(|char| !is_part(char)).filter(|word| word.starts_with("NOMAD_"));
     let names: Vec<&str> = words.filter(|word| *word != "NOMAD_EXPORTER_").collect();
     assert!(names.contains(&"NOMAD_EXPORTER_WEB_SYSTEMD_SOCKET"), "{names:?}");
     for name in names {
-        assert!(help.contains(name), "{name} is no variable of the program");
+        assert!(help.contains(name), "the program has no variable {name}");
     }
 }

@@ -54,7 +54,7 @@ async fn repeated_elections() {
         for level in ["level=info", "level=warn"] {
             assert!(lines(&log, level, "jobs") <= LINES, "{log}");
         }
-        eprintln!("| leader elections every 2 s | nothing withdrawn in {scrapes} scrapes, {downs} of them with nomad_up 0 |");
+        eprintln!("| leader elections every 2 s | no series missing in {scrapes} scrapes, {downs} of them with nomad_up 0 |");
         watched
     })
     .await;
@@ -183,7 +183,7 @@ async fn a_tenth_of_the_clients_hang() {
     }
     let collector = Collector::new(&simulator.url(), &["--collect.client-timeout", "500ms"]);
     let began = Instant::now();
-    tokio::time::timeout(SOON, collector.refresh()).await.expect("those that hang are given up");
+    tokio::time::timeout(SOON, collector.refresh()).await.expect("requests that hang are aborted");
     let took = began.elapsed();
     let shown = collector.exposition();
     assert_eq!(shown.value("nomad_up", &[]), Some(1.0));

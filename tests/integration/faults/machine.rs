@@ -41,15 +41,21 @@ async fn the_clock_steps() {
         let now = stepping().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
         let last =
             shown.value("nomad_exporter_collector_last_success_timestamp_seconds", &[("collector", "jobs")]);
-        assert_eq!(last, Some(now), "a success by the new clock");
-        assert!(shown.samples().iter().all(|sample| sample.value >= 0.0), "{step} s make numbers negative");
-        assert!(shown.samples().len().abs_diff(series) < 20, "{step} s make series come or go");
+        assert_eq!(last, Some(now), "the last success is reported by the new clock");
+        assert!(
+            shown.samples().iter().all(|sample| sample.value >= 0.0),
+            "a clock step of {step} s makes values negative"
+        );
+        assert!(
+            shown.samples().len().abs_diff(series) < 20,
+            "a clock step of {step} s adds or removes series"
+        );
     }
     // Stale data is dropped, whatever the clock says.
     simulator.faults().set("", Fault::Close);
     STEP_SECONDS.store(-DAY, Ordering::Relaxed);
     collector.refresh().await;
-    assert!(collector.exposition().find("nomad_jobs", &[]).count() > 0, "it is not old yet");
+    assert!(collector.exposition().find("nomad_jobs", &[]).count() > 0, "it is not stale yet");
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(3600)).await;
     tokio::time::resume();

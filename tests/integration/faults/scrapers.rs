@@ -23,7 +23,10 @@ fn flood(address: &str, wanted: usize, connected: &Arc<AtomicUsize>) -> JoinSet<
     let limit = limit.split_whitespace().nth(3).unwrap().parse().unwrap_or(usize::MAX);
     let count = wanted.min(limit.saturating_sub(300));
     if count < wanted {
-        eprintln!("skipped: {} of {wanted} connections: this process may open {limit} files", wanted - count);
+        eprintln!(
+            "skipped: {} of {wanted} connections: this process can open only {limit} files",
+            wanted - count
+        );
     }
     let mut connections = JoinSet::new();
     for _ in 0..count {
@@ -54,7 +57,9 @@ async fn ten_thousand_slow_connections() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(SOON, all).await.expect("Nomad is asked as before, beside many connections");
+    tokio::time::timeout(SOON, all)
+        .await
+        .expect("requests to Nomad continue while many connections are open");
     // Connections open and close while descriptors are counted, so some may be counted twice.
     let counted = (0..10).map(|_| Figures::of(watched.exporter.id()));
     let meanwhile = counted.min_by_key(|figures| figures.sockets).unwrap();
@@ -103,7 +108,7 @@ async fn half_open_connections() {
         // Still open on the client side; closed by the exporter.
         watched.check_figures("half-open connections");
         drop(connections);
-        eprintln!("| 120 half-open connections | a scrape beside them took {answered:.2?} |");
+        eprintln!("| 120 half-open connections | a scrape meanwhile took {answered:.2?} |");
     })
     .await;
 }

@@ -132,7 +132,7 @@ async fn several_are_listed_or_interleaved() {
     world.pass(20);
     let said = refused(&world, &["wide"]).await;
     assert!(
-        said.contains("job `wide` has 3 allocations that live: give --alloc ID or --all; they are\n  "),
+        said.contains("job `wide` has 3 running allocations; give --alloc ID or --all; they are\n  "),
         "{said}"
     );
     let id = world.cluster().allocations_of("ci", "wide")[1].to_string();
@@ -185,7 +185,7 @@ async fn a_missing_log_is_explained() {
     let said = refused(&world, &["build-7", "--task", "x\u{1b}"]).await;
     assert!(said.contains(r"give --task with one of main") && !said.contains('\u{1b}'), "{said}");
     let said = refused(&world, &["build-7", "--alloc", "ffffffff"]).await;
-    assert!(said.contains("has no allocation `ffffffff`: Nomad has collected it"), "{said}");
+    assert!(said.contains("has no allocation `ffffffff`: it belongs to another job"), "{said}");
     let node = world.nodes[0];
     world.cluster().submit(build("slow", 60));
     world.pass(0);

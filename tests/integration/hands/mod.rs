@@ -132,7 +132,7 @@ async fn said(child: &mut tokio::process::Child, text: &str) -> String {
     };
     let in_time = tokio::time::timeout(SOON, reading).await.is_ok();
     let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(in_time, "it does not say {text:?}, but {said}");
+    assert!(in_time, "the output lacks {text:?}: {said}");
     said
 }
 

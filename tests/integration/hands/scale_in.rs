@@ -121,7 +121,7 @@ async fn children_end_with_the_script_even_if_it_is_killed() {
     world.until("end of all children", |_| left(&folder).is_empty()).await;
     let beats = log(&folder).lines().count();
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    assert_eq!(log(&folder).lines().count(), beats, "a heartbeat holds a machine that nobody drains");
+    assert_eq!(log(&folder).lines().count(), beats, "heartbeats must stop when the drain stops");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,7 +248,7 @@ async fn an_aws_instance_drains_itself_when_its_group_scales_in() {
     let says = "echo \"$AWS_DEFAULT_REGION\" >>\"$0.log\"; case $* in *describe*) echo builders ;; esac";
     let child = spawn(watcher(&world, "aws", &metadata), &folder, says);
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
-    assert_eq!(log(&folder), "", "nothing is drained before the group wants it");
+    assert_eq!(log(&folder), "", "no client is drained before the group terminates it");
     goes.store(true, Ordering::Relaxed);
     world.until("drain", World::is_draining).await;
     world.pass(150);
@@ -316,7 +316,7 @@ async fn one_place_drains_the_clients_of_a_group() {
     let child = spawn(command, &folder, &does);
     world.until("question", |_| log(&folder).contains("--auto-scaling-group-names builders")).await;
     let drains = |world: &World| world.methods().iter().filter(|method| *method == "PUT").count();
-    assert_eq!(drains(&world), 0, "the group lets nobody go");
+    assert_eq!(drains(&world), 0, "no instance is released");
 
     std::fs::write(&leaving, names.join("\t")).unwrap();
     world.until("two drains", |world| drains(world) == 2).await;
@@ -332,7 +332,7 @@ async fn one_place_drains_the_clients_of_a_group() {
     let questions = |_: &World| log(&folder).matches("describe-auto-scaling-groups").count();
     let asked = questions(&world);
     world.until("a few more questions", |world| questions(world) >= asked + 4).await;
-    assert_eq!(drains(&world), 2, "a drain that somebody cancelled is left alone");
+    assert_eq!(drains(&world), 2, "a cancelled drain is not repeated");
     world.pass(150);
     let completed = |name: &str| {
         log(&folder).lines().any(|line| line.contains("complete-lifecycle-action") && line.contains(name))

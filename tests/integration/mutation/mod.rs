@@ -89,7 +89,10 @@ async fn damaged_responses_cause_no_panic() {
             collector.refresh().await;
             collector.refresh().await;
         };
-        assert!(tokio::time::timeout(DEADLINE, twice).await.is_ok(), "{told}: no end within {DEADLINE:?}");
+        assert!(
+            tokio::time::timeout(DEADLINE, twice).await.is_ok(),
+            "{told}: did not end within {DEADLINE:?}"
+        );
         let shown = assert_sound(&collector, &told);
         survived += usize::from(shown.value("nomad_up", &[]) == Some(1.0));
     }

@@ -32,13 +32,13 @@ impl Booted {
         let mut id = Command::new("id");
         id.arg("-u");
         if run(id).1.trim() != "0" {
-            eprintln!("skipped: {what}: only root may");
+            eprintln!("skipped: {what}: needs root");
             return None;
         }
         let made = match root_of(suite) {
             Ok(made) => made,
             Err(why) => {
-                eprintln!("skipped: {what}: it cannot be made: {why}");
+                eprintln!("skipped: {what}: the image cannot be created: {why}");
                 return None;
             }
         };
@@ -59,7 +59,7 @@ impl Booted {
         });
         if ended {
             let log = std::fs::read_to_string(booted.folder.path().join("log")).unwrap();
-            eprintln!("skipped: {what}: this machine does not boot it: {log}");
+            eprintln!("skipped: {what}: this machine cannot boot the image: {log}");
             return None;
         }
         Some(booted)
@@ -188,7 +188,7 @@ fn the_package_works_with_the_documented_commands() {
 
     // A client has the commands and the hook, but no running exporter.
     in_root(apt);
-    assert_eq!(system.states(&UNITS), [IDLE; 3], "it is configured by nobody yet");
+    assert_eq!(system.states(&UNITS), [IDLE; 3], "the service is not configured yet");
     system.done("nomad-exporter --version && test -x /usr/lib/nomad-exporter/lifecycle-hook.sh");
 
     system.will_edit("NOMAD_ADDR=http://127.0.0.1:1\n");

@@ -124,7 +124,7 @@ fn every_linked_crate_is_listed_with_its_license() {
     assert!(licences.contains("Permission is hereby granted, free of charge"));
 
     let bill = std::fs::read_to_string(release.join("tarball/nomad-exporter.cdx.json")).unwrap();
-    assert!(!bill.contains(std::env::temp_dir().to_str().unwrap()), "it names a folder of this machine");
+    assert!(!bill.contains(std::env::temp_dir().to_str().unwrap()), "it contains a path of this machine");
     let bill: Value = serde_json::from_str(&bill).unwrap();
     assert_eq!(bill["bomFormat"], "CycloneDX");
     assert_eq!(bill["metadata"]["component"]["version"], env!("CARGO_PKG_VERSION"));
@@ -135,7 +135,7 @@ fn every_linked_crate_is_listed_with_its_license() {
         .collect();
     let missing: Vec<&String> = linked.difference(&listed).collect();
     assert!(missing.is_empty(), "{missing:?} are not in the bill of materials");
-    assert!(!listed.iter().any(|name| name.starts_with("proptest ")), "tests are no part of it");
+    assert!(!listed.iter().any(|name| name.starts_with("proptest ")), "test dependencies must not be listed");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn the_debian_package_installs_a_service_without_a_user() {
     let settings = text(installed.join("etc/default/nomad-exporter"));
     assert!(settings == read("deploy/systemd/nomad-exporter.default"));
     let set = settings.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
-    assert_eq!(set, None, "what is set at first would outweigh a flag of the unit");
+    assert_eq!(set, None, "an initial setting would override a flag of the unit");
     assert_eq!(
         text(control.join("conffiles")).trim(),
         "/etc/default/nomad-exporter\n/etc/default/nomad-scale-in"

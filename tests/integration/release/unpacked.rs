@@ -74,7 +74,7 @@ fn prometheus_accepts_the_files_of_the_tarball() {
 #[ignore = "needs a packed release: make check-release"]
 fn the_image_root_is_built_from_the_tarball() {
     if !Path::new("/etc/ssl/certs/ca-certificates.crt").is_file() {
-        eprintln!("skipped: laying out the image: there is no /etc/ssl/certs/ca-certificates.crt here");
+        eprintln!("skipped: contents of the image: this machine has no /etc/ssl/certs/ca-certificates.crt");
         return;
     }
     let release = release();

@@ -74,7 +74,10 @@ fn dependencies_point_one_way() {
         if matches!(room, "lib" | "main") {
             continue;
         }
-        assert!(may_use.contains_key(room), "{room} is a new room: say in this test what it may use");
+        assert!(
+            may_use.contains_key(room),
+            "{room} is a new room: add the rooms that it may use to this test"
+        );
         seen.insert(room.to_owned());
         for used in paths_of(&file, Tests::Read) {
             let [root, used, ..] = &used[..] else { continue };
@@ -82,7 +85,7 @@ fn dependencies_point_one_way() {
             assert!(allowed, "{}: {room} may not use {used}", relative.display());
         }
     }
-    assert_eq!(seen.len(), may_use.len(), "a room of this test is gone");
+    assert_eq!(seen.len(), may_use.len(), "a room of this test no longer exists");
 }
 
 /// `metrics` uses neither JSON nor HTTP, and only `web` serves.
@@ -116,7 +119,7 @@ fn the_flags_reference_is_in_step() {
 fn reference_is_in_step(command: &str, page: &str) {
     let (code, stdout, _) = run(exporter(&[command]));
     assert_eq!(code, Some(0));
-    assert!(stdout == read(page), "{page} is out of step: run `make doc`");
+    assert!(stdout == read(page), "{page} is outdated: run `make doc`");
 }
 
 /// All metrics in README, alerts and dashboards exist.
@@ -160,7 +163,7 @@ fn files_are_short() {
     for folder in ["src", "simulator/src"] {
         for file in rust_files(&path(folder)) {
             let lines = std::fs::read_to_string(&file).unwrap().lines().count();
-            assert!(lines <= 500, "{} has {lines} lines: split it by what it holds", file.display());
+            assert!(lines <= 500, "{} has {lines} lines: split it by topic", file.display());
         }
     }
 }

@@ -161,7 +161,7 @@ fn add_clients(history: &mut History, clients: &[Client], random: &mut Rng) {
             Some(count(minute))
         });
     }
-    // As full as a busy cluster is: for ten minutes at a time all of it may be allocated.
+    // A busy cluster: in every other interval of ten minutes, it may be full.
     let active = |minute| clients.iter().filter(|client| client.is_active(minute)).count() as f64;
     let full: Vec<f64> = (0..MINUTES / 10)
         .map(|ten| f64::from(random.u8(if ten % 2 == 0 { 60..95 } else { 80..101 })))

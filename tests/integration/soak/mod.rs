@@ -60,7 +60,7 @@ fn resources_stay_constant_and_numbers_exact() {
     let seconds = std::env::var("SOAK_SECONDS").ok().map_or(SECONDS, |seconds| seconds.parse().unwrap());
     let seed =
         std::env::var("SOAK_SEED").ok().map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
-    assert!(seconds >= 60, "in {seconds} s nothing is warm");
+    assert!(seconds >= 60, "{seconds} s are too short to warm up");
     println!("soaking for {seconds} s, SOAK_SEED={seed}");
     let program = tools::find("prometheus");
     rustls::crypto::ring::default_provider().install_default().ok();

@@ -60,7 +60,7 @@ impl Collector {
     /// Refreshes every collector once.
     pub(crate) async fn refresh(&self) {
         let mut collectors = self.collectors.lock().await;
-        let collectors = collectors.as_mut().expect("they do not run by themselves");
+        let collectors = collectors.as_mut().expect("they have not been started");
         for id in collectors.ids() {
             // The store has the result.
             drop(collectors.refresh(id).await);

@@ -58,7 +58,7 @@ pub(crate) fn assert_agrees(shown: &Exposition, ledger: &Ledger, waited_for: &BT
         assert_eq!(shown.sum("nomad_node_allocations", &on), Some(live as f64), "{}", load.name);
         if shown.value("nomad_node_drained", &on) == Some(1.0) {
             let held = waited_for.get(&id).copied().unwrap_or_default();
-            assert_eq!(held, 0, "{} is called drained with {held} allocations on it", load.name);
+            assert_eq!(held, 0, "{} is reported as drained with {held} allocations on it", load.name);
         }
     }
     for outcome in OUTCOMES {

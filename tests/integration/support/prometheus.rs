@@ -81,7 +81,7 @@ impl Prometheus {
     /// Asserts that its log has no warnings and no errors.
     pub(crate) fn assert_no_complaint(&self) {
         let log = std::fs::read_to_string(&self.log).unwrap();
-        assert!(log.contains("level="), "it logs in another way: {log}");
+        assert!(log.contains("level="), "unexpected log format: {log}");
         let is_complaint = |line: &&str| {
             let line = line.to_lowercase();
             line.contains("level=warn") || line.contains("level=error")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Returns a program on the PATH.
 pub(crate) fn find(program: &str) -> PathBuf {
-    look_up(program).unwrap_or_else(|| panic!("{program} is not on the PATH: run this test by `make`"))
+    look_up(program).unwrap_or_else(|| panic!("{program} is not on the PATH: run this test with `make`"))
 }
 
 /// Returns a program that is not available everywhere. If it is missing, prints what is skipped.

@@ -192,6 +192,6 @@ async fn exchange(request: &[u8]) -> Vec<u8> {
         stream.shutdown().await.ok();
     }
     let read = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read_to_end(&mut answer));
-    read.await.expect("an end in time").ok();
+    read.await.expect("it must end in time").ok();
     answer
 }

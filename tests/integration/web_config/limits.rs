@@ -54,7 +54,8 @@ async fn half_open_handshakes_block_nobody() {
         crowd.push(stream);
     }
     let client = Client::new(&authority, None);
-    let answer = timeout(SOON, client.get(address, "/metrics")).await.expect("an answer in time").unwrap();
+    let answer =
+        timeout(SOON, client.get(address, "/metrics")).await.expect("it must respond in time").unwrap();
     assert_eq!(answer.status, StatusCode::OK);
 }
 

@@ -22,13 +22,13 @@ fn the_documented_example_is_valid() {
     let authority = authority();
     let file = authority.path("web.yml");
     let text = documented("tls_server_config:");
-    assert!(text.contains(&hash("s3cret", 10)), "the hash is that of its password: {}", hash("s3cret", 10));
+    assert!(text.contains(&hash("s3cret", 10)), "the hash must match its password: {}", hash("s3cret", 10));
     std::fs::write(&file, text).unwrap();
     let (code, stdout, stderr) = run(exporter(&["check-config", file.to_str().unwrap()]));
     assert_eq!(
         stdout,
         format!(
-            "{} can be used: TLS with HTTP/2 and HTTP/1.1, RequireAndVerifyClientCert and client_allowed_sans, 1 user, \
+            "{} is valid: TLS with HTTP/2 and HTTP/1.1, RequireAndVerifyClientCert and client_allowed_sans, 1 user, \
              a request every 100ms after a burst of 50\n",
             file.display()
         )
@@ -47,11 +47,11 @@ fn an_unusable_file_is_rejected_with_an_error() {
     for (text, sentence) in [
         (
             "tls_server_config:\n  cert: x\n  certificate: y\n".to_owned(),
-            "line 3, column 3: `certificate` is no field",
+            "line 3, column 3: `certificate` is not a field",
         ),
         (
             "web:\n  x: 1\n".to_owned(),
-            "line 1, column 1: `web` is no field here; there are tls_server_config",
+            "line 1, column 1: `web` is not a field here; the fields are tls_server_config",
         ),
         (with("min_version: TLS10"), "tls_server_config.min_version: TLS10 is insecure and not supported"),
         (with("max_version: TLS11"), "tls_server_config.max_version: TLS11 is insecure and not supported"),

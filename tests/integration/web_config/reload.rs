@@ -136,7 +136,7 @@ async fn certificates_are_renewed_in_two_steps() {
         let first = world.certificate();
         let (certificate, key) = world.authority.issue("localhost");
         std::fs::write(world.authority.path("server.crt"), certificate.pem()).unwrap();
-        assert_eq!(world.certificate(), first, "it does not fit the key yet");
+        assert_eq!(world.certificate(), first, "the certificate does not match the key yet");
         std::fs::write(world.authority.path("server.key"), key.serialize_pem()).unwrap();
         assert_eq!(world.certificate(), certificate.der().to_vec());
         // Replaced by another file of the same size.

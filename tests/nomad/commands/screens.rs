@@ -20,7 +20,8 @@ pub(super) fn compare(cluster: &Cluster, report: &mut Report) {
             of(&status["oldest_pending"], |row| json!([row["namespace"], row["id"], row["reason"]]));
         let drains =
             of(&status["drains"], |row| json!([row["name"], row["drained"], row["remaining_allocations"]]));
-        let jobs = ["pending", "running", "dead", "queued_instances"].map(|key| number(&status["jobs"][key]));
+        let jobs =
+            ["pending", "running", "dead", "queued_allocations"].map(|key| number(&status["jobs"][key]));
         json!({"jobs": jobs, "clients": sorted(clients), "waiting": lines(waiting), "drains": sorted(drains)})
     });
     beside(cluster, report, "the first line of status", first_line, || {
@@ -31,7 +32,7 @@ pub(super) fn compare(cluster: &Cluster, report: &mut Report) {
         sorted(of(&printed(&["status"])["pools"], |pool| {
             let share = |key: &str| [number(&pool[key]["allocatable"]), number(&pool[key]["allocated"])];
             let counts =
-                ["active_clients", "other_clients", "queued_instances"].map(|key| number(&pool[key]));
+                ["active_clients", "other_clients", "queued_allocations"].map(|key| number(&pool[key]));
             json!([pool["name"], counts, share("cpu_hertz"), share("memory_bytes")])
         }))
     });
@@ -39,7 +40,7 @@ pub(super) fn compare(cluster: &Cluster, report: &mut Report) {
         let jobs = printed(&["jobs", "--limit", "1000"]);
         sorted(of(&jobs["jobs"], |job| {
             let keys = ["namespace", "id", "type", "status", "template", "reason", "outcome"];
-            json!([keys.map(|key| job[key].clone()), number(&job["queued_instances"])])
+            json!([keys.map(|key| job[key].clone()), number(&job["queued_allocations"])])
         }))
     });
     beside(cluster, report, "nodes", nodes, || {

@@ -57,8 +57,8 @@ pub(super) const METRICS: &[Metric] = &[
         for job in waiting(view.answers) {
             for (name, queued) in queued_groups(view.answers, job) {
                 let is_sized = group(view.answers, job, &name).is_some_and(|group| !asks_for_cores(group));
-                let unsized_instances = if is_sized { 0.0 } else { queued };
-                *unsized_by_namespace.entry(texts(job, &["Namespace"])).or_insert(0.0) += unsized_instances;
+                let unsized_allocations = if is_sized { 0.0 } else { queued };
+                *unsized_by_namespace.entry(texts(job, &["Namespace"])).or_insert(0.0) += unsized_allocations;
             }
         }
         unsized_by_namespace

@@ -114,13 +114,13 @@ fn each(view: &View<'_>, value: impl Fn(&Value) -> f64) -> Numbers {
     view.answers.nodes.iter().map(|node| (texts(node, &["ID", "Name"]), value(node))).collect()
 }
 
-/// How values of the nodes of a pool become one.
+/// How the values of a pool's nodes are combined.
 enum Fold {
     Sum,
     Largest,
 }
 
-/// A value of each pool: of what its active nodes have for jobs, and of what is allocated there.
+/// Returns a value for each pool, calculated from the allocatable and allocated amounts of its active nodes.
 fn of_pools(view: &View<'_>, value: fn(&Amounts, &Amounts) -> f64, fold: Fold) -> Numbers {
     let mut pools = Numbers::new();
     for node in &view.answers.nodes {

@@ -59,7 +59,7 @@ pub(crate) fn register(workload: &mut Workload<'_>) {
         let group = Group::of(workload.task(Does::Run)).set("MaxRunDuration", limit);
         workload.add(Job::batch(CI, "too-long", group), Becomes::Ended);
     } else {
-        println!("  skipped: a job that exceeds its max_run_duration, which Nomad has since 2.0.3");
+        println!("  skipped: a job that exceeds its max_run_duration (needs Nomad 2.0.3)");
     }
 
     // Jobs that are ended or registered again later.

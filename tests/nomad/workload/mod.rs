@@ -100,7 +100,7 @@ impl<'c> Workload<'c> {
             let told = || open.iter().map(|(name, becomes)| rows.tell(name, *becomes)).collect::<String>();
             assert!(
                 began.elapsed() < PATIENCE,
-                "after {PATIENCE:?} these are not as they should be: {}",
+                "after {PATIENCE:?}, these are not in the expected state: {}",
                 told()
             );
             std::thread::sleep(PAUSE);

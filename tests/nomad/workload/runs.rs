@@ -69,7 +69,7 @@ fn services(workload: &mut Workload<'_>) {
         let never = Group::of(Task::with_driver("mock_driver", never));
         workload.add(service("slow-start", never).on("client-a"), Becomes::Starting(1));
     } else {
-        println!("  skipped: a task that takes for ever to start, which takes the mock driver");
+        println!("  skipped: a task that never finishes starting (needs the mock driver)");
     }
     let of_old = Group::new("old", &[run.clone().needs(100_000, 16)]);
     let both = [Group::new("web", &[run]), of_old];

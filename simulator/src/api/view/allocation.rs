@@ -26,10 +26,10 @@ pub(crate) fn allocation_stub(
     stub
 }
 
-/// Fields of the full allocation that a list does not show, but a filter may name.
+/// Fields of the full allocation that lists omit but filters can use.
 const HIDDEN: [&str; 3] = ["Job", "DeploymentID", "PreviousAllocation"];
 
-/// A row of the list with all that its filter names, whether the list is to show it or not: Nomad filters the full
+/// A list row with all fields that its filter uses, even those that the list omits: Nomad filters full
 /// allocations.
 pub(crate) fn filterable_allocation(allocation: &Allocation, cluster: &Cluster, query: &Query) -> Value {
     let filter = query.get("filter").unwrap_or_default();
@@ -48,7 +48,7 @@ pub(crate) fn filterable_allocation(allocation: &Allocation, cluster: &Cluster, 
     row
 }
 
-/// Removes from a row of the list of allocations what the request did not ask for.
+/// Removes the fields that the request did not ask for from a row of the allocation list.
 pub(crate) fn without_unasked(row: &mut Value, query: &Query) {
     let asked = Asked::by(query);
     let Some(fields) = row.as_object_mut() else { return };
@@ -63,7 +63,7 @@ pub(crate) fn without_unasked(row: &mut Value, query: &Query) {
     }
 }
 
-/// What a list of allocations is to show.
+/// Optional parts of an allocation list.
 struct Asked {
     resources: bool,
     task_states: bool,
@@ -78,7 +78,7 @@ impl Asked {
     }
 }
 
-/// What the list and the full allocation share.
+/// Fields that the list and the full allocation share.
 pub(super) fn common(allocation: &Allocation, version: Version) -> Value {
     let reschedules: Vec<Value> = allocation
         .reschedules
@@ -141,7 +141,7 @@ fn preempted_allocations(allocation: &Allocation) -> Value {
 
 fn desired_transition(allocation: &Allocation, version: Version) -> Value {
     let flag = |set: bool| if set { Value::Bool(true) } else { Value::Null };
-    // The watcher of its deployment wants another one, if its job allows that.
+    // The deployment watcher requests a replacement if the job allows rescheduling.
     let retried = allocation.spec.reschedule.attempts != Some(0);
     let failed = retried && allocation.health.is_some_and(|health| !health.healthy);
     let mut row = json!({
@@ -150,7 +150,7 @@ fn desired_transition(allocation: &Allocation, version: Version) -> Value {
         "ForceReschedule": null,
     });
     if version >= since::V1_3 {
-        // Only somebody who stops an allocation says how.
+        // Nomad sets this only if somebody stops the allocation.
         row["NoShutdownDelay"] = if allocation.by_hand { Value::Bool(false) } else { Value::Null };
     }
     if version >= since::V1_11 && allocation.by_hand && !failed {
@@ -199,7 +199,7 @@ pub(super) fn allocated_resources(allocation: &Allocation) -> Value {
     json!({"Tasks": tasks, "TaskLifecycles": lifecycles, "Shared": shared})
 }
 
-/// The GPUs of a task.
+/// The GPUs reserved for a task.
 fn devices<'a>(gpus: impl Iterator<Item = &'a u16>) -> Value {
     let ids: Vec<String> = gpus.map(super::node::gpu_id).collect();
     if ids.is_empty() {

@@ -1,4 +1,4 @@
-//! Evaluations, of which empty fields are left out, and why placements failed.
+//! Evaluations, without empty fields, and placement failures.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::version::{Version, since};
 
 use super::{nil_map, text, without_empty};
 
-/// How long the scheduler took to find out that nothing fits; nobody looks closely.
+/// Nanoseconds that the scheduler spent before the placement failed. Any plausible value does.
 const ALLOCATION_TIME: u64 = 40_000;
 
 pub(crate) fn evaluation(evaluation: &Evaluation, version: Version) -> Value {

@@ -1,4 +1,4 @@
-//! Jobs as lists show them.
+//! Jobs, as in lists.
 
 use serde_json::{Map, Value, json};
 

@@ -6,7 +6,7 @@ use crate::cluster::{DrainStrategy, LastDrain, Node, NodeEvent};
 use crate::time::{duration_nanos, rfc3339, rfc3339_seconds, seconds};
 use crate::version::{Version, since};
 
-/// Every client of the model is on this host.
+/// All clients of the model have this address.
 const HOST: &str = "127.0.0.1";
 
 pub(crate) fn node_stub(node: &Node, version: Version, resources: bool) -> Value {
@@ -66,7 +66,7 @@ pub(crate) fn node(node: &Node, version: Version) -> Value {
     full
 }
 
-/// What the list and the single node share.
+/// Fields that the list and the single node share.
 fn common(node: &Node, version: Version) -> Value {
     let spec = &node.spec;
     let mut row = json!({
@@ -111,7 +111,7 @@ fn drivers(node: &Node, version: Version) -> Value {
     })
 }
 
-/// What a client found out about itself. A list can be filtered by it, and does not show it.
+/// Node attributes (fingerprints). Lists can be filtered by them but do not contain them.
 pub(crate) fn attributes(node: &Node, version: Version) -> Value {
     let spec = &node.spec;
     let mut all = json!({
@@ -162,7 +162,7 @@ fn event(event: &NodeEvent) -> Value {
 
 fn node_resources(node: &Node, version: Version) -> Value {
     let spec = &node.spec;
-    // Since 1.7 without those that are reserved for the system.
+    // Since 1.7, without the cores reserved for the system.
     let cores: Vec<u16> = match version >= since::PROCESSORS {
         true => spec.reservable_cores().collect(),
         false => (0..spec.reservable_cores().end).collect(),
@@ -203,7 +203,7 @@ fn devices(node: &Node) -> Value {
     json!([{"Vendor": vendor, "Type": device_type, "Name": name, "Instances": instances, "Attributes": null}])
 }
 
-/// Vendor, type and name of the one kind of device that nodes have.
+/// Vendor, type and name of the only device type of the model.
 pub(super) const GPU: [&str; 3] = ["nvidia", "gpu", "Tesla T4"];
 
 pub(super) fn gpu_id(number: impl std::fmt::Display) -> String {

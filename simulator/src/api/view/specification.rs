@@ -1,4 +1,4 @@
-//! Full jobs: their specification and what the servers add to it.
+//! Full jobs: the specification, and the fields that the servers add.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use crate::cluster::{
 use crate::time::{duration_nanos, nanos};
 use crate::version::{Version, since};
 
-/// A job with what the servers added to its specification.
+/// A job specification with the fields that the servers add.
 struct Description<'a> {
     key: &'a JobKey,
     spec: &'a JobSpec,
@@ -44,7 +44,7 @@ pub(crate) fn job(job: &Job, version: Version) -> Value {
     description.written(version)
 }
 
-/// The job of an allocation as it was when it was placed: nothing of it was placed then.
+/// The job of an allocation as of its placement, so the job has no allocations yet.
 pub(crate) fn job_of(allocation: &Allocation, version: Version) -> Value {
     let (job_modify_index, submitted) = allocation.job_submitted;
     let id = allocation.job.id.as_str();
@@ -120,7 +120,7 @@ impl Description<'_> {
     }
 }
 
-/// When a task runs; null for a main task.
+/// The lifecycle of a task; null for a main task.
 pub(crate) fn lifecycle(task: &Task) -> Value {
     task.lifecycle.map_or(
         Value::Null,
@@ -128,7 +128,7 @@ pub(crate) fn lifecycle(task: &Task) -> Value {
     )
 }
 
-/// What later versions added to the resources of a task.
+/// Adds the task resources that later versions have.
 pub(crate) fn add_newer_resources(resources: &mut Value, version: Version) {
     if version >= since::PROCESSORS {
         resources["NUMA"] = Value::Null;

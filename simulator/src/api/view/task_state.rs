@@ -1,4 +1,4 @@
-//! The states of an allocation's tasks and what has happened to them.
+//! Task states and task events of an allocation.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use crate::cluster::{Allocation, Cause, ClientStatus, Happened, TaskEvent, TaskR
 use crate::time::{duration_nanos, nanos, rfc3339};
 use crate::version::{Version, since};
 
-/// The states by task; null while the client has said nothing.
+/// The state of each task; null until the client has reported one.
 pub(super) fn task_states(allocation: &Allocation, version: Version) -> Value {
     if !allocation.is_received() {
         return Value::Null;
@@ -36,7 +36,8 @@ fn task_state(allocation: &Allocation, task: &TaskRun, version: Version) -> Valu
     state
 }
 
-/// Nomad's clients say of every task of an allocation that is over when it finished, even if it still runs.
+/// Nomad's clients report a finish time for every task of a finished allocation, even for a task that still
+/// runs.
 fn finished_at(allocation: &Allocation, task: &TaskRun) -> Option<SystemTime> {
     let over = matches!(allocation.client, ClientStatus::Complete | ClientStatus::Failed);
     let pretended = || {
@@ -46,7 +47,7 @@ fn finished_at(allocation: &Allocation, task: &TaskRun) -> Option<SystemTime> {
     task.finished.filter(|_| task.state == TaskState::Dead).or_else(pretended)
 }
 
-/// What sets an event apart from others: its type, its message, its details, and older fields of their own.
+/// Contents of an event: its type, message, details, and deprecated fields.
 struct Told {
     kind: &'static str,
     message: String,
@@ -59,14 +60,14 @@ impl Told {
         Told { kind, message: message.into(), details: Map::new(), fields: Map::new() }
     }
 
-    /// Says the same in the details and in a field.
+    /// Adds a value both to the details and as a field.
     fn with(mut self, detail: &str, text: impl Into<String>, field: &str, value: impl Into<Value>) -> Told {
         self.details.insert(detail.to_owned(), Value::String(text.into()));
         self.fields.insert(field.to_owned(), value.into());
         self
     }
 
-    /// Says the message again in the details and in a field.
+    /// Adds the message both to the details and as a field.
     fn repeating(self, detail: &str, field: &str) -> Told {
         let message = self.message.clone();
         self.with(detail, message.clone(), field, message)
@@ -198,12 +199,12 @@ fn failed_by(cause: Cause) -> Told {
         Cause::Disk => Told::new("Disk Resources Exceeded", ""),
         Cause::Unhealthy => Told::new("Restart Signaled", "healthcheck: check \"alive\" unhealthy")
             .repeating("restart_reason", "RestartReason"),
-        // Nothing but how the program ended tells these.
+        // The exit code, signal or out-of-memory flag of the program is the only difference between these.
         Cause::Exit(_) | Cause::Signal(_) | Cause::OutOfMemory => Told::new("Driver", ""),
     }
 }
 
-/// A duration as Go writes it: `5s`, `1.5s`, `1m30s`.
+/// Formats a duration like Go: `5s`, `1.5s`, `1m30s`.
 fn go_duration(duration: Duration) -> String {
     let (minutes, seconds) = (duration.as_secs() / 60, (duration.as_millis() % 60_000) as f64 / 1000.0);
     if minutes > 0 { format!("{minutes}m{seconds}s") } else { format!("{seconds}s") }
