@@ -13,6 +13,8 @@ pub(crate) enum Variable {
     Namespace,
     NodePool,
     Node,
+    /// A long-lived job.
+    Job,
     /// An exporter.
     Instance,
 }
@@ -106,6 +108,11 @@ impl Variable {
                 "node",
                 "The nodes that are drawn over time, by name: the first of the selected pools, unless others are chosen.",
                 &format!(r#"label_values(nomad_node_info{{{scope}, node_pool=~"$node_pool"}}, node)"#),
+            )),
+            Self::Job => chosen(query_variable(
+                "job",
+                "The long-lived jobs that are drawn over time: the first of the selected namespaces, unless others are chosen.",
+                &format!(r#"label_values(nomad_job_info{{{scope}, namespace=~"$namespace"}}, job_id)"#),
             )),
             Self::Instance => query_variable(
                 "instance",

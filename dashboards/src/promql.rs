@@ -11,6 +11,7 @@ pub(crate) fn scoped(query: &str) -> String {
         .replace("%ns", r#"namespace=~"$namespace""#)
         .replace("%pool", r#"node_pool=~"$node_pool""#)
         .replace("%node", r#"node=~"$node""#)
+        .replace("%job", r#"job_id=~"$job""#)
         .replace("%instance", r#"instance=~"$instance""#);
     let mut scoped = String::new();
     let mut rest = query.as_str();
@@ -80,15 +81,6 @@ pub(crate) fn free(resource: &str) -> String {
 /// How much of a resource is requested by the queued allocations of each pool.
 pub(crate) fn demand(resource: &str) -> String {
     each("node_pool", &format!("nomad_queued_{resource}{{%ns, %pool}}"))
-}
-
-/// How many clients each pool lacks, by one resource, of the size that its active ones have on average.
-pub(crate) fn missing_clients(resource: &str) -> String {
-    let (demand, free) = (demand(resource), free(resource));
-    let size = format!(
-        "(pool:nomad_node_allocatable_{resource}:sum{{%pool}} / (pool:nomad_nodes_active:sum{{%pool}} > 0))"
-    );
-    format!("clamp_min(ceil(({demand} - ({free})) / {size}), 0)")
 }
 
 /// A quantile of a histogram over time, of all clusters and regions together.

@@ -22,6 +22,12 @@ impl Column {
         Self { name, query: query.into(), properties: vec![("unit", json!(unit)), ("noValue", json!("–"))] }
     }
 
+    /// Shows so many decimals.
+    pub(crate) fn decimals(mut self, decimals: u8) -> Self {
+        self.properties.push(("decimals", json!(decimals)));
+        self
+    }
+
     /// A ratio as a bar.
     pub(crate) fn bar(name: &'static str, query: impl Into<String>) -> Self {
         let gauge = json!({"type": "gauge", "mode": "basic", "valueDisplayMode": "text"});

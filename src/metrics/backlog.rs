@@ -75,8 +75,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_queued_allocations_unplaceable",
         help: "Number of queued allocations that no client of their node pool could take: reason size, if they request more \
-               than the largest client has, or constraint, if constraints filter out every client. More clients of the same \
-               kind do not help.",
+               than the largest client has beside its system jobs, or constraint, if constraints filter out every client. More \
+               clients of the same kind do not help.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool", "reason"],
         collectors: PLACING,
@@ -85,7 +85,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_pool_clients_missing",
         help: "Number of further clients of the pool's most common size that the queued allocations need, each placed where there \
-               is room. Excludes allocations that no client, or no client of this size, could take. Absent if a size is unknown.",
+               is room. System jobs take their part of every client. Excludes allocations that no client, or no client of this size, could take. Absent if a size is unknown.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
         collectors: PLACING,

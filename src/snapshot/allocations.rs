@@ -69,6 +69,8 @@ pub struct NodeLoad {
     pub memory_max_bytes: f64,
     /// Disk promised, in bytes.
     pub disk_bytes: f64,
+    /// CPU, memory and disk of that which are promised to system jobs that go on.
+    pub system_promised: [f64; 3],
     /// Cores and devices that are reserved.
     pub whole: Whole,
 }

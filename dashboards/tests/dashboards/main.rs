@@ -87,8 +87,8 @@ fn variables_are_templated_and_used() {
             let name = format!("{file}: {}", variable["name"]);
             assert_eq!(variable["type"], "query", "{name}");
             assert_eq!(variable["datasource"]["uid"], "${datasource}", "{name}");
-            // Nodes are many: some are chosen, and all of them never.
-            let all = text(&variable["name"]) != "node";
+            // Nodes and jobs are many: some are chosen, and all of them never.
+            let all = !["node", "job"].contains(&text(&variable["name"]));
             assert_eq!((&variable["multi"], &variable["includeAll"]), (&json!(true), &json!(all)), "{name}");
             // All is any value, and no list of all, which may be long; and it is none, for targets without the label.
             assert_eq!(variable["allValue"], if all { json!(".*") } else { Value::Null }, "{name}");
