@@ -21,7 +21,7 @@ check: ## Run everything else, which needs programs of others or minutes; each p
 check-prose: ## … the spelling of all files
 	@scripts/check.sh prose
 
-check-deploy: ## … images, manifests, chart, units and scripts of deploy/
+check-deploy: ## … images, manifests, chart, units and scripts of deploy/; dashboards
 	@scripts/check.sh deploy
 
 check-prometheus: ## … scrapes and alerts of real Prometheus servers, 2 and 3

@@ -145,8 +145,10 @@ fn query_variable(name: &str, description: &str, query: &str) -> Value {
 /// A variable without All, which starts with its first value.
 fn chosen(mut variable: Value) -> Value {
     variable["includeAll"] = json!(false);
-    variable["allValue"] = Value::Null;
     variable["current"] = json!({});
+    if let Value::Object(fields) = &mut variable {
+        fields.remove("allValue");
+    }
     variable
 }
 

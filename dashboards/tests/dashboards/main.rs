@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot go on fails its test")]
 
 mod families;
+mod grafana;
 mod promtool;
 mod replicas;
 mod selectors;
