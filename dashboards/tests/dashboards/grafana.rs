@@ -93,7 +93,12 @@ fn grafana_finds_what_it_does_not_know() {
     for (place, value, word) in [
         (format!("/panels/{lines}/type"), "timeline", "timeline"),
         (format!("/panels/{lines}/targets/0/datasource/type"), "nomad", "data source"),
-        (format!("/panels/{lines}/fieldConfig/defaults/custom/drawStyle"), "dots", "dots"),
+        (
+            format!("/panels/{lines}/fieldConfig/defaults/custom/drawStyle"),
+            "dots",
+            "custom.draw_style is 'dots'",
+        ),
+        (format!("/panels/{lines}/fieldConfig/defaults/min"), "none", "defaults.min_val is 'none'"),
     ] {
         let said = damaged(place, json!(value)).unwrap_err();
         assert!(said.contains(word), "{said}");

@@ -41,7 +41,7 @@ fn values(label: &str) -> &'static [&'static str] {
         "node_pool" => &["default"],
         "node_id" => &["n1", "n2", "n3", "n4"],
         "job_id" => &["live", "dead", "stopped"],
-        "status" => &["pending", "running", "queued", "dead"],
+        "status" => &["pending", "running", "queued", "dead", "failed"],
         "state" => &["active", "draining", "down", "ineligible"],
         "client_status" => &["running", "pending"],
         "outcome" => &["complete", "failed"],
@@ -107,7 +107,7 @@ fn gauge(name: &str, set: &BTreeMap<String, String>) -> String {
         "nomad_job_stopped" => usize::from(set["job_id"] == "stopped"),
         "nomad_job_allocations_desired" => 100,
         _ if name.ends_with("_up") || name.ends_with("_healthy") || name.ends_with("_info") => 1,
-        "nomad_up" | "nomad_has_leader" | "nomad_node_state" | "nomad_node_drained" => 1,
+        "nomad_up" | "nomad_has_leader" | "nomad_node_state" | "nomad_node_drained" | "nomad_job_status" => 1,
         _ if name.contains("allocatable") || name.contains("total_bytes") || name.contains("size_bytes") => {
             100
         }
