@@ -18,6 +18,7 @@ const DROPPED: [(&str, &str); 2] = [
 ];
 
 /// Python with Grafana's types; if it is missing, says what is skipped.
+#[expect(clippy::print_stderr, reason = "what a test skips stands in its output")]
 fn python() -> Option<PathBuf> {
     const PROGRAM: &str = "grafana-python";
     let folders = std::env::var_os("PATH").unwrap();

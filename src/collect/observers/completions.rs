@@ -204,13 +204,15 @@ impl CompletionsPass {
 mod tests {
     use super::*;
 
-    /// Reads a list of dead jobs: of each, its submission, its ID, whether it was stopped, and how many of its allocations
-    /// completed and were lost.
-    fn read(completions: &Completions, jobs: &[(u64, &str, bool, u64, u64)]) {
+    /// A dead job: its submission, whether it was stopped, and how many of its allocations completed and were lost.
+    type Dead = (u64, bool, u64, u64);
+
+    /// Reads a list of dead jobs.
+    fn read(completions: &Completions, jobs: &[Dead]) {
         let mut pass = completions.pass(false);
-        for (submitted, id, stop, complete, lost) in jobs {
+        for (submitted, stop, complete, lost) in jobs {
             let row = format!(
-                r#"{{"ID":"{id}","Namespace":"ci","Type":"batch","Status":"dead","Stop":{stop},"CreateIndex":7,
+                r#"{{"ID":"build","Namespace":"ci","Type":"batch","Status":"dead","Stop":{stop},"CreateIndex":7,
                     "SubmitTime":{submitted},"JobSummary":{{"Summary":{{"g":{{"Complete":{complete},"Lost":{lost}}}}}}}}}"#
             );
             let row: Job = serde_json::from_str(&row).unwrap();
@@ -239,7 +241,7 @@ mod tests {
     }
 
     /// After each of these lists of dead jobs, so many have finished.
-    fn counts(lists: &[(&[(u64, &str, bool, u64, u64)], u64)]) {
+    fn counts(lists: &[(&[Dead], u64)]) {
         let completions = Completions::default();
         read(&completions, &[]);
         for (number, (list, expected)) in lists.iter().enumerate() {
@@ -250,32 +252,32 @@ mod tests {
 
     #[test]
     fn a_job_that_is_evaluated_again_ends_once() {
-        let (dead, lost) = ((1, "build", false, 1, 0), (1, "build", false, 1, 1));
+        let (dead, lost) = ((1, false, 1, 0), (1, false, 1, 1));
         // It is pending, and in no list of dead jobs, while Nomad evaluates it; its client is gone meanwhile.
         counts(&[(&[dead], 1), (&[], 1), (&[dead], 1), (&[dead], 1), (&[], 1), (&[], 1), (&[lost], 1)]);
     }
 
     #[test]
     fn a_job_that_ran_again_ends_again() {
-        let (first, second) = ((1, "build", false, 1, 0), (1, "build", false, 2, 0));
+        let (first, second) = ((1, false, 1, 0), (1, false, 2, 0));
         counts(&[(&[first], 1), (&[], 1), (&[second], 2), (&[], 2), (&[second], 2)]);
         // Submitted again, it is another one.
-        counts(&[(&[first], 1), (&[], 1), (&[(2, "build", false, 1, 0)], 2)]);
+        counts(&[(&[first], 1), (&[], 1), (&[(2, false, 1, 0)], 2)]);
     }
 
     #[test]
     fn what_ends_after_its_job_is_no_second_end() {
-        let (stopping, stopped) = ((1, "build", true, 0, 0), (1, "build", true, 1, 0));
+        let (stopping, stopped) = ((1, true, 0, 0), (1, true, 1, 0));
         counts(&[(&[stopping], 1), (&[stopped], 1)]);
         counts(&[(&[stopping], 1), (&[], 1), (&[stopped], 1)]);
         // A drained build is dead before its tasks are.
-        counts(&[(&[(1, "build", false, 0, 0)], 1), (&[(1, "build", false, 1, 0)], 1)]);
+        counts(&[(&[(1, false, 0, 0)], 1), (&[(1, false, 1, 0)], 1)]);
     }
 
     #[test]
     fn what_is_gone_is_forgotten_in_the_end() {
         let completions = Completions::default();
-        read(&completions, &[(1, "build", false, 1, 0)]);
+        read(&completions, &[(1, false, 1, 0)]);
         (0..=REMEMBERED_LISTS).for_each(|_| read(&completions, &[]));
         assert_eq!(completions.state().before.as_ref().map(|before| before.jobs.len()), Some(0));
     }
