@@ -60,7 +60,7 @@ pub enum Missing {
 impl From<&PoolCapacity> for Pool {
     fn from(capacity: &PoolCapacity) -> Self {
         let share =
-            |room: Room| Share { allocatable: room.allocatable, allocated: room.allocated, asked: 0.0 };
+            |room: Room| Share { allocatable: room.allocatable, allocated: room.allocated, requested: 0.0 };
         Self {
             active_nodes: capacity.active_nodes,
             other_nodes: capacity.other_nodes,
