@@ -104,8 +104,8 @@ mod tests {
         assert_eq!(parse_duration("999999999s"), Ok(Duration::from_secs(999_999_999)));
         assert!(parse_duration("soon").is_err());
         let too_long = "5124095576030431h15s1000ms";
-        assert!(parse_duration(too_long).unwrap_err().contains("longer than"));
-        assert!(parse_duration(&"999999999y".repeat(700)).unwrap_err().contains("longer than"));
+        assert!(parse_duration(too_long).unwrap_err().contains("too long"));
+        assert!(parse_duration(&"999999999y".repeat(700)).unwrap_err().contains("too long"));
     }
 
     #[test]

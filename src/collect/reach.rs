@@ -190,19 +190,19 @@ mod tests {
             ),
             (
                 &[r#"namespace "*" { policy = "read" }"#, r#"namespace "secret" { policy = "deny" }"#],
-                "the token cannot read all jobs in  secret",
+                "the token cannot read all jobs in secret",
             ),
             (
                 &[
                     "namespace \"*\" { policy = \"read\" }\nnamespace \"ci-*\" { capabilities = [\"list-jobs\"] }",
                 ],
-                "the token cannot read all jobs in  ci-*",
+                "the token cannot read all jobs in ci-*",
             ),
             // Nomad takes the nearest rule alone, and this one grants variables and nothing else.
             (
                 &["namespace \"*\" { policy = \"read\" }\nnamespace \"default\" {\n variables {\n \
                    path \"*\" { capabilities = [\"read\"] }\n }\n}"],
-                "the token cannot read all jobs in  default",
+                "the token cannot read all jobs in default",
             ),
         ] {
             assert_eq!(reach(policies), Reach::Partial(reason.to_owned()), "{policies:?}");

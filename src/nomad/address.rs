@@ -105,8 +105,8 @@ mod tests {
     fn invalid_addresses_are_rejected_without_showing_the_password() {
         for (address, problem) in [
             ("localhost:4646", "scheme"),
-            ("", "parse"),
-            ("http://", "parse"),
+            ("", "not a URL"),
+            ("http://", "not a URL"),
             ("unix://api.sock", "absolute"),
             ("ftp://nomad", "scheme"),
             ("http://nomad?x=1", "query"),

@@ -258,7 +258,7 @@ mod tests {
             "the group has several tasks; give --task with one of one, two"
         );
         let error = task(&two, Some("three")).unwrap_err();
-        assert_eq!(error, "it has no task `three`: give --task with one of one, two");
+        assert_eq!(error, "the group has no task `three`; give --task with one of one, two");
         assert_eq!(task(&[], Some("three")).unwrap(), "three");
     }
 }
