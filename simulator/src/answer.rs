@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::api::Follow;
 use crate::load::Rows;
+use crate::work::Work;
 
 const INDEX: HeaderName = HeaderName::from_static("x-nomad-index");
 const KNOWN_LEADER: HeaderName = HeaderName::from_static("x-nomad-knownleader");
@@ -24,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) rows: Option<Rows>,
     /// A log that is sent while it grows, instead of the body.
     pub(crate) follow: Option<Follow>,
+    /// What it would cost a server.
+    pub(crate) work: Work,
 }
 
 impl Answer {
@@ -36,12 +39,17 @@ impl Answer {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        Answer { status, headers, body: body.into(), rows: None, follow: None }
+        Answer { status, headers, body: body.into(), rows: None, follow: None, work: Work::default() }
     }
 
     /// 200 with this value.
     pub(crate) fn json(value: &Value) -> Answer {
         Answer::new(StatusCode::OK, Some("application/json"), value.to_string())
+    }
+
+    /// Says what it would cost.
+    pub(crate) fn costing(self, work: Work) -> Answer {
+        Answer { work, ..self }
     }
 
     /// Goes on as a log does that is followed.

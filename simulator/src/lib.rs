@@ -3,7 +3,7 @@
 //! A [`Simulator`] serves a [`Backend`] over HTTP: a [`Recording`] of what real agents answered; or a
 //! [`Cluster`], a small living model of servers, nodes, jobs, allocations and evaluations, whose clock moves
 //! only when it is told to; or a [`Load`], a large cluster in which nothing happens. Each plays one Nomad [`Version`] with that version's fields, gaps and bugs. The
-//! server logs what it was asked and misbehaves on demand ([`Faults`]).
+//! server logs what it was asked, counts what each answer would cost ([`Work`]), and misbehaves on demand ([`Faults`]).
 //!
 //! ```text
 //! request ─► server ─► faults ─► backend ─┬─► replay ──────────┬─► list (filter, order, pages) ─► answer
@@ -22,6 +22,7 @@ mod scenario;
 mod server;
 mod time;
 mod version;
+mod work;
 
 pub use backend::{Backend, SharedCluster};
 pub use cluster::{Cluster, Settings};
@@ -30,3 +31,4 @@ pub use replay::Recording;
 pub use scenario::Scenario;
 pub use server::{ConnectionFault, Fault, Faults, LoggedRequest, Simulator};
 pub use version::{InvalidVersion, Version};
+pub use work::Work;

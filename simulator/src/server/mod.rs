@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::backend::Backend;
+use crate::work::Work;
 
 pub use faults::{ConnectionFault, Fault, Faults};
 pub use log::LoggedRequest;
@@ -77,6 +78,11 @@ impl Simulator {
     /// All requests so far, in the order they came.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.log.all()
+    }
+
+    /// What the answers so far would have cost a server.
+    pub fn work(&self) -> Work {
+        self.shared.log.work()
     }
 
     /// Forgets the requests so far.
