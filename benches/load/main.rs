@@ -185,7 +185,7 @@ fn cost(nomad: &Nomad, collectors: &[String], endpoint: &str, size: Size, quick:
         Size::C2M => ("20s", 2.0),
     };
     let clocks = ["--collect.interval", interval, "--collect.history-interval", interval];
-    let patience = ["--collect.history-duty-cycle", "1", "--nomad.timeout", "60s"];
+    let patience = ["--collect.duty-cycle", "1", "--nomad.timeout", "60s"];
     let flags = clocks.into_iter().chain(patience).map(str::to_owned);
     let exporter = Exporter::start(nomad, &collectors.iter().cloned().chain(flags).collect::<Vec<_>>());
     let total = |text: &str, family: &str| process::sum(text, family);

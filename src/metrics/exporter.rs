@@ -106,8 +106,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_collector_interval_seconds",
-        help: "How often a collector is refreshed: its interval, or longer where its last refresh took so long that it would \
-               use more than the duty cycle of history (--collect.history-duty-cycle, 5 % of the time).",
+        help: "How often a collector is refreshed: its interval, or longer where it would cost more than its duty cycle \
+               (--collect.duty-cycle, 5 % of the time).",
         kind: Kind::Gauge,
         labels: &["collector"],
         collectors: &[],

@@ -38,6 +38,12 @@ impl Request {
         self
     }
 
+    /// The same list for its index alone: one row of it, which no filter looks for.
+    pub fn probe(mut self) -> Self {
+        self.query.retain(|(name, _)| *name != "filter" && *name != "resources");
+        self.query("per_page", "1")
+    }
+
     /// Makes this a question that a server only passes on, to one of its clients: it is given up earlier than
     /// others, and a failure says nothing of the server, so it is asked once and of this server alone.
     pub fn passed_on_within(mut self, timeout: Duration) -> Self {
@@ -52,8 +58,10 @@ impl Request {
 pub struct Meta {
     /// How long ago the answering server last heard its leader: the age that a stale read may have.
     pub last_contact: Option<Duration>,
-    /// What tells whether the answer is as it was. Of several answers it is none.
+    /// What tells whether the answer is as it was. Of several answers, the one that all have.
     pub index: Option<Index>,
+    /// How long the servers took until the answer began: Nomad has made all of it by then.
+    pub served: Duration,
 }
 
 /// The Raft index of what was read: it grows whenever anything of it changes, and is the same on all servers. Another
@@ -73,9 +81,11 @@ impl Index {
 }
 
 impl Meta {
-    /// The older of two answers.
-    pub fn or_older(self, other: Self) -> Self {
-        Self { last_contact: self.last_contact.max(other.last_contact), index: None }
+    /// What two answers tell together: the older of their ages, and what the servers took for both.
+    pub fn and(self, other: Self) -> Self {
+        let last_contact = self.last_contact.max(other.last_contact);
+        let index = self.index.filter(|index| other.index == Some(*index));
+        Self { last_contact, index, served: self.served + other.served }
     }
 }
 

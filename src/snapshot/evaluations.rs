@@ -15,7 +15,7 @@ pub struct Evaluations {
     /// Jobs that the list before showed waiting: two lists that are read one after the other do not fit together, and
     /// what one of them lacks once may be under way.
     pub waited_before: HashSet<JobKey>,
-    /// The Raft index of the list, of one list alone.
+    /// The Raft index that the lists have at least, if it is known.
     pub index: Option<u64>,
     /// Whether the cap cut some jobs, so that absence means nothing.
     pub is_incomplete: bool,
@@ -84,6 +84,11 @@ impl Evaluations {
             || self.waited_before.contains(&job)
             || is_younger
             || self.is_incomplete
+    }
+
+    /// Whether some are not to be processed yet.
+    pub fn has_delayed(&self) -> bool {
+        self.by_namespace.values().flat_map(|counts| counts.delayed.iter()).any(|(_, count)| *count > 0)
     }
 
     /// How many evaluations wait for a scheduler.

@@ -36,6 +36,7 @@ mod release;
 mod revision;
 mod rooms;
 mod scheduling;
+mod server_work;
 mod serving;
 mod soak;
 mod status_page;

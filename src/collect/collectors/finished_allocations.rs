@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::list;
-use crate::collect::observers::{AllocationPass, Completions, Handover, Observers, Placements, Which};
+use crate::collect::list::{self, Again, Known};
+use crate::collect::observers::{
+    AllocationPass, Completions, Handover, LookedFor, Observers, Placements, Which,
+};
 use crate::collect::report::FetchError;
 use crate::nomad::Endpoint;
 use crate::nomad::api::Allocation;
@@ -23,6 +25,8 @@ pub(in crate::collect) struct FinishedAllocationsCollector {
     placements: Arc<Placements>,
     completions: Arc<Completions>,
     full_allocations: Arc<Handover<FinishedAllocationsFold>>,
+    /// The last list, whose first allocation was looked for in it, and after which list of dead jobs it was begun.
+    known: Known<(LookedFor, u64)>,
 }
 
 reads!(FinishedAllocationsCollector: Servers, LiveAllocations, FinishedJobs);
@@ -33,6 +37,7 @@ impl Collect for FinishedAllocationsCollector {
             placements: observers.placements.clone(),
             completions: observers.completions.clone(),
             full_allocations: observers.full_allocations.clone(),
+            known: Known::default(),
         }
     }
 
@@ -48,15 +53,20 @@ impl Collect for FinishedAllocationsCollector {
             return Ok(Refresh { sections, ..Refresh::default() });
         }
         let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
-        let requests =
+        let mut requests: Vec<_> =
             requests.map(|request| request.query("task_states", "false").query("filter", TERMINAL)).collect();
         // Those of the jobs that died by now are to be in it.
         upstream.settled::<FinishedJobs>().await;
         let fold = FinishedAllocationsFold::new(&self.placements, &self.completions);
         let add = |fold: &mut FinishedAllocationsFold, allocation: Allocation| fold.add(&allocation);
-        let folded = list::fold(&context.client, requests, fold, add).await?;
+        let again = if requests.len() == 1 {
+            let beside = (fold.pass.looked_for(), fold.began_after);
+            self.known.fold(&context.client, (requests.remove(0), true), beside, fold, add).await?
+        } else {
+            Again::New(list::fold(&context.client, requests, fold, add).await?)
+        };
         let live = upstream.get::<LiveAllocations>().await;
-        Ok(folded.refresh(|fold| self.sections(fold, live.as_deref())))
+        Ok(again.refresh(|fold| self.sections(fold, live.as_deref())))
     }
 }
 

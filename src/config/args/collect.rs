@@ -25,14 +25,12 @@ pub struct CollectArgs {
     #[arg(help_heading = "Collection")]
     pub history_interval: Duration,
 
-    /// What share of the time one history collector may be read. One whose refresh takes long is read less often
-    #[arg(
-        long = "collect.history-duty-cycle",
-        env = "NOMAD_EXPORTER_COLLECT_HISTORY_DUTY_CYCLE",
-        value_name = "RATIO"
-    )]
+    /// What share of the time one collector may cost. One that costs more is read less often
+    ///
+    /// A live collector costs the time until Nomad's servers answer, a history collector the time of its refresh
+    #[arg(long = "collect.duty-cycle", env = "NOMAD_EXPORTER_COLLECT_DUTY_CYCLE", value_name = "RATIO")]
     #[arg(global = true, default_value = "0.05", help_heading = "Collection")]
-    pub history_duty_cycle: f64,
+    pub duty_cycle: f64,
 
     /// How often clients are asked for their hosts and allocations; the requests are spread over this time
     #[arg(long = "collect.client-interval", env = "NOMAD_EXPORTER_COLLECT_CLIENT_INTERVAL", global = true)]
