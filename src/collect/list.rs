@@ -83,9 +83,9 @@ where
     Folded::new(fold).and(client, requests, add).await
 }
 
-/// After how long an answer is decoded again although its index stayed, should an index ever lie: a cluster that was
-/// built anew may happen to reach the same one.
-const DECODE_AFTER: Duration = Duration::from_secs(600);
+/// After how long a list is read again although its index stayed, should an index ever lie: a cluster that was built
+/// anew may happen to reach the same one. More often, and it would be most of what a cluster at rest is asked for.
+const DECODE_AFTER: Duration = Duration::from_secs(3600);
 
 /// From so many rows on, a list is long: it costs the servers more than the probe that may spare it.
 const LONG_ROWS: u64 = 100;
