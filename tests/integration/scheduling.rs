@@ -122,6 +122,26 @@ async fn an_ignored_filter_changes_no_number() {
     }
 }
 
+/// A server that is thought to list by status and does not sends everything twice, and it is counted once.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ignored_status_changes_no_number() {
+    let old = recordings::replay("1.1.18").await;
+    let of = async |arguments: &[&str]| {
+        let collector = Collector::new(&old.url(), &[&["--nomad.namespace", "ci"], arguments].concat());
+        collector.refresh().await;
+        let shown = collector.exposition();
+        let families =
+            ["nomad_blocked_evaluations", "nomad_pending_evaluations", "nomad_delayed_evaluations"];
+        families.map(|family| shown.sum(family, &[]))
+    };
+    let known = of(&[]).await;
+    old.clear_requests();
+    let unknown = of(&["--no-collector.servers"]).await;
+    assert_eq!(lists(&old.requests(), "/v1/evaluations", "status="), 2);
+    assert_eq!(known, unknown);
+    assert!(known.iter().flatten().sum::<f64>() > 0.0, "{known:?}");
+}
+
 /// The terms of a drain are read once, until the node changes.
 #[tokio::test(flavor = "multi_thread")]
 async fn drains_are_read_when_they_change() {
