@@ -1,7 +1,7 @@
 # The few verbs of this project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-deploy check-prometheus check-formats check-browser check-release check-soak \
-	check-bench check-deps test-nomad lint bench fuzz soak doc release release-check
+.PHONY: help demo test check check-prose check-deploy check-prometheus check-formats check-browser check-release check-soak \
+	check-bench check-deps test-nomad lint bench bench-rules fuzz soak doc release release-check
 
 SOAK_SECONDS ?= 1200
 FUZZ_SECONDS ?= 60
@@ -9,14 +9,17 @@ FUZZ_SECONDS ?= 60
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Run the exporter against a simulated cluster
-	@scripts/demo.sh
+demo: ## Run the exporter against a simulated cluster: a build farm, or by SCENARIO=ci an hour of a CI system in three minutes
+	@SCENARIO="$(SCENARIO)" scripts/demo.sh
 
 test: ## Run what every change must pass: format, clippy, tests, and promtool's tests of the rules
 	@scripts/test.sh
 
 check: ## Run everything else, which needs programs of others or minutes; each part runs alone too
 	@scripts/check.sh
+
+check-prose: ## … the spelling of all files
+	@scripts/check.sh prose
 
 check-deploy: ## … images, manifests, chart, units and scripts of deploy/
 	@scripts/check.sh deploy
@@ -51,6 +54,9 @@ lint: ## Check the format, clippy with warnings denied, and the documentation of
 bench: ## Measure the release binary against clusters of each size (some only: make bench SIZES="S M"), and single steps
 	@scripts/bench.sh $(SIZES)
 	@scripts/bench.sh micro
+
+bench-rules: ## Try the alert rules on 200 generated histories and days (again: BENCH_SEED=…), and time rules and dashboards at 10,000 nodes
+	@scripts/bench-rules.sh
 
 fuzz: ## Run each fuzz target for a minute (longer: make fuzz FUZZ_SECONDS=600), where cargo-fuzz and a nightly compiler are
 	@scripts/fuzz.sh $(FUZZ_SECONDS)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests that `make test` leaves out, because they need programs of others or minutes:
-#   check.sh [PART…]   all parts unless some are named: deploy prometheus formats browser release soak bench deps
+#   check.sh [PART…]   all parts unless some are named: prose deploy prometheus formats browser release soak bench deps
 # Each part installs what it needs, and says so first. A test without its program fails, unless the program cannot be had
 # everywhere: then the part says what is skipped.
 set -euo pipefail
@@ -19,7 +19,7 @@ check_deploy() {
 
 check_prometheus() {
     say "scrapes and alerts of real Prometheus servers, 2 and 3, and Alertmanager"
-    PATH="$(scripts/tools.sh prometheus prometheus-alertmanager --optional prometheus-3 promtool-3):$PATH"
+    PATH="$(scripts/tools.sh promtool prometheus prometheus-alertmanager --optional prometheus-3 promtool-3):$PATH"
     run_tests
 }
 
@@ -38,9 +38,14 @@ check_browser() {
 check_release() {
     say "what a release hands out"
     PATH="$(scripts/tools.sh cargo-deb cargo-cyclonedx dpkg-shlibdeps systemd-analyze promtool \
-        --optional kustomize helm-python kubernetes-validate operator-types):$PATH"
+        --optional mmdebstrap kustomize helm-python kubernetes-validate operator-types):$PATH"
     scripts/release-binary.sh nomad-exporter
     NOMAD_EXPORTER_TEST_BINARY="$PWD/target/release/nomad-exporter" run_tests
+}
+
+check_prose() {
+    say "the spelling of all files"
+    PATH="$(scripts/tools.sh --optional typos):$PATH" scripts/spelling.sh
 }
 
 check_soak() {
@@ -67,7 +72,7 @@ check_deps() {
     fi
 }
 
-parts=(deploy prometheus formats browser release soak bench deps)
+parts=(prose deploy prometheus formats browser release soak bench deps)
 if [ $# = 1 ]; then
     part=$1
     [[ " ${parts[*]} " == *" $part "* ]] || {

@@ -21,6 +21,26 @@ stop() {
 trap stop EXIT
 trap 'printf "\nThe demo has ended.\n"; exit 0' INT TERM
 
+# What is shown. How often it is read is short, so that a watcher sees things move.
+case ${SCENARIO:=farm} in
+farm)
+    story=(--speed 3) intervals=(--collect.interval 2s --collect.history-interval 10s --collect.client-interval 5s)
+    note="Builds come in bursts, so that a backlog grows and clears every 40 seconds, and alerts with it."
+    # An alert fires and ends as soon as its condition does.
+    quick() { sed -E 's/^( +(for|keep_firing_for):) .*/\1 0s/' "$1"; }
+    ;;
+ci)
+    story=(--scenario ci --speed 20 --nomad-version 1.11.3 --servers 5)
+    intervals=(--collect.interval 1s --collect.history-interval 5s --collect.client-interval 5s --collect.duty-cycle 0.5)
+    note="An hour of a CI system takes three minutes, and then starts again. docs/circleci-server.md lists its events."
+    quick() { awk -v FASTER=20 -f scripts/quicker-rules.awk "$1"; }
+    ;;
+*)
+    echo "SCENARIO is farm or ci." >&2
+    exit 1
+    ;;
+esac
+
 # Before the build, which takes minutes the first time.
 taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 for variable in NOMAD_PORT:$nomad_port PORT:$port; do
@@ -63,20 +83,18 @@ up() {
     echo "The demo did not come up." >&2
     exit 1
 }
-target/debug/nomad-simulator --listen "127.0.0.1:$nomad_port" --speed 3 &
+target/debug/nomad-simulator --listen "127.0.0.1:$nomad_port" "${story[@]}" &
 processes+=($!)
 up taken "$nomad_port"
-# Short intervals, so that a watcher sees things move.
 exporter=(target/debug/nomad-exporter --web.listen-address "127.0.0.1:$port" --log.level warn)
-"${exporter[@]}" --nomad.address "http://127.0.0.1:$nomad_port" \
-    --collect.interval 2s --collect.history-interval 10s --collect.client-interval 5s &
+"${exporter[@]}" --nomad.address "http://127.0.0.1:$nomad_port" "${intervals[@]}" &
 processes+=($!)
 up "${exporter[@]}" healthcheck --ready
 
-# With the shipped rules, which wait for less here so that a newcomer sees an alert fire and end.
+# With the shipped rules, which are quicker here so that a newcomer sees an alert fire and end.
 start_prometheus() {
     for rules in alerts/nomad.rules.yml alerts/nomad.alerts.yml; do
-        sed -E 's/^( +(for|keep_firing_for):) .*/\1 0s/' "$rules" >"$folder/$(basename "$rules")"
+        quick "$rules" >"$folder/$(basename "$rules")"
     done
     cat >"$folder/prometheus.yml" <<EOF
 global: {scrape_interval: 2s, evaluation_interval: 2s}
@@ -106,12 +124,12 @@ Open http://127.0.0.1:$port/ to see the cluster.
   Prometheus and alerts     $alerts
   Nomad's API (simulated)   http://127.0.0.1:$nomad_port/v1/jobs?namespace=*
 
-Watch jobs, nodes and utilization move (a simulated second takes a third of one), on a screen or as metrics:
+Watch jobs, nodes and utilization move, on a screen or as metrics:
 
   target/debug/nomad-exporter status --watch --collect.interval 2s --nomad.address http://127.0.0.1:$nomad_port
   watch -n 2 "curl -s http://127.0.0.1:$port/metrics | grep -E '^nomad_(jobs|nodes|queued_allocations|node_allocated_cpu_hertz)\{' | grep -v ' 0$'"
 
-Builds come in bursts, so that a backlog grows and clears every 40 seconds, and alerts with it.
+$note
 Press ctrl-C to end the demo.
 EOF
 wait -n "${processes[@]:0:2}"

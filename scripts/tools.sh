@@ -114,6 +114,10 @@ need() {
         python "$1" jsonschema==4.26.0
         wrap "$1" "$tools/venv/bin/python"
         ;;
+    typos)
+        python "$1" typos==1.52.0
+        wrap "$1" "$tools/venv/bin/typos"
+        ;;
     # Helm's own engine, and the schemas of Kubernetes.
     helm-python)
         python "$1" helm-python-sdk==0.2.2

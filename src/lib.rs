@@ -10,7 +10,8 @@
 //! Nomad     clocks      and joins    samples                    refresh     them out
 //! ```
 //!
-//! [`terms`] holds Nomad's closed vocabularies, which every room speaks; [`human`] says numbers and words to people;
+//! [`terms`] holds Nomad's closed vocabularies, which every room speaks; [`labels`] names labels after keys and keeps their
+//! values within their limit; [`human`] says numbers and words to people;
 //! [`files`] reads again what changes on disk; [`commands`] put the rooms together.
 //! Dependencies point one way, and a test keeps it so.
 
@@ -20,6 +21,7 @@ pub mod config;
 pub mod exposition;
 pub mod files;
 pub mod human;
+pub mod labels;
 pub mod metrics;
 pub mod nomad;
 pub mod publish;

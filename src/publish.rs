@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::collect::Store;
 use crate::exposition::Rendered;
 use crate::metrics::{OwnMetrics, Selection};
-use crate::snapshot::{Reach, Snapshot};
+use crate::snapshot::{Reach, Snapshot, Trends};
 
 /// What is served until the next refresh.
 pub struct Publication {
@@ -17,6 +17,8 @@ pub struct Publication {
     pub metrics: Rendered,
     /// What they were rendered from.
     pub snapshot: Arc<Snapshot>,
+    /// The last hour, this snapshot included.
+    pub trends: Trends,
     /// The page for people, once somebody asked for it.
     page: OnceLock<Bytes>,
 }
@@ -25,9 +27,9 @@ pub struct Publication {
 pub type Published = watch::Receiver<Arc<Publication>>;
 
 impl Publication {
-    /// What is served of a snapshot.
-    pub fn new(metrics: Rendered, snapshot: Arc<Snapshot>) -> Self {
-        Self { metrics, snapshot, page: OnceLock::new() }
+    /// What is served of a snapshot and of the hour before it.
+    pub fn new(metrics: Rendered, snapshot: Arc<Snapshot>, trends: &Trends) -> Self {
+        Self { metrics, trends: trends.with(&snapshot), snapshot, page: OnceLock::new() }
     }
 
     /// The page for people, if it is ready.
@@ -36,8 +38,8 @@ impl Publication {
     }
 
     /// The page for people, rendered now if it is not ready. Blocking work.
-    pub fn page(&self, render: impl FnOnce(&Snapshot) -> String) -> Bytes {
-        self.page.get_or_init(|| render(&self.snapshot).into()).clone()
+    pub fn page(&self, render: impl FnOnce(&Snapshot, &Trends) -> String) -> Bytes {
+        self.page.get_or_init(|| render(&self.snapshot, &self.trends).into()).clone()
     }
 }
 
@@ -63,9 +65,10 @@ impl Publisher {
         let snapshot = Arc::new(self.store.snapshot((self.now)()));
         (self.observe)(&self.own);
         log_reach(previous.map(|publication| &publication.snapshot.joins.reach), &snapshot.joins.reach);
-        let previous = previous.map(|publication| &publication.metrics);
-        let metrics = Rendered::new(snapshot.clone(), self.own.gather(), self.selection.clone(), previous);
-        Publication::new(metrics, snapshot)
+        let rendered = previous.map(|publication| &publication.metrics);
+        let metrics = Rendered::new(snapshot.clone(), self.own.gather(), self.selection.clone(), rendered);
+        let none = Trends::new(self.interval);
+        Publication::new(metrics, snapshot, previous.map_or(&none, |publication| &publication.trends))
     }
 
     /// Renders again after every refresh, and when none came for more than an interval, so that what expires vanishes
@@ -114,6 +117,11 @@ impl Publication {
         let finished = FinishedAllocations { counts, ..FinishedAllocations::default() };
         let sections = Sections { finished_allocations: Some(Arc::new(finished)), ..Sections::default() };
         let snapshot = Arc::new(Snapshot::new(SystemTime::UNIX_EPOCH, Vec::new(), sections));
-        watch::channel(Arc::new(Self::new(Rendered::of(snapshot.clone(), None), snapshot))).1
+        watch::channel(Arc::new(Self::new(
+            Rendered::of(snapshot.clone(), None),
+            snapshot,
+            &Trends::new(Duration::from_secs(15)),
+        )))
+        .1
     }
 }

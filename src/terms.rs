@@ -164,6 +164,38 @@ impl Outcome {
     }
 }
 vocabulary! {
+    /// What made an allocation fail.
+    FailureCause {
+        /// A task exited:
+        Exit = "exit",
+        /// A signal ended a task:
+        Signal = "signal",
+        /// A task exceeded its memory:
+        Oom = "oom",
+        /// The driver could not start a task, for instance because its image cannot be pulled:
+        Driver = "driver",
+        /// An artifact could not be downloaded:
+        Artifact = "artifact",
+        /// The configuration of a task is invalid:
+        Validation = "validation",
+        /// The client could not prepare a task: a directory, a network, a volume, a template, a secret:
+        Setup = "setup",
+        /// A task exceeded its disk:
+        Disk = "disk",
+        /// A health check of a task failed:
+        Unhealthy = "unhealthy",
+        /// Nothing that is known tells:
+        Other = "other",
+    }
+}
+
+impl FailureCause {
+    /// Whether the allocation never started, which is the platform's fault or its configuration's, and not the program's.
+    pub fn prevents_start(self) -> bool {
+        matches!(self, Self::Driver | Self::Artifact | Self::Validation | Self::Setup)
+    }
+}
+vocabulary! {
     /// An allocation's status as its client reports it (`unknown` since Nomad 1.3).
     ClientStatus {
         Pending = "pending", Running = "running", Unknown = "unknown",
@@ -233,6 +265,13 @@ impl BlockReason {
     /// Whether an evaluation can be blocked for it.
     pub fn blocks(self) -> bool {
         !matches!(self, Self::Scheduling | Self::Delayed)
+    }
+}
+
+impl EvalStatus {
+    /// Whether something is still to come of it.
+    pub fn waits(self) -> bool {
+        matches!(self, Self::Blocked | Self::Pending)
     }
 }
 

@@ -19,7 +19,8 @@ use estimate::Work;
 use process::{Exporter, Nomad};
 
 /// What a live refresh does not read.
-const NOT_LIVE: [&str; 4] = ["finished_jobs", "finished_allocations", "host_stats", "allocation_usage"];
+const NOT_LIVE: [&str; 5] =
+    ["finished_jobs", "finished_allocations", "task_states", "host_stats", "allocation_usage"];
 /// What a history refresh reads.
 const HISTORY: [&str; 3] = ["servers", "finished_jobs", "finished_allocations"];
 /// What it takes to ask every client.

@@ -7,13 +7,14 @@ use crate::panel::Panel;
 const RUNBOOKS: &str = "https://github.com/nomad-exporter/nomad-exporter/tree/main/alerts/runbooks";
 const COLUMNS: u64 = 24;
 
-/// A variable beside datasource, job and instance.
+/// A variable beside datasource, cluster and region.
 #[derive(Clone, Copy)]
 pub(crate) enum Variable {
     Namespace,
     NodePool,
-    /// The nodes of the selected pools.
     Node,
+    /// An exporter.
+    Instance,
 }
 
 /// A dashboard in the making.
@@ -32,18 +33,15 @@ impl Board {
                 "current": {}, "options": [], "regex": "", "refresh": 1, "hide": 0, "multi": false, "includeAll": false,
             }),
             query_variable(
-                "job",
-                "The Prometheus job that scrapes nomad-exporter.",
-                "label_values(nomad_exporter_collector_up, job)",
-                Some(".+"),
+                "cluster",
+                "The label of the exporters' targets that names the cluster; empty if they have none.",
+                "label_values(nomad_exporter_collector_up, cluster)",
             ),
-            first(query_variable(
-                "instance",
-                "The exporter: the first one, unless another is chosen. Exporters of the same cluster show the same, so \
-                 All of them count it several times.",
-                r#"label_values(nomad_exporter_collector_up{job=~"$job"}, instance)"#,
-                Some(".+"),
-            )),
+            query_variable(
+                "region",
+                "The label of the exporters' targets that names Nomad's region; empty if they have none.",
+                r#"label_values(nomad_exporter_collector_up{cluster=~"$cluster"}, region)"#,
+            ),
         ];
         list.extend(variables.iter().map(|variable| variable.json()));
         let json = json!({
@@ -92,33 +90,35 @@ impl Board {
 
 impl Variable {
     fn json(self) -> Value {
-        let exporter = r#"job=~"$job", instance=~"$instance""#;
+        let scope = r#"cluster=~"$cluster", region=~"$region""#;
         match self {
             Self::Namespace => query_variable(
                 "namespace",
                 "Nomad's namespaces. Nodes have none.",
-                &format!("label_values(nomad_queued_allocations{{{exporter}}}, namespace)"),
-                Some(".*"),
+                &format!("label_values(nomad_queued_allocations{{{scope}}}, namespace)"),
             ),
             Self::NodePool => query_variable(
                 "node_pool",
                 "Node pools, those without nodes included.",
-                &format!("label_values(nomad_queued_allocations{{{exporter}}}, node_pool)"),
-                Some(".*"),
+                &format!("label_values(nomad_queued_allocations{{{scope}}}, node_pool)"),
             ),
-            // All stands for the nodes of the selected pools only, hence no value of its own.
-            Self::Node => query_variable(
+            Self::Node => chosen(query_variable(
                 "node",
-                "Nodes of the selected pools, by name.",
-                &format!(r#"label_values(nomad_node_info{{{exporter}, node_pool=~"$node_pool"}}, node)"#),
-                None,
+                "The nodes that are drawn over time, by name: the first of the selected pools, unless others are chosen.",
+                &format!(r#"label_values(nomad_node_info{{{scope}, node_pool=~"$node_pool"}}, node)"#),
+            )),
+            Self::Instance => query_variable(
+                "instance",
+                "The exporters. Several that watch one region are replicas.",
+                &format!("label_values(nomad_exporter_collector_up{{{scope}}}, instance)"),
             ),
         }
     }
 }
 
-/// A variable that starts with All.
-fn query_variable(name: &str, description: &str, query: &str, all: Option<&str>) -> Value {
+/// A variable that starts with All, which is any value: not a list of all, which would be a query of 180 kB for 10,000
+/// nodes, and also none, for targets without the label.
+fn query_variable(name: &str, description: &str, query: &str) -> Value {
     let label = name.replace('_', " ");
     let label = label
         .chars()
@@ -130,13 +130,15 @@ fn query_variable(name: &str, description: &str, query: &str, all: Option<&str>)
         "name": name, "label": label, "description": description, "type": "query",
         "datasource": {"type": "prometheus", "uid": "${datasource}"}, "definition": query,
         "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
-        "multi": true, "includeAll": true, "allValue": all, "current": {"text": ["All"], "value": ["$__all"]},
+        "multi": true, "includeAll": true, "allValue": ".*", "current": {"text": ["All"], "value": ["$__all"]},
         "options": [], "regex": "", "refresh": 2, "sort": 1, "hide": 0, "skipUrlSync": false,
     })
 }
 
-/// A variable that starts with its first value.
-fn first(mut variable: Value) -> Value {
+/// A variable without All, which starts with its first value.
+fn chosen(mut variable: Value) -> Value {
+    variable["includeAll"] = json!(false);
+    variable["allValue"] = Value::Null;
     variable["current"] = json!({});
     variable
 }

@@ -3,6 +3,7 @@
 mod backlog;
 mod board;
 mod exporter;
+mod holdings;
 mod nodes;
 mod overview;
 mod panel;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::board::{Board, Variable};
 use crate::panel::{Panel, Words, YES, stat, text, timeseries, yes_or_no};
-use crate::promql::{age, by_pool, quantile};
+use crate::promql::{POOL, all, largest, quantile, rate};
 use crate::table::{Column, drains, table};
 
 /// Of nodes, in the order in which they are stacked.
@@ -21,14 +21,15 @@ pub(crate) fn dashboard() -> Value {
     .row("Now", now())
     .row("Work", work())
     .row("Capacity", capacity())
+    .row("Who uses the cluster", crate::holdings::panels())
     .row(
         "Servers",
         [servers().size(24, 6), text(
             "How to read this",
             "What the words on this dashboard mean.",
-            "**Active** nodes take work: they are the capacity. **Pending** jobs have nothing placed; **queued** \
-             allocations are missing instances, those of running jobs included. What has no data is switched off, not \
-             permitted, or too old: see the *Nomad / Exporter* dashboard. The *Runbooks* above say what to do.",
+            "**Active** nodes take work: they are the capacity. **Pending** jobs have no allocation yet; **queued** \
+             allocations should run and are not placed, those of running jobs included. What has no data is switched off, \
+             not permitted, or too old: see the *Nomad / Exporter* dashboard. The *Runbooks* above say what to do.",
         )],
     )
     .build()
@@ -36,54 +37,81 @@ pub(crate) fn dashboard() -> Value {
 
 fn now() -> Vec<Panel> {
     let reached = Words { no: ("no", "red"), yes: ("up", "green") };
-    let nodes = |state: &str| format!(r#"sum(nomad_nodes{{%pool, state="{state}"}})"#);
-    let jobs = |status: &str| format!(r#"sum(nomad_jobs{{%ns, status="{status}"}})"#);
+    let jobs = |status: &str| all("", &format!(r#"nomad_jobs{{%ns, status="{status}"}}"#));
+    // The worst of all clusters and regions, each by the replica that does best.
+    let worst = |metric: &str| format!("min({})", largest("", metric));
     vec![
         yes_or_no(
             "Nomad",
             "Whether the exporter reads everything that it must from Nomad.",
             reached,
-            "min(nomad_up)",
+            &worst("nomad_up"),
         ),
         yes_or_no(
             "Leader",
             "Whether the region has a leader. Without one nothing is scheduled.",
             YES,
-            "min(nomad_has_leader)",
+            &worst("nomad_has_leader"),
         ),
-        stat("Active nodes", "Nodes that take work: the capacity of the cluster.", "none", &nodes("active"))
+        stat("Active nodes", "Nodes that take work: the capacity of the cluster.", "none", active_nodes())
             .thresholds("red", &[(1.0, "green")]),
-        stat("Down nodes", "Nodes whose heartbeats the servers miss.", "none", &nodes("down"))
-            .thresholds("text", &[(1.0, "red")]),
+        down_nodes().size(3, 4),
         stat(
             "Draining nodes",
-            "Nodes that give their work away and take no new.",
+            "Nodes whose work is moving away and that take no new.",
             "none",
-            &nodes("draining"),
+            &all("", r#"nomad_nodes{%pool, state="draining"}"#),
         )
         .size(2, 4)
         .thresholds("text", &[(1.0, "yellow")]),
-        stat("Running jobs", "Jobs with at least one instance placed.", "none", &jobs("running")),
-        stat("Pending jobs", "Jobs with nothing placed yet.", "none", &jobs("pending"))
-            .thresholds("text", &[(1.0, "yellow")]),
+        stat("Running jobs", "Jobs with at least one allocation.", "none", &jobs("running")),
+        pending_jobs().thresholds("text", &[(1.0, "yellow")]),
         oldest_pending(),
-        stat(
-            "Queued instances",
-            "Instances that should run and are not placed, those of running jobs included.",
-            "none",
-            "sum(nomad_queued_allocations{%ns, %pool})",
-        )
-        .thresholds("text", &[(1.0, "yellow")]),
+        queued_allocations().thresholds("text", &[(1.0, "yellow")]),
     ]
+}
+
+pub(crate) fn active_nodes() -> &'static str {
+    "sum(pool:nomad_nodes_active:sum{%pool})"
+}
+
+/// Down nodes that were not drained before.
+pub(crate) fn down_nodes() -> Panel {
+    stat(
+        "Down nodes",
+        "Nodes whose heartbeats the servers miss and that were not drained before. A client that was drained and \
+         terminated stays down until Nomad forgets it, and does not count.",
+        "none",
+        "sum(pool:nomad_nodes_down_undrained:sum{%pool}) or 0 * sum(pool:nomad_nodes_active:sum)",
+    )
+    .thresholds("text", &[(1.0, "red")])
+}
+
+pub(crate) fn pending_jobs() -> Panel {
+    stat(
+        "Pending jobs",
+        "Jobs without any allocation yet.",
+        "none",
+        "sum(namespace:nomad_pending_jobs:sum{%ns})",
+    )
+}
+
+pub(crate) fn queued_allocations() -> Panel {
+    stat(
+        "Queued allocations",
+        "Allocations that should run and are not placed, those of running jobs included.",
+        "none",
+        "sum(namespace_pool:nomad_queued_allocations:sum{%ns, %pool})",
+    )
 }
 
 /// How long the oldest pending job has waited.
 pub(crate) fn oldest_pending() -> Panel {
     stat(
         "Oldest pending job",
-        "How long the oldest pending job has waited since its submission; 0 where none is pending.",
+        "How long the oldest pending job has waited; 0 if none is pending.",
         "s",
-        &age("nomad_pending_jobs_oldest_timestamp_seconds", "nomad_queued_allocations", ""),
+        "max(namespace:nomad_pending_jobs_oldest_age:seconds{%ns}) or 0 * sum(namespace:nomad_pending_jobs:sum{%ns})",
     )
     .thresholds("text", &[(300.0, "yellow"), (900.0, "red")])
 }
@@ -96,7 +124,7 @@ fn work() -> [Panel; 4] {
             "Jobs that wait and run, and on the right axis the dead ones that Nomad still retains.",
             "short",
         )
-        .query("sum by (status) (nomad_jobs{%ns})", "{{status}}")
+        .query(&all("status", "nomad_jobs{%ns}"), "{{status}}")
         .states(&["pending", "running", "dead"])
         .overridden("dead", &[("custom.axisPlacement", json!("right")), ("custom.fillOpacity", json!(0))]),
         blocked_by_reason(),
@@ -108,8 +136,8 @@ fn work() -> [Panel; 4] {
         .query(&delay(0.5), "median")
         .query(&delay(0.95), "95 %"),
         timeseries("Completions", "Jobs that finished in a minute, by outcome.", "cpm")
-            .query("60 * sum by (outcome) (rate(nomad_job_completions_total{%ns}[$__rate_interval]))", "{{outcome}}")
-            .states(&["complete", "stopped", "failed", "lost", "drained", "preempted", "timeout", "unknown"])
+            .query(&format!("60 * {}", rate("outcome", "nomad_job_completions_total{%ns}")), "{{outcome}}")
+            .states(&["complete", "stopped", "failed", "lost", "timeout", "drained", "preempted", "unknown"])
             .stacked(),
     ]
 }
@@ -121,41 +149,49 @@ pub(crate) fn blocked_by_reason() -> Panel {
         "Why the scheduler could not place everything. An evaluation with several reasons counts for each of them.",
         "short",
     )
-    .query("sum by (reason) (nomad_blocked_evaluations_by_reason{%ns})", "{{reason}}")
+    .query(&all("reason", "nomad_blocked_evaluations_by_reason{%ns}"), "{{reason}}")
 }
 
 fn capacity() -> [Panel; 4] {
     let share = |title, what: &str, resource: &str| {
-        let allocated = by_pool("sum", &format!("nomad_node_allocated_{resource}"));
-        let allocatable = by_pool("sum", &format!("nomad_node_allocatable_{resource}"));
-        let description =
-            format!("Share of the {what} of each pool's active nodes that is promised to allocations.");
+        let description = format!("Allocated share of the {what} of each pool's active nodes.");
         timeseries(title, &description, "percentunit")
             .size(8, 8)
             .default("max", json!(1))
-            .query(&format!("{allocated} / {allocatable}"), "{{node_pool}}")
+            .query(&format!("pool:nomad_node_allocated_{resource}:ratio{{%pool}}"), POOL)
     };
     [
-        timeseries("Nodes by state", "The active nodes are the capacity of the cluster.", "short")
-            .size(8, 8)
-            .query("sum by (state) (nomad_nodes{%pool})", "{{state}}")
-            .states(NODE_STATES)
-            .stacked(),
-        share("Allocated CPU by pool", "CPU", "cpu_hertz"),
-        share("Allocated memory by pool", "memory", "memory_bytes"),
+        timeseries(
+            "Nodes by state",
+            "The active nodes are the capacity of the cluster. Drained and terminated ones are among those that are down.",
+            "short",
+        )
+        .size(8, 8)
+        .query(&all("state", "nomad_nodes{%pool}"), "{{state}}")
+        .states(NODE_STATES)
+        .stacked(),
+        share("Allocated CPU by pool", "CPU", "cpu"),
+        share("Allocated memory by pool", "memory", "memory"),
         drains("%pool").size(24, 7),
     ]
 }
 
 fn servers() -> Panel {
-    let of = |family: &str| format!("max by (server) ({family})");
+    let of = |metric: &str| largest("server", metric);
     table(
         "Servers",
         "The servers of the region, and what autopilot thinks of them, if the exporter may ask it.",
         "No servers are known",
-        &[("server", "Server"), ("version", "Version"), ("datacenter", "Datacenter"), ("address", "Address")],
         &[
-            Column::hidden("max by (server, version, datacenter, address) (nomad_server_info)"),
+            ("cluster", "Cluster"),
+            ("region", "Region"),
+            ("server", "Server"),
+            ("version", "Version"),
+            ("datacenter", "Datacenter"),
+            ("address", "Address"),
+        ],
+        &[
+            Column::hidden(largest("server, version, datacenter, address", "nomad_server_info")),
             Column::words(
                 "Leads",
                 Words { no: ("no", "text"), yes: ("yes", "green") },

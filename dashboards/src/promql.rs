@@ -1,16 +1,17 @@
 //! What queries are made of.
 
-/// What names a node across families, with the exporter that says so.
-pub(crate) const NODE_KEY: &str = "on (job, instance, node_id)";
+/// What names a node across metrics, with the exporter that says so.
+pub(crate) const NODE_KEY: &str = "on (cluster, region, instance, node_id)";
 
-/// A query as Grafana takes it: every selector gets the matchers of the variables `job` and `instance`, and `%ns`,
-/// `%pool` and `%node` stand for the matchers of the other variables.
+/// A query as Grafana takes it: every selector gets the matchers of the variables `cluster` and `region`, and `%ns`, `%pool`,
+/// `%node` and `%instance` stand for the matchers of the other variables.
 pub(crate) fn scoped(query: &str) -> String {
-    const SCOPE: &str = r#"{job=~"$job", instance=~"$instance""#;
+    const SCOPE: &str = r#"{cluster=~"$cluster", region=~"$region""#;
     let query = query
         .replace("%ns", r#"namespace=~"$namespace""#)
         .replace("%pool", r#"node_pool=~"$node_pool""#)
-        .replace("%node", r#"node=~"$node""#);
+        .replace("%node", r#"node=~"$node""#)
+        .replace("%instance", r#"instance=~"$instance""#);
     let mut scoped = String::new();
     let mut rest = query.as_str();
     while let Some(start) = rest.find(is_word) {
@@ -19,7 +20,9 @@ pub(crate) fn scoped(query: &str) -> String {
         scoped.push_str(before);
         scoped.push_str(word);
         rest = after;
-        if !word.starts_with("nomad_") && !word.starts_with("process_") {
+        let is_metric =
+            word.starts_with("nomad_") || word.starts_with("process_") || word.contains(":nomad_");
+        if !is_metric {
             continue;
         }
         scoped.push_str(SCOPE);
@@ -35,50 +38,60 @@ pub(crate) fn scoped(query: &str) -> String {
 }
 
 fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
+    c.is_ascii_alphanumeric() || c == '_' || c == ':'
 }
 
-/// How old the oldest is, by a point in time that is absent where nothing waits: then 0, as long as `counted`, which
-/// is never absent otherwise, is there. `by` is empty or a clause.
-pub(crate) fn age(oldest: &str, counted: &str, by: &str) -> String {
-    format!("time() - min{by}({oldest}{{%ns}}) or 0 * sum{by}({counted}{{%ns}})")
+fn comma(by: &str) -> String {
+    if by.is_empty() { String::new() } else { format!(", {by}") }
 }
 
-/// The nodes of the selected pools, those that take work only.
-fn active_nodes() -> String {
-    format!(r#"(nomad_node_info{{%pool}} and {NODE_KEY} nomad_node_state{{state="active"}} == 1)"#)
+/// The sum at each exporter, by these labels; of replicas, the largest counts. Clusters and regions stay apart.
+pub(crate) fn each(by: &str, metric: &str) -> String {
+    let by = comma(by);
+    format!("max by (cluster, region{by}) (sum by (cluster, region, instance{by}) ({metric}))")
 }
 
-/// A family of nodes, aggregated over the active nodes of each pool.
-pub(crate) fn by_pool(aggregation: &str, family: &str) -> String {
-    format!("{aggregation} by (node_pool) ({family} * {NODE_KEY} group_left (node_pool) {})", active_nodes())
+/// The same of all clusters and regions together.
+pub(crate) fn all(by: &str, metric: &str) -> String {
+    let clause = if by.is_empty() { String::new() } else { format!(" by ({by}) ") };
+    format!("sum{clause}({})", each(by, metric))
 }
+
+/// The largest value of replicas, by these labels beside cluster and region.
+pub(crate) fn largest(by: &str, metric: &str) -> String {
+    format!("max by (cluster, region{}) ({metric})", comma(by))
+}
+
+/// How much a counter grows each second, of all clusters and regions together.
+pub(crate) fn rate(by: &str, counter: &str) -> String {
+    all(by, &format!("rate({counter}[$__rate_interval])"))
+}
+
+/// Of which node pool a legend speaks.
+pub(crate) const POOL: &str = "{{cluster}} {{region}} {{node_pool}}";
 
 /// How much of a resource (as in `cpu_hertz`) the active nodes of each pool have left.
 pub(crate) fn free(resource: &str) -> String {
-    let left = format!("(nomad_node_allocatable_{resource} - nomad_node_allocated_{resource})");
-    by_pool("sum", &left)
+    format!(
+        "pool:nomad_node_allocatable_{resource}:sum{{%pool}} - pool:nomad_node_allocated_{resource}:sum{{%pool}}"
+    )
 }
 
-/// How much of a resource the queued instances of each pool ask for.
+/// How much of a resource is requested by the queued allocations of each pool.
 pub(crate) fn demand(resource: &str) -> String {
-    format!("sum by (node_pool) (nomad_queued_{resource}{{%ns, %pool}})")
+    each("node_pool", &format!("nomad_queued_{resource}{{%ns, %pool}}"))
 }
 
-/// How many clients each pool lacks, by one resource. A pool without active nodes has nothing left, and its usual
-/// size is that of its other nodes.
+/// How many clients each pool lacks, by one resource, of the size that its active ones have on average.
 pub(crate) fn missing_clients(resource: &str) -> String {
     let (demand, free) = (demand(resource), free(resource));
-    let family = format!("nomad_node_allocatable_{resource}");
-    let size = by_pool("avg", &family);
-    let other_size =
-        format!("avg by (node_pool) ({family} * {NODE_KEY} group_left (node_pool) nomad_node_info{{%pool}})");
-    format!("clamp_min(ceil(({demand} - ({free} or 0 * {demand})) / ({size} or {other_size})), 0)")
+    let size = format!(
+        "(pool:nomad_node_allocatable_{resource}:sum{{%pool}} / (pool:nomad_nodes_active:sum{{%pool}} > 0))"
+    );
+    format!("clamp_min(ceil(({demand} - ({free})) / {size}), 0)")
 }
 
-/// A quantile of a histogram over time.
+/// A quantile of a histogram over time, of all clusters and regions together.
 pub(crate) fn quantile(quantile: f64, histogram: &str, matchers: &str, by: &str) -> String {
-    format!(
-        "histogram_quantile({quantile}, sum by ({by}) (rate({histogram}_bucket{matchers}[$__rate_interval])))"
-    )
+    format!("histogram_quantile({quantile}, {})", rate(by, &format!("{histogram}_bucket{matchers}")))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::panel::{Ask, Panel, Words, state_mappings};
-use crate::promql::NODE_KEY;
+use crate::promql::{NODE_KEY, largest};
 
 /// A column made of a query's values.
 pub(crate) struct Column {
@@ -96,8 +96,14 @@ pub(crate) fn table(
 
 /// The nodes that leave, of those that `nodes` selects.
 pub(crate) fn drains(nodes: &str) -> Panel {
-    let of =
-        |value: &str| format!("max by (node_id, node) ({value} and {NODE_KEY} nomad_node_info{{{nodes}}})");
+    // One that was terminated is down.
+    let leaves = r#"nomad_node_state{state=~"draining|ineligible"}"#;
+    let of = |value: &str| {
+        let chosen = format!("and {NODE_KEY} {leaves} and {NODE_KEY} nomad_node_info{{{nodes}}}");
+        largest("node_id, node", &format!("{value} {chosen}"))
+    };
+    // Only if every exporter says so.
+    let drained = of("nomad_node_drained").replacen("max", "min", 1);
     let words = Words { no: ("not yet", "yellow"), yes: ("yes", "green") };
     let since = "(time() - nomad_node_drain_started_timestamp_seconds)";
     let left = "(nomad_node_drain_deadline_timestamp_seconds - time())";
@@ -106,13 +112,13 @@ pub(crate) fn drains(nodes: &str) -> Panel {
     until.properties.extend([("thresholds", json!({"mode": "absolute", "steps": steps})), colored()]);
     table(
         "Draining and drained nodes",
-        "Nodes that drain, and those whose drain is complete. The deadline is absent where the drain waits without \
-         limit, and red once it has passed. A node is safe to terminate when it takes no work and nothing that its \
-         drain waited for lives on it.",
+        "Nodes that drain, and those whose drain is complete and whose client still runs. The deadline is absent where the drain waits without \
+         limit, and red once it has passed. A node is safe to terminate if it takes no work and nothing that its \
+         drain waited for runs on it, as every exporter says.",
         "No node drains",
-        &[("node", "Node"), ("node_id", "")],
+        &[("cluster", "Cluster"), ("region", "Region"), ("node", "Node"), ("node_id", "")],
         &[
-            Column::words("Safe to terminate", words, of("nomad_node_drained")),
+            Column::words("Safe to terminate", words, drained),
             Column::new("Draining for", "s", of(since)),
             until,
             Column::new("Remaining allocations", "none", of("nomad_node_drain_remaining_allocations")),

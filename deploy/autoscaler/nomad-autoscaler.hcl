@@ -1,4 +1,4 @@
-# The Nomad Autoscaler's own configuration: nomad-autoscaler agent -config nomad-autoscaler.hcl
+# Configuration of the Nomad Autoscaler agent: nomad-autoscaler agent -config nomad-autoscaler.hcl
 
 nomad {
   address = "https://nomad.example:4646"
@@ -22,7 +22,7 @@ target "aws-asg" {
   }
 }
 
-# policy.hcl belongs there.
+# Put policy.hcl into this folder.
 policy {
   dir = "/etc/nomad-autoscaler/policies"
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Gives an AWS autoscaling group the clients that a node pool wants: scale-asg.sh GROUP POOL [REGION [CLUSTER]]
-# REGION and CLUSTER are the labels of the exporter's target, needed where one Prometheus knows the pool of several.
-# It asks Prometheus at PROMETHEUS_URL once, and sets the desired capacity within the group's own limits. Let a timer run
-# it every minute. Without one answer everything stays as it is. Needs curl, jq and the AWS command line.
+# Sets the desired capacity of an AWS autoscaling group to the number of clients that a node pool wants:
+# scale-asg.sh GROUP POOL [REGION [CLUSTER]]
+# REGION and CLUSTER are the labels of the exporter's target. They are needed if Prometheus has the pool from several
+# regions or clusters. The script queries Prometheus at PROMETHEUS_URL once and stays within the group's own limits. Run it
+# every minute from a timer. If the query does not have exactly one result, it changes nothing. Needs curl, jq and the AWS
+# CLI.
 set -euo pipefail
 usage="scale-asg.sh GROUP POOL [REGION [CLUSTER]]"
 group=${1:?"$usage"} pool=${2:?"$usage"} region=${3:-} cluster=${4:-}

@@ -1,5 +1,5 @@
-# The exporter on the cluster that it watches: it asks through the task API's socket, as the job that it is. Needs
-# Nomad 1.5. README.md beside this file says how its policy is bound to it.
+# The exporter as a job on the cluster that it monitors. It uses the task API with the job's workload identity. Needs
+# Nomad 1.5 or later. README.md in this folder shows how to bind its policy to the job.
 
 variable "command" {
   description = "The binary on the client, or below local/ with an artifact block"
@@ -11,20 +11,20 @@ job "nomad-exporter" {
   type = "service"
 
   group "exporter" {
-    # One is enough for a region.
+    # One exporter is enough for a region.
     count = 1
 
     network {
       port "http" {}
     }
 
-    # Prometheus' nomad_sd_configs finds it by this name.
+    # nomad_sd_configs of Prometheus finds the service by this name.
     service {
       name     = "nomad-exporter"
       port     = "http"
       provider = "nomad"
 
-      # Nomad answered every required collector: with a policy that is wrong in part, the job is reverted.
+      # Requires data for every required collector, so that the job is reverted if its policy is incomplete.
       check {
         type     = "http"
         path     = "/-/ready?all"
@@ -41,10 +41,10 @@ job "nomad-exporter" {
 
     task "nomad-exporter" {
       driver = "exec"
-      # Scrapes under way are answered; that takes 10 s at most.
+      # On shutdown, running scrapes are finished. That takes at most 10 s.
       kill_timeout = "15s"
 
-      # The token, in a file that is read again when it changes.
+      # Writes the workload identity to a file. The exporter reloads it when it changes.
       identity {
         file = true
       }
@@ -54,16 +54,16 @@ job "nomad-exporter" {
       }
 
       env {
-        # Or a server: https://HOST:4646.
+        # Alternatively a server: https://HOST:4646.
         NOMAD_EXPORTER_NOMAD_ADDRESS    = "unix://${NOMAD_SECRETS_DIR}/api.sock"
         NOMAD_EXPORTER_NOMAD_TOKEN_FILE = "${NOMAD_SECRETS_DIR}/nomad_token"
         NOMAD_EXPORTER_LOG_FORMAT       = "json"
-        # Nothing maps ports here: it listens on the one that it was given.
+        # The exec driver does not map ports, so the exporter listens on the allocated port.
         NOMAD_EXPORTER_WEB_LISTEN_ADDRESS = ":${NOMAD_PORT_http}"
       }
 
-      # docs/performance.md says what each size needs: 64 are enough up to 1,000 nodes, 256 up to 10,000. Without memory
-      # oversubscription, Nomad's default, a memory_max would be ignored.
+      # 64 MB is enough for up to 1,000 nodes, 256 MB for up to 10,000: see docs/performance.md. There is no memory_max,
+      # because Nomad ignores it unless memory oversubscription is enabled.
       resources {
         cpu    = 100
         memory = 256

@@ -5,11 +5,11 @@
 namespace "*" {
   capabilities = [
     "list-jobs", # jobs, finished_jobs
-    "read-job",  # allocations, finished_allocations, evaluations, deployments, specifications, allocation_usage
+    "read-job",  # allocations, finished_allocations, task_states, evaluations, deployments, specifications, allocation_usage
   ]
 }
 
-# nodes, drains, host_stats, servers
+# nodes, node_details, drains, host_stats, servers
 node {
   policy = "read"
 }

@@ -1,33 +1,33 @@
 #!/bin/sh
 # Drains a client that its autoscaling group wants to terminate, waits until no allocation is left on it, and completes
 # the lifecycle hook: lifecycle-hook.sh [NODE [FLAG…]]. NODE is the instance INSTANCE by default, and without INSTANCE the
-# client on this machine (--self); flags go to the drain.
+# client on this machine (--self). Flags are passed to the drain command.
 #
-# All requests to Nomad are made by `nomad-exporter drain`, which reads Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN
-# and so on). The hook is AWS's by default: set GROUP and INSTANCE, and HOOK if it is not nomad-drain. For another cloud
-# set HEARTBEAT_COMMAND and COMPLETE_COMMAND instead.
+# `nomad-exporter drain` sends all requests to Nomad and reads Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on).
+# The default hook is for AWS: set GROUP and INSTANCE, and HOOK if it is not nomad-drain. For another cloud, set
+# HEARTBEAT_COMMAND and COMPLETE_COMMAND instead.
 #
-# Exit codes are those of the drain: 0 drained, 4 gone (both complete the hook); 3 still draining, 5 cancelled, and
-# everything else leave the hook alone. 6 means that the client is drained or gone but the hook could not be completed.
-# Start it again at any time: it joins a drain in progress.
+# Exit codes are those of the drain command. 0 (drained) and 4 (gone) complete the hook. 3 (still draining), 5 (cancelled)
+# and all others do not change it. 6 means that the client is drained or gone but the hook could not be completed.
+# The script can be started again at any time: it waits for a drain in progress.
 set -u
 
 exporter=${EXPORTER:-nomad-exporter}
 hook=${HOOK:-nomad-drain}
-# Shorter than the hook can be kept alive, and longer than the longest build.
+# Must be shorter than the hook's maximum lifetime and longer than the longest build.
 deadline=${DRAIN_DEADLINE:-2h}
-# Several times within the hook's own timeout.
+# Must be several times shorter than the hook's own timeout.
 every=${HEARTBEAT_SECONDS:-60}
-# A drain that fails is tried again while the heartbeat goes on: without it the machine is terminated with its builds.
+# Retry a drain that fails, and keep sending heartbeats: without them, the machine is terminated with its builds.
 attempts=${DRAIN_ATTEMPTS:-10} pause=${RETRY_SECONDS:-30}
-# The cloud's commands: how long one may take, and how often the last one is tried.
+# Timeout of the cloud's commands, and number of attempts for the last one.
 limit=${COMMAND_TIMEOUT:-20} completions=${COMPLETE_ATTEMPTS:-8}
-# In a subshell too this is the main shell.
+# The main shell, also in subshells.
 main=$$
 waiting='' beating='' stopped=''
 
-# aws_hook ACTION [FLAG…] and the other commands of the cloud replace the subshell that they run in, so that whoever
-# ends it ends them.
+# aws_hook ACTION [FLAG…] and the other cloud commands replace the subshell that they run in, so that a signal to the
+# subshell reaches them.
 aws_hook() {
     exec timeout -k 5 "$limit" aws autoscaling "$@" --auto-scaling-group-name "${GROUP:?the autoscaling group}" \
         --lifecycle-hook-name "$hook" --instance-id "${INSTANCE:?the instance}"
@@ -45,7 +45,7 @@ complete_hook() {
 
 is_alive() { kill -0 "$1" 2>/dev/null; }
 
-# Waits for a child. A signal that is caught ends `wait` early.
+# Waits for a child. Repeats `wait`, because a trapped signal interrupts it.
 reap() {
     wait "$1"
     code=$?
@@ -55,8 +55,8 @@ reap() {
     done
 }
 
-# Sends heartbeats until it is ended, or until nobody is left to end it. A failed heartbeat is reported and the next one
-# comes in its turn, because the drain matters more.
+# Sends heartbeats until it is stopped or the main shell is gone. A failed heartbeat is only reported, because the drain
+# is more important.
 beat() {
     child=
     trap 'kill "$child" 2>/dev/null; exit 0' TERM
@@ -75,7 +75,7 @@ beat() {
     done
 }
 
-# Ends a child once the main shell is gone, even if it was killed.
+# Stops a child once the main shell is gone, even if that was killed.
 guard() {
     while is_alive "$main"; do
         is_alive "$1" || return 0
@@ -84,12 +84,12 @@ guard() {
     kill -TERM "$1" 2>/dev/null
 }
 
-# Drains once; the exit code stands in $code.
+# Drains once. Sets $code to the exit code.
 drain() {
     "$exporter" drain "$@" &
     waiting=$!
     guard "$waiting" &
-    # The signal may have come before there was anything to pass it on to.
+    # The signal may have arrived before the child was started.
     [ -z "$stopped" ] || kill -TERM "$waiting" 2>/dev/null
     reap "$waiting"
 }
@@ -113,7 +113,7 @@ beating=$!
 attempt=1
 while :; do
     drain "$node" --yes --wait --deadline "$deadline" ${DRAIN_TIMEOUT:+--timeout "$DRAIN_TIMEOUT"} "$@"
-    # The codes that say how the drain stands, and 2 for wrong usage, which stays wrong.
+    # Codes with a definite result, and 2 (invalid usage), which a retry cannot fix.
     case $code in 0 | 2 | 3 | 4 | 5) break ;; esac
     if [ -n "$stopped" ] || [ "$attempt" -ge "$attempts" ]; then break; fi
     echo "the drain failed (attempt $attempt of $attempts); trying again in $pause s" >&2

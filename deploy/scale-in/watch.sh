@@ -1,12 +1,12 @@
 #!/bin/sh
-# Waits until the autoscaling group wants to terminate this instance, then runs lifecycle-hook.sh beside this file:
+# Waits until the autoscaling group wants to terminate this instance, then runs lifecycle-hook.sh from the same folder:
 # watch.sh aws | watch.sh gce
 #
-# aws: polls the target lifecycle state in the instance's metadata. GROUP and AWS_DEFAULT_REGION are found out if they
-#      are not set.
+# aws: polls the target lifecycle state in the instance metadata. Looks up GROUP and AWS_DEFAULT_REGION if they are not
+#      set.
 # gce: polls for a graceful shutdown, which must be enabled on the instance, and powers the machine off after the drain.
 #
-# Needs curl. METADATA_URL is for tests; POLL_SECONDS says how often to ask.
+# Needs curl. METADATA_URL is for tests. POLL_SECONDS is the polling interval.
 set -eu
 
 cloud=${1:?"watch.sh aws | watch.sh gce"}
@@ -18,7 +18,7 @@ get() { curl --silent --fail --max-time 5 --noproxy '*' "$@"; }
 case $cloud in
 aws)
     metadata=${METADATA_URL:-http://169.254.169.254}
-    # A token of its own for each question, because the service limits how long one lasts.
+    # Requests a new token each time, because tokens expire.
     read_metadata() {
         token=$(get --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$metadata/latest/api/token") || return
         get --header "X-aws-ec2-metadata-token: $token" "$metadata/latest/meta-data/$1"
@@ -28,7 +28,7 @@ aws)
 gce)
     metadata=${METADATA_URL:-http://metadata.google.internal}
     read_metadata() { get --header 'Metadata-Flavor: Google' "$metadata/computeMetadata/v1/instance/$1"; }
-    # The key appears with the shutdown.
+    # The key exists only during a shutdown.
     path=shutdown-details/stop-state wanted=PENDING_STOP
     ;;
 *)
@@ -42,7 +42,7 @@ until [ "$(read_metadata "$path" || true)" = "$wanted" ]; do sleep "$every"; don
 echo "$path is $wanted: draining" >&2
 
 if [ "$cloud" = gce ]; then
-    # Nothing has to be kept alive: the shutdown waits as long as the instance's settings say.
+    # No heartbeat is needed: the shutdown waits for the time set on the instance.
     export HEARTBEAT_COMMAND="${HEARTBEAT_COMMAND:-:}" COMPLETE_COMMAND="${COMPLETE_COMMAND:-systemctl poweroff}"
     INSTANCE=${INSTANCE:-$(read_metadata id)}
     export INSTANCE

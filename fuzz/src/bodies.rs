@@ -149,8 +149,8 @@ pub fn labels(data: &[u8]) {
     let (mut plain, mut openmetrics) = (Text::new(Vec::new()), OpenMetrics::new(Vec::new()));
     plain.family(&FAMILY);
     openmetrics.family(&FAMILY);
-    plain.sample(&FAMILY, SamplePart::Value, &[one, two], 1.5);
-    openmetrics.sample(&FAMILY, SamplePart::Value, &[one, two], 1.5);
+    plain.sample(&FAMILY, SamplePart::Value, FAMILY.labels, &[one, two], 1.5);
+    openmetrics.sample(&FAMILY, SamplePart::Value, FAMILY.labels, &[one, two], 1.5);
     for written in [plain.finish(), openmetrics.finish()] {
         let written = String::from_utf8(written.unwrap()).unwrap();
         let read = Exposition::parse(&written);

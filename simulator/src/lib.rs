@@ -28,7 +28,7 @@ pub use backend::{Backend, SharedCluster};
 pub use cluster::{Cluster, Settings};
 pub use load::{Load, Size};
 pub use replay::Recording;
-pub use scenario::Scenario;
+pub use scenario::{BuildDay, Scenario, Story};
 pub use server::{ConnectionFault, Fault, Faults, LoggedRequest, Simulator};
 pub use version::{InvalidVersion, Version};
 pub use work::Work;

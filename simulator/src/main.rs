@@ -10,12 +10,15 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Parser;
 use nomad_simulator::cluster::GcSettings;
 use nomad_simulator::{
-    Backend, Load, Recording, Scenario, Settings, SharedCluster, Simulator, Size, Version,
+    Backend, BuildDay, Cluster, Load, Recording, Scenario, Settings, SharedCluster, Simulator, Size, Story,
+    Version,
 };
 use tracing_subscriber::EnvFilter;
 
 /// How much of the scenario has happened before anybody looks.
 const PRELUDE: Duration = Duration::from_secs(3600);
+/// A minute of an hour of builds. Of those, two have passed before anybody looks.
+const MINUTE: Duration = Duration::from_secs(60);
 /// How often the cluster's clock follows the real one.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -32,10 +35,14 @@ struct Args {
     /// The Nomad version to play.
     #[arg(long, default_value_t = Version::LATEST)]
     nomad_version: Version,
-    /// Simulated seconds in a second.
+    /// Simulated seconds in a second; an hour of a CI system is played so many times as fast instead, so that all times
+    /// are real ones.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     speed: f64,
-    /// How many clients.
+    /// What happens: a build farm that has everything, or an hour of a CI system.
+    #[arg(long, default_value = "farm")]
+    scenario: ScenarioName,
+    /// How many clients the farm has.
     #[arg(long, default_value_t = 12)]
     clients: usize,
     /// How many servers.
@@ -56,6 +63,15 @@ struct Args {
     /// What to log, as in `debug` or `nomad_simulator=trace`.
     #[arg(long, default_value = "warn")]
     log: String,
+}
+
+/// What happens to the cluster.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ScenarioName {
+    /// Jobs of all kinds, node pools, outages and drains.
+    Farm,
+    /// One batch job for each build: a burst, a broken image, a client that hangs, a scale-in that kills builds.
+    Ci,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -108,23 +124,44 @@ fn announce(version: Version, url: &str) {
     eprintln!("Nomad {version} is simulated at {url}");
 }
 
-/// Starts the scenario, an hour ago, and lets it follow the real clock from now on.
+/// Starts the scenario some time ago and lets it follow the real clock from now on.
 fn demonstrate(args: &Args) -> SharedCluster {
+    let minute = match args.scenario {
+        ScenarioName::Farm => MINUTE,
+        ScenarioName::Ci => MINUTE.div_f64(args.speed.max(1.0)),
+    };
+    let (prelude, speed) = match args.scenario {
+        ScenarioName::Farm => (PRELUDE, args.speed),
+        ScenarioName::Ci => (2 * minute, 1.0),
+    };
     let settings = Settings {
         seed: args.seed,
         version: args.nomad_version,
         servers: args.servers,
-        start: SystemTime::now() - PRELUDE,
+        start: SystemTime::now() - prelude,
         memory_oversubscription: true,
         // Nomad would keep finished builds for hours; the last few hundred show as much.
-        gc: GcSettings { job: Duration::from_secs(1200), ..GcSettings::default() },
+        gc: GcSettings {
+            interval: 5 * minute,
+            job: 20 * minute,
+            batch_evaluation: 20 * minute,
+            ..GcSettings::default()
+        },
         ..Settings::default()
     };
-    let (mut cluster, mut scenario) = Scenario::new(settings, args.clients);
-    scenario.advance(&mut cluster, PRELUDE);
+    let (mut cluster, mut story): (Cluster, Box<dyn Story>) = match args.scenario {
+        ScenarioName::Farm => {
+            let (cluster, scenario) = Scenario::new(settings, args.clients);
+            (cluster, Box::new(scenario))
+        }
+        ScenarioName::Ci => {
+            let (cluster, day) = BuildDay::new(settings, minute);
+            (cluster, Box::new(day))
+        }
+    };
+    story.advance(&mut cluster, prelude);
     let shared: SharedCluster = Arc::new(Mutex::new(cluster));
     let cluster = Arc::clone(&shared);
-    let speed = args.speed;
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(TICK);
         let mut last = Instant::now();
@@ -133,7 +170,7 @@ fn demonstrate(args: &Args) -> SharedCluster {
             let elapsed = last.elapsed();
             last += elapsed;
             let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
-            scenario.advance(&mut cluster, elapsed.mul_f64(speed));
+            story.advance(&mut cluster, elapsed.mul_f64(speed));
         }
     });
     shared

@@ -128,6 +128,8 @@ pub(crate) mod since {
     pub(crate) const ACL_ROLES: Version = version(1, 4, 0);
     /// Groups may say how long an allocation may last.
     pub(crate) const MAX_RUN_DURATION: Version = version(2, 0, 3);
+    /// `meta=true` on the list of jobs.
+    pub(crate) const META_IN_LISTS: &[Version] = &[version(1, 4, 3)];
     /// `/v1/evaluations/count`.
     pub(crate) const EVALUATIONS_COUNT: Version = version(1, 4, 3);
     /// `PauseEvalBroker` and `RejectJobRegistration` in the scheduler's configuration.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use regex::RegexSet;
 
+use super::chosen::LabelSettings;
 use super::collector::{Newest, Reads};
 use super::report::FetchError;
 use crate::nomad::{Client, Endpoint, Request};
@@ -37,6 +38,8 @@ pub struct Settings {
     pub namespaces: Scope,
     /// How many of the oldest pending jobs are named.
     pub pending_jobs: usize,
+    /// How many of the longest running builds are named.
+    pub running_jobs: usize,
     /// Types of the jobs that have series of their own.
     pub job_types: Vec<JobType>,
     /// How many jobs have series of their own at most.
@@ -49,6 +52,8 @@ pub struct Settings {
     pub client_concurrency: usize,
     /// Whose usage is read, where that collector is on.
     pub usage: UsageSettings,
+    /// Which metadata and attributes become labels.
+    pub labels: LabelSettings,
 }
 
 #[cfg(test)]
@@ -66,12 +71,14 @@ impl Settings {
             max_age_intervals: 4,
             namespaces: Scope::default(),
             pending_jobs: 20,
+            running_jobs: 20,
             job_types: Vec::new(),
             max_jobs: 0,
             max_specifications: 0,
             client_timeout: Duration::from_secs(3),
             client_concurrency: 1,
             usage: UsageSettings { jobs: RegexSet::empty(), max_allocations: 0 },
+            labels: LabelSettings::default(),
         }
     }
 }
@@ -100,6 +107,15 @@ impl Context {
     pub(super) fn over_namespaces(&self, endpoint: Endpoint, path: &str) -> Vec<Request> {
         let request = |name: &String| Request::new(endpoint, path).query("namespace", name);
         self.settings.namespaces.names().iter().map(request).collect()
+    }
+
+    /// The same for jobs, with their metadata if any of it becomes a label.
+    pub(super) fn over_jobs(&self) -> Vec<Request> {
+        let requests = self.over_namespaces(Endpoint::Jobs, "/v1/jobs");
+        if self.settings.labels.job_meta.is_empty() {
+            return requests;
+        }
+        requests.into_iter().map(|request| request.query("meta", "true")).collect()
     }
 
     /// The same for lists that know no `*` before Nomad 1.2.4: there, one request for each known namespace.

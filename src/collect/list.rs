@@ -125,15 +125,23 @@ pub(super) enum Again<F> {
     /// It was decoded.
     New(Folded<F>),
     /// It is as it was: a refresh without a new section.
-    Same(Refresh),
+    Same(Box<Refresh>),
 }
 
 impl<F> Again<F> {
+    /// The Raft index that what was decoded has at least.
+    pub(super) fn index(&self) -> Option<u64> {
+        match self {
+            Self::New(folded) => folded.index(),
+            Self::Same(_) => None,
+        }
+    }
+
     /// A refresh with the sections made of the fold, or without any if they are as they were.
     pub(super) fn refresh(self, sections: impl FnOnce(F) -> Sections) -> Refresh {
         match self {
             Self::New(folded) => folded.refresh(sections),
-            Self::Same(refresh) => refresh,
+            Self::Same(refresh) => *refresh,
         }
     }
 }
@@ -159,7 +167,7 @@ impl<K: PartialEq> Known<K> {
         F: Send + 'static,
     {
         if let Some(same) = self.probe(client, &request, pages, &beside).await? {
-            return Ok(Again::Same(same));
+            return Ok(Again::Same(Box::new(same)));
         }
         let known = self.known(&beside).map(|last| (last.index, last.objects));
         let index = known.map(|(index, _)| index);
@@ -173,7 +181,7 @@ impl<K: PartialEq> Known<K> {
             None => {
                 self.in_vain = 0;
                 let objects = known.map_or(0, |(_, objects)| objects);
-                Again::Same(Refresh { objects, meta, ..Refresh::default() })
+                Again::Same(Box::new(Refresh { objects, meta, ..Refresh::default() }))
             }
         })
     }

@@ -5,6 +5,7 @@
 //! sections while they are decoded: memory grows with nodes and namespaces, not with jobs and allocations.
 
 mod all;
+mod chosen;
 mod collector;
 mod collectors;
 mod context;
@@ -20,8 +21,10 @@ mod scheduler;
 mod store;
 mod table;
 mod units;
+mod whole;
 
 pub use all::Collectors;
+pub use chosen::LabelSettings;
 pub use collectors::{COLLECTORS, block_reason, collector};
 pub use context::{Context, Settings, UsageSettings};
 pub use one_node::one_node;

@@ -80,7 +80,7 @@ impl Runner {
     fn cost(&mut self, refresh: &Refresh, took: Duration) -> Duration {
         let served = refresh.meta.served;
         match self.row.clock {
-            Clock::History => took,
+            Clock::History | Clock::SlowHistory => took,
             // Nothing but a probe was asked.
             Clock::Live if served.is_zero() => served,
             Clock::Live => std::mem::replace(&mut self.served, served).min(served),

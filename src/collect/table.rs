@@ -33,6 +33,8 @@ pub enum Clock {
     Live,
     /// Every history interval: it is large and changes slowly.
     History,
+    /// Every second history interval: its rows are larger still.
+    SlowHistory,
     /// Every client interval: it is a request for each client or allocation.
     Client,
 }
@@ -63,6 +65,7 @@ impl Collector {
         match self.clock {
             Clock::Live => settings.interval,
             Clock::History => settings.history_interval,
+            Clock::SlowHistory => 2 * settings.history_interval,
             Clock::Client => settings.client_interval,
         }
     }
@@ -71,7 +74,9 @@ impl Collector {
     pub fn interval_after(&self, cost: Duration, settings: &Settings) -> Duration {
         let interval = self.interval(settings);
         match self.clock {
-            Clock::Live | Clock::History => interval.max(cost.div_f64(settings.duty_cycle)),
+            Clock::Live | Clock::History | Clock::SlowHistory => {
+                interval.max(cost.div_f64(settings.duty_cycle))
+            }
             // Its requests are spread over the interval anyway.
             Clock::Client => interval,
         }

@@ -7,6 +7,7 @@ mod drain;
 mod find;
 mod flags;
 mod healthcheck;
+mod job;
 mod jobs;
 mod json;
 mod lines;
@@ -21,6 +22,7 @@ mod own;
 mod serve;
 mod status;
 mod table;
+mod task_events;
 mod terminal;
 
 use std::io::ErrorKind;
@@ -41,6 +43,7 @@ use crate::terms::{Term, TermSet};
 use crate::web::{AccessError, BindError};
 
 pub use find::FindError;
+pub use job::JobView;
 pub use jobs::Jobs;
 pub use logs::{LogsError, UnstartedCause};
 pub use node::NodeView;
@@ -223,6 +226,7 @@ async fn run_command(mut args: Args) -> Result<ExitCode, Error> {
         Some(Command::Drain(args)) => return drain::run(config()?, &args).await,
         Some(Command::Flags) => flags::run(),
         Some(Command::Healthcheck(args)) => return healthcheck::run(&config()?.web, &args).await,
+        Some(Command::Job(args)) => return job::run(config()?, &args).await,
         Some(Command::Jobs(args)) => return jobs::run(config()?, &args).await,
         Some(Command::Logs(args)) => return logs::run(Session::new(config()?)?, &args).await,
         Some(Command::Man { directory }) => man::run(directory),

@@ -24,6 +24,9 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
             "NOMAD_NAMESPACE is the namespace of this task: all are read unless --nomad.namespace selects some"
         );
     }
+    for (key, label) in config.collect.labels.clashing() {
+        tracing::warn!(key, label, "several keys would get the same label name: each got a number");
+    }
     let own = Arc::new(OwnMetrics::new()?);
     let addresses: Vec<String> = config.nomad.addresses.iter().map(ToString::to_string).collect();
     let web = config.web.clone();

@@ -2,9 +2,9 @@
 
 use regex::RegexSet;
 
-use super::{Args, ConfigError, Env, NAMESPACE_FLAG, duration};
+use super::{Args, ConfigError, Env, NAMESPACE_FLAG, duration, labels};
 use crate::collect::{Settings, UsageSettings};
-use crate::snapshot::Scope;
+use crate::snapshot::{CollectorId, Scope};
 use crate::terms::JobType;
 
 /// Over which share of their interval requests to clients are spread: the rest is for those that come late.
@@ -15,7 +15,12 @@ const VARIABLE: &str = "NOMAD_NAMESPACE";
 const MIN_DUTY_CYCLE: f64 = 0.001;
 
 pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigError> {
-    if args.collectors.is_empty() {
+    let labels = labels::settings(args)?;
+    let mut collectors = args.collectors;
+    if !labels.needs_node_details() {
+        collectors.remove(CollectorId::NodeDetails);
+    }
+    if collectors.is_empty() {
         return Err(ConfigError::new(
             "--no-collector.*",
             "every collector is switched off; leave at least one on",
@@ -35,7 +40,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         return Err(ConfigError::new("--collect.duty-cycle", problem));
     }
     Ok(Settings {
-        collectors: args.collectors,
+        collectors,
         logged_changes: args.log.max_changes,
         interval,
         history_interval,
@@ -45,6 +50,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         max_age_intervals: args.collect.max_age_intervals,
         namespaces: namespaces(args, env),
         pending_jobs: args.collect.pending_jobs.into(),
+        running_jobs: args.collect.running_jobs.into(),
         job_types: job_types(&args.collect.job_types)?,
         max_jobs: args.collect.max_jobs,
         max_specifications: args.collect.max_specifications,
@@ -54,6 +60,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
             jobs: job_patterns(&args.collect.usage_jobs)?,
             max_allocations: args.collect.max_usage_allocations,
         },
+        labels,
     })
 }
 

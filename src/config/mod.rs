@@ -3,14 +3,15 @@
 
 mod args;
 mod collect;
+mod labels;
 mod log;
 mod nomad;
 mod web;
 
 pub use args::{
     AcceptEncoding, AgentArgs, Args, CheckConfigArgs, CollectArgs, ColorArgs, Command, Deadline, DrainArgs,
-    HealthcheckArgs, JobsArgs, LogArgs, LogFormat, LogLevel, LogsArgs, MetricsArgs, NodeArgs, NodeChoice,
-    NodesArgs, NomadArgs, Scheme, ShowArgs, StatusArgs, WebArgs, command, parse,
+    HealthcheckArgs, JobArgs, JobsArgs, LogArgs, LogFormat, LogLevel, LogsArgs, MetricsArgs, NodeArgs,
+    NodeChoice, NodesArgs, NomadArgs, Scheme, ShowArgs, StatusArgs, WebArgs, command, parse,
 };
 pub use log::Log;
 

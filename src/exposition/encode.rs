@@ -32,16 +32,10 @@ impl<W: Write> Lines<W> {
         &mut self.text
     }
 
-    /// Passes on what is left, and lends the writer. The first error of any writing is told here.
-    pub(super) fn out(&mut self) -> io::Result<&mut W> {
-        self.pass_on();
-        self.error.take().map_or(Ok(&mut self.out), Err)
-    }
-
-    /// Passes on what is left, and hands the writer back.
+    /// Passes on what is left, and hands the writer back. The first error of any writing is reported here.
     pub(super) fn finish(mut self) -> io::Result<W> {
-        self.out()?;
-        Ok(self.out)
+        self.pass_on();
+        self.error.map_or(Ok(self.out), Err)
     }
 
     fn pass_on(&mut self) {
@@ -61,9 +55,9 @@ pub(super) struct Endings {
 /// Writes one sample.
 pub(super) fn sample(
     out: &mut String,
-    family: &Family,
-    part: SamplePart,
+    (family, part): (&Family, SamplePart),
     endings: &Endings,
+    names: &[&str],
     labels: &[&str],
     value: f64,
 ) {
@@ -78,7 +72,7 @@ pub(super) fn sample(
         SamplePart::Sum => out.push_str(endings.sum),
         SamplePart::Count => out.push_str(endings.count),
     }
-    write_labels(out, family.labels, labels, bound.as_deref().map(|bound| ("le", bound)));
+    write_labels(out, names, labels, bound.as_deref().map(|bound| ("le", bound)));
     out.push(' ');
     write_value(out, value);
     out.push('\n');

@@ -1,6 +1,5 @@
 //! From samples to bytes: Prometheus text 0.0.4 and OpenMetrics 1.0, plain and gzipped, rendered once a refresh.
 
-mod assembly;
 mod encode;
 mod negotiate;
 mod openmetrics;

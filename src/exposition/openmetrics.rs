@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use super::assembly::{Coder, Written};
 use super::encode::{self, Endings, Lines};
 use crate::metrics::{Exposition, Family, Kind, SamplePart};
 
@@ -62,18 +61,8 @@ impl<W: Write> Exposition for OpenMetrics<W> {
         out.push('\n');
     }
 
-    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64) {
+    fn sample(&mut self, family: &Family, part: SamplePart, names: &[&str], labels: &[&str], value: f64) {
         let endings = if family.kind == Kind::GaugeHistogram { &GAUGE_ENDINGS } else { &ENDINGS };
-        encode::sample(self.0.line(), family, part, endings, labels, value);
-    }
-}
-
-impl Written for OpenMetrics<Coder> {
-    fn coder(&mut self) -> io::Result<&mut Coder> {
-        self.0.out()
-    }
-
-    fn end(self) -> io::Result<Coder> {
-        self.finish()
+        encode::sample(self.0.line(), (family, part), endings, names, labels, value);
     }
 }

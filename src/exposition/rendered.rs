@@ -1,13 +1,16 @@
 //! An exposition, ready to be handed out.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
-use super::assembly::Assembly;
 use super::negotiate::{Encoding, Format};
-use crate::metrics::{Own, Selection, View};
+use super::{OpenMetrics, Text};
+use crate::metrics::{self, Own, Selection, View};
 use crate::snapshot::Snapshot;
 
 /// How many renderings a variant is prepared for after somebody last asked for it: 10 minutes at an interval of
@@ -29,14 +32,16 @@ pub struct Rendered {
 /// The bytes of one format and encoding, where they are needed.
 #[derive(Default)]
 struct Variant {
-    assembly: OnceLock<Assembly>,
+    bytes: OnceLock<Bytes>,
     asked_for: AtomicBool,
     /// For how many renderings more it is prepared, unless it is asked for again.
     prepare: u32,
+    /// How many bytes it had last time.
+    last_length: usize,
 }
 
 impl Rendered {
-    /// Renders what scrapers of the previous one asked for, as far as it changed since. Blocking work: gzip is most of it.
+    /// Renders what scrapers of the previous one asked for. Blocking work: gzip is most of it.
     pub fn new(snapshot: Arc<Snapshot>, own: Own, selection: Selection, previous: Option<&Self>) -> Self {
         let variants = match previous {
             Some(previous) => previous.variants.each_ref().map(Variant::next),
@@ -45,8 +50,7 @@ impl Rendered {
         let rendered = Self { snapshot, own, selection, variants };
         for (format, encoding) in ALL {
             if rendered.variant(format, encoding).prepare > 0 {
-                let previous = previous.and_then(|all| all.variant(format, encoding).assembly.get());
-                rendered.render(format, encoding, previous);
+                rendered.render(format, encoding);
             }
         }
         rendered
@@ -56,12 +60,12 @@ impl Rendered {
     pub fn ready(&self, format: Format, encoding: Encoding) -> Option<Bytes> {
         let variant = self.variant(format, encoding);
         variant.asked_for.store(true, Ordering::Relaxed);
-        variant.assembly.get().map(|assembly| assembly.whole().clone())
+        variant.bytes.get().cloned()
     }
 
     /// The bytes of one format and encoding, rendered now if they are not ready. Blocking work.
     pub fn bytes(&self, format: Format, encoding: Encoding) -> Bytes {
-        self.ready(format, encoding).unwrap_or_else(|| self.render(format, encoding, None))
+        self.ready(format, encoding).unwrap_or_else(|| self.render(format, encoding))
     }
 
     fn variant(&self, format: Format, encoding: Encoding) -> &Variant {
@@ -70,12 +74,36 @@ impl Rendered {
     }
 
     /// Whoever asks meanwhile waits for the same bytes.
-    fn render(&self, format: Format, encoding: Encoding, previous: Option<&Assembly>) -> Bytes {
-        let assemble = || {
-            let view = View::new(&self.snapshot, &self.own);
-            Assembly::new(format, encoding, &view, &self.selection, previous)
+    fn render(&self, format: Format, encoding: Encoding) -> Bytes {
+        let variant = self.variant(format, encoding);
+        let write = || {
+            // Some room, since clusters grow.
+            let out = Vec::with_capacity(variant.last_length * 9 / 8);
+            let written = match encoding {
+                Encoding::Identity => self.write(format, out),
+                Encoding::Gzip => {
+                    self.write(format, GzEncoder::new(out, Compression::fast())).and_then(GzEncoder::finish)
+                }
+            };
+            written.expect("writing to memory does not fail").into()
         };
-        self.variant(format, encoding).assembly.get_or_init(assemble).whole().clone()
+        variant.bytes.get_or_init(write).clone()
+    }
+
+    fn write<W: io::Write>(&self, format: Format, out: W) -> io::Result<W> {
+        let view = View::new(&self.snapshot, &self.own);
+        match format {
+            Format::Text => {
+                let mut text = Text::new(out);
+                metrics::emit(&view, &mut text, &self.selection);
+                text.finish()
+            }
+            Format::OpenMetrics => {
+                let mut text = OpenMetrics::new(out);
+                metrics::emit(&view, &mut text, &self.selection);
+                text.finish()
+            }
+        }
     }
 }
 
@@ -102,7 +130,8 @@ impl Variant {
             true => KEEP_PREPARING,
             false => self.prepare.saturating_sub(1),
         };
-        Self { prepare, ..Self::default() }
+        let last_length = self.bytes.get().map_or(self.last_length, Bytes::len);
+        Self { prepare, last_length, ..Self::default() }
     }
 }
 
@@ -121,22 +150,20 @@ mod tests {
     #[test]
     fn only_what_scrapers_ask_for_is_prepared() {
         let first = rendered(None);
-        assert!(
-            ALL.iter().all(|(format, encoding)| first.variants.iter().all(|v| v.assembly.get().is_none())
-                && first.variant(*format, *encoding).prepare == 0)
-        );
+        assert!(ALL.iter().all(|(format, encoding)| first.variants.iter().all(|v| v.bytes.get().is_none())
+            && first.variant(*format, *encoding).prepare == 0));
         assert!(first.ready(Format::OpenMetrics, Encoding::Gzip).is_none());
         let bytes = first.bytes(Format::OpenMetrics, Encoding::Gzip);
         assert_eq!(first.ready(Format::OpenMetrics, Encoding::Gzip), Some(bytes));
 
         let mut last = rendered(Some(&first));
         for _ in 1..KEEP_PREPARING {
-            let ready = last.variant(Format::OpenMetrics, Encoding::Gzip).assembly.get();
-            assert!(ready.is_some() && last.variant(Format::Text, Encoding::Gzip).assembly.get().is_none());
+            let ready = last.variant(Format::OpenMetrics, Encoding::Gzip).bytes.get();
+            assert!(ready.is_some() && last.variant(Format::Text, Encoding::Gzip).bytes.get().is_none());
             last = rendered(Some(&last));
         }
         // Nobody asked for it all the while.
         last = rendered(Some(&last));
-        assert!(last.variants.iter().all(|variant| variant.assembly.get().is_none()));
+        assert!(last.variants.iter().all(|variant| variant.bytes.get().is_none()));
     }
 }

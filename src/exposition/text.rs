@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use super::assembly::{Coder, Written};
 use super::encode::{self, Endings, Lines};
 use crate::metrics::{Exposition, Family, Kind, SamplePart};
 
@@ -40,17 +39,7 @@ impl<W: Write> Exposition for Text<W> {
         }
     }
 
-    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64) {
-        encode::sample(self.0.line(), family, part, &ENDINGS, labels, value);
-    }
-}
-
-impl Written for Text<Coder> {
-    fn coder(&mut self) -> io::Result<&mut Coder> {
-        self.0.out()
-    }
-
-    fn end(self) -> io::Result<Coder> {
-        self.finish()
+    fn sample(&mut self, family: &Family, part: SamplePart, names: &[&str], labels: &[&str], value: f64) {
+        encode::sample(self.0.line(), (family, part), &ENDINGS, names, labels, value);
     }
 }

@@ -8,8 +8,8 @@ use crate::terms::Term;
 
 pub(super) const FAMILIES: &[Family] = &[Family {
     name: "nomad_allocations",
-    help: "Allocations by client status: pending, running and unknown are live; complete, failed and lost are \
-           those that Nomad still retains.",
+    help: "Number of allocations by client status. pending, running and unknown allocations are non-terminal. \
+           complete, failed and lost allocations are those that Nomad still retains.",
     kind: Kind::Gauge,
     labels: &["namespace", "job_type", "client_status"],
     collectors: &[CollectorId::Allocations, CollectorId::FinishedAllocations],
@@ -27,12 +27,9 @@ fn allocations(view: &View<'_>, out: &mut Samples<'_, '_>) {
 }
 
 fn counts(view: &View<'_>, out: &mut Samples<'_, '_>, counts: &AllocationCounts, live: bool) {
-    let none = Default::default();
-    for namespace in view.namespaces() {
-        for (job_type, by_status) in counts.by_namespace.get(namespace).unwrap_or(&none).shown() {
-            for (status, count) in by_status.shown().filter(|(status, _)| status.is_live() == live) {
-                out.add_count(&[namespace, job_type.as_str(), status.as_str()], *count);
-            }
+    view.each_job_type(&counts.by_namespace, |namespace, job_type, by_status| {
+        for (status, count) in by_status.shown().filter(|(status, _)| status.is_live() == live) {
+            out.add_count(&[namespace, job_type.as_str(), status.as_str()], *count);
         }
-    }
+    });
 }

@@ -1,5 +1,7 @@
 //! Families about what waits, and why.
 
+use std::time::SystemTime;
+
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
@@ -9,12 +11,21 @@ use crate::terms::{ByTerm, JobType, Term};
 /// The collectors of what is queued.
 const DEMAND: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations, CollectorId::Specifications];
 
+/// The collectors of whether what is queued can be placed.
+const PLACING: &[CollectorId] = &[
+    CollectorId::Jobs,
+    CollectorId::Nodes,
+    CollectorId::Allocations,
+    CollectorId::Evaluations,
+    CollectorId::Specifications,
+];
+
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_queued_allocations",
-        help: "Number of allocations that should run and are not placed, of all live jobs: a running job with 2 of 12 \
-               allocations placed has 10 queued. Excludes those that no evaluation waits for, and those of task groups \
-               that were removed from their job.",
+        help: "Number of desired allocations that have not been placed, of all jobs that are not dead. A running job \
+               with 2 of 12 allocations placed has 10 queued. Excludes allocations that no evaluation waits for, and \
+               those of task groups that were removed from their job.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "node_pool"],
         collectors: DEMAND,
@@ -46,8 +57,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_allocations_unsized",
-        help: "Queued instances that are missing in the sums of what is asked for: their specification was not read \
-               yet, or may not be read, or asks for whole cores (whose CPU alone is missing).",
+        help: "Number of queued allocations whose requested resources are not, or not completely, included in \
+               nomad_queued_cpu_hertz, nomad_queued_memory_bytes and nomad_queued_disk_bytes, because their job \
+               specification has not been read yet or may not be read. Includes allocations that reserve cores, of \
+               which only the CPU is missing.",
         kind: Kind::Gauge,
         labels: &["namespace"],
         collectors: DEMAND,
@@ -60,8 +73,30 @@ pub(super) const FAMILIES: &[Family] = &[
         },
     },
     Family {
+        name: "nomad_queued_allocations_unplaceable",
+        help: "Number of queued allocations that no client of their node pool could take: reason size, if they request more \
+               than the largest client has, or constraint, if constraints filter out every client. More clients of the same \
+               kind do not help.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "node_pool", "reason"],
+        collectors: PLACING,
+        emit: unplaceable,
+    },
+    Family {
+        name: "nomad_pool_clients_missing",
+        help: "Number of further clients of the pool's most common size that the queued allocations need, each placed where there \
+               is room. Excludes allocations that no client, or no client of this size, could take. Absent if a size is unknown.",
+        kind: Kind::Gauge,
+        labels: &["node_pool"],
+        collectors: PLACING,
+        emit: |view, out| {
+            let Some(placing) = &view.joins().placing else { return };
+            placing.missing.iter().for_each(|(pool, clients)| out.add_count(&[pool], *clients));
+        },
+    },
+    Family {
         name: "nomad_blocked_evaluations",
-        help: "Evaluations that are blocked until the cluster has what they ask for.",
+        help: "Number of evaluations that are blocked until the cluster has the requested resources.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],
@@ -69,15 +104,15 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_blocked_evaluations_oldest_timestamp_seconds",
-        help: "When the oldest blocked evaluation was created; absent when none is blocked.",
+        help: "Unix time at which the oldest blocked evaluation was created. Absent if none is blocked.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],
-        emit: oldest_blocked,
+        emit: |view, out| oldest(view, out, |evaluations| &evaluations.oldest_blocked),
     },
     Family {
         name: "nomad_blocked_evaluations_by_reason",
-        help: "Blocked evaluations in which a reason occurs; one can have several.",
+        help: "Number of blocked evaluations by reason. An evaluation with several reasons is counted under each.",
         kind: Kind::Gauge,
         labels: &["namespace", "reason"],
         collectors: &[CollectorId::Evaluations],
@@ -85,11 +120,20 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pending_evaluations",
-        help: "Number of evaluations that wait for a scheduler. Excludes delayed ones.",
+        help: "Number of pending evaluations that wait for a scheduler. Excludes delayed evaluations.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Evaluations],
         emit: |view, out| by_job_type(view, out, |evaluations| &evaluations.pending),
+    },
+    Family {
+        name: "nomad_pending_evaluations_oldest_timestamp_seconds",
+        help: "Unix time at which the oldest pending evaluation was created, delayed ones excluded. Absent if none is \
+               pending.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_type"],
+        collectors: &[CollectorId::Evaluations],
+        emit: |view, out| oldest(view, out, |evaluations| &evaluations.oldest_pending),
     },
     Family {
         name: "nomad_delayed_evaluations",
@@ -131,6 +175,18 @@ fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Ask) -> f64) {
     }
 }
 
+fn unplaceable(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(placing) = &view.joins().placing else { return };
+    for namespace in view.namespaces() {
+        let by_pool = placing.unplaceable.get(namespace);
+        for pool in view.pools() {
+            let unplaceable = by_pool.and_then(|by_pool| by_pool.get(pool)).copied().unwrap_or_default();
+            out.add_count(&[namespace, pool, "size"], unplaceable.size);
+            out.add_count(&[namespace, pool, "constraint"], unplaceable.constraint);
+        }
+    }
+}
+
 fn by_job_type(
     view: &View<'_>,
     out: &mut Samples<'_, '_>,
@@ -146,10 +202,14 @@ fn by_job_type(
     }
 }
 
-fn oldest_blocked(view: &View<'_>, out: &mut Samples<'_, '_>) {
+fn oldest(
+    view: &View<'_>,
+    out: &mut Samples<'_, '_>,
+    times: fn(&NamespaceEvaluations) -> &ByTerm<JobType, Option<SystemTime>>,
+) {
     let Some(evaluations) = &view.sections().evaluations else { return };
     for (namespace, evaluations) in &evaluations.by_namespace {
-        for (job_type, created) in evaluations.oldest_blocked.iter() {
+        for (job_type, created) in times(evaluations).iter() {
             out.add_time(&[namespace, job_type.as_str()], *created);
         }
     }

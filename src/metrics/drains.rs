@@ -8,7 +8,7 @@ use crate::snapshot::{CollectorId, Drain, DrainState, Node};
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_node_drain_started_timestamp_seconds",
-        help: "When the drain of a draining node began.",
+        help: "Unix time at which the drain of a draining node started.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Drains],
@@ -24,7 +24,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_drain_deadline_timestamp_seconds",
-        help: "When the drain of a draining node stops whatever is left; absent where it waits without limit.",
+        help: "Unix time of the deadline at which Nomad stops the remaining allocations of a draining node. Absent if \
+               the drain has no deadline.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Drains],
@@ -34,8 +35,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_drain_remaining_allocations",
-        help: "Number of allocations that the drain of a draining node waits for. Includes allocations that are over by \
-               their status while one of their tasks runs. Excludes those of system jobs if the drain ignores them.",
+        help: "Number of allocations that the drain of a draining node waits for. Includes allocations with a \
+               terminal status while one of their tasks is still running. Excludes allocations of system jobs if the \
+               drain ignores them.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: DRAINS,
@@ -47,9 +49,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_drained",
-        help: "1 if the node is safe to terminate: its drain is complete, it takes no work and no task runs on it that the \
-               drain waited for, whatever the status of its allocations. 0 if it drains, or if tasks still run. Absent \
-               otherwise.",
+        help: "1 if the node is safe to terminate: its drain is complete, the node is ineligible, and no task that \
+               the drain waited for runs on it, independent of the status of its allocations. 0 if it is draining or \
+               tasks are still running. Absent otherwise.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: DRAINS,

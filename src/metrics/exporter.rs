@@ -12,7 +12,7 @@ pub(super) const DURATION_BUCKETS: [f64; 8] = [0.005, 0.025, 0.1, 0.25, 1.0, 2.5
 
 pub(super) const API_REQUESTS: &Family = &Family {
     name: "nomad_exporter_api_requests_total",
-    help: "Requests to Nomad, by how they ended.",
+    help: "Total number of requests to Nomad by result: ok, or the reason of the failure.",
     kind: Kind::Counter,
     labels: &["endpoint", "reason"],
     collectors: &[],
@@ -21,7 +21,7 @@ pub(super) const API_REQUESTS: &Family = &Family {
 
 pub(super) const API_DURATION: &Family = &Family {
     name: "nomad_exporter_api_request_duration_seconds",
-    help: "How long requests to Nomad took, decoding included.",
+    help: "Duration of requests to Nomad, including decoding.",
     kind: Kind::Histogram,
     labels: &["endpoint"],
     collectors: &[],
@@ -30,7 +30,7 @@ pub(super) const API_DURATION: &Family = &Family {
 
 pub(super) const API_BYTES: &Family = &Family {
     name: "nomad_exporter_api_response_bytes_total",
-    help: "Bytes of Nomad's answers, after decompression.",
+    help: "Total size of Nomad's responses in bytes, after decompression.",
     kind: Kind::Counter,
     labels: &["endpoint"],
     collectors: &[],
@@ -39,10 +39,9 @@ pub(super) const API_BYTES: &Family = &Family {
 
 pub(super) const FILE_SUCCESSFUL: &Family = &Family {
     name: "nomad_exporter_file_last_reload_successful",
-    help: "1 if the last load of the files succeeded, 0 if the previous version is still in use. file is token \
-           (--nomad.token-file), api_tls (certificate authorities and client certificate for Nomad's \
-           API) or web_config (--web.config.file and the certificates that it names). Absent for files that are not \
-           configured.",
+    help: "1 if the last reload of the files succeeded, 0 if the previous version is still in use. file is token \
+           (--nomad.token-file), api_tls (CA and client certificates for Nomad's API) or web_config \
+           (--web.config.file and the certificates that it names). Absent for files that are not configured.",
     kind: Kind::Gauge,
     labels: &["file"],
     collectors: &[],
@@ -51,7 +50,7 @@ pub(super) const FILE_SUCCESSFUL: &Family = &Family {
 
 pub(super) const FILE_SUCCESS_TIME: &Family = &Family {
     name: "nomad_exporter_file_last_reload_success_timestamp_seconds",
-    help: "Unix time of the last successful load of the files.",
+    help: "Unix time of the last successful reload of the files.",
     kind: Kind::Gauge,
     labels: &["file"],
     collectors: &[],
@@ -61,7 +60,8 @@ pub(super) const FILE_SUCCESS_TIME: &Family = &Family {
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_up",
-        help: "1 if the last refresh of every required collector (jobs, nodes, allocations, evaluations) succeeded.",
+        help: "1 if the last refresh of every required collector (jobs, nodes, allocations, evaluations) succeeded, 0 \
+               otherwise.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],
@@ -69,7 +69,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_collector_up",
-        help: "Whether the last refresh of a collector succeeded.",
+        help: "1 if the last refresh of the collector succeeded, 0 otherwise.",
         kind: Kind::Gauge,
         labels: &["collector"],
         collectors: &[],
@@ -77,8 +77,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_collector_last_success_timestamp_seconds",
-        help: "When a collector last succeeded. One that fails for longer than its maximum age is withdrawn: its \
-               families vanish.",
+        help: "Unix time of the last successful refresh of the collector. If it fails for longer than its maximum \
+               age, its metrics are dropped.",
         kind: Kind::Gauge,
         labels: &["collector"],
         collectors: &[],
@@ -90,7 +90,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_collector_refresh_duration_seconds",
-        help: "How long the last refresh of a collector took.",
+        help: "Duration of the last refresh of the collector.",
         kind: Kind::Gauge,
         labels: &["collector"],
         collectors: &[],
@@ -98,7 +98,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_collector_objects",
-        help: "Rows that the last successful refresh of a collector read.",
+        help: "Number of objects that the last successful refresh of the collector read.",
         kind: Kind::Gauge,
         labels: &["collector"],
         collectors: &[],
@@ -106,8 +106,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_collector_interval_seconds",
-        help: "How often a collector is refreshed: its interval, or longer where it would cost more than its duty cycle \
-               (--collect.duty-cycle, 5 % of the time).",
+        help: "Interval between refreshes of the collector. Longer than configured if reading would exceed \
+                --collect.duty-cycle (5 % of the time).",
         kind: Kind::Gauge,
         labels: &["collector"],
         collectors: &[],
@@ -115,7 +115,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_collector_panics_total",
-        help: "Number of times a collector panicked and was started again.",
+        help: "Total number of panics of the collector. It is restarted after each.",
         kind: Kind::Counter,
         labels: &["collector"],
         collectors: &[],
@@ -128,7 +128,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { ..*FILE_SUCCESS_TIME },
     Family {
         name: "nomad_exporter_last_contact_seconds",
-        help: "The longest time since an answering server last heard its leader: how old stale reads may be.",
+        help: "Maximum staleness of the data: the longest time since the last contact with the leader, of the servers \
+               that responded.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],
@@ -139,9 +140,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_sees_all_namespaces",
-        help: "1 if the jobs and allocations of all namespaces are read; 0 if --nomad.namespace, NOMAD_NAMESPACE or the \
-               token leaves out some: metrics that sum over the allocations of a node are absent then. Absent if Nomad \
-               does not report what the token may read.",
+        help: "1 if the jobs and allocations of all namespaces are read. 0 if --nomad.namespace, NOMAD_NAMESPACE or \
+               the permissions of the token exclude some: metrics that sum over the allocations of a node are then \
+               absent. Absent if Nomad does not report the permissions of the token.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[CollectorId::Token],
@@ -149,7 +150,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_build_info",
-        help: "What this exporter was built from.",
+        help: "Version, commit and Rust version of the exporter, as labels.",
         kind: Kind::Info,
         labels: &["version", "revision", "rustversion"],
         collectors: &[],
@@ -160,7 +161,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_series_dropped",
-        help: "Series that a cap cut from this exposition, by family.",
+        help: "Number of series dropped from this exposition because of a limit, by metric.",
         kind: Kind::Gauge,
         labels: &["family"],
         collectors: &[],
@@ -168,8 +169,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_samples_with_shortened_labels",
-        help: "Samples in this exposition of which a label value was longer than --metrics.max-label-length, by family. \
-               The value ends in `…` and a checksum.",
+        help: "Number of samples in this exposition with label values that were truncated to \
+               --metrics.max-label-length, by metric. A truncated value ends in `…` and a checksum.",
         kind: Kind::Gauge,
         labels: &["family"],
         collectors: &[],
@@ -178,7 +179,7 @@ pub(super) const FAMILIES: &[Family] = &[
     // Must be the last of all: it counts what stands before it.
     Family {
         name: "nomad_exporter_series",
-        help: "Series in this exposition.",
+        help: "Number of series in this exposition.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],

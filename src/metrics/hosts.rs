@@ -12,7 +12,7 @@ const COLLECTORS: &[CollectorId] = &[CollectorId::Nodes, CollectorId::HostStats]
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_node_host_stats_up",
-        help: "1 if the client of a ready node answered for its host statistics in the last refresh.",
+        help: "1 if the client of a ready node returned its host statistics in the last refresh, 0 otherwise.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: COLLECTORS,
@@ -22,7 +22,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_host_cpu_used_hertz",
-        help: "CPU in use on the host, by whatever runs there.",
+        help: "CPU used by everything on the host.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: COLLECTORS,
@@ -30,7 +30,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_host_cpu_total_hertz",
-        help: "CPU of the host in all, what is reserved included.",
+        help: "Total CPU of the host, including reserved resources.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: COLLECTORS,
@@ -38,7 +38,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_host_memory_total_bytes",
-        help: "Memory of the host.",
+        help: "Total memory of the host.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: COLLECTORS,
@@ -46,7 +46,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_host_memory_used_bytes",
-        help: "Memory in use on the host.",
+        help: "Memory used on the host.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: COLLECTORS,
@@ -54,7 +54,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_host_memory_available_bytes",
-        help: "Memory that the host could still give out.",
+        help: "Memory available on the host.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: COLLECTORS,
@@ -62,7 +62,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_host_disk_size_bytes",
-        help: "Size of a disk of the host; the allocation directory's file system is the device alloc_dir.",
+        help: "Size of a disk of the host. The file system of the allocation directory is the device alloc_dir.",
         kind: Kind::Gauge,
         labels: DISK,
         collectors: COLLECTORS,
@@ -70,7 +70,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_host_disk_used_bytes",
-        help: "Disk in use on the host.",
+        help: "Disk space used on a disk of the host.",
         kind: Kind::Gauge,
         labels: DISK,
         collectors: COLLECTORS,
@@ -78,7 +78,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_host_disk_inodes_used_ratio",
-        help: "Share of a disk's inodes in use, 0 to 1.",
+        help: "Ratio of used inodes on a disk of the host, from 0 to 1.",
         kind: Kind::Gauge,
         labels: DISK,
         collectors: COLLECTORS,
@@ -86,7 +86,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_host_boot_timestamp_seconds",
-        help: "When the host was started.",
+        help: "Unix time at which the host was booted.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: COLLECTORS,

@@ -16,8 +16,8 @@ const PENDING: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations];
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_jobs",
-        help: "Jobs by status: pending (nothing placed yet), running (something placed), dead (finished, whatever \
-               the outcome, and still retained by Nomad). Periodic and parameterized parents are not counted.",
+        help: "Number of jobs by status: pending (nothing placed yet), running (at least one allocation placed), dead \
+               (finished with any outcome and still retained by Nomad). Excludes periodic and parameterized parents.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "status"],
         collectors: &[CollectorId::Jobs, CollectorId::FinishedJobs],
@@ -25,7 +25,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_templates",
-        help: "Periodic and parameterized parent jobs, which are no work of their own.",
+        help: "Number of periodic and parameterized parent jobs, which have no allocations themselves.",
         kind: Kind::Gauge,
         labels: &["namespace", "kind", "status"],
         collectors: &[CollectorId::Jobs, CollectorId::FinishedJobs],
@@ -33,8 +33,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_jobs_finished",
-        help: "Dead jobs that Nomad still retains, by outcome: stopped by somebody, failed (an allocation failed), \
-               lost (an allocation was lost with its client), complete.",
+        help: "Number of dead jobs that Nomad still retains, by outcome: stopped by somebody, failed (an allocation \
+               failed), lost (an allocation was lost with its client), drained (killed by a drain), preempted, \
+               timeout (max_run_duration), complete, unknown.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "outcome"],
         collectors: &[CollectorId::FinishedJobs, CollectorId::FinishedAllocations, CollectorId::Allocations],
@@ -42,8 +43,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pending_jobs_oldest_timestamp_seconds",
-        help: "Unix time since which the oldest pending job has waited: its submission, or the creation of its evaluation if \
-               it ran before. Absent if no job is pending.",
+        help: "Unix time since which the oldest pending job has been waiting: its submission, or the creation of its \
+               evaluation if it ran before. Absent if no job is pending.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: PENDING,
@@ -51,7 +52,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pending_jobs_age_seconds",
-        help: "How long the jobs that are pending now have waited.",
+        help: "Age of the jobs that are pending now.",
         kind: Kind::GaugeHistogram,
         labels: &["namespace"],
         collectors: PENDING,
@@ -59,7 +60,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pending_job_timestamp_seconds",
-        help: "Unix time since which each of the oldest pending jobs has waited, with the reason.",
+        help: "Unix time since which each of the oldest pending jobs has been waiting, with the reason.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "reason"],
         collectors: PENDING,
@@ -67,8 +68,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_placement_delay_seconds",
-        help: "How long jobs waited from their submission to their first allocation: each job once, of those whose \
-               first allocation came while the exporter ran.",
+        help: "Time from the submission of a job to its first allocation. Each job is observed once, if it was first \
+               placed while the exporter was running.",
         kind: Kind::Histogram,
         labels: &["namespace", "job_type"],
         collectors: &[
@@ -81,8 +82,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_completions_total",
-        help: "Total number of jobs seen to finish since the exporter started, by outcome as in nomad_jobs_finished. Excludes \
-               jobs that were purged.",
+        help: "Total number of jobs that finished since the exporter started, by outcome as in nomad_jobs_finished. \
+               Excludes purged jobs.",
         kind: Kind::Counter,
         labels: &["namespace", "job_type", "outcome"],
         collectors: &[CollectorId::FinishedJobs],
@@ -155,12 +156,9 @@ fn pending_ages(view: &View<'_>, out: &mut Samples<'_, '_>) {
 
 fn placement_delays(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(delays) = &view.sections().placements else { return };
-    let none = Default::default();
-    for namespace in view.namespaces() {
-        for (job_type, delays) in delays.by_namespace.get(namespace).unwrap_or(&none).shown() {
-            histogram(out, &[namespace, job_type.as_str()], delays, &DELAY_BOUNDS_SECONDS);
-        }
-    }
+    view.each_job_type(&delays.by_namespace, |namespace, job_type, delays| {
+        histogram(out, &[namespace, job_type.as_str()], delays, &DELAY_BOUNDS_SECONDS);
+    });
 }
 
 fn completions(view: &View<'_>, out: &mut Samples<'_, '_>) {
@@ -173,17 +171,15 @@ fn by_outcome(
     out: &mut Samples<'_, '_>,
     by_namespace: &BTreeMap<String, ByTerm<JobType, ByTerm<Outcome, u64>>>,
 ) {
-    let none = Default::default();
-    for namespace in view.namespaces() {
-        for (job_type, outcomes) in by_namespace.get(namespace).unwrap_or(&none).shown() {
-            for (outcome, count) in outcomes.iter() {
-                out.add_count(&[namespace, job_type.as_str(), outcome.as_str()], *count);
-            }
+    view.each_job_type(by_namespace, |namespace, job_type, outcomes| {
+        for (outcome, count) in outcomes.iter() {
+            out.add_count(&[namespace, job_type.as_str(), outcome.as_str()], *count);
         }
-    }
+    });
 }
 
-fn histogram<const BOUNDS: usize>(
+/// One histogram of durations.
+pub(super) fn histogram<const BOUNDS: usize>(
     out: &mut Samples<'_, '_>,
     labels: &[&str],
     histogram: &Histogram<BOUNDS>,

@@ -4,9 +4,13 @@
 
 mod allocations;
 mod backlog;
+mod chosen;
 mod drains;
 mod exporter;
+mod failures;
 mod family;
+mod hanging;
+mod holdings;
 mod hosts;
 mod jobs;
 mod named;
@@ -18,12 +22,13 @@ mod servers;
 mod sink;
 mod usage;
 mod view;
+mod whole;
 
 pub use family::{Family, Kind};
 pub use own::{Own, OwnMetrics};
 pub use selection::{Limits, Selection, SelectionError};
-pub use sink::{Emitted, Exposition, SamplePart, Samples, Sink};
-pub use view::{Inputs, View};
+pub use sink::{Exposition, SamplePart, Samples};
+pub use view::View;
 
 /// A subject and its families, in the order of the exposition.
 pub type Table = (&'static str, &'static [Family]);
@@ -32,10 +37,15 @@ pub type Table = (&'static str, &'static [Family]);
 pub const TABLES: &[Table] = &[
     ("Jobs", jobs::FAMILIES),
     ("Backlog", backlog::FAMILIES),
+    ("Failures and restarts", failures::FAMILIES),
     ("Long-lived jobs", named::FAMILIES),
     ("Allocations", allocations::FAMILIES),
+    ("Who uses the cluster", holdings::FAMILIES),
+    ("Allocations that start, run and stop", hanging::FAMILIES),
     ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
+    ("Cores and devices", whole::FAMILIES),
+    ("Metadata and attributes", chosen::FAMILIES),
     ("Drains", drains::FAMILIES),
     ("Hosts", hosts::FAMILIES),
     ("Servers and deployments", servers::FAMILIES),
@@ -50,7 +60,7 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
 
 /// Sends the samples of every family that is selected to the format.
 pub fn emit(view: &View<'_>, format: &mut dyn Exposition, selection: &Selection) {
-    let mut sink = Sink::new(selection);
+    let mut sink = sink::Sink::new(selection);
     for family in selection.families() {
         sink.emit(family, &view.of(family), format);
     }

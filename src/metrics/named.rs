@@ -1,24 +1,28 @@
 //! Families about jobs that have series of their own: those that live long, by default services and system jobs.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{CollectorId, Groups, JobInfo, NamedJob, NamedJobs};
-use crate::terms::{ClientStatus, Term};
+use crate::snapshot::{CollectorId, Groups, JobInfo, LastRuns, NamedJob, NamedJobs};
+use crate::terms::{ClientStatus, JobType, Term};
 
 const COLLECTORS: &[CollectorId] = &[CollectorId::Jobs, CollectorId::FinishedJobs];
+
+const PERIODIC: &[CollectorId] =
+    &[CollectorId::Jobs, CollectorId::FinishedJobs, CollectorId::FinishedAllocations];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_job_info",
-        help: "What a long-lived job is.",
+        help: "Type, node pool and priority of a long-lived job, as labels.",
         kind: Kind::Info,
         labels: &["namespace", "job_id", "job_type", "node_pool", "priority"],
         collectors: COLLECTORS,
         emit: |view, out| {
-            each_job(view, |namespace, id, info| {
+            each_info(view, |namespace, id, info| {
                 let priority = info.priority.to_string();
                 out.add(&[namespace, id, info.job_type.as_str(), &info.node_pool, &priority], 1.0);
             });
@@ -27,19 +31,40 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_status",
-        help: "1 for the status that a long-lived job has.",
+        help: "1 for the current status of a long-lived job.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "status"],
         collectors: COLLECTORS,
         emit: |view, out| {
-            each_job(view, |namespace, id, info| out.add(&[namespace, id, info.status.as_str()], 1.0));
+            each_info(view, |namespace, id, info| out.add(&[namespace, id, info.status.as_str()], 1.0));
             out.drop_by_cap(dropped(view, |named| named.dropped_jobs));
         },
     },
     Family {
+        name: "nomad_job_stopped",
+        help: "1 if somebody stopped the long-lived job, 0 otherwise.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_id"],
+        collectors: COLLECTORS,
+        emit: |view, out| {
+            each_info(view, |namespace, id, info| out.add_count(&[namespace, id], info.stopped.into()));
+            out.drop_by_cap(dropped(view, |named| named.dropped_jobs));
+        },
+    },
+    Family {
+        name: "nomad_job_allocations_desired",
+        help: "Number of allocations that the specification of a long-lived job wants, also while the job is stopped or dead. \
+               Live children are summed into their parent. Absent for system jobs.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_id", "task_group"],
+        collectors: &[CollectorId::Jobs, CollectorId::FinishedJobs, CollectorId::Specifications],
+        emit: desired,
+    },
+    Family {
         name: "nomad_job_allocations",
-        help: "Instances of a long-lived job and its children: queued (wanted and not placed), starting, running, \
-               unknown (their client is out of sight). All but the queued are counted from allocations.",
+        help: "Number of allocations of a long-lived job and its children: queued (desired but not placed), starting, \
+               running, unknown (their client is disconnected). All except queued are counted from the list of \
+               allocations.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "task_group", "status"],
         collectors: &[
@@ -52,25 +77,58 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_allocations_ended",
-        help: "Instances of a long-lived job and its children that ended, as Nomad counts them; purging the job \
-               begins anew.",
+        help: "Number of ended allocations of a long-lived job and its children according to Nomad's job summary. \
+               Starts at 0 again if the job is purged.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "task_group", "status"],
         collectors: COLLECTORS,
         emit: ended,
     },
+    Family {
+        name: "nomad_periodic_job_last_success_timestamp_seconds",
+        help: "Unix time at which the newest run of a periodic job ended of those that were complete, as far as the exporter saw \
+               them. Absent if it saw none.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_id"],
+        collectors: PERIODIC,
+        emit: |view, out| periodic(view, out, |last| last.success),
+    },
+    Family {
+        name: "nomad_periodic_job_last_failure_timestamp_seconds",
+        help: "Unix time at which the newest run of a periodic job ended of those that failed, were lost or exceeded their time, as \
+               far as the exporter saw them. Absent if it saw none.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "job_id"],
+        collectors: PERIODIC,
+        emit: |view, out| periodic(view, out, |last| last.failure),
+    },
 ];
 
+fn periodic(view: &View<'_>, out: &mut Samples<'_, '_>, time: fn(&LastRuns) -> Option<SystemTime>) {
+    let (Some(jobs), Some(runs)) = (&view.sections().jobs, &view.sections().periodic) else { return };
+    for (namespace, ids) in &jobs.periodic {
+        let Some(known) = runs.by_namespace.get(namespace) else { continue };
+        for id in ids {
+            out.add_time(&[namespace, id], known.get(id).and_then(time));
+        }
+    }
+}
+
+/// Calls for every job, live or dead, with what it is.
+fn each_info(view: &View<'_>, mut call: impl FnMut(&str, &str, &JobInfo)) {
+    each_job(view, |namespace, id, job| job.info.iter().for_each(|info| call(namespace, id, info)));
+}
+
 /// Calls for every job, live or dead, with its latest account.
-fn each_job(view: &View<'_>, mut call: impl FnMut(&str, &str, &JobInfo)) {
+pub(super) fn each_job(view: &View<'_>, mut call: impl FnMut(&str, &str, &NamedJob)) {
     let live = view.sections().jobs.as_ref().map(|jobs| &jobs.named);
     let dead = view.sections().finished_jobs.as_ref().map(|jobs| &jobs.named);
     let mut told = BTreeSet::new();
     for named in live.into_iter().chain(dead) {
         each(named, |namespace, id, job| {
             // A job may have died between the two lists: the live one is younger.
-            if let (Some(info), true) = (&job.info, told.insert((namespace.to_owned(), id.to_owned()))) {
-                call(namespace, id, info);
+            if job.info.is_some() && told.insert((namespace.to_owned(), id.to_owned())) {
+                call(namespace, id, job);
             }
         });
     }
@@ -85,6 +143,20 @@ fn each(named: &NamedJobs, mut call: impl FnMut(&str, &str, &NamedJob)) {
 fn dropped(view: &View<'_>, count: fn(&NamedJobs) -> u64) -> u64 {
     let live = view.sections().jobs.as_ref().map_or(0, |jobs| count(&jobs.named));
     live + view.sections().finished_jobs.as_ref().map_or(0, |jobs| count(&jobs.named))
+}
+
+fn desired(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(specifications) = &view.sections().specifications else { return };
+    each_job(view, |namespace, id, job| {
+        let is_per_node = |info: &JobInfo| matches!(info.job_type, JobType::System | JobType::Sysbatch);
+        if job.info.as_ref().is_some_and(is_per_node) {
+            return;
+        }
+        for (group, count) in job.desired(specifications).into_iter().flatten() {
+            out.add_count(&[namespace, id, group], count);
+        }
+    });
+    out.drop_by_cap(dropped(view, |named| named.dropped_groups));
 }
 
 fn allocations(view: &View<'_>, out: &mut Samples<'_, '_>) {

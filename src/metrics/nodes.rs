@@ -14,8 +14,9 @@ pub(super) const NODE: &[&str] = &["node_id", "node"];
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_nodes",
-        help: "Nodes by state, the first that holds: down, disconnected, initializing, draining, ineligible, else \
-               active. The active nodes are the capacity of the cluster.",
+        help: "Number of nodes by state. Each node is counted once, under the first matching state: down, \
+               disconnected, initializing, draining, ineligible, active. Active nodes are the capacity of the \
+               cluster.",
         kind: Kind::Gauge,
         labels: &["datacenter", "node_pool", "node_class", "state"],
         collectors: &[CollectorId::Nodes],
@@ -23,7 +24,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_info",
-        help: "What a node is.",
+        help: "Name, datacenter, node pool, class, Nomad version and address of a node, as labels.",
         kind: Kind::Info,
         labels: &["node_id", "node", "datacenter", "node_pool", "node_class", "version", "address"],
         collectors: &[CollectorId::Nodes],
@@ -36,7 +37,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_state",
-        help: "1 for the state that a node is in.",
+        help: "1 for the current state of a node.",
         kind: Kind::Gauge,
         labels: &["node_id", "node", "state"],
         collectors: &[CollectorId::Nodes],
@@ -46,7 +47,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocations",
-        help: "Live allocations of a node: what runs on it.",
+        help: "Number of non-terminal allocations on the node by client status.",
         kind: Kind::Gauge,
         labels: &["node_id", "node", "client_status"],
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -60,7 +61,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocatable_cpu_hertz",
-        help: "CPU that a node has for jobs.",
+        help: "CPU of the node that the scheduler can allocate: its total (NodeResources.Cpu.CpuShares) minus \
+               client.reserved (ReservedResources.Cpu.CpuShares). Equals the second number of CPU under Allocated \
+               Resources of nomad node status.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],
@@ -68,7 +71,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocatable_memory_bytes",
-        help: "Memory that a node has for jobs.",
+        help: "Memory of the node that the scheduler can allocate: its total (NodeResources.Memory.MemoryMB) minus \
+               client.reserved (ReservedResources.Memory.MemoryMB). Equals the second number of Memory under Allocated \
+               Resources of nomad node status.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],
@@ -76,7 +81,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocatable_disk_bytes",
-        help: "Disk that a node has for jobs.",
+        help: "Disk space of the node that the scheduler can allocate: its total (NodeResources.Disk.DiskMB) minus \
+               client.reserved (ReservedResources.Disk.DiskMB). Equals the second number of Disk under Allocated \
+               Resources of nomad node status.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],
@@ -84,7 +91,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_cpu_hertz",
-        help: "CPU promised to live allocations.",
+        help: "CPU allocated to non-terminal allocations on the node, as the scheduler of Nomad 1.9.4 and later counts \
+               it: with allocations that are told to stop and still run, and of tasks that never run at the same time \
+               the largest sum. Nomad's own client.allocated.cpu leaves out the former, and nomad node status counts \
+               running allocations and adds up all of their tasks.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -92,7 +102,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_memory_bytes",
-        help: "Memory promised to live allocations.",
+        help: "Memory allocated to non-terminal allocations on the node. Counted as nomad_node_allocated_cpu_hertz; \
+               Nomad's own figure is client.allocated.memory.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -100,7 +111,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_memory_max_bytes",
-        help: "Memory that live allocations may grow to, with memory oversubscription.",
+        help: "Memory limit of non-terminal allocations on the node: memory_max of tasks that have it, with memory \
+               oversubscription, and the allocated memory of others. Nomad's own figure is client.allocated.max_memory.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -108,7 +120,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_disk_bytes",
-        help: "Disk promised to live allocations.",
+        help: "Disk space allocated to non-terminal allocations on the node. Counted as nomad_node_allocated_cpu_hertz; \
+               Nomad's own figure is client.allocated.disk.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -116,7 +129,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_driver_healthy",
-        help: "Whether a detected task driver is healthy.",
+        help: "1 if the detected task driver is healthy, 0 otherwise.",
         kind: Kind::Gauge,
         labels: &["node_id", "node", "driver"],
         collectors: &[CollectorId::Nodes],
@@ -148,7 +161,7 @@ pub(super) fn each_node<'v>(view: &'v View<'_>, mut call: impl FnMut(&'v Node)) 
 }
 
 /// Calls for every node with what runs on it, if both are known. A load with an unknown status counts too.
-fn each_loaded_node(view: &View<'_>, mut call: impl FnMut(&Node, &NodeLoad)) {
+pub(super) fn each_loaded_node(view: &View<'_>, mut call: impl FnMut(&Node, &NodeLoad)) {
     let Some(loads) = &view.sections().node_loads else { return };
     let nothing = NodeLoad::default();
     each_node(view, |node| call(node, loads.by_node.get(&node.id).unwrap_or(&nothing)));

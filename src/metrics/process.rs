@@ -19,7 +19,7 @@ pub(super) struct Process {
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "process_cpu_seconds_total",
-        help: "CPU time that the exporter used, in the kernel and outside.",
+        help: "Total user and system CPU time spent in seconds.",
         kind: Kind::Counter,
         labels: &[],
         collectors: &[],
@@ -27,7 +27,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "process_open_fds",
-        help: "File descriptors that the exporter holds open.",
+        help: "Number of open file descriptors.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],
@@ -35,7 +35,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "process_max_fds",
-        help: "File descriptors that the exporter may hold open.",
+        help: "Maximum number of open file descriptors.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],
@@ -43,7 +43,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "process_virtual_memory_bytes",
-        help: "Address space of the exporter.",
+        help: "Virtual memory size in bytes.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],
@@ -51,7 +51,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "process_resident_memory_bytes",
-        help: "Memory of the exporter.",
+        help: "Resident memory size in bytes.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],
@@ -59,7 +59,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "process_start_time_seconds",
-        help: "When the exporter was started.",
+        help: "Start time of the process since unix epoch in seconds.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],
@@ -67,7 +67,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "process_threads",
-        help: "Threads of the exporter.",
+        help: "Number of OS threads in the process.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],

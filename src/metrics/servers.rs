@@ -11,7 +11,7 @@ const SERVER: &[&str] = &["server"];
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_deployments",
-        help: "Deployments that Nomad still retains, by status.",
+        help: "Number of deployments that Nomad still retains, by status.",
         kind: Kind::Gauge,
         labels: &["namespace", "status"],
         collectors: &[CollectorId::Deployments],
@@ -19,7 +19,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_servers",
-        help: "Servers of the region, by what gossip says of them.",
+        help: "Number of servers of the region by gossip state.",
         kind: Kind::Gauge,
         labels: &["state"],
         collectors: &[CollectorId::Servers],
@@ -32,7 +32,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_server_info",
-        help: "What a server is.",
+        help: "Address, Nomad version and datacenter of a server, as labels.",
         kind: Kind::Info,
         labels: &["server", "address", "version", "datacenter"],
         collectors: &[CollectorId::Servers],
@@ -45,7 +45,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_server_leader",
-        help: "Whether a server leads the region.",
+        help: "1 if the server is the leader of the region, 0 otherwise.",
         kind: Kind::Gauge,
         labels: SERVER,
         collectors: &[CollectorId::Servers, CollectorId::Leader],
@@ -61,7 +61,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_server_healthy",
-        help: "Whether autopilot finds a server healthy.",
+        help: "1 if autopilot reports the server as healthy, 0 otherwise.",
         kind: Kind::Gauge,
         labels: SERVER,
         collectors: &[CollectorId::Autopilot],
@@ -69,7 +69,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_server_voter",
-        help: "Whether a server votes.",
+        help: "1 if the server is a voter, 0 otherwise.",
         kind: Kind::Gauge,
         labels: SERVER,
         collectors: &[CollectorId::Autopilot],
@@ -77,7 +77,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_server_last_contact_seconds",
-        help: "How long ago a server heard the leader, as autopilot saw it.",
+        help: "Time since the server's last contact with the leader, according to autopilot.",
         kind: Kind::Gauge,
         labels: SERVER,
         collectors: &[CollectorId::Autopilot],
@@ -85,7 +85,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_has_leader",
-        help: "Whether the region has a leader. Without one nothing is scheduled.",
+        help: "1 if the region has a leader, 0 otherwise. Nothing is scheduled without a leader.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[CollectorId::Leader],
@@ -96,7 +96,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_autopilot_healthy",
-        help: "Whether autopilot finds all servers healthy.",
+        help: "1 if autopilot reports all servers as healthy, 0 otherwise.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[CollectorId::Autopilot],
@@ -107,7 +107,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_autopilot_failure_tolerance",
-        help: "How many servers may fail before the region has no quorum.",
+        help: "Number of servers that may fail before the region loses its quorum.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[CollectorId::Autopilot],
@@ -119,7 +119,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_scheduler_eval_broker_paused",
-        help: "Whether an operator paused the processing of evaluations (Nomad 1.3.2 and later).",
+        help: "1 if an operator has paused the eval broker, 0 otherwise. Nomad 1.3.2 and later.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[CollectorId::Scheduler],
@@ -127,7 +127,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_scheduler_job_registration_rejected",
-        help: "Whether only management tokens may register jobs (Nomad 1.3.2 and later).",
+        help: "1 if Nomad rejects job registrations without a management token, 0 otherwise. Nomad 1.3.2 and later.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[CollectorId::Scheduler],

@@ -4,18 +4,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use ring::digest::{SHA256, digest};
-
 use super::family::Family;
 use super::selection::Selection;
 use super::view::View;
+use crate::labels::shortened;
 
 /// Writes samples in one format.
 pub trait Exposition {
     /// A family that has samples begins.
     fn family(&mut self, family: &Family);
-    /// One sample of it. `labels` are the values of the family's labels, in their order.
-    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64);
+    /// One sample of it, with the names of its labels and their values.
+    fn sample(&mut self, family: &Family, part: SamplePart, names: &[&str], labels: &[&str], value: f64);
 }
 
 /// Which sample of a family: the value itself, or a part of a histogram.
@@ -32,7 +31,7 @@ pub enum SamplePart {
 }
 
 /// Passes samples on, within a cap on series, and counts them.
-pub struct Sink<'s> {
+pub(super) struct Sink<'s> {
     selection: &'s Selection,
     series: u64,
     by_family: BTreeMap<&'static str, Emitted>,
@@ -40,7 +39,7 @@ pub struct Sink<'s> {
 
 /// What became of the samples of one family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Emitted {
+pub(super) struct Emitted {
     series: u64,
     /// Series that a cap cut.
     pub(super) dropped: u64,
@@ -50,21 +49,15 @@ pub struct Emitted {
 
 impl<'s> Sink<'s> {
     /// A sink for the families of a selection.
-    pub fn new(selection: &'s Selection) -> Self {
+    pub(super) fn new(selection: &'s Selection) -> Self {
         Self { selection, series: 0, by_family: BTreeMap::new() }
     }
 
     /// Sends the samples of one family to the format.
-    pub fn emit(&mut self, family: &'static Family, view: &View<'_>, format: &mut dyn Exposition) -> Emitted {
+    pub(super) fn emit(&mut self, family: &'static Family, view: &View<'_>, format: &mut dyn Exposition) {
         let mut samples = Samples { sink: self, format, family, emitted: Emitted::default() };
         (family.emit)(view, &mut samples);
         let emitted = samples.emitted;
-        self.count(family, emitted);
-        emitted
-    }
-
-    /// Counts what was emitted before, and need not be again.
-    pub fn count(&mut self, family: &'static Family, emitted: Emitted) {
         self.series += emitted.series;
         self.by_family.insert(family.name, emitted);
     }
@@ -91,6 +84,21 @@ impl<'s> Samples<'s, '_> {
         if let Some(value) = value {
             self.add(labels, value);
         }
+    }
+
+    /// A sample of 1 with more labels than the family's own, of which a value was shortened before or not.
+    pub fn add_info<'v>(
+        &mut self,
+        labels: &[&'v str],
+        more: impl Iterator<Item = (&'v str, &'v str)>,
+        is_shortened: bool,
+    ) {
+        if !self.admit(1) {
+            return;
+        }
+        let own = self.family.labels.iter().copied().zip(labels.iter().copied());
+        let (names, labels): (Vec<&str>, Vec<&str>) = own.chain(more).unzip();
+        self.write_named(SamplePart::Value, &names, &labels, 1.0, is_shortened);
     }
 
     /// A count.
@@ -159,49 +167,25 @@ impl<'s> Samples<'s, '_> {
 
     fn write(&mut self, part: SamplePart, labels: &[&str], value: f64) {
         debug_assert_eq!(labels.len(), self.family.labels.len(), "{}: labels", self.family.name);
+        self.write_named(part, self.family.labels, labels, value, false);
+    }
+
+    fn write_named(
+        &mut self,
+        part: SamplePart,
+        names: &[&str],
+        labels: &[&str],
+        value: f64,
+        was_shortened: bool,
+    ) {
         let limit = self.sink.selection.limits.label_length;
-        if labels.iter().all(|label| label.len() <= limit) {
-            return self.format.sample(self.family, part, labels, value);
+        let is_long = labels.iter().any(|label| label.len() > limit);
+        self.emitted.shortened += u64::from(is_long || was_shortened);
+        if !is_long {
+            return self.format.sample(self.family, part, names, labels, value);
         }
-        self.emitted.shortened += 1;
         let shortened: Vec<_> = labels.iter().map(|label| shortened(label, limit)).collect();
         let labels: Vec<&str> = shortened.iter().map(Cow::as_ref).collect();
-        self.format.sample(self.family, part, &labels, value);
-    }
-}
-
-/// Returns a label value within its limit: its beginning, a mark, and a checksum of all of it, so that two long names
-/// that begin alike stay two series. The checksum is the beginning of the SHA-256: it is the same in every build, so that
-/// no update renames a series.
-fn shortened(label: &str, limit: usize) -> Cow<'_, str> {
-    if label.len() <= limit {
-        return Cow::Borrowed(label);
-    }
-    let digest = digest(&SHA256, label.as_bytes());
-    let checksum = digest.as_ref().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    let ending = format!("…{checksum:016x}");
-    let kept = label.floor_char_boundary(limit.saturating_sub(ending.len()));
-    Cow::Owned(format!("{}{ending}", &label[..kept]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `printf 'a%.0s' {1..40} | sha256sum`
-    #[test]
-    fn a_shortened_label_is_the_same_in_every_build() {
-        assert_eq!(shortened(&"a".repeat(40), 32), "aaaaaaaaaaaaa…e33cdf9c7f7120b9");
-    }
-
-    #[test]
-    fn long_labels_are_shortened_between_letters_and_stay_apart() {
-        assert_eq!(shortened("short", 32), "short");
-        let (one, other) = (format!("{}1", "é".repeat(100)), format!("{}2", "é".repeat(100)));
-        let (one, other) = (shortened(&one, 32), shortened(&other, 32));
-        assert_ne!(one, other);
-        for cut in [one, other] {
-            assert!(cut.len() <= 32 && cut.starts_with("éééééé…"), "{cut}");
-        }
+        self.format.sample(self.family, part, names, &labels, value);
     }
 }

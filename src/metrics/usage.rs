@@ -11,7 +11,7 @@ const COLLECTORS: &[CollectorId] = &[CollectorId::AllocationUsage];
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_allocation_cpu_used_hertz",
-        help: "CPU that a running allocation uses.",
+        help: "CPU used by the running allocation.",
         kind: Kind::Gauge,
         labels: ALLOCATION,
         collectors: COLLECTORS,
@@ -19,7 +19,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_allocation_cpu_allocated_hertz",
-        help: "CPU that a running allocation was promised.",
+        help: "CPU allocated to the running allocation.",
         kind: Kind::Gauge,
         labels: ALLOCATION,
         collectors: COLLECTORS,
@@ -27,7 +27,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_allocation_cpu_throttled_seconds_total",
-        help: "How long a running allocation was kept from CPU by its limit.",
+        help: "Total time the running allocation was CPU-throttled.",
         kind: Kind::Counter,
         labels: ALLOCATION,
         collectors: COLLECTORS,
@@ -35,7 +35,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_allocation_memory_used_bytes",
-        help: "Memory that a running allocation uses.",
+        help: "Memory used by the running allocation.",
         kind: Kind::Gauge,
         labels: ALLOCATION,
         collectors: COLLECTORS,
@@ -43,7 +43,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_allocation_memory_allocated_bytes",
-        help: "Memory that a running allocation was promised.",
+        help: "Memory allocated to the running allocation.",
         kind: Kind::Gauge,
         labels: ALLOCATION,
         collectors: COLLECTORS,

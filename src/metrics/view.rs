@@ -1,11 +1,11 @@
 //! What a family's function sees.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::family::Family;
 use super::own::Own;
-use crate::snapshot::{CollectorState, Joins, Names, Sections, Snapshot};
-use crate::terms::TermSet;
+use crate::snapshot::{CollectorState, Joins, Sections, Snapshot};
+use crate::terms::{ByTerm, JobType, TermSet};
 
 /// What a family's function sees: one moment, as far as it is made of what the family's collectors read.
 pub struct View<'a> {
@@ -17,13 +17,6 @@ pub struct View<'a> {
     pub(super) is_up: bool,
     sections: Sections,
     joins: Joins,
-}
-
-/// What the samples of a family are made of. While it is the same, so are they: joins are made of sections alone.
-#[derive(Clone)]
-pub struct Inputs {
-    sections: Sections,
-    names: Arc<Names>,
 }
 
 impl<'a> View<'a> {
@@ -44,12 +37,6 @@ impl<'a> View<'a> {
         Self { sections: self.sections.select(collectors), joins: self.joins.select(collectors), ..*self }
     }
 
-    /// What samples are made of it; `None` if they are made of how the exporter itself stands.
-    pub fn inputs(&self, family: &Family) -> Option<Inputs> {
-        let inputs = || Inputs { sections: self.sections.clone(), names: self.joins.names.clone() };
-        (!family.collectors.is_empty()).then(inputs)
-    }
-
     /// What the collectors read.
     pub(super) fn sections(&self) -> &Sections {
         &self.sections
@@ -65,15 +52,22 @@ impl<'a> View<'a> {
         self.joins.names.namespaces.iter().map(String::as_str)
     }
 
+    /// Calls for every namespace and job type with what is counted there; where nothing was, with nothing.
+    pub(super) fn each_job_type<T: Default + PartialEq>(
+        &self,
+        counts: &BTreeMap<String, ByTerm<JobType, T>>,
+        mut call: impl FnMut(&str, JobType, &T),
+    ) {
+        let none = ByTerm::default();
+        for namespace in self.namespaces() {
+            for (job_type, value) in counts.get(namespace).unwrap_or(&none).shown() {
+                call(namespace, job_type, value);
+            }
+        }
+    }
+
     /// Every node pool that has a node or a live job.
     pub(super) fn pools(&self) -> impl Iterator<Item = &str> {
         self.joins.names.pools.iter().map(String::as_str)
-    }
-}
-
-impl Inputs {
-    /// Whether the same samples are made of it.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.names == other.names && self.sections.is_same(&other.sections)
     }
 }

@@ -1,8 +1,9 @@
 //! Allocations, counted and summed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::SystemTime;
 
-use super::Ends;
+use super::{Ends, Holdings, Whole};
 use crate::terms::{ByTerm, ClientStatus, JobType};
 
 /// Terminal allocations that Nomad still retains.
@@ -33,6 +34,8 @@ pub struct LiveAllocations {
     pub stopping: Ends,
     /// How many they are of each job that has series of its own: by namespace, job and task group.
     pub by_job: BTreeMap<String, BTreeMap<String, GroupAllocations>>,
+    /// What is allocated to them.
+    pub holdings: Holdings,
 }
 
 /// What runs on each node.
@@ -54,6 +57,8 @@ pub struct NodeLoad {
     pub system: u64,
     /// How many of those the servers want to go on: a drain left them in peace.
     pub system_kept: u64,
+    /// When the oldest was created that is wanted and has not started.
+    pub oldest_starting: Option<SystemTime>,
     /// How many came without what they were promised, so that the sums below are not known.
     pub unsized_count: u64,
     /// CPU promised, in hertz.
@@ -64,6 +69,8 @@ pub struct NodeLoad {
     pub memory_max_bytes: f64,
     /// Disk promised, in bytes.
     pub disk_bytes: f64,
+    /// Cores and devices that are reserved.
+    pub whole: Whole,
 }
 
 impl NodeLoad {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use super::Evaluations;
+use super::{Evaluations, SpecificationKey, Specifications, Whole};
 use crate::terms::{ByTerm, JobKey, JobType, at};
 
 /// What jobs' summaries call queued.
@@ -13,18 +13,6 @@ pub struct Queue {
     pub by_specification: HashMap<SpecificationKey, Queued>,
     /// What the cap cut: its specification is not read.
     pub untracked: BTreeMap<String, BTreeMap<String, ByTerm<JobType, Vec<QueuedGroup>>>>,
-}
-
-/// Which version of which job tells. Children of one parent that were started from the same version of it share
-/// the parent's.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SpecificationKey {
-    /// The job's namespace.
-    pub namespace: String,
-    /// The job to read: a job of its own, or the parent of children.
-    pub job_id: String,
-    /// Its JobModifyIndex, which grows with every version.
-    pub modify_index: u64,
 }
 
 /// What is queued of the jobs of one specification.
@@ -55,16 +43,6 @@ pub struct QueuedGroup {
     pub summary_index: Option<u64>,
 }
 
-/// Specifications that were read; `None` for those that may not be read.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Specifications {
-    /// Only those that something queued needs now.
-    pub by_key: HashMap<SpecificationKey, Option<Specification>>,
-}
-
-/// What one instance asks for, by task group.
-pub type Specification = BTreeMap<String, Ask>;
-
 /// What one instance, or several, ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ask {
@@ -94,10 +72,23 @@ pub struct Demand {
 pub struct Requested {
     /// Sums by namespace and node pool.
     pub by_pool: BTreeMap<String, BTreeMap<String, Ask>>,
+    /// Cores and devices by namespace and node pool.
+    pub whole_by_pool: BTreeMap<String, BTreeMap<String, Whole>>,
     /// Allocations whose requests are not known, or not all of them, by namespace.
     pub unsized_by_namespace: BTreeMap<String, u64>,
     /// Allocations whose requests are not known, by node pool.
     pub unknown_by_pool: BTreeMap<String, u64>,
+    /// Allocations by what one of them requests, by namespace and node pool.
+    pub sizes: BTreeMap<String, BTreeMap<String, HashMap<QueuedSize, u64>>>,
+}
+
+/// What one queued allocation requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct QueuedSize {
+    /// CPU in hertz, memory and disk in bytes; `None` if it is not known, or requests whole cores.
+    pub ask: Option<[u64; 3]>,
+    /// Whether constraints rule out every node for it.
+    pub constrained: bool,
 }
 
 impl Demand {
@@ -115,23 +106,31 @@ impl Demand {
         let is_confirmed = |queued: &QueuedGroup| {
             evaluations.is_none_or(|known| known.confirms(queued.job, queued.summary_index))
         };
+        let is_constrained = |queued: &QueuedGroup| {
+            evaluations.is_some_and(|known| known.is_constrained(queued.job, &queued.group))
+        };
         for (key, queued) in &queue.by_specification {
-            let specification = specifications.and_then(|known| known.by_key.get(key)?.as_ref());
+            let specification = specifications.and_then(|known| known.get(key));
             for group in queued.groups.iter().filter(|group| is_confirmed(group)) {
-                let ask = specification.map(|groups| groups.get(&*group.group));
+                let ask = specification.map(|groups| groups.get(&*group.group).map(|group| &group.ask));
                 // The specification is known, and has no such group.
                 if ask == Some(None) {
                     continue;
                 }
                 let place = (key.namespace.as_str(), queued.node_pool.as_str(), queued.job_type);
-                demand.add(place, group, ask.flatten());
+                demand.add(place, group, ask.flatten(), is_constrained(group));
+                if let Some(specified) = specification.and_then(|groups| groups.get(&*group.group)) {
+                    demand.add_whole(place, group.count, &specified.whole);
+                }
             }
         }
         for (namespace, pools) in &queue.untracked {
             for (pool, by_type) in pools {
                 for (job_type, groups) in by_type.iter() {
                     let groups = groups.iter().filter(|group| is_confirmed(group));
-                    groups.for_each(|group| demand.add((namespace, pool, job_type), group, None));
+                    groups.for_each(|group| {
+                        demand.add((namespace, pool, job_type), group, None, is_constrained(group));
+                    });
                 }
             }
         }
@@ -143,6 +142,7 @@ impl Demand {
         (namespace, pool, job_type): (&str, &str, JobType),
         group: &QueuedGroup,
         ask: Option<&Ask>,
+        constrained: bool,
     ) {
         let count = group.count;
         at(at(&mut self.queued, namespace), pool)[job_type] += count;
@@ -150,6 +150,8 @@ impl Demand {
             *at(at(at(&mut self.queued_by_job, namespace), named), &group.group) += count;
         }
         let Some(requested) = &mut self.requested else { return };
+        let sizes = at(at(&mut requested.sizes, namespace), pool);
+        *sizes.entry(QueuedSize { ask: ask.and_then(Ask::size), constrained }).or_default() += count;
         match ask {
             Some(ask) => at(at(&mut requested.by_pool, namespace), pool).add(ask, count as f64),
             None => *at(&mut requested.unknown_by_pool, pool) += count,
@@ -160,7 +162,21 @@ impl Demand {
     }
 }
 
+impl Demand {
+    fn add_whole(&mut self, (namespace, pool, _): (&str, &str, JobType), count: u64, whole: &Whole) {
+        if let Some(requested) = self.requested.as_mut().filter(|_| !whole.is_empty()) {
+            at(at(&mut requested.whole_by_pool, namespace), pool).add(whole, count);
+        }
+    }
+}
+
 impl Ask {
+    /// CPU, memory and disk, if they are all that is requested.
+    fn size(&self) -> Option<[u64; 3]> {
+        let size = [self.cpu_hertz, self.memory_bytes, self.disk_bytes];
+        (!self.cores).then(|| size.map(|amount| amount as u64))
+    }
+
     fn add(&mut self, ask: &Self, count: f64) {
         self.cpu_hertz += ask.cpu_hertz * count;
         self.memory_bytes += ask.memory_bytes * count;

@@ -3,6 +3,8 @@
 //! A job's summary counts for ever, and Nomad calls an allocation complete that a drain killed. So how a job ended is
 //! told by its allocations: the newest of each name among those of the job's highest version.
 
+use std::time::{Duration, SystemTime};
+
 use crate::terms::{JobKey, Outcome};
 
 /// How one allocation ended.
@@ -18,6 +20,8 @@ pub struct AllocationEnd {
     pub create_index: u64,
     /// How it ended.
     pub outcome: Outcome,
+    /// When it last changed, in Unix seconds: about when it ended. 0 if that is not known.
+    pub changed: u32,
 }
 
 /// How the allocations of many jobs ended: of each version of a job the newest of each name.
@@ -36,6 +40,14 @@ impl From<Vec<AllocationEnd>> for Ends {
 }
 
 impl Ends {
+    /// When the last allocation of a job ended, of those that were placed since the job was created.
+    pub fn ended(&self, job: JobKey, created_index: Option<u64>) -> Option<SystemTime> {
+        let is_its = |end: &&AllocationEnd| created_index.is_none_or(|index| end.create_index >= index);
+        let last =
+            self.of(job).iter().filter(is_its).map(|end| end.changed).max().filter(|last| *last > 0)?;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(last.into()))
+    }
+
     /// How a job ended, told by these allocations and others that are still stopping; `None` if neither tells. Those that
     /// were placed before the job was created are of one of the same ID that was purged, whose versions say nothing.
     pub fn outcome(
@@ -75,7 +87,7 @@ mod tests {
     use super::*;
 
     fn end(version: u64, name: u32, create_index: u64, outcome: Outcome) -> AllocationEnd {
-        AllocationEnd { job: JobKey::new("ci", "build"), version, name, create_index, outcome }
+        AllocationEnd { job: JobKey::new("ci", "build"), version, name, create_index, outcome, changed: 0 }
     }
 
     #[test]

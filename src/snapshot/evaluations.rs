@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
 
-use crate::terms::{BlockReason, ByTerm, JobKey, JobType};
+use crate::terms::{BlockReason, ByTerm, JobKey, JobType, hash_of};
 
 /// Blocked and pending evaluations.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Evaluations {
     pub waited_before: HashSet<JobKey>,
     /// The Raft index that the lists have at least, if it is known.
     pub index: Option<u64>,
+    /// The hashes of the task groups, with their job, for which constraints ruled out every node.
+    pub constrained: HashSet<u64>,
     /// Whether the cap cut some jobs, so that absence means nothing.
     pub is_incomplete: bool,
 }
@@ -32,6 +34,8 @@ pub struct NamespaceEvaluations {
     pub by_reason: ByTerm<BlockReason, u64>,
     /// How many wait for a scheduler.
     pub pending: ByTerm<JobType, u64>,
+    /// When the oldest of those was created.
+    pub oldest_pending: ByTerm<JobType, Option<SystemTime>>,
     /// How many are not to be processed yet.
     pub delayed: ByTerm<JobType, u64>,
 }
@@ -89,6 +93,11 @@ impl Evaluations {
     /// Whether some are not to be processed yet.
     pub fn has_delayed(&self) -> bool {
         self.by_namespace.values().flat_map(|counts| counts.delayed.iter()).any(|(_, count)| *count > 0)
+    }
+
+    /// Whether constraints ruled out every node for a task group.
+    pub fn is_constrained(&self, job: JobKey, group: &str) -> bool {
+        self.constrained.contains(&hash_of((job, group)))
     }
 
     /// How many evaluations wait for a scheduler.

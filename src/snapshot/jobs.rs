@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::demand::Queue;
 use super::named::NamedJobs;
 use super::observed::Histogram;
+use super::periodic::PeriodicJobs;
 use crate::terms::{ByTerm, JobKey, JobStatus, JobType, Outcome, TemplateKind};
 
 /// Upper bounds of the buckets of pending ages, in seconds.
@@ -30,6 +31,8 @@ pub struct LiveJobs {
     pub queue: Queue,
     /// Jobs that have series of their own.
     pub named: NamedJobs,
+    /// Periodic parents, as many as may have series of their own.
+    pub periodic: PeriodicJobs,
 }
 
 /// The live jobs of one namespace.
@@ -97,6 +100,8 @@ pub struct FinishedJobs {
     pub list: u64,
     /// Jobs that were first seen dead in the list of this number, as long as it is not known how they ended.
     pub unsettled: HashMap<JobKey, u64>,
+    /// Those of them that the clock started: the place of each, and its parent.
+    pub periodic: Vec<(u32, Box<str>)>,
     /// Dead jobs that have series of their own, and what ended of children.
     pub named: NamedJobs,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::drains::{DrainState, drain_states};
 use super::pools::{Pool, pools};
-use super::{CollectorId, Demand, Outcomes, Pending, Reach, Sections};
+use super::{CollectorId, Demand, Outcomes, Pending, Placing, Reach, Sections};
 use crate::terms::TermSet;
 
 /// Everything that is made of several sections; a join is absent while a section that it needs is.
@@ -16,6 +16,8 @@ pub struct Joins {
     pub demand: Option<Arc<Demand>>,
     /// How drains stand, of nodes, allocations and drains.
     pub drains: Option<Arc<Vec<DrainState>>>,
+    /// What of the backlog more clients would take, of nodes, allocations, jobs, evaluations and specifications.
+    pub placing: Option<Arc<Placing>>,
     /// The node pools by name, of nodes, allocations, jobs and specifications.
     pub pools: Option<Arc<BTreeMap<String, Pool>>>,
     /// The pending jobs, of jobs and evaluations.
@@ -43,11 +45,14 @@ impl Joins {
         let (jobs, evaluations) = (sections.jobs.as_deref(), sections.evaluations.as_deref());
         let specifications = sections.specifications.as_deref();
         let demand = jobs.map(|jobs| Arc::new(Demand::join(&jobs.queue, evaluations, specifications)));
+        let loads = sections.node_loads.as_deref();
+        let known = sections.nodes.as_deref().zip(demand.as_deref());
+        let placing = known.and_then(|(nodes, demand)| Placing::join(nodes, loads, demand)).map(Arc::new);
         let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
         let allocations_are_collected = collectors.contains(CollectorId::FinishedAllocations);
         Self {
             drains: drain_states(sections).map(Arc::new),
-            pools: pools(sections, demand.as_deref()).map(Arc::new),
+            pools: pools(sections, demand.as_deref(), placing.as_deref()).map(Arc::new),
             pending: jobs.map(|jobs| Arc::new(Pending::join(jobs, evaluations))),
             outcomes: Outcomes::join(sections, allocations_are_collected).map(Arc::new),
             reach,
@@ -56,6 +61,7 @@ impl Joins {
                 pools: owned(sections.known_pools()),
             }),
             demand,
+            placing,
         }
     }
 
@@ -69,6 +75,10 @@ impl Joins {
         Self {
             demand: self.demand.clone().filter(|_| made_of(&[Jobs, Evaluations, Specifications])),
             drains: self.drains.clone().filter(|_| made_of(&[Nodes, Allocations, Drains])),
+            placing: self
+                .placing
+                .clone()
+                .filter(|_| made_of(&[Nodes, Allocations, Jobs, Evaluations, Specifications])),
             pools: self
                 .pools
                 .clone()

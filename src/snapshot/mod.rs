@@ -4,12 +4,15 @@
 //! long without success. Joins are made of several sections.
 
 mod allocations;
+mod chosen;
 mod collector;
 mod demand;
 mod deployments;
 mod drains;
 mod ends;
 mod evaluations;
+mod failures;
+mod holdings;
 mod hosts;
 mod jobs;
 mod joins;
@@ -20,13 +23,20 @@ mod nodes;
 mod observed;
 mod one_node;
 mod outcomes;
+mod packing;
 mod pending;
+mod periodic;
+mod placing;
 mod pools;
 mod reach;
+mod running;
 mod sections;
 mod servers;
+mod specifications;
 mod totals;
+mod trends;
 mod usage;
+mod whole;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -36,14 +46,15 @@ use crate::terms::{Term, TermSet};
 pub use allocations::{
     AllocationCounts, FinishedAllocations, GroupAllocations, LiveAllocations, NodeLoad, NodeLoads,
 };
+pub use chosen::{Chosen, NodeDetail, NodeDetails};
 pub use collector::CollectorState;
-pub use demand::{
-    Ask, Demand, Queue, Queued, QueuedGroup, Requested, Specification, SpecificationKey, Specifications,
-};
+pub use demand::{Ask, Demand, Queue, Queued, QueuedGroup, QueuedSize, Requested};
 pub use deployments::Deployments;
 pub use drains::{Drain, DrainState, Drains, NodeTasks};
 pub use ends::{AllocationEnd, Ends};
 pub use evaluations::{Evaluations, JobEvaluations, NamespaceEvaluations};
+pub use failures::{ByCause, FailedAllocations, JobTaskCounts, TaskCount, TaskCounts};
+pub use holdings::{Holding, Holdings};
 pub use hosts::{Disk, Host, Hosts};
 pub use jobs::{
     AGE_BOUNDS_SECONDS, DeadJob, FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob,
@@ -58,12 +69,20 @@ pub use observed::{DELAY_BOUNDS_SECONDS, FinishedCounts, Histogram, PlacementDel
 pub use one_node::{NodeAllocation, OneNode};
 pub use outcomes::Outcomes;
 pub use pending::Pending;
+pub use periodic::{LastRuns, PeriodicJobs, PeriodicRuns};
+pub use placing::{Placing, Unplaceable};
 pub use pools::{Missing, Pool, Share};
 pub use reach::{Reach, Scope, listed};
+pub use running::{
+    RUNNING_BOUNDS_SECONDS, RunningAges, RunningBuild, RunningSince, StartDelays, Stopping, Transitions,
+};
 pub use sections::Section;
 pub use servers::{Autopilot, Leader, SchedulerSettings, Server, ServerHealth, Servers};
+pub use specifications::{GroupSpecification, Specification, SpecificationKey, Specifications};
 pub use totals::Totals;
+pub use trends::{TrendPoint, Trends};
 pub use usage::{AllocationUsage, Usage};
+pub use whole::{DeviceKind, Devices, Whole};
 
 // What the collectors read: a collector and its sections, then the sections that are made of several collectors. A
 // collector that reads sections of another one stands behind it.
@@ -94,13 +113,21 @@ sections::sections! {
             allocations: LiveAllocations,
             /// What they are on each node; left out while not all namespaces are read.
             node_loads: NodeLoads,
+            /// Those of them that start or stop, and the builds that have run longest.
+            transitions: Transitions,
+            /// How long those that run have run.
+            running_ages: RunningAges,
         }
         Evaluations = "evaluations" {
             /// Blocked and pending evaluations.
             evaluations: Evaluations,
         }
+        FinishedJobs = "finished_jobs" {
+            /// Dead jobs that Nomad still retains.
+            finished_jobs: FinishedJobs,
+        }
         Specifications = "specifications" {
-            /// Specifications of the jobs with queued allocations.
+            /// Specifications of the jobs with queued allocations, and of those that have series of their own.
             specifications: Specifications,
         }
         Drains = "drains" {
@@ -111,13 +138,17 @@ sections::sections! {
             /// What clients measure of their hosts.
             hosts: Hosts,
         }
-        FinishedJobs = "finished_jobs" {
-            /// Dead jobs that Nomad still retains.
-            finished_jobs: FinishedJobs,
+        NodeDetails = "node_details" {
+            /// Metadata and attributes of nodes that were chosen as labels.
+            node_details: NodeDetails,
         }
         FinishedAllocations = "finished_allocations" {
             /// Terminal allocations that Nomad still retains.
             finished_allocations: FinishedAllocations,
+        }
+        TaskStates = "task_states" {
+            /// Failed allocations that Nomad still retains, by cause.
+            failed: FailedAllocations,
         }
         Deployments = "deployments" {
             /// Deployments that Nomad still retains.
@@ -145,6 +176,12 @@ sections::sections! {
         placements: PlacementDelays = Jobs & Allocations,
         /// Jobs that were seen to finish.
         completions: FinishedCounts = FinishedJobs,
+        /// How the runs of periodic jobs ended.
+        periodic: PeriodicRuns = FinishedJobs & FinishedAllocations,
+        /// How long allocations took to start.
+        starts: StartDelays = Allocations,
+        /// What was seen to happen to tasks.
+        task_counts: TaskCounts = TaskStates,
     }
 }
 

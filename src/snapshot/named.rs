@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::{Chosen, Specification, SpecificationKey, Specifications};
 use crate::terms::{JobStatus, JobType};
 
 /// Jobs of the types that the operator chose. Children are rolled up into their parent.
@@ -15,6 +16,8 @@ pub struct NamedJobs {
     pub dropped_jobs: u64,
     /// How many task groups they had.
     pub dropped_groups: u64,
+    /// Names of the labels of chosen metadata, if any job has some.
+    pub meta_labels: Vec<String>,
 }
 
 /// One job.
@@ -22,6 +25,8 @@ pub struct NamedJobs {
 pub struct NamedJob {
     /// What it is; `None` while only children of it were seen.
     pub info: Option<JobInfo>,
+    /// Its metadata, if any chosen key is there.
+    pub meta: Option<Box<Chosen>>,
     /// Its own allocations, by task group.
     pub own: Groups,
     /// Those of its children, by task group.
@@ -30,6 +35,8 @@ pub struct NamedJob {
     pub partly_ended: BTreeMap<String, Groups>,
     /// Those of the above that the list of dead jobs shows. Only that list has these.
     pub ended: BTreeSet<String>,
+    /// How many jobs want what each specification says: itself, or its live children. A template wants nothing itself.
+    pub wanted: BTreeMap<SpecificationKey, u64>,
 }
 
 /// Counts by task group.
@@ -46,6 +53,8 @@ pub struct JobInfo {
     pub priority: i64,
     /// Its status.
     pub status: JobStatus,
+    /// Whether somebody stopped it.
+    pub stopped: bool,
 }
 
 /// The instances of a task group, by the job's own account.
@@ -80,6 +89,22 @@ fn parent_of(id: &str) -> Option<&str> {
 }
 
 impl NamedJob {
+    /// Returns the specifications that tell what it wants, each with how many jobs want that; `None` if one is unknown.
+    pub fn specifications<'s>(&self, known: &'s Specifications) -> Option<Vec<(&'s Specification, u64)>> {
+        self.wanted.iter().map(|(key, jobs)| Some((known.get(key)?, *jobs))).collect()
+    }
+
+    /// Returns how many allocations each of its task groups is to have; `None` if that is unknown.
+    pub fn desired<'s>(&self, known: &'s Specifications) -> Option<BTreeMap<&'s str, u64>> {
+        let mut desired = BTreeMap::new();
+        for (specification, jobs) in self.specifications(known)? {
+            for (name, group) in specification {
+                *desired.entry(name.as_str()).or_default() += jobs * group.count?;
+            }
+        }
+        Some(desired)
+    }
+
     /// Returns the allocations of its children that have ended, of the live list and of the one of dead jobs. A child
     /// that is in both has died since the live list was read, and counts as the other one shows it.
     pub fn children_of_both(live: Option<&Self>, dead: Option<&Self>) -> Groups {

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::time::SystemTime;
 
+use super::Devices;
 use crate::terms::{DrainStatus, NodeState};
 
 /// The nodes of the cluster, by name and ID.
@@ -36,6 +37,10 @@ pub struct Node {
     pub last_drain: Option<LastDrain>,
     /// What it has for jobs: its resources less what is reserved.
     pub allocatable: Capacity,
+    /// Number of cores that jobs can reserve, if the node reports it.
+    pub cores: Option<u64>,
+    /// Healthy devices; a kind of which none is healthy is there with 0.
+    pub devices: Devices,
     /// CPU that the host has in all, in hertz.
     pub cpu_total_hertz: Option<f64>,
     /// Detected drivers and whether they are healthy.

@@ -1,6 +1,7 @@
 //! Pending jobs: since when each waits, and for what.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use super::{Evaluations, LiveJobs, PendingJob, PendingJobs};
 use crate::terms::{BlockReason, JobKey};
@@ -41,5 +42,11 @@ impl Pending {
         let reason = |job: &PendingJob| evaluations.map(|known| known.reason(&job.namespace, &job.id));
         let oldest = oldest.into_iter().map(|job| (job.clone(), reason(&job))).collect();
         Self { by_namespace, oldest }
+    }
+
+    /// Since when the oldest pending job of all has waited.
+    pub fn oldest_since(&self) -> Option<SystemTime> {
+        let by_type = self.by_namespace.values().flat_map(|jobs| jobs.oldest.iter());
+        by_type.filter_map(|(_, since)| *since).min()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Sections;
 use super::demand::Demand;
+use super::placing::Placing;
 use crate::terms::NodeState;
 
 /// One node pool: sums over its active nodes, which are its capacity.
@@ -21,6 +22,10 @@ pub struct Pool {
     pub queued: u64,
     /// How many of them ask for something that is not known, so that what is asked for is a part only.
     pub unsized_instances: u64,
+    /// How many of them no client of the pool could take.
+    pub unplaceable: u64,
+    /// How many more clients of its most common size it needs for the others, if that is known.
+    pub missing_clients: Option<u64>,
 }
 
 /// How much there is of something, what is promised, and what is asked for beyond that.
@@ -39,18 +44,13 @@ impl Share {
     pub fn free(&self) -> f64 {
         (self.allocatable - self.allocated).max(0.0)
     }
-
-    /// How many times `size` is missing, were everything divisible at will.
-    fn missing(&self, size: f64) -> f64 {
-        if size > 0.0 { ((self.asked - self.free()) / size).max(0.0) } else { 0.0 }
-    }
 }
 
-/// How many clients of a pool's usual size are missing for what is asked to fit.
+/// How many clients of a pool's most common size are missing for what is queued to fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// So many, were everything divisible at will.
-    AtLeast(u64),
+    /// So many.
+    Clients(u64),
     /// Something waits and there is no active node, which would tell the usual size.
     All,
     /// What is asked for is not known, or nothing waits where there is no active node.
@@ -76,31 +76,24 @@ impl Pool {
 
     /// How many clients are missing.
     pub fn missing(&self) -> Missing {
-        match self.missing_clients() {
-            Some(missing) if missing > 0 || self.unsized_instances == 0 => Missing::AtLeast(missing),
-            None if self.queued > 0 => Missing::All,
+        match self.missing_clients {
+            Some(missing) if missing == 0 || self.active_nodes > 0 => Missing::Clients(missing),
+            _ if self.queued > 0 && self.active_nodes == 0 => Missing::All,
             _ => Missing::Unknown,
         }
-    }
-
-    /// How many clients of the pool's usual size are missing at least, for what is asked to fit. `None` where no
-    /// active node tells the usual size.
-    fn missing_clients(&self) -> Option<u64> {
-        if self.active_nodes == 0 {
-            return None;
-        }
-        let usual = |share: &Share| share.missing(share.allocatable / self.active_nodes as f64);
-        // The larger of both, rounded up: it is a count.
-        Some(usual(&self.cpu).max(usual(&self.memory)).ceil() as u64)
     }
 }
 
 /// The built-in pool of jobs that may run on every node. No node names it as its own.
-const ALL: &str = "all";
+pub(super) const ALL: &str = "all";
 
 /// The pools by name: those that have a node, or for which something is queued. `None` while nodes, or what
 /// runs on them, are unknown.
-pub(super) fn pools(sections: &Sections, demand: Option<&Demand>) -> Option<BTreeMap<String, Pool>> {
+pub(super) fn pools(
+    sections: &Sections,
+    demand: Option<&Demand>,
+    placing: Option<&Placing>,
+) -> Option<BTreeMap<String, Pool>> {
     let (nodes, loads) = (sections.nodes.as_ref()?, sections.node_loads.as_ref()?);
     let mut pools: BTreeMap<String, Pool> = BTreeMap::new();
     for node in nodes.iter() {
@@ -139,27 +132,12 @@ pub(super) fn pools(sections: &Sections, demand: Option<&Demand>) -> Option<BTre
         let whole = nodes.fold(everything, Pool::with_nodes_of);
         pools.insert(ALL.to_owned(), whole);
     }
+    if let Some(placing) = placing {
+        for (name, pool) in &mut pools {
+            pool.missing_clients = placing.missing.get(name).copied();
+            pool.unplaceable = placing.unplaceable_of(name);
+        }
+    }
     pools.retain(|_, pool| pool.active_nodes + pool.other_nodes + pool.queued > 0);
     Some(pools)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pool(active_nodes: u64, cpu: (f64, f64, f64), memory: (f64, f64, f64)) -> Pool {
-        let share = |(allocatable, allocated, asked)| Share { allocatable, allocated, asked };
-        Pool { active_nodes, cpu: share(cpu), memory: share(memory), ..Pool::default() }
-    }
-
-    #[test]
-    fn missing_clients_follow_the_scarcer_resource() {
-        // Two clients of 10 each, 15 promised, 12 asked for: 7 are missing, which is less than one client.
-        assert_eq!(pool(2, (20.0, 15.0, 12.0), (20.0, 0.0, 0.0)).missing_clients(), Some(1));
-        assert_eq!(pool(2, (20.0, 15.0, 12.0), (20.0, 20.0, 31.0)).missing_clients(), Some(4));
-        assert_eq!(pool(2, (20.0, 5.0, 15.0), (20.0, 0.0, 20.0)).missing_clients(), Some(0));
-        assert_eq!(pool(0, (0.0, 0.0, 5.0), (0.0, 0.0, 5.0)).missing_clients(), None);
-        // More promised than there is: nothing is free, and not less.
-        assert_eq!(pool(1, (10.0, 12.0, 10.0), (0.0, 0.0, 0.0)).missing_clients(), Some(1));
-    }
 }

@@ -7,7 +7,7 @@ use super::{CollectorId, Sections};
 use crate::terms::TermSet;
 
 /// A type of which a snapshot holds one value.
-pub trait Section: PartialEq + Send + Sync + Sized + 'static {
+pub trait Section: Send + Sync + Sized + 'static {
     /// The collectors it is made of. It is known while each of them is fresh, and shown to families that name them all.
     const COLLECTORS: &'static [CollectorId];
     /// The newest value.
@@ -15,7 +15,7 @@ pub trait Section: PartialEq + Send + Sync + Sized + 'static {
 }
 
 /// Declares the collectors and their sections: each section is a field with its type. Names, storage, expiry, what a
-/// family sees and identity all follow from this list, so that no section can be forgotten in one of them.
+/// family sees all follow from this list, so that no section can be forgotten in one of them.
 macro_rules! sections {
     (
         one { $($collector:ident = $name:literal { $($(#[$doc:meta])* $field:ident: $type:ty,)+ })+ }
@@ -45,17 +45,10 @@ macro_rules! sections {
                 }
             }
 
-            /// Takes over each section that is given. One that is equal to the known one leaves that in place, so that
-            /// whoever rendered it need not look at it again.
+            /// Takes over each section that is given.
             pub fn update(&mut self, newer: Self) {
                 $($(sections::replace(&mut self.$field, newer.$field);)+)+
                 $(sections::replace(&mut self.$made, newer.$made);)*
-            }
-
-            /// Whether every section is the very same value, and not only an equal one.
-            pub fn is_same(&self, other: &Self) -> bool {
-                $($(sections::same(&self.$field, &other.$field) &&)+)+
-                $(sections::same(&self.$made, &other.$made) &&)* true
             }
 
             /// The collectors that the sections given here are made of.
@@ -100,16 +93,8 @@ pub(super) fn part<T: Section>(section: &Option<Arc<T>>, collectors: TermSet<Col
 }
 
 pub(super) fn replace<T: Section>(known: &mut Option<Arc<T>>, newer: Option<Arc<T>>) {
-    if newer.is_some() && *known != newer {
+    if newer.is_some() {
         *known = newer;
-    }
-}
-
-pub(super) fn same<T: Section>(one: &Option<Arc<T>>, other: &Option<Arc<T>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        (None, None) => true,
-        _ => false,
     }
 }
 
@@ -140,7 +125,7 @@ impl Sections {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{Leader, PlacementDelays};
+    use crate::snapshot::PlacementDelays;
 
     #[test]
     fn a_section_is_selected_only_if_all_its_collectors_are() {
@@ -149,21 +134,5 @@ mod tests {
         let with = |ids: &[CollectorId]| sections.select(TermSet::of(ids)).placements.is_some();
         assert!(with(&[CollectorId::Jobs, CollectorId::Allocations, CollectorId::Nodes]));
         assert!(!with(&[CollectorId::Jobs]) && !with(&[CollectorId::Allocations]) && !with(&[]));
-    }
-
-    #[test]
-    fn an_equal_section_stays_the_same_one() {
-        let leader = |address: &str| Sections {
-            leader: Some(Arc::new(Leader { rpc_address: Some(address.to_owned()) })),
-            ..Sections::default()
-        };
-        let first = leader("a");
-        let mut sections = first.clone();
-        sections.update(leader("a"));
-        assert!(sections.is_same(&first));
-        sections.update(Sections::default());
-        assert!(sections.is_same(&first), "what is not given stays");
-        sections.update(leader("b"));
-        assert!(!sections.is_same(&first));
     }
 }

@@ -1,7 +1,7 @@
 //! The numbers that a glance is for.
 
 use super::Snapshot;
-use crate::terms::{ByTerm, JobStatus, NodeState};
+use crate::terms::{ByTerm, JobStatus, NodeState, Outcome};
 
 /// Sums over the whole cluster; absent where not known.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +12,10 @@ pub struct Totals {
     pub running_jobs: Option<u64>,
     /// Jobs that are done and that Nomad still retains.
     pub dead_jobs: Option<u64>,
+    /// Those of them that failed.
+    pub failed_jobs: Option<u64>,
+    /// Those of them that a drain's deadline killed.
+    pub drained_jobs: Option<u64>,
     /// Instances that should run and are not placed.
     pub queued_instances: Option<u64>,
     /// Evaluations that wait for a scheduler.
@@ -29,6 +33,10 @@ impl Totals {
             let by_type = namespaces()?.flat_map(|namespace| namespace.jobs.iter());
             Some(by_type.map(|(_, by_status)| by_status[status]).sum())
         };
+        let of_outcome = |outcome: Outcome| {
+            let by_type = joins.outcomes.as_ref()?.by_namespace.values().flat_map(|by_type| by_type.iter());
+            Some(by_type.map(|(_, by_outcome)| by_outcome[outcome]).sum())
+        };
         Self {
             pending_jobs: of_status(JobStatus::Pending),
             running_jobs: of_status(JobStatus::Running),
@@ -36,6 +44,8 @@ impl Totals {
                 let by_type = finished.by_namespace.values().flat_map(|namespace| namespace.jobs.iter());
                 by_type.map(|(_, count)| count).sum()
             }),
+            failed_jobs: of_outcome(Outcome::Failed),
+            drained_jobs: of_outcome(Outcome::Drained),
             queued_instances: joins.demand.as_ref().map(|demand| {
                 let pools = demand.queued.values().flat_map(|pools| pools.values());
                 pools.flat_map(|by_type| by_type.iter()).map(|(_, count)| count).sum()

@@ -54,7 +54,11 @@ impl Routes {
         let page = match content.ready_page() {
             Some(page) => page,
             None => {
-                match rendered(move || content.page(|snapshot| super::status::page(snapshot, &path))).await {
+                match rendered(move || {
+                    content.page(|snapshot, trends| super::status::page(snapshot, trends, &path))
+                })
+                .await
+                {
                     Ok(page) => page,
                     Err(failure) => return failure,
                 }

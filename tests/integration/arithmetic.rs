@@ -335,6 +335,11 @@ async fn allocatable_and_allocated_resources_of_each_node() {
             live(node).map(|a| needs(a, memory_max)).sum::<f64>() * MIB
         });
         check("nomad_node_allocated_disk_bytes", &|node| live(node).map(disk).sum::<f64>() * MIB);
+        // No core of a recorded node is reserved for the system, and no recorded task reserves any.
+        check("nomad_node_allocatable_cores", &|node| {
+            node["NodeResources"]["Cpu"]["ReservableCpuCores"].as_array().unwrap().len() as f64
+        });
+        check("nomad_node_allocated_cores", &|_| 0.0);
     }
 }
 
@@ -351,6 +356,28 @@ async fn allocations_by_node_and_by_status() {
         let key = |row: &Value| texts(row, &["Namespace", "JobType", "ClientStatus"]);
         let all = count(&allocations, key);
         assert_family(&shown, "nomad_allocations", &["namespace", "job_type", "client_status"], &all);
+    }
+}
+
+/// Whoever holds what: the same sums as by node, in another way of grouping.
+#[tokio::test(flavor = "multi_thread")]
+async fn allocated_resources_by_namespace_and_job_type() {
+    const MIB: f64 = 1024.0 * 1024.0;
+    for name in recordings::readable() {
+        let shown = shown(name).await;
+        let allocations = recordings::rows(name, ALLOCATIONS);
+        for (family, dimension, unit) in [
+            ("nomad_allocated_cpu_hertz", cpu as fn(&Value) -> f64, 1e6),
+            ("nomad_allocated_memory_bytes", memory, MIB),
+        ] {
+            let mut expected: BTreeMap<Vec<String>, f64> = BTreeMap::new();
+            for row in allocations.iter().filter(|row| !is_terminal(row)) {
+                *expected.entry(texts(row, &["Namespace", "JobType"])).or_default() +=
+                    needs(row, dimension) * unit;
+            }
+            assert!(!expected.is_empty(), "{name}");
+            assert_family(&shown, family, &["namespace", "job_type"], &expected);
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use nomad_exporter::metrics::{OwnMetrics, Selection, View, emit, families};
 use nomad_exporter::snapshot::*;
 
 use nomad_exporter::terms::{
-    BlockReason, ByTerm, ClientStatus, DeploymentStatus, DrainStatus, JobKey, JobStatus, JobType, NodeState,
-    Outcome, ServerState, TemplateKind,
+    BlockReason, ByTerm, ClientStatus, DeploymentStatus, DrainStatus, FailureCause, JobKey, JobStatus,
+    JobType, NodeState, Outcome, ServerState, TemplateKind,
 };
 
 use crate::goldens;
@@ -22,10 +22,41 @@ pub(crate) fn at(seconds: u64) -> SystemTime {
 }
 
 fn named(id: &str, status: JobStatus, counts: GroupCounts) -> BTreeMap<String, BTreeMap<String, NamedJob>> {
-    let info = JobInfo { job_type: JobType::Service, node_pool: "default".into(), priority: 50, status };
+    let info = JobInfo {
+        job_type: JobType::Service,
+        node_pool: "default".into(),
+        priority: 50,
+        status,
+        stopped: false,
+    };
     let own = BTreeMap::from([("group".into(), counts)]);
-    let job = NamedJob { info: Some(info), own, ..NamedJob::default() };
+    let meta = Some(Box::new(chosen("builds")));
+    let key = SpecificationKey { namespace: CI.into(), job_id: "sized".into(), modify_index: 7 };
+    let wanted = BTreeMap::from([(key, 1)]);
+    let job = NamedJob { info: Some(info), meta, own, wanted, ..NamedJob::default() };
     BTreeMap::from([(CI.into(), BTreeMap::from([(id.into(), job)]))])
+}
+
+/// Values of two keys, of which the second is not there.
+fn chosen(value: &str) -> Chosen {
+    Chosen { values: [value, ""].map(Box::from).into(), is_shortened: true }
+}
+
+fn labels(prefix: &str) -> Vec<String> {
+    ["team", "tier"].map(|name| format!("{prefix}_{name}")).to_vec()
+}
+
+fn node_details() -> NodeDetails {
+    let detail = NodeDetail {
+        meta: Some(chosen("builds")),
+        attributes: Some(chosen("debian")),
+        max_allocations: Some(50),
+    };
+    NodeDetails {
+        by_node: HashMap::from([("a".into(), detail), ("b".into(), NodeDetail::default())]),
+        meta_labels: labels("meta"),
+        attribute_labels: labels("attr"),
+    }
 }
 
 fn live_jobs() -> LiveJobs {
@@ -35,7 +66,7 @@ fn live_jobs() -> LiveJobs {
     namespace.templates[TemplateKind::Periodic][JobStatus::Running] = 1;
     namespace.pending.add(JobType::Batch, at(900), at(1000));
     namespace.pending.add(JobType::Batch, at(980), at(1000));
-    namespace.pools.insert("default".into());
+    namespace.pools.extend(["default".into(), "other".into()]);
     let key = |id: &str| SpecificationKey { namespace: CI.into(), job_id: id.into(), modify_index: 7 };
     let group = |job: &str, named: Option<&str>, count| QueuedGroup {
         job: JobKey::new(CI, job),
@@ -54,12 +85,12 @@ fn live_jobs() -> LiveJobs {
         (key("sized"), queued(vec![group("build-1", None, 4), group("web", Some("web"), 1)])),
         // No evaluation waits for it.
         (key("phantom"), queued(vec![group("phantom", None, 100)])),
-        (key("unsized"), queued(vec![group("build-2", None, 1)])),
+        (key("unsized"), Queued { node_pool: "other".into(), ..queued(vec![group("build-2", None, 1)]) }),
     ]);
     let mut untracked: BTreeMap<String, BTreeMap<String, ByTerm<JobType, Vec<QueuedGroup>>>> =
         BTreeMap::new();
     let pools = untracked.entry(CI.into()).or_default();
-    pools.entry("default".into()).or_default()[JobType::Batch].push(group("build-3", None, 2));
+    pools.entry("other".into()).or_default()[JobType::Batch].push(group("build-3", None, 2));
     let pending = |since, id: &str| PendingJob {
         since: at(since),
         namespace: CI.into(),
@@ -80,7 +111,9 @@ fn live_jobs() -> LiveJobs {
             count: 1,
             dropped_jobs: 1,
             dropped_groups: 2,
+            meta_labels: labels("meta"),
         },
+        periodic: BTreeMap::from([(CI.into(), BTreeSet::from(["nightly".into()]))]),
     }
 }
 
@@ -97,6 +130,7 @@ fn finished_jobs() -> FinishedJobs {
     };
     let named = NamedJobs {
         by_namespace: named("old", JobStatus::Dead, GroupCounts::default()),
+        meta_labels: labels("meta"),
         ..NamedJobs::default()
     };
     FinishedJobs {
@@ -105,8 +139,13 @@ fn finished_jobs() -> FinishedJobs {
         namespaces: vec![CI.into()],
         list: 1,
         unsettled: HashMap::new(),
+        periodic: Vec::new(),
         named,
     }
+}
+
+fn gpu() -> DeviceKind {
+    DeviceKind { vendor: "nvidia".into(), device_type: "gpu".into(), model: "Tesla T4".into() }
 }
 
 fn node(id: &str, state: NodeState, last_drain: Option<DrainStatus>) -> Node {
@@ -123,6 +162,8 @@ fn node(id: &str, state: NodeState, last_drain: Option<DrainStatus>) -> Node {
         draining: state == NodeState::Draining,
         last_drain: last_drain.map(|status| LastDrain { started: Some(at(800)), status }),
         allocatable: Capacity { cpu_hertz: Some(4e9), memory_bytes: Some(8e9), disk_bytes: Some(1e11) },
+        cores: Some(4),
+        devices: Devices::from([(gpu(), 2)]),
         cpu_total_hertz: Some(5e9),
         drivers: vec![("docker".into(), true), ("exec".into(), false)],
         modify_index: 3,
@@ -135,6 +176,8 @@ fn node_loads() -> NodeLoads {
         memory_bytes: 2e9,
         memory_max_bytes: 3e9,
         disk_bytes: 4e9,
+        whole: Whole { cores: 1, devices: Devices::from([(gpu(), 1)]) },
+        oldest_starting: Some(at(700)),
         ..NodeLoad::default()
     };
     load.by_status[ClientStatus::Running] = 3;
@@ -148,7 +191,16 @@ fn allocations() -> LiveAllocations {
         counts: counts(ClientStatus::Running, 3),
         stopping: Ends::default(),
         by_job: BTreeMap::from([(CI.into(), BTreeMap::from([("web".into(), group)]))]),
+        holdings: holdings(),
     }
+}
+
+fn holdings() -> Holdings {
+    let mut by_type = ByTerm::<JobType, Holding>::default();
+    by_type[JobType::Batch] = Holding { cpu_hertz: 1e9, memory_bytes: 2e9, unsized_count: 0 };
+    // The size of one of them was not told.
+    by_type[JobType::Service] = Holding { cpu_hertz: 5e8, memory_bytes: 1e9, unsized_count: 1 };
+    Holdings::from([(CI.into(), by_type)])
 }
 
 fn finished_allocations() -> FinishedAllocations {
@@ -158,6 +210,7 @@ fn finished_allocations() -> FinishedAllocations {
         name: 1,
         create_index,
         outcome,
+        changed: 0,
     };
     let ends = vec![
         end("failed", 1, Outcome::Complete),
@@ -179,6 +232,7 @@ fn evaluations() -> Evaluations {
     namespace.oldest_blocked[JobType::Batch] = Some(at(901));
     namespace.by_reason[BlockReason::Memory] = 2;
     namespace.pending[JobType::Service] = 1;
+    namespace.oldest_pending[JobType::Service] = Some(at(902));
     namespace.delayed[JobType::Service] = 1;
     let waits = |oldest, reason| JobEvaluations { oldest: Some(at(oldest)), reason };
     let by_job = [
@@ -194,6 +248,55 @@ fn evaluations() -> Evaluations {
         index: Some(9),
         ..Evaluations::default()
     }
+}
+
+fn periodic() -> PeriodicRuns {
+    let last = LastRuns { success: Some(at(500)), failure: Some(at(400)) };
+    PeriodicRuns { by_namespace: BTreeMap::from([(CI.into(), BTreeMap::from([("nightly".into(), last)]))]) }
+}
+
+fn transitions() -> Transitions {
+    let mut transitions = Transitions::default();
+    transitions.oldest_starting.entry(CI.into()).or_default()[JobType::Batch] = Some(at(700));
+    transitions.stopping.entry(CI.into()).or_default()[JobType::Service] =
+        Stopping { count: 2, oldest: Some(at(600)) };
+    transitions.longest_builds.push(RunningBuild {
+        since: at(100),
+        namespace: CI.into(),
+        id: "build-7".into(),
+    });
+    transitions
+}
+
+fn running_ages() -> RunningAges {
+    let mut running = RunningSince::default();
+    [10, 20, 990].into_iter().for_each(|seconds| running.add(CI, JobType::Batch, at(seconds)));
+    running.ages(at(1000))
+}
+
+fn starts() -> StartDelays {
+    let mut starts = StartDelays::default();
+    starts.by_namespace.entry(CI.into()).or_default()[JobType::Batch]
+        .observe(&DELAY_BOUNDS_SECONDS, Duration::from_secs(3));
+    starts
+}
+
+fn failed() -> FailedAllocations {
+    let mut failed = FailedAllocations::default();
+    failed.by_namespace.entry(CI.into()).or_default()[JobType::Batch][FailureCause::Oom] = 3;
+    failed
+}
+
+fn task_counts() -> TaskCounts {
+    let count = TaskCount { restarts: 5, oom_kills: 2 };
+    let mut counts = TaskCounts { tasks: 1, dropped: 1, ..TaskCounts::default() };
+    counts.failures.entry(CI.into()).or_default()[JobType::Batch][FailureCause::Driver] = 4;
+    counts.failures.entry(CI.into()).or_default()[JobType::Batch][FailureCause::Other] = 1;
+    counts.start_failures.insert("a".into(), 4);
+    counts.by_namespace.entry(CI.into()).or_default()[JobType::Service] = count;
+    let groups = BTreeMap::from([("group".into(), BTreeMap::from([("agent".into(), count)]))]);
+    counts.by_job.insert(CI.into(), BTreeMap::from([("web".into(), groups)]));
+    counts
 }
 
 fn host() -> Host {
@@ -255,6 +358,8 @@ fn usage() -> Usage {
 /// Everything that can be known.
 pub(crate) fn sections() -> Sections {
     let ask = Ask { cpu_hertz: 5e8, memory_bytes: 1e9, disk_bytes: 3e8, cores: false };
+    let whole = Whole { cores: 2, devices: Devices::from([(DeviceKind::requested("gpu"), 1)]) };
+    let group = GroupSpecification { ask, whole, count: Some(5), tasks: ["agent".into()].into() };
     let sized = SpecificationKey { namespace: CI.into(), job_id: "sized".into(), modify_index: 7 };
     let drain = Drain {
         started: Some(at(800)),
@@ -290,9 +395,15 @@ pub(crate) fn sections() -> Sections {
         reach: Some(Arc::new(Reach::All)),
         finished_allocations: Some(Arc::new(finished_allocations())),
         evaluations: Some(Arc::new(evaluations())),
+        periodic: Some(Arc::new(periodic())),
+        transitions: Some(Arc::new(transitions())),
+        running_ages: Some(Arc::new(running_ages())),
+        starts: Some(Arc::new(starts())),
+        failed: Some(Arc::new(failed())),
+        task_counts: Some(Arc::new(task_counts())),
         namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from([CI.to_owned()]) })),
         specifications: Some(Arc::new(Specifications {
-            by_key: HashMap::from([(sized, Some(BTreeMap::from([("group".into(), ask)])))]),
+            by_key: HashMap::from([(sized, Some(Arc::new(BTreeMap::from([("group".into(), group)]))))]),
         })),
         placements: Some(Arc::new(delays)),
         completions: Some(Arc::new(completions)),
@@ -304,6 +415,7 @@ pub(crate) fn sections() -> Sections {
             eval_broker_paused: Some(false),
             job_registration_rejected: Some(true),
         })),
+        node_details: Some(Arc::new(node_details())),
         usage: Some(Arc::new(usage())),
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use nomad_exporter::metrics::{Own, Selection, View, emit};
 use nomad_exporter::snapshot::{
-    Capacity, DeadJob, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs, Namespaces, Node,
-    NodeLoad, NodeLoads, NodeTasks, Nodes, Reach, Sections, Snapshot,
+    Capacity, DeadJob, Devices, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs,
+    Namespaces, Node, NodeLoad, NodeLoads, NodeTasks, Nodes, Reach, Sections, Snapshot,
 };
 use nomad_exporter::terms::{ClientStatus, DrainStatus, JobKey, JobStatus, JobType, NodeState, Outcome};
 
@@ -99,6 +99,8 @@ fn node(id: &str, state: NodeState) -> Node {
         draining: state == NodeState::Draining,
         last_drain: None,
         allocatable: Capacity::default(),
+        cores: None,
+        devices: Devices::default(),
         cpu_total_hertz: None,
         drivers: Vec::new(),
         modify_index: 1,

@@ -139,8 +139,8 @@ impl Exposition for Proto {
         self.families.push(proto);
     }
 
-    fn sample(&mut self, family: &Family, part: SamplePart, labels: &[&str], value: f64) {
-        let pairs = family.labels.iter().zip(labels).map(|(name, value)| {
+    fn sample(&mut self, family: &Family, part: SamplePart, names: &[&str], labels: &[&str], value: f64) {
+        let pairs = names.iter().zip(labels).map(|(name, value)| {
             let mut pair = proto::LabelPair::default();
             pair.set_name((*name).to_owned());
             pair.set_value((*value).to_owned());

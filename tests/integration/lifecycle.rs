@@ -351,7 +351,7 @@ async fn few_nodes_that_drain_are_asked_one_by_one() {
     let (world, [_, shown]) = uploads_in_drains(9, "2.0.5").await;
     assert_eq!(shown.sum("nomad_node_drained", &[]), Some(6.0), "a third of them still uploads");
     assert_eq!(shown.find("nomad_node_drained", &[]).count(), 9);
-    assert_eq!(requests_of(&world, "/v1/allocations", "TaskStates"), 0);
+    assert_eq!(requests_of(&world, "/v1/allocations", "task.State+%21%3D"), 0);
     // Of the six on which nothing runs any more, the second refresh asks nothing.
     assert_eq!(requests_of(&world, "/v1/node/", ""), 9 + 3);
 }
@@ -362,7 +362,12 @@ async fn many_nodes_that_drain_are_told_by_one_list() {
     assert_eq!(shown.sum("nomad_node_drained", &[]), Some(24.0), "a third of them still uploads");
     assert_eq!(shown.find("nomad_node_drained", &[]).count(), 36);
     assert_eq!(requests_of(&world, "/v1/node/", ""), 0);
-    assert_eq!(requests_of(&world, "/v1/allocations", "TaskStates"), 2, "{:#?}", world.simulator.requests());
+    assert_eq!(
+        requests_of(&world, "/v1/allocations", "task.State+%21%3D"),
+        2,
+        "{:#?}",
+        world.simulator.requests()
+    );
 }
 
 /// Nomad 1.2 knows no filters.
@@ -373,7 +378,7 @@ async fn too_many_nodes_that_drain_are_unknown_where_servers_cannot_filter() {
     assert!((100..120).contains(&known), "{known} of 120 are known");
     // On two thirds of those nothing runs any more, which makes room for the others.
     assert_eq!(second.find("nomad_node_drained", &[]).count(), 120);
-    assert_eq!(requests_of(&world, "/v1/allocations", "TaskStates"), 0);
+    assert_eq!(requests_of(&world, "/v1/allocations", "task.State+%21%3D"), 0);
     assert!(requests_of(&world, "/v1/node/", "") <= 200, "a hundred in each refresh at most");
 }
 

@@ -72,14 +72,6 @@ async fn what_did_not_change_is_not_decoded_again() {
             first.sum("nomad_exporter_collector_objects", &[("collector", collector)])
         );
     }
-
-    // In busy clusters every write moves the index. Of what is decoded then, what is as it was stays the same.
-    let (_simulator, collector) = collected(1).await;
-    let before = collector.snapshot().sections;
-    collector.refresh().await;
-    let after = collector.snapshot().sections;
-    assert!(!Arc::ptr_eq(before.node_loads.as_ref().unwrap(), after.node_loads.as_ref().unwrap()));
-    assert!(Arc::ptr_eq(before.nodes.as_ref().unwrap(), after.nodes.as_ref().unwrap()));
 }
 
 /// While no job changes, the ages of those that are pending do, though no list of jobs is sent.
@@ -123,6 +115,7 @@ async fn rendering_allocates_no_more_for_more_nodes() {
     }
     let [small, large] = allocations[..] else { panic!("two sizes") };
     // A few for each family; a family that allocates for each node would add a thousand.
-    assert!(small <= 600, "{small} allocations");
+    let families = nomad_exporter::metrics::families().count();
+    assert!(small <= 7 * families as u64, "{small} allocations for {families} metrics");
     assert!(large - small <= 20, "{small} and, with twenty times the nodes, {large} allocations");
 }

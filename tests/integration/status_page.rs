@@ -1,19 +1,55 @@
 //! The page for people: its text, and how it looks in a real browser.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
-use nomad_exporter::snapshot::{LiveJobs, PendingJob, Sections, Snapshot};
-use nomad_exporter::terms::JobType;
+use nomad_exporter::snapshot::{LiveJobs, PendingJob, Sections, Snapshot, Trends};
+use nomad_exporter::terms::{JobStatus, JobType};
 use nomad_exporter::web::status_page;
 
 use crate::every_family;
 use crate::support::process::{Exporter, wait_until};
-use crate::support::{path, recordings, tools};
+use crate::support::{build_day, path, read, tools};
 
 fn page(sections: Sections) -> String {
-    status_page(&Snapshot::new(every_family::at(1000), vec![every_family::collector()], sections), "/metrics")
+    let trends = Trends::new(Duration::from_secs(15));
+    page_after(&trends, sections)
+}
+
+/// The page of these sections at second 1000, after an hour that began so.
+fn page_after(trends: &Trends, sections: Sections) -> String {
+    let snapshot = snapshot(1000, sections);
+    status_page(&snapshot, &trends.with(&snapshot), "/metrics")
+}
+
+fn snapshot(second: u64, sections: Sections) -> Snapshot {
+    Snapshot::new(every_family::at(second), vec![every_family::collector()], sections)
+}
+
+/// A snapshot with this many pending and running jobs.
+fn busy(second: u64, pending: u64, running: u64) -> Snapshot {
+    let mut sections = every_family::sections();
+    let mut jobs = LiveJobs::clone(sections.jobs.as_ref().unwrap());
+    for namespace in jobs.by_namespace.values_mut() {
+        namespace.jobs[JobType::Batch][JobStatus::Pending] = pending;
+        namespace.jobs[JobType::Batch][JobStatus::Running] = running;
+    }
+    sections.jobs = Some(Arc::new(jobs));
+    snapshot(second, sections)
+}
+
+/// A burst that came and went, with a while in between of which nothing is known.
+fn lively() -> Trends {
+    (0..66).fold(Trends::new(Duration::from_secs(15)), |trends, step: u64| {
+        let second = step * 15;
+        match step {
+            20..24 => trends.with(&snapshot(second, Sections::default())),
+            _ => trends.with(&busy(second, 30 - step.abs_diff(30).min(30), 5 + step)),
+        }
+    })
 }
 
 #[test]
@@ -40,6 +76,55 @@ fn what_is_not_known_is_not_told() {
     let page = page(Sections::default());
     assert!(page.contains("<strong>?</strong>"), "{page}");
     assert!(!page.contains("<h2>Nodes</h2>") && !page.contains("<h2>Capacity"), "{page}");
+}
+
+#[test]
+fn charts_say_in_words_what_they_show() {
+    let page = page_after(&lively(), every_family::sections());
+    let titles: Vec<&str> = page
+        .split("<title id=\"trend-")
+        .skip(1)
+        .map(|rest| &rest[3..rest.find("</title>").unwrap()])
+        .collect();
+    assert_eq!(
+        titles,
+        [
+            "Pending jobs of the last 16 min 40 s: now 2, at least 0, at most 30",
+            "Oldest pending job of the last 16 min 40 s: now 1 min 40 s, at least 0 s, at most 1 min 40 s",
+            "Running jobs of the last 16 min 40 s: now 7, at least 5, at most 70",
+            "Failed jobs of the last 16 min 40 s: now 1, at least 1, at most 1",
+            "Active nodes of the last 16 min 40 s: now 1, at least 1, at most 1",
+        ]
+    );
+    // Where nothing was known there is no line.
+    assert_eq!(page.matches("class=\"line\"").count(), 10, "{page}");
+}
+
+#[test]
+fn a_chart_without_a_value_is_left_out() {
+    let unknown = page(Sections::default());
+    assert!(!unknown.contains("<svg"), "{unknown}");
+    let without_dead = page(Sections { finished_jobs: None, ..every_family::sections() });
+    assert_eq!(without_dead.matches("<svg").count(), 4, "{without_dead}");
+    assert!(!without_dead.contains("Failed jobs"), "{without_dead}");
+}
+
+/// Each row names the command that tells more, and its documentation is where the link leads.
+#[test]
+fn links_to_commands_lead_somewhere() {
+    let page = page(every_family::sections());
+    let links: BTreeSet<&str> =
+        page.split("/docs/").skip(1).map(|rest| &rest[..rest.find('"').unwrap()]).collect();
+    assert_eq!(links.len(), 4, "{links:?}");
+    for link in links {
+        let (file, anchor) = link.split_once('#').unwrap();
+        let text = read(&format!("docs/{file}"));
+        let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+        let mut anchors = headings.map(|heading| heading.to_lowercase().replace(' ', "-"));
+        assert!(anchors.any(|known| known == anchor), "{link} leads nowhere");
+    }
+    let rows = page.matches("<tr>").count() - page.matches("<thead>").count();
+    assert_eq!(page.matches("class=\"command\"").count(), rows);
 }
 
 /// A cluster whose names are not kind.
@@ -84,48 +169,93 @@ fn chromium(chromium: &Path, profile: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Neither on a phone nor on a wide screen does anything stick out of the page.
+/// What the page measures of itself in a frame of that width: the script is beside it, not in it.
+const MEASURE: &str = r#"onload = () => {
+    const page = document.getElementById("page").contentDocument;
+    const look = element => page.defaultView.getComputedStyle(element);
+    // Red, green and blue of a colour, and its luminance by WCAG 2.
+    const luminance = colour => {
+        const [r, g, b] = colour.match(/[\d.]+/g).map(it => it / 255)
+            .map(it => it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const contrast = (one, other) => {
+        const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+        return (light + 0.05) / (dark + 0.05);
+    };
+    const charts = [...page.querySelectorAll(".trend svg")];
+    const card = charts.length && look(charts[0].closest("section")).backgroundColor;
+    document.title = "measured " + JSON.stringify({
+        width: page.documentElement.scrollWidth,
+        scripts: page.scripts.length,
+        rows: page.querySelectorAll("tbody tr").length,
+        charts: charts.map(it => {
+            const { left, right, height } = it.getBoundingClientRect();
+            return { left, right, height };
+        }),
+        named: charts.filter(it => page.getElementById(it.getAttribute("aria-labelledby"))?.textContent).length,
+        card: card && luminance(card),
+        lines: Math.min(...charts.map(it => contrast(look(it.querySelector(".line")).stroke, card))),
+        texts: Math.min(...[...page.querySelectorAll("figcaption, figcaption span")].map(it => contrast(look(it).color, card))),
+    });
+}"#;
+
+/// Neither on a phone nor on a wide screen does anything stick out of the page, and charts can be seen by day and by
+/// night.
 #[test]
 #[ignore = "needs Chromium: make check-browser"]
-fn nothing_overflows_in_a_real_browser() {
+fn a_real_browser_shows_it_on_any_screen() {
     let browser = tools::find("chromium");
     let folder = tempfile::tempdir().unwrap();
     for (name, sections) in [("usual", every_family::sections()), ("hostile", hostile())] {
-        for width in [390, 1440] {
-            // The page in a frame of that width, and a script beside it that measures.
-            let inner = page(sections.clone()).replace('&', "&amp;").replace('"', "&quot;");
+        for (width, is_light) in [(390, true), (390, false), (1440, true), (1440, false)] {
+            let inner = page_after(&lively(), sections.clone()).replace('&', "&amp;").replace('"', "&quot;");
+            // A frame follows the scheme of the page around it.
             let outer = format!(
-                r#"<!doctype html><iframe id="page" width="{width}" height="900" style="border:0" srcdoc="{inner}"></iframe>
-                <script>onload = () => {{
-                    const page = document.getElementById("page").contentDocument;
-                    document.title = "measured " + page.documentElement.scrollWidth + " scripts " + page.scripts.length
-                        + " rows " + page.querySelectorAll("tbody tr").length;
-                }}</script>"#
+                r#"<!doctype html><html style="color-scheme: light dark">
+                <iframe id="page" width="{width}" height="900" style="border:0" srcdoc="{inner}"></iframe>
+                <script>{MEASURE}</script>"#
             );
             let file = folder.path().join("page.html");
             std::fs::write(&file, outer).unwrap();
+            let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(is_light));
             let url = format!("file://{}", file.display());
             let dom = chromium(
                 &browser,
                 &folder.path().join("profile"),
-                &["--virtual-time-budget=3000", "--dump-dom", &url],
+                &["--virtual-time-budget=3000", &scheme, "--dump-dom", &url],
             );
-            let title = dom.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next());
-            let words: Vec<&str> = title.unwrap_or_else(|| panic!("no title in {dom}")).split(' ').collect();
-            let number = |at: usize| words[at].parse::<u32>().unwrap();
-            assert!(number(1) <= width, "{name} is {} wide on {width}", number(1));
-            assert_eq!(number(3), 0, "{name}: nothing of it is a script");
-            assert!(number(5) >= 8, "{name}: the tables have rows");
+            let title = dom.split("<title>measured ").nth(1).and_then(|rest| rest.split("</title>").next());
+            let title = title.unwrap_or_else(|| panic!("no title in {dom}"));
+            let measured: serde_json::Value = serde_json::from_str(title).unwrap();
+            let number = |key: &str| measured[key].as_f64().unwrap();
+            let context = format!("{name}, {width} wide, light: {is_light}: {title}");
+            assert!(number("width") <= f64::from(width), "{context}");
+            assert_eq!(number("scripts"), 0.0, "nothing of it is a script: {context}");
+            assert!(number("rows") >= 8.0, "the tables have rows: {context}");
+            let charts = measured["charts"].as_array().unwrap();
+            assert_eq!((charts.len(), number("named")), (5, 5.0), "{context}");
+            for chart in charts {
+                let edge = |key: &str| chart[key].as_f64().unwrap();
+                assert!(edge("left") >= 0.0 && edge("right") <= f64::from(width), "{context}");
+                assert!(edge("right") - edge("left") >= 150.0 && edge("height") >= 40.0, "{context}");
+            }
+            assert_eq!(number("card") > 0.5, is_light, "{context}");
+            // What WCAG 2 wants of graphics and of text.
+            assert!(number("lines") >= 3.0 && number("texts") >= 4.5, "{context}");
         }
     }
 }
 
-/// The screenshots of the README: `UPDATE_SCREENSHOTS=1 cargo test screenshots` takes them anew.
+/// The screenshots of the README, of an hour of builds: `UPDATE_SCREENSHOTS=1 cargo test screenshots` takes them anew, at
+/// the pace of the demo.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium: make check-browser"]
 async fn screenshots_can_be_taken_of_the_running_exporter() {
     let browser = tools::find("chromium");
-    let simulator = recordings::replay("2.0.5-drain").await;
+    let is_update = std::env::var_os("UPDATE_SCREENSHOTS").is_some();
+    let minute = Duration::from_millis(if is_update { 3000 } else { 100 });
+    let simulator = build_day::play(minute, 2).await;
     let nomad = simulator.url();
     tokio::task::spawn_blocking(move || {
         let exporter = Exporter::start(
@@ -137,17 +267,23 @@ async fn screenshots_can_be_taken_of_the_running_exporter() {
                 "1s",
                 "--collect.client-interval",
                 "500ms",
+                "--collect.duty-cycle",
+                "0.5",
             ],
         );
+        if is_update {
+            // The scale-in kills builds then.
+            std::thread::sleep(minute * 51);
+        }
         let folder = tempfile::tempdir().unwrap();
         let shot = folder.path().join("page.png");
-        for (name, width, height, dark) in
+        for (name, width, height, scheme) in
             [("status-page", 1200, 1100, 1), ("status-page-phone", 500, 1000, 0)]
         {
             let arguments = [
                 format!("--screenshot={}", shot.display()),
                 format!("--window-size={width},{height}"),
-                format!("--blink-settings=preferredColorScheme={dark}"),
+                format!("--blink-settings=preferredColorScheme={scheme}"),
                 exporter.url.clone(),
             ];
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -156,7 +292,7 @@ async fn screenshots_can_be_taken_of_the_running_exporter() {
                 chromium(&browser, &folder.path().join("profile"), &arguments);
                 std::fs::metadata(&shot).is_ok_and(|file| file.len() > 40_000)
             });
-            if std::env::var_os("UPDATE_SCREENSHOTS").is_some() {
+            if is_update {
                 std::fs::copy(&shot, path(&format!("docs/images/{name}.png"))).unwrap();
             }
         }

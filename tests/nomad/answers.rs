@@ -22,7 +22,7 @@ pub(crate) struct Answers {
     pub(crate) node: BTreeMap<String, Value>,
     /// Host statistics, by node ID; none of clients that do not answer.
     pub(crate) hosts: BTreeMap<String, Value>,
-    /// Specifications of the jobs that are not dead, by namespace and ID.
+    /// Specifications of the jobs that are not dead, and of dead services and templates, by namespace and ID.
     pub(crate) specifications: BTreeMap<(String, String), Value>,
     pub(crate) autopilot: Value,
     pub(crate) scheduler: Value,
@@ -38,7 +38,9 @@ impl Answers {
             let ids = nodes.map(|node| text(node, "ID"));
             ids.filter_map(|id| Some((id.to_owned(), api.try_get(&path(id)).ok()?))).collect()
         };
-        let live = jobs.iter().filter(|job| text(job, "Status") != "dead");
+        let is_long_lived =
+            |job: &Value| matches!(text(job, "Type"), "service" | "system") || is_template(job);
+        let live = jobs.iter().filter(|job| text(job, "Status") != "dead" || is_long_lived(job));
         let specification = |job: &Value| {
             let (namespace, id) = (text(job, "Namespace"), text(job, "ID"));
             let path = format!("/v1/job/{}?namespace={namespace}", id.replace('/', "%2F"));

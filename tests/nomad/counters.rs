@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::answers::{Answers, is_template, is_terminal, text};
+use crate::comparison::Numbers;
 use crate::exposition::Exposition;
+use crate::metrics::{ever_failed, restarts};
 use crate::report::Report;
 
 /// Counts by namespace and job type.
@@ -37,6 +39,50 @@ pub(crate) fn compare_completions(report: &mut Report, answers: &Answers, shown:
         let what = format!("nomad_job_completions_total of {key:?} is {found}, not {least} to {most}");
         report.holds(&what, found >= least && found <= most);
     }
+}
+
+/// Compares how many allocations it saw fail and how often tasks were restarted with what Nomad tells of all of them.
+/// Nothing was collected.
+pub(crate) fn compare_failures(
+    report: &mut Report,
+    mut ask: impl FnMut() -> Answers,
+    mut show: impl FnMut() -> String,
+) {
+    let name = "nomad_allocation_failures_total";
+    let by_cause = |shown: &str| {
+        let mut counts = Numbers::new();
+        for sample in Exposition::parse(shown).find(name, &[]).filter(|sample| sample.value != 0.0) {
+            let key = ["namespace", "job_type", "cause"].map(|label| sample.labels[label].clone());
+            counts.insert(key.into(), sample.value);
+        }
+        counts
+    };
+    let found = by_cause(&show());
+    let (least, most) = ever_failed(&ask());
+    for key in most.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
+        let of = |numbers: &Numbers| numbers.get(key).copied().unwrap_or_default();
+        let (least, found, most) = (of(&least), of(&found), of(&most));
+        let what = format!("{name} of {key:?} is {found}, not {least} to {most}");
+        report.holds(&what, found >= least && found <= most);
+    }
+    let name = "nomad_task_restarts_total";
+    report.steady(name, || restarts(&ask()), || counts(&show(), name));
+    // Services alone have series of their own while they are dead.
+    let name = "nomad_job_task_restarts_total";
+    let of_services = |counts: Counts| -> f64 {
+        counts.into_iter().filter(|((_, job_type), _)| job_type == "service").map(|(_, count)| count).sum()
+    };
+    let of_jobs = |answers: &Answers, shown: &str| -> f64 {
+        let shown = Exposition::parse(shown);
+        let services = answers.jobs.iter().filter(|job| text(job, "Type") == "service");
+        let of_job = |job: &Value| {
+            let labels = [("namespace", text(job, "Namespace")), ("job_id", text(job, "ID"))];
+            shown.find(name, &labels).map(|sample| sample.value).sum::<f64>()
+        };
+        services.map(of_job).sum()
+    };
+    let answers = ask();
+    report.steady(name, || of_services(restarts(&ask())), || of_jobs(&answers, &show()));
 }
 
 /// How often a job ended, at least and at most.

@@ -110,6 +110,7 @@ pub(crate) fn run(server: &Program, client: &Program, folder: &Path, report: &mu
     let show = || page(&cluster, &serving);
     counters::compare_completions(report, &Answers::read(&cluster.api), &page(&cluster, &serving));
     counters::compare_placements(report, || Answers::read(&cluster.api), show);
+    counters::compare_failures(report, || Answers::read(&cluster.api), show);
     report.all_occurred(METRICS.iter().copied().flatten().chain(USAGE).map(|metric| metric.name));
     let log = serving.log();
     let bad = log.lines().find(|line| line.contains("panicked") || line.contains("level=error"));

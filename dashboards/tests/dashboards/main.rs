@@ -1,10 +1,11 @@
-//! The dashboards on disk are those of the code, follow Grafana's rules for dashboards, and ask for nothing that the
-//! exporter does not tell.
+//! The dashboards on disk are those of the code, follow Grafana's rules for dashboards, and ask for nothing that neither the
+//! exporter exposes nor the shipped rules record.
 
 #![expect(clippy::unwrap_used, reason = "what cannot go on fails its test")]
 
 mod families;
 mod promtool;
+mod replicas;
 mod selectors;
 
 use std::collections::HashSet;
@@ -76,7 +77,7 @@ fn variables_are_templated_and_used() {
     for (file, dashboard) in dashboards() {
         let variables = array(&dashboard["templating"]["list"]);
         let names: Vec<_> = variables.iter().map(|variable| text(&variable["name"])).collect();
-        assert_eq!(names[..3], ["datasource", "job", "instance"], "{file}");
+        assert_eq!(names[..3], ["datasource", "cluster", "region"], "{file}");
         assert_eq!(
             (text(&variables[0]["type"]), text(&variables[0]["query"])),
             ("datasource", "prometheus"),
@@ -86,7 +87,11 @@ fn variables_are_templated_and_used() {
             let name = format!("{file}: {}", variable["name"]);
             assert_eq!(variable["type"], "query", "{name}");
             assert_eq!(variable["datasource"]["uid"], "${datasource}", "{name}");
-            assert_eq!((&variable["multi"], &variable["includeAll"]), (&json!(true), &json!(true)), "{name}");
+            // Nodes are many: some are chosen, and all of them never.
+            let all = text(&variable["name"]) != "node";
+            assert_eq!((&variable["multi"], &variable["includeAll"]), (&json!(true), &json!(all)), "{name}");
+            // All is any value, and no list of all, which may be long; and it is none, for targets without the label.
+            assert_eq!(variable["allValue"], if all { json!(".*") } else { Value::Null }, "{name}");
             assert_eq!(variable["refresh"], 2, "{name}: it follows the time range");
             assert!(
                 !text(&variable["label"]).is_empty() && !text(&variable["description"]).is_empty(),
@@ -100,9 +105,6 @@ fn variables_are_templated_and_used() {
             let queries =
                 queries().into_iter().filter(|(name, _)| name.starts_with(file)).map(|(_, query)| query);
             assert!(rest.chain(queries).any(|query| query.contains(&used)), "{name} is not used");
-        }
-        for variable in &variables[1..3] {
-            assert_eq!(variable["allValue"], ".+", "{file}: {}", variable["name"]);
         }
     }
 }
@@ -144,25 +146,38 @@ fn panels_say_what_they_show_and_in_which_unit() {
 }
 
 #[test]
-fn queries_ask_for_documented_families_of_the_chosen_exporter() {
+fn queries_ask_for_what_is_documented_of_the_chosen_clusters() {
+    let rules = [
+        include_str!("../../../alerts/nomad.rules.yml"),
+        include_str!("../../../deploy/autoscaler/nomad-autoscaler.rules.yml"),
+    ];
     for (name, query) in queries() {
         let selectors = selectors(&query);
         assert!(!selectors.is_empty(), "{name}: {query}");
         for selector in selectors {
             let metric = &selector.metric;
-            let Some((family, part)) = families::find(metric) else {
-                panic!("{name}: {metric} is not documented");
-            };
-            for matcher in [r#"job=~"$job""#, r#"instance=~"$instance""#] {
+            for matcher in [r#"cluster=~"$cluster""#, r#"region=~"$region""#] {
                 assert!(
                     selector.matchers.iter().any(|found| found == matcher),
                     "{name}: {metric} lacks {matcher}"
                 );
             }
+            if metric.contains(':') {
+                let record = format!("record: {metric}\n");
+                assert!(
+                    rules.iter().any(|rules| rules.contains(&record)),
+                    "{name}: nothing records {metric}"
+                );
+                assert!(!["rate", "increase"].contains(&selector.function.as_str()), "{name}: {metric}");
+                continue;
+            }
+            let Some((family, part)) = families::find(metric) else {
+                panic!("{name}: {metric} is not documented");
+            };
             for matcher in &selector.matchers {
                 let (label, _) = matcher.split_once(['=', '!']).unwrap();
-                let known =
-                    ["job", "instance"].contains(&label) || family.labels.iter().any(|known| known == label);
+                let known = ["cluster", "region", "instance"].contains(&label)
+                    || family.labels.iter().any(|known| known == label);
                 assert!(known, "{name}: {metric} has no label {label}");
             }
             let counts = family.kind == Kind::Counter || family.kind == Kind::Histogram;

@@ -18,10 +18,18 @@ pub(crate) fn check(queries: &[(String, String)]) {
 }
 
 fn rule(number: usize, (name, query): &(String, String)) -> Value {
-    let query = query.replace("$__rate_interval", "1m");
-    let query = ["job", "instance", "namespace", "node_pool", "node"]
-        .iter()
-        .fold(query, |query, variable| query.replace(&format!("\"${variable}\""), "\".+\""));
+    let query = filled(query, ".+", ".+");
     assert!(!query.contains('$'), "{name}: what is the variable in {query}?");
     json!({"record": format!("dashboards:query:{number}"), "expr": query, "labels": {"panel": name}})
+}
+
+/// A query of a panel, with Grafana's variables filled in: any value, but for these clusters and regions.
+pub(crate) fn filled(query: &str, cluster: &str, region: &str) -> String {
+    let query = query.replace("$__rate_interval", "4m");
+    let query = query
+        .replace("\"$cluster\"", &format!("\"{cluster}\""))
+        .replace("\"$region\"", &format!("\"{region}\""));
+    ["instance", "namespace", "node_pool", "node"]
+        .iter()
+        .fold(query, |query, variable| query.replace(&format!("\"${variable}\""), "\".*\""))
 }

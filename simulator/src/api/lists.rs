@@ -46,7 +46,8 @@ impl Call<'_> {
             Table::Jobs => {
                 let jobs = cluster.jobs.values();
                 let jobs = jobs.filter(|job| self.access.sees(Capability::ListJobs, &job.key.namespace));
-                jobs.map(|job| view::job_stub(job, version)).collect()
+                let meta = query.is_true("meta");
+                jobs.map(|job| view::job_stub(job, version, meta)).collect()
             }
             Table::Nodes => {
                 let resources = query.is_true("resources");

@@ -131,6 +131,8 @@ pub(crate) struct Allocation {
     pub(crate) core_mhz: u64,
     /// The cores of the node reserved by its tasks, in the order of the tasks.
     pub(crate) reserved_cores: Vec<u16>,
+    /// The GPUs of the node that its tasks have, in the same order.
+    pub(crate) gpus: Vec<u16>,
     pub(crate) total: Resources,
     /// Whether it was told to stop or evicted.
     pub(crate) stop: bool,

@@ -29,8 +29,14 @@ pub struct NodeSpec {
     pub memory_mb: u64,
     /// All its disk, in MiB.
     pub disk_mb: u64,
+    /// How many GPUs work, and how many are broken.
+    pub gpus: (u64, u64),
     /// What of it is not for jobs.
     pub reserved: Resources,
+    /// What whoever runs it says of it.
+    pub meta: BTreeMap<String, String>,
+    /// How many allocations it takes; 0 without limit.
+    pub max_allocations: usize,
     /// What it found out about itself beside what every client does, such as its cloud.
     pub attributes: BTreeMap<String, String>,
 }
@@ -47,7 +53,10 @@ impl NodeSpec {
             cores: 4,
             memory_mb: 8192,
             disk_mb: 100_000,
+            gpus: (0, 0),
             reserved: Resources::default(),
+            meta: BTreeMap::new(),
+            max_allocations: 0,
             attributes: BTreeMap::new(),
         }
     }
@@ -55,6 +64,12 @@ impl NodeSpec {
     /// MHz of one core.
     pub(crate) fn core_mhz(&self) -> u64 {
         self.cpu.checked_div(self.cores).unwrap_or_default()
+    }
+
+    /// The cores that jobs can reserve: the first ones are reserved for the system.
+    pub(crate) fn reservable_cores(&self) -> std::ops::Range<u16> {
+        let number = |cores| u16::try_from(cores).unwrap_or(u16::MAX);
+        number(self.reserved.cores)..number(self.cores)
     }
 
     /// What jobs can have of it.
@@ -65,6 +80,7 @@ impl NodeSpec {
             memory_max_mb: self.memory_mb,
             disk_mb: self.disk_mb,
             cores: self.cores,
+            gpus: self.gpus.0,
         };
         all - self.reserved
     }
@@ -72,7 +88,15 @@ impl NodeSpec {
     /// Nodes of one computed class are alike to the scheduler.
     pub(crate) fn computed_class(&self) -> String {
         let mut hasher = DefaultHasher::new();
-        (&self.datacenter, &self.node_pool, &self.node_class, self.cpu, self.cores, self.memory_mb)
+        (
+            &self.datacenter,
+            &self.node_pool,
+            &self.node_class,
+            self.cpu,
+            self.cores,
+            self.memory_mb,
+            self.gpus,
+        )
             .hash(&mut hasher);
         format!("v1:{}", hasher.finish())
     }

@@ -17,6 +17,8 @@ pub struct Resources {
     pub disk_mb: u64,
     /// Whole cores reserved.
     pub cores: u64,
+    /// GPUs, the one kind of device that nodes have.
+    pub gpus: u64,
 }
 
 impl Add for Resources {
@@ -29,6 +31,7 @@ impl Add for Resources {
             memory_max_mb: self.memory_max_mb + other.memory_max_mb,
             disk_mb: self.disk_mb + other.disk_mb,
             cores: self.cores + other.cores,
+            gpus: self.gpus + other.gpus,
         }
     }
 }
@@ -43,6 +46,7 @@ impl Sub for Resources {
             memory_max_mb: self.memory_max_mb.saturating_sub(other.memory_max_mb),
             disk_mb: self.disk_mb.saturating_sub(other.disk_mb),
             cores: self.cores.saturating_sub(other.cores),
+            gpus: self.gpus.saturating_sub(other.gpus),
         }
     }
 }
@@ -55,8 +59,8 @@ impl std::iter::Sum for Resources {
 
 impl Resources {
     /// Prestart tasks, main tasks and poststop tasks run one after the other, so an instance takes the
-    /// largest of the three. Sidecars run both before and with the main tasks. Reserved cores are kept all
-    /// the time.
+    /// largest of the three. Sidecars run both before and with the main tasks. Reserved cores and
+    /// GPUs are kept all the time.
     pub(crate) fn of_group(group: &TaskGroup, core_mhz: u64) -> Resources {
         let sum = |runs: fn(&Task) -> bool| -> Resources {
             group.tasks.iter().filter(|task| runs(task)).map(Resources::of_shared).sum()
@@ -73,6 +77,7 @@ impl Resources {
             memory_max_mb: most(|part| part.memory_max_mb),
             disk_mb: group.disk_mb,
             cores,
+            gpus: group.tasks.iter().map(|task| task.gpus).sum(),
         }
     }
 
@@ -84,12 +89,14 @@ impl Resources {
             memory_max_mb: if task.memory_max_mb > 0 { task.memory_max_mb } else { task.memory_mb },
             disk_mb: 0,
             cores: 0,
+            gpus: 0,
         }
     }
 
     /// The first dimension in which `wanted` does not fit into what is left here, in Nomad's order.
     pub(crate) fn lacks(&self, wanted: Resources) -> Option<&'static str> {
         let dimensions = [
+            ("devices: no devices match request", wanted.gpus, self.gpus),
             ("cores", wanted.cores, self.cores),
             ("cpu", wanted.cpu, self.cpu),
             ("memory", wanted.memory_mb, self.memory_mb),

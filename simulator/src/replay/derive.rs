@@ -37,6 +37,9 @@ impl Recording {
         {
             return self.of_node(node, query);
         }
+        if let Some(answer) = self.of_job(path, query) {
+            return Some(answer);
+        }
         let table = Table::ALL.into_iter().find(|table| table.path() == path)?;
         let base = query.without(PICKING);
         let wildcard = base.with("namespace", "*");
@@ -91,6 +94,21 @@ impl Recording {
         rows.retain(|row| row["NodeID"] == node);
         self.add_states(&wildcard.without(&["resources", "task_states"]), &mut rows);
         rows.iter_mut().for_each(add_job);
+        Some(Answer { body: Value::Array(rows).to_string().into(), ..recorded.clone() })
+    }
+
+    /// The allocations or evaluations of one job: they are in the recorded lists of all.
+    fn of_job(&self, path: &str, query: &Query) -> Option<Answer> {
+        let (job, table) = path.strip_prefix("/v1/job/")?.rsplit_once('/')?;
+        let table = match table {
+            "allocations" => Table::Allocations,
+            "evaluations" => Table::Evaluations,
+            _ => return None,
+        };
+        let recorded = self.find(table.path(), &query.with("namespace", "*"))?;
+        let mut rows: Vec<Value> = serde_json::from_slice(&recorded.body).ok()?;
+        let job = crate::request::decode(job);
+        rows.retain(|row| row["JobID"] == *job && row["Namespace"] == query.namespace());
         Some(Answer { body: Value::Array(rows).to_string().into(), ..recorded.clone() })
     }
 

@@ -62,7 +62,8 @@ fn tasks_add_up_as_their_lifecycles_have_it() {
         ..TaskGroup::new("g")
     };
     // Before: 600 and 400. Main: 350 and 260, at most 628. After: 400 and 600.
-    let expected = Resources { cpu: 600, memory_mb: 600, memory_max_mb: 628, disk_mb: 300, cores: 0 };
+    let expected =
+        Resources { cpu: 600, memory_mb: 600, memory_max_mb: 628, disk_mb: 300, cores: 0, gpus: 0 };
     assert_eq!(group.total(2000), expected);
     let pinned = Task { cores: 2, ..Task::new("pinned") };
     let group = TaskGroup { tasks: vec![pinned, task("prep", Some(Lifecycle::Prestart), 500, 10)], ..group };

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use nomad_simulator::cluster::NodeState;
-use nomad_simulator::{Cluster, Scenario, Settings, SharedCluster, Simulator};
+use nomad_simulator::cluster::{JobKey, JobStatus, JobType, Ledger, NodeState, Outcome};
+use nomad_simulator::{BuildDay, Cluster, Scenario, Settings, SharedCluster, Simulator, Story};
 
 use crate::client::get;
 use crate::world::seconds;
@@ -78,5 +78,54 @@ fn no_node_is_ever_overbooked() {
             assert!(load.allocated.cpu <= load.allocatable.cpu, "{load:?}");
             assert!(load.allocated.memory_mb <= load.allocatable.memory_mb, "{load:?}");
         }
+    }
+}
+
+/// Builds of one status.
+fn builds(ledger: &Ledger, status: JobStatus) -> usize {
+    ledger.jobs.get(&("default".to_owned(), JobType::Batch, status)).copied().unwrap_or_default()
+}
+
+fn ended(ledger: &Ledger, outcome: Outcome) -> usize {
+    ledger.ended.get(&("default".to_owned(), JobType::Batch, outcome)).copied().unwrap_or_default()
+}
+
+fn nodes(ledger: &Ledger, state: NodeState) -> usize {
+    ledger.nodes.get(&state).copied().unwrap_or_default()
+}
+
+/// Each trouble of the hour is there when its time has come, and gone later; the second hour is like the first.
+#[test]
+fn an_hour_of_builds_has_its_troubles_in_their_order() {
+    let (mut cluster, mut day) = BuildDay::new(Settings::default(), seconds(60));
+    let (mut failed, mut killed) = (0, 0);
+    for hour in 0..2 {
+        let mut at = |minute: u64| {
+            let then = Settings::default().start + seconds(hour * 3600 + minute * 60);
+            let passes = then.duration_since(cluster.now()).unwrap();
+            day.advance(&mut cluster, passes);
+            cluster.ledger()
+        };
+        let quiet = at(3);
+        assert!(builds(&quiet, JobStatus::Pending) <= 3, "{:?}", quiet.jobs);
+        assert_eq!(nodes(&quiet, NodeState::Active), 6, "{:?}", quiet.nodes);
+        let burst = at(18);
+        assert!(builds(&burst, JobStatus::Pending) >= 70, "{:?}", burst.jobs);
+        let scaled = at(33);
+        assert_eq!(nodes(&scaled, NodeState::Active), 14, "{:?}", scaled.nodes);
+        // What no client can take waits for ever.
+        assert_eq!(builds(&scaled, JobStatus::Pending), 1, "{:?}", scaled.jobs);
+        assert!(scaled.queued.contains_key(&JobKey::new("default", "build-gpu")));
+        failed = ended(&scaled, Outcome::Failed) - failed;
+        let broken = at(41);
+        assert!(ended(&broken, Outcome::Failed) >= failed + 250, "{:?}", broken.ended);
+        let hangs = at(47);
+        assert_eq!(nodes(&hangs, NodeState::Down), 1, "{:?}", hangs.nodes);
+        let drains = at(49);
+        assert!(nodes(&drains, NodeState::Draining) >= 5, "{:?}", drains.nodes);
+        let over = at(59);
+        assert!(ended(&over, Outcome::Drained) >= killed + 5, "{:?}", over.ended);
+        (failed, killed) = (ended(&over, Outcome::Failed), ended(&over, Outcome::Drained));
+        assert_eq!(over.nodes.values().sum::<usize>(), 6, "{:?}", over.nodes);
     }
 }

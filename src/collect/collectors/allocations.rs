@@ -1,19 +1,25 @@
 //! Allocations that are not terminal.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::finished_allocations::{FinishedAllocationsFold, end};
+use super::transitions::{TransitionsFold, is_starting};
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::list::{self, Known};
+use crate::collect::earliest;
+use crate::collect::list::{self, Again, Known};
 use crate::collect::observers::{
-    AllocationPass, Completions, Handover, LookedFor, Observers, Placements, Which,
+    AllocationPass, Completions, Handover, LookedFor, Observers, Placements, Starts, StartsPass, Which,
 };
 use crate::collect::report::FetchError;
+use crate::collect::whole;
 use crate::nomad::api::{AllocatedResources, Allocation};
 use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{
-    AllocationEnd, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, NodeLoads, Sections, Servers,
+    AllocationEnd, Holding, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, NodeLoads, RunningSince,
+    Sections, Servers,
 };
 use crate::terms::{DesiredStatus, JobType, at};
 
@@ -25,7 +31,12 @@ pub(in crate::collect) const LIVE: &str =
 pub(in crate::collect) struct AllocationsCollector {
     placements: Arc<Placements>,
     completions: Arc<Completions>,
+    starts: Arc<Starts>,
     full_allocations: Arc<Handover<FinishedAllocationsFold>>,
+    /// When the allocations of the last list were told to stop, of those that were.
+    told_to_stop: Arc<HashMap<u64, SystemTime>>,
+    /// When those were created that ran in it.
+    running: RunningSince,
     /// The last list, which jobs had series of their own then, and whose first allocation was looked for in it.
     known: Known<(Option<NamedJobs>, LookedFor)>,
 }
@@ -38,7 +49,10 @@ impl Collect for AllocationsCollector {
         Self {
             placements: observers.placements.clone(),
             completions: observers.completions.clone(),
+            starts: observers.starts.clone(),
             full_allocations: observers.full_allocations.clone(),
+            told_to_stop: Arc::default(),
+            running: RunningSince::default(),
             known: Known::default(),
         }
     }
@@ -62,26 +76,41 @@ impl Collect for AllocationsCollector {
             stopping: Vec::new(),
             jobs: jobs.clone().unwrap_or_default(),
             pass: self.placements.allocation_pass(),
+            starts: self.starts.pass(),
+            transitions: TransitionsFold::new(context.settings.running_jobs),
+            told_to_stop: self.told_to_stop.clone(),
             finished: (!filter_lists)
                 .then(|| FinishedAllocationsFold::new(&self.placements, &self.completions)),
         };
-        let (placements, full_allocations) = (self.placements.clone(), self.full_allocations.clone());
-        let sections = |fold: AllocationsFold| {
-            placements.commit_allocations(fold.pass, Which::Live);
-            fold.finished.into_iter().for_each(|fold| full_allocations.put(fold));
-            let live = LiveAllocations { stopping: fold.stopping.into(), ..fold.live };
-            let node_loads = Some(Arc::new(fold.loads));
-            Sections { allocations: Some(Arc::new(live)), node_loads, ..Sections::default() }
-        };
         // The answer is known while nothing in it changed, and the same is looked for in it as before.
-        if filter_lists && requests.len() == 1 {
+        let again = if filter_lists && requests.len() == 1 {
             let beside = (jobs.map(|jobs| jobs.named.clone()), fold.pass.looked_for());
             let request = (requests.remove(0), true);
-            let again = self.known.fold(&context.client, request, beside, fold, AllocationsFold::add);
-            return Ok(again.await?.refresh(sections));
+            self.known.fold(&context.client, request, beside, fold, AllocationsFold::add).await?
+        } else {
+            Again::New(list::fold(&context.client, requests, fold, AllocationsFold::add).await?)
+        };
+        let mut refresh = again.refresh(|fold| self.sections(fold));
+        // Time passes also while nothing changes.
+        refresh.sections.running_ages = Some(Arc::new(self.running.ages((context.now)())));
+        Ok(refresh)
+    }
+}
+
+impl AllocationsCollector {
+    fn sections(&mut self, fold: AllocationsFold) -> Sections {
+        self.placements.commit_allocations(fold.pass, Which::Live);
+        self.starts.commit(fold.starts);
+        fold.finished.into_iter().for_each(|fold| self.full_allocations.put(fold));
+        let TransitionsFold { transitions, running, told_to_stop, .. } = fold.transitions;
+        self.running = running;
+        self.told_to_stop = Arc::new(told_to_stop);
+        Sections {
+            allocations: Some(Arc::new(LiveAllocations { stopping: fold.stopping.into(), ..fold.live })),
+            node_loads: Some(Arc::new(fold.loads)),
+            transitions: Some(Arc::new(transitions)),
+            ..Sections::default()
         }
-        let folded = list::fold(&context.client, requests, fold, AllocationsFold::add).await?;
-        Ok(folded.refresh(sections))
     }
 }
 
@@ -93,6 +122,9 @@ struct AllocationsFold {
     stopping: Vec<AllocationEnd>,
     jobs: Arc<LiveJobs>,
     pass: AllocationPass,
+    starts: StartsPass,
+    transitions: TransitionsFold,
+    told_to_stop: Arc<HashMap<u64, SystemTime>>,
     finished: Option<FinishedAllocationsFold>,
 }
 
@@ -113,6 +145,9 @@ impl AllocationsFold {
         if matches!(allocation.desired_status, DesiredStatus::Stop | DesiredStatus::Evict) {
             self.stopping.push(end(allocation));
         }
+        add_holding(&mut at(&mut self.live.holdings, namespace)[allocation.job_type], allocation);
+        self.starts.add(allocation);
+        self.transitions.add(allocation, &self.told_to_stop);
         self.add_to_node(allocation);
         self.add_to_job(allocation, namespace);
     }
@@ -135,9 +170,23 @@ impl AllocationsFold {
     }
 }
 
+/// Adds a live allocation to what its namespace and job type hold.
+fn add_holding(holding: &mut Holding, allocation: &Allocation) {
+    match allocation.allocated_resources.as_ref().map(AllocatedResources::total) {
+        Some(total) => {
+            holding.cpu_hertz += crate::collect::units::hertz(total.cpu_mhz);
+            holding.memory_bytes += crate::collect::units::bytes(total.memory_mib);
+        }
+        None => holding.unsized_count += 1,
+    }
+}
+
 /// Adds a live allocation to what its node holds.
 pub(in crate::collect) fn add_load(load: &mut NodeLoad, allocation: &Allocation) {
     load.by_status[allocation.client_status] += 1;
+    if is_starting(allocation) {
+        earliest(&mut load.oldest_starting, allocation.created());
+    }
     if allocation.job_type == JobType::System {
         load.system += 1;
         load.system_kept += u64::from(allocation.desired_status == DesiredStatus::Run);
@@ -148,6 +197,8 @@ pub(in crate::collect) fn add_load(load: &mut NodeLoad, allocation: &Allocation)
             load.memory_bytes += crate::collect::units::bytes(total.memory_mib);
             load.memory_max_bytes += crate::collect::units::bytes(total.memory_max_mib);
             load.disk_bytes += crate::collect::units::bytes(total.disk_mib);
+            let resources = allocation.allocated_resources.as_ref();
+            resources.into_iter().for_each(|held| load.whole.add(&whole::allocated(held), 1));
         }
         None => load.unsized_count += 1,
     }

@@ -14,7 +14,7 @@ use crate::collect::report::FetchError;
 use crate::nomad::Endpoint;
 use crate::nomad::api::Evaluation;
 use crate::snapshot::{Evaluations, JobEvaluations, LiveJobs, Namespaces, Sections, Servers};
-use crate::terms::{BlockReason, EvalStatus, JobKey, at};
+use crate::terms::{BlockReason, EvalStatus, JobKey, at, hash_of};
 
 /// How many jobs are remembered that have an evaluation.
 const MAX_JOBS: usize = 1_000_000;
@@ -99,7 +99,9 @@ fn add(fold: &mut Evaluations, evaluation: &Evaluation, now: SystemTime) {
             BlockReason::Delayed
         }
         EvalStatus::Pending => {
-            at(&mut fold.by_namespace, namespace).pending[evaluation.job_type] += 1;
+            let counts = at(&mut fold.by_namespace, namespace);
+            counts.pending[evaluation.job_type] += 1;
+            earliest(&mut counts.oldest_pending[evaluation.job_type], evaluation.created());
             BlockReason::Scheduling
         }
         _ => return,
@@ -110,6 +112,10 @@ fn add(fold: &mut Evaluations, evaluation: &Evaluation, now: SystemTime) {
     if fold.by_job.len() >= MAX_JOBS && !fold.by_job.contains_key(&key) {
         fold.is_incomplete = true;
         return;
+    }
+    if evaluation.status == EvalStatus::Blocked {
+        let groups = reasons::constrained_groups(evaluation);
+        fold.constrained.extend(groups.map(|group| hash_of((key, group))));
     }
     fold.by_job.entry(key).and_modify(|first| first.add(known)).or_insert(known);
 }

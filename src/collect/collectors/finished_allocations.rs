@@ -1,21 +1,22 @@
 //! Terminal allocations that Nomad still retains.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::list::{self, Again, Known};
 use crate::collect::observers::{
-    AllocationPass, Completions, Handover, LookedFor, Observers, Placements, Which,
+    AllocationPass, Completions, Handover, LookedFor, Observers, Periodic, Placements, Which,
 };
 use crate::collect::report::FetchError;
 use crate::nomad::Endpoint;
 use crate::nomad::api::Allocation;
 use crate::snapshot::{
-    AllocationCounts, AllocationEnd, Ends, FinishedAllocations, FinishedJobs, LiveAllocations, Sections,
-    Servers,
+    AllocationCounts, AllocationEnd, Ends, FinishedAllocations, FinishedJobs, LiveAllocations, LiveJobs,
+    Sections, Servers,
 };
-use crate::terms::{JobKey, JobType, at, hash_of};
+use crate::terms::{JobKey, JobType, Outcome, at, hash_of};
 
 const TERMINAL: &str = r#"ClientStatus == "complete" or ClientStatus == "failed" or ClientStatus == "lost""#;
 
@@ -24,18 +25,20 @@ const TERMINAL: &str = r#"ClientStatus == "complete" or ClientStatus == "failed"
 pub(in crate::collect) struct FinishedAllocationsCollector {
     placements: Arc<Placements>,
     completions: Arc<Completions>,
+    periodic: Arc<Periodic>,
     full_allocations: Arc<Handover<FinishedAllocationsFold>>,
     /// The last list, whose first allocation was looked for in it, and after which list of dead jobs it was begun.
     known: Known<(LookedFor, u64)>,
 }
 
-reads!(FinishedAllocationsCollector: Servers, LiveAllocations, FinishedJobs);
+reads!(FinishedAllocationsCollector: Servers, LiveJobs, LiveAllocations, FinishedJobs);
 
 impl Collect for FinishedAllocationsCollector {
     fn new(observers: &Observers) -> Self {
         Self {
             placements: observers.placements.clone(),
             completions: observers.completions.clone(),
+            periodic: observers.periodic.clone(),
             full_allocations: observers.full_allocations.clone(),
             known: Known::default(),
         }
@@ -48,8 +51,11 @@ impl Collect for FinishedAllocationsCollector {
     ) -> Result<Refresh, FetchError> {
         if !upstream.get::<Servers>().await.unwrap_or_default().filter_lists {
             let live = upstream.need::<LiveAllocations>().await?;
+            let (jobs, dead) = (upstream.get::<LiveJobs>().await, upstream.get::<FinishedJobs>().await);
             let fold = self.full_allocations.take();
-            let sections = fold.map(|fold| self.sections(fold, Some(&live))).unwrap_or_default();
+            let sections =
+                fold.map(|fold| self.sections(fold, Some(&live), jobs.as_deref(), dead.as_deref()));
+            let sections = sections.unwrap_or_default();
             return Ok(Refresh { sections, ..Refresh::default() });
         }
         let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
@@ -66,19 +72,45 @@ impl Collect for FinishedAllocationsCollector {
             Again::New(list::fold(&context.client, requests, fold, add).await?)
         };
         let live = upstream.get::<LiveAllocations>().await;
-        Ok(again.refresh(|fold| self.sections(fold, live.as_deref())))
+        let (jobs, dead) = (upstream.get::<LiveJobs>().await, upstream.get::<FinishedJobs>().await);
+        Ok(again.refresh(|fold| self.sections(fold, live.as_deref(), jobs.as_deref(), dead.as_deref())))
     }
 }
 
 impl FinishedAllocationsCollector {
-    fn sections(&self, fold: FinishedAllocationsFold, live: Option<&LiveAllocations>) -> Sections {
+    fn sections(
+        &self,
+        fold: FinishedAllocationsFold,
+        live: Option<&LiveAllocations>,
+        jobs: Option<&LiveJobs>,
+        dead: Option<&FinishedJobs>,
+    ) -> Sections {
         self.placements.commit_allocations(fold.pass, Which::Finished);
         let FinishedAllocationsFold { counts, ends, began_after, .. } = fold;
         let ends = Ends::from(ends);
         self.completions.commit_ends(&ends, live.map(|live| &live.stopping), began_after);
+        if let Some(dead) = dead {
+            let stopping = live.map(|live| &live.stopping);
+            self.periodic.add(periodic_runs(dead, &ends, stopping), jobs.map(|jobs| &jobs.periodic));
+        }
         let finished = FinishedAllocations { counts, ends, began_after };
         Sections { finished_allocations: Some(Arc::new(finished)), ..Sections::default() }
     }
+}
+
+/// The runs of periodic jobs that are over: namespace, parent, outcome and when it ended.
+fn periodic_runs<'a>(
+    dead: &'a FinishedJobs,
+    ends: &'a Ends,
+    stopping: Option<&'a Ends>,
+) -> impl Iterator<Item = (&'a str, &'a str, Outcome, SystemTime)> {
+    dead.periodic.iter().filter_map(move |(place, parent)| {
+        let job = dead.jobs.get(*place as usize)?;
+        let namespace = dead.namespaces.get(job.namespace as usize)?;
+        let outcome =
+            if job.stopped { Outcome::Stopped } else { ends.outcome(job.key, job.create_index, stopping)? };
+        Some((namespace.as_str(), &**parent, outcome, ends.ended(job.key, job.create_index)?))
+    })
 }
 
 /// Counts allocations as they come. Live ones, which a server that cannot filter sends too, are left to another
@@ -123,5 +155,12 @@ pub(in crate::collect) fn end(allocation: &Allocation) -> AllocationEnd {
         name: allocation.name.0 ^ node.map_or(0, |node| hash_of(node) as u32),
         create_index: allocation.create_index.unwrap_or_default(),
         outcome: allocation.outcome(),
+        changed: allocation.modified().map_or(0, seconds),
     }
+}
+
+/// Whole Unix seconds, until 2106.
+fn seconds(time: SystemTime) -> u32 {
+    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u32::try_from(since_epoch.as_secs()).unwrap_or(u32::MAX)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::named_jobs;
+use crate::collect::chosen::{LabelSettings, add_job_meta};
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::list::{self, Again, Known};
@@ -10,7 +11,6 @@ use crate::collect::observers::{
     Completions, CompletionsPass, Handover, JobPass, LookedFor, Observers, Placements,
 };
 use crate::collect::report::FetchError;
-use crate::nomad::Endpoint;
 use crate::nomad::api::Job;
 use crate::snapshot::{CollectorId, DeadJob, FinishedJobs, LiveJobs, NamedJobs, Sections, Servers};
 use crate::terms::{JobType, at};
@@ -49,7 +49,7 @@ impl Collect for FinishedJobsCollector {
             let sections = self.full_jobs.take().map(|fold| self.sections(fold)).unwrap_or_default();
             return Ok(Refresh { sections, ..Refresh::default() });
         }
-        let requests = context.over_namespaces(Endpoint::Jobs, "/v1/jobs").into_iter();
+        let requests = context.over_jobs().into_iter();
         let mut requests: Vec<_> =
             requests.map(|request| request.query("filter", r#"Status == "dead""#)).collect();
         let live = upstream.get::<LiveJobs>().await.unwrap_or_default();
@@ -88,6 +88,7 @@ pub(in crate::collect) struct FinishedJobsFold {
     completions: CompletionsPass,
     job_types: Vec<JobType>,
     max_jobs: usize,
+    labels: LabelSettings,
 }
 
 impl FinishedJobsFold {
@@ -104,6 +105,7 @@ impl FinishedJobsFold {
             completions: completions.pass(context.is_on(CollectorId::FinishedAllocations)),
             job_types: context.settings.job_types.clone(),
             max_jobs: context.settings.max_jobs,
+            labels: context.settings.labels.clone(),
         }
     }
 
@@ -126,11 +128,16 @@ impl FinishedJobsFold {
                 };
                 self.pass.add(job);
                 self.completions.add(job, &dead);
+                if let Some(parent) = job.periodic_parent() {
+                    let place = u32::try_from(self.jobs.jobs.len()).unwrap_or(u32::MAX);
+                    self.jobs.periodic.push((place, parent.into()));
+                }
                 self.jobs.jobs.push(dead);
             }
         }
         if self.job_types.contains(&job.job_type) {
             named_jobs::add_dead(&mut self.jobs.named, job, self.max_jobs, &self.live.named);
+            add_job_meta(&mut self.jobs.named, job, &self.labels);
         }
     }
 

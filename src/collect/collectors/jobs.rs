@@ -10,8 +10,8 @@ use crate::collect::context::Context;
 use crate::collect::list::{self, Again, Known};
 use crate::collect::observers::{Completions, Handover, LookedFor, Observers, Placements};
 use crate::collect::report::FetchError;
+use crate::nomad::Request;
 use crate::nomad::api::Job;
-use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{CollectorId, LiveJobs, Sections, Servers};
 
 /// Reads the jobs that are not dead; from servers that cannot filter, all of them.
@@ -50,7 +50,7 @@ impl Collect for JobsCollector {
         upstream: &Newest<'_, Self>,
     ) -> Result<Refresh, FetchError> {
         let filter_lists = upstream.get::<Servers>().await.unwrap_or_default().filter_lists;
-        let mut requests = context.over_namespaces(Endpoint::Jobs, "/v1/jobs");
+        let mut requests = context.over_jobs();
         if filter_lists {
             let live = |request: Request| request.query("filter", r#"Status != "dead""#);
             requests = requests.into_iter().map(live).collect();
@@ -67,7 +67,7 @@ impl Collect for JobsCollector {
             Again::New(list::fold(&context.client, requests, fold, JobsFold::add).await?)
         };
         if let Again::Same(refresh) = again {
-            return Ok(Refresh { sections: self.aged((context.now)()), ..refresh });
+            return Ok(Refresh { sections: self.aged((context.now)()), ..*refresh });
         }
         Ok(again.refresh(|fold| {
             let (jobs, since, pass) = fold.live.finish();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::time::SystemTime;
 
 use super::named_jobs;
+use crate::collect::chosen::{LabelSettings, add_job_meta};
 use crate::collect::context::Context;
 use crate::collect::earliest;
 use crate::collect::observers::{JobPass, LookedFor};
@@ -33,8 +34,10 @@ pub(in crate::collect) struct LiveJobsFold {
     remembered: usize,
     /// The version of each template that was seen: Nomad lists a parent before its children.
     templates: HashMap<(String, String), u64>,
+    periodic_count: usize,
     job_types: Vec<JobType>,
     max_jobs: usize,
+    labels: LabelSettings,
 }
 
 impl LiveJobsFold {
@@ -49,8 +52,10 @@ impl LiveJobsFold {
             since: Some(BTreeMap::new()),
             remembered: 0,
             templates: HashMap::new(),
+            periodic_count: 0,
             job_types: settings.job_types.clone(),
             max_jobs: settings.max_jobs,
+            labels: settings.labels.clone(),
         }
     }
 
@@ -63,13 +68,19 @@ impl LiveJobsFold {
             None => self.add_live(job, job.status),
         }
         if self.job_types.contains(&job.job_type) {
-            named_jobs::add_live(&mut self.jobs.named, job, self.max_jobs);
+            let key = || specification_key(&self.templates, job);
+            named_jobs::add_live(&mut self.jobs.named, job, self.max_jobs, key);
+            add_job_meta(&mut self.jobs.named, job, &self.labels);
         }
     }
 
     fn add_template(&mut self, job: &Job, kind: TemplateKind, status: JobStatus) {
         at(&mut self.jobs.by_namespace, job.namespace()).templates[kind][status] += 1;
         let id = job.id.clone().unwrap_or_default();
+        if kind == TemplateKind::Periodic && self.periodic_count < self.max_jobs {
+            let is_new = at(&mut self.jobs.periodic, job.namespace()).insert(id.clone());
+            self.periodic_count += usize::from(is_new);
+        }
         self.templates.insert((job.namespace().to_owned(), id), job.job_modify_index.unwrap_or_default());
     }
 
@@ -125,7 +136,7 @@ impl LiveJobsFold {
             count: count(summary.queued),
             summary_index,
         });
-        let key = self.specification_key(job);
+        let key = specification_key(&self.templates, job);
         let queue = &mut self.jobs.queue.by_specification;
         let queued = queue.entry(key).or_insert_with(|| Queued {
             submitted: None,
@@ -139,20 +150,6 @@ impl LiveJobsFold {
         if queue.len() > 2 * MAX_QUEUED_SPECIFICATIONS {
             prune(&mut self.jobs.queue);
         }
-    }
-
-    /// Which job's specification tells what this one asks for.
-    fn specification_key(&self, job: &Job) -> SpecificationKey {
-        let own = job.job_modify_index.unwrap_or_default();
-        let namespace = job.namespace().to_owned();
-        if let Some(parent) = job.parent() {
-            let version = self.templates.get(&(namespace.clone(), parent.to_owned()));
-            // A child older than its parent's present version was started from another one.
-            if let Some(version) = version.copied().filter(|version| *version <= own) {
-                return SpecificationKey { namespace, job_id: parent.to_owned(), modify_index: version };
-            }
-        }
-        SpecificationKey { namespace, job_id: job.id.clone().unwrap_or_default(), modify_index: own }
     }
 
     /// Whose first allocation is looked for.
@@ -186,6 +183,18 @@ pub(in crate::collect) fn aged(
         at(&mut jobs.by_namespace, namespace).pending.age(since, now);
     }
     Some(jobs)
+}
+
+/// Which job's specification tells what this one wants.
+fn specification_key(templates: &HashMap<(String, String), u64>, job: &Job) -> SpecificationKey {
+    let own = named_jobs::own_specification(job);
+    let Some(parent) = job.parent() else { return own };
+    let version = templates.get(&(own.namespace.clone(), parent.to_owned())).copied();
+    // A child older than its parent's present version was started from another one.
+    match version.filter(|version| *version <= own.modify_index) {
+        Some(modify_index) => SpecificationKey { job_id: parent.to_owned(), modify_index, ..own },
+        None => own,
+    }
 }
 
 /// Keeps the oldest of what is queued, within the cap.

@@ -1,6 +1,7 @@
 //! The collectors, one file each or one for those of a subject, and their table.
 
 mod allocations;
+mod causes;
 mod deployments;
 mod drains;
 mod evaluations;
@@ -11,11 +12,14 @@ mod jobs;
 mod live_jobs;
 mod named_jobs;
 mod namespaces;
+mod node_details;
 mod nodes;
 mod reasons;
 mod servers;
 mod specifications;
+mod task_states;
 mod token;
+mod transitions;
 mod usage;
 
 pub(super) use allocations::{LIVE, add_load};
@@ -32,28 +36,29 @@ use crate::terms::Term;
 
 /// Every collector there is, in the order of [`CollectorId`]. One that reads sections of another stands behind it.
 pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
-    use Clock::{Client, History, Live};
+    use Clock::{Client, History, Live, SlowHistory};
     use CollectorId::*;
     [
         Collector::of::<servers::ServersCollector>(
             Servers,
             Live,
-            "servers of the region and what their versions can do",
+            "the servers of the region and their versions",
         ),
         Collector::of::<namespaces::NamespacesCollector>(
             Namespaces,
             History,
-            "names of namespaces, to show zeros where nothing is",
+            "the names of namespaces, to expose zeros for empty ones",
         ),
         Collector::of::<token::TokenCollector>(
             Token,
             History,
-            "what the token may read: without all namespaces, sums over the allocations of a node are left out",
+            "the permissions of the token: unless it can read all namespaces, sums over the allocations of a node are \
+             absent",
         ),
         Collector::of::<jobs::JobsCollector>(
             Jobs,
             Live,
-            "jobs that are not dead, and their queued instances",
+            "jobs that are not dead, and their queued allocations",
         )
         .required(),
         Collector::of::<nodes::NodesCollector>(Nodes, Live, "nodes, their states, resources and drivers")
@@ -61,7 +66,7 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
         Collector::of::<allocations::AllocationsCollector>(
             Allocations,
             Live,
-            "allocations that are not terminal, and what they hold on each node",
+            "non-terminal allocations, and the resources allocated to them on each node",
         )
         .required(),
         Collector::of::<evaluations::EvaluationsCollector>(
@@ -70,47 +75,63 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
             "blocked and pending evaluations, and why they are blocked",
         )
         .required(),
-        Collector::of::<specifications::SpecificationsCollector>(
-            Specifications,
-            Live,
-            "what queued instances ask for (a request for each job with queued instances, once)",
-        ),
-        Collector::of::<drains::DrainsCollector>(
-            Drains,
-            Live,
-            "drains, and what still runs on their nodes (requests for each node that drains or is drained)",
-        ),
-        Collector::of::<host_stats::HostStatsCollector>(
-            HostStats,
-            Client,
-            "what clients measure of their hosts (a request for each ready node)",
-        ),
         Collector::of::<finished_jobs::FinishedJobsCollector>(
             FinishedJobs,
             History,
             "dead jobs that Nomad still retains",
+        ),
+        Collector::of::<specifications::SpecificationsCollector>(
+            Specifications,
+            Live,
+            "what queued allocations request and how many are desired (a request for each version of a job that has \
+             queued allocations or series of its own, once)",
+        ),
+        Collector::of::<drains::DrainsCollector>(
+            Drains,
+            Live,
+            "drains, and what still runs on their nodes (requests for each draining or drained node)",
+        ),
+        Collector::of::<host_stats::HostStatsCollector>(
+            HostStats,
+            Client,
+            "the host statistics of clients (one request per ready node)",
+        ),
+        Collector::of::<node_details::NodeDetailsCollector>(
+            NodeDetails,
+            Client,
+            "metadata and attributes of nodes (a request for each node every ten minutes), if --metrics.node-meta or \
+             --metrics.node-attributes is given",
         ),
         Collector::of::<finished_allocations::FinishedAllocationsCollector>(
             FinishedAllocations,
             History,
             "terminal allocations that Nomad still retains",
         ),
+        Collector::of::<task_states::TaskStatesCollector>(
+            TaskStates,
+            SlowHistory,
+            "allocations whose tasks failed or were restarted, and why (Nomad 1.4.14 and later)",
+        ),
         Collector::of::<deployments::DeploymentsCollector>(
             Deployments,
             Live,
             "deployments that Nomad still retains",
         ),
-        Collector::of::<servers::LeaderCollector>(Leader, Live, "who leads the servers"),
-        Collector::of::<servers::AutopilotCollector>(Autopilot, Live, "what autopilot says of the servers"),
+        Collector::of::<servers::LeaderCollector>(Leader, Live, "the leader of the servers"),
+        Collector::of::<servers::AutopilotCollector>(
+            Autopilot,
+            Live,
+            "autopilot's health report of the servers",
+        ),
         Collector::of::<servers::SchedulerCollector>(
             Scheduler,
             Live,
-            "whether scheduling is paused or registration refused",
+            "whether scheduling is paused or job registration is rejected",
         ),
         Collector::of::<usage::UsageCollector>(
             AllocationUsage,
             Client,
-            "what allocations use (a request for each running allocation)",
+            "the resource usage of allocations (one request per running allocation)",
         )
         .off(),
     ]

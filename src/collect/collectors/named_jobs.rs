@@ -1,7 +1,7 @@
 //! Jobs that have series of their own, gathered as they come.
 
 use crate::nomad::api::{Job, TaskGroupSummary, count};
-use crate::snapshot::{GroupCounts, Groups, JobInfo, NamedJob, NamedJobs};
+use crate::snapshot::{GroupCounts, Groups, JobInfo, NamedJob, NamedJobs, SpecificationKey};
 use crate::terms::{JobStatus, JobType, at};
 
 /// The ID under which a job has series of its own: its parent's, if it has one.
@@ -9,9 +9,16 @@ pub(in crate::collect) fn name(job: &Job) -> Option<&str> {
     job.parent().or(job.id.as_deref())
 }
 
-/// Adds a live job to those that have series of their own, or its allocations to its parent.
-pub(in crate::collect) fn add_live(named: &mut NamedJobs, job: &Job, max_jobs: usize) {
+/// Adds a live job to those that have series of their own, or its allocations to its parent. Its key is that of the
+/// specification that tells what it wants.
+pub(in crate::collect) fn add_live(
+    named: &mut NamedJobs,
+    job: &Job,
+    max_jobs: usize,
+    key: impl FnOnce() -> SpecificationKey,
+) {
     let Some(entry) = add(named, job, max_jobs) else { return };
+    *entry.wanted.entry(key()).or_default() += u64::from(job.template().is_none());
     let groups: Groups = job.groups().map(|(name, group)| (name.to_owned(), counts(group))).collect();
     if job.parent().is_some() && groups.values().any(GroupCounts::has_ended) {
         entry.partly_ended.insert(job.id.clone().unwrap_or_default(), groups);
@@ -21,9 +28,21 @@ pub(in crate::collect) fn add_live(named: &mut NamedJobs, job: &Job, max_jobs: u
 /// Adds a dead job in the same way. The live jobs are those of the last list.
 pub(in crate::collect) fn add_dead(named: &mut NamedJobs, job: &Job, max_jobs: usize, live: &NamedJobs) {
     let Some(entry) = add(named, job, max_jobs) else { return };
-    let (Some(parent), Some(id)) = (job.parent(), &job.id) else { return };
+    let (Some(parent), Some(id)) = (job.parent(), &job.id) else {
+        entry.wanted.insert(own_specification(job), u64::from(job.template().is_none()));
+        return;
+    };
     if live.get(job.namespace(), parent).is_some_and(|parent| parent.partly_ended.contains_key(id)) {
         entry.ended.insert(id.clone());
+    }
+}
+
+/// The specification of the job itself.
+pub(in crate::collect) fn own_specification(job: &Job) -> SpecificationKey {
+    SpecificationKey {
+        namespace: job.namespace().to_owned(),
+        job_id: job.id.clone().unwrap_or_default(),
+        modify_index: job.job_modify_index.unwrap_or_default(),
     }
 }
 
@@ -53,6 +72,7 @@ fn add<'a>(named: &'a mut NamedJobs, job: &Job, max_jobs: usize) -> Option<&'a m
             node_pool: job.node_pool.clone().unwrap_or_default(),
             priority: job.priority.unwrap_or_default(),
             status: job.status,
+            stopped: job.stop == Some(true),
         });
     }
     let groups = if job.parent().is_none() { &mut entry.own } else { &mut entry.children };

@@ -52,6 +52,24 @@ fn of_group(failure: &PlacementFailure, reasons: &mut TermSet<BlockReason>) {
     }
 }
 
+/// The task groups for which constraints ruled out every node that was looked at, so that more nodes of the same kind do
+/// not help.
+pub(in crate::collect) fn constrained_groups(evaluation: &Evaluation) -> impl Iterator<Item = &str> {
+    let groups = evaluation.failed_groups.iter().flatten();
+    groups.filter(|(_, failure)| failure.as_ref().is_some_and(is_constrained)).map(|(name, _)| name.as_str())
+}
+
+fn is_constrained(failure: &PlacementFailure) -> bool {
+    let Some(evaluated) = failure.nodes_evaluated.filter(|count| *count > 0) else { return false };
+    failure.nodes_filtered.is_some_and(|filtered| filtered >= evaluated)
+        && !failure.constraint_filtered.iter().flat_map(|keys| keys.keys()).any(|text| passes(text))
+}
+
+/// Whether a constraint depends on what else runs: another node of the same kind, or time, would do.
+fn passes(text: &str) -> bool {
+    text.starts_with("distinct_") || text.starts_with("CSI ")
+}
+
 /// No node of the job's pool and datacenters takes work.
 fn nobody_was_asked(failure: &PlacementFailure) -> bool {
     let none_available = || {
@@ -153,6 +171,31 @@ mod tests {
         assert_eq!(main(all(&Evaluation::default())), BlockReason::Other);
         let evaluation = serde_json::from_str(r#"{"QuotaLimitReached":"team"}"#).unwrap();
         assert_eq!(main(all(&evaluation)), BlockReason::Quota);
+    }
+
+    #[test]
+    fn a_group_is_constrained_if_no_node_of_any_number_would_do() {
+        for (group, expected) in [
+            (
+                r#"{"NodesEvaluated":2,"NodesFiltered":2,"ConstraintFiltered":{"${attr.kernel.name} = windows":2}}"#,
+                true,
+            ),
+            (r#"{"NodesEvaluated":2,"NodesFiltered":2,"ConstraintFiltered":{"missing devices":2}}"#, true),
+            (r#"{"NodesEvaluated":2,"NodesFiltered":2,"ConstraintFiltered":null}"#, true),
+            (r#"{"NodesEvaluated":2,"NodesFiltered":1,"ConstraintFiltered":{"a = b":1}}"#, false),
+            (r#"{"NodesEvaluated":2,"NodesFiltered":2,"ConstraintFiltered":{"distinct_hosts":2}}"#, false),
+            (
+                r#"{"NodesEvaluated":1,"NodesFiltered":1,"ConstraintFiltered":{"CSI plugin a is unhealthy":1}}"#,
+                false,
+            ),
+            (r#"{"NodesEvaluated":0,"NodesFiltered":0,"ConstraintFiltered":null}"#, false),
+            (r#"{"NodesEvaluated":null,"NodesFiltered":null}"#, false),
+            ("null", false),
+        ] {
+            let text = format!(r#"{{"FailedTGAllocs":{{"group":{group}}}}}"#);
+            let evaluation: Evaluation = serde_json::from_str(&text).unwrap();
+            assert_eq!(constrained_groups(&evaluation).count() == 1, expected, "{group}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Specifications of the jobs with queued instances: what one instance asks for. One request for each, once.
+//! Specifications of the jobs with queued allocations, and of those that have series of their own: what an allocation
+//! requests, and how many there are to be. One request for each, once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,17 +13,21 @@ use crate::collect::fan_out;
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
 use crate::collect::units::{bytes, hertz};
+use crate::collect::whole;
 use crate::nomad::api::{JobSpecification, TaskGroup};
 use crate::nomad::{Endpoint, Error, Reason, Request};
-use crate::snapshot::{Ask, LiveJobs, Queue, Sections, Specification, SpecificationKey, Specifications};
+use crate::snapshot::{
+    Ask, FinishedJobs, GroupSpecification, LiveJobs, NamedJobs, Queue, Sections, Specification,
+    SpecificationKey, Specifications,
+};
 
 /// How many jobs are asked about at once.
 const CONCURRENCY: usize = 4;
 /// The longest pause before a refused specification is requested again. The first is a history interval.
 const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 
-/// Reads the specifications that are not known yet, the oldest first and not more than the cap; those that nothing
-/// queued needs any more are forgotten.
+/// Reads the specifications that are not known yet, those of queued allocations first and not more than the cap; those
+/// that nothing needs any more are forgotten.
 pub(in crate::collect) struct SpecificationsCollector {
     /// Those of the last refresh.
     known: Arc<Specifications>,
@@ -37,7 +42,7 @@ struct Refused {
     until: Instant,
 }
 
-reads!(SpecificationsCollector: LiveJobs);
+reads!(SpecificationsCollector: LiveJobs, FinishedJobs);
 
 impl Collect for SpecificationsCollector {
     fn new(_: &Observers) -> Self {
@@ -50,19 +55,22 @@ impl Collect for SpecificationsCollector {
         upstream: &Newest<'_, Self>,
     ) -> Result<Refresh, FetchError> {
         let jobs = upstream.need::<LiveJobs>().await?;
-        let is_queued = |key: &SpecificationKey| jobs.queue.by_specification.contains_key(key);
+        let finished = upstream.get::<FinishedJobs>().await.unwrap_or_default();
+        let named = keys_of([&jobs.named, &finished.named]);
+        let is_needed =
+            |key: &SpecificationKey| jobs.queue.by_specification.contains_key(key) || named.contains(key);
         let known = self.known.by_key.iter();
         let mut by_key: HashMap<_, _> = known
-            .filter(|(key, _)| is_queued(key))
+            .filter(|(key, _)| is_needed(key))
             .map(|(key, specification)| (key.clone(), specification.clone()))
             .collect();
-        self.refused.retain(|key, _| is_queued(key));
-        let unknown = self.unknown(&jobs.queue, context.settings.max_specifications);
+        self.refused.retain(|key, _| is_needed(key));
+        let unknown = self.unknown(&jobs.queue, &named, context.settings.max_specifications);
         let refused = &mut self.refused;
         let done = |(key, answer): (SpecificationKey, Answer)| match answer {
             Answer::Read(specification) => {
                 refused.remove(&key);
-                by_key.insert(key, Some(specification));
+                by_key.insert(key, Some(Arc::new(specification)));
             }
             Answer::Refused => {
                 let last = refused.get(&key).copied();
@@ -81,21 +89,35 @@ impl Collect for SpecificationsCollector {
 }
 
 impl SpecificationsCollector {
-    /// Returns what to request now: what was never requested, then what was refused, the oldest first.
-    fn unknown(&self, queue: &Queue, limit: usize) -> Vec<SpecificationKey> {
+    /// Returns what to request now: what was never requested, then what was refused; first of what is queued, the oldest
+    /// first.
+    fn unknown(
+        &self,
+        queue: &Queue,
+        named: &HashSet<&SpecificationKey>,
+        limit: usize,
+    ) -> Vec<SpecificationKey> {
         let now = Instant::now();
-        let mut by_age: Vec<_> = queue
-            .by_specification
-            .iter()
-            .filter(|(key, _)| match self.refused.get(*key) {
-                Some(refused) => refused.until <= now,
-                None => !self.known.by_key.contains_key(*key),
-            })
-            .map(|(key, queued)| (self.refused.contains_key(key), queued.submitted, key))
+        let is_unknown = |key: &SpecificationKey| match self.refused.get(key) {
+            Some(refused) => refused.until <= now,
+            None => !self.known.by_key.contains_key(key),
+        };
+        let queued = queue.by_specification.iter().map(|(key, queued)| (key, false, queued.submitted));
+        let others = named.iter().filter(|key| !queue.by_specification.contains_key(**key));
+        let all = queued.chain(others.map(|key| (*key, true, None)));
+        let mut by_age: Vec<_> = all
+            .filter(|(key, ..)| is_unknown(key))
+            .map(|(key, is_other, submitted)| (self.refused.contains_key(key), is_other, submitted, key))
             .collect();
         by_age.sort_unstable();
-        by_age.into_iter().take(limit).map(|(_, _, key)| key.clone()).collect()
+        by_age.into_iter().take(limit).map(|(.., key)| key.clone()).collect()
     }
+}
+
+/// The specifications of jobs that have series of their own.
+fn keys_of(named: [&NamedJobs; 2]) -> HashSet<&SpecificationKey> {
+    let jobs = named.into_iter().flat_map(|named| named.by_namespace.values()).flat_map(|jobs| jobs.values());
+    jobs.flat_map(|job| job.wanted.keys()).collect()
 }
 
 impl Refused {
@@ -126,15 +148,21 @@ async fn ask(context: Arc<Context>, key: SpecificationKey) -> Result<(Specificat
 
 fn specification(job: &JobSpecification) -> Specification {
     let groups = job.task_groups.iter().flatten().flatten();
-    groups.filter_map(|group| Some((group.name.clone()?, ask_of(group)))).collect()
+    groups.filter_map(|group| Some((group.name.clone()?, of_group(group)))).collect()
 }
 
-fn ask_of(group: &TaskGroup) -> Ask {
+fn of_group(group: &TaskGroup) -> GroupSpecification {
     let total = group.total();
-    Ask {
+    let ask = Ask {
         cpu_hertz: hertz(total.cpu_mhz),
         memory_bytes: bytes(total.memory_mib),
         disk_bytes: bytes(total.disk_mib),
         cores: group.asks_for_cores(),
+    };
+    GroupSpecification {
+        ask,
+        whole: whole::requested(group),
+        count: group.count(),
+        tasks: group.task_names().map(Box::from).collect(),
     }
 }

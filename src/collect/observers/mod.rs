@@ -1,14 +1,20 @@
-//! What happens between refreshes: jobs that are placed, and jobs that finish.
+//! What happens between refreshes: jobs that are placed and finish, allocations that fail, tasks that are restarted.
 
 mod completions;
+mod periodic;
 mod placements;
 mod seen;
+mod starts;
+mod tasks;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use completions::{Completions, CompletionsPass};
+pub(super) use periodic::Periodic;
 pub(super) use placements::{AllocationPass, JobPass, LookedFor, Placements, Which};
+pub(super) use starts::{Starts, StartsPass};
+pub(super) use tasks::{Tasks, TasksPass};
 
 use super::collectors::{FinishedAllocationsFold, FinishedJobsFold};
 use crate::snapshot::Sections;
@@ -20,6 +26,12 @@ pub(super) struct Observers {
     pub(super) placements: Arc<Placements>,
     /// Jobs that finish.
     pub(super) completions: Arc<Completions>,
+    /// Runs of periodic jobs.
+    pub(super) periodic: Arc<Periodic>,
+    /// Allocations that start.
+    pub(super) starts: Arc<Starts>,
+    /// What happens to tasks.
+    pub(super) tasks: Arc<Tasks>,
     /// What a list of all jobs told of dead ones.
     pub(super) full_jobs: Arc<Handover<FinishedJobsFold>>,
     /// What a list of all allocations told of terminal ones.
@@ -58,6 +70,8 @@ impl Observers {
         if self.resets.fetch_max(resets, Ordering::Relaxed) < resets {
             self.placements.forget();
             self.completions.forget();
+            self.starts.forget();
+            self.tasks.forget();
             drop((self.full_jobs.take(), self.full_allocations.take()));
         }
     }
@@ -67,6 +81,9 @@ impl Observers {
         Sections {
             placements: Some(self.placements.delays()),
             completions: Some(self.completions.counts()),
+            periodic: Some(self.periodic.runs()),
+            starts: Some(self.starts.delays()),
+            task_counts: self.tasks.counts(),
             ..Sections::default()
         }
     }

@@ -1,13 +1,8 @@
 //! Why a task has no log: it never started, or has yet to.
 
-use crate::human;
-use crate::nomad::api::{AllocationHistory, TaskEvent, TaskHistory};
+use crate::commands::task_events;
+use crate::nomad::api::{AllocationHistory, TaskHistory};
 use crate::terms::ClientStatus;
-
-/// Number of events that are shown of a task.
-const MAX_EVENTS: usize = 5;
-/// Events of every task; they do not tell why one has not started.
-const ORDINARY: [&str; 4] = ["Received", "Task Setup", "Downloading Artifacts", "Started"];
 
 /// Why a task has not started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,19 +54,7 @@ fn first_failed(allocation: &AllocationHistory) -> Option<(&str, &TaskHistory)> 
 }
 
 fn events(task: &TaskHistory) -> Vec<String> {
-    let is_telling = |event: &&TaskEvent| !ORDINARY.contains(&event.kind.as_deref().unwrap_or_default());
-    let mut lines: Vec<String> = task.events().rev().filter(is_telling).take(MAX_EVENTS).map(line).collect();
-    lines.reverse();
-    lines
-}
-
-fn line(event: &TaskEvent) -> String {
-    let time = event.time().map(|time| format!("{}  ", human::clock(time))).unwrap_or_default();
-    let kind = event.kind.as_deref().unwrap_or("?");
-    // Messages of several lines are lists with bullets.
-    let message = event.display_message.as_deref().unwrap_or_default().split_whitespace();
-    let message = message.collect::<Vec<_>>().join(" ");
-    if message.is_empty() { format!("{time}{kind}") } else { format!("{time}{kind}: {message}") }
+    task_events::telling(task).iter().map(task_events::Told::line).collect()
 }
 
 #[cfg(test)]

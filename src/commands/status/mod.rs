@@ -102,6 +102,7 @@ struct PoolStatus {
     memory_bytes: ShareJson,
     queued_instances: u64,
     unsized_instances: u64,
+    unplaceable_instances: u64,
     missing_clients: Option<u64>,
     #[serde(skip)]
     pool: Pool,
@@ -199,8 +200,9 @@ impl PoolStatus {
             memory_bytes: share(&pool.memory),
             queued_instances: pool.queued,
             unsized_instances: pool.unsized_instances,
+            unplaceable_instances: pool.unplaceable,
             missing_clients: match pool.missing() {
-                Missing::AtLeast(missing) => Some(missing),
+                Missing::Clients(missing) => Some(missing),
                 Missing::All | Missing::Unknown => None,
             },
             pool: pool.clone(),

@@ -103,7 +103,7 @@ impl Status {
 
     fn pools(&self, terminal: &Terminal) -> String {
         let Some(pools) = self.pools.as_ref().filter(|pools| !pools.is_empty()) else { return String::new() };
-        let columns = [
+        let mut columns = vec![
             Column::text("POOL", 0),
             Column::number("ACTIVE", 1),
             Column::number("QUEUED", 0),
@@ -111,7 +111,16 @@ impl Status {
             Column::number("MEM ASKED/FREE", 2),
             Column::number("CLIENTS MISSING", 0),
         ];
-        let shown = pools.iter().take(MAX_ROWS).map(pool_row).collect();
+        let mut shown: Vec<_> = pools.iter().take(MAX_ROWS).map(pool_row).collect();
+        if pools.iter().any(|status| status.pool.unplaceable > 0) {
+            columns.push(Column::number("FIT NOWHERE", 1));
+            for (row, status) in shown.iter_mut().zip(pools) {
+                row.push(match status.pool.unplaceable {
+                    0 => "0".into(),
+                    count => Cell::toned(&count.to_string(), Tone::Bad),
+                });
+            }
+        }
         let count = pools.len();
         table(terminal, &columns, shown) + &and_more(terminal, count.min(MAX_ROWS), count as u64, "")
     }
@@ -159,8 +168,8 @@ fn pool_row(status: &PoolStatus) -> Vec<Cell> {
         (true, _) => format!("{}+/{}", unit(share.asked), unit(share.free())),
     };
     let missing = match pool.missing() {
-        Missing::AtLeast(0) => "0".into(),
-        Missing::AtLeast(missing) => Cell::toned(&format!("at least {missing}"), Tone::Warn),
+        Missing::Clients(0) => "0".into(),
+        Missing::Clients(missing) => Cell::toned(&missing.to_string(), Tone::Warn),
         Missing::All => Cell::toned("no active client", Tone::Bad),
         Missing::Unknown => Cell::toned("?", Tone::Muted),
     };

@@ -9,7 +9,7 @@ use crate::human::parse_duration;
 /// What to collect and how often, as typed.
 #[derive(Debug, Args)]
 pub struct CollectArgs {
-    /// How often live collectors are read
+    /// Interval between refreshes of live collectors
     #[arg(
         long = "collect.interval",
         env = "NOMAD_EXPORTER_COLLECT_INTERVAL",
@@ -19,26 +19,27 @@ pub struct CollectArgs {
     #[arg(default_value = "15s", value_parser = parse_duration, help_heading = "Collection")]
     pub interval: Duration,
 
-    /// How often history collectors (dead jobs, terminal allocations) are read
+    /// Interval between refreshes of history collectors (dead jobs, terminal allocations)
     #[arg(long = "collect.history-interval", env = "NOMAD_EXPORTER_COLLECT_HISTORY_INTERVAL", global = true)]
     #[arg(value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     #[arg(help_heading = "Collection")]
     pub history_interval: Duration,
 
-    /// What share of the time one collector may cost. One that costs more is read less often
+    /// Maximum share of the time that one collector may cost. If it costs more, its interval grows accordingly
     ///
-    /// A live collector costs the time until Nomad's servers answer, a history collector the time of its refresh
+    /// Live collectors cost the time until Nomad's servers respond, history collectors the duration of their refresh
     #[arg(long = "collect.duty-cycle", env = "NOMAD_EXPORTER_COLLECT_DUTY_CYCLE", value_name = "RATIO")]
     #[arg(global = true, default_value = "0.05", help_heading = "Collection")]
     pub duty_cycle: f64,
 
-    /// How often clients are asked for their hosts and allocations; the requests are spread over this time
+    /// Interval between requests for the statistics of a host or an allocation. The requests to all clients are spread
+    /// over this time
     #[arg(long = "collect.client-interval", env = "NOMAD_EXPORTER_COLLECT_CLIENT_INTERVAL", global = true)]
     #[arg(value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     #[arg(help_heading = "Collection")]
     pub client_interval: Duration,
 
-    /// After how many intervals without success a collector's data is withdrawn
+    /// Number of intervals without success after which a collector's metrics are dropped
     #[arg(
         long = "collect.max-age-intervals",
         env = "NOMAD_EXPORTER_COLLECT_MAX_AGE_INTERVALS",
@@ -48,9 +49,9 @@ pub struct CollectArgs {
     #[arg(help_heading = "Collection")]
     pub max_age_intervals: u32,
 
-    /// How many of the oldest pending jobs are named
+    /// Number of the oldest pending jobs that have a series of their own
     ///
-    /// Each has a series that comes and goes with the job: enough to see who waits, and too few to fill a database
+    /// The default shows the jobs that have waited longest with few short-lived series
     #[arg(
         long = "collect.pending-jobs",
         env = "NOMAD_EXPORTER_COLLECT_PENDING_JOBS",
@@ -60,8 +61,18 @@ pub struct CollectArgs {
     #[arg(default_value = "20", value_parser = clap::value_parser!(u16).range(0..=1000), help_heading = "Collection")]
     pub pending_jobs: u16,
 
-    /// Types of the jobs that have series of their own: service, batch, system, sysbatch. With batch there are
-    /// series for each build that lives
+    /// Number of the longest running builds (batch and sysbatch jobs) that have a series of their own
+    #[arg(
+        long = "collect.running-jobs",
+        env = "NOMAD_EXPORTER_COLLECT_RUNNING_JOBS",
+        value_name = "N",
+        global = true
+    )]
+    #[arg(default_value = "20", value_parser = clap::value_parser!(u16).range(0..=1000), help_heading = "Collection")]
+    pub running_jobs: u16,
+
+    /// Types of jobs that have series of their own: service, batch, system, sysbatch. batch adds series for every build
+    /// that is not dead
     #[arg(
         long = "collect.job-types",
         env = "NOMAD_EXPORTER_COLLECT_JOB_TYPES",
@@ -71,9 +82,10 @@ pub struct CollectArgs {
     #[arg(value_delimiter = ',', default_value = "service,system", help_heading = "Collection")]
     pub job_types: Vec<String>,
 
-    /// How many jobs have series of their own at most
+    /// Maximum number of jobs that have series of their own
     ///
-    /// Services and system jobs are few and live long; where there are more, the cap is counted and not the memory
+    /// Beyond the limit, dropped series are counted in nomad_exporter_series_dropped. The default is far above the
+    /// usual number of service and system jobs
     #[arg(
         long = "collect.max-jobs",
         env = "NOMAD_EXPORTER_COLLECT_MAX_JOBS",
@@ -83,9 +95,9 @@ pub struct CollectArgs {
     #[arg(default_value = "2000", help_heading = "Collection")]
     pub max_jobs: usize,
 
-    /// How many job specifications are read in one refresh at most, to tell what queued instances ask for
+    /// Maximum number of job specifications read in one refresh, for the resources requested by queued allocations
     ///
-    /// Each is a request. What is known is kept, so a longer queue is known after some refreshes
+    /// Each is a request. Specifications are cached, so a longer queue takes several refreshes
     #[arg(
         long = "collect.max-specifications",
         env = "NOMAD_EXPORTER_COLLECT_MAX_SPECIFICATIONS",
@@ -94,17 +106,17 @@ pub struct CollectArgs {
     #[arg(global = true, default_value = "200", help_heading = "Collection")]
     pub max_specifications: usize,
 
-    /// How long one client may take to answer for its host or an allocation
+    /// Timeout of a request for the statistics of a host or an allocation
     ///
-    /// A client answers within milliseconds or hangs; it must not hold up the others
+    /// A client responds within milliseconds or hangs, and must not delay the others
     #[arg(long = "collect.client-timeout", env = "NOMAD_EXPORTER_COLLECT_CLIENT_TIMEOUT", global = true)]
     #[arg(value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
     #[arg(help_heading = "Collection")]
     pub client_timeout: Duration,
 
-    /// How many clients are asked at once
+    /// Maximum number of concurrent requests for the statistics of hosts and allocations
     ///
-    /// Half of the connections to Nomad (--nomad.max-connections): the lists have the others
+    /// The default is half of --nomad.max-connections, so that the lists have the other half
     #[arg(
         long = "collect.client-concurrency",
         env = "NOMAD_EXPORTER_COLLECT_CLIENT_CONCURRENCY",
@@ -114,7 +126,7 @@ pub struct CollectArgs {
     #[arg(help_heading = "Collection")]
     pub client_concurrency: u16,
 
-    /// Jobs whose allocations' usage is read, as a regular expression on the whole job ID; repeat it for several
+    /// Jobs whose allocation usage is read, as a regular expression that matches the whole job ID. May be repeated
     /// [default: all]
     #[arg(
         long = "collect.usage-jobs",
@@ -125,9 +137,9 @@ pub struct CollectArgs {
     #[arg(help_heading = "Collection")]
     pub usage_jobs: Vec<String>,
 
-    /// How many allocations' usage is read at most
+    /// Maximum number of allocations whose usage is read
     ///
-    /// Each is a request through a server to a client, every client interval
+    /// Each costs a request through a server to a client in every client interval
     #[arg(long = "collect.max-usage-allocations", env = "NOMAD_EXPORTER_COLLECT_MAX_USAGE_ALLOCATIONS")]
     #[arg(global = true, value_name = "N", default_value = "500", help_heading = "Collection")]
     pub max_usage_allocations: usize,

@@ -12,43 +12,45 @@ use crate::config::ConfigError;
 use crate::nomad::{Address, AddressError};
 use crate::terms::{JobStatus, JobType, NodeState, Term};
 
-/// What to do instead of serving.
+/// Command to run instead of serving.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Show the cluster on one screen: jobs, backlog, capacity, clients and drains
     Status(StatusArgs),
-    /// List jobs: what waits first, the oldest first, then what runs and what is dead, the youngest first
+    /// List jobs: pending jobs first, oldest first, then running and dead jobs, newest first
     Jobs(JobsArgs),
-    /// List clients with what runs on them and how full they are, those that need attention first
+    /// Show one job: why it waits, what became of its allocations, and where their logs are
+    Job(JobArgs),
+    /// List clients with their allocations and resources, those that need attention first
     Nodes(NodesArgs),
-    /// Show one client: what runs on it since when, how full it is, its drivers and its drain
+    /// Show one client: its allocations, resources, drivers and drain
     Node(NodeArgs),
-    /// Show what a job's build agent wrote: the log of its newest allocation
+    /// Show the log of a job's newest allocation
     Logs(LogsArgs),
-    /// Drain a client and wait until it is safe to terminate; nothing else that this program does changes anything
+    /// Drain a client and wait until it is safe to terminate; all other commands are read-only
     Drain(DrainArgs),
-    /// Collect once, print the metrics to stdout and a verdict on each collector to stderr
+    /// Collect once, print the metrics to stdout and the result of each collector to stderr
     Check,
-    /// Say whether a file can be used as --web.config.file, and what it does
+    /// Validate a --web.config.file, and print its settings
     CheckConfig(CheckConfigArgs),
-    /// Ask the exporter that runs on this machine whether it works; for containers
+    /// Check the health of the exporter on this machine, for containers
     ///
-    /// It is asked on its own --web.listen-address, once, and has 3 s to answer. Exits with 0 if it is well and with 1
-    /// if not, with a sentence that says so. Give it the same flags, or better variables, as the exporter.
+    /// Sends one request to the exporter's --web.listen-address with a timeout of 3 s. Exits with 0 if it is healthy,
+    /// otherwise with 1 and a message. Use the same flags, or better the same variables, as for the exporter.
     Healthcheck(HealthcheckArgs),
     /// Print the reference of all metrics as Markdown
     Metrics,
     /// Print the reference of all flags as Markdown
     Flags,
-    /// Print what makes a shell complete flags and commands
+    /// Print a completion script for a shell
     Completions {
-        /// The shell, which reads it at its start
+        /// Shell to generate the script for
         #[arg(value_enum)]
         shell: Shell,
     },
-    /// Print the manual page of the program as roff, for `man -l -`
+    /// Print the manual page as roff, for `man -l -`
     Man {
-        /// Write the pages of the program and of each command into this directory instead
+        /// Write the manual pages of the program and of each command to this directory instead
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         directory: Option<PathBuf>,
     },
@@ -57,11 +59,11 @@ pub enum Command {
 /// Which file to validate, as typed.
 #[derive(Clone, Debug, Args)]
 pub struct CheckConfigArgs {
-    /// The file
+    /// File to validate
     pub file: PathBuf,
 
-    /// Read it and its certificates as this user: a name of /etc/passwd, or a number. Root may read every file, and the
-    /// service may not; 65534 is nobody
+    /// User as which to read the file and its certificates: a name from /etc/passwd or a number. Root can read every
+    /// file, but the service often cannot; 65534 is nobody
     #[arg(long, value_name = "USER")]
     pub as_user: Option<String>,
 }
@@ -69,19 +71,19 @@ pub struct CheckConfigArgs {
 /// How to ask the exporter on this machine, as typed.
 #[derive(Clone, Debug, Args)]
 pub struct HealthcheckArgs {
-    /// Whether Nomad has answered lately, too
+    /// Also check that the exporter has fresh data from Nomad
     #[arg(long)]
     pub ready: bool,
 
-    /// With --ready: whether every required collector has fresh data
+    /// With --ready, check that every required collector has fresh data
     #[arg(long, requires = "ready")]
     pub all: bool,
 
-    /// How the exporter serves [default: try http, then https]
+    /// Scheme of the exporter [default: try http, then https]
     #[arg(long, env = "NOMAD_EXPORTER_HEALTHCHECK_SCHEME", value_name = "SCHEME", value_enum)]
     pub scheme: Option<Scheme>,
 
-    /// Certificate to show to the exporter, PEM
+    /// PEM file with the client certificate for the exporter
     #[arg(
         long,
         env = "NOMAD_EXPORTER_HEALTHCHECK_CLIENT_CERT",
@@ -91,7 +93,7 @@ pub struct HealthcheckArgs {
     #[arg(id = "client-cert")]
     pub client_cert: Option<PathBuf>,
 
-    /// Its private key, PEM
+    /// PEM file with the private key of the client certificate
     #[arg(
         long,
         env = "NOMAD_EXPORTER_HEALTHCHECK_CLIENT_KEY",
@@ -101,12 +103,12 @@ pub struct HealthcheckArgs {
     #[arg(id = "client-key")]
     pub client_key: Option<PathBuf>,
 
-    /// User of --web.config.file to ask as
+    /// User from basic_auth_users of --web.config.file
     #[arg(long, env = "NOMAD_EXPORTER_HEALTHCHECK_USER", value_name = "NAME", requires = "password-file")]
     #[arg(id = "check-user")]
     pub user: Option<String>,
 
-    /// File with its password
+    /// File with the user's password
     #[arg(
         long,
         env = "NOMAD_EXPORTER_HEALTHCHECK_PASSWORD_FILE",
@@ -129,7 +131,7 @@ pub enum Scheme {
 /// How to show the cluster, as typed.
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
-    /// Go on until ^C, and show it anew whenever something was read, as often as serving does
+    /// Update the output after each refresh until ^C
     #[arg(long)]
     pub watch: bool,
     /// How to show it, as typed.
@@ -140,16 +142,16 @@ pub struct StatusArgs {
 /// Which jobs to list, as typed.
 #[derive(Clone, Debug, Args)]
 pub struct JobsArgs {
-    /// Jobs of this status alone; then templates are left out
+    /// Show only jobs with this status; excludes periodic and parameterized parents
     #[arg(long, value_name = "STATUS", value_parser = word::<JobStatus>(&["pending", "running", "dead"]))]
     pub status: Option<JobStatus>,
 
-    /// Jobs of this type alone
+    /// Show only jobs of this type
     #[arg(long = "type", value_name = "TYPE")]
     #[arg(value_parser = word::<JobType>(&["service", "batch", "system", "sysbatch"]))]
     pub job_type: Option<JobType>,
 
-    /// Jobs to list at most; all are counted
+    /// Maximum number of listed jobs; all are counted
     #[arg(long, value_name = "N", default_value = "100")]
     pub limit: usize,
 
@@ -158,16 +160,28 @@ pub struct JobsArgs {
     pub show: ShowArgs,
 }
 
+/// Which job to show, as typed.
+#[derive(Clone, Debug, Args)]
+pub struct JobArgs {
+    /// The job: its ID, or the beginning of it
+    #[arg(value_name = "JOB")]
+    pub job: String,
+
+    /// How to show it, as typed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
 /// Which nodes to list, as typed.
 #[derive(Clone, Debug, Args)]
 pub struct NodesArgs {
-    /// Clients in this state alone
+    /// Show only clients in this state
     #[arg(long, value_name = "STATE", value_parser = word::<NodeState>(&[
         "active", "ineligible", "draining", "initializing", "disconnected", "down",
     ]))]
     pub state: Option<NodeState>,
 
-    /// Clients of this node pool alone
+    /// Show only clients in this node pool
     #[arg(long, value_name = "POOL")]
     pub pool: Option<String>,
 
@@ -202,11 +216,11 @@ pub struct NodeArgs {
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct NodeChoice {
-    /// The client's ID or the beginning of it, name, or instance in a cloud
+    /// Client, by ID, ID prefix, name, or cloud instance ID
     #[arg(value_name = "NODE")]
     pub node: Option<String>,
 
-    /// The client on this machine
+    /// Use the client on this machine
     #[arg(id = "self", long = "self")]
     pub own: bool,
 }
@@ -214,7 +228,7 @@ pub struct NodeChoice {
 /// Where the agent on this machine listens, as typed.
 #[derive(Clone, Debug, Args)]
 pub struct AgentArgs {
-    /// Agent that --self asks [default: this machine's]
+    /// Address of the agent for --self [default: this machine's]
     #[arg(long, env = "NOMAD_EXPORTER_AGENT_ADDRESS", value_name = "URL", hide_env_values = true)]
     pub agent_address: Option<String>,
 }
@@ -241,7 +255,7 @@ pub struct ShowArgs {
 /// In colour or not, as typed.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct ColorArgs {
-    /// When to colour: auto does on a terminal, unless NO_COLOR is set
+    /// When to use colors: auto uses them on a terminal, unless NO_COLOR is set
     #[arg(long, env = "NOMAD_EXPORTER_COLOR", value_name = "WHEN", default_value = "auto")]
     #[arg(hide_env = true, hide_default_value = true)]
     pub color: ColorChoice,

@@ -20,32 +20,32 @@ pub struct DrainArgs {
     #[command(flatten)]
     pub agent: AgentArgs,
 
-    /// After how long Nomad stops whatever still runs, such as 1h; none waits for ever
+    /// Time after which Nomad stops what still runs, such as 1h; none for no deadline
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub deadline: Deadline,
 
-    /// Leave system jobs where they are
+    /// Do not stop system jobs, and do not wait for them
     #[arg(long)]
     pub ignore_system: bool,
 
-    /// Wait until nothing is left, and show what remains
+    /// Wait until the client is drained, and show the remaining allocations
     #[arg(long)]
     pub wait: bool,
 
-    /// How long to wait at most; the drain stays in force
+    /// Maximum time to wait; the drain continues
     #[arg(id = "wait-timeout", long = "timeout", value_name = "DURATION", requires = "wait")]
     #[arg(value_parser = parse_duration)]
     pub timeout: Option<Duration>,
 
-    /// Do not ask; needed without a terminal to ask at
+    /// Do not ask for confirmation; required without a terminal
     #[arg(short, long)]
     pub yes: bool,
 
-    /// Undo it: end the drain and let the client take work again
+    /// Cancel the drain and make the client eligible again
     #[arg(long, conflicts_with_all = ["deadline", "ignore_system", "wait", "wait-timeout", "dry_run"])]
     pub cancel: bool,
 
-    /// Show what would have to finish, and change nothing
+    /// Show what would have to finish, without changing anything
     #[arg(long, conflicts_with = "wait")]
     pub dry_run: bool,
 
@@ -57,11 +57,11 @@ pub struct DrainArgs {
 /// The end of the help.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
-  0  safe to terminate (without --wait: the drain is in force)
-  1  failed, 2 wrong usage, 4 the client is gone, 5 the drain was cancelled
-  3  time was up, or a signal came; the drain stays in force
-A drain that goes on is joined, and its deadline stays. --namespace is needed
-if the token may not read all namespaces: what runs in others is not seen.";
+  0  safe to terminate (without --wait: the drain is active)
+  1  failed, 2 invalid usage, 4 the client is gone, 5 the drain was cancelled
+  3  the timeout expired or a signal arrived; the drain continues
+An active drain is continued with its deadline. --namespace is required
+if the token cannot read all namespaces.";
 
 /// After how long Nomad stops what is left; `None` never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,18 +5,18 @@ use clap::{Args, ValueEnum};
 /// How to log, as typed.
 #[derive(Debug, Args)]
 pub struct LogArgs {
-    /// What to log
+    /// Log level
     #[arg(long = "log.level", env = "NOMAD_EXPORTER_LOG_LEVEL", value_name = "LEVEL", global = true)]
     #[arg(default_value = "info", help_heading = "Log")]
     pub level: LogLevel,
 
-    /// How to log; the log goes to stderr
+    /// Log format. The log is written to stderr
     #[arg(long = "log.format", env = "NOMAD_EXPORTER_LOG_FORMAT", value_name = "FORMAT", global = true)]
     #[arg(default_value = "logfmt", help_heading = "Log")]
     pub format: LogFormat,
 
-    /// Changes of state that are logged of one collector in 10 minutes; those that are left out are counted in the next
-    /// line
+    /// Maximum number of logged state changes per collector in 10 minutes. The next line has the number of omitted
+    /// changes
     #[arg(long = "log.max-changes", env = "NOMAD_EXPORTER_LOG_MAX_CHANGES", value_name = "N", global = true)]
     #[arg(default_value = "20", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Log")]
     pub max_changes: u32,

@@ -11,7 +11,7 @@ mod web;
 
 pub use collect::CollectArgs;
 pub use command::{
-    AgentArgs, CheckConfigArgs, ColorArgs, Command, HealthcheckArgs, JobsArgs, NodeArgs, NodeChoice,
+    AgentArgs, CheckConfigArgs, ColorArgs, Command, HealthcheckArgs, JobArgs, JobsArgs, NodeArgs, NodeChoice,
     NodesArgs, Scheme, ShowArgs, StatusArgs,
 };
 pub use drain::{Deadline, DrainArgs};
@@ -35,9 +35,9 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("NOMAD_EXPOR
 
 /// Prometheus exporter for the state of a HashiCorp Nomad cluster: jobs, backlog, nodes and drains.
 ///
-/// Without a command it serves. Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN, NOMAD_REGION, NOMAD_NAMESPACE,
+/// Without a command, it serves metrics. Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN, NOMAD_REGION, NOMAD_NAMESPACE,
 /// NOMAD_CACERT, NOMAD_CAPATH, NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY, NOMAD_TLS_SERVER_NAME, NOMAD_SKIP_VERIFY,
-/// NOMAD_HTTP_AUTH) apply where no flag is given.
+/// NOMAD_HTTP_AUTH) apply if the flag is not set.
 #[derive(Debug, Parser)]
 #[command(name = "nomad-exporter", version = VERSION, max_term_width = 110)]
 pub struct Args {
@@ -84,8 +84,8 @@ const SHOWN_IN: [(&str, &[&str]); 3] = [
     ("listen_address", &["healthcheck"]),
 ];
 /// The end of a command's help.
-const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and every other flag that \
-                    nomad-exporter --help tells of work here too.";
+const MORE: &str = "Nomad's own variables (NOMAD_ADDR, NOMAD_TOKEN and so on) and all other flags of nomad-exporter \
+                    --help work here too.";
 
 /// The command line, with two flags for each collector: what help, completions and manual pages are made of.
 pub fn command() -> clap::Command {

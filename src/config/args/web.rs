@@ -11,7 +11,7 @@ use crate::human::parse_duration;
 /// How to serve, as typed.
 #[derive(Debug, Args)]
 pub struct WebArgs {
-    /// Address to serve on, HOST:PORT or :PORT. Repeat it for several
+    /// Listen address, HOST:PORT or :PORT. May be repeated
     #[arg(
         long = "web.listen-address",
         env = "NOMAD_EXPORTER_WEB_LISTEN_ADDRESS",
@@ -21,7 +21,7 @@ pub struct WebArgs {
     #[arg(value_delimiter = ',', default_value = ":9441", help_heading = "Web")]
     pub listen_address: Vec<String>,
 
-    /// Path of the metrics
+    /// Path of the metrics endpoint
     #[arg(
         long = "web.telemetry-path",
         env = "NOMAD_EXPORTER_WEB_TELEMETRY_PATH",
@@ -31,13 +31,13 @@ pub struct WebArgs {
     #[arg(default_value = "/metrics", help_heading = "Web")]
     pub telemetry_path: String,
 
-    /// Listen on the sockets that systemd passes, and not on addresses
+    /// Listen on the sockets that systemd passes instead of addresses
     #[arg(long = "web.systemd-socket", env = "NOMAD_EXPORTER_WEB_SYSTEMD_SOCKET", global = true)]
     #[arg(action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), help_heading = "Web")]
     pub systemd_socket: bool,
 
-    /// File that switches on TLS, client certificates, basic authentication and a rate limit, in the format of
-    /// Prometheus' exporters; read again when it changes [default: plain HTTP for everybody]
+    /// Configuration file for TLS, client certificates, basic authentication and a rate limit, in the format of the
+    /// Prometheus exporter toolkit. It is reloaded when it changes [default: plain HTTP without authentication]
     #[arg(
         long = "web.config.file",
         env = "NOMAD_EXPORTER_WEB_CONFIG_FILE",
@@ -47,9 +47,10 @@ pub struct WebArgs {
     #[arg(help_heading = "Web")]
     pub config_file: Option<PathBuf>,
 
-    /// Connections at most; where there are more, the one that has been silent longest is ended
+    /// Maximum number of connections; beyond it, the connection that has been idle longest is closed
     ///
-    /// Each takes a file descriptor, of which a process often has 1,024. A pair of Prometheus servers needs two
+    /// Each needs a file descriptor, and a process is often limited to 1,024. Two Prometheus servers need two
+    /// connections
     #[arg(
         id = "web.max-connections",
         long = "web.max-connections",
@@ -60,10 +61,10 @@ pub struct WebArgs {
     #[arg(default_value = "256", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Web")]
     pub max_connections: u16,
 
-    /// Requests that are being answered at once at most; others get 503, but probes (/-/healthy, /-/ready) do not
+    /// Maximum number of concurrent requests; others get 503, except for probes (/-/healthy, /-/ready)
     ///
-    /// An answer that is slow to be taken holds the bytes of its refresh: 40 hold at most 40 refreshes. Prometheus'
-    /// own exporters have the same limit
+    /// A slow client keeps the response of one refresh in memory: 40 clients keep at most 40. Prometheus' own exporters
+    /// have the same limit
     #[arg(
         long = "web.max-requests",
         env = "NOMAD_EXPORTER_WEB_MAX_REQUESTS",
@@ -73,31 +74,32 @@ pub struct WebArgs {
     #[arg(default_value = "40", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Web")]
     pub max_requests: u16,
 
-    /// Bytes of a request's head at most; a longer one gets 431
+    /// Maximum size of request headers in bytes; larger ones get 431
     ///
-    /// A scrape's head has less than 1 KiB; with a long token of a proxy it stays below 16 KiB
+    /// The headers of a scrape are smaller than 1 KiB, or 16 KiB with a long token of a proxy
     #[arg(long = "web.max-header-bytes", env = "NOMAD_EXPORTER_WEB_MAX_HEADER_BYTES", value_name = "BYTES")]
     #[arg(global = true, default_value = "16384", value_parser = clap::value_parser!(u32).range(1024..=1_048_576))]
     #[arg(help_heading = "Web")]
     pub max_header_bytes: u32,
 
-    /// How long a new connection may take to bring its first request's head, a TLS handshake included
+    /// Timeout for the first request headers of a new connection, including the TLS handshake
     ///
-    /// Prometheus gives up a scrape after 10 s unless it is told otherwise: whoever takes longer to ask is no scraper
+    /// The default is Prometheus' default scrape timeout
     #[arg(long = "web.header-timeout", env = "NOMAD_EXPORTER_WEB_HEADER_TIMEOUT", value_name = "DURATION")]
     #[arg(global = true, default_value = "10s", value_parser = parse_duration, help_heading = "Web")]
     pub header_timeout: Duration,
 
-    /// How long a connection is kept from an answer to the next request's head
+    /// Timeout for the next request headers of a kept-alive connection
     ///
-    /// Longer than Prometheus' default scrape interval of a minute, so that a scraper keeps its connection
+    /// The default is longer than Prometheus' default scrape interval of one minute, so that scrapers keep their
+    /// connections
     #[arg(long = "web.idle-timeout", env = "NOMAD_EXPORTER_WEB_IDLE_TIMEOUT", value_name = "DURATION")]
     #[arg(global = true, default_value = "90s", value_parser = parse_duration, help_heading = "Web")]
     pub idle_timeout: Duration,
 
-    /// How long a request may take from its head until its answer has been taken; then its connection is ended
+    /// Timeout from the headers of a request until its response has been received; then the connection is closed
     ///
-    /// Three times Prometheus' default scrape timeout: whoever waits longer has raised it and can raise this
+    /// The default is three times Prometheus' default scrape timeout. If you raise that, raise this too
     #[arg(
         long = "web.response-timeout",
         env = "NOMAD_EXPORTER_WEB_RESPONSE_TIMEOUT",

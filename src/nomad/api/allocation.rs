@@ -4,8 +4,9 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
+use super::statuses::{self, Description, from_text};
 use super::total::{Need, Phase, Total};
-use super::{Map, time};
+use super::{AllocatedDevice, Map, time};
 use crate::terms::{ClientStatus, DesiredStatus, JobType, Outcome};
 
 /// An allocation as the list shows it.
@@ -42,26 +43,28 @@ pub struct Allocation {
     /// What it was promised; only with `resources=true` (Nomad 1.0 and later).
     pub allocated_resources: Option<AllocatedResources>,
     create_time: Option<i64>,
+    modify_time: Option<i64>,
 }
 
 impl Allocation {
-    /// How it ended, or ends: its statuses alone do not tell. Nomad says `complete` of an allocation that a drain's
-    /// deadline, a preemption or `max_run_duration` killed, and sometimes `failed`.
+    /// How it ended, or ends.
     pub fn outcome(&self) -> Outcome {
-        match (self.client_status, self.desired_status) {
-            (ClientStatus::Lost, _) => Outcome::Lost,
-            (_, DesiredStatus::Evict) => Outcome::Preempted,
-            (_, DesiredStatus::Stop) if self.desired_description == Description::Migrated => Outcome::Drained,
-            (ClientStatus::Failed, _) => Outcome::Failed,
-            _ if self.client_description == Description::ExceededRunDuration => Outcome::Timeout,
-            (_, DesiredStatus::Stop) => Outcome::Stopped,
-            _ => Outcome::Complete,
-        }
+        statuses::outcome(
+            self.client_status,
+            self.desired_status,
+            self.desired_description,
+            self.client_description,
+        )
     }
 
     /// When it was placed.
     pub fn created(&self) -> Option<SystemTime> {
         time::from_nanos(self.create_time)
+    }
+
+    /// When it last changed.
+    pub fn modified(&self) -> Option<SystemTime> {
+        time::from_nanos(self.modify_time)
     }
 }
 
@@ -69,48 +72,7 @@ impl Allocation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NameHash(pub u32);
 
-/// What the servers and the client say of an allocation in prose, as far as it tells how it ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Description {
-    /// `alloc is being migrated`: a drain stopped it (Nomad 0.9 to 2.0).
-    Migrated,
-    /// `allocation exceeded max_run_duration` (Nomad 2.0).
-    ExceededRunDuration,
-    #[default]
-    Other,
-}
-
-/// Reads a string without allocating; `null` reads as the default.
-macro_rules! from_text {
-    ($name:ty, $text:ident => $value:expr) => {
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Visitor;
-                impl serde::de::Visitor<'_> for Visitor {
-                    type Value = $name;
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str("a string or null")
-                    }
-                    fn visit_str<E>(self, $text: &str) -> Result<$name, E> {
-                        Ok($value)
-                    }
-                    fn visit_unit<E>(self) -> Result<$name, E> {
-                        Ok(<$name>::default())
-                    }
-                }
-                deserializer.deserialize_any(Visitor)
-            }
-        }
-    };
-}
-
 from_text!(NameHash, text => NameHash(crate::terms::hash_of(text) as u32));
-from_text!(Description, text => match text {
-    "alloc is being migrated" => Description::Migrated,
-    text if text.contains("exceeded max_run_duration") => Description::ExceededRunDuration,
-    _ => Description::Other,
-});
-
 /// What was promised to an allocation, task by task.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -125,6 +87,7 @@ pub struct AllocatedResources {
 struct Task {
     cpu: Option<Cpu>,
     memory: Option<Memory>,
+    devices: Option<Vec<Option<AllocatedDevice>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -156,6 +119,21 @@ impl AllocatedResources {
         let tasks = self.tasks.iter().flatten();
         let needs = tasks.filter_map(|(name, task)| Some((self.phase(name), task.as_ref()?.need())));
         Total::of(needs, self.shared.as_ref().and_then(|shared| shared.disk_mb))
+    }
+
+    /// How many cores its tasks have reserved.
+    pub fn reserved_cores(&self) -> u64 {
+        let cores = self.each_task().filter_map(|task| task.cpu.as_ref()?.reserved_cores.as_ref());
+        cores.map(|cores| cores.len() as u64).sum()
+    }
+
+    /// The devices of its tasks.
+    pub fn devices(&self) -> impl Iterator<Item = &AllocatedDevice> {
+        self.each_task().flat_map(|task| task.devices.iter().flatten().flatten())
+    }
+
+    fn each_task(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().flatten().filter_map(|(_, task)| task.as_ref())
     }
 
     fn phase(&self, task: &str) -> Phase {

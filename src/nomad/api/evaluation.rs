@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::{Map, time};
 use crate::terms::{EvalStatus, JobType};
@@ -12,6 +11,11 @@ use crate::terms::{EvalStatus, JobType};
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Evaluation {
+    /// A UUID.
+    #[serde(rename = "ID")]
+    pub id: Option<String>,
+    /// What made Nomad create it, such as `job-register`.
+    pub triggered_by: Option<String>,
     /// Its job's namespace.
     pub namespace: Option<String>,
     /// Its job's scheduler.
@@ -46,11 +50,11 @@ pub struct PlacementFailure {
     /// Nodes that a constraint ruled out.
     pub nodes_filtered: Option<i64>,
     /// How many nodes each constraint ruled out. Its keys are free text.
-    pub constraint_filtered: Option<Map<IgnoredAny>>,
+    pub constraint_filtered: Option<Map<i64>>,
     /// Nodes that were full.
     pub nodes_exhausted: Option<i64>,
     /// How many nodes were full in which way. Its keys may be free text.
-    pub dimension_exhausted: Option<Map<IgnoredAny>>,
+    pub dimension_exhausted: Option<Map<i64>>,
     /// Quotas that are used up (Nomad Enterprise).
     pub quota_exhausted: Option<Vec<String>>,
 }
@@ -59,6 +63,11 @@ impl Evaluation {
     /// Whether it is delayed: pending, and not to be processed yet.
     pub fn is_delayed(&self, now: SystemTime) -> bool {
         self.status == EvalStatus::Pending && self.wait_until.0.is_some_and(|until| until > now)
+    }
+
+    /// Until when it is not to be processed, if it is delayed or was.
+    pub fn wait_until(&self) -> Option<SystemTime> {
+        self.wait_until.0
     }
 
     /// When it was created.

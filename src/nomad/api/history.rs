@@ -27,6 +27,7 @@ pub struct TaskHistory {
     state: Option<String>,
     /// Whether it failed for good.
     pub failed: Option<bool>,
+    restarts: Option<i64>,
     started_at: Time,
     finished_at: Time,
     events: Option<Vec<Option<TaskEvent>>>,
@@ -61,6 +62,11 @@ impl TaskHistory {
     /// Returns whether it ever ran.
     pub fn has_started(&self) -> bool {
         self.started_at.0.is_some()
+    }
+
+    /// Returns how often it was restarted.
+    pub fn restarts(&self) -> u32 {
+        self.restarts.and_then(|restarts| u32::try_from(restarts).ok()).unwrap_or_default()
     }
 
     /// Returns when it ended, if it has.

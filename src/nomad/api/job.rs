@@ -37,6 +37,8 @@ pub struct Job {
     pub create_index: Option<u64>,
     /// Grows with every version.
     pub job_modify_index: Option<u64>,
+    /// Its metadata; only with `meta=true` (Nomad 1.4.3 and later).
+    pub meta: Option<Map<String>>,
     submit_time: Option<i64>,
     /// May be `null` up to Nomad 1.2.
     pub job_summary: Option<JobSummary>,
@@ -83,6 +85,13 @@ impl Job {
     /// Whether it was started from a parent, by dispatch or by the clock.
     pub fn parent(&self) -> Option<&str> {
         self.parent_id.as_deref().filter(|parent| !parent.is_empty())
+    }
+
+    /// The parent of a child that the clock started, by how Nomad names those.
+    pub fn periodic_parent(&self) -> Option<&str> {
+        let parent = self.parent()?;
+        let rest = self.id.as_deref()?.strip_prefix(parent)?;
+        rest.starts_with("/periodic-").then_some(parent)
     }
 
     /// What kind of template it is, if it is one. Children carry their parent's ID and are work.

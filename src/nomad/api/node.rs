@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Map, Time};
+use super::{Map, NodeDevice, Time};
 use crate::terms::{DrainStatus, Eligibility, NodeStatus};
 
 /// A node.
@@ -119,12 +119,15 @@ pub struct NodeResources {
     cpu: Option<Cpu>,
     memory: Option<Memory>,
     disk: Option<Disk>,
+    devices: Option<Vec<Option<NodeDevice>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Cpu {
     cpu_shares: Option<i64>,
+    reservable_cpu_cores: Option<Vec<u16>>,
+    reserved_cpu_cores: Option<Vec<u16>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -153,6 +156,18 @@ impl NodeResources {
     /// MiB.
     pub fn disk_mib(&self) -> Option<i64> {
         self.disk.as_ref()?.disk_mb
+    }
+    /// The cores that jobs can reserve (Nomad 1.1 and later).
+    pub fn reservable_cores(&self) -> Option<&[u16]> {
+        self.cpu.as_ref()?.reservable_cpu_cores.as_deref()
+    }
+    /// The cores that are not for jobs; only of what is reserved.
+    pub fn reserved_cores(&self) -> Option<&[u16]> {
+        self.cpu.as_ref()?.reserved_cpu_cores.as_deref()
+    }
+    /// Its devices, healthy or not.
+    pub fn devices(&self) -> impl Iterator<Item = &NodeDevice> {
+        self.devices.iter().flatten().flatten()
     }
 }
 

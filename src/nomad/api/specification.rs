@@ -1,8 +1,9 @@
-//! The part of `GET /v1/job/:id` that tells what one instance asks for.
+//! The part of `GET /v1/job/:id` that tells what an allocation requests, and how many there are to be.
 
 use serde::Deserialize;
 
 use super::total::{Lifecycle, Need, Phase, Total};
+use super::{RequestedDevice, count};
 
 /// A job's specification, as far as resources are concerned.
 #[derive(Debug, Default, Deserialize)]
@@ -18,6 +19,7 @@ pub struct JobSpecification {
 pub struct TaskGroup {
     /// Its name.
     pub name: Option<String>,
+    count: Option<i64>,
     ephemeral_disk: Option<EphemeralDisk>,
     tasks: Option<Vec<Option<Task>>>,
 }
@@ -32,6 +34,7 @@ struct EphemeralDisk {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Task {
+    name: Option<String>,
     resources: Option<Resources>,
     lifecycle: Option<Lifecycle>,
 }
@@ -47,6 +50,8 @@ struct Resources {
     memory_mb: Option<i64>,
     #[serde(rename = "MemoryMaxMB")]
     memory_max_mb: Option<i64>,
+    #[serde(rename = "Devices")]
+    devices: Option<Vec<Option<RequestedDevice>>>,
 }
 
 impl TaskGroup {
@@ -60,6 +65,27 @@ impl TaskGroup {
     /// Whether an instance asks for whole cores.
     pub fn asks_for_cores(&self) -> bool {
         self.tasks().any(|task| task.need().reserves_cores)
+    }
+
+    /// How many cores an allocation requests.
+    pub fn cores(&self) -> u64 {
+        self.tasks().filter_map(|task| task.resources.as_ref()).map(|resources| count(resources.cores)).sum()
+    }
+
+    /// The devices that an allocation requests.
+    pub fn devices(&self) -> impl Iterator<Item = &RequestedDevice> {
+        let resources = self.tasks().filter_map(|task| task.resources.as_ref());
+        resources.flat_map(|resources| resources.devices.iter().flatten().flatten())
+    }
+
+    /// How many allocations it is to have.
+    pub fn count(&self) -> Option<u64> {
+        u32::try_from(self.count?).ok().map(u64::from)
+    }
+
+    /// The names of its tasks.
+    pub fn task_names(&self) -> impl Iterator<Item = &str> {
+        self.tasks().filter_map(|task| task.name.as_deref())
     }
 
     fn tasks(&self) -> impl Iterator<Item = &Task> {

@@ -2,12 +2,14 @@
 //!
 //! Everything that comes from Nomad is escaped by the template library.
 
+mod commands;
 mod sections;
+mod trends;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::human;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Trends};
 
 /// How often the page asks for itself anew, in seconds.
 const REFRESH_SECONDS: u32 = 10;
@@ -16,7 +18,7 @@ const DOCS: &str = "https://github.com/nomad-exporter/nomad-exporter/tree/main/d
 const STYLE: &str = include_str!("style.css");
 
 /// The page. It shows what is known, and says of the rest that it is not.
-pub fn page(snapshot: &Snapshot, telemetry_path: &str) -> String {
+pub fn page(snapshot: &Snapshot, trends: &Trends, telemetry_path: &str) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -32,6 +34,7 @@ pub fn page(snapshot: &Snapshot, telemetry_path: &str) -> String {
                 (header(snapshot))
                 main {
                     (sections::tiles(snapshot))
+                    (trends::charts(trends))
                     (sections::namespaces(snapshot))
                     (sections::pending(snapshot))
                     (sections::pools(snapshot))

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::commands::{self, Command};
 use crate::human;
 use crate::snapshot::{Level, Missing, Node, Pool, Share, Snapshot, Totals};
 use crate::terms::{NodeState, Term};
@@ -17,6 +18,8 @@ pub(super) fn tiles(snapshot: &Snapshot) -> Markup {
             (tile("pending jobs", totals.pending_jobs, "warn"))
             (tile("running jobs", totals.running_jobs, ""))
             (tile("dead jobs", totals.dead_jobs, ""))
+            (tile("failed jobs", totals.failed_jobs, "warn"))
+            (tile("killed by drains", totals.drained_jobs, "warn"))
             (tile("queued instances", totals.queued_instances, "warn"))
             (tile("active nodes", totals.nodes(NodeState::Active), ""))
             (tile("draining nodes", totals.nodes(NodeState::Draining), ""))
@@ -57,7 +60,7 @@ pub(super) fn pending(snapshot: &Snapshot) -> Markup {
     let Some(pending) = &snapshot.joins.pending else { return html! {} };
     table(
         "Oldest pending jobs",
-        &["job", "namespace", "waits for", "why"],
+        &["job", "namespace", "waits for", "why", "more"],
         pending.oldest.len(),
         html! {
             @for (job, reason) in pending.oldest.iter().take(MAX_ROWS) {
@@ -66,6 +69,7 @@ pub(super) fn pending(snapshot: &Snapshot) -> Markup {
                     td { (job.namespace) }
                     td { (human::ago(snapshot.taken_at, job.since)) }
                     td { @match reason { Some(reason) => (human::reason(*reason)), None => "?" } }
+                    td { (commands::link(Command::Job { namespace: &job.namespace, job: &job.id })) }
                 }
             }
         },
@@ -82,7 +86,9 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
         "memory promised",
         "queued",
         "asked for",
-        "clients missing, at least",
+        "fit nowhere",
+        "clients missing",
+        "more",
     ];
     table(
         "Capacity and demand",
@@ -97,13 +103,15 @@ pub(super) fn pools(snapshot: &Snapshot) -> Markup {
                     td { (promised(&pool.memory, human::bytes)) }
                     td { (pool.queued) }
                     td { (asked(pool)) }
+                    td { @if pool.unplaceable > 0 { span.bad { (pool.unplaceable) } } @else { "0" } }
                     td {
                         @match pool.missing() {
-                            Missing::AtLeast(missing) => (missing),
+                            Missing::Clients(missing) => (missing),
                             Missing::All => span.bad { "no active node" },
                             Missing::Unknown => "",
                         }
                     }
+                    td { (commands::link(Command::Nodes { pool: name })) }
                 }
             }
         },
@@ -137,7 +145,7 @@ pub(super) fn drains(snapshot: &Snapshot) -> Markup {
     };
     table(
         "Drains",
-        &["node", "since", "deadline", "remaining", ""],
+        &["node", "since", "deadline", "remaining", "", "more"],
         drains.len(),
         html! {
             @for drain in drains.iter().take(MAX_ROWS) {
@@ -147,6 +155,7 @@ pub(super) fn drains(snapshot: &Snapshot) -> Markup {
                     td { @if let Some(deadline) = drain.deadline { (human::until(snapshot.taken_at, deadline)) } }
                     td { @match drain.remaining { Some(remaining) => (remaining), None => "?" } }
                     td { @if drain.drained == Some(true) { span.good { "safe to terminate" } } @else { "wait" } }
+                    td { (commands::link(Command::Node(&drain.node.name))) }
                 }
             }
         },
@@ -168,6 +177,7 @@ pub(super) fn nodes(snapshot: &Snapshot) -> Markup {
         "memory promised",
         "host CPU",
         "host memory",
+        "more",
     ];
     table(
         "Nodes",
@@ -182,6 +192,7 @@ pub(super) fn nodes(snapshot: &Snapshot) -> Markup {
                     td { (node.pool) }
                     td { @if let Some(load) = sections.load(node) { (load.count()) } @else { "?" } }
                     @for level in [levels.cpu, levels.memory, levels.host_cpu, levels.host_memory] { td { (level_bar(level)) } }
+                    td { (commands::link(Command::Node(&node.name))) }
                 }
             }
         },
@@ -217,7 +228,7 @@ fn state_class(state: NodeState) -> &'static str {
 pub(super) fn collectors(snapshot: &Snapshot) -> Markup {
     table(
         "Collectors",
-        &["collector", "state", "last success", "rows"],
+        &["collector", "state", "last success", "rows", "more"],
         snapshot.collectors.len(),
         html! {
             @for collector in &snapshot.collectors {
@@ -233,6 +244,7 @@ pub(super) fn collectors(snapshot: &Snapshot) -> Markup {
                     }
                     td { @if let Some(last) = collector.last_success { (human::ago(snapshot.taken_at, last)) " ago" } @else { "never" } }
                     td { @if let Some(objects) = collector.objects { (objects) } }
+                    td { (commands::link(Command::Check)) }
                 }
             }
         },

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nomad_exporter::collect;
-use nomad_exporter::commands::{Jobs, NodeList, NodeView, Status, Terminal};
+use nomad_exporter::commands::{JobView, Jobs, NodeList, NodeView, Status, Terminal};
 use nomad_exporter::config::{self, Command};
 use nomad_simulator::cluster::{Cluster, JobSpec, NodeSpec, Settings};
 use nomad_simulator::{SharedCluster, Simulator};
@@ -51,6 +51,10 @@ async fn show(nomad: &str, line: &[&str]) -> Shown {
             let mut jobs = Jobs::read(&context.client, namespaces, &args, now()).await.unwrap();
             jobs.explain(&snapshot);
             shown!(jobs)
+        }
+        Command::Job(args) => {
+            let namespaces = context.settings.namespaces.names();
+            shown!(JobView::read(&context.client, namespaces, &args.job, now()).await.unwrap())
         }
         Command::Node(args) => {
             let nodes = snapshot.sections.nodes.as_ref().unwrap();

@@ -48,6 +48,36 @@ async fn screens_look_as_they_did() {
     assert!(different.is_empty(), "these differ:\n{}", different.join("\n"));
 }
 
+/// Jobs of every kind: what waits, what failed and why, what is restarted again and again, and a template.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_job_looks_as_it_did() {
+    let mut different = Vec::new();
+    let simulator = recordings::replay("2.0.5-outcomes").await;
+    for job in [
+        "web",
+        "never-fits",
+        "never-meets",
+        "crash-loop",
+        "crash-loop-slow",
+        "sibling",
+        "drained-away",
+        "periodic",
+    ] {
+        let shown = show(&simulator.url(), &["job", job]).await;
+        let mut text = String::new();
+        for (title, width, colored) in
+            [("80 columns", 80, false), ("140 columns, in colour", 140, true), ("40 columns", 40, false)]
+        {
+            let screen = (shown.screen)(&Terminal::new(Some(width), colored)).replace('\u{1b}', "␛");
+            text.push_str(&format!("== {title}\n{screen}\n"));
+        }
+        text.push_str(&format!("== JSON\n{:#}\n", shown.json));
+        let text = text.replace(&simulator.url(), "http://nomad.example:4646");
+        different.extend(difference(&format!("commands/job-{job}.txt"), &text));
+    }
+    assert!(different.is_empty(), "these differ:\n{}", different.join("\n"));
+}
+
 /// The page shows what the command shows.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documentation_shows_the_screen() {
@@ -65,8 +95,10 @@ async fn screens_fit_the_terminal() {
     let (_cluster, world) = simulated(false).await;
     let recording = recordings::replay("2.0.5-drain").await;
     for url in [world.url(), recording.url()] {
-        let client = if url == world.url() { "client-1" } else { "client-a" };
-        for line in [&["status"][..], &["jobs"], &["nodes"], &["node", client]] {
+        let is_world = url == world.url();
+        let client = if is_world { "client-1" } else { "client-a" };
+        let job = if is_world { "build-huge" } else { "build-backlog" };
+        for line in [&["status"][..], &["jobs"], &["job", job], &["nodes"], &["node", client]] {
             let shown = show(&url, line).await;
             for width in [40, 60, 80, 100, 140, 200] {
                 for row in shown.plain(Some(width)).lines() {
@@ -81,12 +113,20 @@ async fn screens_fit_the_terminal() {
 async fn names_from_nomad_do_not_steer_the_terminal() {
     let (_cluster, simulator) = simulated(true).await;
     let client = format!("client-1{STEERS}");
-    for line in [&["status"][..], &["jobs"], &["nodes"], &["node", &client]] {
+    for line in [&["status"][..], &["jobs"], &["job", "build-0"], &["nodes"], &["node", &client]] {
         let shown = show(&simulator.url(), line).await.plain(None);
         assert!(shown.contains(r"\u{1b}[2J\u{1b}]0;title\u{7}\r\n\u{202e}"), "{line:?}: {shown}");
         let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
         assert!(!shown.contains(steers), "{line:?}: {shown:?}");
     }
+}
+
+/// The IDs of some jobs.
+async fn ids_of_jobs(simulator: &nomad_simulator::Simulator) -> Vec<String> {
+    let url = format!("{}/v1/jobs?namespace=*", simulator.url());
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_str(&reqwest::get(url).await.unwrap().text().await.unwrap()).unwrap();
+    rows.iter().step_by(3).map(|row| row["ID"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The schema is checked by a program of another make. Here, unlike elsewhere, there may be nothing that it does not
@@ -121,6 +161,11 @@ for name, value in json.load(sys.stdin):
     for (simulator, client) in &clusters {
         for line in [&["status"][..], &["jobs"], &["nodes"], &["node", client]] {
             values.push((line[0], show(&simulator.url(), line).await.json));
+        }
+        let jobs =
+            if *client == "client-a" { ids_of_jobs(simulator).await } else { vec!["build-huge".into()] };
+        for job in &jobs {
+            values.push(("job", show(&simulator.url(), &["job", job]).await.json));
         }
     }
     let known = values.len();

@@ -13,7 +13,8 @@ use crate::support::recordings;
 
 const SOON: Duration = Duration::from_secs(20);
 /// The commands that only read, each with what it needs.
-const READING: [&[&str]; 4] = [&["status"], &["jobs"], &["nodes"], &["node", "client-1"]];
+const READING: [&[&str]; 5] =
+    [&["status"], &["jobs"], &["job", "build-huge"], &["nodes"], &["node", "client-1"]];
 
 /// What became of a command line: exit code, stdout, stderr.
 async fn typed(simulator: &Simulator, line: &[&str]) -> (Option<i32>, String, String) {
@@ -23,7 +24,7 @@ async fn typed(simulator: &Simulator, line: &[&str]) -> (Option<i32>, String, St
 
 #[test]
 fn the_help_of_each_is_one_screen() {
-    for name in ["status", "jobs", "nodes", "node", "check", "metrics"] {
+    for name in ["status", "jobs", "job", "nodes", "node", "check", "metrics"] {
         let mut command = exporter(&[name, "--help"]);
         command.env("COLUMNS", "80");
         let (code, help, _) = run(command);
@@ -79,6 +80,7 @@ async fn a_missing_permission_is_named() {
     for (line, capability) in [
         (&["status"][..], r#"must grant namespace "*" { capabilities = ["list-jobs"] }"#),
         (&["jobs"], r#"must grant namespace "*" { capabilities = ["list-jobs"] }"#),
+        (&["job", "web"], r#"must grant namespace "*" { capabilities = ["list-jobs"] }"#),
         (&["nodes"], r#"must grant node { policy = "read" }"#),
         (&["node", "client-a"], r#"must grant node { policy = "read" }"#),
         (&["node", "--self"], r#"must grant agent { policy = "read" }"#),
@@ -115,6 +117,61 @@ async fn what_is_missing_is_told_beside_what_is_known() {
         assert_eq!((code, stderr.as_str()), (Some(1), ""), "{line:?}");
         assert!(stdout.contains(known) && stdout.contains(missing), "{line:?}: {stdout}");
         assert!(stdout.contains(r#"must grant namespace "*" { capabilities = ["read-job"] }"#), "{stdout}");
+    }
+}
+
+/// What one of the answers about a job would have told is a problem, and the rest is shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_shown_without_what_may_not_be_read() {
+    let (_cluster, simulator) = simulated(false).await;
+    for (part, known, missing) in [
+        ("/v1/job/build-0/allocations", "job-register", "job_allocations not known: "),
+        (
+            "/v1/job/build-0/evaluations",
+            "nomad-exporter logs build-0 --namespace ci",
+            "job_evaluations not known: ",
+        ),
+    ] {
+        simulator.faults().set(part, Fault::Status { code: 403, body: "Permission denied".into() });
+        let (code, stdout, stderr) = typed(&simulator, &["job", "build-0"]).await;
+        simulator.faults().clear();
+        assert_eq!((code, stderr.as_str()), (Some(1), ""), "{part}: {stdout}");
+        assert!(stdout.contains(known) && stdout.contains(missing), "{part}: {stdout}");
+    }
+    let (code, _, stderr) = typed(&simulator, &["job", "build"]).await;
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("`build` may be any of 7 jobs"), "{stderr}");
+    let (code, _, stderr) = typed(&simulator, &["job", "biuld-0"]).await;
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("did you mean `build-0`"), "{stderr}");
+}
+
+/// Answers about a job that are odd in every way that this command reads: shown without a panic.
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_answers_about_a_job_do_no_harm() {
+    let (_cluster, simulator) = simulated(false).await;
+    let long = "t".repeat(64 << 10);
+    let events = r#"[null,{},{"Type":null,"Time":-1,"DisplayMessage":null,"Details":{"exit_code":"x"}}]"#;
+    let tasks = format!(
+        r#"[null,{{}},{{"ID":"","TaskStates":null}},{{"ID":"a-1","TaskStates":
+            {{"{long}":{{"Failed":true,"Restarts":-3,"Events":{events}}},"b":null,"c":{{"Events":null}}}}}}]"#
+    );
+    let job = r#"{"TaskGroups":[null,{"Name":null},{"Name":"g","Count":-5}],"Version":null}"#;
+    let evaluations = r#"[null,{},{"Status":"blocked","FailedTGAllocs":{"build":null,"gone":{}}}]"#;
+    for (path, body) in [
+        ("/v1/job/build-0", "null"),
+        ("/v1/job/build-0", job),
+        ("/v1/job/build-0/allocations", "null"),
+        ("/v1/job/build-0/allocations", &tasks),
+        ("/v1/job/build-0/evaluations", evaluations),
+    ] {
+        simulator.faults().set(path, Fault::Body(body.to_owned().into()));
+        for line in [&["job", "build-0"][..], &["job", "build-0", "--json"]] {
+            let (code, stdout, stderr) = typed(&simulator, line).await;
+            assert!(code <= Some(1) && !stderr.contains("panicked"), "{path}: {code:?} {stderr}");
+            assert!(stdout.contains("build-0"), "{path}: {stdout}");
+        }
+        simulator.faults().clear();
     }
 }
 

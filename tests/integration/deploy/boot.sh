@@ -8,7 +8,8 @@ set -euo pipefail
 action=$1
 case $action in
 make)
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    # Few machines have all of these files.
+    mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true; } |
         sed -nE 's/^(URIs: *|deb +(\[[^]]*\] +)?)(http[^ ]+debian\/?)( .*)?$/\3/p' | head -n 1)
     mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,dbus,init-system-helpers "$2" "$3" \
         "deb $mirror $2 main"

@@ -21,7 +21,7 @@ fn made(values: &Value) -> Option<Vec<Value>> {
 }
 
 /// The only object of a kind; of two Pods there is but the test's.
-fn of<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
+pub(super) fn of<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
     objects.iter().find(|object| object["kind"] == kind).unwrap_or_else(|| panic!("no {kind}"))
 }
 
@@ -114,6 +114,18 @@ fn the_chart_refuses_values_that_mean_nothing() {
         (json!({"image": {"digest": "latest"}}), "/image/digest"),
         (json!({"web": {"config": {"basic_auth": {}}}}), "'basic_auth' not allowed"),
         (json!({"web": {"existingSecret": "web"}}), "web.scheme is http or https"),
+        (
+            json!({"prometheusRule": {"thresholds": {"pending_jobs": "many"}}}),
+            "/prometheusRule/thresholds/pending_jobs",
+        ),
+        (
+            json!({"prometheusRule": {"enabled": true, "thresholds": {"pending": 5}}}),
+            "prometheusRule.thresholds.pending: alerts/nomad.alerts.yml has no threshold of this name",
+        ),
+        (
+            json!({"dashboards": {"enabled": true, "variables": {"pool": "a"}}}),
+            "dashboards.variables.pool: no dashboard has a variable of this name",
+        ),
         (
             json!({"web": {"config": {"tls_server_config": {"client_auth_type": "RequireAndVerifyClientCert"}}}}),
             "web.healthcheck.clientCertSecret",
@@ -420,7 +432,7 @@ fn the_chart_is_what_the_manifests_are() {
 }
 
 /// An object without what tells a release apart; lists of variables are sorted.
-fn essence(value: Value) -> Value {
+pub(super) fn essence(value: Value) -> Value {
     let ignored = ["imagePullPolicy", "app.kubernetes.io/instance", "app.kubernetes.io/version"];
     match value {
         Value::Object(fields) => fields

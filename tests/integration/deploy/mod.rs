@@ -1,6 +1,7 @@
 //! What stands in deploy/ fits the program, and works.
 
 mod chart;
+mod circleci;
 mod container;
 pub(crate) mod kubernetes;
 mod names;

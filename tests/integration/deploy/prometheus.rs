@@ -65,6 +65,7 @@ fn promtool_accepts_the_pages_lines_in_a_live_configuration() {
     done(&check, folder.path());
     // Its name is that of the complete example, and of the other one.
     let job = scrape.lines().find(|line| line.contains("job_name")).unwrap();
+    let (job, _comment) = job.split_once(" #").unwrap_or((job, ""));
     for file in ["prometheus.yml", "nomad-sd.yml"] {
         assert!(read(&format!("deploy/prometheus/{file}")).contains(job.trim()), "{file} has another name");
     }

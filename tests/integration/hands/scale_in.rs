@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nomad_simulator::Fault;
-use nomad_simulator::cluster::Settings;
+use nomad_simulator::cluster::{NodeSpec, Settings};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -289,6 +289,66 @@ async fn an_instance_of_google_cloud_drains_itself_in_a_graceful_shutdown() {
     assert_eq!((ended.code, off.exists()), (Some(0), true), "{}", ended.stderr);
 }
 
+/// A group of two clients that are called by their instances' IDs, without any attribute that tells them. One place in the
+/// cluster drains both; somebody takes one of them back.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_place_drains_the_clients_that_a_group_lets_go() {
+    let (world, folder) = busy().await;
+    let names = [instance(7), instance(8)];
+    let nodes = {
+        let mut cluster = world.cluster();
+        let nodes = names.each_ref().map(|name| cluster.register_node(NodeSpec::new(name)));
+        let build = |number: usize| {
+            let build =
+                build(&format!("late-{number}"), 120).requiring("${node.unique.name}", &names[number]);
+            drop(cluster.submit(build));
+        };
+        (0..2).for_each(build);
+        nodes
+    };
+    world.pass(10);
+    let leaving = folder.path().join("leaving");
+    std::fs::write(&leaving, "").unwrap();
+    let does = format!("case \"$*\" in *describe-auto-scaling-groups*) cat {} ;; esac", leaving.display());
+    let mut command = Command::new(path("deploy/scale-in/watch-group.sh"));
+    command.arg("builders").env("NOMAD_ADDR", world.simulator.url());
+    command.env("POLL_SECONDS", "1").env("HEARTBEAT_SECONDS", "1");
+    let child = spawn(command, &folder, &does);
+    world.until("question", |_| log(&folder).contains("--auto-scaling-group-names builders")).await;
+    let drains = |world: &World| world.methods().iter().filter(|method| *method == "PUT").count();
+    assert_eq!(drains(&world), 0, "the group lets nobody go");
+
+    std::fs::write(&leaving, names.join("\t")).unwrap();
+    world.until("two drains", |world| drains(world) == 2).await;
+    for name in &names {
+        let heartbeat = format!(
+            "record-lifecycle-action-heartbeat --auto-scaling-group-name builders \
+            --lifecycle-hook-name nomad-drain --instance-id {name}"
+        );
+        world.until("heartbeat", |_| log(&folder).contains(&heartbeat)).await;
+    }
+    world.cluster().cancel_drain(nodes[1], true);
+    // Its hook ends, and no other one is begun, however often the group is asked.
+    let questions = |_: &World| log(&folder).matches("describe-auto-scaling-groups").count();
+    let asked = questions(&world);
+    world.until("a few more questions", |world| questions(world) >= asked + 4).await;
+    assert_eq!(drains(&world), 2, "a drain that somebody cancelled is left alone");
+    world.pass(150);
+    let completed = |name: &str| {
+        log(&folder).lines().any(|line| line.contains("complete-lifecycle-action") && line.contains(name))
+    };
+    world.until("completion", |_| completed(&names[0])).await;
+    assert!(!completed(&names[1]), "{}", log(&folder));
+    signal(&child, "TERM");
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&format!("{}: the hook ended with exit code 5", names[1])),
+        "{}",
+        ended.stderr
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_gone_completes_the_hook_too() {
     let (world, folder) = busy().await;
@@ -348,7 +408,10 @@ async fn other_clouds_bring_their_own_commands() {
 fn shellcheck_finds_no_fault() {
     let shellcheck = tools::find("shellcheck");
     let mut check = std::process::Command::new(shellcheck);
-    check.args(["lifecycle-hook.sh", "watch.sh"].map(|script| path("deploy/scale-in").join(script)));
+    check.args(
+        ["lifecycle-hook.sh", "watch.sh", "watch-group.sh"]
+            .map(|script| path("deploy/scale-in").join(script)),
+    );
     let (code, found, _) = run(check);
     assert_eq!(code, Some(0), "{found}");
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fastrand::Rng;
 use nomad_exporter::exposition::{Encoding, Format};
+use nomad_exporter::snapshot::Trends;
 use nomad_exporter::web::status_page;
 use nomad_simulator::Fault;
 use serde_json::{Value, json};
@@ -21,10 +22,11 @@ use crate::support::{panics, recordings};
 
 const RECORDING: &str = "2.0.5-drain";
 /// The answers that are damaged: path and recorded file.
-const ANSWERS: [(&str, &str); 13] = [
+const ANSWERS: [(&str, &str); 14] = [
     ("/v1/jobs", "jobs-namespace.json"),
     ("/v1/nodes", "nodes-resources-true.json"),
     ("/v1/allocations", "allocations-namespace-resources-true-task-states-false.json"),
+    ("/v1/allocations?namespace=*&task_states=true", "allocations-namespace.json"),
     ("/v1/evaluations", "evaluations-namespace.json"),
     ("/v1/deployments", "deployments-namespace.json"),
     ("/v1/namespaces", "namespaces.json"),
@@ -112,7 +114,9 @@ fn assert_sound(collector: &Collector, told: &str) -> Exposition {
     }
     let openmetrics = rendered.bytes(Format::OpenMetrics, Encoding::Identity);
     assert!(openmetrics.ends_with(b"\n# EOF\n"), "{told}");
-    assert!(status_page(&collector.snapshot(), "/metrics").ends_with("</html>"), "{told}");
+    let snapshot = collector.snapshot();
+    let trends = Trends::new(collector.context.settings.interval).with(&snapshot);
+    assert!(status_page(&snapshot, &trends, "/metrics").ends_with("</html>"), "{told}");
     let panics = panics::seen();
     assert!(panics.is_empty(), "{told}: {panics:#?}");
     shown

@@ -48,9 +48,11 @@ async fn every_format_is_scraped_whole_and_without_a_complaint() {
         let exporter = Exporter::start(&nomad, &[]);
         let folder = tempfile::tempdir().unwrap();
         let target = exporter.url.trim_start_matches("http://");
+        // Each is a replica: the rules tell replicas apart by their instance.
         let job = |(name, settings): (&str, &str)| {
             format!(
-                "  - {{job_name: {name}, honor_labels: true, static_configs: [{{targets: ['{target}']}}]{}{settings}}}\n",
+                "  - {{job_name: {name}, honor_labels: true, static_configs: [{{targets: ['{target}'], \
+                 labels: {{instance: {name}}}}}]{}{settings}}}\n",
                 if settings.is_empty() { "" } else { ", " }
             )
         };

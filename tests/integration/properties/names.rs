@@ -26,8 +26,8 @@ fn written(family: &Family, names: &[(String, String)]) -> [String; 2] {
     text.family(family);
     openmetrics.family(family);
     for (one, two) in names {
-        text.sample(family, SamplePart::Value, &[one, two], 2.0);
-        openmetrics.sample(family, SamplePart::Value, &[one, two], 2.0);
+        text.sample(family, SamplePart::Value, family.labels, &[one, two], 2.0);
+        openmetrics.sample(family, SamplePart::Value, family.labels, &[one, two], 2.0);
     }
     [text.finish(), openmetrics.finish()].map(|bytes| String::from_utf8(bytes.unwrap()).unwrap())
 }

@@ -157,6 +157,7 @@ fn the_debian_package_installs_a_service_without_a_user() {
         "usr/share/nomad-exporter/systemd/credentials.conf",
         "usr/lib/nomad-exporter/lifecycle-hook.sh",
         "usr/lib/nomad-exporter/watch.sh",
+        "usr/lib/nomad-exporter/watch-group.sh",
         "usr/lib/systemd/system/nomad-exporter.socket",
         "usr/lib/systemd/system/nomad-scale-in.service",
         "etc/default/nomad-scale-in",

@@ -12,18 +12,19 @@ use crate::support::{path, read};
 use paths::{Tests, paths};
 
 /// What each room may use. `terms` is Nomad's vocabulary, which every room speaks.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("terms", &[]),
     ("human", &["terms"]),
+    ("labels", &[]),
     ("files", &[]),
     ("nomad", &["files", "terms"]),
     ("snapshot", &["terms"]),
-    ("collect", &["nomad", "snapshot", "terms"]),
-    ("metrics", &["snapshot", "terms"]),
+    ("collect", &["labels", "nomad", "snapshot", "terms"]),
+    ("metrics", &["labels", "snapshot", "terms"]),
     ("exposition", &["metrics", "snapshot"]),
     ("publish", &["collect", "exposition", "metrics", "snapshot"]),
     ("web", &["files", "human", "publish", "exposition", "snapshot", "terms"]),
-    ("config", &["collect", "human", "metrics", "nomad", "snapshot", "terms", "web"]),
+    ("config", &["collect", "human", "labels", "metrics", "nomad", "snapshot", "terms", "web"]),
     (
         "commands",
         &[

@@ -66,6 +66,12 @@ pub(crate) fn assert_agrees(shown: &Exposition, ledger: &Ledger, waited_for: &BT
         let found = shown.sum("nomad_jobs_finished", &[("outcome", outcome.as_str())]);
         assert_eq!(found, Some(expected as f64), "retained jobs {}", outcome.as_str());
     }
+    let failed: usize = ledger.failed_allocations.values().sum();
+    assert_eq!(shown.sum("nomad_failed_allocations", &[]), Some(failed as f64));
+    for ((namespace, job_type, cause), count) in &ledger.failed_allocations {
+        let labels = [("namespace", namespace.as_str()), ("job_type", job_type.as_str()), ("cause", *cause)];
+        assert_eq!(shown.value("nomad_failed_allocations", &labels), Some(*count as f64), "{labels:?}");
+    }
     let delayed: usize = ledger.delayed_evaluations.values().sum();
     assert_eq!(shown.sum("nomad_delayed_evaluations", &[]), Some(delayed as f64));
     let queued: u32 = ledger.queued.values().sum();

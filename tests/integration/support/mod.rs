@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod authority;
+pub(crate) mod build_day;
 pub(crate) mod collect;
 pub(crate) mod exposition;
 pub(crate) mod https;

@@ -12,7 +12,8 @@ use super::process::Running;
 pub(crate) struct Prometheus {
     port: u16,
     log: PathBuf,
-    _process: Running,
+    client: reqwest::Client,
+    process: Running,
 }
 
 impl Prometheus {
@@ -29,17 +30,16 @@ impl Prometheus {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        Self { port, log, _process: Running(process) }
+        // Whoever is first in this process installs it.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        Self { port, log, client: reqwest::Client::builder().build().unwrap(), process: Running(process) }
     }
 
     /// The data of an answer of its API. `None` while it does not answer.
     pub(crate) fn api(&self, path: &str, query: &[(&str, &str)]) -> Option<Value> {
-        // Whoever is first in this process installs it.
-        rustls::crypto::ring::default_provider().install_default().ok();
         let url = format!("http://127.0.0.1:{}/api/v1/{path}", self.port);
         let text = tokio::runtime::Handle::current().block_on(async move {
-            let client = reqwest::Client::builder().build().unwrap();
-            client.get(url).query(query).send().await.ok()?.text().await.ok()
+            self.client.get(url).query(query).send().await.ok()?.text().await.ok()
         })?;
         let mut answer: Value = serde_json::from_str(&text).ok()?;
         assert_ne!(answer["status"], "error", "{path} {query:?}: {answer}");
@@ -56,6 +56,21 @@ impl Prometheus {
             Value::Array(result) => Some(result.clone()),
             _ => None,
         }
+    }
+
+    /// The data of an answer of its API, which it gives.
+    pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> Value {
+        self.api(path, query).expect("Prometheus answers")
+    }
+
+    /// For how long it has had a processor, in all threads that it still has.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.0.id())).unwrap();
+        let nanoseconds = threads.filter_map(|thread| {
+            let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<f64>().ok()
+        });
+        nanoseconds.sum::<f64>() / 1e9
     }
 
     /// The one value that a query yields, if there is one.

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-/// Listens until the test ends, and keeps every alert that it was told of.
+/// Listens until the test ends, and keeps every notification.
 pub(crate) struct Webhook {
-    alerts: Arc<Mutex<Vec<Value>>>,
+    notifications: Arc<Mutex<Vec<Value>>>,
     pub(crate) url: String,
 }
 
@@ -16,26 +16,32 @@ impl Webhook {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let alerts = Arc::new(Mutex::new(Vec::new()));
-        let received = alerts.clone();
+        let notifications = Arc::new(Mutex::new(Vec::new()));
+        let received = notifications.clone();
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
                 let notification = receive(connection);
-                let mut received = received.lock().unwrap();
-                received.extend(notification["alerts"].as_array().into_iter().flatten().cloned());
+                received.lock().unwrap().push(notification);
             }
         });
-        Self { alerts, url }
+        Self { notifications, url }
+    }
+
+    /// Every notification that came, in order.
+    pub(crate) fn notifications(&self) -> Vec<Value> {
+        self.notifications.lock().unwrap().clone()
     }
 
     /// The last that was said of an alert of this name with this label.
     pub(crate) fn last(&self, name: &str, label: (&str, &str)) -> Option<Value> {
-        let alerts = self.alerts.lock().unwrap();
+        let notifications = self.notifications.lock().unwrap();
+        let alerts =
+            notifications.iter().flat_map(|notification| notification["alerts"].as_array()).flatten();
         let is_it = |alert: &&Value| {
             alert["labels"]["alertname"] == name
                 && (label.0.is_empty() || alert["labels"][label.0] == label.1)
         };
-        alerts.iter().rev().find(is_it).cloned()
+        alerts.rev().find(is_it).cloned()
     }
 
     /// Whether it was said last that an alert fires, or that it is resolved.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::publish::Publication;
+use nomad_exporter::snapshot::Trends;
 use nomad_exporter::web::Listener;
 use tokio::sync::watch;
 
@@ -38,7 +39,11 @@ async fn serve(folder: &Path, text: &str, arguments: &[&str]) -> SocketAddr {
     let address = listener.addresses()[0];
     // Nobody has been asked anything yet.
     let collector = Collector::new("http://127.0.0.1:1", &[]);
-    let content = Arc::new(Publication::new(collector.render(), Arc::new(collector.snapshot())));
+    let content = Arc::new(Publication::new(
+        collector.render(),
+        Arc::new(collector.snapshot()),
+        &Trends::new(collector.context.settings.interval),
+    ));
     tokio::spawn(async move {
         let (_sender, content) = watch::channel(content);
         listener.serve(content, std::future::pending()).await;

@@ -3,17 +3,31 @@
 use serde_json::Value;
 
 use super::nodes::needs;
-use super::{MHZ, MIB, count};
+use super::{MHZ, MIB, count, sum};
 use crate::answers::{number, text, texts};
 use crate::comparison::{Metric, Numbers, View, metric};
 
 const ALLOCATION: &[&str] = &["namespace", "job_id", "task_group", "alloc_id", "node_id"];
 
-pub(super) const METRICS: &[Metric] =
-    &[metric("nomad_allocations", &["namespace", "job_type", "client_status"], |view| {
+pub(super) const METRICS: &[Metric] = &[
+    metric("nomad_allocations", &["namespace", "job_type", "client_status"], |view| {
         count(&view.answers.allocations, |row| texts(row, &["Namespace", "JobType", "ClientStatus"]))
     })
-    .filled()];
+    .filled(),
+    metric("nomad_allocated_cpu_hertz", &["namespace", "job_type"], |view| {
+        live(view, |row| needs(row, |task| number(&task["Cpu"]["CpuShares"])) * MHZ)
+    })
+    .filled(),
+    metric("nomad_allocated_memory_bytes", &["namespace", "job_type"], |view| {
+        live(view, |row| needs(row, |task| number(&task["Memory"]["MemoryMB"])) * MIB)
+    })
+    .filled(),
+];
+
+/// A sum over the live allocations of each namespace and job type.
+fn live(view: &View<'_>, value: impl Fn(&Value) -> f64) -> Numbers {
+    sum(view.answers.live(), |row| (texts(row, &["Namespace", "JobType"]), value(row)))
+}
 
 /// Metrics of single allocations, which are off unless they are switched on.
 pub(crate) const USAGE: &[Metric] = &[

@@ -28,6 +28,30 @@ pub(super) const METRICS: &[Metric] = &[
         asked(view, |group| number(&group["EphemeralDisk"]["SizeMB"]) * MIB)
     })
     .filled(),
+    metric("nomad_queued_cores", &["namespace", "node_pool"], |view| {
+        asked(view, |group| {
+            let tasks = group["Tasks"].as_array().into_iter().flatten();
+            tasks.map(|task| number(&task["Resources"]["Cores"])).sum()
+        })
+    })
+    .filled(),
+    metric("nomad_queued_devices", &["namespace", "node_pool", "vendor", "type", "model"], |view| {
+        // The one device that a job of the tests requests is of a type, and has no other name.
+        let gpus = asked(view, |group| {
+            let tasks = group["Tasks"].as_array().into_iter().flatten();
+            let devices =
+                tasks.flat_map(|task| task["Resources"]["Devices"].as_array().into_iter().flatten());
+            devices.map(|device| number(&device["Count"])).sum()
+        });
+        let with_names = |mut key: Vec<String>| {
+            key.extend(["", "gpu", ""].map(str::to_owned));
+            key
+        };
+        gpus.into_iter()
+            .filter(|(_, count)| *count > 0.0)
+            .map(|(key, count)| (with_names(key), count))
+            .collect()
+    }),
     metric("nomad_queued_allocations_unsized", &["namespace"], |view| {
         let mut unsized_by_namespace = Numbers::new();
         for job in waiting(view.answers) {
@@ -100,7 +124,7 @@ pub(super) fn is_of(evaluation: &Value, job: &Value) -> bool {
 }
 
 /// Whether no scheduler is to look at a pending evaluation before some later time.
-fn is_delayed(answers: &Answers, evaluation: &Value) -> bool {
+pub(super) fn is_delayed(answers: &Answers, evaluation: &Value) -> bool {
     let until = seconds(&evaluation["WaitUntil"]);
     let now = answers.taken.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     text(evaluation, "Status") == "pending" && until.is_some_and(|until| until > now)
@@ -118,13 +142,13 @@ pub(crate) fn waits_since(answers: &Answers, job: &Value) -> f64 {
 }
 
 /// A group of a job's current specification.
-fn group<'a>(answers: &'a Answers, job: &Value, name: &str) -> Option<&'a Value> {
+pub(super) fn group<'a>(answers: &'a Answers, job: &Value, name: &str) -> Option<&'a Value> {
     let key = (text(job, "Namespace").to_owned(), text(job, "ID").to_owned());
     let groups = answers.specifications.get(&key)?["TaskGroups"].as_array()?;
     groups.iter().find(|group| text(group, "Name") == name)
 }
 
-fn asks_for_cores(group: &Value) -> bool {
+pub(super) fn asks_for_cores(group: &Value) -> bool {
     group["Tasks"].as_array().into_iter().flatten().any(|task| number(&task["Resources"]["Cores"]) > 0.0)
 }
 
@@ -141,7 +165,7 @@ fn asked(view: &View<'_>, of_one: impl Fn(&Value) -> f64) -> Numbers {
 }
 
 /// The largest of what the tasks before, beside and after the main ones need at once.
-fn phases(group: &Value, need: impl Fn(&Value) -> f64) -> f64 {
+pub(super) fn phases(group: &Value, need: impl Fn(&Value) -> f64) -> f64 {
     let sum_of = |phases: &[&str]| -> f64 {
         let tasks = group["Tasks"].as_array().into_iter().flatten();
         tasks.filter(|task| phases.contains(&phase(&task["Lifecycle"]))).map(&need).sum()
@@ -159,7 +183,7 @@ pub(super) fn phase(lifecycle: &Value) -> &str {
     }
 }
 
-fn of_status<'a>(answers: &'a Answers, status: &'a str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn of_status<'a>(answers: &'a Answers, status: &'a str) -> impl Iterator<Item = &'a Value> {
     answers.evaluations.iter().filter(move |row| text(row, "Status") == status)
 }
 

@@ -9,6 +9,7 @@ mod named;
 mod nodes;
 mod outcomes;
 mod servers;
+mod work;
 
 use serde_json::Value;
 
@@ -19,6 +20,7 @@ pub(crate) const METRICS: &[&[Metric]] = &[
     jobs::METRICS,
     outcomes::METRICS,
     backlog::METRICS,
+    work::METRICS,
     named::METRICS,
     allocations::METRICS,
     nodes::METRICS,
@@ -43,6 +45,8 @@ pub(crate) use nodes::state;
 pub(crate) use nodes::{Amounts, allocatable, allocated};
 /// The job's outcome, as `nomad-exporter jobs` names it.
 pub(crate) use outcomes::outcome;
+/// How many allocations failed by cause, and how often tasks were restarted.
+pub(crate) use work::{ever_failed, restarts};
 
 const MIB: f64 = 1_048_576.0;
 const MHZ: f64 = 1e6;

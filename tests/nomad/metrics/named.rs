@@ -25,18 +25,18 @@ pub(super) const METRICS: &[Metric] = &[
 ];
 
 /// Whether a job is of the chosen types. A build that is over has no series of its own.
-fn has_series(view: &View<'_>, job: &Value) -> bool {
+pub(super) fn has_series(view: &View<'_>, job: &Value) -> bool {
     let is_over = text(job, "Status") == "dead" && matches!(text(job, "Type"), "batch" | "sysbatch");
     view.job_types.contains(&text(job, "Type")) && !(is_over && text(job, "ParentID").is_empty())
 }
 
 /// Jobs of the chosen types; children are part of their parent.
-fn named<'a>(view: &'a View<'_>) -> impl Iterator<Item = &'a Value> {
+pub(super) fn named<'a>(view: &'a View<'_>) -> impl Iterator<Item = &'a Value> {
     view.answers.jobs.iter().filter(|job| text(job, "ParentID").is_empty() && has_series(view, job))
 }
 
 /// The job that a job is shown as.
-fn shown_as(job: &Value) -> [String; 2] {
+pub(super) fn shown_as(job: &Value) -> [String; 2] {
     let parent = text(job, "ParentID");
     [text(job, "Namespace"), if parent.is_empty() { text(job, "ID") } else { parent }].map(str::to_owned)
 }

@@ -59,6 +59,16 @@ pub(super) const METRICS: &[Metric] = &[
     metric("nomad_node_allocated_disk_bytes", NODE, |view| {
         each(view, |node| allocated(view.answers, node).disk)
     }),
+    metric("nomad_node_allocatable_cores", NODE, |view| {
+        each(view, |node| cores(&node["NodeResources"]["Cpu"]["ReservableCpuCores"]))
+    }),
+    metric("nomad_node_allocated_cores", NODE, |view| {
+        each(view, |node| {
+            let tasks =
+                view.answers.live_on(node).filter_map(|row| row["AllocatedResources"]["Tasks"].as_object());
+            tasks.flat_map(|tasks| tasks.values()).map(|task| cores(&task["Cpu"]["ReservedCores"])).sum()
+        })
+    }),
     metric("nomad_node_driver_healthy", &["node_id", "node", "driver"], |view| {
         let mut healthy = Numbers::new();
         for node in &view.answers.nodes {
@@ -73,6 +83,11 @@ pub(super) const METRICS: &[Metric] = &[
         healthy
     }),
 ];
+
+/// How many cores a list names.
+fn cores(list: &Value) -> f64 {
+    list.as_array().map_or(0, Vec::len) as f64
+}
 
 /// Amounts of resources, in hertz and bytes.
 #[derive(Debug, Default, PartialEq)]

@@ -38,7 +38,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* The Secret that holds the token; empty if there is none. */}}
+{{/* Name of the Secret with the token; empty if there is none. */}}
 {{- define "nomad-exporter.secret" -}}
 {{- with .Values.nomad.token -}}
 {{- if .existingSecret -}}
@@ -49,7 +49,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* The Secret that holds the web configuration; empty if there is none. */}}
+{{/* Name of the Secret with the web configuration; empty if there is none. */}}
 {{- define "nomad-exporter.webSecret" -}}
 {{- if .Values.web.existingSecret -}}
 {{- .Values.web.existingSecret -}}
@@ -81,7 +81,7 @@ http
 {{- $ports | uniq | toJson -}}
 {{- end -}}
 
-{{/* A probe: what the values say, and unless they say how to ask, what fits how the exporter is protected. */}}
+{{/* A probe from the values. If they set no handler, it is derived from the exporter's TLS and authentication. */}}
 {{- define "nomad-exporter.probe" -}}
 {{- $values := .root.Values -}}
 {{- $probe := index $values .probe -}}
@@ -95,7 +95,7 @@ http
 {{- fail "web.config requires client certificates: the probes need one too, in the Secret web.healthcheck.clientCertSecret" -}}
 {{- end -}}
 {{- $command := list "/usr/bin/nomad-exporter" "healthcheck" -}}
-{{- /* Behind a password that the probe does not have, an exporter that asks for it is known to work and no more. */ -}}
+{{- /* If the probe does not have the required password, it can only check that the exporter requires one. */ -}}
 {{- if and $ready (or (not $web.config.basic_auth_users) $web.healthcheck.user) -}}
 {{- $command = append $command "--ready" -}}
 {{- end -}}
@@ -110,7 +110,7 @@ httpGet:
 {{- end -}}
 {{- end -}}
 
-{{/* How the exporter is set up: variables and files, for its own pod and for that of `helm test`. */}}
+{{/* Variables and volume mounts, for the exporter's pod and for that of `helm test`. */}}
 {{- define "nomad-exporter.env" -}}
 - name: NOMAD_EXPORTER_NOMAD_ADDRESS
   value: {{ join "," .Values.nomad.addresses | quote }}
@@ -163,7 +163,7 @@ httpGet:
 {{- end }}
 {{- end -}}
 
-{{/* The Secrets that are mounted, as a JSON map of volume names to Secret and folder. */}}
+{{/* The mounted Secrets, as a JSON map of volume names to Secret and folder. */}}
 {{- define "nomad-exporter.mounts" -}}
 {{- $mounts := dict -}}
 {{- with .Values.nomad.tls -}}
@@ -199,10 +199,10 @@ httpGet:
 
 {{- define "nomad-exporter.volumes" -}}
 {{- with include "nomad-exporter.secret" . }}
-# A file is read again when it changes, without a restart.
+# The file is reloaded when it changes, without a restart.
 - name: token
   projected:
-    defaultMode: 288 # 0440; not every reader of YAML knows octal numbers
+    defaultMode: 288 # 0440 in decimal, because not every YAML parser reads octal numbers
     sources:
       - secret:
           name: {{ . }}

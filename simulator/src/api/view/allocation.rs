@@ -177,6 +177,7 @@ pub(super) fn allocated_resources(allocation: &Allocation) -> Value {
     let mut tasks = Map::new();
     let mut lifecycles = Map::new();
     let mut reserved = allocation.reserved_cores.iter();
+    let mut gpus = allocation.gpus.iter();
     for task in allocation.task_group().into_iter().flat_map(|group| &group.tasks) {
         let count = usize::try_from(task.cores).unwrap_or(usize::MAX);
         let cores: Vec<u16> = reserved.by_ref().take(count).copied().collect();
@@ -188,7 +189,7 @@ pub(super) fn allocated_resources(allocation: &Allocation) -> Value {
                 "Cpu": {"CpuShares": shares, "ReservedCores": cores},
                 "Memory": {"MemoryMB": task.memory_mb, "MemoryMaxMB": task.memory_max_mb},
                 "Networks": null,
-                "Devices": null,
+                "Devices": devices(gpus.by_ref().take(usize::try_from(task.gpus).unwrap_or(usize::MAX))),
             }),
         );
         lifecycles.insert(task.name.clone(), specification::lifecycle(task));
@@ -196,4 +197,14 @@ pub(super) fn allocated_resources(allocation: &Allocation) -> Value {
     let disk = allocation.total.disk_mb;
     let shared = json!({"Networks": null, "DiskMB": disk, "Ports": null});
     json!({"Tasks": tasks, "TaskLifecycles": lifecycles, "Shared": shared})
+}
+
+/// The GPUs of a task.
+fn devices<'a>(gpus: impl Iterator<Item = &'a u16>) -> Value {
+    let ids: Vec<String> = gpus.map(super::node::gpu_id).collect();
+    if ids.is_empty() {
+        return Value::Null;
+    }
+    let [vendor, device_type, name] = super::node::GPU;
+    json!([{"Vendor": vendor, "Type": device_type, "Name": name, "DeviceIDs": ids}])
 }

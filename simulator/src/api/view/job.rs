@@ -6,7 +6,7 @@ use crate::cluster::{GroupSummary, Job};
 use crate::time::nanos;
 use crate::version::{Version, since};
 
-pub(crate) fn job_stub(job: &Job, version: Version) -> Value {
+pub(crate) fn job_stub(job: &Job, version: Version, meta: bool) -> Value {
     let spec = &job.spec;
     let mut stub = json!({
         "ID": job.key.id,
@@ -30,6 +30,9 @@ pub(crate) fn job_stub(job: &Job, version: Version) -> Value {
     });
     if version >= since::NODE_POOLS {
         stub["NodePool"] = json!(spec.node_pool);
+    }
+    if meta && version.has(since::META_IN_LISTS) && !spec.meta.is_empty() {
+        stub["Meta"] = json!(spec.meta);
     }
     stub
 }

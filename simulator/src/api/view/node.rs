@@ -32,6 +32,9 @@ pub(crate) fn node(node: &Node, version: Version) -> Value {
     full["HTTPAddr"] = json!(format!("{HOST}:{}", node.http_port));
     full["Links"] = empty;
     full["Meta"] = json!({"connect.log_level": "info", "connect.proxy_concurrency": "1"});
+    for (key, value) in &node.spec.meta {
+        full["Meta"][key] = json!(value);
+    }
     full["NodeResources"] = node_resources(node, version);
     full["ReservedResources"] = reserved_resources(node);
     full["SecretID"] = json!("");
@@ -49,7 +52,7 @@ pub(crate) fn node(node: &Node, version: Version) -> Value {
         full["LastMissedHeartbeatIndex"] = json!(node.last_missed_heartbeat_index);
     }
     if version >= since::NODE_MAX_ALLOCS {
-        full["NodeMaxAllocs"] = json!(0);
+        full["NodeMaxAllocs"] = json!(node.spec.max_allocations);
     }
     if version >= since::V1_11 {
         full["GCVolumesOnNodeGC"] = json!(false);
@@ -159,12 +162,16 @@ fn event(event: &NodeEvent) -> Value {
 
 fn node_resources(node: &Node, version: Version) -> Value {
     let spec = &node.spec;
-    let cores: Vec<u64> = (0..spec.cores).collect();
+    // Since 1.7 without those that are reserved for the system.
+    let cores: Vec<u16> = match version >= since::PROCESSORS {
+        true => spec.reservable_cores().collect(),
+        false => (0..spec.reservable_cores().end).collect(),
+    };
     let mut row = json!({
         "Cpu": {"CpuShares": spec.cpu, "TotalCpuCores": spec.cores, "ReservableCpuCores": cores},
         "Memory": {"MemoryMB": spec.memory_mb},
         "Disk": {"DiskMB": spec.disk_mb},
-        "Devices": null,
+        "Devices": devices(node),
         "Networks": networks(version),
         "NodeNetworks": [{
             "Mode": "host", "Device": "eth0", "MacAddress": "02:fc:00:00:00:01", "Speed": 1000,
@@ -181,10 +188,32 @@ fn node_resources(node: &Node, version: Version) -> Value {
     row
 }
 
+fn devices(node: &Node) -> Value {
+    let (working, broken) = node.spec.gpus;
+    if working + broken == 0 {
+        return Value::Null;
+    }
+    let instance = |number: u64| {
+        let healthy = number < working;
+        let description = if healthy { "" } else { "Xid 79" };
+        json!({"ID": gpu_id(number), "Healthy": healthy, "HealthDescription": description, "Locality": null})
+    };
+    let instances: Vec<Value> = (0..working + broken).map(instance).collect();
+    let [vendor, device_type, name] = GPU;
+    json!([{"Vendor": vendor, "Type": device_type, "Name": name, "Instances": instances, "Attributes": null}])
+}
+
+/// Vendor, type and name of the one kind of device that nodes have.
+pub(super) const GPU: [&str; 3] = ["nvidia", "gpu", "Tesla T4"];
+
+pub(super) fn gpu_id(number: impl std::fmt::Display) -> String {
+    format!("GPU-{number}")
+}
+
 fn processors(node: &Node) -> Value {
     let core = |id: u64| {
         json!({
-            "SocketID": 0, "NodeID": 0, "ID": id, "Grade": true, "Disable": false,
+            "SocketID": 0, "NodeID": 0, "ID": id, "Grade": true, "Disable": id < node.spec.reserved.cores,
             "BaseSpeed": node.spec.core_mhz(), "MaxSpeed": 0, "GuessSpeed": 0,
         })
     };
@@ -212,8 +241,10 @@ fn networks(version: Version) -> Value {
 
 fn reserved_resources(node: &Node) -> Value {
     let reserved = node.spec.reserved;
+    let cores: Vec<u64> = (0..reserved.cores).collect();
+    let cores = if cores.is_empty() { Value::Null } else { json!(cores) };
     json!({
-        "Cpu": {"CpuShares": reserved.cpu, "ReservedCpuCores": null},
+        "Cpu": {"CpuShares": reserved.cpu, "ReservedCpuCores": cores},
         "Memory": {"MemoryMB": reserved.memory_mb},
         "Disk": {"DiskMB": reserved.disk_mb},
         "Networks": {"ReservedHostPorts": ""},

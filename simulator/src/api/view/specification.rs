@@ -92,7 +92,7 @@ impl Description<'_> {
             "Dispatched": self.dispatched,
             "DispatchIdempotencyToken": "",
             "Payload": null,
-            "Meta": null,
+            "Meta": if spec.meta.is_empty() { Value::Null } else { json!(spec.meta) },
             "ConsulNamespace": "",
             "VaultNamespace": "",
             "NomadTokenID": "",
@@ -262,7 +262,7 @@ fn reschedule_policy(spec: &JobSpec) -> Value {
 fn task(spec: &JobSpec, task: &Task, version: Version) -> Value {
     let mut resources = json!({
         "CPU": task.cpu, "Cores": task.cores, "MemoryMB": task.memory_mb, "MemoryMaxMB": task.memory_max_mb,
-        "DiskMB": 0, "IOPS": 0, "Networks": null, "Devices": null,
+        "DiskMB": 0, "IOPS": 0, "Networks": null, "Devices": devices(task),
     });
     add_newer_resources(&mut resources, version);
     let run_for = format!("{}s", spec.run_time.max.as_secs());
@@ -292,6 +292,13 @@ fn task(spec: &JobSpec, task: &Task, version: Version) -> Value {
         row["Secrets"] = Value::Null;
     }
     row
+}
+
+fn devices(task: &Task) -> Value {
+    match task.gpus {
+        0 => Value::Null,
+        count => json!([{"Name": "nvidia/gpu", "Count": count, "Constraints": null, "Affinities": null}]),
+    }
 }
 
 fn identity() -> Value {

@@ -40,6 +40,7 @@ impl JobSpec {
     pub(super) fn allows(&self, node: &Node) -> bool {
         let constraint = self.constraint.as_ref();
         !self.host_volume
+            && (!self.wants_gpus() || node.spec.gpus != (0, 0))
             && constraint.is_none_or(|it| node.spec.attribute(&it.attribute) == Some(it.value.as_str()))
     }
 }
@@ -50,7 +51,9 @@ impl AllocMetric {
         *self.class_filtered.entry(node.spec.node_class.clone()).or_default() += 1;
         let constraint = spec.constraint.as_ref().map(|it| format!("{} = {}", it.attribute, it.value));
         let volume = spec.host_volume.then(|| "missing compatible host volumes".to_owned());
-        if let Some(reason) = volume.or(constraint) {
+        let is_missing_gpus = spec.wants_gpus() && node.spec.gpus == (0, 0);
+        let device = is_missing_gpus.then(|| "missing devices".to_owned());
+        if let Some(reason) = volume.or(device).or(constraint) {
             *self.constraint_filtered.entry(reason).or_default() += 1;
         }
     }
@@ -197,6 +200,7 @@ impl Cluster {
         self.evict(&preempted, id);
         let fate = self.fate(key);
         let reserved_cores = self.free_cores(node);
+        let gpus = self.free_gpus(node);
         let (Some(job), Some(there)) = (self.jobs.get_mut(key), self.nodes.get_mut(&node)) else { return };
         let spec = Arc::clone(&job.spec);
         let Some(group) = spec.group(&new.group) else { return };
@@ -226,6 +230,7 @@ impl Cluster {
                 .into_iter()
                 .take(usize::try_from(total.cores).unwrap_or(0))
                 .collect(),
+            gpus: gpus.into_iter().take(usize::try_from(total.gpus).unwrap_or(0)).collect(),
             total,
             stop: false,
             desired_description: "".into(),
@@ -300,13 +305,25 @@ impl Cluster {
         let Some(node) = self.nodes.get(&node) else { return Vec::new() };
         let live = node.live.iter().filter_map(|id| self.allocations.get(id));
         let taken: BTreeSet<u16> = live.flat_map(|allocation| allocation.reserved_cores.clone()).collect();
-        let cores = u16::try_from(node.spec.cores).unwrap_or(u16::MAX);
-        (0..cores).filter(|core| !taken.contains(core)).collect()
+        node.spec.reservable_cores().filter(|core| !taken.contains(core)).collect()
+    }
+
+    /// The working GPUs of a node that no live allocation has.
+    fn free_gpus(&self, node: NodeId) -> Vec<u16> {
+        let Some(node) = self.nodes.get(&node) else { return Vec::new() };
+        let live = node.live.iter().filter_map(|id| self.allocations.get(id));
+        let taken: BTreeSet<u16> = live.flat_map(|allocation| allocation.gpus.clone()).collect();
+        let gpus = u16::try_from(node.spec.gpus.0).unwrap_or(u16::MAX);
+        (0..gpus).filter(|gpu| !taken.contains(gpu)).collect()
     }
 }
 
 /// The dimension in which a node has no room for an instance.
 pub(super) fn lacks(node: &Node, group: &TaskGroup) -> Option<&'static str> {
+    let limit = node.spec.max_allocations;
+    if limit > 0 && node.live.len() >= limit {
+        return Some("max allocation exceeded");
+    }
     let left = node.spec.allocatable() - node.allocated;
     left.lacks(group.total(node.spec.core_mhz()))
 }

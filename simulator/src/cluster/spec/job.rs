@@ -1,5 +1,6 @@
 //! What is submitted: jobs of task groups of tasks.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct JobSpec {
     pub node_pool: String,
     /// The datacenters whose nodes may run it; `*` for every one.
     pub datacenters: Vec<String>,
+    /// What its owner says of it.
+    pub meta: BTreeMap<String, String>,
     /// What it runs.
     pub groups: Vec<TaskGroup>,
     /// What its nodes must be.
@@ -65,6 +68,7 @@ impl JobSpec {
             priority: 50,
             node_pool: "default".to_owned(),
             datacenters: vec!["*".to_owned()],
+            meta: BTreeMap::new(),
             groups: vec![TaskGroup::new("group")],
             constraint: None,
             host_volume: false,
@@ -102,6 +106,12 @@ impl JobSpec {
         JobSpec { node_pool: "all".to_owned(), ..JobSpec::new(JobType::Sysbatch, id) }
     }
 
+    /// The same job with this in its metadata.
+    pub fn with_meta(mut self, key: &str, value: &str) -> JobSpec {
+        self.meta.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
     /// The same job in another namespace.
     pub fn in_namespace(mut self, namespace: &str) -> JobSpec {
         self.namespace = namespace.to_owned();
@@ -127,6 +137,15 @@ impl JobSpec {
         if let Some(task) = self.groups.first_mut().and_then(|group| group.tasks.first_mut()) {
             task.cpu = cpu;
             task.memory_mb = memory_mb;
+        }
+        self
+    }
+
+    /// The same job whose first task wants this many whole cores and GPUs.
+    pub fn with_cores_and_gpus(mut self, cores: u64, gpus: u64) -> JobSpec {
+        if let Some(task) = self.groups.first_mut().and_then(|group| group.tasks.first_mut()) {
+            task.cores = cores;
+            task.gpus = gpus;
         }
         self
     }
@@ -257,6 +276,11 @@ impl JobSpec {
     /// Whether it only launches children.
     pub(crate) fn is_template(&self) -> bool {
         self.periodic.is_some() || self.parameterized
+    }
+
+    /// Whether any of its tasks wants a GPU.
+    pub(crate) fn wants_gpus(&self) -> bool {
+        self.groups.iter().flat_map(|group| &group.tasks).any(|task| task.gpus > 0)
     }
 
     /// A number that is the same for jobs whose instances want the same of a node.

@@ -139,6 +139,8 @@ pub struct Task {
     pub cpu: u64,
     /// Whole cores reserved; 0 for none.
     pub cores: u64,
+    /// GPUs; 0 for none.
+    pub gpus: u64,
     /// Memory in MiB.
     pub memory_mb: u64,
     /// How far it may exceed its memory, in MiB; 0 for not at all.
@@ -156,6 +158,7 @@ impl Task {
             name: name.to_owned(),
             cpu: 100,
             cores: 0,
+            gpus: 0,
             memory_mb: 128,
             memory_max_mb: 0,
             lifecycle: None,

@@ -72,7 +72,7 @@ impl Scenario {
         (cluster, scenario)
     }
 
-    /// Lets time pass, and with it what the scenario has planned.
+    /// The same as of any story.
     pub fn advance(&mut self, cluster: &mut Cluster, duration: Duration) {
         let end = cluster.now() + duration;
         while self.next <= end {

@@ -1,0 +1,83 @@
+//! Allocations whose tasks failed or were restarted, with what happened to their tasks.
+
+use std::sync::Arc;
+
+use super::causes;
+use crate::collect::collector::{Collect, Newest, Refresh, reads};
+use crate::collect::context::Context;
+use crate::collect::list::{self, Again, Known};
+use crate::collect::observers::{Observers, Tasks, TasksPass};
+use crate::collect::report::FetchError;
+use crate::nomad::Endpoint;
+use crate::nomad::api::AllocationReport;
+use crate::snapshot::{FailedAllocations, FinishedJobs, LiveJobs, Sections, Servers};
+use crate::terms::at;
+
+/// One list for both: a filter that looks into the states of tasks costs the servers time for each allocation that exists.
+const TOLD: &str = r#"ClientStatus == "failed" or (any TaskStates as k, v { v.Restarts != 0 })"#;
+
+/// Reads the allocations of which a task failed or was restarted; none from servers that cannot filter them.
+pub(in crate::collect) struct TaskStatesCollector {
+    tasks: Arc<Tasks>,
+    /// The last list.
+    known: Known<()>,
+}
+
+// Which jobs have series of their own is for the lists of jobs to say.
+reads!(TaskStatesCollector: Servers, LiveJobs, FinishedJobs);
+
+impl Collect for TaskStatesCollector {
+    fn new(observers: &Observers) -> Self {
+        Self { tasks: observers.tasks.clone(), known: Known::default() }
+    }
+
+    async fn collect(
+        &mut self,
+        context: &Arc<Context>,
+        upstream: &Newest<'_, Self>,
+    ) -> Result<Refresh, FetchError> {
+        if !upstream.get::<Servers>().await.unwrap_or_default().filter_task_states {
+            return Ok(Refresh::default());
+        }
+        let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
+        let mut requests: Vec<_> =
+            requests.map(|request| request.query("task_states", "true").query("filter", TOLD)).collect();
+        let fold = TaskStatesFold {
+            failed: FailedAllocations::default(),
+            pass: self.tasks.pass(),
+            live: upstream.get().await.unwrap_or_default(),
+            finished: upstream.get().await.unwrap_or_default(),
+        };
+        let again = if requests.len() == 1 {
+            self.known
+                .fold(&context.client, (requests.remove(0), true), (), fold, TaskStatesFold::add)
+                .await?
+        } else {
+            Again::New(list::fold(&context.client, requests, fold, TaskStatesFold::add).await?)
+        };
+        let index = again.index();
+        Ok(again.refresh(|fold| {
+            self.tasks.commit(fold.pass, index);
+            Sections { failed: Some(Arc::new(fold.failed)), ..Sections::default() }
+        }))
+    }
+}
+
+struct TaskStatesFold {
+    failed: FailedAllocations,
+    pass: TasksPass,
+    live: Arc<LiveJobs>,
+    finished: Arc<FinishedJobs>,
+}
+
+impl TaskStatesFold {
+    #[expect(clippy::needless_pass_by_value, reason = "rows are handed over")]
+    fn add(&mut self, allocation: AllocationReport) {
+        let cause = allocation.has_failed().then(|| causes::cause(&allocation));
+        if let Some(cause) = cause {
+            let namespace = allocation.namespace.as_deref().unwrap_or_default();
+            at(&mut self.failed.by_namespace, namespace)[allocation.job_type][cause] += 1;
+        }
+        self.pass.add(&allocation, cause, [&self.live.named, &self.finished.named]);
+    }
+}

@@ -1,0 +1,58 @@
+//! Cores and devices, from Nomad's answers to what we count.
+
+use std::collections::BTreeSet;
+
+use crate::nomad::api::{AllocatedResources, NodeDevice, NodeResources, TaskGroup};
+use crate::snapshot::{DeviceKind, Devices, Whole};
+
+/// Returns what an allocation holds: Nomad reserves cores and devices of all its tasks as long as it lives, also of
+/// tasks that do not run at the same time.
+pub(super) fn allocated(resources: &AllocatedResources) -> Whole {
+    let mut whole = Whole { cores: resources.reserved_cores(), devices: Devices::new() };
+    for device in resources.devices() {
+        let kind = kind(&device.vendor, &device.device_type, &device.name);
+        *whole.devices.entry(kind).or_default() += device.count();
+    }
+    whole
+}
+
+/// Returns what one allocation of a task group requests.
+pub(super) fn requested(group: &TaskGroup) -> Whole {
+    let mut whole = Whole { cores: group.cores(), devices: Devices::new() };
+    for device in group.devices() {
+        let kind = DeviceKind::requested(device.name.as_deref().unwrap_or_default());
+        *whole.devices.entry(kind).or_default() += device.count();
+    }
+    whole
+}
+
+/// Returns how many cores of a node jobs can reserve. `None` if the node does not report which, as before Nomad 1.1 and
+/// on systems without cpusets.
+pub(super) fn allocatable_cores(
+    has: Option<&NodeResources>,
+    reserved: Option<&NodeResources>,
+) -> Option<u64> {
+    let reservable: BTreeSet<u16> = has?.reservable_cores()?.iter().copied().collect();
+    // Since Nomad 1.7 those that are reserved for the system are left out already.
+    let reserved: BTreeSet<u16> =
+        reserved.and_then(NodeResources::reserved_cores).into_iter().flatten().copied().collect();
+    Some(reservable.difference(&reserved).count() as u64)
+}
+
+/// Returns the healthy devices of a node. A kind of which none is healthy is there with 0.
+pub(super) fn healthy_devices(has: Option<&NodeResources>) -> Devices {
+    let mut devices = Devices::new();
+    for device in has.into_iter().flat_map(NodeResources::devices) {
+        *devices.entry(of_node(device)).or_default() += device.healthy();
+    }
+    devices
+}
+
+fn of_node(device: &NodeDevice) -> DeviceKind {
+    kind(&device.vendor, &device.device_type, &device.name)
+}
+
+fn kind(vendor: &Option<String>, device_type: &Option<String>, model: &Option<String>) -> DeviceKind {
+    let owned = |name: &Option<String>| name.clone().unwrap_or_default();
+    DeviceKind { vendor: owned(vendor), device_type: owned(device_type), model: owned(model) }
+}

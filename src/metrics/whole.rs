@@ -1,0 +1,131 @@
+//! Families about what is allocated whole: CPU cores, and devices such as GPUs.
+
+use std::collections::BTreeSet;
+
+use super::family::{Family, Kind};
+use super::nodes::{NODE, each_loaded_node, each_node};
+use super::sink::Samples;
+use super::view::View;
+use crate::snapshot::{CollectorId, DeviceKind, Whole};
+
+/// The collectors of what is queued.
+const DEMAND: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations, CollectorId::Specifications];
+/// Jobs name the devices that they want in free text, so there may be any number of kinds.
+const MAX_QUEUED_KINDS: usize = 1_000;
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "nomad_node_allocatable_cores",
+        help: "Number of CPU cores of the node that jobs can reserve: ReservableCpuCores minus the cores of client.reserved. \
+               Absent if the node does not report it (Nomad 1.1 and later do).",
+        kind: Kind::Gauge,
+        labels: NODE,
+        collectors: &[CollectorId::Nodes],
+        emit: |view, out| {
+            each_node(view, |node| {
+                out.add_some(&[&node.id, &node.name], node.cores.map(|cores| cores as f64));
+            });
+        },
+    },
+    Family {
+        name: "nomad_node_allocated_cores",
+        help: "Number of CPU cores of the node that non-terminal allocations have reserved. Their CPU is also part of \
+               nomad_node_allocated_cpu_hertz.",
+        kind: Kind::Gauge,
+        labels: NODE,
+        collectors: &[CollectorId::Nodes, CollectorId::Allocations],
+        emit: |view, out| {
+            each_loaded_node(view, |node, load| {
+                if node.cores.is_some() && load.unsized_count == 0 {
+                    out.add_count(&[&node.id, &node.name], load.whole.cores);
+                }
+            });
+        },
+    },
+    Family {
+        name: "nomad_node_devices",
+        help: "Number of healthy devices of the node, such as GPUs.",
+        kind: Kind::Gauge,
+        labels: &["node_id", "node", "vendor", "type", "model"],
+        collectors: &[CollectorId::Nodes],
+        emit: |view, out| {
+            each_node(view, |node| {
+                for (DeviceKind { vendor, device_type, model }, count) in &node.devices {
+                    out.add_count(&[&node.id, &node.name, vendor, device_type, model], *count);
+                }
+            });
+        },
+    },
+    Family {
+        name: "nomad_node_allocated_devices",
+        help: "Number of devices of the node that are allocated to non-terminal allocations. More than the healthy ones \
+               if a device failed while it was allocated.",
+        kind: Kind::Gauge,
+        labels: &["node_id", "node", "vendor", "type", "model"],
+        collectors: &[CollectorId::Nodes, CollectorId::Allocations],
+        emit: allocated_devices,
+    },
+    Family {
+        name: "nomad_queued_cores",
+        help: "Total CPU cores requested by queued allocations.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "node_pool"],
+        collectors: DEMAND,
+        emit: |view, out| {
+            each_queued(view, |namespace, pool, whole| out.add_count(&[namespace, pool], whole.cores));
+        },
+    },
+    Family {
+        name: "nomad_queued_devices",
+        help: "Total devices requested by queued allocations. A name that a job leaves open is empty: a request for any \
+               GPU has the type gpu, and no vendor and model.",
+        kind: Kind::Gauge,
+        labels: &["namespace", "node_pool", "vendor", "type", "model"],
+        collectors: DEMAND,
+        emit: queued_devices,
+    },
+];
+
+fn allocated_devices(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    each_loaded_node(view, |node, load| {
+        if load.unsized_count > 0 {
+            return;
+        }
+        let allocated = &load.whole.devices;
+        // Also what is allocated of a kind that the node no longer reports.
+        let kinds: BTreeSet<&DeviceKind> = node.devices.keys().chain(allocated.keys()).collect();
+        for kind in kinds {
+            let DeviceKind { vendor, device_type, model } = kind;
+            let count = allocated.get(kind).copied().unwrap_or_default();
+            out.add_count(&[&node.id, &node.name, vendor, device_type, model], count);
+        }
+    });
+}
+
+/// Calls for every namespace and pool, if it is known what their queued allocations request.
+fn each_queued(view: &View<'_>, mut call: impl FnMut(&str, &str, &Whole)) {
+    let Some(requested) = view.joins().demand.as_ref().and_then(|demand| demand.requested.as_ref()) else {
+        return;
+    };
+    let none = Whole::default();
+    for namespace in view.namespaces() {
+        let by_pool = requested.whole_by_pool.get(namespace);
+        for pool in view.pools() {
+            call(namespace, pool, by_pool.and_then(|pools| pools.get(pool)).unwrap_or(&none));
+        }
+    }
+}
+
+fn queued_devices(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let mut shown = 0;
+    each_queued(view, |namespace, pool, whole| {
+        for (DeviceKind { vendor, device_type, model }, count) in &whole.devices {
+            if shown == MAX_QUEUED_KINDS {
+                out.drop_by_cap(1);
+                continue;
+            }
+            shown += 1;
+            out.add_count(&[namespace, pool, vendor, device_type, model], *count);
+        }
+    });
+}

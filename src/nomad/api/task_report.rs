@@ -1,0 +1,150 @@
+//! Rows of `GET /v1/allocations?task_states=true`, for what made tasks fail and how often they were restarted.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::Map;
+use super::statuses::{self, Description, from_text};
+use crate::terms::{ClientStatus, DesiredStatus, JobType, Outcome, vocabulary};
+
+/// An allocation with what its client reports of its tasks.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct AllocationReport {
+    /// A UUID.
+    #[serde(rename = "ID")]
+    pub id: Option<String>,
+    /// Its job's namespace.
+    pub namespace: Option<String>,
+    /// Its job.
+    #[serde(rename = "JobID")]
+    pub job_id: Option<String>,
+    /// Its job's scheduler.
+    pub job_type: JobType,
+    /// Its task group.
+    pub task_group: Option<String>,
+    /// The node it is placed on.
+    #[serde(rename = "NodeID")]
+    pub node_id: Option<String>,
+    /// The Raft index of its last change.
+    pub modify_index: Option<u64>,
+    client_status: ClientStatus,
+    desired_status: DesiredStatus,
+    desired_description: Description,
+    client_description: Description,
+    task_states: Option<Map<TaskReport>>,
+}
+
+/// What a client reports of a task.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct TaskReport {
+    /// Whether it failed for good.
+    pub failed: Option<bool>,
+    restarts: Option<i64>,
+    events: Option<Vec<Option<ReportedEvent>>>,
+}
+
+/// One thing that happened to a task.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ReportedEvent {
+    /// What kind of thing.
+    #[serde(rename = "Type")]
+    pub kind: EventKind,
+    /// When, in Unix nanoseconds; the events of one task have different ones.
+    pub time: Option<i64>,
+    details: Option<Details>,
+}
+
+/// What Nomad says of an event beside its type: each value is a string.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    exit_code: Number,
+    signal: Number,
+    oom_killed: Flag,
+    fails_task: Flag,
+}
+
+/// A number that is written as a string; `None` if it is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Number(Option<i64>);
+
+/// Whether a string is `true`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flag(bool);
+
+from_text!(Number, text => Number(text.parse().ok()));
+from_text!(Flag, text => Flag(text == "true"));
+
+vocabulary! {
+    /// The types of task events that tell why a task failed, or when it was started.
+    EventKind {
+        Started = "Started",
+        Terminated = "Terminated",
+        Killing = "Killing",
+        DriverFailure = "Driver Failure",
+        ArtifactDownloadFailed = "Failed Artifact Download",
+        ValidationFailed = "Failed Validation",
+        SetupFailure = "Setup Failure",
+        HookFailed = "Task hook failed",
+        RestoreFailed = "Failed Restoring Task",
+        DiskExceeded = "Disk Resources Exceeded",
+        RestartSignaled = "Restart Signaled",
+    } else Other
+}
+
+impl AllocationReport {
+    /// Returns whether it failed, and was not killed by a drain or a preemption.
+    pub fn has_failed(&self) -> bool {
+        let outcome = statuses::outcome(
+            self.client_status,
+            self.desired_status,
+            self.desired_description,
+            self.client_description,
+        );
+        outcome == Outcome::Failed
+    }
+
+    /// Returns the tasks whose state is known, by name.
+    pub fn tasks(&self) -> impl Iterator<Item = (&str, &TaskReport)> {
+        let tasks = self.task_states.iter().flatten();
+        tasks.filter_map(|(name, task)| Some((name.as_str(), task.as_ref()?)))
+    }
+}
+
+impl TaskReport {
+    /// Returns how often it was restarted.
+    pub fn restarts(&self) -> u32 {
+        self.restarts.and_then(|restarts| u32::try_from(restarts).ok()).unwrap_or_default()
+    }
+
+    /// Returns what happened to it, in the order of the answer. Nomad keeps ten events of a task.
+    pub fn events(&self) -> impl Iterator<Item = &ReportedEvent> {
+        self.events.iter().flatten().flatten()
+    }
+}
+
+impl ReportedEvent {
+    /// Returns the exit code of a task that ended, if it is a number.
+    pub fn exit_code(&self) -> Option<i64> {
+        self.details?.exit_code.0
+    }
+
+    /// Returns the signal that ended the task, if one did.
+    pub fn signal(&self) -> Option<i64> {
+        self.details?.signal.0.filter(|signal| *signal != 0)
+    }
+
+    /// Returns whether the task ended because it exceeded its memory.
+    pub fn is_oom_kill(&self) -> bool {
+        self.kind == EventKind::Terminated && self.details.is_some_and(|details| details.oom_killed.0)
+    }
+
+    /// Returns whether the event makes its task fail.
+    pub fn fails_task(&self) -> bool {
+        self.details.is_some_and(|details| details.fails_task.0)
+    }
+}

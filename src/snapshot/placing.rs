@@ -1,0 +1,178 @@
+//! What of the backlog more clients would take, and what no client could.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::packing::{Room, clients_missing};
+use super::pools::ALL;
+use super::{Capacity, Demand, Node, NodeLoad, NodeLoads, Nodes, Requested};
+use crate::terms::{NodeState, at};
+
+/// How many steps packing may take: sizes of a pool times its clients. Beyond, the result is unknown.
+const MAX_STEPS: usize = 20_000_000;
+
+/// Whether what is queued can be placed, of nodes, allocations and demand.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Placing {
+    /// Queued allocations that no client of their pool could take, by namespace and pool.
+    pub unplaceable: BTreeMap<String, BTreeMap<String, Unplaceable>>,
+    /// How many more clients of its most common size each pool needs; a pool of which that is not known has no entry.
+    pub missing: BTreeMap<String, u64>,
+}
+
+/// Queued allocations that no client of their pool could take, were it empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unplaceable {
+    /// They request more than the largest client has.
+    pub size: u64,
+    /// Constraints rule out every client.
+    pub constraint: u64,
+}
+
+impl Unplaceable {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.size + self.constraint
+    }
+}
+
+/// A client that may take allocations.
+struct Client {
+    whole: Room,
+    /// What is free, if it takes work; `None` if that is not known.
+    free: Option<Option<Room>>,
+}
+
+/// The queued allocations of one pool that could be placed: what one requests, and how many there are.
+type Placeable = Option<Vec<(Room, u64)>>;
+
+impl Placing {
+    /// Joins what is queued with the clients that there are. What runs on them is absent if not all namespaces are read.
+    pub(super) fn join(nodes: &Nodes, loads: Option<&NodeLoads>, demand: &Demand) -> Option<Self> {
+        let requested = demand.requested.as_ref()?;
+        // A client that is down may never come back.
+        let live = nodes.iter().filter(|node| node.state != NodeState::Down);
+        let mut clients: BTreeMap<&str, Vec<Client>> = BTreeMap::new();
+        for node in live {
+            clients.entry(node.pool.as_str()).or_default().push(Client::new(node, loads));
+        }
+        let mut placing = Self::default();
+        let mut placeable = placing.sort_out(requested, &clients);
+        if loads.is_some() {
+            placing.pack(&mut placeable, clients);
+        }
+        Some(placing)
+    }
+
+    /// Tells what could be placed from what could not.
+    fn sort_out<'a>(
+        &mut self,
+        requested: &'a Requested,
+        clients: &BTreeMap<&str, Vec<Client>>,
+    ) -> BTreeMap<&'a str, Placeable> {
+        let mut placeable: BTreeMap<&str, Placeable> = BTreeMap::new();
+        for (namespace, pools) in &requested.sizes {
+            for (pool, sizes) in pools {
+                let of_pool: Vec<&Client> = match pool.as_str() {
+                    ALL => clients.values().flatten().collect(),
+                    pool => clients.get(pool).into_iter().flatten().collect(),
+                };
+                let unplaceable = at(at(&mut self.unplaceable, namespace), pool);
+                let waiting = placeable.entry(pool).or_insert_with(|| Some(Vec::new()));
+                for (size, count) in sizes {
+                    let ask = size.ask.map(Room::from);
+                    let fits = |ask: &Room| of_pool.is_empty() || of_pool.iter().any(|it| it.whole.fits(ask));
+                    match ask {
+                        _ if size.constrained => unplaceable.constraint += count,
+                        Some(ask) if !fits(&ask) => unplaceable.size += count,
+                        Some(ask) => waiting.iter_mut().for_each(|waiting| waiting.push((ask, *count))),
+                        None => *waiting = None,
+                    }
+                }
+            }
+        }
+        placeable
+    }
+
+    /// Packs what could be placed into what is free. What may run in every pool comes last, for what the others leave.
+    fn pack(&mut self, placeable: &mut BTreeMap<&str, Placeable>, clients: BTreeMap<&str, Vec<Client>>) {
+        let everywhere = placeable.remove(ALL).unwrap_or_else(|| Some(Vec::new()));
+        let (mut all_free, mut all_sizes, mut is_known) = (Vec::new(), Vec::new(), true);
+        for (pool, clients) in clients {
+            let sizes: Vec<Room> = clients.iter().map(|client| client.whole).collect();
+            let free: Option<Vec<Room>> = clients.into_iter().filter_map(|client| client.free).collect();
+            let waiting = placeable.remove(pool).unwrap_or_else(|| Some(Vec::new()));
+            match (free, waiting) {
+                (Some(mut free), Some(mut waiting)) if waiting.len() * free.len() <= MAX_STEPS => {
+                    if let Some(usual) = most_common(&sizes) {
+                        self.missing.insert(pool.to_owned(), clients_missing(&mut waiting, &mut free, usual));
+                    }
+                    all_free.extend(free);
+                }
+                _ => is_known = false,
+            }
+            all_sizes.extend(sizes);
+        }
+        if let (Some(mut waiting), Some(usual)) = (everywhere, most_common(&all_sizes))
+            && is_known
+            && !waiting.is_empty()
+            && waiting.len() * all_free.len() <= MAX_STEPS
+        {
+            self.missing.insert(ALL.to_owned(), clients_missing(&mut waiting, &mut all_free, usual));
+        }
+    }
+
+    /// How many allocations of a pool no client could take, of all namespaces.
+    pub fn unplaceable_of(&self, pool: &str) -> u64 {
+        self.unplaceable.values().filter_map(|pools| pools.get(pool)).map(Unplaceable::count).sum()
+    }
+}
+
+impl Client {
+    fn new(node: &Node, loads: Option<&NodeLoads>) -> Self {
+        let whole = Room::from(node.allocatable);
+        let is_sized = node.allocatable.cpu_hertz.is_some() && node.allocatable.memory_bytes.is_some();
+        let free = || {
+            let none = NodeLoad::default();
+            let load = loads?.by_node.get(&node.id).unwrap_or(&none);
+            (is_sized && load.unsized_count == 0).then_some(Room {
+                cpu_hertz: whole.cpu_hertz - load.cpu_hertz,
+                memory_bytes: whole.memory_bytes - load.memory_bytes,
+                disk_bytes: whole.disk_bytes - load.disk_bytes,
+            })
+        };
+        Self { whole, free: (node.state == NodeState::Active).then(free) }
+    }
+}
+
+impl From<[u64; 3]> for Room {
+    fn from([cpu, memory, disk]: [u64; 3]) -> Self {
+        Self { cpu_hertz: cpu as f64, memory_bytes: memory as f64, disk_bytes: disk as f64 }
+    }
+}
+
+impl From<Capacity> for Room {
+    /// What is not known of a client limits nothing.
+    fn from(capacity: Capacity) -> Self {
+        let known = |amount: Option<f64>| amount.unwrap_or(f64::INFINITY);
+        Self {
+            cpu_hertz: known(capacity.cpu_hertz),
+            memory_bytes: known(capacity.memory_bytes),
+            disk_bytes: known(capacity.disk_bytes),
+        }
+    }
+}
+
+/// The size that most clients have; of several, the largest.
+fn most_common(sizes: &[Room]) -> Option<Room> {
+    let key = |size: &Room| [size.cpu_hertz, size.memory_bytes, size.disk_bytes].map(|amount| amount as u64);
+    let mut counts: HashMap<[u64; 3], (u64, Room)> = HashMap::new();
+    for size in sizes.iter().filter(|size| size.cpu_hertz.is_finite() && size.memory_bytes.is_finite()) {
+        // Disks of machines of one kind differ a little, since they are what is left of them.
+        let mut key = key(size);
+        key[2] = 0;
+        let entry = counts.entry(key).or_insert((0, *size));
+        entry.0 += 1;
+        entry.1.disk_bytes = entry.1.disk_bytes.min(size.disk_bytes);
+    }
+    counts.into_iter().max_by_key(|(key, (count, _))| (*count, *key)).map(|(_, (_, size))| size)
+}

@@ -1,0 +1,82 @@
+//! What the dashboards ask for, asked of a real Prometheus.
+
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::support::path;
+use crate::support::prometheus::Prometheus;
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// A query of a panel, with Grafana's variables filled in.
+pub(super) struct Query {
+    /// The file of its dashboard, and its title.
+    pub(super) panel: String,
+    /// Whether it is drawn over time.
+    pub(super) is_range: bool,
+    /// How the panel shows it, as in `timeseries`.
+    pub(super) kind: String,
+    pub(super) expr: String,
+}
+
+/// Asks every query of every dashboard. Those that may rightly have nothing to show are named, each with its reason.
+pub(super) fn every_dashboard_query_returns_data(prometheus: &Prometheus) {
+    let is_excused = |query: &Query| {
+        MAY_BE_SILENT.iter().any(|(part, _)| query.panel.contains(part) || query.expr.contains(part))
+    };
+    let asked_for = queries(".*", "10s").into_iter().filter(|query| !is_excused(query));
+    let mut silent: Vec<String> = asked_for.map(|query| query.expr).collect();
+    let asked = Instant::now();
+    // Rates need a few scrapes.
+    while !silent.is_empty() && asked.elapsed() < SOON {
+        silent.retain(|query| prometheus.query(query).is_none_or(|series| series.is_empty()));
+    }
+    assert!(silent.is_empty(), "these return nothing:\n{}", silent.join("\n"));
+}
+
+/// Metrics that are rightly absent in a cluster where all is well, and panels.
+const MAY_BE_SILENT: [(&str, &str); 5] = [
+    ("Time to clear the backlog", "no client has room, so that nothing is placed"),
+    ("nomad_node_drain", "no node drains"),
+    ("nomad_exporter_series_dropped", "no cap cut anything"),
+    ("nomad_node_driver_unhealthy", "every driver is healthy"),
+    ("nomad_clients_", "the rules of deploy/autoscaler are not loaded"),
+];
+
+/// The queries of all panels, for these nodes, and everything of the other variables.
+pub(super) fn queries(nodes: &str, rate_interval: &str) -> Vec<Query> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path("dashboards")).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_some_and(|kind| kind == "json") {
+            let dashboard: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            collect_queries(name, &dashboard["panels"], &mut found);
+        }
+    }
+    let filled = Regex::new(r"\$(cluster|region|instance|namespace|node_pool)\b").unwrap();
+    for query in &mut found {
+        let expr = query.expr.replace("$__rate_interval", rate_interval);
+        query.expr = filled.replace_all(&expr, ".*").replace("$node", nodes);
+        assert!(!query.expr.contains('$'), "{}: what is the variable in {}?", query.panel, query.expr);
+    }
+    found.sort_by(|one, other| one.panel.cmp(&other.panel));
+    assert!(found.len() > 60, "{} queries", found.len());
+    found
+}
+
+fn collect_queries(dashboard: &str, panels: &Value, queries: &mut Vec<Query>) {
+    for panel in panels.as_array().into_iter().flatten() {
+        collect_queries(dashboard, &panel["panels"], queries);
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            queries.push(Query {
+                panel: format!("{dashboard}: {}", panel["title"].as_str().unwrap_or_default()),
+                is_range: target["range"] == true,
+                kind: panel["type"].as_str().unwrap_or_default().to_owned(),
+                expr: target["expr"].as_str().unwrap().to_owned(),
+            });
+        }
+    }
+}
