@@ -85,7 +85,7 @@ impl Collect for AllocationsCollector {
         // The answer is known while nothing in it changed, and the same is looked for in it as before.
         let again = if filter_lists && requests.len() == 1 {
             let beside = (jobs.map(|jobs| jobs.named.clone()), fold.pass.looked_for());
-            let request = requests.remove(0);
+            let request = (requests.remove(0), true);
             self.known.fold(&context.client, request, beside, fold, AllocationsFold::add).await?
         } else {
             Again::New(list::fold(&context.client, requests, fold, AllocationsFold::add).await?)
