@@ -65,7 +65,7 @@ fn an_unusable_file_is_rejected_with_an_error() {
         ),
         (
             with("cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA, TLS_AES_128_GCM_SHA256, TLS_NONE]"),
-            "tls_server_config.cipher_suites: not supported: `TLS_RSA_WITH_AES_128_CBC_SHA`, `TLS_NONE`; there are TLS_AES",
+            "tls_server_config.cipher_suites: not supported: `TLS_RSA_WITH_AES_128_CBC_SHA`, `TLS_NONE`; give TLS_AES",
         ),
         (
             with("max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]\n"),
