@@ -94,7 +94,7 @@ fn log_reach(before: Option<&Reach>, now: &Reach) {
     match (before.and_then(Reach::partial), now) {
         (before, Reach::Partial(reason)) if before != Some(reason) => tracing::warn!(
             reason,
-            "the token cannot read all namespaces; metrics that sum over the allocations of a node are omitted"
+            "not all namespaces are read; metrics that sum over the allocations of a node are omitted"
         ),
         (Some(_), Reach::All) => tracing::info!("all namespaces are read again"),
         (Some(_), Reach::Unknown(reason)) => {

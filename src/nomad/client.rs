@@ -140,7 +140,7 @@ impl Client {
                     endpoint,
                     index,
                     newest,
-                    "Nomad's Raft indexes went back, so the cluster was rebuilt or restored; cached data was dropped"
+                    "the Raft indexes of Nomad went back, so the cluster was rebuilt or restored; cached data was dropped"
                 );
             }
             _ => {}

@@ -196,7 +196,7 @@ async fn nodes_are_found_by_id_prefix_and_name() {
         stderr.contains("--self: no Nomad client responds on this machine at http://127.0.0.1:"),
         "{stderr}"
     );
-    assert!(stderr.contains("give --agent-address"), "{stderr}");
+    assert!(stderr.contains("set --agent-address"), "{stderr}");
     let client = r#"{"stats":{"client":{"node_id":"35d03f66-5d8a-2b42-88f4-6e59dbebb780"}}}"#;
     simulator.faults().set("/v1/agent/self", Fault::Body(client.into()));
     let (code, stdout, stderr) = typed(&simulator, &["node", "--self"]).await;

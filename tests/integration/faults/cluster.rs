@@ -166,7 +166,7 @@ async fn a_restart_with_a_lower_index() {
         assert_eq!(after.sum("nomad_job_placement_delay_seconds_count", &[]), Some(0.0));
         assert!(after.samples().iter().all(|sample| sample.value >= 0.0));
         let log = watched.exporter.log();
-        assert_eq!(log.matches("Nomad's Raft indexes went back").count(), 1, "{log}");
+        assert_eq!(log.matches("the Raft indexes of Nomad went back").count(), 1, "{log}");
     })
     .await;
 }
