@@ -21,7 +21,7 @@ check: ## Run all other tests, which need other programs or take minutes; each o
 check-prose: ## … the spelling of all files
 	@scripts/check.sh prose
 
-check-deploy: ## … images, manifests, chart, units and scripts in deploy/
+check-deploy: ## … images, manifests, chart, units and scripts in deploy/; dashboards
 	@scripts/check.sh deploy
 
 check-prometheus: ## … scrapes and alerts with real Prometheus servers, 2 and 3

@@ -11,9 +11,9 @@ say() { printf '\n== check-%s: %s\n' "$part" "$*"; }
 run_tests() { scripts/ignored-tests.sh "check-$part"; }
 
 check_deploy() {
-    say "images, manifests, chart, units and scripts in deploy/, checked by the programs that read them"
+    say "images, manifests, chart, units and scripts of deploy/, and dashboards, before the programs that read them"
     PATH="$(scripts/tools.sh promtool amtool shellcheck curl jq systemd-analyze systemd-socket-activate \
-        --optional buildah kustomize helm-python kubernetes-validate operator-types):$PATH"
+        --optional buildah grafana-python kustomize helm-python kubernetes-validate operator-types):$PATH"
     run_tests
 }
 

@@ -31,7 +31,7 @@ farm)
     ;;
 ci)
     story=(--scenario ci --speed 20 --nomad-version 1.11.3 --servers 5)
-    intervals=(--collect.interval 1s --collect.history-interval 5s --collect.client-interval 5s --collect.history-duty-cycle 0.5)
+    intervals=(--collect.interval 1s --collect.history-interval 5s --collect.client-interval 5s --collect.duty-cycle 0.5)
     note="An hour of a CI system takes three minutes, and then starts again. docs/circleci-server.md lists its events."
     quick() { awk -v FASTER=20 -f scripts/quicker-rules.awk "$1"; }
     ;;

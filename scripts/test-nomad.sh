@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the exporter with a real Nomad, once for each program in NOMAD (default: the `nomad` on the PATH). CLIENT_NOMAD
-# is the program of the clients, if it is another.
+# is the program of the clients, if it is another. An argument selects tests by name, such as `what_the_exporter_costs`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -55,7 +55,7 @@ for nomad in $nomads; do
     fi
     # In a process group of its own, so that a signal reaches all processes.
     set -m
-    cargo test --quiet --locked --test nomad -- --ignored --nocapture &
+    cargo test --quiet --locked --test nomad -- --ignored --nocapture --test-threads 1 "$@" &
     child=$!
     set +m
     wait "$child" || failed=1

@@ -118,7 +118,12 @@ need() {
         python "$1" typos==1.52.0
         wrap "$1" "$tools/venv/bin/typos"
         ;;
-    # Helm's engine, and the schemas of Kubernetes.
+    # Grafana's own types, in the oldest version that the dashboards are made for.
+    grafana-python)
+        python "$1" 'grafana-foundation-sdk==1769699734!11.0.0'
+        wrap "$1" "$tools/venv/bin/python"
+        ;;
+    # Helm's own engine, and the schemas of Kubernetes.
     helm-python)
         python "$1" helm-python-sdk==0.2.2
         wrap "$1" "$tools/venv/bin/python"

@@ -5,6 +5,7 @@
 //! CPU is the CPU time of the exporter's process, never wall time. The simulated Nomad is a separate process, so its
 //! cost is not included.
 
+mod estimate;
 mod marks;
 mod process;
 mod scrape;
@@ -14,6 +15,7 @@ use std::time::Instant;
 use nomad_exporter::collect::COLLECTORS;
 use nomad_simulator::{Load, Size};
 
+use estimate::Work;
 use process::{Exporter, Nomad};
 
 /// Collectors that are not part of a live refresh.
@@ -48,6 +50,10 @@ struct Row {
     old_cpu: f64,
     live_bytes: f64,
     live_requests: f64,
+    live_work: Work,
+    quiet_work: Work,
+    history_work: Work,
+    quiet_history_work: Work,
     history_cpu: f64,
     history_bytes: f64,
     /// Host statistics requests per CPU second, including the start and the list of nodes.
@@ -86,6 +92,20 @@ fn main() {
     line(&rows, "skimming the same bytes (`IgnoredAny`): CPU, s", |row| format!("{:.4}", row.skim));
     line(&rows, "live refresh: MB received", |row| format!("{:.1}", row.live_bytes / 1e6));
     line(&rows, "live refresh: requests", |row| format!("{:.0}", row.live_requests));
+    line(&rows, "live refresh: rows that filters look at", |row| format!("{:.0}", row.live_work.filtered));
+    line(&rows, "live refresh: rows compared with a status", |row| format!("{:.0}", row.live_work.compared));
+    line(&rows, "live refresh: rows sent", |row| format!("{:.0}", row.live_work.sent));
+    line(&rows, "live refresh when nothing changed: rows sent", |row| format!("{:.0}", row.quiet_work.sent));
+    line(&rows, "history refresh: rows that filters look at", |row| {
+        format!("{:.0}", row.history_work.filtered)
+    });
+    line(&rows, "history refresh: rows sent", |row| format!("{:.0}", row.history_work.sent));
+    line(&rows, "a server's CPU, estimated, s a minute", |row| {
+        format!("{:.2}", 4.0 * row.live_work.cpu() + row.history_work.cpu())
+    });
+    line(&rows, "a server's CPU when nothing changed, estimated, s a minute", |row| {
+        format!("{:.4}", 4.0 * row.quiet_work.cpu() + row.quiet_history_work.cpu())
+    });
     line(&rows, "history refresh: CPU, s", |row| format!("{:.3}", row.history_cpu));
     line(&rows, "history refresh: MB received", |row| format!("{:.1}", row.history_bytes / 1e6));
     line(&rows, "host statistics requests per CPU second", |row| format!("{:.0}", row.clients_per_cpu));
@@ -116,12 +136,15 @@ fn measure(size: Size, quick: bool) -> Row {
     let (skim, decode) = (lists.skim(), lists.decode());
 
     let collectors = only(|collector| !NOT_LIVE.contains(&collector));
-    let live = cost(&nomad, &collectors, "allocations", size, quick);
-    let quiet = cost(&Nomad::start(size, &["--quiet"]), &collectors, "allocations", size, quick);
-    let old = cost(&Nomad::start(size, &["--dead-factor", "10"]), &collectors, "allocations", size, quick);
+    let live = cost(&nomad, &collectors, size, quick);
+    let at_rest = Nomad::start(size, &["--quiet"]);
+    let quiet_cost = cost(&at_rest, &collectors, size, quick);
+    let history = only(|collector| HISTORY.contains(&collector));
+    let quiet_history = cost(&at_rest, &history, size, quick);
+    let old = cost(&Nomad::start(size, &["--dead-factor", "10"]), &collectors, size, quick);
     let zipped = [&collectors[..], &["--nomad.accept-encoding=gzip".to_owned()]].concat();
-    let zipped = cost(&nomad, &zipped, "allocations", size, quick);
-    let history = cost(&nomad, &only(|collector| HISTORY.contains(&collector)), "jobs", size, quick);
+    let zipped = cost(&nomad, &zipped, size, quick);
+    let history = cost(&nomad, &history, size, quick);
     let clients = Exporter::start(&nomad, &only(|collector| CLIENTS.contains(&collector)));
     clients.wait_for(|text| text.contains("nomad_exporter_collector_up{collector=\"host_stats\"} 1"));
     // Less than a tick of the system's clock counts as one tick.
@@ -139,20 +162,24 @@ fn measure(size: Size, quick: bool) -> Row {
     let text = exporter.wait_for(full);
     let first_scrape = started.elapsed().as_secs_f64();
     let gzip = exporter.scrape(true);
-    // Two more live refreshes while it is scraped.
-    let refreshes = exporter.refreshes("allocations");
-    exporter.wait_for(|text| process::value(text, &process::requests("allocations")) >= refreshes + 2.0);
+    // Two more live refreshes, while it is scraped.
+    let refreshes = exporter.refreshes("members");
+    exporter.wait_for(|text| process::value(text, &process::requests("members")) >= refreshes + 2.0);
     let [scrapes, served] = scrape::compare([exporter.address(), scrape::serve(gzip.clone())], SCRAPERS);
     Row {
         size,
         live_cpu: live.cpu,
-        quiet_cpu: quiet.cpu,
+        quiet_cpu: quiet_cost.cpu,
         gzip_cpu: zipped.cpu,
         sender_cpu: live.sender_cpu,
         gzip_sender_cpu: zipped.sender_cpu,
         old_cpu: old.cpu,
         live_bytes: live.bytes,
         live_requests: live.requests,
+        live_work: live.work,
+        quiet_work: quiet_cost.work,
+        history_work: history.work,
+        quiet_history_work: quiet_history.work,
         history_cpu: history.cpu,
         history_bytes: history.bytes,
         clients_per_cpu,
@@ -168,17 +195,22 @@ fn measure(size: Size, quick: bool) -> Row {
     }
 }
 
-/// Cost of one refresh.
+/// After so many refreshes, the exporter knows which lists it is worth to ask about before it asks for them.
+const SETTLED: f64 = 5.0;
+
+/// What one refresh costs.
 struct Cost {
     cpu: f64,
     /// Of the simulated Nomad, which is not part of the exporter's.
     sender_cpu: f64,
     bytes: f64,
     requests: f64,
+    /// Of a real Nomad.
+    work: Work,
 }
 
-/// Returns the mean cost of several refreshes, including rendering for one scraper.
-fn cost(nomad: &Nomad, collectors: &[String], endpoint: &str, size: Size, quick: bool) -> Cost {
+/// The mean cost of several refreshes, rendering for one scraper included.
+fn cost(nomad: &Nomad, collectors: &[String], size: Size, quick: bool) -> Cost {
     let (interval, refreshes) = match size {
         Size::S | Size::M if quick => ("1s", 3.0),
         Size::S | Size::M => ("1s", 15.0),
@@ -186,20 +218,27 @@ fn cost(nomad: &Nomad, collectors: &[String], endpoint: &str, size: Size, quick:
         Size::C2M => ("20s", 2.0),
     };
     let clocks = ["--collect.interval", interval, "--collect.history-interval", interval];
-    let patience = ["--collect.history-duty-cycle", "1", "--nomad.timeout", "60s"];
+    let patience = ["--collect.duty-cycle", "1", "--nomad.timeout", "60s"];
     let flags = clocks.into_iter().chain(patience).map(str::to_owned);
     let exporter = Exporter::start(nomad, &collectors.iter().cloned().chain(flags).collect::<Vec<_>>());
     let total = |text: &str, family: &str| process::sum(text, family);
+    // The list of servers is asked for once in each refresh, however long the others are.
+    let ok = process::requests("members");
     let moment = |at_least: f64| {
-        let ok = process::requests(endpoint);
         let text = exporter.wait_for(|text| process::value(text, &ok) >= at_least);
         let (cpu, done) = (exporter.cpu_seconds(), process::value(&text, &ok));
         let bytes = total(&text, "nomad_exporter_api_response_bytes_total");
         let requests = total(&text, "nomad_exporter_api_requests_total");
-        [done, cpu, bytes, requests, nomad.cpu_seconds()]
+        ([done, cpu, bytes, requests, nomad.cpu_seconds()], Work::so_far(nomad.address()))
     };
-    let before = moment(2.0);
-    let after = moment(before[0] + refreshes);
+    let (before, work_before) = moment(SETTLED);
+    let (after, work_after) = moment(before[0] + refreshes);
     let per_refresh = |at: usize| (after[at] - before[at]) / (after[0] - before[0]);
-    Cost { cpu: per_refresh(1), sender_cpu: per_refresh(4), bytes: per_refresh(2), requests: per_refresh(3) }
+    Cost {
+        cpu: per_refresh(1),
+        sender_cpu: per_refresh(4),
+        bytes: per_refresh(2),
+        requests: per_refresh(3),
+        work: work_after.since(work_before, after[0] - before[0]),
+    }
 }

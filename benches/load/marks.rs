@@ -15,7 +15,7 @@ use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 const JOBS: &str = r#"/v1/jobs?namespace=*&filter=Status != "dead""#;
 const NODES: &str = "/v1/nodes?resources=true";
 const ALLOCATIONS: &str = r#"/v1/allocations?namespace=*&task_states=false&resources=true&filter=ClientStatus != "complete" and ClientStatus != "failed" and ClientStatus != "lost""#;
-const EVALUATIONS: &str = r#"/v1/evaluations?namespace=*&filter=Status == "blocked" or Status == "pending""#;
+const EVALUATIONS: &str = "/v1/evaluations?namespace=*&status=blocked";
 
 /// Minimum CPU seconds to measure for each list.
 const ENOUGH: f64 = 0.2;

@@ -43,7 +43,7 @@ impl Drop for Process {
 /// The simulator in a separate process.
 pub(crate) struct Nomad {
     process: Process,
-    url: String,
+    address: SocketAddr,
 }
 
 impl Nomad {
@@ -59,13 +59,17 @@ impl Nomad {
         let stderr = child.stderr.take().expect("it is piped");
         BufReader::new(stderr).read_line(&mut said).expect("the simulator announces itself");
         assert!(said.contains("is simulated at"), "{said}");
-        Self { process: Process(child), url: format!("http://{address}") }
+        Self { process: Process(child), address }
     }
 }
 
 impl Nomad {
     pub(crate) fn cpu_seconds(&self) -> f64 {
         self.process.cpu_seconds()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 
@@ -79,7 +83,12 @@ impl Exporter {
     pub(crate) fn start(nomad: &Nomad, arguments: &[String]) -> Self {
         let address = free_address();
         let child = Command::new(program("nomad-exporter"))
-            .args(["--nomad.address", &nomad.url, "--web.listen-address", &address.to_string()])
+            .args([
+                "--nomad.address",
+                &format!("http://{}", nomad.address),
+                "--web.listen-address",
+                &address.to_string(),
+            ])
             .args(["--log.level", "error"])
             .args(arguments)
             .spawn()

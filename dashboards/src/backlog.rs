@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use crate::board::{Board, Variable};
+use crate::hanging::{failures, hanging};
 use crate::overview::{blocked_by_reason, oldest_pending, pending_jobs, queued_allocations};
 use crate::panel::{Panel, heatmap, stat, timeseries};
-use crate::promql::{POOL, all, demand, each, free, largest, missing_clients, quantile, rate};
+use crate::promql::{POOL, all, demand, each, free, largest, quantile, rate};
 use crate::table::{Column, table};
 
 pub(crate) fn dashboard() -> Value {
@@ -21,6 +22,8 @@ pub(crate) fn dashboard() -> Value {
     .row("Why", why())
     .row("What it would take", missing())
     .row("How long it took", delay())
+    .row("What starts, stops and runs, and for how long", hanging())
+    .row("What fails", failures())
     .build()
 }
 
@@ -138,17 +141,42 @@ fn waiting() -> [Panel; 5] {
     ]
 }
 
-fn why() -> [Panel; 2] {
+fn why() -> [Panel; 3] {
     [
-        blocked_by_reason(),
+        blocked_by_reason().size(8, 8),
         timeseries(
             "Blocked and pending evaluations",
             "Blocked ones wait for capacity, pending ones for a scheduler: many of these mean that the servers are busy.",
             "short",
         )
+        .size(8, 8)
         .query(&all("", "nomad_blocked_evaluations{%ns}"), "blocked")
         .query(&all("", "nomad_pending_evaluations{%ns}"), "pending"),
+        timeseries(
+            "Unplaceable allocations by pool",
+            "Queued allocations that no client of their pool could take, were it empty: they request more than the largest has, \
+             or constraints rule out every client. More clients of the same kind do not help.",
+            "short",
+        )
+        .size(8, 8)
+        .query(
+            "sum by (cluster, region, node_pool, reason) \
+             (namespace_pool_reason:nomad_queued_allocations_unplaceable:max{%ns, %pool})",
+            &format!("{POOL} {{{{reason}}}}"),
+        )
+        .stacked(),
     ]
+}
+
+fn missing_clients() -> Panel {
+    timeseries(
+        "Missing clients by pool",
+        "How many more clients of the pool's most common size the queued allocations need, each placed where there is room. \
+         Unplaceable allocations need none. The pool named all is what may run in every pool and fits into none.",
+        "short",
+    )
+    .size(8, 9)
+    .query(&largest("node_pool", "nomad_pool_clients_missing{%pool}"), POOL)
 }
 
 fn missing() -> [Panel; 6] {
@@ -184,16 +212,7 @@ fn missing() -> [Panel; 6] {
         .query("pool:nomad_nodes_active:sum{%pool}", &format!("{POOL} active")),
         against("CPU requested and free, by pool", "CPU", "hertz", "cpu_hertz"),
         against("Memory requested and free, by pool", "Memory", "bytes", "memory_bytes"),
-        timeseries(
-            "Missing clients by pool",
-            "How many more clients of a pool's average size its queued allocations need: what they request less what is free, \
-             by what an active node has on average. What is free in pieces that are too small counts as free, so it can \
-             be more. The pool named all stands for any pool and is not in it.",
-            "short",
-        )
-        .size(8, 9)
-        .query(&missing_clients("cpu_hertz"), &format!("{POOL} by CPU"))
-        .query(&missing_clients("memory_bytes"), &format!("{POOL} by memory")),
+        missing_clients(),
         piece("Largest free CPU of a client, by pool", "CPU", "hertz", "cpu_hertz"),
         piece("Largest free memory of a client, by pool", "memory", "bytes", "memory_bytes"),
     ]

@@ -13,6 +13,8 @@ pub(crate) enum Variable {
     Namespace,
     NodePool,
     Node,
+    /// A long-lived job.
+    Job,
     /// An exporter.
     Instance,
 }
@@ -107,6 +109,11 @@ impl Variable {
                 "The nodes that are drawn over time, by name: the first of the selected pools, unless others are chosen.",
                 &format!(r#"label_values(nomad_node_info{{{scope}, node_pool=~"$node_pool"}}, node)"#),
             )),
+            Self::Job => chosen(query_variable(
+                "job",
+                "The long-lived jobs that are drawn over time: the first of the selected namespaces, unless others are chosen.",
+                &format!(r#"label_values(nomad_job_info{{{scope}, namespace=~"$namespace"}}, job_id)"#),
+            )),
             Self::Instance => query_variable(
                 "instance",
                 "The exporters. Several that watch one region are replicas.",
@@ -138,8 +145,10 @@ fn query_variable(name: &str, description: &str, query: &str) -> Value {
 /// Changes a variable to have no All; its default is the first value.
 fn chosen(mut variable: Value) -> Value {
     variable["includeAll"] = json!(false);
-    variable["allValue"] = Value::Null;
     variable["current"] = json!({});
+    if let Value::Object(fields) = &mut variable {
+        fields.remove("allValue");
+    }
     variable
 }
 

@@ -3,11 +3,13 @@
 mod backlog;
 mod board;
 mod exporter;
+mod hanging;
 mod holdings;
 mod nodes;
 mod overview;
 mod panel;
 mod promql;
+mod services;
 mod table;
 
 use serde_json::Value;
@@ -19,6 +21,7 @@ pub fn dashboards() -> Vec<(&'static str, Value)> {
         ("nomad-overview.json", overview::dashboard()),
         ("nomad-backlog.json", backlog::dashboard()),
         ("nomad-nodes.json", nodes::dashboard()),
+        ("nomad-services.json", services::dashboard()),
         ("nomad-exporter.json", exporter::dashboard()),
     ]
 }

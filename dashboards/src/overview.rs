@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::board::{Board, Variable};
+use crate::hanging::{failures_by_cause, longest_now, start_delay};
 use crate::panel::{Panel, Words, YES, stat, text, timeseries, yes_or_no};
 use crate::promql::{POOL, all, largest, quantile, rate};
+use crate::services::short_and_dead;
 use crate::table::{Column, drains, table};
 
 /// Node states, in the order of stacking.
@@ -20,6 +22,7 @@ pub(crate) fn dashboard() -> Value {
     )
     .row("Now", now())
     .row("Work", work())
+    .row("What fails, and what takes too long", trouble())
     .row("Capacity", capacity())
     .row("Who uses the cluster", crate::holdings::panels())
     .row(
@@ -142,7 +145,19 @@ fn work() -> [Panel; 4] {
     ]
 }
 
-/// Returns the reasons of blocked evaluations.
+fn trouble() -> Vec<Panel> {
+    let unplaceable = stat(
+        "Unplaceable allocations",
+        "Queued allocations that no client of their pool could take: more clients of the same kind do not help.",
+        "none",
+        "sum(namespace_pool_reason:nomad_queued_allocations_unplaceable:max{%ns, %pool})",
+    )
+    .thresholds("text", &[(1.0, "yellow")]);
+    let now = short_and_dead().into_iter().chain(longest_now()).chain([unplaceable]);
+    now.map(|panel| panel.size(4, 4)).chain([failures_by_cause("", "%ns"), start_delay()]).collect()
+}
+
+/// Why evaluations are blocked.
 pub(crate) fn blocked_by_reason() -> Panel {
     timeseries(
         "Blocked evaluations by reason",

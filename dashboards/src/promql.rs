@@ -11,6 +11,7 @@ pub(crate) fn scoped(query: &str) -> String {
         .replace("%ns", r#"namespace=~"$namespace""#)
         .replace("%pool", r#"node_pool=~"$node_pool""#)
         .replace("%node", r#"node=~"$node""#)
+        .replace("%job", r#"job_id=~"$job""#)
         .replace("%instance", r#"instance=~"$instance""#);
     let mut scoped = String::new();
     let mut rest = query.as_str();
@@ -81,17 +82,7 @@ pub(crate) fn demand(resource: &str) -> String {
     each("node_pool", &format!("nomad_queued_{resource}{{%ns, %pool}}"))
 }
 
-/// Returns the number of clients that each pool lacks for one resource, by the average size of its active nodes.
-pub(crate) fn missing_clients(resource: &str) -> String {
-    let (demand, free) = (demand(resource), free(resource));
-    let size = format!(
-        "({} / (pool:nomad_nodes_active:sum{{%pool}} > 0))",
-        largest("node_pool", &format!("nomad_pool_allocatable_{resource}{{%pool}}"))
-    );
-    format!("clamp_min(ceil(({demand} - ({free})) / {size}), 0)")
-}
-
-/// Returns a quantile of a histogram over time, over all clusters and regions.
+/// A quantile of a histogram over time, of all clusters and regions together.
 pub(crate) fn quantile(quantile: f64, histogram: &str, matchers: &str, by: &str) -> String {
     format!("histogram_quantile({quantile}, {})", rate(by, &format!("{histogram}_bucket{matchers}")))
 }

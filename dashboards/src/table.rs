@@ -22,7 +22,13 @@ impl Column {
         Self { name, query: query.into(), properties: vec![("unit", json!(unit)), ("noValue", json!("–"))] }
     }
 
-    /// Creates a column with a bar for a ratio.
+    /// Shows so many decimals.
+    pub(crate) fn decimals(mut self, decimals: u8) -> Self {
+        self.properties.push(("decimals", json!(decimals)));
+        self
+    }
+
+    /// A ratio as a bar.
     pub(crate) fn bar(name: &'static str, query: impl Into<String>) -> Self {
         let gauge = json!({"type": "gauge", "mode": "basic", "valueDisplayMode": "text"});
         let steps = json!([{"color": "green", "value": null}, {"color": "yellow", "value": 0.8}, {"color": "red", "value": 0.95}]);

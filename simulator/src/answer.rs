@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::api::Follow;
 use crate::load::Rows;
+use crate::work::Work;
 
 const INDEX: HeaderName = HeaderName::from_static("x-nomad-index");
 const KNOWN_LEADER: HeaderName = HeaderName::from_static("x-nomad-knownleader");
@@ -24,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) rows: Option<Rows>,
     /// A log that is sent while it grows, instead of the body.
     pub(crate) follow: Option<Follow>,
+    /// What it would cost a server.
+    pub(crate) work: Work,
 }
 
 impl Answer {
@@ -36,7 +39,7 @@ impl Answer {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        Answer { status, headers, body: body.into(), rows: None, follow: None }
+        Answer { status, headers, body: body.into(), rows: None, follow: None, work: Work::default() }
     }
 
     /// Returns 200 with this value.
@@ -44,7 +47,12 @@ impl Answer {
         Answer::new(StatusCode::OK, Some("application/json"), value.to_string())
     }
 
-    /// Turns it into a stream of a followed log.
+    /// Says what it would cost.
+    pub(crate) fn costing(self, work: Work) -> Answer {
+        Answer { work, ..self }
+    }
+
+    /// Goes on as a log does that is followed.
     pub(crate) fn following(mut self, follow: Follow) -> Answer {
         self.follow = Some(follow);
         self

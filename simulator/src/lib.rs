@@ -3,8 +3,8 @@
 //! A [`Simulator`] serves a [`Backend`] over HTTP: a [`Recording`] with responses of real agents; a
 //! [`Cluster`], a small model of servers, nodes, jobs, allocations and evaluations, whose clock moves
 //! only when it is told to; or a [`Load`], a large cluster without changes. Each simulates one Nomad [`Version`] with its
-//! fields, gaps and bugs. The
-//! server records its requests and injects faults ([`Faults`]).
+//! fields, gaps and bugs. The server records its requests, counts what each response would cost a real server
+//! ([`Work`]), and injects faults ([`Faults`]).
 //!
 //! ```text
 //! request ─► server ─► faults ─► backend ─┬─► replay ──────────┬─► list (filter, order, pages) ─► answer
@@ -23,6 +23,7 @@ mod scenario;
 mod server;
 mod time;
 mod version;
+mod work;
 
 pub use backend::{Backend, SharedCluster};
 pub use cluster::{Cluster, Settings};
@@ -31,3 +32,4 @@ pub use replay::Recording;
 pub use scenario::{BuildDay, Scenario, Story};
 pub use server::{ConnectionFault, Fault, Faults, LoggedRequest, Simulator};
 pub use version::{InvalidVersion, Version};
+pub use work::Work;

@@ -26,8 +26,8 @@ pub struct Settings {
     pub interval: Duration,
     /// How often history collectors are read.
     pub history_interval: Duration,
-    /// What share of the time one history collector may be read.
-    pub history_duty_cycle: f64,
+    /// What share of the time one collector may cost.
+    pub duty_cycle: f64,
     /// How often clients are asked.
     pub client_interval: Duration,
     /// Over how much of that the requests are spread.
@@ -65,7 +65,7 @@ impl Settings {
             logged_changes: 20,
             interval: Duration::from_secs(15),
             history_interval: Duration::from_secs(60),
-            history_duty_cycle: 0.05,
+            duty_cycle: 0.05,
             client_interval: Duration::from_secs(60),
             client_spread: Duration::ZERO,
             max_age_intervals: 4,

@@ -55,7 +55,7 @@ impl TokenReach {
         // Those of its roles are among them.
         let list = Request::new(Endpoint::AclPolicies, "/v1/acl/policies");
         let (list, meta) = client.object::<Option<Vec<Option<AclPolicyName>>>>(list).await?;
-        self.meta = self.meta.or_older(meta);
+        self.meta = self.meta.and(meta);
         let names: Vec<String> = list.into_iter().flatten().flatten().filter_map(|row| row.name).collect();
         if names.len() > MAX_POLICIES {
             let count = names.len();
@@ -68,7 +68,7 @@ impl TokenReach {
             match client.object::<AclPolicy>(Request::new(Endpoint::AclPolicy, path)).await {
                 Ok((policy, meta)) => {
                     self.policies += 1;
-                    self.meta = self.meta.or_older(meta);
+                    self.meta = self.meta.and(meta);
                     let Some(namespaces) = policy.namespaces() else {
                         return Ok(Reach::Unknown(format!("the rules of the policy {name} cannot be read")));
                     };

@@ -1,6 +1,7 @@
 //! One collector and its refreshes: each has a limit, and a panic ends that refresh alone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
@@ -11,7 +12,7 @@ use super::observers::Observers;
 use super::outage::Outage;
 use super::report::{FetchError, Report};
 use super::store::Store;
-use super::table::Collector;
+use super::table::{Clock, Collector};
 
 /// A collector that is on.
 pub(super) struct Runner {
@@ -25,6 +26,10 @@ pub(super) struct Runner {
     /// How often Nomad was rebuilt by the time of the last refresh.
     resets: u64,
     report: Report,
+    /// How long the servers took for the last list.
+    served: Duration,
+    /// How often it is read, by what the last refresh cost.
+    pub(super) interval: Duration,
     pub(super) outage: Arc<Outage>,
 }
 
@@ -38,7 +43,9 @@ impl Runner {
         outage: Arc<Outage>,
     ) -> Self {
         let report = Report::new(row.id, context.settings.logged_changes);
-        Self { row, context, store, observers, collector: None, resets: 0, report, outage }
+        let interval = row.interval(&context.settings);
+        let (collector, resets, served) = (None, 0, Duration::ZERO);
+        Self { row, context, store, observers, collector, resets, report, served, interval, outage }
     }
 
     /// Returns whether it is down because Nomad cannot be reached.
@@ -58,11 +65,27 @@ impl Runner {
         let took = started.elapsed();
         // Before the store is told: those that wait for this collector look whether Nomad can be reached.
         self.report.log(error.as_ref(), started, &self.context.client, &self.outage).await;
+        if let Some(refresh) = &refresh {
+            self.interval = self.row.interval_after(self.cost(refresh, took), &self.context.settings);
+        }
         let result = refresh.ok_or_else(|| error.as_ref().expect("a refresh or an error"));
         let (observed, now) = (self.observers.sections(), (self.context.now)());
         let settings = &self.context.settings;
-        store.record(self.row, result, observed, took, now, settings);
+        store.record(self.row, result, observed, (took, self.interval), now, settings);
         error.map_or(Ok(()), Err)
+    }
+
+    /// What a refresh cost. Of history, all of its time; of what is live, the time that the servers took. One slow answer
+    /// is an accident, so that two in a row count, the faster one.
+    fn cost(&mut self, refresh: &Refresh, took: Duration) -> Duration {
+        let served = refresh.meta.served;
+        match self.row.clock {
+            Clock::History | Clock::SlowHistory => took,
+            // Nothing but a probe was asked.
+            Clock::Live if served.is_zero() => served,
+            Clock::Live => std::mem::replace(&mut self.served, served).min(served),
+            Clock::Client => Duration::ZERO,
+        }
     }
 
     /// Reads it in a task of its own, which ends with this future, so that a panic does not end whoever waits.

@@ -49,13 +49,12 @@ async fn keep_fresh(mut runner: Runner, beat: Beat) {
     loop {
         let started = Instant::now();
         let result = runner.refresh().await;
-        let now = Instant::now();
         // A refresh that outlasts its interval still leaves Nomad a moment's rest.
-        let rested = now + interval / 10;
+        let rested = Instant::now() + interval / 10;
         let next = match &result {
             Ok(()) => {
                 retries = self::retries(interval);
-                match runner.row.interval_after(now - started, &runner.context.settings) {
+                match runner.interval {
                     longer if longer > interval => beat.next(interval, rested.max(started + longer)),
                     _ => beat.next(interval, rested),
                 }

@@ -81,17 +81,17 @@ impl Store {
         Self(watch::Sender::new(state))
     }
 
-    /// Takes in how a refresh ended. Sections that several collectors feed come beside it.
+    /// Takes in how a refresh ended, how long it took, and how often there is one now. Sections that several collectors
+    /// feed come beside it.
     pub(super) fn record(
         &self,
         collector: &Collector,
         result: Result<Refresh, &FetchError>,
         observed: Sections,
-        duration: Duration,
+        (duration, interval): (Duration, Duration),
         now: SystemTime,
         settings: &Settings,
     ) {
-        let interval = collector.interval_after(duration, settings);
         self.0.send_modify(|state| {
             let Some(record) = &mut state.records[collector.id] else { return };
             record.state.up = Some(result.is_ok());
@@ -237,7 +237,8 @@ mod tests {
             let sections = Sections { reach: Some(Arc::new(reach)), ..Sections::default() };
             let refresh = Refresh { sections, ..Refresh::default() };
             let (row, now) = (collector(CollectorId::Token), SystemTime::UNIX_EPOCH);
-            store.record(row, Ok(refresh), Sections::default(), Duration::ZERO, now, &settings);
+            let times = (Duration::ZERO, row.interval(&settings));
+            store.record(row, Ok(refresh), Sections::default(), times, now, &settings);
             assert_eq!(sees_all(), known);
             tokio::time::advance(max_age).await;
             assert_eq!(sees_all(), expected, "it expired");

@@ -70,12 +70,15 @@ impl Collector {
         }
     }
 
-    /// How often it is read if a refresh takes this long: history that costs much is read less often.
-    pub fn interval_after(&self, took: Duration, settings: &Settings) -> Duration {
+    /// How often it is read if that costs this much time: what costs much is read less often.
+    pub fn interval_after(&self, cost: Duration, settings: &Settings) -> Duration {
         let interval = self.interval(settings);
         match self.clock {
-            Clock::History | Clock::SlowHistory => interval.max(took.div_f64(settings.history_duty_cycle)),
-            Clock::Live | Clock::Client => interval,
+            Clock::Live | Clock::History | Clock::SlowHistory => {
+                interval.max(cost.div_f64(settings.duty_cycle))
+            }
+            // Its requests are spread over the interval anyway.
+            Clock::Client => interval,
         }
     }
 }

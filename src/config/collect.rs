@@ -30,17 +30,17 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         return Err(ConfigError::new("--collect.history-interval", problem));
     }
     let client_interval = duration("--collect.client-interval", args.collect.client_interval)?;
-    let history_duty_cycle = args.collect.history_duty_cycle;
-    if !(MIN_DUTY_CYCLE..=1.0).contains(&history_duty_cycle) {
+    let duty_cycle = args.collect.duty_cycle;
+    if !(MIN_DUTY_CYCLE..=1.0).contains(&duty_cycle) {
         let problem = "it is out of range; give a ratio from 0.001 to 1, such as 0.05";
-        return Err(ConfigError::new("--collect.history-duty-cycle", problem));
+        return Err(ConfigError::new("--collect.duty-cycle", problem));
     }
     Ok(Settings {
         collectors,
         logged_changes: args.log.max_changes,
         interval,
         history_interval,
-        history_duty_cycle,
+        duty_cycle,
         client_interval,
         client_spread: client_interval.mul_f64(CLIENT_SPREAD),
         max_age_intervals: args.collect.max_age_intervals,
@@ -114,7 +114,7 @@ mod tests {
             error(&["--collect.interval", "2m"]).starts_with("--collect.history-interval: it is shorter")
         );
         for ratio in ["0", "0.0001", "1.5", "NaN"] {
-            assert!(error(&["--collect.history-duty-cycle", ratio]).contains("it is out of range"));
+            assert!(error(&["--collect.duty-cycle", ratio]).contains("it is out of range"));
         }
         let off: Vec<String> =
             COLLECTORS.iter().map(|collector| format!("--no-collector.{}", collector.name())).collect();

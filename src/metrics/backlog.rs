@@ -75,8 +75,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_queued_allocations_unplaceable",
         help: "Number of queued allocations that fit on no client of their node pool. Reason size: they \
-               request more than the largest client has. Reason constraint: constraints exclude every \
-               client. More clients of the same kind do not help.",
+               request more than the largest client has beside its system jobs. Reason constraint: \
+               constraints exclude every client. More clients of the same kind do not help.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool", "reason"],
         collectors: PLACING,
@@ -85,8 +85,9 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_pool_clients_missing",
         help: "Number of additional clients of the pool's most common size that the queued allocations need. \
-               Allocations are placed where they fit, first on active clients. Excludes allocations that \
-               fit on no client, or on no client of this size. Absent if a size is unknown.",
+               Allocations are placed where they fit, first on active clients, and beside the system jobs of \
+               each client. Excludes allocations that fit on no client, or on no client of this size. Absent \
+               if a size is unknown.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
         collectors: PLACING,

@@ -106,8 +106,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_collector_interval_seconds",
-        help: "Interval between refreshes of the collector. For history collectors, longer than configured if the \
-               last refresh took so long that reading would exceed --collect.history-duty-cycle (5 % of the time).",
+        help: "Interval between refreshes of the collector. Longer than configured if reading would exceed \
+                --collect.duty-cycle (5 % of the time).",
         kind: Kind::Gauge,
         labels: &["collector"],
         collectors: &[],

@@ -83,7 +83,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_job_completions_total",
         help: "Total number of jobs that finished since the exporter started, by outcome as in nomad_jobs_finished. \
-               Excludes purged jobs.",
+               A job whose work was placed again after its end counts again. Excludes purged jobs.",
         kind: Kind::Counter,
         labels: &["namespace", "job_type", "outcome"],
         collectors: &[CollectorId::FinishedJobs],

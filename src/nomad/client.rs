@@ -149,6 +149,14 @@ impl Client {
         result
     }
 
+    /// Asks for what the headers of an answer tell.
+    pub async fn meta(&self, request: Request) -> Result<Meta, Error> {
+        let read = |mut body: Body| {
+            std::io::copy(&mut body, &mut std::io::sink()).map(drop).map_err(serde_json::Error::io)
+        };
+        Ok(self.fetch(request, read).await?.1)
+    }
+
     async fn fetch_uncounted<T: Send + 'static>(
         &self,
         request: &Request,
@@ -159,7 +167,8 @@ impl Client {
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
         self.check_first().await;
         let (server, response) = self.send(request).await?;
-        let meta = Meta { last_contact: last_contact(&response), index: index(&response) };
+        let served = response.extensions().get().map_or(Duration::ZERO, |Served(served)| *served);
+        let meta = Meta { last_contact: last_contact(&response), index: index(&response), served };
         if known.is_some() && meta.index == known {
             self.discard_rest(response, meter).await;
             return Ok((None, meta));
@@ -301,9 +310,11 @@ impl Client {
             };
             builder = builder.basic_auth(user, password);
         }
+        let sent = Instant::now();
         let mut response = builder.send().await.map_err(|error| self.broken(server, request, error))?;
         *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         response.extensions_mut().insert(TokenGeneration(token.generation));
+        response.extensions_mut().insert(Served(sent.elapsed()));
         let status = response.status().as_u16();
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = content_type.is_some_and(|value| value.starts_with("application/json"));
@@ -453,6 +464,10 @@ impl Client {
 /// Generation of the token that was used for a request.
 #[derive(Clone, Copy)]
 struct TokenGeneration(u64);
+
+/// How long it took until a response began.
+#[derive(Clone, Copy)]
+struct Served(Duration);
 
 fn index(response: &reqwest::Response) -> Option<Index> {
     let raft = response.headers().get("X-Nomad-Index")?.to_str().ok()?.parse().ok()?;

@@ -38,8 +38,14 @@ impl Request {
         self
     }
 
-    /// Marks a request that a server forwards to a client. It has a shorter timeout, and is sent only once
-    /// and only to this server, because a failure says nothing about the server.
+    /// The same list for its index alone: one row of it, which no filter looks for.
+    pub fn probe(mut self) -> Self {
+        self.query.retain(|(name, _)| *name != "filter" && *name != "resources");
+        self.query("per_page", "1")
+    }
+
+    /// Makes this a question that a server only passes on, to one of its clients: it is given up earlier than
+    /// others, and a failure says nothing of the server, so it is asked once and of this server alone.
     pub fn passed_on_within(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self.once = true;
@@ -52,8 +58,10 @@ impl Request {
 pub struct Meta {
     /// Time since the server's last contact with the leader: the maximum age of a stale read.
     pub last_contact: Option<Duration>,
-    /// Index for detecting an unchanged response. `None` for several combined responses.
+    /// What tells whether the answer is as it was. Of several answers, the one that all have.
     pub index: Option<Index>,
+    /// How long the servers took until the answer began: Nomad has made all of it by then.
+    pub served: Duration,
 }
 
 /// Raft index of the data: it increases with every change, and is the same on all servers. Another token may
@@ -73,9 +81,11 @@ impl Index {
 }
 
 impl Meta {
-    /// Returns the older metadata of two responses.
-    pub fn or_older(self, other: Self) -> Self {
-        Self { last_contact: self.last_contact.max(other.last_contact), index: None }
+    /// What two answers tell together: the older of their ages, and what the servers took for both.
+    pub fn and(self, other: Self) -> Self {
+        let last_contact = self.last_contact.max(other.last_contact);
+        let index = self.index.filter(|index| other.index == Some(*index));
+        Self { last_contact, index, served: self.served + other.served }
     }
 }
 

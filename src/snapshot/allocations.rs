@@ -69,7 +69,9 @@ pub struct NodeLoad {
     pub memory_max_bytes: f64,
     /// Allocated disk in bytes.
     pub disk_bytes: f64,
-    /// Reserved cores and devices.
+    /// CPU, memory and disk of that which are promised to system jobs that go on.
+    pub system_promised: [f64; 3],
+    /// Cores and devices that are reserved.
     pub whole: Whole,
 }
 

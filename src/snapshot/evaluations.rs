@@ -15,7 +15,7 @@ pub struct Evaluations {
     /// Waiting jobs of the previous list. Two lists that are read one after the other are not consistent, so
     /// a job that is missing in one of them may just have changed.
     pub waited_before: HashSet<JobKey>,
-    /// Raft index of the list, if there is only one.
+    /// The Raft index that the lists have at least, if it is known.
     pub index: Option<u64>,
     /// Hashes of the task groups, including their job, for which constraints exclude every node.
     pub constrained: HashSet<u64>,
@@ -91,7 +91,12 @@ impl Evaluations {
             || self.is_incomplete
     }
 
-    /// Returns whether constraints exclude every node for a task group.
+    /// Whether some are not to be processed yet.
+    pub fn has_delayed(&self) -> bool {
+        self.by_namespace.values().flat_map(|counts| counts.delayed.iter()).any(|(_, count)| *count > 0)
+    }
+
+    /// Whether constraints ruled out every node for a task group.
     pub fn is_constrained(&self, job: JobKey, group: &str) -> bool {
         self.constrained.contains(&hash_of((job, group)))
     }

@@ -67,6 +67,14 @@ impl PendingJobs {
         *oldest = oldest.iter().copied().chain([since]).min();
         self.ages.observe(&AGE_BOUNDS_SECONDS, now.duration_since(since).unwrap_or_default());
     }
+
+    /// Says anew how long the same jobs have waited.
+    pub fn age(&mut self, since: &[SystemTime], now: SystemTime) {
+        self.ages = Histogram::default();
+        for since in since {
+            self.ages.observe(&AGE_BOUNDS_SECONDS, now.duration_since(*since).unwrap_or_default());
+        }
+    }
 }
 
 /// A pending job.

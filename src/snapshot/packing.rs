@@ -34,6 +34,15 @@ impl Room {
         times as u64
     }
 
+    /// This room less so much CPU, memory and disk.
+    pub(super) fn without(self, [cpu, memory, disk]: [f64; 3]) -> Self {
+        Self {
+            cpu_hertz: self.cpu_hertz - cpu,
+            memory_bytes: self.memory_bytes - memory,
+            disk_bytes: self.disk_bytes - disk,
+        }
+    }
+
     fn take(&mut self, ask: &Self, times: u64) {
         let times = times as f64;
         self.cpu_hertz -= ask.cpu_hertz * times;

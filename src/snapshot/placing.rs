@@ -19,10 +19,10 @@ pub struct Placing {
     pub missing: BTreeMap<String, u64>,
 }
 
-/// Queued allocations that do not fit even on an empty client of their pool.
+/// Queued allocations that no client of their pool could take, were it empty of all but system jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unplaceable {
-    /// They request more than the largest client has.
+    /// They request more than the largest client has beside its system jobs.
     pub size: u64,
     /// Constraints exclude every client.
     pub constraint: u64,
@@ -37,6 +37,7 @@ impl Unplaceable {
 
 /// A client that can take allocations.
 struct Client {
+    /// What it has for them beside its system jobs, which come with every client.
     whole: Room,
     /// Free resources, if it is eligible; `None` if unknown.
     free: Option<Option<Room>>,
@@ -131,17 +132,15 @@ impl Placing {
 
 impl Client {
     fn new(node: &Node, loads: Option<&NodeLoads>) -> Self {
-        let whole = Room::from(node.allocatable);
+        let none = NodeLoad::default();
+        let load = loads.map(|loads| loads.by_node.get(&node.id).unwrap_or(&none));
+        let room = Room::from(node.allocatable);
         let is_sized = node.allocatable.cpu_hertz.is_some() && node.allocatable.memory_bytes.is_some();
         let free = || {
-            let none = NodeLoad::default();
-            let load = loads?.by_node.get(&node.id).unwrap_or(&none);
-            (is_sized && load.unsized_count == 0).then_some(Room {
-                cpu_hertz: whole.cpu_hertz - load.cpu_hertz,
-                memory_bytes: whole.memory_bytes - load.memory_bytes,
-                disk_bytes: whole.disk_bytes - load.disk_bytes,
-            })
+            let load = load.filter(|load| is_sized && load.unsized_count == 0)?;
+            Some(room.without([load.cpu_hertz, load.memory_bytes, load.disk_bytes]))
         };
+        let whole = load.map_or(room, |load| room.without(load.system_promised));
         Self { whole, free: (node.state == NodeState::Active).then(free) }
     }
 }

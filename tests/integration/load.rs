@@ -1,6 +1,8 @@
 //! Collections of large clusters.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use allocation_counter::measure;
 use nomad_exporter::exposition::{Encoding, Format, Rendered};
@@ -72,7 +74,31 @@ async fn unchanged_lists_are_not_decoded_again() {
     }
 }
 
-/// Rendering writes into one buffer, so its allocations do not grow with the number of nodes.
+/// While no job changes, the ages of those that are pending do, though no list of jobs is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn pending_jobs_grow_old_without_a_list() {
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    let clock = || SystemTime::now() + Duration::from_secs(PASSED.load(Ordering::Relaxed));
+    let simulator = Simulator::start(Load::new(Size::S, 1).quiet().into()).await.unwrap();
+    let collector = Collector::with_clock(&simulator.url(), &[], clock);
+    let over_an_hour = || {
+        let shown = collector.exposition();
+        let count = |bound| shown.sum("nomad_pending_jobs_age_seconds_bucket", &[("le", bound)]).unwrap();
+        count("+Inf") - count("3600.0")
+    };
+    // The first list makes the exporter look for the pending ones' allocations; the second tells nothing new.
+    collector.refresh().await;
+    collector.refresh().await;
+    assert_eq!(over_an_hour(), 0.0);
+    simulator.clear_requests();
+    PASSED.store(2 * 3600, Ordering::Relaxed);
+    collector.refresh().await;
+    let of_jobs = simulator.requests().into_iter().filter(|request| request.path == "/v1/jobs");
+    assert!(of_jobs.into_iter().all(|request| request.query.contains("per_page=1")));
+    assert_eq!(over_an_hour(), 25.0);
+}
+
+/// Rendering writes into one buffer: what it allocates does not grow with nodes.
 #[tokio::test(flavor = "multi_thread")]
 async fn rendering_allocates_no_more_for_more_nodes() {
     let mut allocations = Vec::new();

@@ -43,6 +43,7 @@ mod revision;
 mod rooms;
 mod rules_bench;
 mod scheduling;
+mod server_work;
 mod serving;
 mod soak;
 mod status_page;

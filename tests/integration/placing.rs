@@ -77,7 +77,26 @@ async fn fragmented_resources_do_not_count() {
     assert_eq!(metrics.value("nomad_pool_clients_missing", &[("node_pool", "default")]), Some(1.0));
 }
 
-/// Allocations that may run in every pool count under its own name, and use what the others leave.
+/// A new client comes with its system jobs: of 4 GHz, two builds of 2 GHz do not fit, and one of 4 GHz fits nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn system_jobs_take_their_part_of_every_client() {
+    let mut cluster = clients(2);
+    cluster.submit(JobSpec::system("logs").with_resources(50, 32));
+    cluster.advance(Duration::from_secs(20));
+    cluster.submit(build("fills", 3000, 100, 2));
+    cluster.advance(Duration::from_secs(20));
+    cluster.submit(build("waits", 2000, 100, 4));
+    cluster.submit(build("whole", 4000, 100, 1));
+    let (metrics, ..) = shown(cluster).await;
+    assert_eq!(metrics.value("nomad_pool_clients_missing", &[("node_pool", "default")]), Some(4.0));
+    assert_eq!(
+        metrics.sum("nomad_queued_allocations_unplaceable", &[("reason", "size")]),
+        Some(1.0),
+        "more clients of this size would not take it"
+    );
+}
+
+/// What may run in every pool is counted under its own name, for what the others leave.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pool_of_all_nodes_counts_once() {
     let mut cluster = clients(2);

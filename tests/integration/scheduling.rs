@@ -5,7 +5,7 @@ use std::time::Duration;
 use nomad_exporter::collect;
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::snapshot::CollectorId;
-use nomad_simulator::Fault;
+use nomad_simulator::{Fault, Load, Simulator, Size};
 
 use crate::support::collect::Collector;
 use crate::support::recordings;
@@ -27,7 +27,7 @@ async fn live_collectors_are_read_more_often_than_history() {
         "--collect.history-interval",
         "10m",
         // However long a refresh takes on a busy machine.
-        "--collect.history-duty-cycle",
+        "--collect.duty-cycle",
         "1",
         "--nomad.timeout",
         "1h",
@@ -35,9 +35,9 @@ async fn live_collectors_are_read_more_often_than_history() {
     ];
     let collector = Collector::new(&simulator.url(), &arguments);
     let running = collector.start().await;
-    let live = || lists(&simulator.requests(), "/v1/jobs", "%21%3D");
-    let dead = || lists(&simulator.requests(), "/v1/jobs", "%3D%3D");
-    // Time passes in steps, with as much real time in between as a refresh needs.
+    let live = || lists(&simulator.requests(), "/v1/nodes", "");
+    let history = || lists(&simulator.requests(), "/v1/namespaces", "");
+    // Time passes in steps, and between them as much real time as a refresh needs.
     let mut passed = Duration::ZERO;
     while live() <= 25 {
         tokio::time::pause();
@@ -50,13 +50,13 @@ async fn live_collectors_are_read_more_often_than_history() {
     running.abort();
     let at_most = |interval: Duration| passed.div_duration_f64(interval) as usize + 2;
     assert!(live() <= at_most(INTERVAL), "{} live lists in {passed:?}", live());
-    assert!((3..=at_most(10 * INTERVAL)).contains(&dead()), "{} lists of dead jobs in {passed:?}", dead());
-    assert!(live() > 4 * dead(), "{} live lists, {} of dead jobs", live(), dead());
+    assert!((3..=at_most(10 * INTERVAL)).contains(&history()), "{} of history in {passed:?}", history());
+    assert!(live() > 4 * history(), "{} live lists, {} of history", live(), history());
 }
 
-/// Expensive history is read less often: 5 % of the time is 3 s per minute.
+/// What costs much is read less often: 5 % of the time are 3 s of every minute.
 #[test]
-fn history_stays_within_its_duty_cycle() {
+fn collectors_stay_within_their_duty_cycle() {
     let args = config::parse(["nomad-exporter"]).unwrap();
     let settings = Config::new(args, &|_| None).unwrap().collect;
     let after = |name, seconds| {
@@ -64,7 +64,29 @@ fn history_stays_within_its_duty_cycle() {
     };
     let finished = |seconds| after(CollectorId::FinishedJobs, seconds);
     assert_eq!([finished(2), finished(3), finished(9)], [60, 60, 180]);
-    assert_eq!([after(CollectorId::Jobs, 9), after(CollectorId::HostStats, 50)], [15, 60]);
+    assert_eq!([after(CollectorId::Jobs, 0), after(CollectorId::Jobs, 3)], [15, 60]);
+    assert_eq!(after(CollectorId::HostStats, 50), 60, "what is spread over the interval");
+}
+
+/// A live list that takes the servers long is read less often, and the interval says so; one slow answer is an accident.
+#[tokio::test(flavor = "multi_thread")]
+async fn live_lists_that_take_the_servers_long_are_read_less_often() {
+    // Every list is another one, so that none is spared by a probe.
+    let simulator = Simulator::start(Load::new(Size::S, 1).into()).await.unwrap();
+    let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats"]);
+    let interval = || {
+        let labels = [("collector", "allocations")];
+        collector.exposition().value("nomad_exporter_collector_interval_seconds", &labels).unwrap()
+    };
+    collector.refresh().await;
+    simulator.faults().set("/v1/allocations", Fault::Delay(Duration::from_secs(1)));
+    collector.refresh().await;
+    assert_eq!(interval(), 15.0, "it may never come again");
+    collector.refresh().await;
+    assert!((20.0..40.0).contains(&interval()), "1 s and a little are 5 % of {} s", interval());
+    simulator.faults().clear();
+    collector.refresh().await;
+    assert_eq!(interval(), 15.0, "it is over");
 }
 
 /// If filters are ignored, one full list serves both.
@@ -101,7 +123,27 @@ async fn an_ignored_filter_changes_no_number() {
     }
 }
 
-/// The settings of a drain are read once, until the node changes.
+/// A server that is thought to list by status and does not sends everything twice, and it is counted once.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ignored_status_changes_no_number() {
+    let old = recordings::replay("1.1.18").await;
+    let of = async |arguments: &[&str]| {
+        let collector = Collector::new(&old.url(), &[&["--nomad.namespace", "ci"], arguments].concat());
+        collector.refresh().await;
+        let shown = collector.exposition();
+        let families =
+            ["nomad_blocked_evaluations", "nomad_pending_evaluations", "nomad_delayed_evaluations"];
+        families.map(|family| shown.sum(family, &[]))
+    };
+    let known = of(&[]).await;
+    old.clear_requests();
+    let unknown = of(&["--no-collector.servers"]).await;
+    assert_eq!(lists(&old.requests(), "/v1/evaluations", "status="), 2);
+    assert_eq!(known, unknown);
+    assert!(known.iter().flatten().sum::<f64>() > 0.0, "{known:?}");
+}
+
+/// The terms of a drain are read once, until the node changes.
 #[tokio::test(flavor = "multi_thread")]
 async fn drains_are_read_when_they_change() {
     let simulator = recordings::replay("2.0.5-drain").await;

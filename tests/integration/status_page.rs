@@ -266,7 +266,7 @@ async fn screenshots_can_be_taken_of_the_running_exporter() {
                 "1s",
                 "--collect.client-interval",
                 "500ms",
-                "--collect.history-duty-cycle",
+                "--collect.duty-cycle",
                 "0.5",
             ],
         );

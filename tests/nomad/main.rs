@@ -19,6 +19,7 @@ mod command_line;
 mod commands;
 mod comparison;
 mod conclusions;
+mod cost;
 mod counters;
 mod deployed;
 #[path = "../integration/support/exposition.rs"]
@@ -41,6 +42,20 @@ use std::time::Instant;
 
 use programs::Program;
 use report::Report;
+
+/// CPU of the server's process, while nothing else is tested.
+#[test]
+#[ignore = "it takes minutes and a Nomad: scripts/test-nomad.sh runs it"]
+fn what_the_exporter_costs_nomad() {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (Some(nomad), Some(folder)) = (variable("TEST_NOMAD"), variable("TEST_NOMAD_FOLDER")) else {
+        eprintln!("skipped: a real Nomad: scripts/test-nomad.sh says which, and cleans up after it");
+        return;
+    };
+    let nomad = Program::at(&nomad);
+    println!("what the exporter costs {}", nomad.version);
+    cost::measure(&nomad, &Path::new(&folder).join("cost"));
+}
 
 #[test]
 #[ignore = "takes minutes and needs Nomad: run scripts/test-nomad.sh"]

@@ -23,7 +23,7 @@ const FLAGS: [&str; 11] = [
     "--collect.interval=2s",
     "--collect.history-interval=2s",
     "--collect.client-interval=2s",
-    "--collect.history-duty-cycle=1",
+    "--collect.duty-cycle=1",
     "--collect.client-timeout=2s",
     "--collector.allocation_usage",
     "--collect.max-usage-allocations=1000",

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails its test")]
 
 mod families;
+mod grafana;
 mod promtool;
 mod replicas;
 mod selectors;
@@ -87,8 +88,8 @@ fn variables_are_used() {
             let name = format!("{file}: {}", variable["name"]);
             assert_eq!(variable["type"], "query", "{name}");
             assert_eq!(variable["datasource"]["uid"], "${datasource}", "{name}");
-            // There are many nodes, so only selected ones are shown, never all.
-            let all = text(&variable["name"]) != "node";
+            // Nodes and jobs are many: some are chosen, and all of them never.
+            let all = !["node", "job"].contains(&text(&variable["name"]));
             assert_eq!((&variable["multi"], &variable["includeAll"]), (&json!(true), &json!(all)), "{name}");
             // All matches any value, including a missing label, instead of listing all values.
             assert_eq!(variable["allValue"], if all { json!(".*") } else { Value::Null }, "{name}");

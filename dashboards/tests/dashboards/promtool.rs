@@ -29,7 +29,7 @@ pub(crate) fn filled(query: &str, cluster: &str, region: &str) -> String {
     let query = query
         .replace("\"$cluster\"", &format!("\"{cluster}\""))
         .replace("\"$region\"", &format!("\"{region}\""));
-    ["instance", "namespace", "node_pool", "node"]
+    ["instance", "namespace", "node_pool", "node", "job"]
         .iter()
         .fold(query, |query, variable| query.replace(&format!("\"${variable}\""), "\".*\""))
 }

@@ -40,7 +40,8 @@ fn values(label: &str) -> &'static [&'static str] {
         "job_type" => &["batch", "service"],
         "node_pool" => &["default"],
         "node_id" => &["n1", "n2", "n3", "n4"],
-        "status" => &["pending", "running", "queued"],
+        "job_id" => &["live", "dead", "stopped"],
+        "status" => &["pending", "running", "queued", "dead", "failed"],
         "state" => &["active", "draining", "down", "ineligible"],
         "client_status" => &["running", "pending"],
         "outcome" => &["complete", "failed"],
@@ -78,6 +79,13 @@ fn label_sets(name: &str, family: &Family) -> Vec<BTreeMap<String, String>> {
     if name == "nomad_node_state" {
         sets.retain(|set| set["state"] == state(&set["node_id"]));
     }
+    // A job is in one status, and only live ones have allocations.
+    if name == "nomad_job_status" {
+        sets.retain(|set| set["status"] == if set["job_id"] == "live" { "running" } else { "dead" });
+    }
+    if name == "nomad_job_allocations" {
+        sets.retain(|set| set["job_id"] == "live");
+    }
     if name == "nomad_node_drained" {
         sets.retain(|set| set["node_id"] == "n4");
     }
@@ -96,8 +104,10 @@ fn gauge(name: &str, set: &BTreeMap<String, String>) -> String {
     let constant = match name {
         _ if name.ends_with("_timestamp_seconds") => return format!("-{}+0x{MINUTES}", 1000 + 60 * some),
         "nomad_node_driver_healthy" => 0,
+        "nomad_job_stopped" => usize::from(set["job_id"] == "stopped"),
+        "nomad_job_allocations_desired" => 100,
         _ if name.ends_with("_up") || name.ends_with("_healthy") || name.ends_with("_info") => 1,
-        "nomad_up" | "nomad_has_leader" | "nomad_node_state" | "nomad_node_drained" => 1,
+        "nomad_up" | "nomad_has_leader" | "nomad_node_state" | "nomad_node_drained" | "nomad_job_status" => 1,
         _ if name.contains("allocatable") || name.contains("total_bytes") || name.contains("size_bytes") => {
             100
         }

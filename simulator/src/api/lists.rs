@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::answer::Refusal;
 use crate::cluster::EvaluationId;
 use crate::list::{Table, select};
+use crate::work::Work;
 
 use super::access::Capability;
 use super::{Call, Reply, view};
@@ -34,7 +35,7 @@ impl Call<'_> {
                 .for_each(|row| drop(row.remove("Attributes")));
         }
         let index = self.cluster.table_index(table);
-        Ok(self.read(index, &Value::Array(page.rows)).next_token(page.next_token))
+        Ok(self.read(index, &Value::Array(page.rows)).costing(page.work).next_token(page.next_token))
     }
 
     /// All rows of a table that the token may read.
@@ -94,7 +95,7 @@ impl Call<'_> {
             "LastContact": 0,
             "NextToken": "",
         });
-        Ok(self.read(index, &count))
+        Ok(self.read(index, &count).costing(Work { sent: 0, ..page.work }))
     }
 
     pub(super) fn evaluation(&self, id: &str) -> Reply {

@@ -20,6 +20,7 @@ use crate::cluster::Cluster;
 use crate::list::Table;
 use crate::request::{Request, decode};
 use crate::version::{Version, since};
+use crate::work::Work;
 
 use access::Access;
 
@@ -106,7 +107,9 @@ impl Call<'_> {
 
     /// An answer from the servers' state at an index.
     fn read(&self, index: u64, value: &Value) -> Answer {
-        self.with_meta(index, Answer::json(value))
+        // What has no filter costs what is sent.
+        let sent = value.as_array().map_or(1, |rows| rows.len() as u64);
+        self.with_meta(index, Answer::json(value).costing(Work { sent, ..Work::default() }))
     }
 
     fn with_meta(&self, index: u64, answer: Answer) -> Answer {

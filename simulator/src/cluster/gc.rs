@@ -56,6 +56,7 @@ impl Cluster {
             for id in allocations {
                 self.allocations.remove(&id);
             }
+            self.write_deletions();
         }
     }
 
@@ -89,11 +90,18 @@ impl Cluster {
                 job.evaluations.remove(&id);
                 job.allocations.retain(|allocation| !placed.contains(allocation));
             }
-            self.write(Table::Evaluations);
+            self.write_deletions();
         }
     }
 
-    /// Returns whether an allocation is non-terminal, or waits to be rescheduled.
+    /// Nomad deletes evaluations and their allocations in one entry, which is the last one of both tables, also if there are
+    /// no allocations.
+    fn write_deletions(&mut self) {
+        let index = self.write(Table::Evaluations);
+        self.indexes.insert(Table::Allocations, index);
+    }
+
+    /// Whether an allocation lives, or waits to be tried again.
     fn is_needed(&self, id: AllocationId) -> bool {
         let Some(allocation) = self.allocations.get(&id) else { return false };
         let retried =

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::answer::Refusal;
 use crate::request::Query;
 use crate::version::{Version, since};
+use crate::work::Work;
 
 use filter::Filter;
 pub(crate) use table::Table;
@@ -21,6 +22,8 @@ pub(crate) struct Page {
     pub(crate) rows: Vec<Value>,
     /// Start of the next page, if there is one.
     pub(crate) next_token: Option<String>,
+    /// What it took to find the rows.
+    pub(crate) work: Work,
 }
 
 /// Selects and orders the rows of a request.
@@ -42,7 +45,11 @@ pub(crate) fn select(
     if let Some(prefix) = query.get("prefix") {
         rows.retain(|row| table.id(row).starts_with(prefix));
     }
+    let mut compared = 0;
     if table == Table::Evaluations && version >= since::EVALUATION_PARAMETERS {
+        if query.get("status").is_some() || query.get("job").is_some() {
+            compared = rows.len() as u64;
+        }
         let is = |row: &Value, key: &str, field: &str| query.get(key).is_none_or(|value| row[field] == value);
         rows.retain(|row| is(row, "status", "Status") && is(row, "job", "JobID"));
     }
@@ -50,7 +57,9 @@ pub(crate) fn select(
     if version >= since::FILTER && query.is_true("reverse") && table.can_reverse(version) {
         rows.reverse();
     }
-    page::cut(table, version, query, per_page, filter.as_ref(), rows)
+    let mut page = page::cut(table, version, query, per_page, filter.as_ref(), rows)?;
+    page.work.compared = compared;
+    Ok(page)
 }
 
 fn parse_filter(table: Table, version: Version, query: &Query) -> Result<Option<Filter>, Refusal> {

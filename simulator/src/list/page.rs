@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::answer::Refusal;
 use crate::request::Query;
 use crate::version::{Version, since};
+use crate::work::Work;
 
 use super::filter::Filter;
 use super::{Page, Table};
@@ -38,11 +39,15 @@ pub(super) fn cut(
     let wanted = query.get("next_token").filter(|_| version >= table.pages_since());
     let passed = if reverse { Ordering::Greater } else { Ordering::Less };
     let mut found = wanted.is_none();
-    let mut page = Page { rows: Vec::new(), next_token: None };
+    let mut page = Page { rows: Vec::new(), next_token: None, work: Work::default() };
     for row in rows {
         let token = table.token(version, &row);
         found = found || wanted.is_none_or(|wanted| compare(table, version, &token, wanted) != passed);
-        if !found || !keep(table, filter, &row)? {
+        if !found {
+            continue;
+        }
+        page.work.filtered += u64::from(filter.is_some());
+        if !keep(table, filter, &row)? {
             continue;
         }
         if per_page == Some(page.rows.len()) {
@@ -51,6 +56,7 @@ pub(super) fn cut(
         }
         page.rows.push(row);
     }
+    page.work.sent = page.rows.len() as u64;
     Ok(page)
 }
 

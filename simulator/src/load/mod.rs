@@ -3,8 +3,8 @@
 //!
 //! The small cluster handles a request, including everything that a [`Cluster`] supports: namespaces,
 //! filters, parameters, versions. The rows of a list are then repeated with different IDs, chunk by chunk
-//! while they are sent, so that a list of gigabytes needs no memory and almost no time. Lists are not
-//! paginated.
+//! while they are sent, so that a list of gigabytes needs no memory and almost no time. Paginated lists have
+//! only the first page. The cost for a real server is counted for all copies.
 
 mod rows;
 mod size;
@@ -24,6 +24,7 @@ use crate::cluster::{Cluster, GcSettings, JobKey, JobSpec, NodeSpec, Settings};
 use crate::list::Table;
 use crate::request::{Query, Request};
 use crate::version::Version;
+use crate::work::Work;
 
 pub(crate) use rows::Rows;
 use rows::{Copies, NodeCopy, Template};
@@ -101,14 +102,33 @@ impl Load {
             && answer.status.is_success()
             && let Ok(rows) = serde_json::from_slice::<Vec<Value>>(&answer.body)
         {
-            let templates = rows.iter().map(|row| self.template(table, row)).collect();
-            answer.rows = Some(Rows::new(templates, self.nodes.clone(), writes.unwrap_or_default() as usize));
+            let templates: Vec<Template> = rows.iter().map(|row| self.template(table, row)).collect();
+            let rows = Rows::new(templates, self.nodes.clone(), writes.unwrap_or_default() as usize);
+            let rows = rows.at_most(per_page(&request.query));
+            answer.work = self.work(table, request, answer.work, rows.rows());
+            answer.rows = Some(rows);
             answer.body = Bytes::new();
         }
         answer
     }
 
-    /// Returns the request for the representative of the requested copy.
+    /// What an answer costs, of which so many rows are sent, if it costs this among the representatives. What looks at
+    /// rows looks at all that exist.
+    fn work(&self, table: Table, request: &Request, of_representatives: Work, sent: u64) -> Work {
+        let mut everything = self.of_representative(request);
+        everything.query = everything.query.without(&["filter", "status", "job"]);
+        let answer = api::answer(&self.cluster, &everything);
+        let rows: Vec<Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let exist = rows.iter().map(|row| self.template(table, row).copies()).sum();
+        let all_if_any = |count: u64| if count > 0 { exist } else { 0 };
+        Work {
+            filtered: all_if_any(of_representatives.filtered),
+            compared: all_if_any(of_representatives.compared),
+            sent,
+        }
+    }
+
+    /// The same request about the representative of the copy that it names.
     fn of_representative(&self, request: &Request) -> Request {
         let mut request = request.clone();
         let representative = |id: &str| {
@@ -197,6 +217,11 @@ impl Load {
         let answer = api::answer(&self.cluster, &get(target));
         serde_json::from_slice(&answer.body).unwrap_or_default()
     }
+}
+
+/// How many rows are wanted at most.
+fn per_page(query: &Query) -> u64 {
+    query.get("per_page").and_then(|text| text.parse().ok()).filter(|rows| *rows > 0).unwrap_or(u64::MAX)
 }
 
 /// A request without a token.

@@ -95,6 +95,11 @@ impl Template {
         Self { parts, tail: Bytes::copy_from_slice(&text.as_bytes()[from..]), copies }
     }
 
+    /// How many rows it makes.
+    pub(super) fn copies(&self) -> u64 {
+        self.copies.copies
+    }
+
     fn write(&self, out: &mut BytesMut, copy: u64, node: &NodeCopy) {
         for (text, hole) in &self.parts {
             out.put_slice(text);
@@ -118,13 +123,26 @@ pub(crate) struct Rows {
     moved: usize,
     template: usize,
     copy: u64,
-    written: usize,
+    written: u64,
+    /// How many rows are written at most.
+    at_most: u64,
     ended: bool,
 }
 
 impl Rows {
     pub(super) fn new(templates: Vec<Template>, nodes: Arc<[NodeCopy]>, moved: usize) -> Self {
-        Self { templates: templates.into(), nodes, moved, template: 0, copy: 0, written: 0, ended: false }
+        let (templates, at_most) = (templates.into(), u64::MAX);
+        Self { templates, nodes, moved, template: 0, copy: 0, written: 0, at_most, ended: false }
+    }
+
+    /// The first of them only.
+    pub(super) fn at_most(self, at_most: u64) -> Self {
+        Self { at_most, ..self }
+    }
+
+    /// How many there are.
+    pub(super) fn rows(&self) -> u64 {
+        self.templates.iter().map(Template::copies).sum::<u64>().min(self.at_most)
     }
 }
 
@@ -137,7 +155,8 @@ impl Iterator for Rows {
         }
         let mut out = BytesMut::with_capacity(CHUNK_BYTES + (CHUNK_BYTES >> 2));
         while out.len() < CHUNK_BYTES {
-            let Some(template) = self.templates.get(self.template) else {
+            let is_full = self.written == self.at_most;
+            let Some(template) = self.templates.get(self.template).filter(|_| !is_full) else {
                 out.put_slice(if self.written == 0 { b"[]" } else { b"]" });
                 self.ended = true;
                 break;

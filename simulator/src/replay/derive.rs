@@ -70,7 +70,7 @@ impl Recording {
             rows.iter_mut().for_each(add_job);
         }
         Some(match select(table, self.version, query, rows) {
-            Ok(Page { mut rows, next_token }) => {
+            Ok(Page { mut rows, next_token, work: _ }) => {
                 if table == Table::Allocations {
                     rows.iter_mut().for_each(|row| without_unasked(row, query));
                 }

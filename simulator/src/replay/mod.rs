@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::answer::Answer;
 use crate::request::{Query, Request, decode};
 use crate::version::Version;
+use crate::work::Work;
 
 /// Parameters that do not change a recorded response.
 const IGNORED: &[&str] = &["stale", "region", "wait", "index", "pretty"];
@@ -107,6 +108,7 @@ impl Entry {
             body: fs::read(dir.join(&self.file))?.into(),
             rows: None,
             follow: None,
+            work: Work::default(),
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::request::Request;
+use crate::work::Work;
 
 /// A request that reached the server.
 #[derive(Clone, Debug)]
@@ -17,32 +18,64 @@ pub struct LoggedRequest {
     pub token: Option<String>,
     /// The `Accept-Encoding` header.
     pub accept_encoding: Option<String>,
+    /// What its answer would cost a server; nothing before it was answered.
+    pub work: Work,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct RequestLog(Mutex<Vec<LoggedRequest>>);
+pub(super) struct RequestLog(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    requests: Vec<LoggedRequest>,
+    /// How many requests were forgotten.
+    forgotten: usize,
+    work: Work,
+}
 
 impl RequestLog {
-    pub(super) fn record(&self, request: &Request) {
+    /// Takes in a request, and returns its number.
+    pub(super) fn record(&self, request: &Request) -> usize {
         let logged = LoggedRequest {
             method: request.method.clone(),
             path: request.path.clone(),
             query: request.raw_query.clone(),
             token: request.token.clone(),
             accept_encoding: request.accept_encoding.clone(),
+            work: Work::default(),
         };
-        self.lock().push(logged);
+        let mut state = self.lock();
+        state.requests.push(logged);
+        state.forgotten + state.requests.len() - 1
+    }
+
+    /// Takes in what the answer to the request of this number would cost.
+    pub(super) fn answered(&self, number: usize, work: Work) {
+        let mut state = self.lock();
+        let Some(place) = number.checked_sub(state.forgotten) else { return };
+        state.work += work;
+        if let Some(logged) = state.requests.get_mut(place) {
+            logged.work = work;
+        }
     }
 
     pub(super) fn all(&self) -> Vec<LoggedRequest> {
-        self.lock().clone()
+        self.lock().requests.clone()
+    }
+
+    /// What the answers to the requests that were not forgotten would cost.
+    pub(super) fn work(&self) -> Work {
+        self.lock().work
     }
 
     pub(super) fn clear(&self) {
-        self.lock().clear();
+        let mut state = self.lock();
+        state.forgotten += state.requests.len();
+        state.requests.clear();
+        state.work = Work::default();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<LoggedRequest>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

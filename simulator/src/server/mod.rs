@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::backend::Backend;
+use crate::work::Work;
 
 pub use faults::{ConnectionFault, Fault, Faults};
 pub use log::LoggedRequest;
@@ -79,7 +80,12 @@ impl Simulator {
         self.shared.log.all()
     }
 
-    /// Drops the recorded requests.
+    /// What the answers so far would have cost a server.
+    pub fn work(&self) -> Work {
+        self.shared.log.work()
+    }
+
+    /// Forgets the requests so far.
     pub fn clear_requests(&self) {
         self.shared.log.clear();
     }

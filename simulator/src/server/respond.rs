@@ -8,10 +8,12 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use serde_json::json;
 
 use crate::answer::Answer;
 use crate::request::Request;
 use crate::version::since;
+use crate::work::Work;
 
 use tokio::time::Instant;
 
@@ -21,6 +23,8 @@ use super::faults::Fault;
 
 /// Maximum wait of a blocking query.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// Where the simulator itself tells what its answers so far would have cost a server.
+const WORK: &str = "/simulator/work";
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The request gets no response, and the connection closes.
@@ -43,7 +47,10 @@ pub(super) async fn respond(
     // An incomplete request is not a request.
     let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
     let request = Request { body, ..Request::new(&parts) };
-    shared.log.record(&request);
+    if request.path == WORK {
+        return Ok(response(work_so_far(&shared), None));
+    }
+    let number = shared.log.record(&request);
 
     let fault = shared.faults.find(&request.target());
     let mut answer = match &fault {
@@ -77,6 +84,7 @@ pub(super) async fn respond(
         )
         | None => block(&shared, &request).await,
     };
+    shared.log.answered(number, answer.work);
     match &fault {
         Some(Fault::LastContact(age)) => answer.set_last_contact(*age),
         Some(Fault::NoLeader) => answer.set_no_leader(),
@@ -92,7 +100,13 @@ pub(super) async fn respond(
     Ok(response(answer, fault))
 }
 
-/// Handles a blocking query: responds once the index has changed, or after the wait time.
+/// What the answers so far would have cost.
+fn work_so_far(shared: &Shared) -> Answer {
+    let Work { filtered, compared, sent } = shared.log.work();
+    Answer::json(&json!({"filtered": filtered, "compared": compared, "sent": sent}))
+}
+
+/// Answers a question about what comes after an index once it has come, or when the time is up.
 async fn block(shared: &Shared, request: &Request) -> Answer {
     let after = request.query.get("index").and_then(|index| index.parse().ok()).unwrap_or(0_u64);
     let wait = request.query.get("wait").and_then(|wait| humantime::parse_duration(wait).ok());
@@ -130,7 +144,7 @@ fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
 }
 
 fn response(answer: Answer, fault: Option<Fault>) -> hyper::Response<Body> {
-    let Answer { status, mut headers, body, rows, follow: _ } = answer;
+    let Answer { status, mut headers, body, rows, follow: _, work: _ } = answer;
     let body = match fault {
         _ if let Some(rows) = rows => Body::rows(rows, headers.contains_key(header::CONTENT_ENCODING)),
         Some(Fault::Drip(pause)) => Body::dripping(body, pause),

@@ -19,5 +19,6 @@ mod replay;
 mod scenario;
 mod server;
 mod shape;
+mod work;
 mod world;
 mod writes;

@@ -85,7 +85,7 @@ impl Collect for AllocationsCollector {
         // The answer is known while nothing in it changed, and the same is looked for in it as before.
         let again = if filter_lists && requests.len() == 1 {
             let beside = (jobs.map(|jobs| jobs.named.clone()), fold.pass.looked_for());
-            let request = requests.remove(0);
+            let request = (requests.remove(0), true);
             self.known.fold(&context.client, request, beside, fold, AllocationsFold::add).await?
         } else {
             Again::New(list::fold(&context.client, requests, fold, AllocationsFold::add).await?)
@@ -187,16 +187,22 @@ pub(in crate::collect) fn add_load(load: &mut NodeLoad, allocation: &Allocation)
     if is_starting(allocation) {
         earliest(&mut load.oldest_starting, allocation.created());
     }
-    if allocation.job_type == JobType::System {
-        load.system += 1;
-        load.system_kept += u64::from(allocation.desired_status == DesiredStatus::Run);
-    }
+    let is_system = allocation.job_type == JobType::System;
+    let is_kept = is_system && allocation.desired_status == DesiredStatus::Run;
+    load.system += u64::from(is_system);
+    load.system_kept += u64::from(is_kept);
     match allocation.allocated_resources.as_ref().map(AllocatedResources::total) {
         Some(total) => {
-            load.cpu_hertz += crate::collect::units::hertz(total.cpu_mhz);
-            load.memory_bytes += crate::collect::units::bytes(total.memory_mib);
-            load.memory_max_bytes += crate::collect::units::bytes(total.memory_max_mib);
-            load.disk_bytes += crate::collect::units::bytes(total.disk_mib);
+            let cpu = crate::collect::units::hertz(total.cpu_mhz);
+            let [memory, memory_max, disk] =
+                [total.memory_mib, total.memory_max_mib, total.disk_mib].map(crate::collect::units::bytes);
+            load.cpu_hertz += cpu;
+            load.memory_bytes += memory;
+            load.memory_max_bytes += memory_max;
+            load.disk_bytes += disk;
+            if is_kept {
+                load.system_promised.iter_mut().zip([cpu, memory, disk]).for_each(|(sum, part)| *sum += part);
+            }
             let resources = allocation.allocated_resources.as_ref();
             resources.into_iter().for_each(|held| load.whole.add(&whole::allocated(held), 1));
         }

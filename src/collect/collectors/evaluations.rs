@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use super::reasons;
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
+use crate::collect::earliest;
+use crate::collect::list::{Folded, Known};
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
-use crate::collect::{earliest, list};
 use crate::nomad::Endpoint;
 use crate::nomad::api::Evaluation;
 use crate::snapshot::{Evaluations, JobEvaluations, LiveJobs, Namespaces, Sections, Servers};
@@ -18,20 +19,20 @@ use crate::terms::{BlockReason, EvalStatus, JobKey, at, hash_of};
 /// How many jobs are remembered that have an evaluation.
 const MAX_JOBS: usize = 1_000_000;
 
-/// Which evaluations wait. One list for both statuses: Nomad goes through all evaluations for each list.
-const WAITING: &str = r#"Status == "blocked" or Status == "pending""#;
-
-/// Reads blocked and pending evaluations; from servers that cannot filter, all of them.
+/// Reads blocked and pending evaluations; from servers that cannot list them by status, all. A list for each status
+/// costs the servers a twentieth of one with a filter: no expression looks at each evaluation there is.
 pub(in crate::collect) struct EvaluationsCollector {
     /// Jobs that the last list showed waiting.
     waited_before: HashSet<JobKey>,
+    /// The last lists, one for each status.
+    known: Known<()>,
 }
 
 reads!(EvaluationsCollector: Servers, Namespaces, LiveJobs);
 
 impl Collect for EvaluationsCollector {
     fn new(_: &Observers) -> Self {
-        Self { waited_before: HashSet::new() }
+        Self { waited_before: HashSet::new(), known: Known::default() }
     }
 
     async fn collect(
@@ -39,19 +40,43 @@ impl Collect for EvaluationsCollector {
         context: &Arc<Context>,
         upstream: &Newest<'_, Self>,
     ) -> Result<Refresh, FetchError> {
-        let mut requests =
+        let requests =
             context.over_known_namespaces(upstream, Endpoint::Evaluations, "/v1/evaluations").await?;
-        if upstream.get::<Servers>().await.unwrap_or_default().filter_lists {
-            requests = requests.into_iter().map(|request| request.query("filter", WAITING)).collect();
+        let by_status = upstream.get::<Servers>().await.unwrap_or_default().list_everywhere;
+        if let [request] = &requests[..]
+            && let Some(same) = self.known.probe(&context.client, request, by_status, &()).await?
+        {
+            return Ok(same);
         }
-        let now = (context.now)();
-        let add = move |fold: &mut Evaluations, evaluation: Evaluation| add(fold, &evaluation, now);
-        let folded = list::fold(&context.client, requests, Evaluations::default(), add).await?;
-        let index = folded.index();
+        let (client, now) = (&context.client, (context.now)());
+        let mut folded = Folded::new(Evaluations::default());
+        if by_status {
+            // One that gets room in between is in both lists, and in none the other way round.
+            for (status, name) in [(EvalStatus::Blocked, "blocked"), (EvalStatus::Pending, "pending")] {
+                let requests = requests.iter().map(|request| request.clone().query("status", name)).collect();
+                // A server that is older than it is thought to be sends those of other statuses too.
+                let add = move |fold: &mut Evaluations, row: Evaluation| {
+                    if row.status == status {
+                        add(fold, &row, now);
+                    }
+                };
+                folded = folded.and(client, requests, add).await?;
+            }
+        } else {
+            let add = move |fold: &mut Evaluations, row: Evaluation| add(fold, &row, now);
+            folded = folded.and(client, requests, add).await?;
+        }
+        let (index, (meta, objects)) = (folded.index(), folded.told());
         Ok(folded.refresh(|fold| {
             let waiting =
                 fold.by_job.iter().filter(|(_, known)| known.waits()).map(|(job, _)| *job).collect();
             let waited_before = std::mem::replace(&mut self.waited_before, waiting);
+            // The same lists would tell something else if a delay ends, or if it is not what they told before.
+            let is_steady = waited_before == self.waited_before && !fold.has_delayed();
+            match by_status && is_steady {
+                true => self.known.remember(meta, objects, ()),
+                false => self.known.forget(),
+            }
             let evaluations = Evaluations { waited_before, index, ..fold };
             Sections { evaluations: Some(Arc::new(evaluations)), ..Sections::default() }
         }))

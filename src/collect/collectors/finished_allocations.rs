@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::list;
+use crate::collect::list::{self, Again, Known};
 use crate::collect::observers::{
-    AllocationPass, Completions, Handover, Observers, Periodic, Placements, Which,
+    AllocationPass, Completions, Handover, LookedFor, Observers, Periodic, Placements, Which,
 };
 use crate::collect::report::FetchError;
 use crate::nomad::Endpoint;
@@ -27,6 +27,8 @@ pub(in crate::collect) struct FinishedAllocationsCollector {
     completions: Arc<Completions>,
     periodic: Arc<Periodic>,
     full_allocations: Arc<Handover<FinishedAllocationsFold>>,
+    /// The last list, whose first allocation was looked for in it, and after which list of dead jobs it was begun.
+    known: Known<(LookedFor, u64)>,
 }
 
 reads!(FinishedAllocationsCollector: Servers, LiveJobs, LiveAllocations, FinishedJobs);
@@ -38,6 +40,7 @@ impl Collect for FinishedAllocationsCollector {
             completions: observers.completions.clone(),
             periodic: observers.periodic.clone(),
             full_allocations: observers.full_allocations.clone(),
+            known: Known::default(),
         }
     }
 
@@ -56,16 +59,21 @@ impl Collect for FinishedAllocationsCollector {
             return Ok(Refresh { sections, ..Refresh::default() });
         }
         let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
-        let requests =
+        let mut requests: Vec<_> =
             requests.map(|request| request.query("task_states", "false").query("filter", TERMINAL)).collect();
         // Those of the jobs that died by now are to be in it.
         upstream.settled::<FinishedJobs>().await;
         let fold = FinishedAllocationsFold::new(&self.placements, &self.completions);
         let add = |fold: &mut FinishedAllocationsFold, allocation: Allocation| fold.add(&allocation);
-        let folded = list::fold(&context.client, requests, fold, add).await?;
+        let again = if requests.len() == 1 {
+            let beside = (fold.pass.looked_for(), fold.began_after);
+            self.known.fold(&context.client, (requests.remove(0), true), beside, fold, add).await?
+        } else {
+            Again::New(list::fold(&context.client, requests, fold, add).await?)
+        };
         let live = upstream.get::<LiveAllocations>().await;
         let (jobs, dead) = (upstream.get::<LiveJobs>().await, upstream.get::<FinishedJobs>().await);
-        Ok(folded.refresh(|fold| self.sections(fold, live.as_deref(), jobs.as_deref(), dead.as_deref())))
+        Ok(again.refresh(|fold| self.sections(fold, live.as_deref(), jobs.as_deref(), dead.as_deref())))
     }
 }
 

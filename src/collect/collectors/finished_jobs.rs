@@ -6,11 +6,13 @@ use super::named_jobs;
 use crate::collect::chosen::{LabelSettings, add_job_meta};
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::list;
-use crate::collect::observers::{Completions, CompletionsPass, Handover, JobPass, Observers, Placements};
+use crate::collect::list::{self, Again, Known};
+use crate::collect::observers::{
+    Completions, CompletionsPass, Handover, JobPass, LookedFor, Observers, Placements,
+};
 use crate::collect::report::FetchError;
 use crate::nomad::api::Job;
-use crate::snapshot::{CollectorId, DeadJob, FinishedJobs, LiveJobs, Sections, Servers};
+use crate::snapshot::{CollectorId, DeadJob, FinishedJobs, LiveJobs, NamedJobs, Sections, Servers};
 use crate::terms::{JobType, at};
 
 /// Reads the dead jobs. Those of servers that cannot filter come with the live ones.
@@ -18,6 +20,10 @@ pub(in crate::collect) struct FinishedJobsCollector {
     placements: Arc<Placements>,
     completions: Arc<Completions>,
     full_jobs: Arc<Handover<FinishedJobsFold>>,
+    /// The last list, whose first allocation was looked for then, and which jobs had series of their own.
+    known: Known<(LookedFor, NamedJobs)>,
+    /// Whether the outcomes of some were unknown: how many lists show them so counts.
+    is_unsettled: bool,
 }
 
 reads!(FinishedJobsCollector: Servers, LiveJobs);
@@ -28,6 +34,8 @@ impl Collect for FinishedJobsCollector {
             placements: observers.placements.clone(),
             completions: observers.completions.clone(),
             full_jobs: observers.full_jobs.clone(),
+            known: Known::default(),
+            is_unsettled: false,
         }
     }
 
@@ -42,20 +50,30 @@ impl Collect for FinishedJobsCollector {
             return Ok(Refresh { sections, ..Refresh::default() });
         }
         let requests = context.over_jobs().into_iter();
-        let requests = requests.map(|request| request.query("filter", r#"Status == "dead""#)).collect();
+        let mut requests: Vec<_> =
+            requests.map(|request| request.query("filter", r#"Status == "dead""#)).collect();
         let live = upstream.get::<LiveJobs>().await.unwrap_or_default();
-        let fold = FinishedJobsFold::new(context, &self.placements, &self.completions, live);
+        let fold = FinishedJobsFold::new(context, &self.placements, &self.completions, live.clone());
         let add = |fold: &mut FinishedJobsFold, job: Job| fold.add(&job);
-        let folded = list::fold(&context.client, requests, fold, add).await?;
-        Ok(folded.refresh(|fold| self.sections(fold)))
+        if self.is_unsettled {
+            self.known.forget();
+        }
+        let again = if requests.len() == 1 {
+            let beside = (fold.pass.looked_for(), live.named.clone());
+            self.known.fold(&context.client, (requests.remove(0), true), beside, fold, add).await?
+        } else {
+            Again::New(list::fold(&context.client, requests, fold, add).await?)
+        };
+        Ok(again.refresh(|fold| self.sections(fold)))
     }
 }
 
 impl FinishedJobsCollector {
-    fn sections(&self, fold: FinishedJobsFold) -> Sections {
+    fn sections(&mut self, fold: FinishedJobsFold) -> Sections {
         self.placements.commit_dead(fold.pass);
         let mut jobs = fold.jobs;
         (jobs.list, jobs.unsettled) = self.completions.commit_jobs(fold.completions, &jobs.namespaces);
+        self.is_unsettled = !jobs.unsettled.is_empty();
         Sections { finished_jobs: Some(Arc::new(jobs)), ..Sections::default() }
     }
 }

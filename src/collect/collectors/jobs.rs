@@ -1,23 +1,28 @@
 //! Jobs that are not dead.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::finished_jobs::FinishedJobsFold;
-use super::live_jobs::LiveJobsFold;
+use super::live_jobs::{LiveJobsFold, PendingSince, aged};
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::list;
-use crate::collect::observers::{Completions, Handover, Observers, Placements};
+use crate::collect::list::{self, Again, Known};
+use crate::collect::observers::{Completions, Handover, LookedFor, Observers, Placements};
 use crate::collect::report::FetchError;
 use crate::nomad::Request;
 use crate::nomad::api::Job;
-use crate::snapshot::{CollectorId, Sections, Servers};
+use crate::snapshot::{CollectorId, LiveJobs, Sections, Servers};
 
 /// Reads the jobs that are not dead; from servers that cannot filter, all of them.
 pub(in crate::collect) struct JobsCollector {
     placements: Arc<Placements>,
     completions: Arc<Completions>,
     full_jobs: Arc<Handover<FinishedJobsFold>>,
+    /// The last list, and whose first allocation was looked for then.
+    known: Known<LookedFor>,
+    /// What it told. While it is as it was, the ages of pending jobs change and nothing else.
+    last: Option<(Arc<LiveJobs>, PendingSince)>,
 }
 
 reads!(JobsCollector: Servers);
@@ -34,6 +39,8 @@ impl Collect for JobsCollector {
             placements: observers.placements.clone(),
             completions: observers.completions.clone(),
             full_jobs: observers.full_jobs.clone(),
+            known: Known::default(),
+            last: None,
         }
     }
 
@@ -53,14 +60,36 @@ impl Collect for JobsCollector {
             live: LiveJobsFold::new(context, self.placements.job_pass()),
             finished: (!filter_lists).then(finished),
         };
-        let folded = list::fold(&context.client, requests, fold, JobsFold::add).await?;
-        Ok(folded.refresh(|fold| {
-            let (jobs, pass) = fold.live.finish();
+        let again = if filter_lists && requests.len() == 1 {
+            let (request, beside) = ((requests.remove(0), true), fold.live.looked_for());
+            self.known.fold(&context.client, request, beside, fold, JobsFold::add).await?
+        } else {
+            Again::New(list::fold(&context.client, requests, fold, JobsFold::add).await?)
+        };
+        if let Again::Same(refresh) = again {
+            return Ok(Refresh { sections: self.aged((context.now)()), ..*refresh });
+        }
+        Ok(again.refresh(|fold| {
+            let (jobs, since, pass) = fold.live.finish();
             let dead_are_listed = !filter_lists || context.is_on(CollectorId::FinishedJobs);
             self.placements.commit_live(pass, dead_are_listed);
             fold.finished.into_iter().for_each(|fold| self.full_jobs.put(fold));
-            Sections { jobs: Some(Arc::new(jobs)), ..Sections::default() }
+            if since.is_none() {
+                // Their ages could not be told without the list.
+                self.known.forget();
+            }
+            let jobs = Arc::new(jobs);
+            self.last = Some((jobs.clone(), since));
+            Sections { jobs: Some(jobs), ..Sections::default() }
         }))
+    }
+}
+
+impl JobsCollector {
+    /// What the last list told, now.
+    fn aged(&self, now: SystemTime) -> Sections {
+        let aged = self.last.as_ref().and_then(|(jobs, since)| aged(jobs, since.as_ref()?, now));
+        Sections { jobs: aged.map(Arc::new), ..Sections::default() }
     }
 }
 

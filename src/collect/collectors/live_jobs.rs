@@ -1,21 +1,26 @@
 //! Jobs that are not dead, counted as they come.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::time::SystemTime;
 
 use super::named_jobs;
 use crate::collect::chosen::{LabelSettings, add_job_meta};
 use crate::collect::context::Context;
 use crate::collect::earliest;
-use crate::collect::observers::JobPass;
+use crate::collect::observers::{JobPass, LookedFor};
 use crate::nomad::api::{Job, count};
 use crate::snapshot::{LiveJobs, PendingJob, Queue, Queued, QueuedGroup, SpecificationKey};
 use crate::terms::{JobStatus, JobType, TemplateKind, at};
 
 /// How many specifications queued instances may need; the youngest beyond that are counted as unsized.
 const MAX_QUEUED_SPECIFICATIONS: usize = 5_000;
+/// Of how many pending jobs it is remembered since when they have waited.
+const MAX_PENDING_SINCE: usize = 100_000;
 /// How many pending jobs that ran before are remembered.
 const MAX_PENDING_AGAIN: usize = 100_000;
+
+/// Since when each pending job has waited, by namespace; `None` if there are too many to remember.
+pub(in crate::collect) type PendingSince = Option<BTreeMap<String, Vec<SystemTime>>>;
 
 /// Counts jobs as they come. Dead ones, which servers that cannot filter send too, are left to another collector.
 pub(in crate::collect) struct LiveJobsFold {
@@ -25,6 +30,8 @@ pub(in crate::collect) struct LiveJobsFold {
     /// The oldest pending jobs, the youngest of them on top.
     oldest: BinaryHeap<PendingJob>,
     max_oldest: usize,
+    since: PendingSince,
+    remembered: usize,
     /// The version of each template that was seen: Nomad lists a parent before its children.
     templates: HashMap<(String, String), u64>,
     periodic_count: usize,
@@ -42,6 +49,8 @@ impl LiveJobsFold {
             pass,
             oldest: BinaryHeap::with_capacity(settings.pending_jobs + 1),
             max_oldest: settings.pending_jobs,
+            since: Some(BTreeMap::new()),
+            remembered: 0,
             templates: HashMap::new(),
             periodic_count: 0,
             job_types: settings.job_types.clone(),
@@ -104,6 +113,12 @@ impl LiveJobsFold {
         }
         let namespace = at(&mut self.jobs.by_namespace, job.namespace());
         namespace.pending.add(job.job_type, since, self.now);
+        self.remembered += 1;
+        if self.remembered > MAX_PENDING_SINCE {
+            self.since = None;
+        } else if let Some(by_namespace) = &mut self.since {
+            at(by_namespace, job.namespace()).push(since);
+        }
         self.oldest.push(pending);
         if self.oldest.len() > self.max_oldest {
             self.oldest.pop();
@@ -137,15 +152,37 @@ impl LiveJobsFold {
         }
     }
 
+    /// Whose first allocation is looked for.
+    pub(in crate::collect) fn looked_for(&self) -> LookedFor {
+        self.pass.looked_for()
+    }
+
     /// Ends it: what there is of live jobs.
-    pub(in crate::collect) fn finish(mut self) -> (LiveJobs, JobPass) {
+    pub(in crate::collect) fn finish(mut self) -> (LiveJobs, PendingSince, JobPass) {
         self.jobs.oldest_pending = self.oldest.into_sorted_vec();
         self.jobs.max_oldest = self.max_oldest;
         self.jobs.read_at = (!self.jobs.pending_again.is_empty()).then_some(self.now);
         prune(&mut self.jobs.queue);
         named_jobs::finish(&mut self.jobs.named);
-        (self.jobs, self.pass)
+        (self.jobs, self.since, self.pass)
     }
+}
+
+/// The same jobs a while later: those that are pending have waited longer. `None` if none is.
+pub(in crate::collect) fn aged(
+    jobs: &LiveJobs,
+    since: &BTreeMap<String, Vec<SystemTime>>,
+    now: SystemTime,
+) -> Option<LiveJobs> {
+    if since.is_empty() && jobs.pending_again.is_empty() {
+        return None;
+    }
+    let mut jobs = jobs.clone();
+    jobs.read_at = jobs.read_at.map(|_| now);
+    for (namespace, since) in since {
+        at(&mut jobs.by_namespace, namespace).pending.age(since, now);
+    }
+    Some(jobs)
 }
 
 /// Which job's specification tells what this one wants.

@@ -11,7 +11,7 @@ use crate::collect::units::{bytes, hertz};
 use crate::collect::whole;
 use crate::nomad::api::{self, NodeResources};
 use crate::nomad::{Endpoint, Request};
-use crate::snapshot::{Capacity, LastDrain, Node, Sections};
+use crate::snapshot::{Capacity, LastDrain, Node, Sections, Servers};
 use crate::terms::{DrainStatus, Eligibility, NodeState, NodeStatus};
 
 /// Reads all nodes with their resources.
@@ -20,17 +20,22 @@ pub(in crate::collect) struct NodesCollector {
     known: Known<()>,
 }
 
-reads!(NodesCollector:);
+reads!(NodesCollector: Servers);
 
 impl Collect for NodesCollector {
     fn new(_: &Observers) -> Self {
         Self { known: Known::default() }
     }
 
-    async fn collect(&mut self, context: &Arc<Context>, _: &Newest<'_, Self>) -> Result<Refresh, FetchError> {
+    async fn collect(
+        &mut self,
+        context: &Arc<Context>,
+        upstream: &Newest<'_, Self>,
+    ) -> Result<Refresh, FetchError> {
         let request = Request::new(Endpoint::Nodes, "/v1/nodes").query("resources", "true");
         let add = |nodes: &mut Vec<Node>, row: api::Node| nodes.extend(node(row));
-        let again = self.known.fold(&context.client, request, (), Vec::new(), add).await?;
+        let pages = upstream.get::<Servers>().await.unwrap_or_default().filter_lists;
+        let again = self.known.fold(&context.client, (request, pages), (), Vec::new(), add).await?;
         Ok(again.refresh(|nodes| Sections { nodes: Some(Arc::new(nodes.into())), ..Sections::default() }))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::causes;
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::list;
+use crate::collect::list::{self, Again, Known};
 use crate::collect::observers::{Observers, Tasks, TasksPass};
 use crate::collect::report::FetchError;
 use crate::nomad::Endpoint;
@@ -19,6 +19,8 @@ const TOLD: &str = r#"ClientStatus == "failed" or (any TaskStates as k, v { v.Re
 /// Reads the allocations of which a task failed or was restarted; none from servers that cannot filter them.
 pub(in crate::collect) struct TaskStatesCollector {
     tasks: Arc<Tasks>,
+    /// The last list.
+    known: Known<()>,
 }
 
 // Which jobs have series of their own is for the lists of jobs to say.
@@ -26,7 +28,7 @@ reads!(TaskStatesCollector: Servers, LiveJobs, FinishedJobs);
 
 impl Collect for TaskStatesCollector {
     fn new(observers: &Observers) -> Self {
-        Self { tasks: observers.tasks.clone() }
+        Self { tasks: observers.tasks.clone(), known: Known::default() }
     }
 
     async fn collect(
@@ -38,7 +40,7 @@ impl Collect for TaskStatesCollector {
             return Ok(Refresh::default());
         }
         let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
-        let requests =
+        let mut requests: Vec<_> =
             requests.map(|request| request.query("task_states", "true").query("filter", TOLD)).collect();
         let fold = TaskStatesFold {
             failed: FailedAllocations::default(),
@@ -46,9 +48,15 @@ impl Collect for TaskStatesCollector {
             live: upstream.get().await.unwrap_or_default(),
             finished: upstream.get().await.unwrap_or_default(),
         };
-        let folded = list::fold(&context.client, requests, fold, TaskStatesFold::add).await?;
-        let index = folded.index();
-        Ok(folded.refresh(|fold| {
+        let again = if requests.len() == 1 {
+            self.known
+                .fold(&context.client, (requests.remove(0), true), (), fold, TaskStatesFold::add)
+                .await?
+        } else {
+            Again::New(list::fold(&context.client, requests, fold, TaskStatesFold::add).await?)
+        };
+        let index = again.index();
+        Ok(again.refresh(|fold| {
             self.tasks.commit(fold.pass, index);
             Sections { failed: Some(Arc::new(fold.failed)), ..Sections::default() }
         }))

@@ -238,6 +238,11 @@ impl State {
 }
 
 impl JobPass {
+    /// Whose first allocation is looked for, and what is known of it so far.
+    pub(in crate::collect) fn looked_for(&self) -> LookedFor {
+        LookedFor(self.waiting.clone())
+    }
+
     /// A job of the list.
     pub(in crate::collect) fn add(&mut self, job: &Job) {
         let id = job.id.as_deref().unwrap_or_default();

@@ -25,15 +25,12 @@ pub struct CollectArgs {
     #[arg(help_heading = "Collection")]
     pub history_interval: Duration,
 
-    /// Maximum share of the time that refreshes of a history collector may take. If a refresh takes long, the interval
-    /// grows accordingly
-    #[arg(
-        long = "collect.history-duty-cycle",
-        env = "NOMAD_EXPORTER_COLLECT_HISTORY_DUTY_CYCLE",
-        value_name = "RATIO"
-    )]
+    /// Maximum share of the time that one collector may cost. If it costs more, its interval grows accordingly
+    ///
+    /// Live collectors cost the time until Nomad's servers respond, history collectors the duration of their refresh
+    #[arg(long = "collect.duty-cycle", env = "NOMAD_EXPORTER_COLLECT_DUTY_CYCLE", value_name = "RATIO")]
     #[arg(global = true, default_value = "0.05", help_heading = "Collection")]
-    pub history_duty_cycle: f64,
+    pub duty_cycle: f64,
 
     /// Interval between requests for the statistics of a host or an allocation. The requests to all clients are spread
     /// over this time

@@ -26,7 +26,7 @@ pub(super) fn every_dashboard_query_returns_data(prometheus: &Prometheus) {
     let is_excused = |query: &Query| {
         MAY_BE_SILENT.iter().any(|(part, _)| query.panel.contains(part) || query.expr.contains(part))
     };
-    let asked_for = queries(".*", "10s").into_iter().filter(|query| !is_excused(query));
+    let asked_for = queries(".*", ".*", "10s").into_iter().filter(|query| !is_excused(query));
     let mut silent: Vec<String> = asked_for.map(|query| query.expr).collect();
     let asked = Instant::now();
     // Rates need several scrapes.
@@ -36,17 +36,25 @@ pub(super) fn every_dashboard_query_returns_data(prometheus: &Prometheus) {
     assert!(silent.is_empty(), "these return nothing:\n{}", silent.join("\n"));
 }
 
-/// Metrics and panels that are empty in a healthy cluster.
-const MAY_BE_SILENT: [(&str, &str); 5] = [
+/// Metrics that are rightly absent in a cluster where all is well, and panels.
+const MAY_BE_SILENT: [(&str, &str); 13] = [
     ("Time to clear the backlog", "no client has room, so that nothing is placed"),
     ("nomad_node_drain", "no node drains"),
     ("nomad_exporter_series_dropped", "no cap cut anything"),
     ("nomad_node_driver_unhealthy", "every driver is healthy"),
+    ("Missing allocations by job", "every service runs as desired"),
+    ("Services that lack allocations", "every service runs as desired"),
+    ("Restarts by job", "no task was restarted"),
+    ("Out-of-memory kills by job", "no task was killed"),
+    ("Tasks that restart", "no task was restarted or killed"),
+    ("Jobs that somebody stopped", "nobody stopped a job"),
+    ("Failures to start, by node", "nothing fails to start"),
+    ("Oldest starting allocation by node", "everything started"),
     ("nomad_clients_", "the rules of deploy/autoscaler are not loaded"),
 ];
 
-/// Returns the queries of all panels, for these nodes and all values of the other variables.
-pub(super) fn queries(nodes: &str, rate_interval: &str) -> Vec<Query> {
+/// The queries of all panels, for these nodes and long-lived jobs, and everything of the other variables.
+pub(super) fn queries(nodes: &str, jobs: &str, rate_interval: &str) -> Vec<Query> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(path("dashboards")).unwrap() {
         let file = entry.unwrap().path();
@@ -59,8 +67,8 @@ pub(super) fn queries(nodes: &str, rate_interval: &str) -> Vec<Query> {
     let filled = Regex::new(r"\$(cluster|region|instance|namespace|node_pool)\b").unwrap();
     for query in &mut found {
         let expr = query.expr.replace("$__rate_interval", rate_interval);
-        query.expr = filled.replace_all(&expr, ".*").replace("$node", nodes);
-        assert!(!query.expr.contains('$'), "{}: unknown variable in {}", query.panel, query.expr);
+        query.expr = filled.replace_all(&expr, ".*").replace("$node", nodes).replace("$job", jobs);
+        assert!(!query.expr.contains('$'), "{}: what is the variable in {}?", query.panel, query.expr);
     }
     found.sort_by(|one, other| one.panel.cmp(&other.panel));
     assert!(found.len() > 60, "{} queries", found.len());

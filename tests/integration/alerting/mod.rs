@@ -14,7 +14,7 @@ use std::process::Command;
 use regex::Regex;
 
 use crate::support::process::run;
-use crate::support::{path, read, tools};
+use crate::support::{path, promtool, read, tools};
 
 pub(crate) const RULES: [&str; 2] = ["alerts/nomad.rules.yml", "alerts/nomad.alerts.yml"];
 
@@ -26,17 +26,8 @@ fn promtool_accepts_the_rules_and_their_unit_tests() {
 
 /// The same with this promtool.
 pub(crate) fn accepts_the_rules_and_their_unit_tests(promtool: &Path) {
-    let mut check = Command::new(promtool);
-    check.args(["check", "rules", "--lint=all"]).args(RULES.map(path));
-    let (code, stdout, stderr) = run(check);
-    assert_eq!(code, Some(0), "{stdout}{stderr}");
-
-    let tests = std::fs::read_dir(path("alerts/tests")).unwrap().map(|entry| entry.unwrap().path());
-    let mut test = Command::new(promtool);
-    test.args(["test", "rules"])
-        .args(tests.filter(|file| file.extension().is_some_and(|kind| kind == "yml")));
-    let (code, stdout, stderr) = run(test);
-    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    promtool::check_rules(promtool, &RULES.map(path));
+    promtool::test_folder(promtool, &path("alerts/tests"));
 }
 
 /// Each alert has a runbook and a unit test, and each runbook has an alert.
@@ -146,7 +137,6 @@ fn alerts_repeat_the_defaults_of_their_thresholds() {
 #[test]
 #[ignore = "needs promtool: make test"]
 fn alerts_fire_without_the_series_of_their_thresholds() {
-    let promtool = tools::find("promtool");
     let folder = tempfile::tempdir().unwrap();
     let copy = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     copy("nomad.rules.yml", &read(RULES[0]));
@@ -154,13 +144,10 @@ fn alerts_fire_without_the_series_of_their_thresholds() {
     let (head, rest) = alerts.split_once("  - name: nomad-thresholds\n").unwrap();
     let (_, rest) = rest.split_once("\n  - name: ").unwrap();
     copy("nomad.alerts.yml", &format!("{head}  - name: {rest}"));
-    let mut test = Command::new(promtool);
-    test.args(["test", "rules"]);
-    for name in ["backlog", "servers"] {
+    let tests = ["backlog", "servers"].map(|name| {
         let text = read(&format!("alerts/tests/{name}.test.yml"));
         copy(&format!("{name}.test.yml"), &text.replace("  - ../nomad.", "  - nomad."));
-        test.arg(folder.path().join(format!("{name}.test.yml")));
-    }
-    let (code, stdout, stderr) = run(test);
-    assert_eq!(code, Some(0), "{stdout}{stderr}");
+        folder.path().join(format!("{name}.test.yml"))
+    });
+    promtool::test_rules(&tools::find("promtool"), &tests, "");
 }

@@ -106,7 +106,7 @@ fn manifests_are_valid() {
     let Some(text) = kustomized(&path("deploy/kubernetes")) else { return };
     assert_valid(&text);
     let of_operator = objects(&text).iter().filter(|object| object["apiVersion"] == OPERATOR).count();
-    assert_eq!((objects(&text).len(), of_operator), (10, 3));
+    assert_eq!((objects(&text).len(), of_operator), (11, 3));
     for object in objects(&text) {
         assert_eq!(object["metadata"]["namespace"], "monitoring", "{}", object["metadata"]);
     }

@@ -24,8 +24,8 @@ const CLIENT_HERTZ: f64 = 10_000e6;
 const BUILD_MHZ: u64 = 2_000;
 const SYSTEM_HERTZ: f64 = 50e6;
 
-/// Metrics that the rules read, and their labels.
-const READ: [(&str, &[&str]); 10] = [
+/// What the rules read, and the labels by which they tell series apart.
+const READ: [(&str, &[&str]); 13] = [
     ("nomad_allocations", &["namespace", "job_type", "client_status"]),
     ("nomad_exporter_collector_up", &["collector"]),
     ("nomad_node_allocatable_cpu_hertz", &["node_id"]),
@@ -34,12 +34,16 @@ const READ: [(&str, &[&str]); 10] = [
     ("nomad_node_allocated_memory_bytes", &["node_id"]),
     ("nomad_node_info", &["node_id", "node_pool"]),
     ("nomad_node_state", &["node_id", "state"]),
+    ("nomad_nodes", &["node_pool", "state"]),
+    ("nomad_pool_clients_missing", &["node_pool"]),
+    ("nomad_queued_allocations", &["namespace", "job_type", "node_pool"]),
     ("nomad_queued_cpu_hertz", &["namespace", "node_pool"]),
     ("nomad_queued_memory_bytes", &["namespace", "node_pool"]),
 ];
 
-/// Collectors of these metrics.
-const COLLECTORS_READ: [&str; 5] = ["jobs", "allocations", "nodes", "drains", "specifications"];
+/// Where those come from.
+const COLLECTORS_READ: [&str; 6] =
+    ["jobs", "allocations", "evaluations", "nodes", "drains", "specifications"];
 
 /// Events of a step, counted from 0.
 pub(super) type Happens = fn(&mut Play, usize);
@@ -54,7 +58,11 @@ pub(super) struct Play {
     booting: VecDeque<usize>,
     desired: usize,
     last_scale_in: usize,
+    running: Vec<f64>,
     demand: Vec<f64>,
+    missing: Vec<f64>,
+    /// How many builds waited at each step.
+    pub(super) queued: Vec<f64>,
     needed: Vec<f64>,
     /// Wanted number at each step.
     pub(super) wanted: Vec<usize>,
@@ -83,7 +91,10 @@ impl Play {
             booting: VecDeque::new(),
             desired: clients,
             last_scale_in: 0,
+            running: Vec::new(),
             demand: Vec::new(),
+            missing: Vec::new(),
+            queued: Vec::new(),
             needed: Vec::new(),
             wanted: Vec::new(),
             series: BTreeMap::new(),
@@ -137,6 +148,8 @@ impl Play {
                         ["batch", "system"].contains(&sample.labels["job_type"].as_str())
                             && sample.labels["client_status"] == "running"
                     }
+                    "nomad_nodes" => sample.labels["state"] == "active",
+                    "nomad_queued_allocations" => sample.labels["job_type"] == "batch",
                     _ => true,
                 };
                 if !is_read {
@@ -165,10 +178,21 @@ impl Play {
             0.0 => 0.0,
             _ => shown.sum("nomad_node_allocated_cpu_hertz", &[]).unwrap_or(0.0),
         };
-        let demand = running + shown.sum("nomad_queued_cpu_hertz", &[]).unwrap();
-        self.demand.push(demand);
-        let lasting = self.demand.iter().rev().take(3).copied().fold(f64::INFINITY, f64::min);
-        self.needed.push(((lasting / CLIENT_HERTZ / 0.8 * 1000.0).round() / 1000.0).ceil());
+        let missing = shown.value("nomad_pool_clients_missing", &[("node_pool", "default")]);
+        let queued = shown.sum("nomad_queued_allocations", &[("node_pool", "default")]).unwrap();
+        self.queued.push(queued);
+        self.running.push(running);
+        self.demand.push(running + shown.sum("nomad_queued_cpu_hertz", &[("node_pool", "default")]).unwrap());
+        self.missing.push(missing.unwrap_or(f64::INFINITY));
+        // What does not last is no demand.
+        let lasting = |values: &[f64]| values.iter().rev().take(3).copied().fold(f64::INFINITY, f64::min);
+        let clients = |hertz: f64| ((hertz / CLIENT_HERTZ / 0.8 * 1000.0).round() / 1000.0).ceil();
+        let running = clients(lasting(&self.running));
+        self.needed.push(match missing.map(|_| lasting(&self.missing)) {
+            Some(0.0) => running,
+            Some(missing) => running.max(shown.sum("nomad_nodes", &[("state", "active")]).unwrap() + missing),
+            None => clients(lasting(&self.demand)).min(running + queued),
+        });
         let wanted = self.needed.iter().rev().take(61).copied().fold(0.0, f64::max) as usize;
         self.wanted.push(wanted);
 

@@ -26,7 +26,7 @@ pub(super) const QUICK: [&str; 12] = [
     "500ms",
     "--collect.max-age-intervals",
     "3",
-    "--collect.history-duty-cycle",
+    "--collect.duty-cycle",
     "1",
     "--log.level",
     "debug",

@@ -77,8 +77,8 @@ async fn a_task_that_failed_before_it_started_is_explained() {
     ] {
         let time = &event[..23];
         let expected = format!(
-            "nomad-exporter: task `build-agent` of allocation {allocation} on client-b failed before it started, so it \
-             has no log; its last events\n  {event}\n  {time}  Not Restarting: Policy allows no restarts\n"
+            "nomad-exporter: task `build-agent` of allocation {allocation} on client-b failed before it started, so \
+             it has no log; its last events\n  {event}\n  {time}  Not Restarting: Policy allows no restarts\n"
         );
         assert_eq!(World::new(job).await.says().await, expected);
     }

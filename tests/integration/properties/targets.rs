@@ -67,7 +67,7 @@ deflate,GZIP;q=0.5
 fn flags() {
     let command_lines = "\
 --nomad.address=http://127.0.0.1:4646/a,unix:///b --nomad.timeout=3s --nomad.region=eu check
---collect.interval 1m --collect.history-interval 2m --collect.history-duty-cycle 0.1 --collect.job-types batch
+--collect.interval 1m --collect.history-interval 2m --collect.duty-cycle 0.1 --collect.job-types batch
 --metrics.allow=nomad_.* --metrics.deny nomad_jobs --no-collector.drains --collector.host_stats=no
 --collect.usage-jobs [a-z]+ --nomad.max-list-bytes=1 --log.level=debug --web.telemetry-path=/m --help
 1.9.4-beta.1+ent

@@ -15,12 +15,11 @@ mod troubles;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::process::Command;
+use std::path::PathBuf;
 
 use fastrand::Rng;
 
-use crate::support::process::run;
-use crate::support::{read, tools};
+use crate::support::{promtool, read, tools};
 use series::{Cause, History, Hole, Replica};
 use troubles::{COLLECTORS, Phases, TROUBLES, background};
 
@@ -167,31 +166,21 @@ pub(super) struct UnitTest {
 
 /// Runs promtool over these tests, as many at once as there are processors, and fails with its output.
 pub(super) fn judge(tests: &[UnitTest], told: &str) {
-    let promtool = tools::find("promtool");
     let folder = tempfile::tempdir().unwrap();
     let rules = rules();
     for (name, text) in ["records.yml", "alerts.yml"].iter().zip(&rules) {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    let judge = |number: usize, test: &UnitTest| {
-        let file = folder.path().join(format!("{number}.test.yml"));
-        std::fs::write(&file, test.text(&groups(&rules))).unwrap();
-        let mut command = Command::new(&promtool);
-        // Otherwise it spends half of the time on garbage collection.
-        command.args(["test", "rules"]).arg(file).env("GOGC", "400");
-        let (code, stdout, stderr) = run(command);
-        let said: Vec<_> =
-            stdout.lines().chain(stderr.lines()).filter(|line| !line.is_empty()).take(60).collect();
-        assert_eq!(code, Some(0), "{told}\n{}", said.join("\n"));
-    };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let numbered: Vec<_> = tests.iter().enumerate().collect();
-    std::thread::scope(|scope| {
-        for worker in 0..workers {
-            let share = numbered.iter().skip(worker).step_by(workers);
-            scope.spawn(|| share.for_each(|(number, test)| judge(*number, test)));
-        }
-    });
+    let files: Vec<PathBuf> = tests
+        .iter()
+        .enumerate()
+        .map(|(number, test)| {
+            let file = folder.path().join(format!("{number}.test.yml"));
+            std::fs::write(&file, test.text(&groups(&rules))).unwrap();
+            file
+        })
+        .collect();
+    promtool::test_rules(&tools::find("promtool"), &files, told);
 }
 
 impl UnitTest {

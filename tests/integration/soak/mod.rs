@@ -34,7 +34,7 @@ const FLAGS: [&str; 16] = [
     "1s",
     "--collect.history-interval",
     "3s",
-    "--collect.history-duty-cycle",
+    "--collect.duty-cycle",
     "1",
     "--collect.client-interval",
     "3s",

@@ -9,6 +9,7 @@ pub(crate) mod ledger;
 pub(crate) mod panics;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+pub(crate) mod promtool;
 mod queries;
 pub(crate) mod recordings;
 pub(crate) mod scrape;

@@ -65,7 +65,7 @@ fn an_unusable_file_is_rejected_with_an_error() {
         ),
         (
             with("cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA, TLS_AES_128_GCM_SHA256, TLS_NONE]"),
-            "tls_server_config.cipher_suites: not supported: `TLS_RSA_WITH_AES_128_CBC_SHA`, `TLS_NONE`; there are TLS_AES",
+            "tls_server_config.cipher_suites: not supported: `TLS_RSA_WITH_AES_128_CBC_SHA`, `TLS_NONE`; give TLS_AES",
         ),
         (
             with("max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]\n"),
@@ -73,11 +73,11 @@ fn an_unusable_file_is_rejected_with_an_error() {
         ),
         (
             with("curve_preferences: [X25519, CurveP521]"),
-            "tls_server_config.curve_preferences: not supported: `CurveP521`; there are X25519, CurveP256, CurveP384",
+            "tls_server_config.curve_preferences: not supported: `CurveP521`; give X25519, CurveP256, CurveP384",
         ),
         (
             with("client_auth_type: Always"),
-            "tls_server_config.client_auth_type: `Always` is none; give NoClientCert",
+            "tls_server_config.client_auth_type: `Always` is not a client_auth_type; give NoClientCert",
         ),
         (
             with("client_ca_file: ca.pem"),
@@ -91,7 +91,7 @@ fn an_unusable_file_is_rejected_with_an_error() {
             with(
                 "client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem\n  client_allowed_sans: [a]",
             ),
-            "tls_server_config.client_allowed_sans: clients need no certificate",
+            "tls_server_config.client_allowed_sans: it has no effect because clients need no certificate",
         ),
         (
             with("client_allowed_sans: []"),

@@ -161,8 +161,18 @@ pub(crate) fn allocatable(node: &Value) -> Amounts {
 
 /// Returns the resources of its non-terminal allocations.
 pub(crate) fn allocated(answers: &Answers, node: &Value) -> Amounts {
-    let sum =
-        |value: &dyn Fn(&Value) -> f64| answers.live_on(node).map(value).fold(0.0, |sum, part| sum + part);
+    amounts(answers.live_on(node))
+}
+
+/// What those of its system jobs have that are to go on.
+pub(super) fn allocated_to_system_jobs(answers: &Answers, node: &Value) -> Amounts {
+    let is_kept = |row: &&Value| text(row, "JobType") == "system" && text(row, "DesiredStatus") == "run";
+    amounts(answers.live_on(node).filter(is_kept))
+}
+
+fn amounts<'a>(allocations: impl Iterator<Item = &'a Value>) -> Amounts {
+    let allocations: Vec<&Value> = allocations.collect();
+    let sum = |value: &dyn Fn(&Value) -> f64| allocations.iter().fold(0.0, |sum, row| sum + value(row));
     Amounts {
         cpu: sum(&|row| needs(row, |task| number(&task["Cpu"]["CpuShares"]))) * MHZ,
         memory: sum(&|row| needs(row, |task| number(&task["Memory"]["MemoryMB"]))) * MIB,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::backlog::{asks_for_cores, group, is_delayed, is_of, of_status, phases, queued_groups};
 use super::named::{has_series, named, shown_as};
-use super::nodes::allocatable;
+use super::nodes::{allocatable, allocated_to_system_jobs};
 use super::{MHZ, MIB, count, earliest, outcome};
 use crate::answers::{Answers, is_template, is_terminal, number, text, texts};
 use crate::comparison::{Metric, Numbers, View, metric};
@@ -167,8 +167,8 @@ fn ages(view: &View<'_>) -> Numbers {
     ages
 }
 
-/// Returns queued allocations that are larger than every client of their pool that is not down, or that
-/// constraints exclude from all of them.
+/// Queued allocations that are larger than what every client of their pool that is not down has beside its system jobs, or that constraints keep off all
+/// of them.
 fn unplaceable(view: &View<'_>) -> Numbers {
     let answers = view.answers;
     let mut counts = Numbers::new();
@@ -209,8 +209,8 @@ fn is_too_large(answers: &Answers, pool: &str, group: &Value) -> bool {
     of_pool.peek().is_some()
         && !asks_for_cores(group)
         && of_pool.all(|node| {
-            let has = allocatable(node);
-            has.cpu < cpu || has.memory < memory || has.disk < disk
+            let (has, system) = (allocatable(node), allocated_to_system_jobs(answers, node));
+            has.cpu - system.cpu < cpu || has.memory - system.memory < memory || has.disk - system.disk < disk
         })
 }
 

@@ -1,0 +1,163 @@
+//! How work fails, and what takes too long to start, to stop and to run.
+
+use crate::panel::{Panel, bar_gauge, heatmap, stat, timeseries};
+use crate::promql::{all, largest, quantile, rate};
+use crate::table::{Column, table};
+
+/// How many nodes a panel names at most.
+const NODES: usize = 20;
+
+/// Allocations that fail, by what ended them, of jobs that these matchers select.
+pub(crate) fn failures_by_cause(of: &str, matchers: &str) -> Panel {
+    let description = format!(
+        "Allocations{of} that failed in a minute, by what ended them. Driver, artifact, validation and setup are failures \
+         before the start. What a drain or a preemption killed is no failure."
+    );
+    timeseries("Failures by cause", &description, "cpm")
+        .query(
+            &format!("60 * {}", rate("cause", &format!("nomad_allocation_failures_total{{{matchers}}}"))),
+            "{{cause}}",
+        )
+        .stacked()
+}
+
+/// Failed allocations that Nomad retains, and the nodes on which work fails to start.
+pub(crate) fn failures() -> [Panel; 3] {
+    [
+        failures_by_cause("", "%ns").size(8, 8),
+        bar_gauge("Retained failures by cause", "Failed allocations that Nomad still retains, by what ended them.", "none")
+            .size(8, 8)
+            .query(&format!("sort_desc({})", all("cause", "nomad_failed_allocations{%ns}")), "{{cause}}"),
+        timeseries(
+            "Failures to start, by node",
+            &format!(
+                "Allocations that failed within 15 minutes before they started, on the {NODES} nodes with most. One node that \
+                 stands out is broken itself."
+            ),
+            "short",
+        )
+        .size(8, 8)
+        .query(
+            &format!("topk({NODES}, node:nomad_start_failures:increase15m > 0)"),
+            "{{cluster}} {{region}} {{node}}",
+        ),
+    ]
+}
+
+/// An age as it is now, and 0 if nothing is that old.
+fn oldest(title: &str, description: &str, age: &str, none: &str) -> Panel {
+    stat(title, description, "s", &format!("max({age}{{%ns}}) or 0 * {none}"))
+}
+
+const STARTING: &str = "namespace:nomad_starting_allocations_oldest_age:seconds";
+const STOPPING: &str = "namespace:nomad_stopping_allocations_oldest_age:seconds";
+const RUNNING: &str = "job:nomad_running_job_age:seconds";
+
+fn are_starting(by: &str) -> String {
+    all(by, r#"nomad_allocations{%ns, client_status="pending"}"#)
+}
+
+fn are_stopping(by: &str) -> String {
+    all(by, "nomad_stopping_allocations{%ns}")
+}
+
+/// What starts, stops and runs longest, now. Colors change where alerts begin.
+pub(crate) fn longest_now() -> [Panel; 3] {
+    [
+        oldest(
+            "Oldest starting",
+            "How long the oldest allocation that is wanted has been pending on its client; 0 if none is.",
+            STARTING,
+            &are_starting(""),
+        )
+        .thresholds("text", &[(900.0, "red")]),
+        oldest(
+            "Oldest stopping",
+            "How long ago the first of the allocations was told to stop that still run; 0 if none does.",
+            STOPPING,
+            &are_stopping(""),
+        )
+        .thresholds("text", &[(1800.0, "red")]),
+        oldest(
+            "Longest build",
+            "How long the oldest running allocation of a build has run; 0 if none runs.",
+            RUNNING,
+            &all("", "nomad_running_allocations_age_seconds_count{%ns}"),
+        )
+        .thresholds("text", &[(21600.0, "yellow")]),
+    ]
+}
+
+/// How long allocations take from their placement until they run.
+pub(crate) fn start_delay() -> Panel {
+    let delay = |q| quantile(q, "nomad_allocation_start_delay_seconds", "{%ns}", "le");
+    timeseries(
+        "Start delay",
+        "How long allocations took from their creation until they ran: downloads and setup. Without a line nothing started.",
+        "s",
+    )
+    .query(&delay(0.5), "median")
+    .query(&delay(0.95), "95 %")
+}
+
+/// What starts, stops and runs, and for how long.
+pub(crate) fn hanging() -> [Panel; 7] {
+    let by_namespace = |title, description, age: &str, none: &str| {
+        let query = format!("max by (namespace) ({age}{{%ns}}) or 0 * {none}");
+        timeseries(title, description, "s").size(8, 8).query(&query, "{{namespace}}")
+    };
+    let node_ages =
+        largest("node_id, node", "time() - nomad_node_starting_allocations_oldest_timestamp_seconds");
+    [
+        by_namespace(
+            "Age of the oldest starting allocation",
+            "How long the oldest allocation that is wanted has been pending on its client; 0 if none is.",
+            STARTING,
+            &are_starting("namespace"),
+        ),
+        by_namespace(
+            "Age of the oldest stopping allocation",
+            "How long ago the first of the allocations was told to stop that still run; 0 if none does.",
+            STOPPING,
+            &are_stopping("namespace"),
+        ),
+        timeseries(
+            "Oldest starting allocation by node",
+            &format!("The {NODES} nodes whose allocations wait longest: clients that cannot pull images."),
+            "s",
+        )
+        .size(8, 8)
+        .query(&format!("topk({NODES}, {node_ages})"), "{{cluster}} {{region}} {{node}}"),
+        start_delay().size(8, 8),
+        timeseries(
+            "Age of the oldest pending evaluation",
+            "How long the oldest evaluation has waited for a scheduler; 0 if none waits.",
+            "s",
+        )
+        .size(8, 8)
+        .query(
+            &format!(
+                "max(region:nomad_pending_evaluations_oldest_age:seconds) or 0 * {}",
+                all("", "nomad_pending_evaluations")
+            ),
+            "oldest",
+        ),
+        longest_builds().size(8, 8),
+        heatmap(
+            "Ages of the running allocations",
+            "How many allocations ran at each moment, by how long ago they were created.",
+            &all("le", "nomad_running_allocations_age_seconds_bucket{%ns}"),
+        )
+        .size(24, 8),
+    ]
+}
+
+fn longest_builds() -> Panel {
+    table(
+        "Longest running builds",
+        "The builds that have run longest, by name. The exporter's --collect.running-jobs says how many it names.",
+        "No build runs",
+        &[("cluster", "Cluster"), ("region", "Region"), ("namespace", "Namespace"), ("job_id", "Job")],
+        &[Column::new("Running for", "s", format!("sort_desc({RUNNING}{{%ns}})"))],
+    )
+}

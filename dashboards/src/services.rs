@@ -1,0 +1,226 @@
+//! Long-lived jobs: what is desired and what runs, what restarts and is killed, and what was rolled out.
+
+use serde_json::{Value, json};
+
+use crate::board::{Board, Variable};
+use crate::hanging::failures_by_cause;
+use crate::panel::{Panel, stat, timeseries};
+use crate::promql::{all, each, largest};
+use crate::table::{Column, table};
+
+/// How many lines a panel of jobs draws at most, and how many rows a table has.
+const LINES: usize = 20;
+const ROWS: usize = 100;
+
+const JOB: &str = "namespace, job_id";
+const ON_JOB: &str = "on (cluster, region, namespace, job_id)";
+const LINE: &str = "{{cluster}} {{region}} {{namespace}} {{job_id}}";
+/// The labels of a job in a table.
+const LABELS: [(&str, &str); 4] =
+    [("cluster", "Cluster"), ("region", "Region"), ("namespace", "Namespace"), ("job_id", "Job")];
+
+const DESIRED: &str = "job:nomad_job_allocations_desired:sum{%ns}";
+const MISSING: &str = "job:nomad_job_allocations_missing:sum{%ns}";
+const DEAD: &str = "job:nomad_service_dead:max{%ns}";
+const RESTARTS: &str = "job_task:nomad_task_restarts:increase30m{%ns}";
+const KILLS: &str = "job_task:nomad_task_oom_kills:increase30m{%ns}";
+
+pub(crate) fn dashboard() -> Value {
+    Board::new(
+        "nomad-services",
+        "Nomad / Services",
+        "Long-lived jobs: what is desired and what runs, what restarts and is killed, and what was rolled out.",
+        &[Variable::Namespace, Variable::Job],
+    )
+    .row("Now", now())
+    .row("What is missing", missing())
+    .row("Restarts and kills", restarts())
+    .row("Deployments and failures", changes())
+    .row("Chosen jobs, over time", chosen())
+    .build()
+}
+
+fn now() -> [Panel; 6] {
+    let failed = "sum(namespace:nomad_deployments_failed:max{%ns})";
+    let [short, dead] = short_and_dead();
+    [
+        short,
+        dead,
+        stat(
+            "Stopped jobs",
+            "Long-lived jobs that somebody stopped and that Nomad still retains.",
+            "none",
+            &format!("sum({})", stopped()),
+        ),
+        in_half_an_hour("Restarts", "Restarts of the tasks of long-lived jobs within half an hour.", RESTARTS, "yellow"),
+        in_half_an_hour(
+            "Out-of-memory kills",
+            "Tasks of long-lived jobs that were killed within half an hour because they exceeded their memory.",
+            KILLS,
+            "red",
+        ),
+        stat("Failed deployments", "Failed deployments that Nomad still retains.", "none", failed)
+            .thresholds("text", &[(1.0, "yellow")]),
+    ]
+    .map(|panel| panel.size(4, 4))
+}
+
+/// How many jobs lack allocations, and how many services are dead.
+pub(crate) fn short_and_dead() -> [Panel; 2] {
+    let count = |title, description, query: &str, color| {
+        let query = format!("count({query}) or 0 * count({DESIRED})");
+        stat(title, description, "none", &query).thresholds("text", &[(1.0, color)])
+    };
+    [
+        count(
+            "Services short of allocations",
+            "Services of which fewer allocations run than are desired, those that wait to be rescheduled included.",
+            &format!("{MISSING} > 0"),
+            "yellow",
+        ),
+        count("Dead services", "Services that are dead, desired, and not stopped by anybody.", DEAD, "red"),
+    ]
+}
+
+fn in_half_an_hour(title: &str, description: &str, query: &str, color: &str) -> Panel {
+    stat(title, description, "none", &format!("sum({query})"))
+        .default("decimals", json!(0))
+        .thresholds("text", &[(1.0, color)])
+}
+
+fn stopped() -> String {
+    largest(JOB, "nomad_job_stopped{%ns}")
+}
+
+/// Desired allocations of jobs that nobody stopped.
+fn wanted() -> String {
+    format!("{DESIRED} unless {ON_JOB} {} == 1", stopped())
+}
+
+fn running(matchers: &str) -> String {
+    each(JOB, &format!(r#"nomad_job_allocations{{{matchers}, status="running"}}"#))
+}
+
+fn missing() -> [Panel; 3] {
+    let desired = format!("sum({})", wanted());
+    let running = format!("sum({} and {ON_JOB} ({}))", running("%ns"), wanted());
+    [
+        timeseries(
+            "Desired and running allocations",
+            "What the services of the selected namespaces want and what of it runs. Stopped ones are left out; system jobs \
+             have no desired number.",
+            "short",
+        )
+        .query(&desired, "desired")
+        .query(&running, "running"),
+        timeseries(
+            "Missing allocations by job",
+            &format!("How many allocations run less than desired, of the {LINES} jobs that lack most."),
+            "short",
+        )
+        .query(&format!("topk({LINES}, {MISSING} > 0)"), LINE),
+        short(),
+    ]
+}
+
+/// Jobs that lack allocations, dead ones included.
+fn short() -> Panel {
+    let lacking = format!("({MISSING} > 0 or {DESIRED} and {ON_JOB} {DEAD})");
+    let top = format!("topk({ROWS}, {lacking})");
+    // Replicas can disagree for a moment, and a job has one status in a table.
+    let status = format!(
+        "topk by (cluster, region, namespace, job_id) (1, {})",
+        largest(&format!("{JOB}, status"), "nomad_job_status{%ns} == 1")
+    );
+    let of = |query: &str| format!("{query} and {ON_JOB} {top}");
+    table(
+        "Services that lack allocations",
+        &format!(
+            "Services of which fewer allocations run than are desired, and dead ones that nobody stopped: the {ROWS} that \
+             lack most. `nomad-exporter job` says why."
+        ),
+        "Every service runs as desired",
+        &LABELS.into_iter().chain([("status", "Status")]).collect::<Vec<_>>(),
+        &[
+            Column::new("Missing", "none", format!("{top} * {ON_JOB} group_left (status) {status}")),
+            Column::new("Desired", "none", of(DESIRED)),
+            Column::new("Running", "none", of(&running("%ns"))),
+        ],
+    )
+    .size(24, 8)
+}
+
+fn restarts() -> [Panel; 3] {
+    let by_job = |title, what: &str, query: &str| {
+        let description = format!("{what} within half an hour, of the {LINES} jobs with most.");
+        let query = format!("topk({LINES}, sum by (cluster, region, namespace, job_id) ({query}) > 0)");
+        timeseries(title, &description, "short").query(&query, LINE)
+    };
+    let top = format!("topk({ROWS}, {RESTARTS} > 0 or {KILLS} > 0)");
+    let of =
+        |query: &str| format!("{query} and on (cluster, region, namespace, job_id, task_group, task) {top}");
+    let count = |name, query: &str| Column::new(name, "none", of(query)).decimals(0);
+    [
+        by_job("Restarts by job", "Restarts of tasks", RESTARTS),
+        by_job("Out-of-memory kills by job", "Tasks killed because they exceeded their memory", KILLS),
+        table(
+            "Tasks that restart",
+            &format!(
+                "Tasks of long-lived jobs that were restarted or killed for their memory within half an hour: the {ROWS} with \
+                 most restarts."
+            ),
+            "No task was restarted or killed",
+            &LABELS.into_iter().chain([("task_group", "Group"), ("task", "Task")]).collect::<Vec<_>>(),
+            &[count("Restarts", RESTARTS), count("Out-of-memory kills", KILLS)],
+        )
+        .size(24, 8),
+    ]
+}
+
+fn changes() -> [Panel; 3] {
+    [
+        timeseries(
+            "Deployments by status",
+            "Deployments that are not over, and failed ones that Nomad still retains.",
+            "short",
+        )
+        .size(8, 8)
+        .query(&all("status", r#"nomad_deployments{%ns, status!~"successful|cancelled"}"#), "{{status}}")
+        .states(&["pending", "running", "failed"]),
+        failures_by_cause(" of services and system jobs", r#"%ns, job_type=~"service|system""#).size(8, 8),
+        table(
+            "Jobs that somebody stopped",
+            &format!("Long-lived jobs that somebody stopped and that Nomad still retains: {ROWS} at most."),
+            "No job is stopped",
+            &LABELS,
+            &[Column::hidden(format!("topk({ROWS}, {} == 1)", stopped()))],
+        )
+        .size(8, 8),
+    ]
+}
+
+fn chosen() -> [Panel; 4] {
+    let by_group = |family: &str| {
+        let query = each(&format!("{JOB}, task_group, status"), &format!("{family}{{%ns, %job}}"));
+        (query, format!("{LINE} {{{{task_group}}}} {{{{status}}}}"))
+    };
+    let per_task = |title, what: &str, record: &str| {
+        timeseries(title, &format!("{what} within half an hour, by task."), "short")
+            .query(&record.replace("%ns", "%ns, %job"), &format!("{LINE} {{{{task_group}}}} {{{{task}}}}"))
+    };
+    let (allocations, legend) = by_group("nomad_job_allocations");
+    [
+        timeseries("Desired and running allocations of the jobs", "What each job wants, and what runs.", "short")
+            .query(&DESIRED.replace("%ns", "%ns, %job"), &format!("{LINE} desired"))
+            .query(&running("%ns, %job"), &format!("{LINE} running")),
+        timeseries(
+            "Allocations by group and status",
+            "Queued: desired and not placed. Starting: placed, and pending on the client. Unknown: the client is out of sight.",
+            "short",
+        )
+        .query(&allocations, &legend)
+        .stacked(),
+        per_task("Restarts by task", "Restarts", RESTARTS),
+        per_task("Out-of-memory kills by task", "Kills because the task exceeded its memory", KILLS),
+    ]
+}

@@ -1,0 +1,105 @@
+//! What a refresh costs Nomad's servers: rows that filters look at and rows that are sent, counted by the simulated
+//! cluster of size M. No time is measured.
+
+use nomad_exporter::collect::COLLECTORS;
+use nomad_simulator::{Fault, Load, Simulator, Size, Work};
+
+use crate::support::collect::Collector;
+
+/// What is not read every interval.
+const LIVE: [&str; 6] = [
+    "--no-collector.namespaces",
+    "--no-collector.token",
+    "--no-collector.finished_jobs",
+    "--no-collector.finished_allocations",
+    "--no-collector.task_states",
+    "--no-collector.host_stats",
+];
+/// What is not history.
+const HISTORY: [&str; 11] = [
+    "--no-collector.jobs",
+    "--no-collector.nodes",
+    "--no-collector.allocations",
+    "--no-collector.evaluations",
+    "--no-collector.specifications",
+    "--no-collector.drains",
+    "--no-collector.host_stats",
+    "--no-collector.deployments",
+    "--no-collector.leader",
+    "--no-collector.autopilot",
+    "--no-collector.scheduler",
+];
+
+/// What one refresh asks after so many others, and what that costs.
+async fn cost_after(refreshes: usize, load: Load, arguments: &[&str]) -> (usize, Work) {
+    let simulator = Simulator::start(load.into()).await.unwrap();
+    let collector = Collector::new(&simulator.url(), arguments);
+    for _ in 0..refreshes {
+        collector.refresh().await;
+    }
+    simulator.clear_requests();
+    collector.refresh().await;
+    assert_eq!(collector.exposition().sum("nomad_exporter_collector_up", &[]), Some(up(arguments)));
+    (simulator.requests().len(), simulator.work())
+}
+
+/// How many collectors are on: all but what takes a request for each allocation or node, and what the flags switch off.
+fn up(arguments: &[&str]) -> f64 {
+    (COLLECTORS.len() - 2 - arguments.len()) as f64
+}
+
+fn work(filtered: u64, compared: u64, sent: u64) -> Work {
+    Work { filtered, compared, sent }
+}
+
+/// Jobs and allocations are looked at by a filter, once each: 55,000 exist of either. Evaluations, of which there is one
+/// for each job and one more for each that waits, are compared with two statuses.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_refresh_of_a_busy_cluster() {
+    let (requests, cost) = cost_after(4, Load::new(Size::M, 1), &LIVE).await;
+    assert_eq!(requests, 10);
+    assert_eq!(cost, work(55_003 + 55_000, 2 * 55_250, 5_003 + 5_000 + 1_000 + 250 + 1));
+}
+
+/// While nothing changes, one row is asked for instead of each long list.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_refresh_of_a_cluster_at_rest() {
+    let (requests, cost) = cost_after(2, Load::new(Size::M, 1).quiet(), &LIVE).await;
+    assert_eq!(requests, 9);
+    assert_eq!(cost, work(0, 0, 4 + 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history() {
+    let (requests, cost) = cost_after(0, Load::new(Size::M, 1), &HISTORY).await;
+    assert_eq!((requests, cost), (6, work(55_003 + 2 * 55_000, 0, 2 * 50_000 + 5_000 + 4)));
+    let (requests, cost) = cost_after(1, Load::new(Size::M, 1).quiet(), &HISTORY).await;
+    assert_eq!((requests, cost), (6, work(0, 0, 3 + 4)));
+}
+
+/// A probe that spares nothing costs a request: after two in a row there are none until a list is as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_are_few_where_all_changes() {
+    let simulator = Simulator::start(Load::new(Size::S, 1).into()).await.unwrap();
+    let collector = Collector::new(&simulator.url(), &LIVE);
+    // Nodes and evaluations are few in this size: whether they are asked about depends on how long they take.
+    let probes = || {
+        let requests = simulator.requests().into_iter();
+        let long =
+            requests.filter(|request| ["/v1/jobs", "/v1/allocations"].contains(&request.path.as_str()));
+        long.filter(|request| request.query.contains("per_page=1")).count()
+    };
+    let mut so_far = Vec::new();
+    for _ in 0..7 {
+        collector.refresh().await;
+        so_far.push(probes());
+    }
+    // The first list of jobs tells whose allocations to look for, which makes the second a new one.
+    assert_eq!(so_far, [0, 1, 3, 4, 4, 4, 4]);
+    // At rest, a list that is as it was leads to probes again.
+    simulator.faults().set("/v1/", Fault::Index(2_000_000));
+    for _ in 0..3 {
+        collector.refresh().await;
+    }
+    assert_eq!(probes(), 6);
+}

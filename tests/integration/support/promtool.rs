@@ -1,0 +1,41 @@
+//! promtool: its check of rules, and its unit tests of them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::process::run;
+
+/// Asserts that promtool has no complaint about these rules.
+pub(crate) fn check_rules(promtool: &Path, rules: &[PathBuf]) {
+    let mut check = Command::new(promtool);
+    check.args(["check", "rules", "--lint=all"]).args(rules);
+    let (code, stdout, stderr) = run(check);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+}
+
+/// Asserts that all unit tests in this folder pass.
+pub(crate) fn test_folder(promtool: &Path, folder: &Path) {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let tests: Vec<_> = entries.filter(|file| file.extension().is_some_and(|kind| kind == "yml")).collect();
+    assert!(!tests.is_empty(), "{} holds no tests", folder.display());
+    test_rules(promtool, &tests, "");
+}
+
+/// Asserts that these unit tests pass, as many at once as there are processors; otherwise fails with `hint` and the
+/// beginning of promtool's output.
+pub(crate) fn test_rules(promtool: &Path, tests: &[PathBuf], hint: &str) {
+    let judge = |test: &PathBuf| {
+        let mut command = Command::new(promtool);
+        // By default, promtool spends half of its time on garbage collection.
+        command.args(["test", "rules"]).arg(test).env("GOGC", "400");
+        let (code, stdout, stderr) = run(command);
+        let lines = stdout.lines().chain(stderr.lines()).filter(|line| !line.is_empty());
+        assert_eq!(code, Some(0), "{hint}\n{}", lines.take(60).collect::<Vec<_>>().join("\n"));
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for worker in 0..workers {
+            scope.spawn(move || tests.iter().skip(worker).step_by(workers).for_each(judge));
+        }
+    });
+}
