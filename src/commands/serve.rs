@@ -17,7 +17,7 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     if config.nomad.tls.skip_verify {
         tracing::warn!(
-            "Nomad's certificate is not verified, so an attacker in the network can read the token; unset --nomad.tls-skip-verify"
+            "the certificate of Nomad is not verified, so an attacker in the network can read the token; unset --nomad.tls-skip-verify"
         );
     }
     if let Some(namespace) = &config.task_namespace {

@@ -272,12 +272,8 @@ async fn in_a_nomad_task_all_namespaces_are_read_and_logged_once() {
         );
 
         let (_, _, stderr) = run(in_task(&["check"]));
-        assert!(
-            stderr.contains(
-                "note    NOMAD_NAMESPACE=default is ignored because it is the namespace of this task"
-            ),
-            "{stderr}"
-        );
+        let note = "note    NOMAD_NAMESPACE=default is ignored because it is the namespace of this task";
+        assert!(stderr.contains(note), "{stderr}");
         assert!(!stderr.contains("PARTIAL"), "{stderr}");
         let (_, stdout, stderr) = run(in_task(&["check", "--namespace", "ci"]));
         assert!(
