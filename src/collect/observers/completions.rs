@@ -1,10 +1,12 @@
-//! Jobs that finish: those that no list of dead jobs showed before, and those that ran again since.
+//! Counting of finished jobs: jobs that are newly dead, and dead jobs that ran again.
 //!
-//! Nomad calls a dead job pending while it evaluates it again, for instance because a client is gone on which it ran, and
-//! dead again if there was nothing to place. That is no second end. A job that Nomad, or somebody, placed again ends once
-//! more; its summary then counts more ended allocations than it did.
+//! Nomad reports a dead job as pending while it evaluates the job again, for example because a client on
+//! which it ran is down. If nothing is to be placed, the job is dead again; this must not count as a second
+//! end. If the job was placed again, it does end once more. Its summary then counts more ended allocations
+//! than before.
 //!
-//! How a job ended is told by its allocations, in the list of terminal ones that is begun after the job was seen dead.
+//! The outcome of a job is determined from its allocations, in the first list of terminal allocations that is
+//! requested after the job was seen dead.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,81 +16,84 @@ use crate::nomad::api::Job;
 use crate::snapshot::{DeadJob, Ends, FinishedCounts};
 use crate::terms::{JobKey, JobType, Outcome, at};
 
-/// How many jobs wait for their outcome at once; it is unknown of those beyond.
+/// Maximum number of jobs with a pending outcome. Further jobs are counted with outcome unknown.
 const MAX_UNSETTLED: usize = 200_000;
-/// After how many further lists of dead jobs an outcome is not waited for any more.
+/// Number of further lists of dead jobs after which a missing outcome is counted as unknown.
 const MAX_LISTS: u64 = 3;
-/// For how many further lists of dead jobs one is remembered that they do not show: an hour, if they are a minute apart.
+/// Number of further lists of dead jobs for which a job that left the list is remembered: an hour at one list
+/// per minute.
 const REMEMBERED_LISTS: u64 = 60;
-/// How many jobs are remembered. Beyond, what is new cannot be told from what is old.
+/// Maximum number of jobs remembered. With more, new jobs cannot be distinguished from old ones, and are not
+/// counted.
 const MAX_SEEN: usize = 2_000_000;
 
-/// Jobs that were seen to finish. A job that came and went between two refreshes is counted too, since Nomad
-/// retains it; one that was purged is not.
+/// Jobs that finished while the exporter was running. A job that started and ended between two refreshes is
+/// counted too, because Nomad retains it; a purged one is not.
 #[derive(Debug, Default)]
 pub(in crate::collect) struct Completions(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the last lists of dead jobs showed; nothing counts before there is one.
+    /// Jobs in the previous lists of dead jobs. `None` before the first list; its jobs are not counted.
     before: Option<Arc<Seen>>,
-    /// How many lists of dead jobs were read to their end.
+    /// Number of complete lists of dead jobs so far.
     list: u64,
-    /// Jobs that were seen to finish, and are not counted yet.
+    /// Finished jobs that are not counted yet.
     unsettled: Vec<Unsettled>,
     counts: Arc<FinishedCounts>,
 }
 
-/// Dead jobs of the last lists, by the hash of their submission.
+/// Dead jobs of the previous lists, by a hash that changes when the job is submitted again.
 #[derive(Debug)]
 struct Seen {
-    /// The number of the last list.
+    /// Number of the last list.
     list: u64,
     jobs: HashMap<u64, Last>,
 }
 
-/// A dead job as a list last showed it.
+/// A dead job, as of the last list that contained it.
 #[derive(Clone, Copy, Debug)]
 struct Last {
-    /// The number of the list; small, since many are remembered.
+    /// Number of that list. A `u32`, because there are many entries.
     list: u32,
-    /// How many of its allocations had completed or failed.
+    /// Number of its allocations that had completed or failed.
     ended: u32,
 }
 
-/// A job of which it is not known yet how it ended.
+/// A finished job with a pending outcome.
 #[derive(Clone, Debug)]
 struct Unsettled {
     key: JobKey,
     create_index: Option<u64>,
     namespace: Arc<str>,
     job_type: JobType,
-    /// The list that first showed it dead.
+    /// The first list in which it was dead.
     list: u64,
 }
 
-/// One list of dead jobs, while it is read.
+/// A list of dead jobs that is being read.
 #[derive(Debug)]
 pub(in crate::collect) struct CompletionsPass {
     before: Option<Arc<Seen>>,
     allocations_tell: bool,
-    /// Its number.
+    /// Number of this list.
     list: u64,
     seen: HashMap<u64, Last>,
-    /// Jobs that have ended since, and how if that is known.
+    /// Jobs that ended since the previous list, with their outcome if it is known.
     new: Vec<(DeadJob, Option<Outcome>)>,
 }
 
 impl Completions {
-    /// Goes along with a list of dead jobs. If terminal allocations are not collected, jobs' own summaries tell.
+    /// Starts the processing of a list of dead jobs. If terminal allocations are not collected, outcomes are
+    /// taken from the summaries of the jobs.
     pub(in crate::collect) fn pass(&self, allocations_tell: bool) -> CompletionsPass {
         let state = self.state();
         let (before, list) = (state.before.clone(), state.list + 1);
         CompletionsPass { before, allocations_tell, list, seen: HashMap::new(), new: Vec::new() }
     }
 
-    /// Takes in a list of dead jobs that was read to its end. Returns its number, and which jobs are first seen dead in
-    /// which list, of those whose outcome is not known.
+    /// Processes a complete list of dead jobs. Returns its number, and for each job with a pending outcome
+    /// the list in which it was first dead.
     pub(in crate::collect) fn commit_jobs(
         &self,
         pass: CompletionsPass,
@@ -120,17 +125,18 @@ impl Completions {
         (list, state.unsettled.iter().map(|job| (job.key, job.list)).collect())
     }
 
-    /// Forgets which jobs were dead: those of the next list are not new.
+    /// Clears the known dead jobs. The jobs of the next list are then not counted.
     pub(super) fn forget(&self) {
         self.state().before = None;
     }
 
-    /// How many lists of dead jobs were read to their end.
+    /// Number of complete lists of dead jobs so far.
     pub(in crate::collect) fn lists(&self) -> u64 {
         self.state().list
     }
 
-    /// Takes in how allocations ended, told by a list that was begun after so many lists of dead jobs.
+    /// Determines pending outcomes from a list of terminal allocations. `began_after` is the number of lists
+    /// of dead jobs that were complete when that list was requested.
     pub(in crate::collect) fn commit_ends(&self, ends: &Ends, stopping: Option<&Ends>, began_after: u64) {
         let mut state = self.state();
         let mut settled = Vec::new();
@@ -143,7 +149,7 @@ impl Completions {
         settled.iter().for_each(|(namespace, job_type, outcome)| state.count(namespace, *job_type, *outcome));
     }
 
-    /// What was counted so far.
+    /// Returns the counts so far.
     pub(in crate::collect) fn counts(&self) -> Arc<FinishedCounts> {
         self.state().counts.clone()
     }
@@ -160,7 +166,7 @@ impl State {
 }
 
 impl Seen {
-    /// What this list showed, and what is to be remembered of what the ones before it did.
+    /// Merges a new list with the previous jobs that are still remembered.
     fn new(list: u64, mut jobs: HashMap<u64, Last>, before: Option<&Self>) -> Self {
         for (job, last) in before.iter().flat_map(|before| &before.jobs) {
             if u64::from(last.list) + REMEMBERED_LISTS > list && jobs.len() < MAX_SEEN {
@@ -170,7 +176,7 @@ impl Seen {
         Self { list, jobs }
     }
 
-    /// Whether a dead job of which so many allocations ended has come to an end since the last list.
+    /// Returns whether a dead job with this number of ended allocations has ended since the last list.
     fn is_new_end(&self, job: u64, ended: u32, is_stopped: bool) -> bool {
         self.jobs.get(&job).is_none_or(|last| {
             let was_away = u64::from(last.list) < self.list;
@@ -180,10 +186,10 @@ impl Seen {
 }
 
 impl CompletionsPass {
-    /// A dead job. One that was submitted again since, under the same ID, counts again.
+    /// Adds a dead job. If it was submitted again under the same ID, it counts again.
     pub(in crate::collect) fn add(&mut self, row: &Job, job: &DeadJob) {
         let submission = hash((row.namespace(), row.id.as_deref(), row.create_index, row.submitted()));
-        // What is lost may be found again, so that its count says nothing of an end.
+        // Lost allocations are not counted, because a client that reconnects can recover them.
         let ended = row.sum(|group| group.complete) + row.sum(|group| group.failed);
         let ended = u32::try_from(ended).unwrap_or(u32::MAX);
         let last = Last { list: u32::try_from(self.list).unwrap_or(u32::MAX), ended };
@@ -204,10 +210,10 @@ impl CompletionsPass {
 mod tests {
     use super::*;
 
-    /// A dead job: its submission, whether it was stopped, and how many of its allocations completed and were lost.
+    /// A dead job: submit time, whether it was stopped, number of completed and of lost allocations.
     type Dead = (u64, bool, u64, u64);
 
-    /// Reads a list of dead jobs.
+    /// Processes a list of dead jobs.
     fn read(completions: &Completions, jobs: &[Dead]) {
         let mut pass = completions.pass(false);
         for (submitted, stop, complete, lost) in jobs {
@@ -240,7 +246,7 @@ mod tests {
             .sum()
     }
 
-    /// After each of these lists of dead jobs, so many have finished.
+    /// Checks the number of finished jobs after each list.
     fn counts(lists: &[(&[Dead], u64)]) {
         let completions = Completions::default();
         read(&completions, &[]);
@@ -253,7 +259,8 @@ mod tests {
     #[test]
     fn a_job_that_is_evaluated_again_ends_once() {
         let (dead, lost) = ((1, false, 1, 0), (1, false, 1, 1));
-        // It is pending, and in no list of dead jobs, while Nomad evaluates it; its client is gone meanwhile.
+        // While Nomad evaluates it again, it is pending and therefore not in the list; its client goes down
+        // meanwhile.
         counts(&[(&[dead], 1), (&[], 1), (&[dead], 1), (&[dead], 1), (&[], 1), (&[], 1), (&[lost], 1)]);
     }
 
@@ -261,7 +268,7 @@ mod tests {
     fn a_job_that_ran_again_ends_again() {
         let (first, second) = ((1, false, 1, 0), (1, false, 2, 0));
         counts(&[(&[first], 1), (&[], 1), (&[second], 2), (&[], 2), (&[second], 2)]);
-        // Submitted again, it is another one.
+        // If it is submitted again, it is a different job.
         counts(&[(&[first], 1), (&[], 1), (&[(2, false, 1, 0)], 2)]);
     }
 

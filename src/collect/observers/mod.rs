@@ -1,4 +1,5 @@
-//! What happens between refreshes: jobs that are placed and finish, allocations that fail, tasks that are restarted.
+//! Changes between refreshes: jobs that are placed and finish, allocations that start and fail, tasks that
+//! are restarted.
 
 mod completions;
 mod periodic;
@@ -19,29 +20,30 @@ pub(super) use tasks::{Tasks, TasksPass};
 use super::collectors::{FinishedAllocationsFold, FinishedJobsFold};
 use crate::snapshot::Sections;
 
-/// Observers that several collectors feed, so that none of them owns what is seen, and what one hands to another.
+/// State that several collectors update, so that no single collector owns it, and data that one collector
+/// passes to another.
 #[derive(Default)]
 pub(super) struct Observers {
-    /// Jobs that are placed: live and dead jobs, live and terminal allocations tell.
+    /// Placed jobs, determined from live and dead jobs and from non-terminal and terminal allocations.
     pub(super) placements: Arc<Placements>,
-    /// Jobs that finish.
+    /// Finished jobs.
     pub(super) completions: Arc<Completions>,
     /// Runs of periodic jobs.
     pub(super) periodic: Arc<Periodic>,
-    /// Allocations that start.
+    /// Started allocations.
     pub(super) starts: Arc<Starts>,
-    /// What happens to tasks.
+    /// Restarts, OOM kills and failures.
     pub(super) tasks: Arc<Tasks>,
-    /// What a list of all jobs told of dead ones.
+    /// Dead jobs of a list of all jobs.
     pub(super) full_jobs: Arc<Handover<FinishedJobsFold>>,
-    /// What a list of all allocations told of terminal ones.
+    /// Terminal allocations of a list of all allocations.
     pub(super) full_allocations: Arc<Handover<FinishedAllocationsFold>>,
-    /// How often Nomad was rebuilt by the time that the above was last forgotten.
+    /// Number of rebuilds of Nomad's state at the time of the last [`forget`](Self::forget).
     resets: AtomicU64,
 }
 
-/// A list of everything, which servers before Nomad 1.3 send whatever the filter, is read once: the collector of what is
-/// live hands the rest to the one of what is finished.
+/// Data that the collector of live objects passes to the collector of finished ones. Servers before Nomad 1.3
+/// ignore the filter and send all objects, so the list is read only once.
 #[derive(Debug)]
 pub(super) struct Handover<T>(Mutex<Option<T>>);
 
@@ -52,20 +54,20 @@ impl<T> Default for Handover<T> {
 }
 
 impl<T> Handover<T> {
-    /// Hands over what the newest list told.
+    /// Stores the data of the newest list.
     pub(super) fn put(&self, value: T) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
     }
 
-    /// What was handed over since the last time.
+    /// Returns the data that was stored since the last call.
     pub(super) fn take(&self) -> Option<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl Observers {
-    /// Forgets which jobs were seen, once for each time that Nomad was rebuilt: what it shows next was there before. What
-    /// was counted stays.
+    /// Clears the known objects, once per rebuild of Nomad's state, because the next lists contain only
+    /// objects that existed before. Counts are kept.
     pub(super) fn forget(&self, resets: u64) {
         if self.resets.fetch_max(resets, Ordering::Relaxed) < resets {
             self.placements.forget();
@@ -76,7 +78,7 @@ impl Observers {
         }
     }
 
-    /// What was seen so far.
+    /// Returns the sections so far.
     pub(super) fn sections(&self) -> Sections {
         Sections {
             placements: Some(self.placements.delays()),

@@ -1,4 +1,5 @@
-//! Runs of periodic jobs. Nomad forgets a run after some hours, and the next one may come days later.
+//! Runs of periodic jobs. They are remembered here because Nomad removes a run after some hours, and the next
+//! one may start days later.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -6,15 +7,15 @@ use std::time::SystemTime;
 use crate::snapshot::{PeriodicJobs, PeriodicRuns};
 use crate::terms::{Outcome, at};
 
-/// How many periodic jobs are remembered.
+/// Maximum number of periodic jobs remembered.
 const MAX_JOBS: usize = 10_000;
 
-/// How runs of periodic jobs ended.
+/// Outcomes of the runs of periodic jobs.
 #[derive(Debug, Default)]
 pub(in crate::collect) struct Periodic(Mutex<Arc<PeriodicRuns>>);
 
 impl Periodic {
-    /// Takes in runs that ended: namespace, parent, outcome and time. Jobs that are gone are forgotten.
+    /// Adds ended runs: namespace, parent, outcome and time. Removes periodic jobs that no longer exist.
     pub(in crate::collect) fn add<'a>(
         &self,
         runs: impl Iterator<Item = (&'a str, &'a str, Outcome, SystemTime)>,
@@ -42,7 +43,7 @@ impl Periodic {
         }
     }
 
-    /// What is known so far.
+    /// Returns the runs so far.
     pub(in crate::collect) fn runs(&self) -> Arc<PeriodicRuns> {
         self.state().clone()
     }

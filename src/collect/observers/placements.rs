@@ -1,12 +1,14 @@
-//! Jobs that are placed: how long each waited from its submission to its first allocation.
+//! Delay of jobs from submission to their first allocation.
 //!
-//! A job is followed from the first list that shows it until its first allocation is known for sure. Allocations come
-//! in two lists that are read at different times, so the earliest one in a list need not be the first there was:
+//! A job is tracked from the first list that contains it until its first allocation is known for certain.
+//! Because non-terminal and terminal allocations are read at different times, the earliest allocation in one
+//! list may not be the first one. It is certain in these cases:
 //!
-//! - a live list shows the first one for sure if no allocation of the job had ended by the time that the job was read
-//!   again after it;
-//! - otherwise the terminal list that is read after a live one completes the picture;
-//! - of a job that is dead, the terminal list alone shows everything.
+//! - it is in a list of non-terminal allocations, and no allocation of the job had ended when the job was
+//!   read after that list;
+//! - otherwise, after the terminal allocations have been read as well, following a list of non-terminal ones;
+//! - if the job is dead, after the terminal allocations have been read, because they contain all its
+//!   allocations.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,76 +19,78 @@ use crate::nomad::api::{Allocation, Job};
 use crate::snapshot::{DELAY_BOUNDS_SECONDS, PlacementDelays};
 use crate::terms::{JobStatus, JobType, at};
 
-/// How many jobs are followed at once; those beyond are not counted.
+/// Maximum number of jobs tracked. Further jobs are not counted.
 const MAX_WAITING: usize = 200_000;
-/// Clocks of servers differ by a little: an allocation may seem to precede its job.
+/// Tolerated clock skew between servers: an allocation may seem to be older than its job.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
 
-/// Jobs that were seen to be placed, each once. A job that was placed before the exporter first saw it is not
-/// counted.
+/// Jobs that were placed while the exporter was running, each counted once. Jobs that were placed before the
+/// exporter first saw them are not counted.
 #[derive(Debug, Default)]
 pub(in crate::collect) struct Placements(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether a list of live jobs was read; what the first one shows was there before us.
+    /// Whether a list of live jobs has been read. The jobs of the first list existed before.
     live_is_known: bool,
-    /// The same of dead jobs.
+    /// The same for dead jobs.
     dead_is_known: bool,
-    /// Jobs of the last live list.
+    /// Jobs of the last list of live jobs.
     live: Arc<SeenJobs>,
-    /// Jobs of the live lists since the last dead one, and of the one before it.
+    /// Jobs of all lists of live jobs since the last list of dead jobs, and of the one before it.
     since_dead: SeenJobs,
-    /// The same since the dead list before that: a job that dies while the dead are listed is in neither list then.
+    /// The same, but since the previous list of dead jobs. A job that dies while the dead jobs are listed is
+    /// in neither of the newest lists.
     recent: Arc<SeenJobs>,
-    /// Jobs of the last dead list.
+    /// Jobs of the last list of dead jobs.
     dead: Arc<SeenJobs>,
-    /// Jobs that are followed, by the hash of what an allocation knows of its job.
+    /// Tracked jobs, by a hash of namespace and job ID, which allocations also contain.
     waiting: Arc<HashMap<u64, Waiting>>,
     delays: Arc<PlacementDelays>,
 }
 
-/// Whose first allocation was looked for in a list.
+/// The jobs whose first allocation was searched for in a list.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::collect) struct LookedFor(Arc<HashMap<u64, Waiting>>);
 
-/// A job that is followed.
+/// A tracked job.
 #[derive(Clone, Debug, PartialEq)]
 struct Waiting {
     job: u64,
     namespace: Arc<str>,
     job_type: JobType,
     submitted: SystemTime,
-    /// The earliest allocation so far.
+    /// Creation time of the earliest allocation so far.
     first: Option<SystemTime>,
-    /// Whether a live list was read to its end since one was found.
+    /// Whether a complete list of non-terminal allocations has been read since `first` is known.
     passed_live_list: bool,
     dead: bool,
 }
 
-/// Which allocations of a list count.
+/// Kind of a list of allocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::collect) enum Which {
-    /// What is live.
+    /// Non-terminal allocations.
     Live,
-    /// What is terminal.
+    /// Terminal allocations.
     Finished,
 }
 
-/// A list of jobs, while it is read.
+/// A list of jobs that is being read.
 #[derive(Debug)]
 pub(in crate::collect) struct JobPass {
     recent: Arc<SeenJobs>,
     dead: Arc<SeenJobs>,
     waiting: Arc<HashMap<u64, Waiting>>,
     seen: SeenJobs,
-    /// Jobs that no list showed before.
+    /// Jobs that are in no previous list: hash of the name, job, and whether it is pending and none of its
+    /// allocations has ended.
     new: Vec<(u64, Waiting, bool)>,
-    /// Jobs whose first allocation is known for sure.
+    /// Jobs whose first allocation is certain.
     sure: Vec<u64>,
 }
 
-/// A list of allocations, while it is read.
+/// A list of allocations that is being read.
 #[derive(Debug)]
 pub(in crate::collect) struct AllocationPass {
     waiting: Arc<HashMap<u64, Waiting>>,
@@ -94,7 +98,7 @@ pub(in crate::collect) struct AllocationPass {
 }
 
 impl Placements {
-    /// Goes along with a list of jobs.
+    /// Starts the processing of a list of jobs.
     pub(in crate::collect) fn job_pass(&self) -> JobPass {
         let state = self.state();
         JobPass {
@@ -107,13 +111,13 @@ impl Placements {
         }
     }
 
-    /// Goes along with a list of allocations.
+    /// Starts the processing of a list of allocations.
     pub(in crate::collect) fn allocation_pass(&self) -> AllocationPass {
         AllocationPass { waiting: self.state().waiting.clone(), first: HashMap::new() }
     }
 
-    /// Takes in a list of live jobs that was read to its end. Where no list of dead jobs is ever read, live ones
-    /// are all there is to remember.
+    /// Processes a complete list of live jobs. If dead jobs are never listed, only the live ones are
+    /// remembered.
     pub(in crate::collect) fn commit_live(&self, pass: JobPass, dead_are_listed: bool) {
         let mut state = self.state();
         pass.sure.iter().for_each(|name| state.settle(*name));
@@ -136,7 +140,7 @@ impl Placements {
         }
     }
 
-    /// Takes in a list of dead jobs that was read to its end.
+    /// Processes a complete list of dead jobs.
     pub(in crate::collect) fn commit_dead(&self, pass: JobPass) {
         let mut state = self.state();
         let first_list = !std::mem::replace(&mut state.dead_is_known, true);
@@ -155,7 +159,7 @@ impl Placements {
         state.forget_vanished();
     }
 
-    /// Takes in a list of allocations that was read to its end.
+    /// Processes a complete list of allocations.
     pub(in crate::collect) fn commit_allocations(&self, pass: AllocationPass, which: Which) {
         let mut state = self.state();
         if !pass.waiting.is_empty() {
@@ -184,13 +188,13 @@ impl Placements {
         }
     }
 
-    /// Forgets all jobs: those of the next lists were there before.
+    /// Clears all jobs. The jobs of the next lists are then not counted.
     pub(super) fn forget(&self) {
         let mut state = self.state();
         *state = State { delays: state.delays.clone(), ..State::default() };
     }
 
-    /// How long the jobs that were seen to be placed waited.
+    /// Returns the delays so far.
     pub(in crate::collect) fn delays(&self) -> Arc<PlacementDelays> {
         self.state().delays.clone()
     }
@@ -201,7 +205,7 @@ impl Placements {
 }
 
 impl State {
-    /// Follows a job unless it is known by now.
+    /// Tracks a job, unless it has become known in the meantime.
     fn follow(&mut self, name: u64, waiting: Waiting) {
         let is_known = self.recent.contains(waiting.job) || self.dead.contains(waiting.job);
         if !is_known && self.waiting.len() < MAX_WAITING {
@@ -209,7 +213,7 @@ impl State {
         }
     }
 
-    /// Counts a job whose first allocation is known.
+    /// Counts a job whose first allocation is certain.
     fn settle(&mut self, name: u64) {
         let Some(first) = self.waiting.get(&name).and_then(|waiting| waiting.first) else { return };
         let Some(waiting) = Arc::make_mut(&mut self.waiting).remove(&name) else { return };
@@ -218,7 +222,7 @@ impl State {
             .observe(&DELAY_BOUNDS_SECONDS, delay);
     }
 
-    /// Counts a job, or forgets one that died without ever being placed.
+    /// Counts a job, or removes it if it died without being placed.
     fn settle_or_give_up(&mut self, name: u64, dead: bool) {
         match self.waiting.get(&name) {
             Some(waiting) if waiting.first.is_some() => self.settle(name),
@@ -227,7 +231,7 @@ impl State {
         }
     }
 
-    /// Forgets jobs that no list shows any more: they were purged.
+    /// Removes jobs that are in no list any more, because they were purged.
     fn forget_vanished(&mut self) {
         let (recent, dead) = (self.recent.clone(), self.dead.clone());
         let is_listed = |waiting: &Waiting| recent.contains(waiting.job) || dead.contains(waiting.job);
@@ -238,15 +242,15 @@ impl State {
 }
 
 impl JobPass {
-    /// Whose first allocation is looked for, and what is known of it so far.
+    /// Returns the jobs whose first allocation is searched for, with the earliest one so far.
     pub(in crate::collect) fn looked_for(&self) -> LookedFor {
         LookedFor(self.waiting.clone())
     }
 
-    /// A job of the list.
+    /// Adds a job of the list.
     pub(in crate::collect) fn add(&mut self, job: &Job) {
         let id = job.id.as_deref().unwrap_or_default();
-        // The same for every version of the job, until it is purged and made anew.
+        // The create index is the same for all versions of the job, until it is purged and registered again.
         let hashed = hash((job.namespace(), id, job.create_index));
         self.seen.insert(hashed);
         let name = name_of(job.namespace(), id);
@@ -276,11 +280,11 @@ impl JobPass {
 }
 
 impl AllocationPass {
-    /// Whose first allocation is looked for, and what is known of it so far.
+    /// Returns the jobs whose first allocation is searched for, with the earliest one so far.
     pub(in crate::collect) fn looked_for(&self) -> LookedFor {
         LookedFor(self.waiting.clone())
     }
-    /// An allocation of the list.
+    /// Adds an allocation of the list.
     pub(in crate::collect) fn add(&mut self, allocation: &Allocation) {
         if self.waiting.is_empty() {
             return;
@@ -288,7 +292,7 @@ impl AllocationPass {
         let (Some(namespace), Some(job_id)) = (&allocation.namespace, &allocation.job_id) else { return };
         let name = name_of(namespace, job_id);
         let (Some(waiting), Some(created)) = (self.waiting.get(&name), allocation.created()) else { return };
-        // One of an earlier job of this name.
+        // It belongs to an earlier job with this ID.
         if created + CLOCK_TOLERANCE < waiting.submitted {
             return;
         }
@@ -296,7 +300,7 @@ impl AllocationPass {
     }
 }
 
-/// What a job and its allocations are recognized by.
+/// Returns the hash under which a job and its allocations are matched.
 fn name_of(namespace: &str, job_id: &str) -> u64 {
     hash((namespace, job_id))
 }
@@ -319,7 +323,7 @@ mod tests {
         pass
     }
 
-    /// How many jobs are counted after its allocation was listed here.
+    /// Lists the allocation of the job, and returns the number of jobs counted after that.
     fn count(placements: &Placements, which: Which) -> u64 {
         let mut pass = placements.allocation_pass();
         let row = serde_json::json!({"Namespace": "ci", "JobID": "build", "CreateTime": SUBMITTED + 5});
@@ -328,7 +332,8 @@ mod tests {
         placements.delays().by_namespace.values().map(|by_type| by_type[JobType::Batch].count()).sum()
     }
 
-    /// A dead list that is read while a job dies does not show it yet; live lists committed meanwhile no longer do.
+    /// A list of dead jobs that is read while a job dies does not contain it yet; lists of live jobs that are
+    /// processed meanwhile no longer contain it.
     #[test]
     fn a_job_that_dies_while_the_dead_are_listed_counts_once() {
         for is_settled in [false, true] {

@@ -1,13 +1,13 @@
-//! Jobs that a list showed, by hash.
+//! Hashes of the jobs of a list.
 
 use std::collections::HashSet;
 
 pub(super) use crate::terms::hash_of as hash;
 
-/// How many jobs of one list are remembered. Beyond, what is new cannot be told from what is old.
+/// Maximum number of jobs remembered per list. With more, new jobs cannot be distinguished from old ones.
 const MAX: usize = 2_000_000;
 
-/// Hashes of the jobs that a list showed.
+/// Jobs of a list, by hash.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SeenJobs {
     hashes: HashSet<u64>,
@@ -15,7 +15,7 @@ pub(super) struct SeenJobs {
 }
 
 impl SeenJobs {
-    /// Remembers a job; returns whether the list did not show it before.
+    /// Adds a job. Returns whether it is new in this list.
     pub(super) fn insert(&mut self, hash: u64) -> bool {
         self.overflowed |= self.hashes.len() >= MAX;
         !self.overflowed && self.hashes.insert(hash)
@@ -31,7 +31,7 @@ impl SeenJobs {
         }
     }
 
-    /// Whether some jobs are missing here, so that absence means nothing.
+    /// Returns whether jobs are missing because there are too many. Absence of a job then means nothing.
     pub(super) fn is_incomplete(&self) -> bool {
         self.overflowed
     }

@@ -1,7 +1,8 @@
-//! Allocations that start: how long each took from its creation until its client reported it running.
+//! Delay of allocations from their creation until their client reported them running.
 //!
-//! A live list shows an allocation running that was pending in the last one, or was not there yet. When it began to run
-//! is when it last changed. One that started and ended between two lists is not seen.
+//! An allocation has started if a list shows it running and the previous list showed it pending or did not
+//! contain it. Its start is the time of its last change. Allocations that start and end between two lists are
+//! missed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,30 +11,30 @@ use crate::nomad::api::Allocation;
 use crate::snapshot::{DELAY_BOUNDS_SECONDS, StartDelays};
 use crate::terms::{ClientStatus, at, hash_of};
 
-/// How many pending allocations are remembered; those beyond are not counted.
+/// Maximum number of pending allocations remembered. Further ones are not counted.
 const MAX_PENDING: usize = 500_000;
 
-/// Allocations that were seen to start, each once.
+/// Allocations that started while the exporter was running, each counted once.
 #[derive(Debug, Default)]
 pub(in crate::collect) struct Starts(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the last list told; nothing counts before there is one.
+    /// Content of the last list. `None` before the first list; its allocations are not counted.
     known: Option<Arc<Known>>,
     delays: Arc<StartDelays>,
 }
 
-/// What one list told.
+/// Content of a list.
 #[derive(Clone, Debug, Default)]
 struct Known {
     pending: HashSet<u64>,
-    /// The newest allocation of each namespace, by its Raft index, and of all: what is younger was not there yet.
+    /// Raft index of the newest allocation of each namespace. Allocations with a higher index are new.
     newest: HashMap<String, u64>,
     newest_of_all: u64,
 }
 
-/// A list of live allocations, while it is read.
+/// A list of non-terminal allocations that is being read.
 #[derive(Debug)]
 pub(in crate::collect) struct StartsPass {
     before: Option<Arc<Known>>,
@@ -42,7 +43,7 @@ pub(in crate::collect) struct StartsPass {
 }
 
 impl Starts {
-    /// Goes along with a list.
+    /// Starts the processing of a list.
     pub(in crate::collect) fn pass(&self) -> StartsPass {
         let state = self.state();
         let before = state.known.clone();
@@ -52,19 +53,19 @@ impl Starts {
         StartsPass { before, now, delays: state.delays.clone() }
     }
 
-    /// Takes in a list that was read to its end.
+    /// Processes a complete list.
     pub(in crate::collect) fn commit(&self, pass: StartsPass) {
         let mut state = self.state();
         state.known = Some(Arc::new(pass.now));
         state.delays = pass.delays;
     }
 
-    /// Forgets what was seen: what runs in the next list began before.
+    /// Clears the last list. The running allocations of the next list are then not counted.
     pub(super) fn forget(&self) {
         self.state().known = None;
     }
 
-    /// How long those took that were seen to start.
+    /// Returns the delays so far.
     pub(in crate::collect) fn delays(&self) -> Arc<StartDelays> {
         self.state().delays.clone()
     }
@@ -75,7 +76,7 @@ impl Starts {
 }
 
 impl StartsPass {
-    /// An allocation of the list.
+    /// Adds an allocation of the list.
     pub(in crate::collect) fn add(&mut self, allocation: &Allocation) {
         let (Some(id), Some(index)) = (allocation.id.as_deref(), allocation.create_index) else { return };
         let namespace = allocation.namespace.as_deref().unwrap_or_default();
@@ -100,7 +101,7 @@ impl StartsPass {
 }
 
 impl Known {
-    /// Whether an allocation that runs now did not run when this list was read.
+    /// Returns whether an allocation that is running now was not running in this list.
     fn shows_start(&self, id: &str, namespace: &str, create_index: u64) -> bool {
         let newest = self.newest.get(namespace).copied().unwrap_or(self.newest_of_all);
         create_index > newest || self.pending.contains(&hash_of(id))
@@ -121,7 +122,7 @@ mod tests {
         serde_json::from_value(row).unwrap()
     }
 
-    /// Number and sum of the delays after this list.
+    /// Returns number and sum of the delays after this list.
     fn list(starts: &Starts, rows: &[Allocation]) -> (u64, f64) {
         let mut pass = starts.pass();
         rows.iter().for_each(|row| pass.add(row));

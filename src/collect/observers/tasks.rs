@@ -1,7 +1,7 @@
-//! What happens to tasks: allocations that fail, tasks that are restarted or killed because they exceed their memory.
+//! Failed allocations, restarts of tasks, and OOM kills.
 //!
-//! Nomad tells how often a task was restarted, and its last ten events. What a list tells beyond the last one happened in
-//! between. What the first list tells happened before the exporter ran.
+//! Nomad reports the number of restarts of a task and its last ten events. The difference between two lists
+//! happened between them. Everything in the first list happened before the exporter started.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,43 +10,45 @@ use crate::nomad::api::{AllocationReport, TaskReport};
 use crate::snapshot::{NamedJobs, TaskCount, TaskCounts};
 use crate::terms::{FailureCause, at, hash_of};
 
-/// How many tasks are remembered; those beyond are not counted.
+/// Maximum number of tasks and allocations remembered. Further tasks are not counted.
 const MAX_TASKS: usize = 500_000;
-/// How many tasks have counters of their own.
+/// Maximum number of tasks with counters of their own.
 const MAX_COUNTERS: usize = 20_000;
-/// How many nodes have a counter of their own.
+/// Maximum number of nodes with a counter of their own.
 const MAX_NODES: usize = 50_000;
 
-/// What was seen to happen to tasks, each thing once.
+/// Failures, restarts and OOM kills while the exporter was running, each counted once.
 #[derive(Debug, Default)]
 pub(in crate::collect) struct Tasks(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the last list told; nothing counts before there is one.
+    /// Content of the last list. `None` before the first list; nothing in it is counted.
     known: Option<Arc<Known>>,
-    /// `None` until a list was read: servers that cannot look into the states of tasks are never asked for one.
+    /// `None` before the first list. It stays `None` if servers cannot filter by task states, because the
+    /// list is then never requested.
     counts: Option<Arc<TaskCounts>>,
 }
 
-/// What one list told.
+/// Content of a list.
 #[derive(Debug, Default)]
 struct Known {
-    /// The Raft index of the list, of one list alone: rows that did not change since then were as they are.
+    /// Raft index of the list, if it is a single one. Rows that have not been modified since then are
+    /// unchanged.
     index: Option<u64>,
-    /// Whether each allocation of it has failed.
+    /// Whether each of its allocations has failed.
     failed: HashMap<u64, bool>,
     tasks: HashMap<u64, TaskState>,
 }
 
-/// How often a task was restarted, and the time of the last kill for its memory.
+/// Number of restarts of a task, and the time of its last OOM kill.
 #[derive(Clone, Copy, Debug, Default)]
 struct TaskState {
     restarts: u32,
     last_oom_kill: i64,
 }
 
-/// A list of allocations with the states of their tasks, while it is read.
+/// A list of allocations with task states that is being read.
 #[derive(Debug)]
 pub(in crate::collect) struct TasksPass {
     before: Option<Arc<Known>>,
@@ -55,7 +57,7 @@ pub(in crate::collect) struct TasksPass {
 }
 
 impl Tasks {
-    /// Goes along with a list.
+    /// Starts the processing of a list.
     pub(in crate::collect) fn pass(&self) -> TasksPass {
         let state = self.state();
         TasksPass {
@@ -65,19 +67,19 @@ impl Tasks {
         }
     }
 
-    /// Takes in a list that was read to its end.
+    /// Processes a complete list.
     pub(in crate::collect) fn commit(&self, pass: TasksPass, index: Option<u64>) {
         let mut state = self.state();
         state.known = Some(Arc::new(Known { index, ..pass.now }));
         state.counts = Some(pass.counts);
     }
 
-    /// Forgets what was seen: what the next list tells happened before.
+    /// Clears the last list. Nothing in the next list is then counted.
     pub(super) fn forget(&self) {
         self.state().known = None;
     }
 
-    /// What was counted so far.
+    /// Returns the counts so far.
     pub(in crate::collect) fn counts(&self) -> Option<Arc<TaskCounts>> {
         self.state().counts.clone()
     }
@@ -88,8 +90,8 @@ impl Tasks {
 }
 
 impl TasksPass {
-    /// An allocation of the list, with its cause if it has failed. Its job may be one of those that have series of their
-    /// own, live or dead.
+    /// Adds an allocation of the list, with the cause if it has failed. `named` are the live and the dead
+    /// jobs with series of their own.
     pub(in crate::collect) fn add(
         &mut self,
         allocation: &AllocationReport,
@@ -98,7 +100,7 @@ impl TasksPass {
     ) {
         let Some(id) = allocation.id.as_deref().filter(|id| !id.is_empty()) else { return };
         let key = hash_of(id);
-        // Two rows of one allocation happened once.
+        // Count an allocation once, even if the list contains it twice.
         if self.now.failed.contains_key(&key) {
             return;
         }
@@ -166,7 +168,7 @@ impl TasksPass {
     }
 }
 
-/// Forgets the tasks of jobs that are gone, to make room.
+/// Removes the tasks of jobs that no longer exist, to make room.
 fn forget_jobs(counts: &mut TaskCounts, named: [&NamedJobs; 2]) {
     for (namespace, jobs) in &mut counts.by_job {
         jobs.retain(|job, _| named.iter().any(|named| named.get(namespace, job).is_some()));
@@ -176,8 +178,9 @@ fn forget_jobs(counts: &mut TaskCounts, named: [&NamedJobs; 2]) {
 }
 
 impl Known {
-    /// Whether what is new of an allocation happened since this list. One that it lacked, and that has not changed since,
-    /// was hidden from it: a token may see more than the one before.
+    /// Returns whether changes of an allocation happened after this list. If the allocation was not in it and
+    /// has not been modified since, it was hidden then: the token may have been replaced by one with more
+    /// permissions.
     fn counts(&self, allocation: u64, modify_index: Option<u64>) -> bool {
         let is_older = self.index.zip(modify_index).is_some_and(|(list, row)| row <= list);
         self.failed.contains_key(&allocation) || !is_older
@@ -185,7 +188,8 @@ impl Known {
 }
 
 impl TaskState {
-    /// The state of a task now, and what happened to it in between. Nomad keeps ten events: kills beyond those are lost.
+    /// Returns the new state of a task and what happened since the previous one. Nomad keeps ten events, so
+    /// older OOM kills are missed.
     fn after(before: Self, task: &TaskReport) -> (Self, TaskCount) {
         let times = task.events().filter(|event| event.is_oom_kill()).filter_map(|event| event.time);
         let new: Vec<i64> = times.filter(|time| *time > before.last_oom_kill).collect();
@@ -214,7 +218,7 @@ mod tests {
         serde_json::from_value(row).unwrap()
     }
 
-    /// Restarts, kills and failures after this list.
+    /// Returns restarts, OOM kills and failures after this list.
     fn list(tasks: &Tasks, index: u64, rows: &[(AllocationReport, bool)]) -> (u64, u64, u64) {
         let mut pass = tasks.pass();
         let none = NamedJobs::default();
@@ -259,7 +263,7 @@ mod tests {
         assert_eq!(list(&tasks, 20, &[(row("a", 15, 4, &[]), true)]), (4, 0, 1));
         assert_eq!(list(&tasks, 30, &[(row("b", 25, 1, &[]), false)]), (5, 0, 1), "a replacement");
         assert_eq!(list(&tasks, 30, &[]), (5, 0, 1));
-        // A token that sees less was in use meanwhile.
+        // Meanwhile, a token with fewer permissions was in use.
         let seen_again = [(row("b", 25, 1, &[]), false), (row("a", 15, 4, &[]), true)];
         assert_eq!(list(&tasks, 31, &seen_again), (5, 0, 1));
         tasks.forget();
