@@ -1,17 +1,17 @@
-//! What made an allocation fail, from the events of its tasks to a closed set.
+//! Maps the task events of a failed allocation to a fixed set of causes.
 
 use crate::nomad::api::{AllocationReport, EventKind, ReportedEvent, TaskReport};
 use crate::terms::FailureCause;
 
-/// Why an allocation failed: the newest telling event of the tasks that failed decides. Those that were killed because
-/// another one failed have not failed themselves.
+/// Returns why an allocation failed, by the newest event with a cause among its failed tasks. Tasks that were
+/// killed because another one failed are not marked as failed.
 pub(in crate::collect) fn cause(allocation: &AllocationReport) -> FailureCause {
     let failed = allocation.tasks().filter(|(_, task)| task.failed == Some(true));
     let told = failed.filter_map(|(_, task)| of_task(task)).max_by_key(|(time, _)| *time);
     told.map_or(FailureCause::Other, |(_, cause)| cause)
 }
 
-/// The time and the cause of a task's failure.
+/// Returns time and cause of a task's failure.
 fn of_task(task: &TaskReport) -> Option<(Option<i64>, FailureCause)> {
     let mut events: Vec<&ReportedEvent> = task.events().collect();
     events.sort_by_key(|event| event.time);
@@ -20,13 +20,13 @@ fn of_task(task: &TaskReport) -> Option<(Option<i64>, FailureCause)> {
     if events[last].kind != EventKind::Terminated {
         return Some((events[last].time, cause));
     }
-    // How a task ended is no cause if Nomad ended it in the same run.
+    // If Nomad ended the task in this run, its exit status is not the cause.
     let run = events[..last].iter().rev().take_while(|event| event.kind != EventKind::Started);
     let ended_by = run.filter_map(|event| of_event(event)).next();
     Some((events[last].time, ended_by.unwrap_or(cause)))
 }
 
-/// What one event tells; `None` of one that tells nothing.
+/// Returns the cause that an event indicates, if any.
 fn of_event(event: &ReportedEvent) -> Option<FailureCause> {
     Some(match event.kind {
         EventKind::Terminated => of_end(event),
@@ -34,16 +34,16 @@ fn of_event(event: &ReportedEvent) -> Option<FailureCause> {
         EventKind::ArtifactDownloadFailed => FailureCause::Artifact,
         EventKind::ValidationFailed => FailureCause::Validation,
         EventKind::SetupFailure | EventKind::HookFailed | EventKind::RestoreFailed => FailureCause::Setup,
-        // A template or a secret that cannot be had makes Nomad kill the task.
+        // Nomad kills a task if its template or secret is unavailable.
         EventKind::Killing if event.fails_task() => FailureCause::Setup,
         EventKind::DiskExceeded => FailureCause::Disk,
-        // Nomad restarts a task for a failed check; if it may not be restarted any more, that is why it failed.
+        // Nomad restarts a task after a failed check. The task fails if no restarts are left.
         EventKind::RestartSignaled => FailureCause::Unhealthy,
         EventKind::Killing | EventKind::Started | EventKind::Other => return None,
     })
 }
 
-/// How a task ended that Nomad did not end.
+/// Returns the cause if the task ended by itself.
 fn of_end(event: &ReportedEvent) -> FailureCause {
     if event.is_oom_kill() {
         FailureCause::Oom
@@ -68,7 +68,7 @@ mod tests {
         cause(&serde_json::from_str(&row).unwrap())
     }
 
-    /// The cause of the failure of a task to which this happened.
+    /// Returns the cause for a failed task with these events.
     fn of_events(events: &[&str]) -> FailureCause {
         of(&format!(r#"{{"agent":{{"Failed":true,"Events":[{}]}}}}"#, events.join(",")))
     }
@@ -148,7 +148,7 @@ mod tests {
             (r#"{"Type":"Disk Resources Exceeded","Time":20}"#, Disk),
             (template, Setup),
             (r#"{"Type":"Killing","Time":20,"Details":null}"#, Signal),
-            // In an earlier run.
+            // Belongs to an earlier run.
             (r#"{"Type":"Restart Signaled","Time":5}"#, Signal),
         ] {
             assert_eq!(of_events(&[event, STARTED, &killed, NOT_RESTARTING]), expected, "{event}");

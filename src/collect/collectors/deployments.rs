@@ -12,7 +12,7 @@ use crate::nomad::api::Deployment;
 use crate::snapshot::{Deployments, LiveJobs, Namespaces, Sections, Servers};
 use crate::terms::at;
 
-/// Reads the deployments that Nomad retains.
+/// Collector of the deployments that Nomad retains.
 pub(in crate::collect) struct DeploymentsCollector;
 
 reads!(DeploymentsCollector: Servers, Namespaces, LiveJobs);

@@ -1,5 +1,5 @@
-//! Drains: their terms (one request for each draining node, when it changed), and what still runs on nodes that drain or
-//! are drained (one request for each, until nothing runs).
+//! Drains: their settings (one request per draining node, if it has changed), and the running tasks on
+//! draining and drained nodes (one request per node, until nothing runs there).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,25 +17,27 @@ use crate::snapshot::{
 };
 use crate::terms::{DesiredStatus, JobType, NodeState};
 
-/// How many nodes are asked at once.
+/// Maximum number of concurrent requests.
 const CONCURRENCY: usize = 4;
-/// How many nodes are asked for their own lists in one refresh.
+/// Maximum number of nodes per refresh whose own lists are requested.
 const MAX_NODES: usize = 100;
-/// Up to so many nodes, their own lists cost the servers little either way.
+/// Number of nodes up to which their own lists are always requested. They cost the servers little in any
+/// case.
 const FEW_NODES: usize = 10;
-/// How much more a server spends on an allocation of a node's own list, which comes with its job and task states, than on
-/// rejecting one by the filter: 57 us and 6.5 us with Nomad 2.0.5.
+/// Cost of an allocation in a node's own list, which includes its job and task states, relative to the cost
+/// of an allocation that the filter rejects: 57 us and 6.5 us with Nomad 2.0.5.
 const ROW_BY_FILTERED: usize = 9;
-/// Allocations that are over by their status while a task of them is not.
+/// Filter for terminal allocations with a task that is not dead.
 const LINGERING: &str = r#"(ClientStatus == "complete" or ClientStatus == "failed" or ClientStatus == "lost") and (any TaskStates as name, task { task.State != "dead" })"#;
 
-/// Reads the terms of every drain, and what still runs on nodes that drain or are drained.
+/// Collector of the drain settings, and of the running tasks on draining and drained nodes.
 pub(in crate::collect) struct DrainsCollector {
-    /// What the last refresh read.
+    /// Result of the last refresh.
     known: Arc<Drains>,
-    /// Drained nodes on which nothing runs, by when their drain began: nothing new comes there.
+    /// Drained nodes without running tasks, with the start of their drain. No new allocations are placed
+    /// there.
     empty: HashMap<String, Option<SystemTime>>,
-    /// Whether nodes were left out the last time.
+    /// Whether nodes were left out in the last refresh.
     is_cut: bool,
 }
 
@@ -63,7 +65,8 @@ impl Collect for DrainsCollector {
             }
         }
         if !asked.is_empty() {
-            // An allocation that was live in that list and is over now is seen here.
+            // Wait for that list, so that an allocation that was non-terminal in it and has ended since is
+            // read here.
             upstream.settled::<LiveAllocations>().await;
             let servers = upstream.get::<Servers>().await.unwrap_or_default();
             if is_one_list_cheaper(asked.len(), nodes.len()) && servers.filter_task_states {
@@ -79,7 +82,7 @@ impl Collect for DrainsCollector {
                 .await?;
             }
         }
-        // The one list over all allocations leaves out what is live.
+        // The filtered list of all allocations does not contain non-terminal ones.
         let loads = upstream.get::<NodeLoads>().await;
         let has_live = |node: &Node| {
             let load =
@@ -90,7 +93,7 @@ impl Collect for DrainsCollector {
             let tells_none = running.get(&node.id).is_some_and(NodeTasks::is_empty);
             !node.draining && tells_none && !has_live(node) && node.has_drain()
         };
-        // What a token does not show may run there all the same, and another token shows it.
+        // Allocations that are hidden from the token may still be running, and a new token may show them.
         let is_partial = upstream.get::<Reach>().await.is_some_and(|reach| reach.partial().is_some());
         self.empty = nodes
             .iter()
@@ -105,7 +108,7 @@ impl Collect for DrainsCollector {
 }
 
 impl DrainsCollector {
-    /// The terms of the drains that go on: one request for each draining node, when it changed.
+    /// Returns the settings of the active drains, with one request per draining node if it has changed.
     async fn terms(
         &self,
         context: &Arc<Context>,
@@ -129,7 +132,7 @@ impl DrainsCollector {
         Ok(by_node)
     }
 
-    /// Leaves out nodes beyond the cap, and says so when that begins.
+    /// Leaves out nodes above the limit, and logs a warning when that begins.
     fn cut(&mut self, asked: &mut Vec<String>) {
         let left_out = asked.len().saturating_sub(MAX_NODES);
         asked.truncate(MAX_NODES);
@@ -144,28 +147,28 @@ impl DrainsCollector {
     }
 }
 
-/// Whether one list with a filter over all allocations costs the servers less than the own lists of so many nodes out of
-/// all. Beyond the cap it is asked for whatever it costs, since it leaves out none.
+/// Returns whether one filtered list of all allocations costs the servers less than the own lists of `asked`
+/// nodes. Above the limit it is always used, because it covers all nodes.
 fn is_one_list_cheaper(asked: usize, nodes: usize) -> bool {
     asked > MAX_NODES || (asked > FEW_NODES && asked * ROW_BY_FILTERED >= nodes)
 }
 
-/// What tells one drain of a node from the next.
+/// Returns the start of the last drain, which distinguishes it from other drains of the node.
 fn drain_began(node: &Node) -> Option<SystemTime> {
     node.last_drain.and_then(|drain| drain.started)
 }
 
-/// What still runs on one node, told by its own list.
+/// Reads the running tasks of one node from its own list. Returns `None` if the node no longer exists.
 async fn running_on(context: Arc<Context>, id: String) -> Result<(String, Option<NodeTasks>), Error> {
     match node_tasks(&context.client, &id, (context.now)()).await {
         Ok(tasks) => Ok((id, Some(tasks))),
-        // The node went away since it was listed.
+        // The node was removed after it was listed.
         Err(error) if error.reason() == Reason::NotFound => Ok((id, None)),
         Err(error) => Err(error),
     }
 }
 
-/// What still runs on a node.
+/// Reads the running tasks of a node.
 pub(in crate::collect) async fn node_tasks(
     client: &Client,
     id: &str,
@@ -188,7 +191,8 @@ fn count(tasks: &mut NodeTasks, row: &Instance, now: SystemTime) {
     }
 }
 
-/// What lingers on these nodes, told by one list over all allocations; what is live there is known.
+/// Reads the terminal allocations with a running task on these nodes from one filtered list. Their
+/// non-terminal allocations are already known.
 async fn lingering(context: &Context, nodes: Vec<String>) -> Result<HashMap<String, NodeTasks>, Error> {
     let now = (context.now)();
     let running = nodes.into_iter().map(|id| (id, NodeTasks::default())).collect();
@@ -208,13 +212,13 @@ async fn ask(context: Arc<Context>, id: String, modify_index: u64) -> Result<(St
     let request = Request::new(Endpoint::Node, format!("/v1/node/{id}"));
     match context.client.object::<api::Node>(request).await {
         Ok((node, _)) => Ok((id, drain(&node, modify_index))),
-        // The node went away since it was listed.
+        // The node was removed after it was listed.
         Err(error) if error.reason() == Reason::NotFound => Ok((id, None)),
         Err(error) => Err(error),
     }
 }
 
-/// The terms of the drain of a node that was asked for alone.
+/// Returns the drain settings of a node that was requested by ID, if it is draining.
 pub(in crate::collect) fn drain(node: &api::Node, node_modify_index: u64) -> Option<Drain> {
     node.drain_strategy.as_ref().map(|strategy| Drain {
         started: strategy.started_at.0,
@@ -231,7 +235,7 @@ mod tests {
     #[test]
     fn own_lists_are_asked_for_while_they_cost_less() {
         let table = [
-            // Drain, of how many nodes, one list.
+            // Nodes with a drain, all nodes, whether one list is used.
             (1, 1, false),
             (10, 12, false),
             (11, 12, true),

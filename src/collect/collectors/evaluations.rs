@@ -1,4 +1,4 @@
-//! Evaluations that wait.
+//! Blocked and pending evaluations.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,13 +16,14 @@ use crate::nomad::api::Evaluation;
 use crate::snapshot::{Evaluations, JobEvaluations, LiveJobs, Namespaces, Sections, Servers};
 use crate::terms::{BlockReason, EvalStatus, JobKey, at, hash_of};
 
-/// How many jobs are remembered that have an evaluation.
+/// Maximum number of jobs with an evaluation remembered.
 const MAX_JOBS: usize = 1_000_000;
 
-/// Reads blocked and pending evaluations; from servers that cannot list them by status, all. A list for each status
-/// costs the servers a twentieth of one with a filter: no expression looks at each evaluation there is.
+/// Collector of blocked and pending evaluations. Requests one list per status, or all evaluations if servers
+/// cannot select them by status. A list per status costs the servers a twentieth of a list with a filter,
+/// because no filter expression has to be evaluated for each evaluation.
 pub(in crate::collect) struct EvaluationsCollector {
-    /// Jobs that the last list showed waiting.
+    /// Jobs that were waiting in the last list.
     waited_before: HashSet<JobKey>,
     /// The last lists, one for each status.
     known: Known<()>,
@@ -51,10 +52,12 @@ impl Collect for EvaluationsCollector {
         let (client, now) = (&context.client, (context.now)());
         let mut folded = Folded::new(Evaluations::default());
         if by_status {
-            // One that gets room in between is in both lists, and in none the other way round.
+            // The order matters: an evaluation that is unblocked between the requests is then in both lists.
+            // In the other order it would be in neither.
             for (status, name) in [(EvalStatus::Blocked, "blocked"), (EvalStatus::Pending, "pending")] {
                 let requests = requests.iter().map(|request| request.clone().query("status", name)).collect();
-                // A server that is older than it is thought to be sends those of other statuses too.
+                // A server that is older than assumed ignores the parameter and sends evaluations of all
+                // statuses.
                 let add = move |fold: &mut Evaluations, row: Evaluation| {
                     if row.status == status {
                         add(fold, &row, now);
@@ -71,7 +74,8 @@ impl Collect for EvaluationsCollector {
             let waiting =
                 fold.by_job.iter().filter(|(_, known)| known.waits()).map(|(job, _)| *job).collect();
             let waited_before = std::mem::replace(&mut self.waited_before, waiting);
-            // The same lists would tell something else if a delay ends, or if it is not what they told before.
+            // Unchanged lists have the same result only if no delay ends meanwhile, and if the same jobs were
+            // waiting before.
             let is_steady = waited_before == self.waited_before && !fold.has_delayed();
             match by_status && is_steady {
                 true => self.known.remember(meta, objects, ()),

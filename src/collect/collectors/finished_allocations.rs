@@ -20,14 +20,15 @@ use crate::terms::{JobKey, JobType, Outcome, at, hash_of};
 
 const TERMINAL: &str = r#"ClientStatus == "complete" or ClientStatus == "failed" or ClientStatus == "lost""#;
 
-/// Reads the terminal allocations. Those of servers that cannot filter come with the live ones. How many they are, how
-/// old and how they ended is all that counts, so their resources are not asked for.
+/// Collector of terminal allocations. If servers cannot filter, they are read together with the non-terminal
+/// ones. Only their number, age and outcome matter, so their resources are not requested.
 pub(in crate::collect) struct FinishedAllocationsCollector {
     placements: Arc<Placements>,
     completions: Arc<Completions>,
     periodic: Arc<Periodic>,
     full_allocations: Arc<Handover<FinishedAllocationsFold>>,
-    /// The last list, whose first allocation was looked for in it, and after which list of dead jobs it was begun.
+    /// The last list, the jobs whose first allocation was searched for in it, and the number of complete
+    /// lists of dead jobs when it was requested.
     known: Known<(LookedFor, u64)>,
 }
 
@@ -61,7 +62,7 @@ impl Collect for FinishedAllocationsCollector {
         let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
         let mut requests: Vec<_> =
             requests.map(|request| request.query("task_states", "false").query("filter", TERMINAL)).collect();
-        // Those of the jobs that died by now are to be in it.
+        // Wait for the list of dead jobs, so that this list contains the allocations of all of them.
         upstream.settled::<FinishedJobs>().await;
         let fold = FinishedAllocationsFold::new(&self.placements, &self.completions);
         let add = |fold: &mut FinishedAllocationsFold, allocation: Allocation| fold.add(&allocation);
@@ -98,7 +99,7 @@ impl FinishedAllocationsCollector {
     }
 }
 
-/// The runs of periodic jobs that are over: namespace, parent, outcome and when it ended.
+/// Returns the ended runs of periodic jobs: namespace, parent, outcome and time of the end.
 fn periodic_runs<'a>(
     dead: &'a FinishedJobs,
     ends: &'a Ends,
@@ -113,8 +114,8 @@ fn periodic_runs<'a>(
     })
 }
 
-/// Counts allocations as they come. Live ones, which a server that cannot filter sends too, are left to another
-/// collector, and tell only when a job was placed.
+/// Counts the allocations of a list. Non-terminal ones, which servers without filters send too, are counted
+/// by another collector; here they are only used to determine when a job was placed.
 #[derive(Debug)]
 pub(in crate::collect) struct FinishedAllocationsFold {
     counts: AllocationCounts,
@@ -143,10 +144,10 @@ impl FinishedAllocationsFold {
     }
 }
 
-/// How an allocation ended, or ends.
+/// Returns how an allocation ended, or will end if it is stopping.
 pub(in crate::collect) fn end(allocation: &Allocation) -> AllocationEnd {
     let namespace = allocation.namespace.as_deref().unwrap_or_default();
-    // On each node an allocation of the same name is another one.
+    // Allocations of system jobs have the same name on every node.
     let is_per_node = matches!(allocation.job_type, JobType::System | JobType::Sysbatch);
     let node = allocation.node_id.as_deref().filter(|_| is_per_node);
     AllocationEnd {
@@ -159,7 +160,7 @@ pub(in crate::collect) fn end(allocation: &Allocation) -> AllocationEnd {
     }
 }
 
-/// Whole Unix seconds, until 2106.
+/// Returns Unix seconds, which fit until 2106.
 fn seconds(time: SystemTime) -> u32 {
     let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u32::try_from(since_epoch.as_secs()).unwrap_or(u32::MAX)

@@ -15,14 +15,16 @@ use crate::nomad::api::Job;
 use crate::snapshot::{CollectorId, DeadJob, FinishedJobs, LiveJobs, NamedJobs, Sections, Servers};
 use crate::terms::{JobType, at};
 
-/// Reads the dead jobs. Those of servers that cannot filter come with the live ones.
+/// Collector of dead jobs. If servers cannot filter, they are read together with the live ones.
 pub(in crate::collect) struct FinishedJobsCollector {
     placements: Arc<Placements>,
     completions: Arc<Completions>,
     full_jobs: Arc<Handover<FinishedJobsFold>>,
-    /// The last list, whose first allocation was looked for then, and which jobs had series of their own.
+    /// The last list, the jobs whose first allocation was searched for at that time, and the live jobs with
+    /// series of their own.
     known: Known<(LookedFor, NamedJobs)>,
-    /// Whether the outcomes of some were unknown: how many lists show them so counts.
+    /// Whether some outcomes were pending. The list must then be read even if it is unchanged, because the
+    /// number of lists decides when to give up.
     is_unsettled: bool,
 }
 
@@ -78,10 +80,11 @@ impl FinishedJobsCollector {
     }
 }
 
-/// Counts jobs as they come. Live ones, which a server that cannot filter sends too, are left to another collector.
+/// Counts the jobs of a list. Live ones, which servers without filters send too, are counted by another
+/// collector.
 #[derive(Debug)]
 pub(in crate::collect) struct FinishedJobsFold {
-    /// The live jobs of the last list; none if all jobs are in one list.
+    /// Live jobs of the last list; empty if all jobs are in one list.
     live: Arc<LiveJobs>,
     jobs: FinishedJobs,
     pass: JobPass,
@@ -141,7 +144,8 @@ impl FinishedJobsFold {
         }
     }
 
-    /// The place of a namespace. A list has few of them, mostly one after the other.
+    /// Returns the index of a namespace. A linear search from the end is fast, because there are few
+    /// namespaces and jobs are mostly grouped by them.
     fn namespace(&mut self, name: &str) -> u32 {
         let namespaces = &mut self.jobs.namespaces;
         let place = namespaces.iter().rposition(|known| known == name).unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! What clients measure of their hosts: one request for each ready node.
+//! Host statistics of clients: one request per ready node.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,12 +13,13 @@ use crate::nomad::{Client, Endpoint, Error, Request};
 use crate::snapshot::{Disk, Host, Hosts, Nodes, Sections};
 use crate::terms::NodeState;
 
-/// The device under which the allocation directory's file system is shown.
+/// Value of the device label for the file system of the allocation directory.
 const ALLOC_DIR: &str = "alloc_dir";
 
-/// Asks every ready node's client. A client that does not answer is shown as such and delays no other.
+/// Collector of host statistics. A client that does not respond is reported as such, and does not delay the
+/// others.
 pub(in crate::collect) struct HostStatsCollector {
-    /// What they answered the last time.
+    /// Result of the last refresh.
     known: Option<Arc<Hosts>>,
 }
 
@@ -39,7 +40,8 @@ impl Collect for HostStatsCollector {
             nodes.iter().filter(|node| is_ready(node.state)).map(|node| node.id.clone()).collect();
         let spread = context.client_spread(self.known.is_none());
         if let Some(hosts) = &self.known {
-            // Those that did not answer the last time may hang again: they come last, where they hold up no other.
+            // Clients that did not respond last time may hang again. They come last, so that they do not
+            // delay the others.
             ids.sort_by_key(|id| matches!(hosts.by_node.get(id), Some(None)));
         }
         let mut by_node = HashMap::with_capacity(ids.len());
@@ -57,12 +59,13 @@ impl Collect for HostStatsCollector {
     }
 }
 
-/// Whether a client in this state can be asked.
+/// Returns whether the client of a node in this state can respond.
 pub(in crate::collect) fn is_ready(state: NodeState) -> bool {
     matches!(state, NodeState::Active | NodeState::Draining | NodeState::Ineligible)
 }
 
-/// Asks one client. It is `None` that a client did not answer; an error tells of Nomad or of our token.
+/// Reads the statistics of one client. Returns `None` if the client does not respond; an error means that the
+/// servers cannot be reached or reject the request.
 pub(in crate::collect) async fn ask(
     client: &Client,
     settings: &Settings,
@@ -83,7 +86,7 @@ pub(in crate::collect) async fn ask(
 
 fn host(stats: HostStats) -> Host {
     let booted = stats.booted();
-    // A client that cannot measure its memory says that it has none.
+    // A client that cannot measure its memory reports 0.
     let memory =
         stats.memory.filter(|memory| memory.total.is_some_and(|total| total > 0)).unwrap_or_default();
     let mut disks: Vec<Disk> = Vec::new();
@@ -92,7 +95,7 @@ fn host(stats: HostStats) -> Host {
         named.filter_map(|disk| Some((disk.device.clone().filter(|device| !device.is_empty())?, disk)));
     let alloc_dir = stats.alloc_dir_stats.map(|disk| (ALLOC_DIR.to_owned(), disk));
     for (device, disk) in named.chain(alloc_dir) {
-        // A device that is mounted twice is one disk.
+        // A device that is mounted twice is listed twice.
         if disks.iter().all(|known| known.device != device) {
             disks.push(self::disk(device, &disk));
         }

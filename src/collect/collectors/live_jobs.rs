@@ -1,4 +1,4 @@
-//! Jobs that are not dead, counted as they come.
+//! Counting of jobs that are not dead.
 
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::time::SystemTime;
@@ -12,27 +12,29 @@ use crate::nomad::api::{Job, count};
 use crate::snapshot::{LiveJobs, PendingJob, Queue, Queued, QueuedGroup, SpecificationKey};
 use crate::terms::{JobStatus, JobType, TemplateKind, at};
 
-/// How many specifications queued instances may need; the youngest beyond that are counted as unsized.
+/// Maximum number of specifications of queued allocations. Allocations of the newest ones above it are
+/// counted as unsized.
 const MAX_QUEUED_SPECIFICATIONS: usize = 5_000;
-/// Of how many pending jobs it is remembered since when they have waited.
+/// Maximum number of pending jobs whose submit time is remembered.
 const MAX_PENDING_SINCE: usize = 100_000;
-/// How many pending jobs that ran before are remembered.
+/// Maximum number of pending jobs remembered that ran before.
 const MAX_PENDING_AGAIN: usize = 100_000;
 
-/// Since when each pending job has waited, by namespace; `None` if there are too many to remember.
+/// Start of the wait of each pending job, by namespace; `None` if there are too many to remember.
 pub(in crate::collect) type PendingSince = Option<BTreeMap<String, Vec<SystemTime>>>;
 
-/// Counts jobs as they come. Dead ones, which servers that cannot filter send too, are left to another collector.
+/// Counts the jobs of a list. Dead ones, which servers without filters send too, are counted by another
+/// collector.
 pub(in crate::collect) struct LiveJobsFold {
     now: SystemTime,
     jobs: LiveJobs,
     pass: JobPass,
-    /// The oldest pending jobs, the youngest of them on top.
+    /// The oldest pending jobs; the newest of them is on top, and is removed first.
     oldest: BinaryHeap<PendingJob>,
     max_oldest: usize,
     since: PendingSince,
     remembered: usize,
-    /// The version of each template that was seen: Nomad lists a parent before its children.
+    /// Modify index of each template so far. Nomad lists a parent before its children.
     templates: HashMap<(String, String), u64>,
     periodic_count: usize,
     job_types: Vec<JobType>,
@@ -101,7 +103,7 @@ impl LiveJobsFold {
     }
 
     fn add_pending(&mut self, job: &Job) {
-        // Without a submit time an age would be invented.
+        // Without a submit time, the age is unknown.
         let Some(since) = job.submitted() else { return };
         let (namespace, id) = (job.namespace().to_owned(), job.id.clone().unwrap_or_default());
         let pending = PendingJob { since, namespace, id, job_type: job.job_type };
@@ -146,18 +148,18 @@ impl LiveJobsFold {
         });
         earliest(&mut queued.submitted, job.submitted());
         queued.groups.extend(groups);
-        // Pruned now and then, so that it costs little.
+        // Prune only at twice the limit, because pruning sorts the whole queue.
         if queue.len() > 2 * MAX_QUEUED_SPECIFICATIONS {
             prune(&mut self.jobs.queue);
         }
     }
 
-    /// Whose first allocation is looked for.
+    /// Returns the jobs whose first allocation is searched for.
     pub(in crate::collect) fn looked_for(&self) -> LookedFor {
         self.pass.looked_for()
     }
 
-    /// Ends it: what there is of live jobs.
+    /// Returns the result.
     pub(in crate::collect) fn finish(mut self) -> (LiveJobs, PendingSince, JobPass) {
         self.jobs.oldest_pending = self.oldest.into_sorted_vec();
         self.jobs.max_oldest = self.max_oldest;
@@ -168,7 +170,7 @@ impl LiveJobsFold {
     }
 }
 
-/// The same jobs a while later: those that are pending have waited longer. `None` if none is.
+/// Updates the ages of pending jobs when the list is unchanged. Returns `None` if no job is pending.
 pub(in crate::collect) fn aged(
     jobs: &LiveJobs,
     since: &BTreeMap<String, Vec<SystemTime>>,
@@ -185,19 +187,19 @@ pub(in crate::collect) fn aged(
     Some(jobs)
 }
 
-/// Which job's specification tells what this one wants.
+/// Returns the key of the specification that describes this job: its own, or its parent's.
 fn specification_key(templates: &HashMap<(String, String), u64>, job: &Job) -> SpecificationKey {
     let own = named_jobs::own_specification(job);
     let Some(parent) = job.parent() else { return own };
     let version = templates.get(&(own.namespace.clone(), parent.to_owned())).copied();
-    // A child older than its parent's present version was started from another one.
+    // A child that is older than the current version of its parent was started from another version.
     match version.filter(|version| *version <= own.modify_index) {
         Some(modify_index) => SpecificationKey { job_id: parent.to_owned(), modify_index, ..own },
         None => own,
     }
 }
 
-/// Keeps the oldest of what is queued, within the cap.
+/// Keeps the oldest queued specifications, up to the limit.
 fn prune(queue: &mut Queue) {
     let Some(excess) = queue.by_specification.len().checked_sub(MAX_QUEUED_SPECIFICATIONS).filter(|n| *n > 0)
     else {

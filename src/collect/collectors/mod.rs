@@ -1,4 +1,4 @@
-//! The collectors, one file each or one for those of a subject, and their table.
+//! The collectors and their table. Related collectors share a file.
 
 mod allocations;
 mod causes;
@@ -34,7 +34,7 @@ use super::table::{Clock, Collector};
 use crate::snapshot::CollectorId;
 use crate::terms::Term;
 
-/// Every collector there is, in the order of [`CollectorId`]. One that reads sections of another stands behind it.
+/// All collectors, in the order of [`CollectorId`]. A collector comes after those whose sections it reads.
 pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
     use Clock::{Client, History, Live, SlowHistory};
     use CollectorId::*;
@@ -137,12 +137,13 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
     ]
 };
 
-/// The row of a collector.
+/// Returns the row of a collector.
 pub fn collector(id: CollectorId) -> &'static Collector {
     &COLLECTORS[id.index()]
 }
 
-/// The table is in order, and its graph has no circle: a collector reads only of those before it.
+/// Checks that the table is in order, and that the dependencies have no cycle: a collector only reads
+/// sections of earlier ones.
 const _: () = {
     let mut row = 0;
     while row < COLLECTORS.len() {

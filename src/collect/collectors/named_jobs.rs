@@ -1,16 +1,16 @@
-//! Jobs that have series of their own, gathered as they come.
+//! Jobs with series of their own.
 
 use crate::nomad::api::{Job, TaskGroupSummary, count};
 use crate::snapshot::{GroupCounts, Groups, JobInfo, NamedJob, NamedJobs, SpecificationKey};
 use crate::terms::{JobStatus, JobType, at};
 
-/// The ID under which a job has series of its own: its parent's, if it has one.
+/// Returns the ID under which a job has series of its own: its parent's ID, or its own if it has no parent.
 pub(in crate::collect) fn name(job: &Job) -> Option<&str> {
     job.parent().or(job.id.as_deref())
 }
 
-/// Adds a live job to those that have series of their own, or its allocations to its parent. Its key is that of the
-/// specification that tells what it wants.
+/// Adds a live job with series of its own, or adds its allocations to its parent. `key` returns the
+/// specification with its desired number of allocations.
 pub(in crate::collect) fn add_live(
     named: &mut NamedJobs,
     job: &Job,
@@ -25,7 +25,7 @@ pub(in crate::collect) fn add_live(
     }
 }
 
-/// Adds a dead job in the same way. The live jobs are those of the last list.
+/// Adds a dead job in the same way. `live` are the live jobs of the last list.
 pub(in crate::collect) fn add_dead(named: &mut NamedJobs, job: &Job, max_jobs: usize, live: &NamedJobs) {
     let Some(entry) = add(named, job, max_jobs) else { return };
     let (Some(parent), Some(id)) = (job.parent(), &job.id) else {
@@ -37,7 +37,7 @@ pub(in crate::collect) fn add_dead(named: &mut NamedJobs, job: &Job, max_jobs: u
     }
 }
 
-/// The specification of the job itself.
+/// Returns the key of the job's own specification.
 pub(in crate::collect) fn own_specification(job: &Job) -> SpecificationKey {
     SpecificationKey {
         namespace: job.namespace().to_owned(),
@@ -50,7 +50,7 @@ fn add<'a>(named: &'a mut NamedJobs, job: &Job, max_jobs: usize) -> Option<&'a m
     let dead_build =
         job.status == JobStatus::Dead && matches!(job.job_type, JobType::Batch | JobType::Sysbatch);
     if dead_build && job.parent().is_none() {
-        // Finished builds are counted, not named.
+        // Finished builds are only counted, because there are too many for series of their own.
         return None;
     }
     let id = name(job).unwrap_or_default();
@@ -90,7 +90,7 @@ fn counts(summary: &TaskGroupSummary) -> GroupCounts {
     }
 }
 
-/// Forgets children whose parent was not seen: there is no job to show them under.
+/// Removes children whose parent is not in the list, because there is no job to report them under.
 pub(in crate::collect) fn finish(named: &mut NamedJobs) {
     for jobs in named.by_namespace.values_mut() {
         jobs.retain(|_, job| job.info.is_some());

@@ -11,7 +11,7 @@ use crate::nomad::api::Namespace;
 use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{Namespaces, Sections};
 
-/// Reads the namespaces that the token may see, of those that are wanted.
+/// Collector of the selected namespaces that the token may list.
 pub(in crate::collect) struct NamespacesCollector;
 
 reads!(NamespacesCollector:);

@@ -1,4 +1,4 @@
-//! Metadata and attributes of nodes: one request for each node when it is new, and again every ten minutes.
+//! Metadata and attributes of nodes: one request per new node, and one per node every ten minutes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,19 +17,20 @@ use crate::nomad::{Endpoint, Error, Reason, Request};
 use crate::snapshot::{NodeDetail, NodeDetails, Nodes, Sections};
 use crate::terms::hash_of;
 
-/// How many nodes are asked for at once.
+/// Maximum number of concurrent requests.
 const CONCURRENCY: usize = 4;
-/// How many nodes are asked for in one refresh.
+/// Maximum number of nodes requested per refresh.
 const MAX_NODES: usize = 1_000;
-/// After how long a node is asked for again: an attribute may change, and `nomad node meta apply` changes metadata.
+/// Interval after which a node is requested again, because attributes can change, and `nomad node meta apply`
+/// changes metadata.
 const EVERY: Duration = Duration::from_secs(600);
 
-/// Reads the nodes that are new, and those that were read long ago.
+/// Collector of the details of new nodes, and of those that were read long ago.
 pub(in crate::collect) struct NodeDetailsCollector {
     known: HashMap<String, Known>,
 }
 
-/// What was read of a node, and when it is to be read again.
+/// Details of a node, and when to request them again.
 struct Known {
     detail: NodeDetail,
     until: Instant,
@@ -54,7 +55,7 @@ impl Collect for NodeDetailsCollector {
         let due = self.due(&nodes);
         let ask = |id| ask(context.clone(), id);
         let known = &mut self.known;
-        // What was read is kept even if a later request fails.
+        // Keep these details even if a later request fails.
         let done = |(id, detail): (String, Option<NodeDetail>)| {
             if let Some(detail) = detail {
                 let until = next_reading(&id, known.contains_key(&id));
@@ -75,7 +76,7 @@ impl Collect for NodeDetailsCollector {
 }
 
 impl NodeDetailsCollector {
-    /// Returns which nodes to ask for now: new ones, then those that have waited longest.
+    /// Returns the nodes to request now: new ones first, then those that have been due longest.
     fn due(&self, nodes: &Nodes) -> Vec<String> {
         let now = Instant::now();
         let mut due: Vec<(Option<Instant>, &str)> = nodes
@@ -88,13 +89,14 @@ impl NodeDetailsCollector {
     }
 }
 
-/// Returns when to ask for a node again. Nodes that were first read together are first read again at different times.
+/// Returns when to request a node again. The first time is random per node, so that nodes that were first
+/// read together are not all requested at once again.
 fn next_reading(id: &str, was_known: bool) -> Instant {
     let share = if was_known { 1.0 } else { (hash_of(id) % 1_000) as f64 / 1_000.0 };
     Instant::now() + EVERY.mul_f64(share)
 }
 
-/// Asks for one node; `None` if it went away since it was listed.
+/// Requests one node. Returns `None` if it was removed after it was listed.
 async fn ask(context: Arc<Context>, id: String) -> Result<(String, Option<NodeDetail>), Error> {
     let request = Request::new(Endpoint::Node, format!("/v1/node/{}", Request::escape(&id)));
     match context.client.object::<Option<api::NodeDetail>>(request).await {

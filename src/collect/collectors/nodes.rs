@@ -14,9 +14,8 @@ use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{Capacity, LastDrain, Node, Sections, Servers};
 use crate::terms::{DrainStatus, Eligibility, NodeState, NodeStatus};
 
-/// Reads all nodes with their resources.
+/// Collector of all nodes with their resources.
 pub(in crate::collect) struct NodesCollector {
-    /// The last list.
     known: Known<()>,
 }
 
@@ -40,7 +39,7 @@ impl Collect for NodesCollector {
     }
 }
 
-/// A node as we model it. Without an ID its series could not be told apart.
+/// Converts a node. Returns `None` if it has no ID, because its series would be ambiguous.
 pub(in crate::collect) fn node(row: api::Node) -> Option<Node> {
     let id = row.id.clone().filter(|id| !id.is_empty())?;
     let (has, reserved) = (row.node_resources.as_ref(), row.reserved_resources.as_ref());
@@ -77,7 +76,8 @@ pub(in crate::collect) fn node(row: api::Node) -> Option<Node> {
 }
 
 fn is_draining(row: &api::Node) -> bool {
-    // Nomad synthesises Drain since 1.1; the last drain says the same where it is missing.
+    // Nomad has derived Drain from the drain strategy since 1.1. Without it, the status of the last drain is
+    // equivalent.
     let of_last = || row.last_drain.value.as_ref().is_some_and(|drain| drain.status == DrainStatus::Draining);
     row.drain.unwrap_or_else(of_last)
 }
@@ -99,7 +99,7 @@ fn driver((name, driver): (&String, &Option<api::Driver>)) -> Option<(String, bo
     Some((name.clone(), driver.healthy == Some(true)))
 }
 
-/// What is left of a resource after what is reserved; less than nothing is nothing.
+/// Returns the resource minus its reserved part, and 0 if that is negative.
 fn left(
     has: Option<&NodeResources>,
     reserved: Option<&NodeResources>,

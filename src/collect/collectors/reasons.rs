@@ -1,10 +1,10 @@
-//! Why an evaluation is blocked, from free text to a closed set.
+//! Maps the free text of placement failures to a fixed set of reasons.
 
 use crate::nomad::api::{Evaluation, PlacementFailure};
 use crate::terms::{BlockReason, TermSet};
 
-/// Every reason that occurs in an evaluation; `other` alone where none is told (before Nomad 1.1 the blocked
-/// evaluation does not carry its failures).
+/// Returns all reasons of an evaluation; only `other` if it has none. Before Nomad 1.1, blocked evaluations
+/// do not contain their placement failures.
 pub(in crate::collect) fn all(evaluation: &Evaluation) -> TermSet<BlockReason> {
     let mut reasons = TermSet::default();
     if evaluation.quota_limit_reached.as_deref().is_some_and(|quota| !quota.is_empty()) {
@@ -18,13 +18,13 @@ pub(in crate::collect) fn all(evaluation: &Evaluation) -> TermSet<BlockReason> {
     reasons
 }
 
-/// The one reason to name for a job that waits: the first in the order of the vocabulary. A constraint comes
-/// late: where nodes that meet it exist and are full, being full is why the job waits.
+/// Returns the main reason for a waiting job: the first in the order of [`BlockReason`]. Constraints come
+/// late in that order: if the nodes that meet them are full, the job waits because they are full.
 pub(in crate::collect) fn main(reasons: TermSet<BlockReason>) -> BlockReason {
     reasons.iter().next().unwrap_or(BlockReason::Other)
 }
 
-/// Why the job of a blocked evaluation waits.
+/// Returns why the job of a blocked evaluation is waiting.
 pub fn block_reason(evaluation: &Evaluation) -> BlockReason {
     main(all(evaluation))
 }
@@ -52,8 +52,8 @@ fn of_group(failure: &PlacementFailure, reasons: &mut TermSet<BlockReason>) {
     }
 }
 
-/// The task groups for which constraints ruled out every node that was looked at, so that more nodes of the same kind do
-/// not help.
+/// Returns the task groups whose constraints filtered out all evaluated nodes. More nodes of the same kind
+/// would not help them.
 pub(in crate::collect) fn constrained_groups(evaluation: &Evaluation) -> impl Iterator<Item = &str> {
     let groups = evaluation.failed_groups.iter().flatten();
     groups.filter(|(_, failure)| failure.as_ref().is_some_and(is_constrained)).map(|(name, _)| name.as_str())
@@ -65,12 +65,13 @@ fn is_constrained(failure: &PlacementFailure) -> bool {
         && !failure.constraint_filtered.iter().flat_map(|keys| keys.keys()).any(|text| passes(text))
 }
 
-/// Whether a constraint depends on what else runs: another node of the same kind, or time, would do.
+/// Returns whether a constraint depends on what else is running, so that another node of the same kind, or
+/// waiting, can help.
 fn passes(text: &str) -> bool {
     text.starts_with("distinct_") || text.starts_with("CSI ")
 }
 
-/// No node of the job's pool and datacenters takes work.
+/// Returns whether no node in the job's node pool and datacenters is available.
 fn nobody_was_asked(failure: &PlacementFailure) -> bool {
     let none_available = || {
         let available = failure.nodes_available.iter().flat_map(|nodes| nodes.values());
@@ -83,19 +84,20 @@ fn more_than_none(count: Option<i64>) -> bool {
     count.is_some_and(|count| count > 0)
 }
 
-/// What ruled a node out. The scheduler's own words for devices and ports come as constraints too.
+/// Returns the reason for a filtered node. The scheduler also reports missing devices and networks as
+/// constraints.
 fn of_constraint(text: &str) -> BlockReason {
     match text {
         "missing devices" => BlockReason::Device,
         "missing network" => BlockReason::Network,
-        // CSI and host volumes; texts of CSI carry IDs.
+        // CSI and host volumes. CSI messages contain IDs.
         text if text.starts_with("missing") && text.contains("volume") => BlockReason::Volume,
         text if text.starts_with("CSI ") => BlockReason::Volume,
         _ => BlockReason::Constraint,
     }
 }
 
-/// In which way a node was full. Texts after a colon carry port numbers and device names.
+/// Returns the reason for an exhausted node. Text after a colon contains port numbers and device names.
 fn of_dimension(text: &str) -> BlockReason {
     match text.split(':').next().unwrap_or_default().trim() {
         "cpu" => BlockReason::Cpu,

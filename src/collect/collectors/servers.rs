@@ -1,4 +1,4 @@
-//! Servers of the region: who they are, who leads them, how well they are, and how they schedule.
+//! Servers of the region: members, leader, autopilot health, and scheduler configuration.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::nomad::api::{AutopilotHealth, AutopilotServer, Member, Members, Sched
 use crate::nomad::{Endpoint, Error, Request, Version};
 use crate::snapshot::{Autopilot, Leader, SchedulerSettings, Sections, Server, ServerHealth, Servers};
 
-/// Reads the members of the region.
+/// Collector of the servers of the region.
 pub(in crate::collect) struct ServersCollector;
 
 reads!(ServersCollector:);
@@ -23,7 +23,7 @@ impl Collect for ServersCollector {
     async fn collect(&mut self, context: &Arc<Context>, _: &Newest<'_, Self>) -> Result<Refresh, FetchError> {
         let request = Request::new(Endpoint::Members, "/v1/agent/members");
         let (members, meta) = context.client.object::<Members>(request).await?;
-        // What they can do goes by the oldest of them, since any may answer.
+        // Any server may respond, so the oldest version determines the supported features.
         let oldest = members.oldest_version(context.client.region());
         let mut servers = Servers {
             filter_lists: oldest.is_none_or(Version::filters_lists),
@@ -33,7 +33,7 @@ impl Collect for ServersCollector {
         };
         let mut members: Vec<&Member> = members.of_region(context.client.region()).collect();
         members.sort_by_key(|member| &member.name);
-        // Two rows of one server would be the same series twice.
+        // Two members with the same name would become duplicate series.
         members.dedup_by(|second, first| first.name.is_some() && second.name == first.name);
         for member in members {
             servers.by_state[member.status] += 1;
@@ -58,7 +58,7 @@ fn server(member: &Member) -> Option<Server> {
     })
 }
 
-/// Asks who leads. Nomad answers with an empty address, or refuses for want of a leader, while nobody does.
+/// Collector of the leader. Without a leader, Nomad returns an empty address or an error.
 pub(in crate::collect) struct LeaderCollector;
 
 reads!(LeaderCollector:);
@@ -84,7 +84,7 @@ impl Collect for LeaderCollector {
     }
 }
 
-/// Reads what autopilot says of the servers: nothing if they do not offer it.
+/// Collector of autopilot's health report. It is empty if the servers do not support it.
 pub(in crate::collect) struct AutopilotCollector;
 
 reads!(AutopilotCollector:);
@@ -124,7 +124,7 @@ fn server_health(server: AutopilotServer) -> Option<ServerHealth> {
     Some(ServerHealth { name, healthy: server.healthy, voter: server.voter, last_contact })
 }
 
-/// Reads what an operator set for all schedulers.
+/// Collector of the scheduler configuration, which an operator can change.
 pub(in crate::collect) struct SchedulerCollector;
 
 reads!(SchedulerCollector:);

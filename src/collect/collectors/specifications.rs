@@ -1,5 +1,5 @@
-//! Specifications of the jobs with queued allocations, and of those that have series of their own: what an allocation
-//! requests, and how many there are to be. One request for each, once.
+//! Specifications of jobs with queued allocations and of jobs with series of their own: the requested
+//! resources of an allocation, and the desired number of allocations. Each specification is requested once.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,17 +21,17 @@ use crate::snapshot::{
     SpecificationKey, Specifications,
 };
 
-/// How many jobs are asked about at once.
+/// Maximum number of concurrent requests.
 const CONCURRENCY: usize = 4;
-/// The longest pause before a refused specification is requested again. The first is a history interval.
+/// Maximum pause before a refused specification is requested again. The first pause is a history interval.
 const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 
-/// Reads the specifications that are not known yet, those of queued allocations first and not more than the cap; those
-/// that nothing needs any more are forgotten.
+/// Collector of specifications. Reads unknown ones up to the limit, those of queued allocations first, and
+/// drops those that are no longer needed.
 pub(in crate::collect) struct SpecificationsCollector {
-    /// Those of the last refresh.
+    /// Specifications after the last refresh.
     known: Arc<Specifications>,
-    /// Those that may not be read: a policy may be changed, so they are requested again.
+    /// Specifications that the token may not read. They are requested again, because its policies can change.
     refused: HashMap<SpecificationKey, Refused>,
 }
 
@@ -77,7 +77,7 @@ impl Collect for SpecificationsCollector {
                 refused.insert(key.clone(), Refused::again(last, context.settings.history_interval));
                 by_key.insert(key, None);
             }
-            // It was deleted since it was listed, and will not be queued for long.
+            // The job was deleted after it was listed, so its allocations will not stay queued for long.
             Answer::Gone => {}
         };
         fan_out::each(unknown, CONCURRENCY, Duration::ZERO, |key| ask(context.clone(), key), done).await?;
@@ -89,8 +89,8 @@ impl Collect for SpecificationsCollector {
 }
 
 impl SpecificationsCollector {
-    /// Returns what to request now: what was never requested, then what was refused; first of what is queued, the oldest
-    /// first.
+    /// Returns the specifications to request now. Those that were never requested come before refused ones;
+    /// within each group, queued ones come first, the oldest first.
     fn unknown(
         &self,
         queue: &Queue,
@@ -114,14 +114,14 @@ impl SpecificationsCollector {
     }
 }
 
-/// The specifications of jobs that have series of their own.
+/// Returns the specifications of jobs with series of their own.
 fn keys_of(named: [&NamedJobs; 2]) -> HashSet<&SpecificationKey> {
     let jobs = named.into_iter().flat_map(|named| named.by_namespace.values()).flat_map(|jobs| jobs.values());
     jobs.flat_map(|job| job.wanted.keys()).collect()
 }
 
 impl Refused {
-    /// Doubles the pause with every refusal.
+    /// Doubles the pause after another refusal.
     fn again(last: Option<Self>, first_pause: Duration) -> Self {
         let longest = LONGEST_PAUSE.max(first_pause);
         let pause = last.map_or(first_pause, |last| (2 * last.pause).min(longest));

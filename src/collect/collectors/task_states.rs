@@ -1,4 +1,4 @@
-//! Allocations whose tasks failed or were restarted, with what happened to their tasks.
+//! Failed allocations, and allocations with restarted tasks.
 
 use std::sync::Arc;
 
@@ -13,17 +13,18 @@ use crate::nomad::api::AllocationReport;
 use crate::snapshot::{FailedAllocations, FinishedJobs, LiveJobs, Sections, Servers};
 use crate::terms::at;
 
-/// One list for both: a filter that looks into the states of tasks costs the servers time for each allocation that exists.
+/// One list for both, because evaluating a filter on task states costs the servers time for each existing
+/// allocation.
 const TOLD: &str = r#"ClientStatus == "failed" or (any TaskStates as k, v { v.Restarts != 0 })"#;
 
-/// Reads the allocations of which a task failed or was restarted; none from servers that cannot filter them.
+/// Collector of failed allocations and of those with restarted tasks. Reads nothing if servers cannot filter
+/// by task states.
 pub(in crate::collect) struct TaskStatesCollector {
     tasks: Arc<Tasks>,
-    /// The last list.
     known: Known<()>,
 }
 
-// Which jobs have series of their own is for the lists of jobs to say.
+// The lists of jobs determine which jobs have series of their own.
 reads!(TaskStatesCollector: Servers, LiveJobs, FinishedJobs);
 
 impl Collect for TaskStatesCollector {

@@ -1,4 +1,4 @@
-//! What the token may read.
+//! Permissions of the token.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::collect::reach::{TokenReach, token_reach};
 use crate::collect::report::FetchError;
 use crate::snapshot::Sections;
 
-/// Finds out whether the token may read all namespaces.
+/// Collector of whether the token may read all namespaces.
 pub(in crate::collect) struct TokenCollector;
 
 reads!(TokenCollector:);

@@ -1,4 +1,4 @@
-//! Live allocations that start or stop, and the builds that have run longest, gathered as they come.
+//! Allocations that are starting or stopping, and the builds that have been running longest.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -8,15 +8,15 @@ use crate::nomad::api::Allocation;
 use crate::snapshot::{RunningBuild, RunningSince, Transitions};
 use crate::terms::{ClientStatus, DesiredStatus, JobType, at, hash_of};
 
-/// How many allocations are remembered that were told to stop.
+/// Maximum number of stopping allocations remembered.
 const MAX_STOPPING: usize = 200_000;
 
-/// What is gathered of one list.
+/// Data of one list.
 #[derive(Debug, Default)]
 pub(super) struct TransitionsFold {
     pub(super) transitions: Transitions,
     pub(super) running: RunningSince,
-    /// When each allocation was first seen told to stop.
+    /// When each allocation was first seen with a desired status of stop or evict.
     pub(super) told_to_stop: HashMap<u64, SystemTime>,
     max_builds: usize,
 }
@@ -26,8 +26,8 @@ impl TransitionsFold {
         Self { max_builds, ..Self::default() }
     }
 
-    /// Adds a live allocation. `before` tells when those were told to stop that the last list showed: what happens to an
-    /// allocation while it stops changes it again.
+    /// Adds a non-terminal allocation. `before` contains the times from the previous list, because the
+    /// modification time of an allocation changes again while it is stopping.
     pub(super) fn add(&mut self, allocation: &Allocation, before: &HashMap<u64, SystemTime>) {
         let namespace = allocation.namespace.as_deref().unwrap_or_default();
         if is_starting(allocation) {
@@ -59,7 +59,8 @@ impl TransitionsFold {
         }
     }
 
-    /// Keeps a build if it is one of the oldest so far. There are few of them, and most allocations are younger.
+    /// Keeps a build if it is one of the oldest so far. Checks that first, because most allocations are
+    /// younger.
     fn add_build(&mut self, namespace: &str, id: &str, since: SystemTime) {
         let builds = &mut self.transitions.longest_builds;
         let is_full = builds.len() >= self.max_builds;
@@ -79,7 +80,7 @@ impl TransitionsFold {
     }
 }
 
-/// Whether an allocation is wanted and has not started.
+/// Returns whether an allocation is desired but has not started.
 pub(super) fn is_starting(allocation: &Allocation) -> bool {
     allocation.desired_status == DesiredStatus::Run && allocation.client_status == ClientStatus::Pending
 }

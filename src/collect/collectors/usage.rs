@@ -1,4 +1,5 @@
-//! What allocations use: one request for each, so this collector is off unless switched on.
+//! Resource usage of allocations. It takes one request per allocation, so this collector is disabled by
+//! default.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::nomad::{Endpoint, Error, Request};
 use crate::snapshot::{AllocationUsage, Sections, Usage};
 use crate::terms::ClientStatus;
 
-/// Asks about every running allocation of the jobs that are wanted, within the cap.
+/// Collector of the usage of running allocations of the selected jobs, up to the limit.
 pub(in crate::collect) struct UsageCollector {
     is_first: bool,
 }
@@ -35,7 +36,7 @@ impl Collect for UsageCollector {
         let folded = list::fold(&context.client, requests.collect(), fold, UsageFold::add).await?;
         let mut usage = Usage { dropped: folded.fold.usage.dropped, ..Usage::default() };
         let mut running = folded.fold.usage.allocations;
-        // Two rows of one allocation would be the same series twice.
+        // Two rows of the same allocation would become duplicate series.
         running.sort_by(|one, other| one.id.cmp(&other.id));
         running.dedup_by(|second, first| second.id == first.id);
         let ask = |allocation| ask(context.clone(), allocation);
@@ -50,7 +51,7 @@ impl Collect for UsageCollector {
     }
 }
 
-/// Running allocations of the jobs that are wanted.
+/// Selects the running allocations of the configured jobs.
 struct UsageFold {
     context: Arc<Context>,
     usage: Usage,
@@ -83,7 +84,7 @@ impl UsageFold {
     }
 }
 
-/// One that has ended meanwhile, or whose client does not answer, is left out.
+/// Reads the usage of an allocation. Returns `None` if it has ended meanwhile or its client does not respond.
 async fn ask(context: Arc<Context>, allocation: AllocationUsage) -> Result<Option<AllocationUsage>, Error> {
     let path = format!("/v1/client/allocation/{}/stats", Request::escape(&allocation.id));
     let request = Request::new(Endpoint::AllocationStats, path)
