@@ -1,10 +1,10 @@
-//! From metadata and attributes to the labels that the operator chose.
+//! Labels from metadata and attributes that the operator selected.
 
 use crate::labels::{KeyLabels, shortened};
 use crate::nomad::api::{Job, Map};
 use crate::snapshot::{Chosen, NamedJobs};
 
-/// Which metadata and attributes become labels.
+/// Metadata and attributes that become labels.
 #[derive(Clone, Debug, Default)]
 pub struct LabelSettings {
     /// Metadata of jobs.
@@ -13,24 +13,24 @@ pub struct LabelSettings {
     pub node_meta: KeyLabels,
     /// Attributes of nodes.
     pub node_attributes: KeyLabels,
-    /// Bytes of a label value at most. Longer ones are shortened before they are kept.
+    /// Maximum length of a label value in bytes. Longer values are truncated before they are stored.
     pub max_length: usize,
 }
 
 impl LabelSettings {
-    /// Keys whose labels got a number because several would have had the same name.
+    /// Returns the keys whose labels have a number appended because their names would be the same.
     pub fn clashing(&self) -> impl Iterator<Item = (&str, &str)> {
         let kinds = [&self.job_meta, &self.node_meta, &self.node_attributes];
         kinds.into_iter().flat_map(KeyLabels::clashing)
     }
 
-    /// Returns whether anything is to be read of each node alone.
+    /// Returns whether each node must be requested individually.
     pub fn needs_node_details(&self) -> bool {
         !self.node_meta.is_empty() || !self.node_attributes.is_empty()
     }
 }
 
-/// Returns the values of the chosen keys, if there is any.
+/// Returns the values of the selected keys, or `None` if all are empty.
 pub(super) fn chosen(keys: &KeyLabels, max_length: usize, all: Option<&Map<String>>) -> Option<Chosen> {
     let all = all?;
     let mut is_shortened = false;
@@ -44,8 +44,8 @@ pub(super) fn chosen(keys: &KeyLabels, max_length: usize, all: Option<&Map<Strin
     is_any.then_some(Chosen { values, is_shortened })
 }
 
-/// Keeps the chosen metadata of a job that has series of its own. What a child was dispatched with is its own and not
-/// its parent's.
+/// Stores the selected metadata of a job with series of its own. Ignores children, because the metadata that
+/// they were dispatched with is not their parent's.
 pub(super) fn add_job_meta(named: &mut NamedJobs, job: &Job, settings: &LabelSettings) {
     if settings.job_meta.is_empty() || job.parent().is_some() {
         return;

@@ -1,4 +1,5 @@
-//! What a collector is: a type that owns its state and names the sections of other collectors that it reads.
+//! The trait of collectors. A collector owns its state and declares the sections of other collectors that it
+//! reads.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -11,12 +12,12 @@ use super::store::Store;
 use crate::nomad::Meta;
 use crate::snapshot::{CollectorId, Section, Sections};
 
-/// Reads one thing from Nomad, again and again.
+/// A collector, which reads one kind of data from Nomad periodically.
 pub(super) trait Collect: Upstream + Send + Sized + 'static {
-    /// A collector that has read nothing yet. It is also made anew after a panic.
+    /// Creates a collector without data. Also called after a panic.
     fn new(observers: &Observers) -> Self;
 
-    /// Reads it once. After an error the sections of the last success stay in place until they expire.
+    /// Reads the data once. After an error, the sections of the last success are kept until they expire.
     fn collect(
         &mut self,
         context: &Arc<Context>,
@@ -24,24 +25,24 @@ pub(super) trait Collect: Upstream + Send + Sized + 'static {
     ) -> impl Future<Output = Result<Refresh, FetchError>> + Send;
 }
 
-/// What one refresh of a collector read.
+/// Result of a refresh.
 #[derive(Debug, Default)]
 pub(super) struct Refresh {
-    /// The sections of this collector that are new; one that is left out is as it was.
+    /// New sections of this collector. Sections that are absent here are unchanged.
     pub(super) sections: Sections,
-    /// Rows read.
+    /// Number of rows read.
     pub(super) objects: u64,
-    /// What the answers' headers told.
+    /// Data from the response headers.
     pub(super) meta: Meta,
 }
 
-/// The collectors that a collector depends on. [`reads!`] implements it.
+/// Dependencies of a collector. Implemented by [`reads!`].
 pub(super) trait Upstream {
-    /// Those whose sections it reads. They stand before it in the table.
+    /// Collectors whose sections it reads. They come before it in the table.
     const COLLECTORS: &'static [CollectorId];
 }
 
-/// Marks a section that a collector may read. [`reads!`] implements it, beside [`Upstream`].
+/// Marker for a section that a collector may read. Implemented by [`reads!`], together with [`Upstream`].
 pub(super) trait Reads<T: Section>: Upstream {}
 
 /// Declares the sections of other collectors that a collector reads.
@@ -56,13 +57,14 @@ macro_rules! reads {
 }
 pub(super) use reads;
 
-/// The one collector that a section is made of: what is made of several is a join, and no collector reads those.
+/// Returns the only collector of a section. Sections of several collectors are joins, which collectors do not
+/// read.
 pub(super) const fn only(collectors: &[CollectorId]) -> CollectorId {
     assert!(collectors.len() == 1, "collectors read sections of one collector");
     collectors[0]
 }
 
-/// The newest sections of those that the collector `C` reads.
+/// Access to the newest sections that collector `C` reads.
 pub(super) struct Newest<'a, C> {
     store: &'a Store,
     reader: PhantomData<fn(C)>,
@@ -73,7 +75,8 @@ impl<'a, C> Newest<'a, C> {
         Self { store, reader: PhantomData }
     }
 
-    /// The newest section of this type, once its collector was tried for the first time; `None` if it is not known.
+    /// Returns the newest section of this type, or `None` if it is unknown. Waits for the first refresh of
+    /// its collector.
     pub(super) async fn get<T: Section>(&self) -> Option<Arc<T>>
     where
         C: Reads<T>,
@@ -81,8 +84,8 @@ impl<'a, C> Newest<'a, C> {
         T::of(&self.store.newest(only(T::COLLECTORS)).await).cloned()
     }
 
-    /// Waits while the section's collector is being refreshed, for a moment if it is about to be: what is read after
-    /// that is younger.
+    /// Waits while the section's collector is being refreshed, and briefly if a refresh is about to begin, so
+    /// that later requests return newer data.
     pub(super) async fn settled<T: Section>(&self)
     where
         C: Reads<T>,
@@ -90,7 +93,7 @@ impl<'a, C> Newest<'a, C> {
         self.store.settled(only(T::COLLECTORS)).await;
     }
 
-    /// The same for a collector that cannot do without it.
+    /// Like [`get`](Self::get), but an unknown section is an error.
     pub(super) async fn need<T: Section>(&self) -> Result<Arc<T>, FetchError>
     where
         C: Reads<T>,
@@ -99,13 +102,13 @@ impl<'a, C> Newest<'a, C> {
     }
 }
 
-/// A collector of any type.
+/// A type-erased collector.
 pub(super) trait AnyCollector: Send {
-    /// Reads it once.
+    /// Refreshes it once.
     fn refresh<'a>(&'a mut self, context: &'a Arc<Context>, store: &'a Store) -> Refreshing<'a>;
 }
 
-/// A refresh under way.
+/// A refresh in progress.
 pub(super) type Refreshing<'a> = Pin<Box<dyn Future<Output = Result<Refresh, FetchError>> + Send + 'a>>;
 
 impl<C: Collect> AnyCollector for C {

@@ -1,12 +1,13 @@
-//! One request for each of several nodes.
+//! Concurrent requests, for example one per node.
 
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-/// Runs a task for each item, at most `limit` at once, and hands over what each yields, in no order. The tasks begin
-/// one after the other, evenly over `spread`; zero begins them at once. The first error ends them all.
+/// Runs a task for each item, at most `limit` concurrently, and passes each result to `done`, in no
+/// particular order. The starts are spread evenly over `spread`; zero starts them as soon as possible. The
+/// first error cancels the rest.
 pub(super) async fn each<I, T, E, F>(
     items: Vec<I>,
     limit: usize,
@@ -56,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    /// When each of these items began, in milliseconds, where an item takes as long as it says.
+    /// Returns when each task began, in milliseconds. Each item is the duration of its task.
     async fn beginnings(items: Vec<u64>, limit: usize, spread: u64) -> Vec<u128> {
         let started = Instant::now();
         let task = |takes| async move {

@@ -1,4 +1,4 @@
-//! One node, looked at closely, for somebody who asks about this one.
+//! Detailed data of a single node, on request.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,8 +12,9 @@ use crate::nomad::{Client, Endpoint, Error, Request};
 use crate::snapshot::{Drains, Hosts, NodeAllocation, NodeLoad, NodeLoads, OneNode};
 use crate::terms::NodeState;
 
-/// Reads one node, what lives on it and what its host uses, and names no more than so many allocations. What cannot
-/// be read beside the node itself is absent, with its error.
+/// Reads one node, its non-terminal allocations and the usage of its host. Returns at most `max_allocations`
+/// allocations. If anything other than the node itself cannot be read, it is absent and its error is
+/// returned.
 pub async fn one_node(
     client: &Client,
     settings: &Settings,
@@ -73,7 +74,7 @@ pub async fn one_node(
     Ok((known, problems))
 }
 
-/// The live allocations of one node as they come.
+/// Non-terminal allocations of one node.
 struct Live {
     id: String,
     load: NodeLoad,
@@ -81,8 +82,8 @@ struct Live {
     max: usize,
 }
 
-/// Reads the live allocations of a node, of all namespaces that may be read. Servers before Nomad 1.3 send all
-/// allocations there are.
+/// Reads the non-terminal allocations of a node in all namespaces that the token may read. Servers before
+/// Nomad 1.3 send all allocations.
 async fn allocations(client: &Client, id: &str, max: usize) -> Result<Live, Error> {
     let request = Request::new(Endpoint::Allocations, "/v1/allocations")
         .query("namespace", "*")

@@ -1,4 +1,4 @@
-//! Whether Nomad can be reached at all, said once for all collectors.
+//! Outages of Nomad, logged once for all collectors.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,17 +9,17 @@ use super::report::{FetchError, Lines};
 use crate::snapshot::CollectorId;
 use crate::terms::{Term, TermSet};
 
-/// How long the line waits for more collectors to go down for the same reason.
+/// Delay of the log message, so that it names all collectors that fail for the same reason.
 const GATHER: Duration = Duration::from_secs(1);
 
-/// The outage that is going on, if any.
+/// The current outage, if any.
 #[derive(Debug)]
 pub(super) struct Outage(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     going_on: Option<GoingOn>,
-    /// When the last one ended.
+    /// End of the last outage.
     ended: Option<Instant>,
     lines: Lines,
 }
@@ -29,7 +29,7 @@ struct GoingOn {
     began: Instant,
     reason: &'static str,
     error: String,
-    /// The collectors that are down by it.
+    /// Collectors that are down because of it.
     collectors: TermSet<CollectorId>,
     said: Said,
 }
@@ -42,18 +42,18 @@ enum Said {
 }
 
 impl Outage {
-    /// None is going on. So many lines are logged in one period at most.
+    /// Creates the state without an outage. Logs at most `limit` messages per period.
     pub(super) fn new(limit: u32) -> Self {
         Self(Mutex::new(State { going_on: None, ended: None, lines: Lines::new(limit) }))
     }
 
-    /// Returns whether one is going on, or was when a refresh began at this time.
+    /// Returns whether there is an outage, or there was one when a refresh began at this time.
     pub(super) fn covers(&self, refresh: Instant) -> bool {
         let state = self.state();
         state.going_on.is_some() || state.ended.is_some_and(|ended| refresh <= ended)
     }
 
-    /// Takes in that a refresh that began at this time failed because Nomad cannot be reached.
+    /// Records that a refresh that began at this time failed because Nomad cannot be reached.
     pub(super) fn add(&self, collector: CollectorId, error: &FetchError, refresh: Instant) {
         let mut state = self.state();
         if state.ended.is_some_and(|ended| refresh <= ended) {
@@ -69,7 +69,7 @@ impl Outage {
         going_on.collectors.insert(collector);
     }
 
-    /// Takes in when Nomad last answered: the outage is over if it did since.
+    /// Ends the outage if Nomad has responded since it began.
     pub(super) fn end(&self, answered: Option<Instant>) {
         let mut state = self.state();
         let is_over = |it: &mut GoingOn| answered.is_some_and(|answered| answered > it.began);
@@ -81,7 +81,8 @@ impl Outage {
         }
     }
 
-    /// Logs it, unless that was or will be done: once more collectors had time to join.
+    /// Logs the outage, unless that has been done or is pending. Waits first, so that the message names more
+    /// collectors.
     pub(super) async fn say(&self) {
         match &mut self.state().going_on {
             Some(going_on) if going_on.said == Said::No => going_on.said = Said::Soon,

@@ -1,4 +1,4 @@
-//! What the token may read, as far as Nomad reports it.
+//! Permissions of the token, as far as Nomad reports them.
 
 use std::collections::BTreeMap;
 
@@ -6,29 +6,29 @@ use crate::nomad::api::{AclPolicy, AclPolicyName, AclToken, NamespaceRule};
 use crate::nomad::{Client, Endpoint, Error, Meta, Request};
 use crate::snapshot::{Reach, listed};
 
-/// How many policies of one token are read.
+/// Maximum number of policies read per token.
 const MAX_POLICIES: usize = 100;
-/// The rule of a policy that covers namespaces which it does not name.
+/// Name of the policy rule for namespaces without a rule of their own.
 const EVERYWHERE: &str = "*";
 
-/// What was found out, and from what.
+/// Permissions of a token, and what they were determined from.
 #[derive(Debug)]
 pub struct TokenReach {
     /// Whether the token may read the jobs and allocations of all namespaces.
     pub reach: Reach,
-    /// Number of its policies that were read.
+    /// Number of policies read.
     pub policies: u64,
-    /// What the answers' headers told.
+    /// Data from the response headers.
     pub meta: Meta,
 }
 
-/// Asks whether the token may read the jobs and allocations of all namespaces. A refusal is no error: then it is
-/// unknown.
+/// Determines whether the token may read the jobs and allocations of all namespaces. If Nomad refuses the
+/// request, this is unknown, which is not an error.
 pub async fn token_reach(client: &Client) -> Result<TokenReach, Error> {
     let mut known = TokenReach { reach: Reach::All, policies: 0, meta: Meta::default() };
     known.reach = match known.ask(client).await {
         Ok(reach) => reach,
-        // Servers answer so whatever they are asked of ACLs if they have none.
+        // Without ACLs, servers respond with this to all ACL requests.
         Err(error) if error.message().is_some_and(|text| text.contains("ACL support disabled")) => Reach::All,
         Err(error) if is_refusal(&error) => {
             let answer = error.message().unwrap_or_default();
@@ -48,11 +48,11 @@ impl TokenReach {
                     return Ok(Reach::All);
                 }
             }
-            // The identity of a workload is no token, but has policies.
+            // A workload identity is not an ACL token, but it has policies.
             Err(Error::Status { status: 403 | 404, .. }) => {}
             Err(error) => return Err(error),
         }
-        // Those of its roles are among them.
+        // This list includes the policies of the token's roles.
         let list = Request::new(Endpoint::AclPolicies, "/v1/acl/policies");
         let (list, meta) = client.object::<Option<Vec<Option<AclPolicyName>>>>(list).await?;
         self.meta = self.meta.and(meta);
@@ -74,7 +74,7 @@ impl TokenReach {
                     };
                     rules.extend(namespaces);
                 }
-                // It was deleted since it was listed, and grants nothing.
+                // The policy was deleted after it was listed, so it grants nothing.
                 Err(Error::Status { status: 404, .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -87,7 +87,7 @@ fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::Status { status: 400 | 401 | 403 | 404, .. })
 }
 
-/// What the rules for one name grant.
+/// Permissions granted by the rules for one name.
 #[derive(Default)]
 struct Granted {
     denied: bool,
@@ -96,7 +96,7 @@ struct Granted {
 }
 
 impl Granted {
-    /// Adds a capability, or a policy that is short for several, as Nomad expands them.
+    /// Adds a capability, or a policy, which Nomad expands to several capabilities.
     fn add(&mut self, word: &str) {
         self.denied |= word == "deny";
         self.list_jobs |= matches!(word, "list-jobs" | "read" | "write");
@@ -108,8 +108,8 @@ impl Granted {
     }
 }
 
-/// What these rules let a token read. Nomad takes the rule whose name is nearest to a namespace, and that one alone: one
-/// that grants less than the rule for all takes away.
+/// Returns what these rules allow a token to read. Nomad applies only the most specific rule for a namespace,
+/// so a specific rule that grants less than the `*` rule removes permissions.
 fn reach_of(rules: Vec<NamespaceRule>) -> Reach {
     let mut by_name: BTreeMap<String, Granted> = BTreeMap::new();
     for rule in rules {
@@ -136,7 +136,7 @@ fn reach_of(rules: Vec<NamespaceRule>) -> Reach {
 mod tests {
     use super::*;
 
-    /// What policies with these rules let a token read.
+    /// Returns what policies with these rules allow a token to read.
     fn reach(policies: &[&str]) -> Reach {
         let namespaces = |rules: &&str| {
             let policy = serde_json::from_value::<AclPolicy>(serde_json::json!({ "Rules": rules })).unwrap();
@@ -198,7 +198,7 @@ mod tests {
                 ],
                 "the token cannot read all jobs in ci-*",
             ),
-            // Nomad takes the nearest rule alone, and this one grants variables and nothing else.
+            // Nomad applies only the most specific rule, and this one grants only access to variables.
             (
                 &["namespace \"*\" { policy = \"read\" }\nnamespace \"default\" {\n variables {\n \
                    path \"*\" { capabilities = [\"read\"] }\n }\n}"],

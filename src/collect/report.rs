@@ -1,4 +1,4 @@
-//! What failed, said once.
+//! Errors of refreshes, and how they are logged.
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use crate::nomad::{self, Client, Reason};
 use crate::snapshot::CollectorId;
 use crate::terms::Term;
 
-/// A refresh that did not succeed.
+/// Error of a refresh.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// Nomad did not give what it was asked for.
+    /// A request to Nomad failed.
     #[error(transparent)]
     Nomad(#[from] nomad::Error),
-    /// What this collector builds on is not known.
+    /// A collector that this one depends on has no data.
     #[error("it needs the collector `{}`, which has no data", .0.as_str())]
     Needs(CollectorId),
-    /// The refresh took so long that its result would have expired at once.
+    /// The refresh took so long that its data would expire immediately.
     #[error("it did not finish within {}", humantime::format_duration(*.0))]
     TookTooLong(Duration),
-    /// The refresh ended in a bug of ours.
+    /// The refresh panicked, which is a bug.
     #[error("it panicked: {0}; please report this")]
     Panicked(String),
 }
 
 impl FetchError {
-    /// In a word.
+    /// Returns the reason as one word.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Nomad(error) => error.reason().as_str(),
@@ -38,7 +38,8 @@ impl FetchError {
         }
     }
 
-    /// The error and its cause as one sentence, with what to do about a refusal.
+    /// Returns the error and its cause as one sentence. If Nomad refused the request, includes what to do
+    /// about it.
     pub fn sentence(&self) -> String {
         match self {
             Self::Nomad(error) => error.sentence(),
@@ -47,13 +48,13 @@ impl FetchError {
     }
 }
 
-/// The reason of a panic, in a word.
+/// Reason for a panic.
 const PANICKED: &str = "panic";
 
-/// Over how long changes of state are counted.
+/// Period for the limit of log messages.
 const PERIOD: Duration = Duration::from_secs(600);
 
-/// Lines of the log about what comes and goes: so many in one period at most.
+/// Limit of the log messages about state changes, per period.
 #[derive(Debug)]
 pub(super) struct Lines {
     limit: u32,
@@ -67,8 +68,8 @@ impl Lines {
         Self { limit, since: Instant::now(), logged: 0, left_out: 0 }
     }
 
-    /// Returns how many lines were left out before the next one, if any; `None` if that is left out too. A field that is
-    /// none is not written.
+    /// Returns the number of messages that were suppressed before this one, if any, or `None` if this one
+    /// must be suppressed too. A log field with the value `None` is not written.
     pub(super) fn one_more(&mut self) -> Option<Option<u64>> {
         if self.since.elapsed() >= PERIOD {
             (self.since, self.logged) = (Instant::now(), 0);
@@ -82,8 +83,8 @@ impl Lines {
     }
 }
 
-/// Says in the log how one collector stands: a line for every change of state, and not for every try. One that is down
-/// because Nomad cannot be reached is in the line about that.
+/// Logs the state of a collector: one message per change of state, not per attempt. If a collector is down
+/// because Nomad cannot be reached, the message about the outage names it.
 #[derive(Debug)]
 pub(super) struct Report {
     collector: CollectorId,
@@ -91,15 +92,15 @@ pub(super) struct Report {
     lines: Lines,
 }
 
-/// How a collector stands.
+/// State of a collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stands {
-    /// It has not been tried.
+    /// Not refreshed yet.
     Unknown,
     Up,
-    /// It is down for a reason of its own.
+    /// Down for another reason than an outage.
     Down,
-    /// It is down because Nomad cannot be reached.
+    /// Down because Nomad cannot be reached.
     Unreachable,
 }
 
@@ -108,12 +109,12 @@ impl Report {
         Self { collector, stands: Stands::Unknown, lines: Lines::new(limit) }
     }
 
-    /// Returns whether it is down because Nomad cannot be reached.
+    /// Returns whether the collector is down because Nomad cannot be reached.
     pub(super) fn is_unreachable(&self) -> bool {
         self.stands == Stands::Unreachable
     }
 
-    /// Logs how a refresh ended that began at this time.
+    /// Logs the result of a refresh that began at this time.
     pub(super) async fn log(
         &mut self,
         error: Option<&FetchError>,
@@ -125,7 +126,7 @@ impl Report {
         let before = self.stands;
         self.stands = match error {
             None => Stands::Up,
-            // What has its own line keeps it until it is up.
+            // A collector that was logged as down stays in that state until it is up.
             Some(_) if before == Stands::Down => Stands::Down,
             Some(error) if self.is_outage(error, began, client, outage).await => Stands::Unreachable,
             Some(_) => Stands::Down,
@@ -141,7 +142,7 @@ impl Report {
         };
         let (reason, sentence) = (error.word(), error.sentence());
         if reason == PANICKED {
-            // A bug, and each one is told.
+            // A panic is a bug, so each one is logged.
             tracing::error!(
                 collector,
                 reason,
@@ -158,15 +159,16 @@ impl Report {
         }
     }
 
-    /// Returns whether it failed because Nomad cannot be reached, and takes part in the outage then. A connection may
-    /// also fail because of this one request, so Nomad is asked something short.
+    /// Returns whether a refresh failed because Nomad cannot be reached, and adds the collector to the outage
+    /// if so. A connection may also fail because of a single request, so this sends Nomad a short request to
+    /// check.
     async fn is_outage(&self, error: &FetchError, began: Instant, client: &Client, outage: &Outage) -> bool {
         let is_out = match error {
             FetchError::Nomad(error) if !error.is_of_connection() => false,
             FetchError::Nomad(_) | FetchError::TookTooLong(_) => {
                 outage.covers(began) || !client.is_reachable().await
             }
-            // What it builds on may not be back yet.
+            // The collector that it depends on may not be back yet.
             FetchError::Needs(_) if self.is_unreachable() => return true,
             FetchError::Needs(_) => outage.covers(began),
             FetchError::Panicked(_) => false,

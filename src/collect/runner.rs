@@ -1,4 +1,4 @@
-//! One collector and its refreshes: each has a limit, and a panic ends that refresh alone.
+//! Refreshes of one collector. Each refresh has a timeout, and a panic ends only that refresh.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,27 +14,27 @@ use super::report::{FetchError, Report};
 use super::store::Store;
 use super::table::{Clock, Collector};
 
-/// A collector that is on.
+/// An enabled collector.
 pub(super) struct Runner {
     pub(super) row: &'static Collector,
     pub(super) context: Arc<Context>,
     pub(super) store: Arc<Store>,
     observers: Arc<Observers>,
-    /// `None` after a refresh that was broken off, or that panicked: what it knew may be half of the truth. And after
-    /// Nomad was rebuilt.
+    /// `None` after a refresh that timed out or panicked, because its state may be inconsistent, and after
+    /// Nomad's state was rebuilt.
     collector: Option<Box<dyn AnyCollector>>,
-    /// How often Nomad was rebuilt by the time of the last refresh.
+    /// Number of rebuilds of Nomad's state at the time of the last refresh.
     resets: u64,
     report: Report,
-    /// How long the servers took for the last list.
+    /// Time that the servers took for the last list.
     served: Duration,
-    /// How often it is read, by what the last refresh cost.
+    /// Current interval, which depends on the cost of the last refresh.
     pub(super) interval: Duration,
     pub(super) outage: Arc<Outage>,
 }
 
 impl Runner {
-    /// A collector that has read nothing yet.
+    /// Creates a runner for a collector without data.
     pub(super) fn new(
         row: &'static Collector,
         context: Arc<Context>,
@@ -48,12 +48,12 @@ impl Runner {
         Self { row, context, store, observers, collector, resets, report, served, interval, outage }
     }
 
-    /// Returns whether it is down because Nomad cannot be reached.
+    /// Returns whether the collector is down because Nomad cannot be reached.
     pub(super) fn is_unreachable(&self) -> bool {
         self.report.is_unreachable()
     }
 
-    /// Refreshes it once; the store and the log are told.
+    /// Refreshes the collector once, and updates the store and the log.
     pub(super) async fn refresh(&mut self) -> Result<(), FetchError> {
         let started = Instant::now();
         let store = self.store.clone();
@@ -63,7 +63,8 @@ impl Runner {
             Err(error) => (None, Some(error)),
         };
         let took = started.elapsed();
-        // Before the store is told: those that wait for this collector look whether Nomad can be reached.
+        // Log before the store is updated, because collectors that wait for this one check whether there is
+        // an outage.
         self.report.log(error.as_ref(), started, &self.context.client, &self.outage).await;
         if let Some(refresh) = &refresh {
             self.interval = self.row.interval_after(self.cost(refresh, took), &self.context.settings);
@@ -75,24 +76,26 @@ impl Runner {
         error.map_or(Ok(()), Err)
     }
 
-    /// What a refresh cost. Of history, all of its time; of what is live, the time that the servers took. One slow answer
-    /// is an accident, so that two in a row count, the faster one.
+    /// Returns the cost of a refresh. For history collectors this is the total duration, for live ones the
+    /// time that the servers took. A single slow response may be an exception, so the faster one of two in a
+    /// row counts.
     fn cost(&mut self, refresh: &Refresh, took: Duration) -> Duration {
         let served = refresh.meta.served;
         match self.row.clock {
             Clock::History | Clock::SlowHistory => took,
-            // Nothing but a probe was asked.
+            // Only probes were sent.
             Clock::Live if served.is_zero() => served,
             Clock::Live => std::mem::replace(&mut self.served, served).min(served),
             Clock::Client => Duration::ZERO,
         }
     }
 
-    /// Reads it in a task of its own, which ends with this future, so that a panic does not end whoever waits.
+    /// Runs the refresh in a separate task, so that a panic does not end the caller. The task is canceled
+    /// together with this future.
     async fn read(&mut self) -> Result<Refresh, FetchError> {
         let resets = self.context.client.resets();
         if std::mem::replace(&mut self.resets, resets) != resets {
-            // What it knows is of another cluster.
+            // Its data is from before the rebuild.
             self.collector = None;
             self.observers.forget(resets);
         }
@@ -114,7 +117,7 @@ impl Runner {
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 fn said_last(error: JoinError) -> String {
     let Ok(payload) = error.try_into_panic() else { return "it was canceled".to_owned() };
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -132,7 +135,7 @@ mod tests {
     use crate::snapshot::{CollectorId, Leader, Sections};
     use crate::terms::TermSet;
 
-    /// Panics with every second refresh.
+    /// A collector that panics in every second refresh.
     struct Fragile {
         refreshes: u32,
     }

@@ -1,4 +1,4 @@
-//! Each collector on its own clock.
+//! Schedules of the collectors.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::report::FetchError;
 use super::runner::Runner;
 
-/// The intervals of an exporter are longer or shorter by up to this share than those of another one, so that replicas
-/// that were started together do not march in step.
+/// Maximum relative deviation of an exporter's intervals, which is random, so that replicas that were started
+/// together do not send their requests at the same time.
 const JITTER: f64 = 0.05;
-/// How soon a failed refresh is tried again at first; the pause grows up to the collector's interval.
+/// First pause before a failed refresh is repeated. Pauses grow up to the collector's interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// Refreshes every collector, for ever. Dropping it ends all refreshes.
+/// Refreshes all collectors forever. Dropping the future ends all refreshes.
 pub(super) async fn run(runners: Vec<Runner>) {
     let beat = Beat { began: Instant::now(), stretch: 1.0 + JITTER * (2.0 * fastrand::f64() - 1.0) };
     let mut clocks = JoinSet::new();
@@ -25,8 +25,8 @@ pub(super) async fn run(runners: Vec<Runner>) {
     while clocks.join_next().await.is_some() {}
 }
 
-/// The times at which collectors are refreshed. Those of one clock are refreshed together: what they tell fits together,
-/// and is rendered once.
+/// Times of refreshes. Collectors with the same interval are refreshed together, so that their data is
+/// consistent and is rendered once.
 #[derive(Clone, Copy)]
 struct Beat {
     began: Instant,
@@ -34,7 +34,7 @@ struct Beat {
 }
 
 impl Beat {
-    /// The first beat of this interval that is not before a time.
+    /// Returns the first time on this schedule that is not before `not_before`.
     fn next(&self, interval: Duration, not_before: Instant) -> Instant {
         let interval = interval.mul_f64(self.stretch);
         let beats = (not_before - self.began).div_duration_f64(interval).ceil();
@@ -42,14 +42,14 @@ impl Beat {
     }
 }
 
-/// Refreshes one collector again and again, one refresh at a time.
+/// Refreshes one collector forever, one refresh at a time.
 async fn keep_fresh(mut runner: Runner, beat: Beat) {
     let interval = runner.row.interval(&runner.context.settings);
     let mut retries = retries(interval);
     loop {
         let started = Instant::now();
         let result = runner.refresh().await;
-        // A refresh that outlasts its interval still leaves Nomad a moment's rest.
+        // Give Nomad a pause even after a refresh that takes longer than its interval.
         let rested = Instant::now() + interval / 10;
         let next = match &result {
             Ok(()) => {
@@ -59,12 +59,12 @@ async fn keep_fresh(mut runner: Runner, beat: Beat) {
                     _ => beat.next(interval, rested),
                 }
             }
-            // From its beginning, or one that waited in vain would put off the next.
+            // Measured from the beginning of the refresh, so that a timeout does not delay the next one.
             Err(_) => rested.max(started + retries.next().unwrap_or(interval)),
         };
         runner.outage.say().await;
         match result {
-            // What it builds on may be back sooner.
+            // The collector that it depends on may be back sooner.
             Err(FetchError::Needs(collector)) => {
                 sleep_until(rested).await;
                 drop(timeout_at(next, runner.store.answers(collector)).await);
@@ -74,8 +74,8 @@ async fn keep_fresh(mut runner: Runner, beat: Beat) {
     }
 }
 
-/// The pauses after failures: from short to one interval, so that a collector is back within an interval of the
-/// fault's end.
+/// Returns the pauses after failures. They grow to at most one interval, so that a collector is up within an
+/// interval after the end of a failure.
 fn retries(interval: Duration) -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(FIRST_RETRY.min(interval))

@@ -1,4 +1,4 @@
-//! Where refreshes end: the newest sections, and how the collectors stand.
+//! Store of the newest sections and of the state of each collector.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,35 +14,36 @@ use super::table::{Clock, Collector};
 use crate::snapshot::{CollectorId, CollectorState, Reach, Scope, Sections, Snapshot};
 use crate::terms::{ByTerm, TermSet};
 
-/// For how long at most what is new waits for collectors that are still being refreshed.
+/// Maximum time for which new data waits for collectors that are still being refreshed.
 const GATHER: Duration = Duration::from_secs(5);
 
-/// How much sooner a collector of the same beat may begin that others wait for.
+/// Time given to another collector on the same schedule to begin its refresh, before waiting for the end of
+/// it.
 const HEAD_START: Duration = Duration::from_millis(20);
 
-/// The newest sections, shared between collectors and whoever renders them.
+/// The newest sections, shared between the collectors and the renderers.
 pub struct Store(watch::Sender<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The namespaces that are to be read.
+    /// Namespaces to read.
     scope: Scope,
-    /// The collectors that are being refreshed.
+    /// Collectors that are being refreshed.
     refreshing: TermSet<CollectorId>,
-    /// How each collector that is on stands.
+    /// State of each enabled collector.
     records: ByTerm<CollectorId, Option<CollectorRecord>>,
-    /// The newest sections, expired ones too.
+    /// The newest sections, including expired ones.
     sections: Sections,
 }
 
 #[derive(Debug)]
 struct CollectorRecord {
     state: CollectorState,
-    /// Until when the last success counts.
+    /// When the data of the last success expires.
     fresh_until: Option<Instant>,
 }
 
-/// A refresh that is going on.
+/// A refresh in progress. Ends when this is dropped.
 pub(super) struct Refreshing<'a>(&'a Store, &'static Collector);
 
 impl Drop for Refreshing<'_> {
@@ -51,20 +52,20 @@ impl Drop for Refreshing<'_> {
     }
 }
 
-/// Tells of changes of a store.
+/// Notifications about changes of a store.
 pub struct Changes(watch::Receiver<State>);
 
 impl Changes {
-    /// Waits for a change that was not seen yet, or for the passing of a little more than an interval, so that what
-    /// expires is noticed even when nothing comes any more. Collectors that are refreshed together are to be shown
-    /// together: a change waits until no live collector is being refreshed, for a part of the interval at most.
+    /// Waits for a new change, but at most a little longer than an interval, so that expired data is noticed
+    /// even if no new data arrives. A change waits until no live collector is being refreshed, for at most a
+    /// part of the interval, so that data of collectors that are refreshed together appears together.
     pub async fn next(&mut self, interval: Duration) {
         drop(timeout(interval * 5 / 4, self.settled(GATHER.min(interval / 3))).await);
     }
 
     async fn settled(&mut self, at_most: Duration) {
         if self.0.changed().await.is_ok() {
-            // However the wait ended, there is something new.
+            // There is new data even if the wait timed out.
             drop(timeout(at_most, self.0.wait_for(State::is_settled)).await);
         }
         self.0.mark_unchanged();
@@ -72,7 +73,7 @@ impl Changes {
 }
 
 impl Store {
-    /// A store that knows nothing yet.
+    /// Creates an empty store.
     pub(super) fn new(settings: &Settings) -> Self {
         let mut state = State { scope: settings.namespaces.clone(), ..State::default() };
         for id in settings.collectors.iter() {
@@ -81,8 +82,8 @@ impl Store {
         Self(watch::Sender::new(state))
     }
 
-    /// Takes in how a refresh ended, how long it took, and how often there is one now. Sections that several collectors
-    /// feed come beside it.
+    /// Records the result of a refresh, its duration, and the current interval. `observed` are sections that
+    /// several collectors update.
     pub(super) fn record(
         &self,
         collector: &Collector,
@@ -118,19 +119,19 @@ impl Store {
         });
     }
 
-    /// What is known now.
+    /// Returns a snapshot of the current data.
     pub fn snapshot(&self, now: SystemTime) -> Snapshot {
         let (scope, collectors, sections) = self.0.borrow().fresh();
-        // Joined after the state was let go: others may write meanwhile.
+        // The lock is released before the joins are calculated, so that collectors can write meanwhile.
         Snapshot::within(&scope, now, collectors, sections)
     }
 
-    /// Tells of changes.
+    /// Subscribes to changes.
     pub fn changes(&self) -> Changes {
         Changes(self.0.subscribe())
     }
 
-    /// A refresh begins; it goes on until what this returns is dropped.
+    /// Marks the beginning of a refresh. It ends when the returned value is dropped.
     pub(super) fn begin(&self, collector: &'static Collector) -> Refreshing<'_> {
         self.0.send_if_modified(|state| {
             state.refreshing.insert(collector.id);
@@ -139,7 +140,8 @@ impl Store {
         Refreshing(self, collector)
     }
 
-    /// Waits while a collector is being refreshed, for a moment if it is about to be, and not for ever.
+    /// Waits while a collector is being refreshed, and briefly if a refresh is about to begin, with a
+    /// timeout.
     pub(super) async fn settled(&self, id: CollectorId) {
         sleep(HEAD_START).await;
         let mut changes = self.0.subscribe();
@@ -147,7 +149,8 @@ impl Store {
         drop(timeout(GATHER, settled).await);
     }
 
-    /// The fresh sections of a collector, once it was tried for the first time, if it is on at all.
+    /// Returns the sections of a collector that have not expired. Waits for its first refresh, if it is
+    /// enabled.
     pub(super) async fn newest(&self, id: CollectorId) -> Sections {
         let was_tried =
             |state: &State| state.records[id].as_ref().is_none_or(|record| record.state.up.is_some());
@@ -156,7 +159,7 @@ impl Store {
         state.expect("the sender lives in self").select(TermSet::of(&[id]))
     }
 
-    /// Waits until this collector answers.
+    /// Waits until this collector succeeds.
     pub(super) async fn answers(&self, id: CollectorId) {
         let is_up =
             |state: &State| state.records[id].as_ref().is_some_and(|record| record.state.up == Some(true));
@@ -189,12 +192,13 @@ impl CollectorRecord {
 }
 
 impl State {
-    /// Whether no live collector is being refreshed. Those of other clocks take long, and nobody is to wait for them.
+    /// Returns whether no live collector is being refreshed. Collectors with longer intervals take too long
+    /// to wait for.
     fn is_settled(&self) -> bool {
         self.refreshing.iter().all(|id| collector(id).clock != Clock::Live)
     }
 
-    /// The sections that are made of these collectors and have not expired.
+    /// Returns the sections of these collectors that have not expired.
     fn select(&self, collectors: TermSet<CollectorId>) -> Sections {
         let now = Instant::now();
         let is_fresh =
@@ -202,8 +206,8 @@ impl State {
         self.sections.select(collectors.iter().filter(is_fresh).collect())
     }
 
-    /// What is to be read, how the collectors stand, and the sections that have not expired. That a token may not read
-    /// everything does not expire: it holds until the contrary is known.
+    /// Returns the scope, the state of each collector, and the sections that have not expired. A token that
+    /// may not read everything does not expire: this is assumed until Nomad reports otherwise.
     fn fresh(&self) -> (Scope, Vec<CollectorState>, Sections) {
         let now = Instant::now();
         let records = || self.records.iter().filter_map(|(_, record)| record.as_ref());

@@ -1,4 +1,4 @@
-//! What the table of collectors tells of each.
+//! Rows of the table of collectors.
 
 use std::time::Duration;
 
@@ -8,39 +8,39 @@ use super::observers::Observers;
 use crate::snapshot::CollectorId;
 use crate::terms::Term;
 
-/// A row of the table.
+/// Properties of a collector.
 pub struct Collector {
-    /// Which one it is: its name is a label value, and the name of its flag.
+    /// Its ID. The name is used as a label value and in its flag.
     pub id: CollectorId,
-    /// What it reads, for `--help`.
+    /// Description for `--help`.
     pub help: &'static str,
-    /// Whether it is on unless switched off.
+    /// Whether it is enabled by default.
     pub default_on: bool,
     /// Whether the exporter is of little use without it.
     pub required: bool,
-    /// How often it is read.
+    /// Schedule of refreshes.
     pub clock: Clock,
-    /// The collectors whose sections it reads.
+    /// Collectors whose sections it reads.
     pub upstream: &'static [CollectorId],
-    /// Makes one that has read nothing yet.
+    /// Creates the collector without data.
     pub(super) new: fn(&Observers) -> Box<dyn AnyCollector>,
 }
 
-/// How often a collector is read.
+/// Schedule of refreshes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// Every interval: it is small and changes fast.
+    /// Every interval, for small data that changes quickly.
     Live,
-    /// Every history interval: it is large and changes slowly.
+    /// Every history interval, for large data that changes slowly.
     History,
-    /// Every second history interval: its rows are larger still.
+    /// Every second history interval, for data with even larger rows.
     SlowHistory,
-    /// Every client interval: it is a request for each client or allocation.
+    /// Every client interval, for data that takes one request per client or allocation.
     Client,
 }
 
 impl Collector {
-    /// A row that is on unless switched off, and not required.
+    /// Creates a row that is enabled by default and not required.
     pub(super) const fn of<C: Collect>(id: CollectorId, clock: Clock, help: &'static str) -> Self {
         let (default_on, required) = (true, false);
         let upstream = <C as Upstream>::COLLECTORS;
@@ -55,12 +55,12 @@ impl Collector {
         Self { default_on: false, ..self }
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(&self) -> &'static str {
         self.id.as_str()
     }
 
-    /// How often it is read.
+    /// Returns its interval, regardless of its cost.
     pub fn interval(&self, settings: &Settings) -> Duration {
         match self.clock {
             Clock::Live => settings.interval,
@@ -70,14 +70,14 @@ impl Collector {
         }
     }
 
-    /// How often it is read if that costs this much time: what costs much is read less often.
+    /// Returns the interval after a refresh with this cost. Expensive collectors are refreshed less often.
     pub fn interval_after(&self, cost: Duration, settings: &Settings) -> Duration {
         let interval = self.interval(settings);
         match self.clock {
             Clock::Live | Clock::History | Clock::SlowHistory => {
                 interval.max(cost.div_f64(settings.duty_cycle))
             }
-            // Its requests are spread over the interval anyway.
+            // The requests are spread over the interval anyway.
             Clock::Client => interval,
         }
     }

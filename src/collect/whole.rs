@@ -1,12 +1,12 @@
-//! Cores and devices, from Nomad's answers to what we count.
+//! Reserved cores and devices.
 
 use std::collections::BTreeSet;
 
 use crate::nomad::api::{AllocatedResources, NodeDevice, NodeResources, TaskGroup};
 use crate::snapshot::{DeviceKind, Devices, Whole};
 
-/// Returns what an allocation holds: Nomad reserves cores and devices of all its tasks as long as it lives, also of
-/// tasks that do not run at the same time.
+/// Returns the cores and devices of an allocation. Nomad reserves those of all its tasks until it is
+/// terminal, even if the tasks do not run at the same time.
 pub(super) fn allocated(resources: &AllocatedResources) -> Whole {
     let mut whole = Whole { cores: resources.reserved_cores(), devices: Devices::new() };
     for device in resources.devices() {
@@ -16,7 +16,7 @@ pub(super) fn allocated(resources: &AllocatedResources) -> Whole {
     whole
 }
 
-/// Returns what one allocation of a task group requests.
+/// Returns the cores and devices that one allocation of a task group requests.
 pub(super) fn requested(group: &TaskGroup) -> Whole {
     let mut whole = Whole { cores: group.cores(), devices: Devices::new() };
     for device in group.devices() {
@@ -26,20 +26,20 @@ pub(super) fn requested(group: &TaskGroup) -> Whole {
     whole
 }
 
-/// Returns how many cores of a node jobs can reserve. `None` if the node does not report which, as before Nomad 1.1 and
-/// on systems without cpusets.
+/// Returns the number of cores of a node that jobs can reserve. Returns `None` if the node does not report
+/// them, which is the case before Nomad 1.1 and on systems without cpusets.
 pub(super) fn allocatable_cores(
     has: Option<&NodeResources>,
     reserved: Option<&NodeResources>,
 ) -> Option<u64> {
     let reservable: BTreeSet<u16> = has?.reservable_cores()?.iter().copied().collect();
-    // Since Nomad 1.7 those that are reserved for the system are left out already.
+    // Since Nomad 1.7, the reservable cores exclude those that are reserved for the system.
     let reserved: BTreeSet<u16> =
         reserved.and_then(NodeResources::reserved_cores).into_iter().flatten().copied().collect();
     Some(reservable.difference(&reserved).count() as u64)
 }
 
-/// Returns the healthy devices of a node. A kind of which none is healthy is there with 0.
+/// Returns the number of healthy devices of a node. If no device of a kind is healthy, its number is 0.
 pub(super) fn healthy_devices(has: Option<&NodeResources>) -> Devices {
     let mut devices = Devices::new();
     for device in has.into_iter().flat_map(NodeResources::devices) {

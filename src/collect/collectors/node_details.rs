@@ -89,7 +89,7 @@ impl NodeDetailsCollector {
     }
 }
 
-/// Returns when to request a node again. The first time is random per node, so that nodes that were first
+/// Returns when to request a node again. The first time depends on its ID, so that nodes that were first
 /// read together are not all requested at once again.
 fn next_reading(id: &str, was_known: bool) -> Instant {
     let share = if was_known { 1.0 } else { (hash_of(id) % 1_000) as f64 / 1_000.0 };
