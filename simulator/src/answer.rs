@@ -25,7 +25,7 @@ pub(crate) struct Answer {
     pub(crate) rows: Option<Rows>,
     /// A log that is sent while it grows, instead of the body.
     pub(crate) follow: Option<Follow>,
-    /// What it would cost a server.
+    /// Its work for a server.
     pub(crate) work: Work,
 }
 
@@ -47,7 +47,7 @@ impl Answer {
         Answer::new(StatusCode::OK, Some("application/json"), value.to_string())
     }
 
-    /// Says what it would cost.
+    /// Sets its work.
     pub(crate) fn costing(self, work: Work) -> Answer {
         Answer { work, ..self }
     }

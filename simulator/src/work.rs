@@ -1,11 +1,11 @@
-//! What answers would make the servers do: rows, counted and not timed.
+//! Work of the servers for a response, as a number of rows. No time is measured.
 
 use std::ops::AddAssign;
 
-/// What a server does with the rows of its tables for an answer. Recordings count nothing: they are not made of tables.
+/// Rows that a server processes for a response. Recordings count nothing, because they have no tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Rows that a filter expression looked at.
+    /// Rows for which a filter expression was evaluated.
     pub filtered: u64,
     /// Rows that were compared with a parameter such as `status`, which costs a server far less.
     pub compared: u64,

@@ -112,8 +112,8 @@ impl Load {
         answer
     }
 
-    /// What an answer costs, of which so many rows are sent, if it costs this among the representatives. What looks at
-    /// rows looks at all that exist.
+    /// Returns the work of a response with `sent` rows, given its work for the representatives. If a filter
+    /// or parameter is evaluated for rows, it is evaluated for all existing ones.
     fn work(&self, table: Table, request: &Request, of_representatives: Work, sent: u64) -> Work {
         let mut everything = self.of_representative(request);
         everything.query = everything.query.without(&["filter", "status", "job"]);
@@ -128,7 +128,7 @@ impl Load {
         }
     }
 
-    /// The same request about the representative of the copy that it names.
+    /// Returns the same request for the representative of the copy that it names.
     fn of_representative(&self, request: &Request) -> Request {
         let mut request = request.clone();
         let representative = |id: &str| {
@@ -219,12 +219,12 @@ impl Load {
     }
 }
 
-/// How many rows are wanted at most.
+/// Returns the maximum number of rows requested.
 fn per_page(query: &Query) -> u64 {
     query.get("per_page").and_then(|text| text.parse().ok()).filter(|rows| *rows > 0).unwrap_or(u64::MAX)
 }
 
-/// A request without a token.
+/// Returns a request without a token.
 fn get(target: &str) -> Request {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Request {

@@ -18,7 +18,7 @@ pub struct LoggedRequest {
     pub token: Option<String>,
     /// The `Accept-Encoding` header.
     pub accept_encoding: Option<String>,
-    /// What its answer would cost a server; nothing before it was answered.
+    /// The work of its response for a server; zero before the response.
     pub work: Work,
 }
 
@@ -28,13 +28,13 @@ pub(super) struct RequestLog(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     requests: Vec<LoggedRequest>,
-    /// How many requests were forgotten.
+    /// Number of cleared requests.
     forgotten: usize,
     work: Work,
 }
 
 impl RequestLog {
-    /// Takes in a request, and returns its number.
+    /// Adds a request and returns its number.
     pub(super) fn record(&self, request: &Request) -> usize {
         let logged = LoggedRequest {
             method: request.method.clone(),
@@ -49,7 +49,7 @@ impl RequestLog {
         state.forgotten + state.requests.len() - 1
     }
 
-    /// Takes in what the answer to the request of this number would cost.
+    /// Adds the work of the response to the request with this number.
     pub(super) fn answered(&self, number: usize, work: Work) {
         let mut state = self.lock();
         let Some(place) = number.checked_sub(state.forgotten) else { return };
@@ -63,7 +63,7 @@ impl RequestLog {
         self.lock().requests.clone()
     }
 
-    /// What the answers to the requests that were not forgotten would cost.
+    /// Returns the work of the responses to all requests that were not cleared.
     pub(super) fn work(&self) -> Work {
         self.lock().work
     }

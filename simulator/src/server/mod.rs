@@ -80,12 +80,12 @@ impl Simulator {
         self.shared.log.all()
     }
 
-    /// What the answers so far would have cost a server.
+    /// Returns the work of a server for the responses so far.
     pub fn work(&self) -> Work {
         self.shared.log.work()
     }
 
-    /// Forgets the requests so far.
+    /// Clears the requests so far and their work.
     pub fn clear_requests(&self) {
         self.shared.log.clear();
     }
