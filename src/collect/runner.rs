@@ -20,7 +20,7 @@ pub(super) struct Runner {
     pub(super) context: Arc<Context>,
     pub(super) store: Arc<Store>,
     observers: Arc<Observers>,
-    /// `None` after a refresh that timed out or panicked, because its state may be inconsistent, and after
+    /// `None` after a refresh that was canceled or panicked, because its state may be inconsistent, and after
     /// Nomad's state was rebuilt.
     collector: Option<Box<dyn AnyCollector>>,
     /// Number of rebuilds of Nomad's state at the time of the last refresh.
