@@ -1,13 +1,13 @@
-//! How work fails, and what takes too long to start, to stop and to run.
+//! Failures, and allocations that take too long to start, to stop or to run.
 
 use crate::panel::{Panel, bar_gauge, heatmap, stat, timeseries};
 use crate::promql::{all, largest, quantile, rate};
 use crate::table::{Column, table};
 
-/// How many nodes a panel names at most.
+/// Maximum number of nodes in a panel.
 const NODES: usize = 20;
 
-/// Allocations that fail, by what ended them, of jobs that these matchers select.
+/// Failed allocations by cause, of the jobs that these matchers select.
 pub(crate) fn failures_by_cause(of: &str, matchers: &str) -> Panel {
     let description = format!(
         "Allocations{of} that failed in a minute, by what ended them. Driver, artifact, validation and setup are failures \
@@ -21,7 +21,7 @@ pub(crate) fn failures_by_cause(of: &str, matchers: &str) -> Panel {
         .stacked()
 }
 
-/// Failed allocations that Nomad retains, and the nodes on which work fails to start.
+/// Failed allocations that Nomad retains, and the nodes on which tasks fail to start.
 pub(crate) fn failures() -> [Panel; 3] {
     [
         failures_by_cause("", "%ns").size(8, 8),
@@ -44,7 +44,7 @@ pub(crate) fn failures() -> [Panel; 3] {
     ]
 }
 
-/// An age as it is now, and 0 if nothing is that old.
+/// The current age; 0 if there is no such allocation.
 fn oldest(title: &str, description: &str, age: &str, none: &str) -> Panel {
     stat(title, description, "s", &format!("max({age}{{%ns}}) or 0 * {none}"))
 }
@@ -61,7 +61,7 @@ fn are_stopping(by: &str) -> String {
     all(by, "nomad_stopping_allocations{%ns}")
 }
 
-/// What starts, stops and runs longest, now. Colors change where alerts begin.
+/// The longest starting, stopping and running allocations now. Colors change at the thresholds of alerts.
 pub(crate) fn longest_now() -> [Panel; 3] {
     [
         oldest(
@@ -88,7 +88,7 @@ pub(crate) fn longest_now() -> [Panel; 3] {
     ]
 }
 
-/// How long allocations take from their placement until they run.
+/// Time from placement to start.
 pub(crate) fn start_delay() -> Panel {
     let delay = |q| quantile(q, "nomad_allocation_start_delay_seconds", "{%ns}", "le");
     timeseries(
@@ -100,7 +100,7 @@ pub(crate) fn start_delay() -> Panel {
     .query(&delay(0.95), "95 %")
 }
 
-/// What starts, stops and runs, and for how long.
+/// Starting, stopping and running allocations, and their ages.
 pub(crate) fn hanging() -> [Panel; 7] {
     let by_namespace = |title, description, age: &str, none: &str| {
         let query = format!("max by (namespace) ({age}{{%ns}}) or 0 * {none}");

@@ -1,4 +1,4 @@
-//! Long-lived jobs: what is desired and what runs, what restarts and is killed, and what was rolled out.
+//! Long-lived jobs: desired and running allocations, restarts, out-of-memory kills and deployments.
 
 use serde_json::{Value, json};
 
@@ -8,14 +8,14 @@ use crate::panel::{Panel, stat, timeseries};
 use crate::promql::{all, each, largest};
 use crate::table::{Column, table};
 
-/// How many lines a panel of jobs draws at most, and how many rows a table has.
+/// Maximum number of series in a panel of jobs, and of rows in a table.
 const LINES: usize = 20;
 const ROWS: usize = 100;
 
 const JOB: &str = "namespace, job_id";
 const ON_JOB: &str = "on (cluster, region, namespace, job_id)";
 const LINE: &str = "{{cluster}} {{region}} {{namespace}} {{job_id}}";
-/// The labels of a job in a table.
+/// Labels of a job in a table.
 const LABELS: [(&str, &str); 4] =
     [("cluster", "Cluster"), ("region", "Region"), ("namespace", "Namespace"), ("job_id", "Job")];
 
@@ -65,7 +65,7 @@ fn now() -> [Panel; 6] {
     .map(|panel| panel.size(4, 4))
 }
 
-/// How many jobs lack allocations, and how many services are dead.
+/// Number of jobs with fewer allocations than desired, and of dead services.
 pub(crate) fn short_and_dead() -> [Panel; 2] {
     let count = |title, description, query: &str, color| {
         let query = format!("count({query}) or 0 * count({DESIRED})");
@@ -123,11 +123,11 @@ fn missing() -> [Panel; 3] {
     ]
 }
 
-/// Jobs that lack allocations, dead ones included.
+/// Jobs with fewer allocations than desired, including dead ones.
 fn short() -> Panel {
     let lacking = format!("({MISSING} > 0 or {DESIRED} and {ON_JOB} {DEAD})");
     let top = format!("topk({ROWS}, {lacking})");
-    // Replicas can disagree for a moment, and a job has one status in a table.
+    // Replicas can disagree temporarily, but a table shows one status per job.
     let status = format!(
         "topk by (cluster, region, namespace, job_id) (1, {})",
         largest(&format!("{JOB}, status"), "nomad_job_status{%ns} == 1")

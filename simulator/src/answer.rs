@@ -23,9 +23,9 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     /// A body that is generated while it is sent, instead of `body`.
     pub(crate) rows: Option<Rows>,
-    /// A log that is sent while it grows, instead of the body.
+    /// A log that is followed, instead of the body.
     pub(crate) follow: Option<Follow>,
-    /// What it would cost a server.
+    /// What the response would cost a server.
     pub(crate) work: Work,
 }
 
@@ -47,12 +47,12 @@ impl Answer {
         Answer::new(StatusCode::OK, Some("application/json"), value.to_string())
     }
 
-    /// Says what it would cost.
+    /// Sets what the response would cost.
     pub(crate) fn costing(self, work: Work) -> Answer {
         Answer { work, ..self }
     }
 
-    /// Goes on as a log does that is followed.
+    /// Sends a followed log after the headers.
     pub(crate) fn following(mut self, follow: Follow) -> Answer {
         self.follow = Some(follow);
         self

@@ -1,15 +1,15 @@
-//! What answers would make the servers do: rows, counted and not timed.
+//! The work that responses would cause on real servers, counted in rows and not in time.
 
 use std::ops::AddAssign;
 
-/// What a server does with the rows of its tables for an answer. Recordings count nothing: they are not made of tables.
+/// Rows that a server processes for a response. Zero for recordings, which have no tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Rows that a filter expression looked at.
+    /// Rows that a filter expression is evaluated for.
     pub filtered: u64,
-    /// Rows that were compared with a parameter such as `status`, which costs a server far less.
+    /// Rows that are compared with a parameter such as `status`, which is much cheaper.
     pub compared: u64,
-    /// Rows that were sent.
+    /// Rows that are sent.
     pub sent: u64,
 }
 

@@ -1,12 +1,12 @@
-//! What a refresh costs Nomad's servers: rows that filters look at and rows that are sent, counted by the simulated
-//! cluster of size M. No time is measured.
+//! Cost of a refresh for Nomad's servers: filtered and sent rows, counted by the simulated cluster of size M.
+//! Times are not measured.
 
 use nomad_exporter::collect::COLLECTORS;
 use nomad_simulator::{Fault, Load, Simulator, Size, Work};
 
 use crate::support::collect::Collector;
 
-/// What is not read every interval.
+/// Collectors that are not read in every interval.
 const LIVE: [&str; 6] = [
     "--no-collector.namespaces",
     "--no-collector.token",
@@ -15,7 +15,7 @@ const LIVE: [&str; 6] = [
     "--no-collector.task_states",
     "--no-collector.host_stats",
 ];
-/// What is not history.
+/// Collectors that are not history.
 const HISTORY: [&str; 11] = [
     "--no-collector.jobs",
     "--no-collector.nodes",
@@ -30,7 +30,7 @@ const HISTORY: [&str; 11] = [
     "--no-collector.scheduler",
 ];
 
-/// What one refresh asks after so many others, and what that costs.
+/// Returns the requests of one refresh after this number of others, and their cost.
 async fn cost_after(refreshes: usize, load: Load, arguments: &[&str]) -> (usize, Work) {
     let simulator = Simulator::start(load.into()).await.unwrap();
     let collector = Collector::new(&simulator.url(), arguments);
@@ -43,7 +43,8 @@ async fn cost_after(refreshes: usize, load: Load, arguments: &[&str]) -> (usize,
     (simulator.requests().len(), simulator.work())
 }
 
-/// How many collectors are on: all but what takes a request for each allocation or node, and what the flags switch off.
+/// Returns the number of enabled collectors: all except those with a request per allocation or node, and
+/// those that the flags disable.
 fn up(arguments: &[&str]) -> f64 {
     (COLLECTORS.len() - 2 - arguments.len()) as f64
 }
@@ -52,8 +53,8 @@ fn work(filtered: u64, compared: u64, sent: u64) -> Work {
     Work { filtered, compared, sent }
 }
 
-/// Jobs and allocations are looked at by a filter, once each: 55,000 exist of either. Evaluations, of which there is one
-/// for each job and one more for each that waits, are compared with two statuses.
+/// Jobs and allocations are filtered once each: there are 55,000 of both. Evaluations, one per job and one
+/// more per waiting job, are compared with two statuses.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_refresh_of_a_busy_cluster() {
     let (requests, cost) = cost_after(4, Load::new(Size::M, 1), &LIVE).await;
@@ -61,7 +62,7 @@ async fn a_live_refresh_of_a_busy_cluster() {
     assert_eq!(cost, work(55_003 + 55_000, 2 * 55_250, 5_003 + 5_000 + 1_000 + 250 + 1));
 }
 
-/// While nothing changes, one row is asked for instead of each long list.
+/// While nothing changes, one row is requested instead of each long list.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_refresh_of_a_cluster_at_rest() {
     let (requests, cost) = cost_after(2, Load::new(Size::M, 1).quiet(), &LIVE).await;
@@ -77,12 +78,13 @@ async fn history() {
     assert_eq!((requests, cost), (6, work(0, 0, 3 + 4)));
 }
 
-/// A probe that spares nothing costs a request: after two in a row there are none until a list is as it was.
+/// A probe of a changed list costs an additional request: after two of them in a row, there are no more
+/// probes until the list is unchanged once.
 #[tokio::test(flavor = "multi_thread")]
 async fn probes_are_few_where_all_changes() {
     let simulator = Simulator::start(Load::new(Size::S, 1).into()).await.unwrap();
     let collector = Collector::new(&simulator.url(), &LIVE);
-    // Nodes and evaluations are few in this size: whether they are asked about depends on how long they take.
+    // There are few nodes and evaluations in this size, so probes for them depend on response times.
     let probes = || {
         let requests = simulator.requests().into_iter();
         let long =
@@ -94,9 +96,10 @@ async fn probes_are_few_where_all_changes() {
         collector.refresh().await;
         so_far.push(probes());
     }
-    // The first list of jobs tells whose allocations to look for, which makes the second a new one.
+    // After the first list of jobs, the exporter also reads the allocations of pending jobs, which changes
+    // the second list.
     assert_eq!(so_far, [0, 1, 3, 4, 4, 4, 4]);
-    // At rest, a list that is as it was leads to probes again.
+    // Once a list is unchanged, it is probed again.
     simulator.faults().set("/v1/", Fault::Index(2_000_000));
     for _ in 0..3 {
         collector.refresh().await;

@@ -1,5 +1,5 @@
-//! What the exporter costs a real server: its CPU without the exporter, with it, and with somebody who reads five whole
-//! lists every 30 s.
+//! Cost of the exporter for a real server: the server's CPU time without the exporter, with it, and with a
+//! program that reads five whole lists every 30 s.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,16 +11,16 @@ use crate::api::Api;
 use crate::process::{Exporter, wait_until};
 use crate::programs::Program;
 
-/// How many builds are over, each a job of its own.
+/// Number of finished builds, each a job.
 const DEAD: usize = 3_000;
-/// How many go on.
+/// Number of running builds.
 const LIVE: usize = 100;
-/// How long the server is measured.
+/// Duration of a measurement.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How often a build comes while builds come.
+/// Interval between new builds.
 const BUILD_EVERY: u64 = 2;
 const LISTS_EVERY: u64 = 30;
-/// What others read of Nomad.
+/// Lists that the other program reads.
 const LISTS: [&str; 5] = [
     "/v1/jobs?namespace=*",
     "/v1/nodes",
@@ -28,10 +28,10 @@ const LISTS: [&str; 5] = [
     "/v1/evaluations?namespace=*",
     "/v1/deployments?namespace=*",
 ];
-/// How long the builds may take to end.
+/// Maximum time until all builds have finished.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// One server and one client, which has room for all builds.
+/// One server, and one client with enough resources for all builds.
 struct Farm {
     server: Agent,
     api: Api,
@@ -39,7 +39,8 @@ struct Farm {
     _client: Agent,
 }
 
-/// Measures one version, and prints it. Nothing is asserted: what else the machine does is in the figures.
+/// Measures one version, and prints the result. Nothing is asserted, because the figures depend on the load
+/// of the machine.
 pub(crate) fn measure(nomad: &Program, folder: &Path) {
     let mut farm = Farm::start(nomad, folder);
     if !farm.has_mock_driver() {
@@ -53,7 +54,7 @@ pub(crate) fn measure(nomad: &Program, folder: &Path) {
     let exporter = Exporter::start(&farm.api.url, &["--log.format=logfmt"]);
     let refreshed = || farm.api.page(&format!("{}/metrics", exporter.url)).contains("\nnomad_up 1\n");
     wait_until(PATIENCE, "the exporter to read everything", refreshed);
-    // Long enough for it to know the lists that stay as they are.
+    // After this time, the exporter knows which lists rarely change.
     std::thread::sleep(WINDOW);
     let exporter_at_rest = farm.window("at rest, the exporter", false, false) - rest;
     let exporter_at_work = farm.window("builds, the exporter", true, false) - builds;
@@ -103,7 +104,7 @@ impl Farm {
         self.api.put("/v1/jobs", &job(&format!("build-{}", self.builds), runs_for));
     }
 
-    /// Lets all builds happen that are there before anything is measured.
+    /// Runs all builds that must exist before the measurement.
     fn fill(&mut self) {
         (0..LIVE).for_each(|_| self.build("24h"));
         (0..DEAD).for_each(|_| self.build("10ms"));
@@ -112,11 +113,12 @@ impl Farm {
             let dead = r#"/v1/jobs?per_page=100000&filter=Status%20==%20%22dead%22"#;
             self.api.list(dead).len() >= DEAD
         });
-        // What follows their ends is over by then.
+        // Wait for the evaluations that follow their end.
         std::thread::sleep(Duration::from_secs(20));
     }
 
-    /// CPU seconds of the server in a while, while builds come or not, and somebody reads whole lists or not.
+    /// Returns the server's CPU seconds in one measurement, with or without new builds, and with or without
+    /// the other program.
     fn window(&mut self, what: &str, builds: bool, lists: bool) -> f64 {
         let (before, began) = (self.server.cpu_seconds(), Instant::now());
         for second in 0..WINDOW.as_secs() {
@@ -134,7 +136,7 @@ impl Farm {
     }
 }
 
-/// A build of one task that does nothing.
+/// A build with one task that does nothing.
 fn job(id: &str, runs_for: &str) -> Value {
     json!({"Job": {
         "ID": id, "Name": id, "Type": "batch", "Datacenters": ["dc1"],
@@ -146,7 +148,7 @@ fn job(id: &str, runs_for: &str) -> Value {
             "Tasks": [{
                 "Name": "step", "Driver": "mock_driver", "Config": {"run_for": runs_for},
                 "Resources": {"CPU": 10, "MemoryMB": 10},
-                // A process for each log would be most of what the machine does.
+                // A log process per task would use most of the machine's CPU.
                 "LogConfig": {"Disabled": true, "MaxFiles": 1, "MaxFileSizeMB": 1},
             }],
         }],

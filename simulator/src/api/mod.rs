@@ -105,9 +105,9 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// An answer from the servers' state at an index.
+    /// A response from the servers' state at an index.
     fn read(&self, index: u64, value: &Value) -> Answer {
-        // What has no filter costs what is sent.
+        // Without a filter, the cost is the number of sent rows.
         let sent = value.as_array().map_or(1, |rows| rows.len() as u64);
         self.with_meta(index, Answer::json(value).costing(Work { sent, ..Work::default() }))
     }

@@ -22,7 +22,7 @@ pub(crate) struct Page {
     pub(crate) rows: Vec<Value>,
     /// Start of the next page, if there is one.
     pub(crate) next_token: Option<String>,
-    /// What it took to find the rows.
+    /// What finding the rows would cost a server.
     pub(crate) work: Work,
 }
 

@@ -112,8 +112,8 @@ impl Load {
         answer
     }
 
-    /// What an answer costs, of which so many rows are sent, if it costs this among the representatives. What looks at
-    /// rows looks at all that exist.
+    /// What a response with this number of rows would cost, given the cost for the representatives. A filter
+    /// evaluates all existing rows.
     fn work(&self, table: Table, request: &Request, of_representatives: Work, sent: u64) -> Work {
         let mut everything = self.of_representative(request);
         everything.query = everything.query.without(&["filter", "status", "job"]);
@@ -128,7 +128,7 @@ impl Load {
         }
     }
 
-    /// The same request about the representative of the copy that it names.
+    /// The same request for the representative of the named copy.
     fn of_representative(&self, request: &Request) -> Request {
         let mut request = request.clone();
         let representative = |id: &str| {
@@ -219,7 +219,7 @@ impl Load {
     }
 }
 
-/// How many rows are wanted at most.
+/// Maximum number of rows of the response.
 fn per_page(query: &Query) -> u64 {
     query.get("per_page").and_then(|text| text.parse().ok()).filter(|rows| *rows > 0).unwrap_or(u64::MAX)
 }

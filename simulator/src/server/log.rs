@@ -18,7 +18,7 @@ pub struct LoggedRequest {
     pub token: Option<String>,
     /// The `Accept-Encoding` header.
     pub accept_encoding: Option<String>,
-    /// What its answer would cost a server; nothing before it was answered.
+    /// What its response would cost a server; zero before the response.
     pub work: Work,
 }
 
@@ -28,13 +28,13 @@ pub(super) struct RequestLog(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     requests: Vec<LoggedRequest>,
-    /// How many requests were forgotten.
+    /// Number of requests that were dropped from the log.
     forgotten: usize,
     work: Work,
 }
 
 impl RequestLog {
-    /// Takes in a request, and returns its number.
+    /// Records a request, and returns its number.
     pub(super) fn record(&self, request: &Request) -> usize {
         let logged = LoggedRequest {
             method: request.method.clone(),
@@ -49,7 +49,7 @@ impl RequestLog {
         state.forgotten + state.requests.len() - 1
     }
 
-    /// Takes in what the answer to the request of this number would cost.
+    /// Records the cost of the response to the request with this number.
     pub(super) fn answered(&self, number: usize, work: Work) {
         let mut state = self.lock();
         let Some(place) = number.checked_sub(state.forgotten) else { return };
@@ -63,7 +63,7 @@ impl RequestLog {
         self.lock().requests.clone()
     }
 
-    /// What the answers to the requests that were not forgotten would cost.
+    /// Total cost of the responses to the recorded requests.
     pub(super) fn work(&self) -> Work {
         self.lock().work
     }

@@ -80,12 +80,12 @@ impl Simulator {
         self.shared.log.all()
     }
 
-    /// What the answers so far would have cost a server.
+    /// What the responses so far would have cost a server.
     pub fn work(&self) -> Work {
         self.shared.log.work()
     }
 
-    /// Forgets the requests so far.
+    /// Drops all recorded requests.
     pub fn clear_requests(&self) {
         self.shared.log.clear();
     }

@@ -23,7 +23,7 @@ use super::faults::Fault;
 
 /// Maximum wait of a blocking query.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// Where the simulator itself tells what its answers so far would have cost a server.
+/// Path at which the simulator reports the total cost of its responses.
 const WORK: &str = "/simulator/work";
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -100,13 +100,13 @@ pub(super) async fn respond(
     Ok(response(answer, fault))
 }
 
-/// What the answers so far would have cost.
+/// Total cost of the responses so far.
 fn work_so_far(shared: &Shared) -> Answer {
     let Work { filtered, compared, sent } = shared.log.work();
     Answer::json(&json!({"filtered": filtered, "compared": compared, "sent": sent}))
 }
 
-/// Answers a question about what comes after an index once it has come, or when the time is up.
+/// Answers a blocking query once the index has changed, or when the wait is over.
 async fn block(shared: &Shared, request: &Request) -> Answer {
     let after = request.query.get("index").and_then(|index| index.parse().ok()).unwrap_or(0_u64);
     let wait = request.query.get("wait").and_then(|wait| humantime::parse_duration(wait).ok());
