@@ -13,17 +13,17 @@ pub(crate) fn dashboard() -> Value {
     Board::new(
         "nomad-backlog",
         "Nomad / Backlog",
-        "What waits, why and since when, and what it would take to run it.",
+        "Pending jobs and queued allocations: how many, for how long and why, and the clients that they need.",
         &[Variable::Namespace, Variable::NodePool],
     )
     .row("Now", now())
-    .row("Does it grow", flow())
-    .row("What waits, and since when", waiting())
-    .row("Why", why())
-    .row("What it would take", missing())
-    .row("How long it took", delay())
-    .row("What starts, stops and runs, and for how long", hanging())
-    .row("What fails", failures())
+    .row("Trend", flow())
+    .row("Pending jobs and queued allocations", waiting())
+    .row("Reasons", why())
+    .row("Requested and free resources", missing())
+    .row("Placement delay", delay())
+    .row("Starting, stopping and running allocations", hanging())
+    .row("Failures", failures())
     .build()
 }
 
@@ -35,19 +35,20 @@ fn now() -> [Panel; 7] {
         queued_allocations().size(4, 4),
         sum(
             "Unsized allocations",
-            "Queued allocations whose requests are not in the sums below: their specification was not read, or they \
-             request whole cores. If there are any, the demand below is too low.",
+            "Queued allocations whose requested resources are not fully included in the requested CPU and memory \
+             below, because their specification was not read or they reserve cores. If there are any, those sums are \
+             too low.",
             &all("", "nomad_queued_allocations_unsized{%ns}"),
         )
         .thresholds("text", &[(1.0, "yellow")]),
         sum(
             "Blocked evaluations",
-            "Evaluations that are blocked until the cluster has what they request.",
+            "Evaluations that are blocked until the cluster has the requested resources.",
             &all("", "nomad_blocked_evaluations{%ns}"),
         ),
         stat(
             "Oldest blocked",
-            "How long the oldest blocked evaluation has been blocked; 0 if none is.",
+            "Age of the oldest blocked evaluation; 0 if none is blocked.",
             "s",
             &format!(
                 "max(namespace:nomad_blocked_evaluations_oldest_age:seconds{{%ns}}) or 0 * {}",
@@ -70,8 +71,9 @@ fn flow() -> [Panel; 2] {
     [
         timeseries(
             "Arrivals and completions",
-            "Jobs that arrive in a minute (those that are placed, plus the growth of what is pending over 15 minutes), get \
-             their first allocation, and finish. If more arrive than are placed, the backlog grows.",
+            "Jobs per minute that arrive (placed jobs, plus the growth of the number of pending jobs over 15 \
+             minutes), that get their first allocation (placed), and that finish. If more jobs arrive than are \
+             placed, the backlog grows.",
             "cpm",
         )
         .query(&format!("clamp_min(60 * ({placed} + {growth}), 0)"), "arriving")
@@ -79,8 +81,9 @@ fn flow() -> [Panel; 2] {
         .query(&format!("60 * {}", rate("", "nomad_job_completions_total{%ns}")), "finished"),
         timeseries(
             "Time to clear the backlog",
-            "How long it takes until no job is pending: at the rate at which jobs are placed, if no more arrived; and as the \
-             backlog has shrunk within the last 15 minutes. No line means that it does not shrink.",
+            "Time until no job is pending: at the current placement rate if no more jobs arrived, and at the rate at \
+             which the backlog has shrunk within the last 15 minutes. No line means that the backlog does not \
+             shrink.",
             "s",
         )
         .query(&format!("{pending} / ({placed} > 0)"), "if none arrived")
@@ -95,7 +98,7 @@ fn waiting() -> [Panel; 5] {
             .size(8, 8)
             .query(&all("namespace, job_type", r#"nomad_jobs{%ns, status="pending"}"#), kinds)
             .stacked(),
-        timeseries("Queued allocations by pool", "Allocations that should run and are not placed.", "short")
+        timeseries("Queued allocations by pool", "Desired allocations that have not been placed.", "short")
             .size(8, 8)
             .query(
                 "sum by (node_pool) (namespace_pool:nomad_queued_allocations:sum{%ns, %pool})",
@@ -115,12 +118,13 @@ fn waiting() -> [Panel; 5] {
         ),
         heatmap(
             "Ages of the pending jobs",
-            "How many jobs were pending at each moment, by how long they had waited.",
+            "Number of pending jobs over time, by age.",
             &all("le", "nomad_pending_jobs_age_seconds_bucket{%ns}"),
         ),
         table(
             "Oldest pending jobs",
-            "The jobs that have waited longest, by name. The exporter's --collect.pending-jobs says how many it names.",
+            "The jobs that have been pending for the longest time. The exporter's flag --collect.pending-jobs sets \
+             how many it exposes.",
             "No job is pending",
             &[
                 ("cluster", "Cluster"),
@@ -146,7 +150,8 @@ fn why() -> [Panel; 3] {
         blocked_by_reason().size(8, 8),
         timeseries(
             "Blocked and pending evaluations",
-            "Blocked ones wait for capacity, pending ones for a scheduler: many of these mean that the servers are busy.",
+            "Blocked evaluations wait for capacity, pending evaluations wait for a scheduler. Many pending \
+             evaluations mean that the servers are busy.",
             "short",
         )
         .size(8, 8)
@@ -154,8 +159,9 @@ fn why() -> [Panel; 3] {
         .query(&all("", "nomad_pending_evaluations{%ns}"), "pending"),
         timeseries(
             "Unplaceable allocations by pool",
-            "Queued allocations that no client of their pool could take, were it empty: they request more than the largest has, \
-             or constraints rule out every client. More clients of the same kind do not help.",
+            "Queued allocations that fit on no client of their pool, not even on an empty one: they request more \
+             than the largest client has, or constraints exclude every client. More clients of the same kind do not \
+             help.",
             "short",
         )
         .size(8, 8)
@@ -171,8 +177,9 @@ fn why() -> [Panel; 3] {
 fn missing_clients() -> Panel {
     timeseries(
         "Missing clients by pool",
-        "How many more clients of the pool's most common size the queued allocations need, each placed where there is room. \
-         Unplaceable allocations need none. The pool named all is what may run in every pool and fits into none.",
+        "Number of additional clients of the pool's most common size that the queued allocations need if each is \
+         placed where it fits. Excludes unplaceable allocations. The pool all stands for allocations that may run in \
+         every pool and do not fit in any.",
         "short",
     )
     .size(8, 9)
@@ -182,8 +189,8 @@ fn missing_clients() -> Panel {
 fn missing() -> [Panel; 6] {
     let against = |title, what: &str, unit, resource| {
         let description = format!(
-            "{what} that is requested by the queued allocations of the selected namespaces, and {what} that each pool's \
-             active nodes have left. Demand with nothing free beside it is for a pool without active nodes."
+            "{what} requested by the queued allocations of the selected namespaces, and free on the active nodes of \
+             each pool. A pool with a requested line but no free line has no active nodes."
         );
         timeseries(title, &description, unit)
             .size(8, 9)
@@ -192,8 +199,8 @@ fn missing() -> [Panel; 6] {
     };
     let piece = |title, what: &str, unit, resource| {
         let description = format!(
-            "The most {what} that one active node of each pool has left. An allocation that requests more waits, however \
-             much is free in all."
+            "Largest amount of free {what} on a single active node of each pool. An allocation that requests more \
+             has to wait, even if the pool has more in total."
         );
         timeseries(title, &description, unit)
             .size(8, 9)
@@ -202,8 +209,9 @@ fn missing() -> [Panel; 6] {
     [
         timeseries(
             "Wanted, needed and active clients by pool",
-            "Clients that an autoscaler is to have, those that the work takes at the moment, and those that take work. \
-             Wanted and needed ones come from the rules in deploy/autoscaler.",
+            "Wanted: clients that the autoscaler should run. Needed: clients that the jobs need at the moment. \
+             Active: clients that accept new allocations. Wanted and needed come from the rules in \
+             deploy/autoscaler.",
             "short",
         )
         .size(8, 9)
@@ -224,12 +232,16 @@ fn delay() -> [Panel; 2] {
     [
         heatmap(
             "Placement delays",
-            "How long jobs waited from their submission to their first allocation, by when that came.",
+            "Number of placed jobs over time, by the time from their submission to their first allocation.",
             &format!("sum by (le) ({grown})"),
         ),
-        timeseries("Quantiles of the placement delay", "Without a line nothing was placed.", "s")
-            .query(&delay(0.5), "median")
-            .query(&delay(0.95), "95 %")
-            .query(&delay(0.99), "99 %"),
+        timeseries(
+            "Quantiles of the placement delay",
+            "Time from the submission of a job to its first allocation. No line means that no job was placed.",
+            "s",
+        )
+        .query(&delay(0.5), "median")
+        .query(&delay(0.95), "95 %")
+        .query(&delay(0.99), "99 %"),
     ]
 }

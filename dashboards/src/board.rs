@@ -96,22 +96,22 @@ impl Variable {
         match self {
             Self::Namespace => query_variable(
                 "namespace",
-                "Nomad's namespaces. Nodes have none.",
+                "Nomad's namespaces. Nodes have no namespace.",
                 &format!("label_values(nomad_queued_allocations{{{scope}}}, namespace)"),
             ),
             Self::NodePool => query_variable(
                 "node_pool",
-                "Node pools, those without nodes included.",
+                "Node pools, including those without nodes.",
                 &format!("label_values(nomad_queued_allocations{{{scope}}}, node_pool)"),
             ),
             Self::Node => chosen(query_variable(
                 "node",
-                "The nodes that are drawn over time, by name: the first of the selected pools, unless others are chosen.",
+                "Nodes to show over time, by name. The default is the first node of the selected pools.",
                 &format!(r#"label_values(nomad_node_info{{{scope}, node_pool=~"$node_pool"}}, node)"#),
             )),
             Self::Job => chosen(query_variable(
                 "job",
-                "The long-lived jobs that are drawn over time: the first of the selected namespaces, unless others are chosen.",
+                "Long-lived jobs to show over time. The default is the first job of the selected namespaces.",
                 &format!(r#"label_values(nomad_job_info{{{scope}, namespace=~"$namespace"}}, job_id)"#),
             )),
             Self::Instance => query_variable(

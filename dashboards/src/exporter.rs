@@ -18,7 +18,7 @@ pub(crate) fn dashboard() -> Value {
     Board::new(
         "nomad-exporter",
         "Nomad / Exporter",
-        "The exporters themselves: what they read from Nomad, how old that is, and what it costs.",
+        "The exporters themselves: what they read from Nomad, the age of their data, and their resource usage.",
         &[Variable::Instance],
     )
     .row("Now", now())
@@ -39,21 +39,21 @@ fn now() -> [Panel; 9] {
     [
         yes_or_no(
             "Nomad",
-            "Whether the last refresh of every required collector succeeded, at every exporter.",
+            "Whether the last refresh of every required collector succeeded on every exporter.",
             up,
             "min(nomad_up{%instance})",
         ),
         stat(
             "Failing collectors",
-            "Collectors whose last refresh failed, of all exporters.",
+            "Number of collectors of all exporters whose last refresh failed.",
             "none",
             "sum(1 - nomad_exporter_collector_up{%instance})",
         )
         .thresholds("green", &[(1.0, "red")]),
         stat(
             "Oldest collector",
-            "The longest time since a collector last succeeded, in intervals of that collector. After its maximum age, four \
-             intervals by default, its metrics are dropped.",
+            "Longest time since the last success of a collector, in multiples of its interval. After the maximum \
+             age, by default four intervals, the metrics of the collector are dropped.",
             "none",
             &format!("max((time() - {SUCCESS}) / {INTERVAL})"),
         )
@@ -63,30 +63,31 @@ fn now() -> [Panel; 9] {
             .thresholds("green", &[(0.01, "yellow"), (0.1, "red")]),
         stat(
             "Last contact",
-            "The longest time since an answering server last heard its leader: how old stale reads may be.",
+            "Longest time since a server that responded was last in contact with the leader. Data from stale reads \
+             can be this old.",
             "s",
             "max(nomad_exporter_last_contact_seconds{%instance})",
         ),
         stat(
             "Series",
-            "Series in the last exposition of the exporter that has most.",
+            "Number of series of the exporter that has the most.",
             "short",
             "max(nomad_exporter_series{%instance})",
         )
         .size(2, 4),
-        stat("Dropped series", "Series that a cap cut.", "short", dropped)
+        stat("Dropped series", "Series that were dropped because of a limit.", "short", dropped)
             .size(2, 4)
             .thresholds("green", &[(1.0, "yellow")]),
         stat(
             "Uptime",
-            "For how long the exporter runs that was started last.",
+            "Time since the start of the exporter that was started last.",
             "s",
             "min(time() - process_start_time_seconds{%instance} and on (instance) nomad_up{%instance})",
         )
         .size(2, 4),
         table(
             "Build",
-            "What the exporters were built from.",
+            "Version, commit and Rust version of each exporter.",
             "No exporter is known",
             &[("instance", "Exporter"), ("version", "Version"), ("revision", "Revision"), ("rustversion", "Rust")],
             &[Column::hidden(
@@ -108,26 +109,28 @@ fn collectors() -> [Panel; 4] {
     [
         table(
             "Collectors",
-            "What the exporters read from Nomad: whether they may and can, how old it is, and how much it is.",
+            "What each exporter reads from Nomad: whether the last refresh succeeded, the age of the data, and the \
+             number of objects.",
             "No collector is known",
             &[("cluster", "Cluster"), ("region", "Region"), ("instance", "Exporter"), ("collector", "Collector")],
             &[
                 Column::words("Up", YES, of("nomad_exporter_collector_up{%instance}")),
                 Column::new("Age", "s", of(&age)),
                 Column::new("Interval", "s", of(INTERVAL)),
-                Column::new("Refresh took", "s", of(duration)),
+                Column::new("Refresh duration", "s", of(duration)),
                 Column::new("Objects", "short", of(objects)),
             ],
         )
         .size(24, 9),
         line(
             "Age of the last success",
-            "Rises to the interval, and beyond it if a collector fails.",
+            "Time since the last success of each collector. It rises up to the interval, and above it if the \
+             collector fails.",
             "s",
             &age,
         ),
         line("Refresh duration", "How long the last refresh of a collector took.", "s", duration),
-        line("Objects", "Rows that the last successful refresh of a collector read.", "short", objects),
+        line("Objects", "Number of objects that the last successful refresh of a collector read.", "short", objects),
     ]
 }
 
@@ -140,21 +143,29 @@ fn api() -> [Panel; 6] {
     let failed =
         format!(r#"sum by (endpoint) (rate({REQUESTS}{{%instance, reason!="ok"}}[$__rate_interval]))"#);
     [
-        panel("Requests by endpoint", "Requests to Nomad, of all exporters.", "reqps")
+        panel("Requests by endpoint", "Requests of all exporters to Nomad.", "reqps")
             .query(&rate("endpoint", REQUESTS), "{{endpoint}}")
             .stacked(),
-        panel("Requests by result", "Requests to Nomad, by how they ended.", "reqps")
-            .query(&rate("reason", REQUESTS), "{{reason}}")
-            .stacked(),
+        panel(
+            "Requests by result",
+            "Requests to Nomad by result: ok, or the reason of the failure.",
+            "reqps",
+        )
+        .query(&rate("reason", REQUESTS), "{{reason}}")
+        .stacked(),
         panel("Failed requests", "Requests to Nomad that failed, by endpoint.", "reqps")
             .query(&format!("{failed} or 0 * {}", rate("endpoint", REQUESTS)), "{{endpoint}}"),
-        panel("Request duration", "How long requests to Nomad took, decoding included.", "s")
+        panel("Request duration", "Duration of requests to Nomad, including decoding.", "s")
             .query(&quantile(0.5, "le"), "median")
             .query(&quantile(0.95, "le"), "95 %")
             .query(&quantile(0.99, "le"), "99 %"),
-        panel("Request duration by endpoint", "What 95 % of the requests to an endpoint took at most.", "s")
-            .query(&quantile(0.95, "le, endpoint"), "{{endpoint}}"),
-        panel("Response bytes by endpoint", "Nomad's answers, after decompression.", "Bps")
+        panel(
+            "Request duration by endpoint",
+            "95th percentile of the duration of requests to each endpoint.",
+            "s",
+        )
+        .query(&quantile(0.95, "le, endpoint"), "{{endpoint}}"),
+        panel("Response bytes by endpoint", "Size of Nomad's responses, after decompression.", "Bps")
             .query(&rate("endpoint", "nomad_exporter_api_response_bytes_total"), "{{endpoint}}")
             .stacked(),
     ]
@@ -167,22 +178,30 @@ fn process() -> [Panel; 6] {
     let own =
         |metric: &str| of(&format!("{metric} and on ({BY_EXPORTER}) nomad_exporter_series{{%instance}}"));
     [
-        panel("Series", "Series in the exposition, and those that a cap cut, by metric.", "short")
-            .query(&of("nomad_exporter_series{%instance}"), EXPORTER)
-            .query("max by (family) (nomad_exporter_series_dropped{%instance})", "dropped {{family}}"),
-        panel("CPU", "Cores that the exporter uses.", "short")
+        panel(
+            "Series",
+            "Series in the exposition, and series that were dropped because of a limit, by metric.",
+            "short",
+        )
+        .query(&of("nomad_exporter_series{%instance}"), EXPORTER)
+        .query("max by (family) (nomad_exporter_series_dropped{%instance})", "dropped {{family}}"),
+        panel("CPU", "CPU cores used by the exporter.", "short")
             .query(&own("rate(process_cpu_seconds_total{%instance}[$__rate_interval])"), EXPORTER),
         panel("Memory", "Resident memory of the exporter.", "bytes")
             .query(&own("process_resident_memory_bytes{%instance}"), EXPORTER),
         panel(
             "File descriptors",
-            "Share of the file descriptors that the exporter may have open.",
+            "Open file descriptors of the exporter, as a share of the maximum.",
             "percentunit",
         )
         .query(&own("process_open_fds{%instance} / process_max_fds{%instance}"), EXPORTER),
         panel("Threads", "Threads of the exporter.", "short")
             .query(&own("process_threads{%instance}"), EXPORTER),
-        panel("Last contact", "The longest time since an answering server last heard its leader.", "s")
-            .query(&of("nomad_exporter_last_contact_seconds{%instance}"), EXPORTER),
+        panel(
+            "Last contact",
+            "Longest time since a server that responded was last in contact with the leader.",
+            "s",
+        )
+        .query(&of("nomad_exporter_last_contact_seconds{%instance}"), EXPORTER),
     ]
 }

@@ -10,8 +10,8 @@ const NODES: usize = 20;
 /// Failed allocations by cause, of the jobs that these matchers select.
 pub(crate) fn failures_by_cause(of: &str, matchers: &str) -> Panel {
     let description = format!(
-        "Allocations{of} that failed in a minute, by what ended them. Driver, artifact, validation and setup are failures \
-         before the start. What a drain or a preemption killed is no failure."
+        "Failed allocations{of} per minute, by cause. Driver, artifact, validation and setup are failures before the \
+         start. Excludes allocations killed by a drain or a preemption."
     );
     timeseries("Failures by cause", &description, "cpm")
         .query(
@@ -25,14 +25,14 @@ pub(crate) fn failures_by_cause(of: &str, matchers: &str) -> Panel {
 pub(crate) fn failures() -> [Panel; 3] {
     [
         failures_by_cause("", "%ns").size(8, 8),
-        bar_gauge("Retained failures by cause", "Failed allocations that Nomad still retains, by what ended them.", "none")
+        bar_gauge("Retained failures by cause", "Failed allocations that Nomad still retains, by cause.", "none")
             .size(8, 8)
             .query(&format!("sort_desc({})", all("cause", "nomad_failed_allocations{%ns}")), "{{cause}}"),
         timeseries(
             "Failures to start, by node",
             &format!(
-                "Allocations that failed within 15 minutes before they started, on the {NODES} nodes with most. One node that \
-                 stands out is broken itself."
+                "Allocations that failed before they started, counted over 15 minutes, on the {NODES} nodes with the \
+                 most. If one node stands out, the node itself has a problem."
             ),
             "short",
         )
@@ -66,21 +66,21 @@ pub(crate) fn longest_now() -> [Panel; 3] {
     [
         oldest(
             "Oldest starting",
-            "How long the oldest allocation that is wanted has been pending on its client; 0 if none is.",
+            "Age of the oldest allocation that should run but is still pending on its client; 0 if there is none.",
             STARTING,
             &are_starting(""),
         )
         .thresholds("text", &[(900.0, "red")]),
         oldest(
             "Oldest stopping",
-            "How long ago the first of the allocations was told to stop that still run; 0 if none does.",
+            "Time since the oldest stopping allocation was told to stop; 0 if none is stopping.",
             STOPPING,
             &are_stopping(""),
         )
         .thresholds("text", &[(1800.0, "red")]),
         oldest(
             "Longest build",
-            "How long the oldest running allocation of a build has run; 0 if none runs.",
+            "Age of the oldest running allocation of a build; 0 if no build is running.",
             RUNNING,
             &all("", "nomad_running_allocations_age_seconds_count{%ns}"),
         )
@@ -93,7 +93,8 @@ pub(crate) fn start_delay() -> Panel {
     let delay = |q| quantile(q, "nomad_allocation_start_delay_seconds", "{%ns}", "le");
     timeseries(
         "Start delay",
-        "How long allocations took from their creation until they ran: downloads and setup. Without a line nothing started.",
+        "Time from the creation of an allocation until it ran, which includes downloads and setup. No line means \
+         that no allocation started.",
         "s",
     )
     .query(&delay(0.5), "median")
@@ -111,19 +112,22 @@ pub(crate) fn hanging() -> [Panel; 7] {
     [
         by_namespace(
             "Age of the oldest starting allocation",
-            "How long the oldest allocation that is wanted has been pending on its client; 0 if none is.",
+            "Age of the oldest allocation that should run but is still pending on its client; 0 if there is none.",
             STARTING,
             &are_starting("namespace"),
         ),
         by_namespace(
             "Age of the oldest stopping allocation",
-            "How long ago the first of the allocations was told to stop that still run; 0 if none does.",
+            "Time since the oldest stopping allocation was told to stop; 0 if none is stopping.",
             STOPPING,
             &are_stopping("namespace"),
         ),
         timeseries(
             "Oldest starting allocation by node",
-            &format!("The {NODES} nodes whose allocations wait longest: clients that cannot pull images."),
+            &format!(
+                "The {NODES} nodes whose allocations have been starting for the longest time, for example because the \
+                 client cannot pull images."
+            ),
             "s",
         )
         .size(8, 8)
@@ -145,7 +149,7 @@ pub(crate) fn hanging() -> [Panel; 7] {
         longest_builds().size(8, 8),
         heatmap(
             "Ages of the running allocations",
-            "How many allocations ran at each moment, by how long ago they were created.",
+            "Number of running allocations over time, by the time since their creation.",
             &all("le", "nomad_running_allocations_age_seconds_bucket{%ns}"),
         )
         .size(24, 8),
@@ -155,8 +159,9 @@ pub(crate) fn hanging() -> [Panel; 7] {
 fn longest_builds() -> Panel {
     table(
         "Longest running builds",
-        "The builds that have run longest, by name. The exporter's --collect.running-jobs says how many it names.",
-        "No build runs",
+        "The builds that have been running for the longest time. The exporter's flag --collect.running-jobs sets how \
+         many it exposes.",
+        "No build is running",
         &[("cluster", "Cluster"), ("region", "Region"), ("namespace", "Namespace"), ("job_id", "Job")],
         &[Column::new("Running for", "s", format!("sort_desc({RUNNING}{{%ns}})"))],
     )

@@ -39,38 +39,38 @@ pub(crate) fn dashboard() -> Value {
     Board::new(
         "nomad-nodes",
         "Nomad / Nodes",
-        "Nodes: their states, their work, which are fullest, and which may go.",
+        "Nodes: their states, allocations and utilization, and which of them are safe to terminate.",
         &[Variable::NodePool, Variable::Node],
     )
     .row("Now", now())
     .row("Drains", drained())
     .row(
-        "The fullest, by what is allocated",
+        "Fullest nodes by allocated resources",
         RESOURCES.map(|(what, [allocated, whole, ..])| {
             fullest(&format!("{what} allocated"), ALLOCATED, &ratio(allocated, whole, ""))
         }),
     )
     .row(
-        "The fullest, by what is in use on the host",
+        "Fullest nodes by resources in use on the host",
         RESOURCES.map(|(what, [.., used, whole])| {
             fullest(&format!("{what} in use"), used_by(what), &ratio(used, whole, ""))
         }),
     )
-    .row("Pools, over time", pools())
-    .row("Chosen nodes, over time", chosen())
+    .row("Pools over time", pools())
+    .row("Selected nodes over time", chosen())
     .row("Health", health())
     .build()
 }
 
 const ALLOCATED: &str =
-    "Share of what a node has for jobs that is allocated to its non-terminal allocations.";
+    "Share of the node's allocatable resources that is allocated to non-terminal allocations.";
 
 fn used_by(what: &str) -> &'static str {
     match what {
         "Disk" => {
-            "Share of the file system of the allocation directory that is in use, by whatever is on it."
+            "Share of the file system of the allocation directory that is in use, by Nomad and everything else."
         }
-        _ => "Share of what the host has that is in use, by whatever runs there.",
+        _ => "Share of the host's resources that is in use, by Nomad and everything else.",
     }
 }
 
@@ -93,30 +93,30 @@ fn now() -> [Panel; 8] {
     let silent = format!("count({} == 0 {OF_POOL})", largest("node_id", "nomad_node_host_stats_up"));
     let unhealthy = format!("count(node_driver:nomad_node_driver_unhealthy:min {OF_POOL})");
     [
-        count("Active", "Nodes that take work.", active_nodes(), "green"),
+        count("Active", "Nodes that accept new allocations.", active_nodes(), "green"),
         count(
             "Draining",
-            "Nodes whose work is moving away and that take no new.",
+            "Nodes whose allocations end or move to other nodes. They get no new allocations.",
             &all("", r#"nomad_nodes{%pool, state="draining"}"#),
             "yellow",
         ),
         down_nodes().size(4, 4),
         count(
             "Safe to terminate",
-            "Nodes whose drain is complete, that take no work, and on which nothing runs that the drain waited for, as every \
-             exporter says.",
+            "Nodes whose drain is complete, that are ineligible, and that run nothing that the drain waited for, \
+             according to every exporter.",
             &or_none(&drained),
             "green",
         ),
         count(
             "Unhealthy drivers",
-            "Task drivers that an active node has and that do not work.",
+            "Detected task drivers of active nodes that are unhealthy.",
             &or_none(&unhealthy),
             "red",
         ),
         count(
-            "Hosts without an answer",
-            "Clients of ready nodes that did not answer for their host statistics.",
+            "Hosts without statistics",
+            "Ready nodes whose clients did not return their host statistics.",
             &or_none(&silent),
             "yellow",
         ),
@@ -153,9 +153,9 @@ fn idle() -> Panel {
         Column::new("Uptime", "s", of("(time() - nomad_node_host_boot_timestamp_seconds)")),
     ];
     let labels: Vec<_> = LABELS.into_iter().chain([("node_id", "")]).collect();
-    let description = "Nodes that are not active: down, disconnected, initializing, draining or ineligible. Clients \
-                       that were drained and terminated are left out.";
-    table("Nodes that take no work", description, "All nodes are active", &labels, &columns).size(24, 8)
+    let description = "Nodes that are down, disconnected, initializing, draining or ineligible. Excludes clients \
+                       that were drained and terminated.";
+    table("Nodes that are not active", description, "All nodes are active", &labels, &columns).size(24, 8)
 }
 
 /// Returns the table of the nodes with the most allocated resources.
@@ -167,7 +167,7 @@ fn busiest() -> Panel {
     let more = "group_left (node_pool, node_class, datacenter, version)";
     let of = |query: &str| format!("{query} and on (cluster, region, node_id) {top}");
     let allocations = "sum by (cluster, region, instance, node_id, node) (nomad_node_allocations)";
-    let answers = Words { no: ("no answer", "red"), yes: ("answers", "text") };
+    let answers = Words { no: ("missing", "red"), yes: ("available", "text") };
     let columns = [
         Column::bar("CPU allocated", format!("{top} * on (cluster, region, node_id, node) {more} {info}")),
         Column::bar("Memory allocated", of(&memory)),
@@ -179,7 +179,7 @@ fn busiest() -> Panel {
     let labels: Vec<_> =
         LABELS.into_iter().filter(|(label, _)| *label != "state").chain([("node_id", "")]).collect();
     let description =
-        &format!("The {ROWS} nodes of which most CPU is allocated, and since when their hosts are up.");
+        &format!("The {ROWS} nodes with the highest share of allocated CPU, and the uptime of their hosts.");
     table("The fullest nodes", description, "No allocations are known", &labels, &columns).size(24, 10)
 }
 
@@ -189,7 +189,8 @@ fn drained() -> [Panel; 2] {
         drains("%pool"),
         timeseries(
             "Allocations that drains wait for",
-            "They end, or their deadline stops them. All, and the 20 nodes with most.",
+            "Allocations that have to end or move before the drains are complete, or that the deadlines stop: the \
+             total, and the 20 nodes with the most.",
             "short",
         )
         .query(&format!("sum({remaining} {OF_POOL}) or 0 * {}", active_nodes()), "all")
@@ -199,7 +200,7 @@ fn drained() -> [Panel; 2] {
 
 /// Returns a panel with the fullest nodes by a ratio.
 fn fullest(title: &str, description: &str, query: &str) -> Panel {
-    bar_gauge(title, &format!("{description} The {BARS} fullest."), "percentunit")
+    bar_gauge(title, &format!("{description} Shows the {BARS} fullest nodes."), "percentunit")
         .size(8, 9)
         .ratio()
         .query(&format!("sort_desc(topk({BARS}, {query} {OF_POOL}))"), LINE)
@@ -214,7 +215,7 @@ fn pools() -> [Panel; 3] {
             .query("pool:nomad_node_allocated_cpu:ratio{%pool}", POOL),
         panel("Memory allocated, by pool", "Allocated share of the memory of each pool's active nodes.")
             .query("pool:nomad_node_allocated_memory:ratio{%pool}", POOL),
-        timeseries("Running allocations by type", "Allocations that run, by the type of their job.", "short")
+        timeseries("Running allocations by type", "Running allocations by the type of their job.", "short")
             .size(8, 8)
             .query(&all("job_type", r#"nomad_allocations{client_status="running"}"#), "{{job_type}}")
             .stacked(),
@@ -235,15 +236,16 @@ fn chosen() -> Vec<Panel> {
     let statuses =
         "sum by (cluster, region, instance, node_id, node, client_status) (nomad_node_allocations{%node})";
     panels.push(
-        timeseries("Allocations", "Non-terminal allocations: pending, running, and out of sight.", "short")
-            .size(12, 8)
-            .query(
-                &largest("node_id, node, client_status", statuses),
-                &format!("{LINE} {{{{client_status}}}}"),
-            )
-            .stacked(),
+        timeseries(
+            "Allocations",
+            "Non-terminal allocations by status: pending, running or unknown.",
+            "short",
+        )
+        .size(12, 8)
+        .query(&largest("node_id, node, client_status", statuses), &format!("{LINE} {{{{client_status}}}}"))
+        .stacked(),
     );
-    panels.push(timeseries("State", "1 for the state that a node is in.", "none").size(12, 8).query(
+    panels.push(timeseries("State", "1 for the current state of the node.", "none").size(12, 8).query(
         &largest("node_id, node, state", "nomad_node_state{%node}"),
         &format!("{LINE} {{{{state}}}}"),
     ));
@@ -255,14 +257,14 @@ fn health() -> [Panel; 3] {
     [
         timeseries(
             "Unhealthy drivers by driver",
-            "On how many active nodes a detected driver does not work.",
+            "Number of active nodes on which a detected driver is unhealthy.",
             "short",
         )
         .size(8, 8)
         .query(&format!("count by (driver) ({unhealthy})"), "{{driver}}"),
         table(
             "Unhealthy drivers",
-            "Which driver does not work on which node.",
+            "Unhealthy drivers of each active node.",
             "All drivers are healthy",
             &[
                 ("cluster", "Cluster"),
@@ -274,7 +276,7 @@ fn health() -> [Panel; 3] {
             &[Column::hidden(unhealthy)],
         )
         .size(8, 8),
-        bar_gauge("Nomad versions", "How many nodes run each version of Nomad.", "none").size(8, 8).query(
+        bar_gauge("Nomad versions", "Number of nodes by version of Nomad.", "none").size(8, 8).query(
             &format!(
                 "sort_desc(count by (version) ({}))",
                 largest("node_id, version", "nomad_node_info{%pool}")

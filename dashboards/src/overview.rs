@@ -17,22 +17,23 @@ pub(crate) fn dashboard() -> Value {
     Board::new(
         "nomad-overview",
         "Nomad / Overview",
-        "Is there capacity, what waits, why and since when, and which client is leaving.",
+        "Capacity, pending jobs with age and reason, failures, and draining clients.",
         &[Variable::Namespace, Variable::NodePool],
     )
     .row("Now", now())
     .row("Work", work())
-    .row("What fails, and what takes too long", trouble())
+    .row("Failures and delays", trouble())
     .row("Capacity", capacity())
-    .row("Who uses the cluster", crate::holdings::panels())
+    .row("Allocated resources by namespace", crate::holdings::panels())
     .row(
         "Servers",
         [servers().size(24, 6), text(
             "How to read this",
             "What the words on this dashboard mean.",
-            "**Active** nodes take work: they are the capacity. **Pending** jobs have no allocation yet; **queued** \
-             allocations should run and are not placed, those of running jobs included. What has no data is switched off, \
-             not permitted, or too old: see the *Nomad / Exporter* dashboard. The *Runbooks* above say what to do.",
+            "**Active** nodes accept new allocations: they are the capacity of the cluster. **Pending** jobs have no \
+             allocation yet; **queued** allocations are desired but have not been placed, including those of running \
+             jobs. If a panel has no data, its collector is off, lacks permissions, or has failed for too long: see \
+             the *Nomad / Exporter* dashboard. The *Runbooks* linked above say what to do.",
         )],
     )
     .build()
@@ -46,22 +47,27 @@ fn now() -> Vec<Panel> {
     vec![
         yes_or_no(
             "Nomad",
-            "Whether the exporter reads everything that it must from Nomad.",
+            "Whether the last refresh of every required collector succeeded.",
             reached,
             &worst("nomad_up"),
         ),
         yes_or_no(
             "Leader",
-            "Whether the region has a leader. Without one nothing is scheduled.",
+            "Whether the region has a leader. Without a leader, nothing is scheduled.",
             YES,
             &worst("nomad_has_leader"),
         ),
-        stat("Active nodes", "Nodes that take work: the capacity of the cluster.", "none", active_nodes())
-            .thresholds("red", &[(1.0, "green")]),
+        stat(
+            "Active nodes",
+            "Nodes that accept new allocations: the capacity of the cluster.",
+            "none",
+            active_nodes(),
+        )
+        .thresholds("red", &[(1.0, "green")]),
         down_nodes().size(3, 4),
         stat(
             "Draining nodes",
-            "Nodes whose work is moving away and that take no new.",
+            "Nodes whose allocations end or move to other nodes. They get no new allocations.",
             "none",
             &all("", r#"nomad_nodes{%pool, state="draining"}"#),
         )
@@ -82,8 +88,8 @@ pub(crate) fn active_nodes() -> &'static str {
 pub(crate) fn down_nodes() -> Panel {
     stat(
         "Down nodes",
-        "Nodes whose heartbeats the servers miss and that were not drained before. A client that was drained and \
-         terminated stays down until Nomad forgets it, and does not count.",
+        "Nodes that missed their heartbeats and were not drained before. A client that was drained and terminated \
+         stays down until Nomad garbage-collects it, but is not counted here.",
         "none",
         "sum(pool:nomad_nodes_down_undrained:sum{%pool}) or 0 * sum(pool:nomad_nodes_active:sum)",
     )
@@ -102,7 +108,7 @@ pub(crate) fn pending_jobs() -> Panel {
 pub(crate) fn queued_allocations() -> Panel {
     stat(
         "Queued allocations",
-        "Allocations that should run and are not placed, those of running jobs included.",
+        "Desired allocations that have not been placed, including those of running jobs.",
         "none",
         "sum(namespace_pool:nomad_queued_allocations:sum{%ns, %pool})",
     )
@@ -124,7 +130,7 @@ fn work() -> [Panel; 4] {
     [
         timeseries(
             "Jobs by status",
-            "Jobs that wait and run, and on the right axis the dead ones that Nomad still retains.",
+            "Pending and running jobs and, on the right axis, the dead jobs that Nomad still retains.",
             "short",
         )
         .query(&all("status", "nomad_jobs{%ns}"), "{{status}}")
@@ -133,12 +139,12 @@ fn work() -> [Panel; 4] {
         blocked_by_reason(),
         timeseries(
             "Placement delay",
-            "How long jobs waited from their submission to their first allocation. Without a line nothing was placed.",
+            "Time from the submission of a job to its first allocation. No line means that no job was placed.",
             "s",
         )
         .query(&delay(0.5), "median")
         .query(&delay(0.95), "95 %"),
-        timeseries("Completions", "Jobs that finished in a minute, by outcome.", "cpm")
+        timeseries("Completions", "Finished jobs per minute, by outcome.", "cpm")
             .query(&format!("60 * {}", rate("outcome", "nomad_job_completions_total{%ns}")), "{{outcome}}")
             .states(&["complete", "stopped", "failed", "lost", "timeout", "drained", "preempted", "unknown"])
             .stacked(),
@@ -148,7 +154,7 @@ fn work() -> [Panel; 4] {
 fn trouble() -> Vec<Panel> {
     let unplaceable = stat(
         "Unplaceable allocations",
-        "Queued allocations that no client of their pool could take: more clients of the same kind do not help.",
+        "Queued allocations that fit on no client of their pool. More clients of the same kind do not help.",
         "none",
         "sum(namespace_pool_reason:nomad_queued_allocations_unplaceable:max{%ns, %pool})",
     )
@@ -161,7 +167,8 @@ fn trouble() -> Vec<Panel> {
 pub(crate) fn blocked_by_reason() -> Panel {
     timeseries(
         "Blocked evaluations by reason",
-        "Why the scheduler could not place everything. An evaluation with several reasons counts for each of them.",
+        "Evaluations that are blocked because the scheduler could not place everything. An evaluation with several \
+         reasons is counted under each.",
         "short",
     )
     .query(&all("reason", "nomad_blocked_evaluations_by_reason{%ns}"), "{{reason}}")
@@ -178,7 +185,8 @@ fn capacity() -> [Panel; 4] {
     [
         timeseries(
             "Nodes by state",
-            "The active nodes are the capacity of the cluster. Drained and terminated ones are among those that are down.",
+            "The active nodes are the capacity of the cluster. The down nodes include those that were drained and \
+             terminated.",
             "short",
         )
         .size(8, 8)
@@ -195,7 +203,7 @@ fn servers() -> Panel {
     let of = |metric: &str| largest("server", metric);
     table(
         "Servers",
-        "The servers of the region, and what autopilot thinks of them, if the exporter may ask it.",
+        "The servers of the region, and what autopilot reports about them if the exporter has permission to read it.",
         "No servers are known",
         &[
             ("cluster", "Cluster"),
@@ -208,13 +216,13 @@ fn servers() -> Panel {
         &[
             Column::hidden(largest("server, version, datacenter, address", "nomad_server_info")),
             Column::words(
-                "Leads",
+                "Leader",
                 Words { no: ("no", "text"), yes: ("yes", "green") },
                 of("nomad_server_leader"),
             ),
             Column::words("Healthy", YES, of("nomad_server_healthy")),
             Column::words(
-                "Votes",
+                "Voter",
                 Words { no: ("no", "text"), yes: ("yes", "text") },
                 of("nomad_server_voter"),
             ),

@@ -29,14 +29,14 @@ pub(crate) fn dashboard() -> Value {
     Board::new(
         "nomad-services",
         "Nomad / Services",
-        "Long-lived jobs: what is desired and what runs, what restarts and is killed, and what was rolled out.",
+        "Long-lived jobs: desired and running allocations, restarts, out-of-memory kills and deployments.",
         &[Variable::Namespace, Variable::Job],
     )
     .row("Now", now())
-    .row("What is missing", missing())
+    .row("Missing allocations", missing())
     .row("Restarts and kills", restarts())
     .row("Deployments and failures", changes())
-    .row("Chosen jobs, over time", chosen())
+    .row("Selected jobs over time", chosen())
     .build()
 }
 
@@ -55,7 +55,7 @@ fn now() -> [Panel; 6] {
         in_half_an_hour("Restarts", "Restarts of the tasks of long-lived jobs within half an hour.", RESTARTS, "yellow"),
         in_half_an_hour(
             "Out-of-memory kills",
-            "Tasks of long-lived jobs that were killed within half an hour because they exceeded their memory.",
+            "Tasks of long-lived jobs that were killed within half an hour because they exceeded their memory limit.",
             KILLS,
             "red",
         ),
@@ -74,11 +74,17 @@ pub(crate) fn short_and_dead() -> [Panel; 2] {
     [
         count(
             "Services short of allocations",
-            "Services of which fewer allocations run than are desired, those that wait to be rescheduled included.",
+            "Services that run fewer allocations than desired, including those whose allocations wait to be \
+             rescheduled.",
             &format!("{MISSING} > 0"),
             "yellow",
         ),
-        count("Dead services", "Services that are dead, desired, and not stopped by anybody.", DEAD, "red"),
+        count(
+            "Dead services",
+            "Services that are dead although they have desired allocations and nobody stopped them.",
+            DEAD,
+            "red",
+        ),
     ]
 }
 
@@ -107,15 +113,15 @@ fn missing() -> [Panel; 3] {
     [
         timeseries(
             "Desired and running allocations",
-            "What the services of the selected namespaces want and what of it runs. Stopped ones are left out; system jobs \
-             have no desired number.",
+            "Desired and running allocations of the services in the selected namespaces. Excludes stopped services, \
+             and system jobs, which have no desired number.",
             "short",
         )
         .query(&desired, "desired")
         .query(&running, "running"),
         timeseries(
             "Missing allocations by job",
-            &format!("How many allocations run less than desired, of the {LINES} jobs that lack most."),
+            &format!("Number of desired allocations that are not running, for the {LINES} jobs that lack the most."),
             "short",
         )
         .query(&format!("topk({LINES}, {MISSING} > 0)"), LINE),
@@ -136,8 +142,8 @@ fn short() -> Panel {
     table(
         "Services that lack allocations",
         &format!(
-            "Services of which fewer allocations run than are desired, and dead ones that nobody stopped: the {ROWS} that \
-             lack most. `nomad-exporter job` says why."
+            "Services that run fewer allocations than desired, and dead services that nobody stopped: the {ROWS} \
+             that lack the most. `nomad-exporter job` shows why."
         ),
         "Every service runs as desired",
         &LABELS.into_iter().chain([("status", "Status")]).collect::<Vec<_>>(),
@@ -152,7 +158,7 @@ fn short() -> Panel {
 
 fn restarts() -> [Panel; 3] {
     let by_job = |title, what: &str, query: &str| {
-        let description = format!("{what} within half an hour, of the {LINES} jobs with most.");
+        let description = format!("{what} within half an hour, for the {LINES} jobs with the most.");
         let query = format!("topk({LINES}, sum by (cluster, region, namespace, job_id) ({query}) > 0)");
         timeseries(title, &description, "short").query(&query, LINE)
     };
@@ -162,11 +168,11 @@ fn restarts() -> [Panel; 3] {
     let count = |name, query: &str| Column::new(name, "none", of(query)).decimals(0);
     [
         by_job("Restarts by job", "Restarts of tasks", RESTARTS),
-        by_job("Out-of-memory kills by job", "Tasks killed because they exceeded their memory", KILLS),
+        by_job("Out-of-memory kills by job", "Tasks killed because they exceeded their memory limit", KILLS),
         table(
             "Tasks that restart",
             &format!(
-                "Tasks of long-lived jobs that were restarted or killed for their memory within half an hour: the {ROWS} with \
+                "Tasks of long-lived jobs that were restarted or OOM-killed within half an hour: the {ROWS} with the \
                  most restarts."
             ),
             "No task was restarted or killed",
@@ -181,7 +187,7 @@ fn changes() -> [Panel; 3] {
     [
         timeseries(
             "Deployments by status",
-            "Deployments that are not over, and failed ones that Nomad still retains.",
+            "Deployments that have not finished, and failed ones that Nomad still retains.",
             "short",
         )
         .size(8, 8)
@@ -210,17 +216,22 @@ fn chosen() -> [Panel; 4] {
     };
     let (allocations, legend) = by_group("nomad_job_allocations");
     [
-        timeseries("Desired and running allocations of the jobs", "What each job wants, and what runs.", "short")
-            .query(&DESIRED.replace("%ns", "%ns, %job"), &format!("{LINE} desired"))
-            .query(&running("%ns, %job"), &format!("{LINE} running")),
+        timeseries(
+            "Desired and running allocations by job",
+            "Totals over the task groups of each selected job.",
+            "short",
+        )
+        .query(&DESIRED.replace("%ns", "%ns, %job"), &format!("{LINE} desired"))
+        .query(&running("%ns, %job"), &format!("{LINE} running")),
         timeseries(
             "Allocations by group and status",
-            "Queued: desired and not placed. Starting: placed, and pending on the client. Unknown: the client is out of sight.",
+            "Queued: desired but not placed. Starting: placed, but still pending on the client. Unknown: the client \
+             is disconnected.",
             "short",
         )
         .query(&allocations, &legend)
         .stacked(),
         per_task("Restarts by task", "Restarts", RESTARTS),
-        per_task("Out-of-memory kills by task", "Kills because the task exceeded its memory", KILLS),
+        per_task("Out-of-memory kills by task", "Kills because the task exceeded its memory limit", KILLS),
     ]
 }

@@ -118,10 +118,10 @@ pub(crate) fn drains(nodes: &str) -> Panel {
     until.properties.extend([("thresholds", json!({"mode": "absolute", "steps": steps})), colored()]);
     table(
         "Draining and drained nodes",
-        "Nodes that drain, and those whose drain is complete and whose client still runs. The deadline is absent where the drain waits without \
-         limit, and red once it has passed. A node is safe to terminate if it takes no work and nothing that its \
-         drain waited for runs on it, as every exporter says.",
-        "No node drains",
+        "Draining nodes, and nodes whose drain is complete and whose client is still running. The deadline is absent \
+         if the drain has none, and red once it has passed. A node is safe to terminate if, according to every \
+         exporter, its drain is complete, it is ineligible, and it runs nothing that the drain waited for.",
+        "No node is draining",
         &[("cluster", "Cluster"), ("region", "Region"), ("node", "Node"), ("node_id", "")],
         &[
             Column::words("Safe to terminate", words, drained),

@@ -24,8 +24,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_queued_allocations",
         help: "Number of desired allocations that have not been placed, of all jobs that are not dead. A running job \
-               with 2 of 12 allocations placed has 10 queued. Excludes allocations that no evaluation waits for, and \
-               those of task groups that were removed from their job.",
+               with 2 of 12 allocations placed has 10 queued. Excludes allocations that no evaluation is waiting to \
+               place, and those of task groups that were removed from their job.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "node_pool"],
         collectors: DEMAND,
@@ -57,10 +57,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_allocations_unsized",
-        help: "Number of queued allocations whose requested resources are not, or not completely, included \
-               in nomad_queued_cpu_hertz, nomad_queued_memory_bytes and nomad_queued_disk_bytes, because \
-               their job specification has not been read yet or the token cannot read it. Includes \
-               allocations that reserve cores, for which only the CPU is missing.",
+        help: "Number of queued allocations whose requested resources are not fully included in \
+               nomad_queued_cpu_hertz, nomad_queued_memory_bytes and nomad_queued_disk_bytes, because their job \
+               specification has not been read yet or the token cannot read it. Allocations that reserve cores are \
+               counted too; of their resources, only the CPU is not included.",
         kind: Kind::Gauge,
         labels: &["namespace"],
         collectors: DEMAND,
@@ -74,9 +74,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_allocations_unplaceable",
-        help: "Number of queued allocations that fit on no client of their node pool. Reason size: they \
-               request more than the largest client has beside its system jobs. Reason constraint: \
-               constraints exclude every client. More clients of the same kind do not help.",
+        help: "Number of queued allocations that fit on no client of their node pool. Reason size: they request more \
+               than the largest client has left after its system jobs. Reason constraint: constraints exclude every \
+               client. More clients of the same kind do not help.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool", "reason"],
         collectors: PLACING,
@@ -84,10 +84,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pool_clients_missing",
-        help: "Number of additional clients of the pool's most common size that the queued allocations need. \
-               Allocations are placed where they fit, first on active clients, and beside the system jobs of \
-               each client. Excludes allocations that fit on no client, or on no client of this size. Absent \
-               if a size is unknown.",
+        help: "Number of additional clients of the pool's most common size that the queued allocations need. Each \
+               allocation is placed where it fits, first on active clients, in the resources that the system jobs of \
+               each client leave free. Excludes allocations that fit on no client, or on no client of this size. \
+               Absent if the size of an allocation or of a client is unknown.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
         collectors: PLACING,

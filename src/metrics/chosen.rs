@@ -46,9 +46,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_max_allocations",
-        help: "Maximum number of non-terminal allocations of the node: node_max_allocs in the client's \
-               configuration (Nomad 1.10.2 and later). Absent if it is not set. Needs --metrics.node-meta or \
-               --metrics.node-attributes, because Nomad's lists do not contain it.",
+        help: "Maximum number of non-terminal allocations of the node: node_max_allocs in the client's configuration \
+               (Nomad 1.10.2 and later). Absent if it is not set. Needs --metrics.node-meta or \
+               --metrics.node-attributes, because Nomad's list of nodes does not contain it.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: OF_NODES,

@@ -50,7 +50,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_node_drained",
         help: "1 if the node is safe to terminate: its drain is complete, the node is ineligible, and no task that \
-               the drain waited for runs on it, independent of the status of its allocations. 0 if it is draining or \
+               the drain waited for runs on it, regardless of the status of its allocations. 0 if it is draining or \
                tasks are still running. Absent otherwise.",
         kind: Kind::Gauge,
         labels: NODE,

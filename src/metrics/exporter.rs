@@ -39,8 +39,8 @@ pub(super) const API_BYTES: &Family = &Family {
 
 pub(super) const FILE_SUCCESSFUL: &Family = &Family {
     name: "nomad_exporter_file_last_reload_successful",
-    help: "1 if the last reload of the files succeeded, 0 if the previous version is still in use. file is token \
-           (--nomad.token-file), api_tls (CA and client certificates for Nomad's API) or web_config \
+    help: "1 if the last reload of the files succeeded, 0 if the previous version is still in use. The label file is \
+           token (--nomad.token-file), api_tls (CA and client certificates for Nomad's API) or web_config \
            (--web.config.file and the certificates that it names). Absent for files that are not configured.",
     kind: Kind::Gauge,
     labels: &["file"],
@@ -106,8 +106,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_exporter_collector_interval_seconds",
-        help: "Interval between refreshes of the collector. Longer than configured if reading would exceed \
-                --collect.duty-cycle (5 % of the time).",
+        help: "Interval between refreshes of the collector. Longer than the configured interval if the collector \
+               would otherwise take more than --collect.duty-cycle (by default 5 %) of the time.",
         kind: Kind::Gauge,
         labels: &["collector"],
         collectors: &[],
@@ -128,8 +128,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { ..*FILE_SUCCESS_TIME },
     Family {
         name: "nomad_exporter_last_contact_seconds",
-        help: "Maximum staleness of the data: the longest time since the last contact with the leader, of the servers \
-               that responded.",
+        help: "Maximum staleness of the data: the longest time since a server that responded was last in contact \
+               with the leader.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],
@@ -170,7 +170,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_exporter_samples_with_shortened_labels",
         help: "Number of samples in this exposition with label values that were truncated to \
-               --metrics.max-label-length, by metric. A truncated value ends in `…` and a checksum.",
+               --metrics.max-label-length, by metric. A truncated value ends with `…` and a checksum.",
         kind: Kind::Gauge,
         labels: &["family"],
         collectors: &[],

@@ -41,8 +41,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_start_failures_total",
-        help: "Total number of allocations on the node that failed before they started, observed since the \
-               exporter started: causes driver, artifact, validation and setup.",
+        help: "Total number of allocations on the node that failed before they started (causes driver, artifact, \
+               validation and setup), observed since the exporter started.",
         kind: Kind::Counter,
         labels: &["node_id", "node"],
         collectors: &[CollectorId::TaskStates, CollectorId::Nodes],

@@ -72,8 +72,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_stopping_allocations_oldest_timestamp_seconds",
-        help: "Unix time at which the oldest stopping allocation was told to stop. For allocations that were \
-               already stopping when the exporter started, the time of their last change. Absent if none is \
+        help: "Unix time at which the oldest stopping allocation was told to stop. For allocations that were already \
+               stopping when the exporter started, this is the time of their last change. Absent if none is \
                stopping.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],

@@ -43,8 +43,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pending_jobs_oldest_timestamp_seconds",
-        help: "Unix time since which the oldest pending job has been waiting: its submission, or the creation of its \
-               evaluation if it ran before. Absent if no job is pending.",
+        help: "Unix time at which the oldest pending job started to wait: when it was submitted or, if it ran \
+               before, when its evaluation was created. Absent if no job is pending.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: PENDING,
@@ -60,7 +60,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pending_job_timestamp_seconds",
-        help: "Unix time since which each of the oldest pending jobs has been waiting, with the reason.",
+        help: "Unix time at which each of the oldest pending jobs started to wait, with the reason why it is \
+               pending.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "reason"],
         collectors: PENDING,
@@ -83,7 +84,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_job_completions_total",
         help: "Total number of jobs that finished since the exporter started, by outcome as in nomad_jobs_finished. \
-               A job whose work was placed again after its end counts again. Excludes purged jobs.",
+               A job that was placed again after it finished is counted again. Excludes purged jobs.",
         kind: Kind::Counter,
         labels: &["namespace", "job_type", "outcome"],
         collectors: &[CollectorId::FinishedJobs],

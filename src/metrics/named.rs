@@ -53,8 +53,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_job_allocations_desired",
-        help: "Number of allocations in the specification of a long-lived job, even if the job is stopped or \
-               dead. Live children count under their parent. Absent for system jobs.",
+        help: "Number of allocations in the specification of a long-lived job, even if the job is stopped or dead. \
+               Children that are not dead are counted under their parent. Absent for system jobs.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id", "task_group"],
         collectors: &[CollectorId::Jobs, CollectorId::FinishedJobs, CollectorId::Specifications],
@@ -95,8 +95,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_periodic_job_last_failure_timestamp_seconds",
-        help: "Unix time at which the newest run of a periodic job ended that failed, was lost or exceeded \
-               its time limit, observed while the exporter was running. Absent if there was none.",
+        help: "Unix time at which the newest unsuccessful run of a periodic job ended, observed while the exporter \
+               was running: a run that failed, was lost or exceeded its time limit. Absent if there was none.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_id"],
         collectors: PERIODIC,

@@ -62,8 +62,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_node_allocatable_cpu_hertz",
         help: "CPU of the node that the scheduler can allocate: its total (NodeResources.Cpu.CpuShares) minus \
-               client.reserved (ReservedResources.Cpu.CpuShares). Equals the second number of CPU under Allocated \
-               Resources of nomad node status.",
+               client.reserved (ReservedResources.Cpu.CpuShares). Equals the second number for CPU under Allocated \
+               Resources in the output of nomad node status.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],
@@ -72,8 +72,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_node_allocatable_memory_bytes",
         help: "Memory of the node that the scheduler can allocate: its total (NodeResources.Memory.MemoryMB) minus \
-               client.reserved (ReservedResources.Memory.MemoryMB). Equals the second number of Memory under Allocated \
-               Resources of nomad node status.",
+               client.reserved (ReservedResources.Memory.MemoryMB). Equals the second number for Memory under \
+               Allocated Resources in the output of nomad node status.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],
@@ -82,8 +82,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_node_allocatable_disk_bytes",
         help: "Disk space of the node that the scheduler can allocate: its total (NodeResources.Disk.DiskMB) minus \
-               client.reserved (ReservedResources.Disk.DiskMB). Equals the second number of Disk under Allocated \
-               Resources of nomad node status.",
+               client.reserved (ReservedResources.Disk.DiskMB). Equals the second number for Disk under Allocated \
+               Resources in the output of nomad node status.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes],
@@ -91,11 +91,11 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_cpu_hertz",
-        help: "CPU allocated to non-terminal allocations on the node, as counted by the scheduler of Nomad \
-               1.9.4 and later: it includes allocations that were told to stop and still run, and for tasks \
-               that never run at the same time only the largest sum. In contrast, Nomad's own \
-               client.allocated.cpu excludes stopping allocations, and nomad node status counts running \
-               allocations and adds up all their tasks.",
+        help: "CPU allocated to non-terminal allocations on the node, as counted by the scheduler of Nomad 1.9.4 and \
+               later: allocations that were told to stop and are still running are included, and of tasks that never \
+               run at the same time, only the largest sum is included. In contrast, Nomad's own metric \
+               client.allocated.cpu excludes stopping allocations, and the command nomad node status counts only \
+               running allocations and adds up all their tasks.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
@@ -113,7 +113,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_node_allocated_memory_max_bytes",
         help: "Memory limit of non-terminal allocations on the node: memory_max of tasks with memory \
-               oversubscription, and the allocated memory of others. Nomad's own metric is \
+               oversubscription, and the allocated memory of other tasks. Nomad's own metric is \
                client.allocated.max_memory.",
         kind: Kind::Gauge,
         labels: NODE,

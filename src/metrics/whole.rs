@@ -67,7 +67,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_cores",
-        help: "Total CPU cores requested by queued allocations.",
+        help: "Number of CPU cores requested by queued allocations.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
@@ -77,8 +77,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_queued_devices",
-        help: "Total devices requested by queued allocations. Labels that a request does not specify are \
-               empty: a request for any GPU has the type gpu, and no vendor and model.",
+        help: "Number of devices requested by queued allocations. Labels that a request does not specify are empty: \
+               a request for any GPU has the type gpu, and an empty vendor and model.",
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool", "vendor", "type", "model"],
         collectors: DEMAND,
