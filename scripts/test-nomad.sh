@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the exporter with a real Nomad, once for each program in NOMAD (default: the `nomad` on the PATH). CLIENT_NOMAD
-# is the program of the clients, if it is another. An argument selects tests by name, such as `what_the_exporter_costs`.
+# is the program of the clients, if it differs. An argument selects tests by name, such as `what_the_exporter_costs`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -118,12 +118,12 @@ need() {
         python "$1" typos==1.52.0
         wrap "$1" "$tools/venv/bin/typos"
         ;;
-    # Grafana's own types, in the oldest version that the dashboards are made for.
+    # Grafana's own types, in the oldest version that the dashboards support.
     grafana-python)
         python "$1" 'grafana-foundation-sdk==1769699734!11.0.0'
         wrap "$1" "$tools/venv/bin/python"
         ;;
-    # Helm's own engine, and the schemas of Kubernetes.
+    # Helm's own engine, and the Kubernetes schemas.
     helm-python)
         python "$1" helm-python-sdk==0.2.2
         wrap "$1" "$tools/venv/bin/python"

@@ -195,21 +195,21 @@ fn measure(size: Size, quick: bool) -> Row {
     }
 }
 
-/// After so many refreshes, the exporter knows which lists it is worth to ask about before it asks for them.
+/// Number of refreshes after which the exporter knows for which lists a probe is worth its request.
 const SETTLED: f64 = 5.0;
 
-/// What one refresh costs.
+/// Cost of one refresh.
 struct Cost {
     cpu: f64,
     /// Of the simulated Nomad, which is not part of the exporter's.
     sender_cpu: f64,
     bytes: f64,
     requests: f64,
-    /// Of a real Nomad.
+    /// Estimated work of a real Nomad server.
     work: Work,
 }
 
-/// The mean cost of several refreshes, rendering for one scraper included.
+/// Returns the mean cost of several refreshes, including rendering for one scraper.
 fn cost(nomad: &Nomad, collectors: &[String], size: Size, quick: bool) -> Cost {
     let (interval, refreshes) = match size {
         Size::S | Size::M if quick => ("1s", 3.0),
@@ -222,7 +222,7 @@ fn cost(nomad: &Nomad, collectors: &[String], size: Size, quick: bool) -> Cost {
     let flags = clocks.into_iter().chain(patience).map(str::to_owned);
     let exporter = Exporter::start(nomad, &collectors.iter().cloned().chain(flags).collect::<Vec<_>>());
     let total = |text: &str, family: &str| process::sum(text, family);
-    // The list of servers is asked for once in each refresh, however long the others are.
+    // The list of servers is requested once in each refresh, however long the others take.
     let ok = process::requests("members");
     let moment = |at_least: f64| {
         let text = exporter.wait_for(|text| process::value(text, &ok) >= at_least);

@@ -22,7 +22,7 @@ impl Column {
         Self { name, query: query.into(), properties: vec![("unit", json!(unit)), ("noValue", json!("–"))] }
     }
 
-    /// Shows so many decimals.
+    /// Sets the number of decimals.
     pub(crate) fn decimals(mut self, decimals: u8) -> Self {
         self.properties.push(("decimals", json!(decimals)));
         self

@@ -23,7 +23,7 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     /// A body that is generated while it is sent, instead of `body`.
     pub(crate) rows: Option<Rows>,
-    /// A log that is sent while it grows, instead of the body.
+    /// A log that is followed, instead of the body.
     pub(crate) follow: Option<Follow>,
     /// Its work for a server.
     pub(crate) work: Work,
@@ -52,7 +52,7 @@ impl Answer {
         Answer { work, ..self }
     }
 
-    /// Goes on as a log does that is followed.
+    /// Sends a followed log after the headers.
     pub(crate) fn following(mut self, follow: Follow) -> Answer {
         self.follow = Some(follow);
         self

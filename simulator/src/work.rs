@@ -7,9 +7,9 @@ use std::ops::AddAssign;
 pub struct Work {
     /// Rows for which a filter expression was evaluated.
     pub filtered: u64,
-    /// Rows that were compared with a parameter such as `status`, which costs a server far less.
+    /// Rows that are compared with a parameter such as `status`, which is much cheaper.
     pub compared: u64,
-    /// Rows that were sent.
+    /// Rows that are sent.
     pub sent: u64,
 }
 

@@ -149,7 +149,7 @@ impl Client {
         result
     }
 
-    /// Asks for what the headers of an answer tell.
+    /// Requests an object only for the headers of the response.
     pub async fn meta(&self, request: Request) -> Result<Meta, Error> {
         let read = |mut body: Body| {
             std::io::copy(&mut body, &mut std::io::sink()).map(drop).map_err(serde_json::Error::io)
@@ -465,7 +465,7 @@ impl Client {
 #[derive(Clone, Copy)]
 struct TokenGeneration(u64);
 
-/// How long it took until a response began.
+/// Time until a response started.
 #[derive(Clone, Copy)]
 struct Served(Duration);
 

@@ -38,14 +38,15 @@ impl Request {
         self
     }
 
-    /// The same list for its index alone: one row of it, which no filter looks for.
+    /// Changes the request for a list into a probe, which requests only one row, without a filter, to read
+    /// the index.
     pub fn probe(mut self) -> Self {
         self.query.retain(|(name, _)| *name != "filter" && *name != "resources");
         self.query("per_page", "1")
     }
 
-    /// Makes this a question that a server only passes on, to one of its clients: it is given up earlier than
-    /// others, and a failure says nothing of the server, so it is asked once and of this server alone.
+    /// Marks a request that a server forwards to a client. It has a shorter timeout, and is sent only once and
+    /// only to this server, because a failure says nothing about the server.
     pub fn passed_on_within(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self.once = true;
@@ -58,9 +59,10 @@ impl Request {
 pub struct Meta {
     /// Time since the server's last contact with the leader: the maximum age of a stale read.
     pub last_contact: Option<Duration>,
-    /// What tells whether the answer is as it was. Of several answers, the one that all have.
+    /// Values that show whether the data has changed. For several responses, only the values that all of them
+    /// have.
     pub index: Option<Index>,
-    /// How long the servers took until the answer began: Nomad has made all of it by then.
+    /// Time until the response started. By then, Nomad has built all of it.
     pub served: Duration,
 }
 
@@ -81,7 +83,7 @@ impl Index {
 }
 
 impl Meta {
-    /// What two answers tell together: the older of their ages, and what the servers took for both.
+    /// Combines two responses: the older of their ages, and the sum of the servers' times.
     pub fn and(self, other: Self) -> Self {
         let last_contact = self.last_contact.max(other.last_contact);
         let index = self.index.filter(|index| other.index == Some(*index));

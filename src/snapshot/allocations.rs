@@ -69,7 +69,7 @@ pub struct NodeLoad {
     pub memory_max_bytes: f64,
     /// Allocated disk in bytes.
     pub disk_bytes: f64,
-    /// CPU, memory and disk of that which are promised to system jobs that go on.
+    /// CPU, memory and disk allocated to system jobs that keep running.
     pub system_promised: [f64; 3],
     /// Cores and devices that are reserved.
     pub whole: Whole,

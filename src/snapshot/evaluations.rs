@@ -15,7 +15,7 @@ pub struct Evaluations {
     /// Waiting jobs of the previous list. Two lists that are read one after the other are not consistent, so
     /// a job that is missing in one of them may just have changed.
     pub waited_before: HashSet<JobKey>,
-    /// The Raft index that the lists have at least, if it is known.
+    /// Minimum Raft index of the lists, if known.
     pub index: Option<u64>,
     /// Hashes of the task groups, including their job, for which constraints exclude every node.
     pub constrained: HashSet<u64>,
@@ -91,7 +91,7 @@ impl Evaluations {
             || self.is_incomplete
     }
 
-    /// Whether some are not to be processed yet.
+    /// Returns whether some are delayed.
     pub fn has_delayed(&self) -> bool {
         self.by_namespace.values().flat_map(|counts| counts.delayed.iter()).any(|(_, count)| *count > 0)
     }

@@ -68,7 +68,7 @@ impl PendingJobs {
         self.ages.observe(&AGE_BOUNDS_SECONDS, now.duration_since(since).unwrap_or_default());
     }
 
-    /// Says anew how long the same jobs have waited.
+    /// Updates the ages of the same jobs.
     pub fn age(&mut self, since: &[SystemTime], now: SystemTime) {
         self.ages = Histogram::default();
         for since in since {

@@ -34,7 +34,7 @@ impl Room {
         times as u64
     }
 
-    /// This room less so much CPU, memory and disk.
+    /// Returns this room without these amounts of CPU, memory and disk.
     pub(super) fn without(self, [cpu, memory, disk]: [f64; 3]) -> Self {
         Self {
             cpu_hertz: self.cpu_hertz - cpu,

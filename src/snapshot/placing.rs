@@ -19,7 +19,7 @@ pub struct Placing {
     pub missing: BTreeMap<String, u64>,
 }
 
-/// Queued allocations that no client of their pool could take, were it empty of all but system jobs.
+/// Queued allocations that no client of their pool could run, even if only system jobs ran on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unplaceable {
     /// They request more than the largest client has beside its system jobs.
@@ -35,9 +35,9 @@ impl Unplaceable {
     }
 }
 
-/// A client that can take allocations.
+/// A client that is eligible for allocations.
 struct Client {
-    /// What it has for them beside its system jobs, which come with every client.
+    /// Its resources beside system jobs, which run on every client.
     whole: Room,
     /// Free resources, if it is eligible; `None` if unknown.
     free: Option<Option<Room>>,

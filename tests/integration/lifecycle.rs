@@ -383,7 +383,8 @@ async fn too_many_draining_nodes_are_unknown_without_filters() {
     assert!(requests_of(&world, "/v1/node/", "") <= 200, "at most a hundred per refresh");
 }
 
-/// At most fifteen requests, history included, whatever the number of nodes; host statistics and new specifications aside.
+/// At most fifteen requests including history, whatever the number of nodes, except for host statistics and
+/// new specifications.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_of_a_thousand_nodes_is_fifteen_requests() {
     let (world, _) = World::new(1000, &["--no-collector.host_stats"]).await;

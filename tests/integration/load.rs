@@ -74,7 +74,7 @@ async fn unchanged_lists_are_not_decoded_again() {
     }
 }
 
-/// While no job changes, the ages of those that are pending do, though no list of jobs is sent.
+/// The ages of pending jobs grow even while no job changes and no list of jobs is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn pending_jobs_grow_old_without_a_list() {
     static PASSED: AtomicU64 = AtomicU64::new(0);
@@ -86,7 +86,7 @@ async fn pending_jobs_grow_old_without_a_list() {
         let count = |bound| shown.sum("nomad_pending_jobs_age_seconds_bucket", &[("le", bound)]).unwrap();
         count("+Inf") - count("3600.0")
     };
-    // The first list makes the exporter look for the pending ones' allocations; the second tells nothing new.
+    // The first list causes the exporter to read the allocations of pending jobs; the second has nothing new.
     collector.refresh().await;
     collector.refresh().await;
     assert_eq!(over_an_hour(), 0.0);
@@ -98,7 +98,7 @@ async fn pending_jobs_grow_old_without_a_list() {
     assert_eq!(over_an_hour(), 25.0);
 }
 
-/// Rendering writes into one buffer: what it allocates does not grow with nodes.
+/// Rendering writes into one buffer, so its allocations do not grow with the number of nodes.
 #[tokio::test(flavor = "multi_thread")]
 async fn rendering_allocates_no_more_for_more_nodes() {
     let mut allocations = Vec::new();

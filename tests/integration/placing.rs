@@ -77,7 +77,8 @@ async fn fragmented_resources_do_not_count() {
     assert_eq!(metrics.value("nomad_pool_clients_missing", &[("node_pool", "default")]), Some(1.0));
 }
 
-/// A new client comes with its system jobs: of 4 GHz, two builds of 2 GHz do not fit, and one of 4 GHz fits nowhere.
+/// A new client also runs system jobs: two builds of 2 GHz do not fit on 4 GHz, and one build of 4 GHz fits
+/// on no client.
 #[tokio::test(flavor = "multi_thread")]
 async fn system_jobs_take_their_part_of_every_client() {
     let mut cluster = clients(2);
@@ -96,7 +97,8 @@ async fn system_jobs_take_their_part_of_every_client() {
     );
 }
 
-/// What may run in every pool is counted under its own name, for what the others leave.
+/// Allocations that can run in every pool are counted as the pool `all`, after the other pools' own
+/// allocations.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pool_of_all_nodes_counts_once() {
     let mut cluster = clients(2);

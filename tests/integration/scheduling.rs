@@ -26,7 +26,7 @@ async fn live_collectors_are_read_more_often_than_history() {
         "60s",
         "--collect.history-interval",
         "10m",
-        // However long a refresh takes on a busy machine.
+        // Refreshes can take long on a busy machine.
         "--collect.duty-cycle",
         "1",
         "--nomad.timeout",
@@ -37,7 +37,7 @@ async fn live_collectors_are_read_more_often_than_history() {
     let running = collector.start().await;
     let live = || lists(&simulator.requests(), "/v1/nodes", "");
     let history = || lists(&simulator.requests(), "/v1/namespaces", "");
-    // Time passes in steps, and between them as much real time as a refresh needs.
+    // Simulated time advances in steps, with enough real time for a refresh between them.
     let mut passed = Duration::ZERO;
     while live() <= 25 {
         tokio::time::pause();
@@ -54,7 +54,7 @@ async fn live_collectors_are_read_more_often_than_history() {
     assert!(live() > 4 * history(), "{} live lists, {} of history", live(), history());
 }
 
-/// What costs much is read less often: 5 % of the time are 3 s of every minute.
+/// An expensive collector is read less often: 5 % of the time are 3 s of every minute.
 #[test]
 fn collectors_stay_within_their_duty_cycle() {
     let args = config::parse(["nomad-exporter"]).unwrap();
@@ -68,10 +68,11 @@ fn collectors_stay_within_their_duty_cycle() {
     assert_eq!(after(CollectorId::HostStats, 50), 60, "what is spread over the interval");
 }
 
-/// A live list that takes the servers long is read less often, and the interval says so; one slow answer is an accident.
+/// A live list that the servers respond to slowly is read less often, and the interval metric shows it. A
+/// single slow response does not count.
 #[tokio::test(flavor = "multi_thread")]
 async fn live_lists_that_take_the_servers_long_are_read_less_often() {
-    // Every list is another one, so that none is spared by a probe.
+    // The lists always change, so no probe saves a request.
     let simulator = Simulator::start(Load::new(Size::S, 1).into()).await.unwrap();
     let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats"]);
     let interval = || {
@@ -123,7 +124,7 @@ async fn an_ignored_filter_changes_no_number() {
     }
 }
 
-/// A server that is thought to list by status and does not sends everything twice, and it is counted once.
+/// A server that ignores the parameter `status` sends everything twice; it must be counted once.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ignored_status_changes_no_number() {
     let old = recordings::replay("1.1.18").await;
@@ -143,7 +144,7 @@ async fn an_ignored_status_changes_no_number() {
     assert!(known.iter().flatten().sum::<f64>() > 0.0, "{known:?}");
 }
 
-/// The terms of a drain are read once, until the node changes.
+/// The settings of a drain are read once, until the node changes.
 #[tokio::test(flavor = "multi_thread")]
 async fn drains_are_read_when_they_change() {
     let simulator = recordings::replay("2.0.5-drain").await;

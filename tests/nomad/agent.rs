@@ -72,17 +72,17 @@ impl Agent {
         });
     }
 
-    /// User and system time that it took so far.
+    /// Returns its user and system time so far.
     pub(crate) fn cpu_seconds(&self) -> f64 {
         let process = self.process.as_ref().unwrap();
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.0.id())).unwrap();
         let after_name = stat.rsplit(") ").next().unwrap();
         let ticks = after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap());
-        // USER_HZ is 100 on every Linux.
+        // USER_HZ is 100 on Linux.
         ticks.sum::<f64>() / 100.0
     }
 
-    /// Ends it at once, as a machine that loses its power.
+    /// Kills it immediately, like a power failure.
     pub(crate) fn kill(&mut self) {
         self.process = None;
     }

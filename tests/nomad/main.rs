@@ -43,7 +43,7 @@ use std::time::Instant;
 use programs::Program;
 use report::Report;
 
-/// CPU of the server's process, while nothing else is tested.
+/// Measures the CPU time of the server's process. No other test may run meanwhile.
 #[test]
 #[ignore = "it takes minutes and a Nomad: scripts/test-nomad.sh runs it"]
 fn what_the_exporter_costs_nomad() {

@@ -1,6 +1,6 @@
-"""Reads a dashboard from standard input into Grafana's own types, and writes it again. Prints what the types dropped or
-changed, as a list of paths in JSON, each once; fields that they add are Grafana's defaults, and no matter. Fails if a value is
-of another type than its field: reading alone does not look."""
+"""Reads a dashboard from stdin into Grafana's own types, and writes it again. Prints the paths of the fields that the types
+dropped or changed, as a JSON list. Fields that the types add are Grafana's defaults and are ignored. Fails if a value does not
+have the type of its field, which reading alone does not check."""
 
 import enum
 import json
@@ -24,7 +24,7 @@ def differences(before, after, path=""):
 
 
 def of_another_type(value, hint, path):
-    """The fields below whose values are not of the type that they are annotated with."""
+    """Yields the fields below this one whose values do not have the annotated type."""
     parts = typing.get_args(hint)
     if typing.get_origin(hint) is typing.Union:
         found = [list(of_another_type(value, part, path)) for part in parts]
@@ -50,7 +50,7 @@ def of_another_type(value, hint, path):
 
 plugins.register_default_plugins()
 before = json.load(sys.stdin)
-# What they do not know they keep as it is, which would prove nothing.
+# The types keep unknown panels and queries unchanged, so the comparison would prove nothing.
 for panel in before["panels"]:
     if panel["type"] != "row" and runtime.panelcfg_config(panel["type"]) is None:
         sys.exit(f"{panel['title']}: Grafana has no panel of the type {panel['type']}")

@@ -1,5 +1,5 @@
-//! Grafana's own types, in the version that dashboards are made for, read every dashboard back: a field that they drop is one
-//! that Grafana does not know.
+//! Reads every dashboard with Grafana's own types, in the oldest supported version. A field that they drop is
+//! one that Grafana does not support.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,17 +8,17 @@ use std::process::{Command, Stdio};
 use nomad_dashboards::dashboards;
 use serde_json::{Value, json};
 
-/// What they drop, and why it stays.
+/// Fields that they drop, with the reason to keep them.
 const DROPPED: [(&str, &str); 2] = [
-    ("id", "null asks Grafana for a number of its own, and the types leave out what is null"),
+    ("id", "null makes Grafana assign an ID, and the types drop null values"),
     (
         "templating.list[].definition",
-        "Grafana writes the query of a variable here too, and shows it in its list of variables; the types have `query` alone",
+        "Grafana also writes the query of a variable here, and shows it in its list of variables; the types only have `query`",
     ),
 ];
 
-/// Python with Grafana's types; if it is missing, says what is skipped.
-#[expect(clippy::print_stderr, reason = "what a test skips stands in its output")]
+/// Returns Python with Grafana's types. If it is missing, prints what is skipped.
+#[expect(clippy::print_stderr, reason = "a test prints what it skips")]
 fn python() -> Option<PathBuf> {
     const PROGRAM: &str = "grafana-python";
     let folders = std::env::var_os("PATH").unwrap();
@@ -26,13 +26,13 @@ fn python() -> Option<PathBuf> {
         std::env::split_paths(&folders).map(|folder| folder.join(PROGRAM)).find(|path| path.is_file());
     if found.is_none() {
         eprintln!(
-            "skipped: reading the dashboards back by Grafana's own types: {PROGRAM} is not on the PATH"
+            "skipped: reading the dashboards with Grafana's types: {PROGRAM} is not on the PATH"
         );
     }
     found
 }
 
-/// What Grafana's types drop of a dashboard, or say instead.
+/// Returns the fields that Grafana's types drop or change.
 fn read_back(python: &Path, dashboard: &Value) -> Result<Vec<String>, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dashboards/grafana.py");
     let mut child = Command::new(python)

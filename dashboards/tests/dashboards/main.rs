@@ -88,7 +88,7 @@ fn variables_are_used() {
             let name = format!("{file}: {}", variable["name"]);
             assert_eq!(variable["type"], "query", "{name}");
             assert_eq!(variable["datasource"]["uid"], "${datasource}", "{name}");
-            // Nodes and jobs are many: some are chosen, and all of them never.
+            // There can be thousands of nodes and jobs, so their variables have no option for all.
             let all = !["node", "job"].contains(&text(&variable["name"]));
             assert_eq!((&variable["multi"], &variable["includeAll"]), (&json!(true), &json!(all)), "{name}");
             // All matches any value, including a missing label, instead of listing all values.

@@ -79,7 +79,7 @@ fn label_sets(name: &str, family: &Family) -> Vec<BTreeMap<String, String>> {
     if name == "nomad_node_state" {
         sets.retain(|set| set["state"] == state(&set["node_id"]));
     }
-    // A job is in one status, and only live ones have allocations.
+    // A job has one status, and only live jobs have allocations.
     if name == "nomad_job_status" {
         sets.retain(|set| set["status"] == if set["job_id"] == "live" { "running" } else { "dead" });
     }

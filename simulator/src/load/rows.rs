@@ -95,7 +95,7 @@ impl Template {
         Self { parts, tail: Bytes::copy_from_slice(&text.as_bytes()[from..]), copies }
     }
 
-    /// How many rows it makes.
+    /// Number of rows made from this template.
     pub(super) fn copies(&self) -> u64 {
         self.copies.copies
     }
@@ -124,7 +124,7 @@ pub(crate) struct Rows {
     template: usize,
     copy: u64,
     written: u64,
-    /// How many rows are written at most.
+    /// Maximum number of rows to write.
     at_most: u64,
     ended: bool,
 }
@@ -135,12 +135,12 @@ impl Rows {
         Self { templates, nodes, moved, template: 0, copy: 0, written: 0, at_most, ended: false }
     }
 
-    /// The first of them only.
+    /// Limits the number of rows.
     pub(super) fn at_most(self, at_most: u64) -> Self {
         Self { at_most, ..self }
     }
 
-    /// How many there are.
+    /// Number of rows.
     pub(super) fn rows(&self) -> u64 {
         self.templates.iter().map(Template::copies).sum::<u64>().min(self.at_most)
     }

@@ -1,10 +1,10 @@
-//! What answers would cost a server: rows that a filter looks at, rows that are compared, rows that are sent.
+//! Counts the work that responses would cause on a server: filtered, compared and sent rows.
 
 use nomad_simulator::{Cluster, Load, Settings, Simulator, Size, Work};
 
 use crate::client::get;
 
-/// What the answer to one request would cost.
+/// Returns the cost of the response to one request.
 async fn cost(simulator: &Simulator, target: &str) -> Work {
     simulator.clear_requests();
     get(&simulator.url(), target).await;

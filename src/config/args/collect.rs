@@ -25,9 +25,9 @@ pub struct CollectArgs {
     #[arg(help_heading = "Collection")]
     pub history_interval: Duration,
 
-    /// Maximum share of the time that one collector may cost. If it costs more, its interval grows accordingly
+    /// Maximum share of the time that one collector may take. If it takes longer, its interval grows accordingly
     ///
-    /// Live collectors cost the time until Nomad's servers respond, history collectors the duration of their refresh
+    /// For live collectors, the time until Nomad's servers respond counts; for history collectors, the whole refresh
     #[arg(long = "collect.duty-cycle", env = "NOMAD_EXPORTER_COLLECT_DUTY_CYCLE", value_name = "RATIO")]
     #[arg(global = true, default_value = "0.05", help_heading = "Collection")]
     pub duty_cycle: f64,

@@ -150,7 +150,7 @@ async fn panels_of_a_large_cluster_have_no_line_per_node() {
         wait_until(PATIENCE, "every group to be evaluated", || prometheus.value(last).is_some());
         let groups = groups(&prometheus, interval);
         let node = prometheus.query("topk(1, nomad_node_info)").unwrap()[0]["metric"]["node"].as_str().unwrap().to_owned();
-        // All jobs of the load are builds: panels of chosen services ask, and draw nothing.
+        // All jobs of the load are builds, so panels of selected services send their queries but stay empty.
         let queries = queries(&node, "service", &format!("{}s", 4 * interval));
         let costs: Vec<Cost> =
             queries.into_iter().map(|query| cost(&prometheus, query, interval)).collect();

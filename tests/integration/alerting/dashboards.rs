@@ -36,7 +36,7 @@ pub(super) fn every_dashboard_query_returns_data(prometheus: &Prometheus) {
     assert!(silent.is_empty(), "these return nothing:\n{}", silent.join("\n"));
 }
 
-/// Metrics that are rightly absent in a cluster where all is well, and panels.
+/// Metrics that are absent in a healthy cluster, and panels.
 const MAY_BE_SILENT: [(&str, &str); 13] = [
     ("Time to clear the backlog", "no client has room, so that nothing is placed"),
     ("nomad_node_drain", "no node drains"),
@@ -53,7 +53,8 @@ const MAY_BE_SILENT: [(&str, &str); 13] = [
     ("nomad_clients_", "the rules of deploy/autoscaler are not loaded"),
 ];
 
-/// The queries of all panels, for these nodes and long-lived jobs, and everything of the other variables.
+/// Returns the queries of all panels for these nodes and long-lived jobs, with all values of the other
+/// variables.
 pub(super) fn queries(nodes: &str, jobs: &str, rate_interval: &str) -> Vec<Query> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(path("dashboards")).unwrap() {

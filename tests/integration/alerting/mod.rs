@@ -24,7 +24,7 @@ fn promtool_accepts_the_rules_and_their_unit_tests() {
     accepts_the_rules_and_their_unit_tests(&tools::find("promtool"));
 }
 
-/// The same with this promtool.
+/// Checks the rules and runs their unit tests with this promtool.
 pub(crate) fn accepts_the_rules_and_their_unit_tests(promtool: &Path) {
     promtool::check_rules(promtool, &RULES.map(path));
     promtool::test_folder(promtool, &path("alerts/tests"));

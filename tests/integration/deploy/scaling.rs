@@ -44,17 +44,17 @@ fn turns(wanted: &[usize]) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_follow_a_burst_and_do_not_flap() {
     let Play { wanted, queued, .. } = recorded("burst", 2, burst).await;
-    // Builds of a fifth of a client, of which four fit beside a system job: 40 take ten clients. Within a minute and a half
-    // each time.
+    // Each build takes a fifth of a client, and four fit beside a system job: 40 builds need ten clients,
+    // within a minute and a half.
     assert_eq!(wanted[12], 10, "{wanted:?}");
-    // Of the next 20, the ten take six before the system job comes to them, and 14 take three more of their kind. Nothing
-    // is wanted beyond that, and nothing waits any more once they have joined, two minutes later.
+    // Of the next 20 builds, the ten new clients take six before their system job starts, and 14 builds need
+    // three more clients. No more are wanted, and two minutes later nothing waits.
     assert_eq!((wanted[20], wanted.iter().max()), (13, Some(&13)), "{wanted:?}");
     assert!(
         queued[17] == 0.0 && queued[18] > 0.0 && queued[25..].iter().all(|queued| *queued == 0.0),
         "{queued:?}"
     );
-    // In the end nothing runs but system jobs, and those are no demand.
+    // At the end only system jobs run, which are no demand.
     assert_eq!(wanted.last(), Some(&0), "{wanted:?}");
     assert_eq!(turns(&wanted), 1, "up, and then down: {wanted:?}");
 }
@@ -74,8 +74,8 @@ fn stays(wanted: &[usize]) {
     assert!(wanted[70..].iter().all(|wanted| *wanted == 5), "{wanted:?}");
 }
 
-/// Plays a shape, holds the file of its name to it, and returns what was wanted and queued at each step.
-/// `UPDATE_GOLDENS=1 cargo test deploy::scaling` writes the files anew.
+/// Runs a load shape, compares it with its file, and returns the wanted clients and queued builds at each
+/// step. `UPDATE_GOLDENS=1 cargo test deploy::scaling` updates the files.
 async fn recorded(name: &str, clients: usize, happens: Happens) -> Play {
     let play = Play::run(clients, happens).await;
     let (file, test) = (format!("deploy/autoscaler/tests/{name}.test.yml"), unit_test(name, &play));
@@ -93,7 +93,7 @@ fn the_rules_agree_with_the_recorded_shapes() {
     says_the_same_of_the_recorded_shapes(&tools::find("promtool"));
 }
 
-/// The same with this promtool.
+/// Checks that the rules have the recorded results with this promtool.
 pub(crate) fn says_the_same_of_the_recorded_shapes(promtool: &Path) {
     promtool::check_rules(promtool, &[path("deploy/autoscaler/nomad-autoscaler.rules.yml")]);
     promtool::test_folder(promtool, &path("deploy/autoscaler/tests"));

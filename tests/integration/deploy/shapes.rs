@@ -24,7 +24,7 @@ const CLIENT_HERTZ: f64 = 10_000e6;
 const BUILD_MHZ: u64 = 2_000;
 const SYSTEM_HERTZ: f64 = 50e6;
 
-/// What the rules read, and the labels by which they tell series apart.
+/// Metrics that the rules read, and the labels that identify their series.
 const READ: [(&str, &[&str]); 13] = [
     ("nomad_allocations", &["namespace", "job_type", "client_status"]),
     ("nomad_exporter_collector_up", &["collector"]),
@@ -41,7 +41,7 @@ const READ: [(&str, &[&str]); 13] = [
     ("nomad_queued_memory_bytes", &["namespace", "node_pool"]),
 ];
 
-/// Where those come from.
+/// Collectors that these metrics come from.
 const COLLECTORS_READ: [&str; 6] =
     ["jobs", "allocations", "evaluations", "nodes", "drains", "specifications"];
 
@@ -61,7 +61,7 @@ pub(super) struct Play {
     running: Vec<f64>,
     demand: Vec<f64>,
     missing: Vec<f64>,
-    /// How many builds waited at each step.
+    /// Number of waiting builds at each step.
     pub(super) queued: Vec<f64>,
     needed: Vec<f64>,
     /// Wanted number at each step.
@@ -184,7 +184,7 @@ impl Play {
         self.running.push(running);
         self.demand.push(running + shown.sum("nomad_queued_cpu_hertz", &[("node_pool", "default")]).unwrap());
         self.missing.push(missing.unwrap_or(f64::INFINITY));
-        // What does not last is no demand.
+        // Demand that does not last is ignored.
         let lasting = |values: &[f64]| values.iter().rev().take(3).copied().fold(f64::INFINITY, f64::min);
         let clients = |hertz: f64| ((hertz / CLIENT_HERTZ / 0.8 * 1000.0).round() / 1000.0).ceil();
         let running = clients(lasting(&self.running));

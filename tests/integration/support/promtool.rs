@@ -1,11 +1,11 @@
-//! promtool: its check of rules, and its unit tests of them.
+//! Checks rules and runs their unit tests with promtool.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::process::run;
 
-/// Asserts that promtool has no complaint about these rules.
+/// Asserts that promtool accepts these rules.
 pub(crate) fn check_rules(promtool: &Path, rules: &[PathBuf]) {
     let mut check = Command::new(promtool);
     check.args(["check", "rules", "--lint=all"]).args(rules);
@@ -21,8 +21,8 @@ pub(crate) fn test_folder(promtool: &Path, folder: &Path) {
     test_rules(promtool, &tests, "");
 }
 
-/// Asserts that these unit tests pass, as many at once as there are processors; otherwise fails with `hint` and the
-/// beginning of promtool's output.
+/// Asserts that these unit tests pass. Runs as many in parallel as there are processors. Fails with `hint`
+/// and the start of promtool's output.
 pub(crate) fn test_rules(promtool: &Path, tests: &[PathBuf], hint: &str) {
     let judge = |test: &PathBuf| {
         let mut command = Command::new(promtool);

@@ -164,7 +164,7 @@ pub(crate) fn allocated(answers: &Answers, node: &Value) -> Amounts {
     amounts(answers.live_on(node))
 }
 
-/// What those of its system jobs have that are to go on.
+/// Returns the resources of its system jobs that are to keep running.
 pub(super) fn allocated_to_system_jobs(answers: &Answers, node: &Value) -> Amounts {
     let is_kept = |row: &&Value| text(row, "JobType") == "system" && text(row, "DesiredStatus") == "run";
     amounts(answers.live_on(node).filter(is_kept))

@@ -167,8 +167,8 @@ fn ages(view: &View<'_>) -> Numbers {
     ages
 }
 
-/// Queued allocations that are larger than what every client of their pool that is not down has beside its system jobs, or that constraints keep off all
-/// of them.
+/// Queued allocations that are too large for every client of their pool that is not down, beside its system
+/// jobs, or that constraints exclude from all of them.
 fn unplaceable(view: &View<'_>) -> Numbers {
     let answers = view.answers;
     let mut counts = Numbers::new();
