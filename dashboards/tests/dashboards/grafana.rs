@@ -25,9 +25,7 @@ fn python() -> Option<PathBuf> {
     let found =
         std::env::split_paths(&folders).map(|folder| folder.join(PROGRAM)).find(|path| path.is_file());
     if found.is_none() {
-        eprintln!(
-            "skipped: reading the dashboards with Grafana's types: {PROGRAM} is not on the PATH"
-        );
+        eprintln!("skipped: reading the dashboards with Grafana's types: {PROGRAM} is not on the PATH");
     }
     found
 }
@@ -77,11 +75,11 @@ fn grafana_finds_what_it_does_not_know() {
     };
     let (lines, numbers, rows) = (panel("timeseries"), panel("stat"), panel("table"));
     for (place, found) in [
-        ("/titel".to_owned(), "titel"),
+        ("/caption".to_owned(), "caption"),
         ("/templating/list/1/multiple".to_owned(), "templating.list[].multiple"),
         (format!("/panels/{numbers}/options/colourMode"), "panels[].options.colourMode"),
         (format!("/panels/{lines}/targets/0/query"), "panels[].targets[].query"),
-        (format!("/panels/{lines}/fieldConfig/defaults/unti"), "panels[].fieldConfig.defaults.unti"),
+        (format!("/panels/{lines}/fieldConfig/defaults/units"), "panels[].fieldConfig.defaults.units"),
         (
             format!("/panels/{lines}/fieldConfig/defaults/custom/width"),
             "panels[].fieldConfig.defaults.custom.width",
