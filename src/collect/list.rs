@@ -152,12 +152,13 @@ impl<K: PartialEq> Known<K> {
         self.last = None;
     }
 
-    /// Asks as [`fold`] does, for one list. It is known only if what the fold is made of `beside` is as it was. Servers
-    /// that know `pages` can be probed.
+    /// Requests lists as [`fold`] does. A single list is known if its index and `beside`, the other inputs of the fold,
+    /// have not changed; several lists are always read. Servers that know `pages` can be probed.
     pub(super) async fn fold<R, F>(
         &mut self,
         client: &Client,
-        (request, pages): (Request, bool),
+        requests: Vec<Request>,
+        pages: bool,
         beside: K,
         fold: F,
         add: impl Fn(&mut F, R) + Copy + Send + 'static,
@@ -166,6 +167,10 @@ impl<K: PartialEq> Known<K> {
         R: DeserializeOwned + 'static,
         F: Send + 'static,
     {
+        let [request] = match <[Request; 1]>::try_from(requests) {
+            Ok(one) => one,
+            Err(requests) => return Ok(Again::New(Folded::new(fold).and(client, requests, add).await?)),
+        };
         if let Some(same) = self.probe(client, &request, pages, &beside).await? {
             return Ok(Again::Same(Box::new(same)));
         }

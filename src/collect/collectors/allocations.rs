@@ -68,7 +68,7 @@ impl Collect for AllocationsCollector {
             if filter_lists { request.query("filter", LIVE) } else { request }
         };
         let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
-        let mut requests: Vec<_> = requests.map(request).collect();
+        let requests = requests.map(request).collect();
         let jobs = upstream.get::<LiveJobs>().await;
         let fold = AllocationsFold {
             live: LiveAllocations::default(),
@@ -83,10 +83,9 @@ impl Collect for AllocationsCollector {
                 .then(|| FinishedAllocationsFold::new(&self.placements, &self.completions)),
         };
         // The answer is known while nothing in it changed, and the same is looked for in it as before.
-        let again = if filter_lists && requests.len() == 1 {
+        let again = if filter_lists {
             let beside = (jobs.map(|jobs| jobs.named.clone()), fold.pass.looked_for());
-            let request = (requests.remove(0), true);
-            self.known.fold(&context.client, request, beside, fold, AllocationsFold::add).await?
+            self.known.fold(&context.client, requests, true, beside, fold, AllocationsFold::add).await?
         } else {
             Again::New(list::fold(&context.client, requests, fold, AllocationsFold::add).await?)
         };

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::list::{self, Again, Known};
+use crate::collect::list::Known;
 use crate::collect::observers::{
     AllocationPass, Completions, Handover, LookedFor, Observers, Periodic, Placements, Which,
 };
@@ -60,18 +60,14 @@ impl Collect for FinishedAllocationsCollector {
             return Ok(Refresh { sections, ..Refresh::default() });
         }
         let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
-        let mut requests: Vec<_> =
+        let requests =
             requests.map(|request| request.query("task_states", "false").query("filter", TERMINAL)).collect();
         // Wait for the list of dead jobs, so that this list contains the allocations of all of them.
         upstream.settled::<FinishedJobs>().await;
         let fold = FinishedAllocationsFold::new(&self.placements, &self.completions);
         let add = |fold: &mut FinishedAllocationsFold, allocation: Allocation| fold.add(&allocation);
-        let again = if requests.len() == 1 {
-            let beside = (fold.pass.looked_for(), fold.began_after);
-            self.known.fold(&context.client, (requests.remove(0), true), beside, fold, add).await?
-        } else {
-            Again::New(list::fold(&context.client, requests, fold, add).await?)
-        };
+        let beside = (fold.pass.looked_for(), fold.began_after);
+        let again = self.known.fold(&context.client, requests, true, beside, fold, add).await?;
         let live = upstream.get::<LiveAllocations>().await;
         let (jobs, dead) = (upstream.get::<LiveJobs>().await, upstream.get::<FinishedJobs>().await);
         Ok(again.refresh(|fold| self.sections(fold, live.as_deref(), jobs.as_deref(), dead.as_deref())))

@@ -6,7 +6,7 @@ use super::named_jobs;
 use crate::collect::chosen::{LabelSettings, add_job_meta};
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::list::{self, Again, Known};
+use crate::collect::list::Known;
 use crate::collect::observers::{
     Completions, CompletionsPass, Handover, JobPass, LookedFor, Observers, Placements,
 };
@@ -52,20 +52,15 @@ impl Collect for FinishedJobsCollector {
             return Ok(Refresh { sections, ..Refresh::default() });
         }
         let requests = context.over_jobs().into_iter();
-        let mut requests: Vec<_> =
-            requests.map(|request| request.query("filter", r#"Status == "dead""#)).collect();
+        let requests = requests.map(|request| request.query("filter", r#"Status == "dead""#)).collect();
         let live = upstream.get::<LiveJobs>().await.unwrap_or_default();
         let fold = FinishedJobsFold::new(context, &self.placements, &self.completions, live.clone());
         let add = |fold: &mut FinishedJobsFold, job: Job| fold.add(&job);
         if self.is_unsettled {
             self.known.forget();
         }
-        let again = if requests.len() == 1 {
-            let beside = (fold.pass.looked_for(), live.named.clone());
-            self.known.fold(&context.client, (requests.remove(0), true), beside, fold, add).await?
-        } else {
-            Again::New(list::fold(&context.client, requests, fold, add).await?)
-        };
+        let beside = (fold.pass.looked_for(), live.named.clone());
+        let again = self.known.fold(&context.client, requests, true, beside, fold, add).await?;
         Ok(again.refresh(|fold| self.sections(fold)))
     }
 }

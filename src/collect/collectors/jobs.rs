@@ -60,9 +60,9 @@ impl Collect for JobsCollector {
             live: LiveJobsFold::new(context, self.placements.job_pass()),
             finished: (!filter_lists).then(finished),
         };
-        let again = if filter_lists && requests.len() == 1 {
-            let (request, beside) = ((requests.remove(0), true), fold.live.looked_for());
-            self.known.fold(&context.client, request, beside, fold, JobsFold::add).await?
+        let again = if filter_lists {
+            let beside = fold.live.looked_for();
+            self.known.fold(&context.client, requests, true, beside, fold, JobsFold::add).await?
         } else {
             Again::New(list::fold(&context.client, requests, fold, JobsFold::add).await?)
         };

@@ -34,7 +34,7 @@ impl Collect for NodesCollector {
         let request = Request::new(Endpoint::Nodes, "/v1/nodes").query("resources", "true");
         let add = |nodes: &mut Vec<Node>, row: api::Node| nodes.extend(node(row));
         let pages = upstream.get::<Servers>().await.unwrap_or_default().filter_lists;
-        let again = self.known.fold(&context.client, (request, pages), (), Vec::new(), add).await?;
+        let again = self.known.fold(&context.client, vec![request], pages, (), Vec::new(), add).await?;
         Ok(again.refresh(|nodes| Sections { nodes: Some(Arc::new(nodes.into())), ..Sections::default() }))
     }
 }

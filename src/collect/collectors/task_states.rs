@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::causes;
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::list::{self, Again, Known};
+use crate::collect::list::Known;
 use crate::collect::observers::{Observers, Tasks, TasksPass};
 use crate::collect::report::FetchError;
 use crate::nomad::Endpoint;
@@ -41,7 +41,7 @@ impl Collect for TaskStatesCollector {
             return Ok(Refresh::default());
         }
         let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
-        let mut requests: Vec<_> =
+        let requests =
             requests.map(|request| request.query("task_states", "true").query("filter", TOLD)).collect();
         let fold = TaskStatesFold {
             failed: FailedAllocations::default(),
@@ -49,13 +49,7 @@ impl Collect for TaskStatesCollector {
             live: upstream.get().await.unwrap_or_default(),
             finished: upstream.get().await.unwrap_or_default(),
         };
-        let again = if requests.len() == 1 {
-            self.known
-                .fold(&context.client, (requests.remove(0), true), (), fold, TaskStatesFold::add)
-                .await?
-        } else {
-            Again::New(list::fold(&context.client, requests, fold, TaskStatesFold::add).await?)
-        };
+        let again = self.known.fold(&context.client, requests, true, (), fold, TaskStatesFold::add).await?;
         let index = again.index();
         Ok(again.refresh(|fold| {
             self.tasks.commit(fold.pass, index);
