@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::collectors::{LIVE, add_load, ask_host, drain, is_ready, node, node_tasks};
+use super::collectors::{Amounts, LIVE, add_load, ask_host, drain, is_ready, node, node_tasks};
 use super::context::Settings;
 use super::reach::token_reach;
 use crate::nomad::api::{self, Allocation, fold_rows};
@@ -100,7 +100,7 @@ impl Live {
         if row.node_id.as_deref() != Some(self.id.as_str()) || !row.client_status.is_live() {
             return;
         }
-        add_load(&mut self.load, &row);
+        add_load(&mut self.load, &row, Amounts::of(&row));
         if self.shown.len() < self.max {
             self.shown.push(NodeAllocation {
                 placed: row.created(),

@@ -70,7 +70,7 @@ pub struct NodeLoad {
     /// Allocated disk in bytes.
     pub disk_bytes: f64,
     /// CPU, memory and disk allocated to system jobs that keep running.
-    pub system_promised: [f64; 3],
+    pub system_allocated: [f64; 3],
     /// Cores and devices that are reserved.
     pub whole: Whole,
 }

@@ -140,7 +140,7 @@ impl Client {
             let load = load.filter(|load| is_sized && load.unsized_count == 0)?;
             Some(room.without([load.cpu_hertz, load.memory_bytes, load.disk_bytes]))
         };
-        let whole = load.map_or(room, |load| room.without(load.system_promised));
+        let whole = load.map_or(room, |load| room.without(load.system_allocated));
         Self { whole, free: (node.state == NodeState::Active).then(free) }
     }
 }

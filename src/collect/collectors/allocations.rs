@@ -14,8 +14,9 @@ use crate::collect::observers::{
     AllocationPass, Completions, Handover, LookedFor, Observers, Placements, Starts, StartsPass, Which,
 };
 use crate::collect::report::FetchError;
+use crate::collect::units::{bytes, hertz};
 use crate::collect::whole;
-use crate::nomad::api::{AllocatedResources, Allocation};
+use crate::nomad::api::Allocation;
 use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{
     AllocationEnd, Holding, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, NodeLoads, RunningSince,
@@ -144,20 +145,21 @@ impl AllocationsFold {
         if matches!(allocation.desired_status, DesiredStatus::Stop | DesiredStatus::Evict) {
             self.stopping.push(end(allocation));
         }
-        add_holding(&mut at(&mut self.live.holdings, namespace)[allocation.job_type], allocation);
+        let amounts = Amounts::of(allocation);
+        add_holding(&mut at(&mut self.live.holdings, namespace)[allocation.job_type], amounts);
         self.starts.add(allocation);
         self.transitions.add(allocation, &self.told_to_stop);
-        self.add_to_node(allocation);
+        self.add_to_node(allocation, amounts);
         self.add_to_job(allocation, namespace);
     }
 
-    fn add_to_node(&mut self, allocation: &Allocation) {
+    fn add_to_node(&mut self, allocation: &Allocation, amounts: Option<Amounts>) {
         let Some(node) = allocation.node_id.as_deref() else { return };
         let by_node = &mut self.loads.by_node;
         if !by_node.contains_key(node) {
             by_node.insert(node.to_owned(), NodeLoad::default());
         }
-        add_load(by_node.get_mut(node).expect("it was just put there"), allocation);
+        add_load(by_node.get_mut(node).expect("it was just put there"), allocation, amounts);
     }
 
     fn add_to_job(&mut self, allocation: &Allocation, namespace: &str) {
@@ -169,19 +171,41 @@ impl AllocationsFold {
     }
 }
 
-/// Adds a live allocation to what its namespace and job type hold.
-fn add_holding(holding: &mut Holding, allocation: &Allocation) {
-    match allocation.allocated_resources.as_ref().map(AllocatedResources::total) {
-        Some(total) => {
-            holding.cpu_hertz += crate::collect::units::hertz(total.cpu_mhz);
-            holding.memory_bytes += crate::collect::units::bytes(total.memory_mib);
+/// Resources of an allocation, in hertz and bytes.
+#[derive(Clone, Copy)]
+pub(in crate::collect) struct Amounts {
+    cpu: f64,
+    memory: f64,
+    memory_max: f64,
+    disk: f64,
+}
+
+impl Amounts {
+    /// Returns the allocated resources, if they are known.
+    pub(in crate::collect) fn of(allocation: &Allocation) -> Option<Self> {
+        let total = allocation.allocated_resources.as_ref()?.total();
+        Some(Self {
+            cpu: hertz(total.cpu_mhz),
+            memory: bytes(total.memory_mib),
+            memory_max: bytes(total.memory_max_mib),
+            disk: bytes(total.disk_mib),
+        })
+    }
+}
+
+/// Adds a non-terminal allocation to its namespace and job type.
+fn add_holding(holding: &mut Holding, amounts: Option<Amounts>) {
+    match amounts {
+        Some(amounts) => {
+            holding.cpu_hertz += amounts.cpu;
+            holding.memory_bytes += amounts.memory;
         }
         None => holding.unsized_count += 1,
     }
 }
 
-/// Adds a live allocation to what its node holds.
-pub(in crate::collect) fn add_load(load: &mut NodeLoad, allocation: &Allocation) {
+/// Adds a non-terminal allocation to its node.
+pub(in crate::collect) fn add_load(load: &mut NodeLoad, allocation: &Allocation, amounts: Option<Amounts>) {
     load.by_status[allocation.client_status] += 1;
     if is_starting(allocation) {
         earliest(&mut load.oldest_starting, allocation.created());
@@ -190,17 +214,17 @@ pub(in crate::collect) fn add_load(load: &mut NodeLoad, allocation: &Allocation)
     let is_kept = is_system && allocation.desired_status == DesiredStatus::Run;
     load.system += u64::from(is_system);
     load.system_kept += u64::from(is_kept);
-    match allocation.allocated_resources.as_ref().map(AllocatedResources::total) {
-        Some(total) => {
-            let cpu = crate::collect::units::hertz(total.cpu_mhz);
-            let [memory, memory_max, disk] =
-                [total.memory_mib, total.memory_max_mib, total.disk_mib].map(crate::collect::units::bytes);
+    match amounts {
+        Some(Amounts { cpu, memory, memory_max, disk }) => {
             load.cpu_hertz += cpu;
             load.memory_bytes += memory;
             load.memory_max_bytes += memory_max;
             load.disk_bytes += disk;
             if is_kept {
-                load.system_promised.iter_mut().zip([cpu, memory, disk]).for_each(|(sum, part)| *sum += part);
+                load.system_allocated
+                    .iter_mut()
+                    .zip([cpu, memory, disk])
+                    .for_each(|(sum, part)| *sum += part);
             }
             let resources = allocation.allocated_resources.as_ref();
             resources.into_iter().for_each(|held| load.whole.add(&whole::allocated(held), 1));

@@ -22,7 +22,7 @@ mod token;
 mod transitions;
 mod usage;
 
-pub(super) use allocations::{LIVE, add_load};
+pub(super) use allocations::{Amounts, LIVE, add_load};
 pub(super) use drains::{drain, node_tasks};
 pub(super) use finished_allocations::FinishedAllocationsFold;
 pub(super) use finished_jobs::FinishedJobsFold;
