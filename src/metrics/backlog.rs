@@ -9,7 +9,8 @@ use crate::snapshot::{Ask, CollectorId, NamespaceEvaluations, Requested};
 use crate::terms::{ByTerm, JobType, Term};
 
 /// Collectors for queued allocations.
-const DEMAND: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations, CollectorId::Specifications];
+pub(super) const DEMAND: &[CollectorId] =
+    &[CollectorId::Jobs, CollectorId::Evaluations, CollectorId::Specifications];
 
 /// Collectors for whether queued allocations can be placed.
 const PLACING: &[CollectorId] = &[
@@ -150,44 +151,29 @@ pub(super) const FAMILIES: &[Family] = &[
 
 fn queued(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(demand) = &view.joins().demand else { return };
-    let none = ByTerm::<JobType, u64>::default();
-    for namespace in view.namespaces() {
-        let by_pool = demand.queued.get(namespace);
-        for pool in view.pools() {
-            let queued = by_pool.and_then(|by_pool| by_pool.get(pool)).unwrap_or(&none);
-            for (job_type, count) in queued.shown() {
-                out.add_count(&[namespace, job_type.as_str(), pool], *count);
-            }
+    view.each_pool(&demand.queued, |namespace, pool, queued| {
+        for (job_type, count) in queued.shown() {
+            out.add_count(&[namespace, job_type.as_str(), pool], *count);
         }
-    }
+    });
 }
 
-fn requested<'v>(view: &'v View<'_>) -> Option<&'v Requested> {
+/// Returns the requests of queued allocations, if specifications are collected.
+pub(super) fn requested<'v>(view: &'v View<'_>) -> Option<&'v Requested> {
     view.joins().demand.as_ref()?.requested.as_ref()
 }
 
 fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Ask) -> f64) {
     let Some(requested) = requested(view) else { return };
-    let none = Ask::default();
-    for namespace in view.namespaces() {
-        let by_pool = requested.by_pool.get(namespace);
-        for pool in view.pools() {
-            let ask = by_pool.and_then(|by_pool| by_pool.get(pool)).unwrap_or(&none);
-            out.add(&[namespace, pool], value(ask));
-        }
-    }
+    view.each_pool(&requested.by_pool, |namespace, pool, ask| out.add(&[namespace, pool], value(ask)));
 }
 
 fn unplaceable(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(placing) = &view.joins().placing else { return };
-    for namespace in view.namespaces() {
-        let by_pool = placing.unplaceable.get(namespace);
-        for pool in view.pools() {
-            let unplaceable = by_pool.and_then(|by_pool| by_pool.get(pool)).copied().unwrap_or_default();
-            out.add_count(&[namespace, pool, "size"], unplaceable.size);
-            out.add_count(&[namespace, pool, "constraint"], unplaceable.constraint);
-        }
-    }
+    view.each_pool(&placing.unplaceable, |namespace, pool, unplaceable| {
+        out.add_count(&[namespace, pool, "size"], unplaceable.size);
+        out.add_count(&[namespace, pool, "constraint"], unplaceable.constraint);
+    });
 }
 
 fn by_job_type(

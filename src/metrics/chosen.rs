@@ -1,6 +1,7 @@
 //! Metrics with selected metadata and attributes as labels.
 
 use super::family::{Family, Kind};
+use super::named::each_job;
 use super::nodes::{NODE, each_node};
 use super::sink::Samples;
 use super::view::View;
@@ -64,19 +65,10 @@ pub(super) const FAMILIES: &[Family] = &[
 fn job_meta(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let live = view.sections().jobs.as_ref().map(|jobs| &jobs.named);
     let dead = view.sections().finished_jobs.as_ref().map(|jobs| &jobs.named);
-    // A job may have died between the reads of the two lists; the live list is newer.
-    let is_live = |namespace: &str, id: &str| {
-        live.and_then(|live| live.get(namespace, id)).is_some_and(|job| job.info.is_some())
-    };
-    for (named, is_younger) in
-        live.map(|named| (named, true)).into_iter().chain(dead.map(|named| (named, false)))
-    {
-        for (namespace, jobs) in &named.by_namespace {
-            for (id, job) in jobs.iter().filter(|(id, _)| is_younger || !is_live(namespace, id)) {
-                add(out, &[namespace, id], &named.meta_labels, job.meta.as_deref());
-            }
-        }
-    }
+    // Both lists derive the names from the same keys; a list without any metadata has none.
+    let names = live.into_iter().chain(dead).map(|named| &named.meta_labels).find(|names| !names.is_empty());
+    let Some(names) = names else { return };
+    each_job(view, |namespace, id, job| add(out, &[namespace, id], names, job.meta.as_deref()));
 }
 
 fn each_detail(view: &View<'_>, mut call: impl FnMut(&Node, &NodeDetail, &NodeDetails)) {

@@ -30,12 +30,9 @@ pub(super) const FAMILIES: &[Family] = &[
 /// Emits a sum of allocated resources; absent if an allocation has no known resources.
 fn allocated(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Holding) -> f64) {
     let Some(live) = &view.sections().allocations else { return };
-    let none = Default::default();
-    for namespace in view.namespaces() {
-        for (job_type, holding) in live.holdings.get(namespace).unwrap_or(&none).shown() {
-            if holding.unsized_count == 0 {
-                out.add(&[namespace, job_type.as_str()], value(holding));
-            }
+    view.each_job_type(&live.holdings, |namespace, job_type, holding| {
+        if holding.unsized_count == 0 {
+            out.add(&[namespace, job_type.as_str()], value(holding));
         }
-    }
+    });
 }

@@ -66,6 +66,21 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Calls for every namespace and node pool with its value, or with the default.
+    pub(super) fn each_pool<T: Default>(
+        &self,
+        values: &BTreeMap<String, BTreeMap<String, T>>,
+        mut call: impl FnMut(&str, &str, &T),
+    ) {
+        let none = T::default();
+        for namespace in self.namespaces() {
+            let by_pool = values.get(namespace);
+            for pool in self.pools() {
+                call(namespace, pool, by_pool.and_then(|pools| pools.get(pool)).unwrap_or(&none));
+            }
+        }
+    }
+
     /// Returns every node pool with a node or a live job.
     pub(super) fn pools(&self) -> impl Iterator<Item = &str> {
         self.joins.names.pools.iter().map(String::as_str)

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::backlog::{DEMAND, requested};
 use super::family::{Family, Kind};
 use super::nodes::{NODE, each_loaded_node, each_node};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{CollectorId, DeviceKind, Whole};
+use crate::snapshot::{CollectorId, DeviceKind};
 
-/// Collectors for queued allocations.
-const DEMAND: &[CollectorId] = &[CollectorId::Jobs, CollectorId::Evaluations, CollectorId::Specifications];
 /// Maximum number of queued device kinds: jobs name devices in free text.
 const MAX_QUEUED_KINDS: usize = 1_000;
 
@@ -71,9 +70,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
-        emit: |view, out| {
-            each_queued(view, |namespace, pool, whole| out.add_count(&[namespace, pool], whole.cores));
-        },
+        emit: queued_cores,
     },
     Family {
         name: "nomad_queued_devices",
@@ -102,23 +99,17 @@ fn allocated_devices(view: &View<'_>, out: &mut Samples<'_, '_>) {
     });
 }
 
-/// Calls for every namespace and pool whose queued requests are known.
-fn each_queued(view: &View<'_>, mut call: impl FnMut(&str, &str, &Whole)) {
-    let Some(requested) = view.joins().demand.as_ref().and_then(|demand| demand.requested.as_ref()) else {
-        return;
-    };
-    let none = Whole::default();
-    for namespace in view.namespaces() {
-        let by_pool = requested.whole_by_pool.get(namespace);
-        for pool in view.pools() {
-            call(namespace, pool, by_pool.and_then(|pools| pools.get(pool)).unwrap_or(&none));
-        }
-    }
+fn queued_cores(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(requested) = requested(view) else { return };
+    view.each_pool(&requested.whole_by_pool, |namespace, pool, whole| {
+        out.add_count(&[namespace, pool], whole.cores);
+    });
 }
 
 fn queued_devices(view: &View<'_>, out: &mut Samples<'_, '_>) {
+    let Some(requested) = requested(view) else { return };
     let mut shown = 0;
-    each_queued(view, |namespace, pool, whole| {
+    view.each_pool(&requested.whole_by_pool, |namespace, pool, whole| {
         for (DeviceKind { vendor, device_type, model }, count) in &whole.devices {
             if shown == MAX_QUEUED_KINDS {
                 out.drop_by_cap(1);
