@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use super::{Evaluations, SpecificationKey, Specifications, Whole};
+use super::{Evaluations, GroupSpecification, SpecificationKey, Specifications, Whole};
 use crate::terms::{ByTerm, JobKey, JobType, at};
 
 /// Queued allocations according to the summaries of jobs.
@@ -113,16 +113,13 @@ impl Demand {
         for (key, queued) in &queue.by_specification {
             let specification = specifications.and_then(|known| known.get(key));
             for group in queued.groups.iter().filter(|group| is_confirmed(group)) {
-                let ask = specification.map(|groups| groups.get(&*group.group).map(|group| &group.ask));
+                let specified = specification.and_then(|groups| groups.get(&*group.group));
                 // The specification is known, and does not have this group.
-                if ask == Some(None) {
+                if specification.is_some() && specified.is_none() {
                     continue;
                 }
                 let place = (key.namespace.as_str(), queued.node_pool.as_str(), queued.job_type);
-                demand.add(place, group, ask.flatten(), is_constrained(group));
-                if let Some(specified) = specification.and_then(|groups| groups.get(&*group.group)) {
-                    demand.add_whole(place, group.count, &specified.whole);
-                }
+                demand.add(place, group, specified, is_constrained(group));
             }
         }
         for (namespace, pools) in &queue.untracked {
@@ -142,10 +139,10 @@ impl Demand {
         &mut self,
         (namespace, pool, job_type): (&str, &str, JobType),
         group: &QueuedGroup,
-        ask: Option<&Ask>,
+        specified: Option<&GroupSpecification>,
         constrained: bool,
     ) {
-        let count = group.count;
+        let (count, ask) = (group.count, specified.map(|specified| &specified.ask));
         at(at(&mut self.queued, namespace), pool)[job_type] += count;
         if let Some(named) = &group.named {
             *at(at(at(&mut self.queued_by_job, namespace), named), &group.group) += count;
@@ -160,12 +157,7 @@ impl Demand {
         if ask.is_none_or(|ask| ask.cores) {
             *at(&mut requested.unsized_by_namespace, namespace) += count;
         }
-    }
-}
-
-impl Demand {
-    fn add_whole(&mut self, (namespace, pool, _): (&str, &str, JobType), count: u64, whole: &Whole) {
-        if let Some(requested) = self.requested.as_mut().filter(|_| !whole.is_empty()) {
+        if let Some(whole) = specified.map(|specified| &specified.whole).filter(|whole| !whole.is_empty()) {
             at(at(&mut requested.whole_by_pool, namespace), pool).add(whole, count);
         }
     }

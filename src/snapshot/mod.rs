@@ -72,7 +72,7 @@ pub use outcomes::Outcomes;
 pub use pending::Pending;
 pub use periodic::{LastRuns, PeriodicJobs, PeriodicRuns};
 pub use placing::{Placing, Unplaceable};
-pub use pool_capacity::{PoolCapacity, Room};
+pub use pool_capacity::{PoolCapacity, PoolResource};
 pub use pools::{Missing, Pool, Share};
 pub use reach::{Reach, Scope, listed};
 pub use running::{

@@ -13,15 +13,15 @@ pub struct PoolCapacity {
     /// Number of other nodes.
     pub other_nodes: u64,
     /// CPU in hertz.
-    pub cpu_hertz: Room,
+    pub cpu_hertz: PoolResource,
     /// Memory in bytes.
-    pub memory_bytes: Room,
+    pub memory_bytes: PoolResource,
 }
 
 /// The sums of one resource over the active nodes of a pool. A node counts if both its allocatable and its allocated
 /// amount are known, so that the sums can be compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Room {
+pub struct PoolResource {
     /// The amount that the scheduler can allocate.
     pub allocatable: f64,
     /// The amount that is allocated.
@@ -30,7 +30,7 @@ pub struct Room {
     pub largest_free: f64,
 }
 
-impl Room {
+impl PoolResource {
     fn add(&mut self, allocatable: Option<f64>, allocated: f64) {
         let Some(allocatable) = allocatable else { return };
         self.allocatable += allocatable;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::demand::Demand;
 use super::placing::Placing;
-use super::pool_capacity::{PoolCapacity, Room};
+use super::pool_capacity::{PoolCapacity, PoolResource};
 
 /// A node pool, with sums over its active nodes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,8 +59,11 @@ pub enum Missing {
 
 impl From<&PoolCapacity> for Pool {
     fn from(capacity: &PoolCapacity) -> Self {
-        let share =
-            |room: Room| Share { allocatable: room.allocatable, allocated: room.allocated, requested: 0.0 };
+        let share = |sum: PoolResource| Share {
+            allocatable: sum.allocatable,
+            allocated: sum.allocated,
+            requested: 0.0,
+        };
         Self {
             active_nodes: capacity.active_nodes,
             other_nodes: capacity.other_nodes,
