@@ -270,3 +270,12 @@ pub enum ClientError {
     #[error(transparent)]
     Transport(#[from] TransportError),
 }
+/// Returns `None` if Nomad does not have the requested object, for example because it was removed after it was
+/// listed.
+pub fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.reason() == Reason::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

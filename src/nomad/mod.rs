@@ -27,7 +27,7 @@ pub use client::Client;
 pub use done::{OnRequest, RequestDone};
 pub use drainer::Drainer;
 pub use endpoint::Endpoint;
-pub use error::{ClientError, Error, Reason};
+pub use error::{ClientError, Error, Reason, found};
 pub use logs::{Frame, LogStream};
 pub use request::{Index, Meta, Request};
 pub use settings::ClientSettings;

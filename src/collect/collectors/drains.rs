@@ -11,7 +11,7 @@ use crate::collect::fan_out;
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
 use crate::nomad::api::{self, Instance, fold_rows};
-use crate::nomad::{Client, Endpoint, Error, Reason, Request};
+use crate::nomad::{Client, Endpoint, Error, Request, found};
 use crate::snapshot::{
     Drain, Drains, LiveAllocations, Node, NodeLoads, NodeTasks, Nodes, Reach, Sections, Servers,
 };
@@ -160,12 +160,8 @@ fn drain_began(node: &Node) -> Option<SystemTime> {
 
 /// Reads the running tasks of one node from its own list. Returns `None` if the node no longer exists.
 async fn running_on(context: Arc<Context>, id: String) -> Result<(String, Option<NodeTasks>), Error> {
-    match node_tasks(&context.client, &id, (context.now)()).await {
-        Ok(tasks) => Ok((id, Some(tasks))),
-        // The node was removed after it was listed.
-        Err(error) if error.reason() == Reason::NotFound => Ok((id, None)),
-        Err(error) => Err(error),
-    }
+    let tasks = found(node_tasks(&context.client, &id, (context.now)()).await)?;
+    Ok((id, tasks))
 }
 
 /// Reads the running tasks of a node.
@@ -210,12 +206,8 @@ async fn lingering(context: &Context, nodes: Vec<String>) -> Result<HashMap<Stri
 
 async fn ask(context: Arc<Context>, id: String, modify_index: u64) -> Result<(String, Option<Drain>), Error> {
     let request = Request::new(Endpoint::Node, format!("/v1/node/{id}"));
-    match context.client.object::<api::Node>(request).await {
-        Ok((node, _)) => Ok((id, drain(&node, modify_index))),
-        // The node was removed after it was listed.
-        Err(error) if error.reason() == Reason::NotFound => Ok((id, None)),
-        Err(error) => Err(error),
-    }
+    let node = found(context.client.object::<api::Node>(request).await)?;
+    Ok((id, node.and_then(|(node, _)| drain(&node, modify_index))))
 }
 
 /// Returns the drain settings of a node that was requested by ID, if it is draining.

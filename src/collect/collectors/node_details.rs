@@ -13,7 +13,7 @@ use crate::collect::fan_out;
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
 use crate::nomad::api;
-use crate::nomad::{Endpoint, Error, Reason, Request};
+use crate::nomad::{Endpoint, Error, Request, found};
 use crate::snapshot::{NodeDetail, NodeDetails, Nodes, Sections};
 use crate::terms::hash_of;
 
@@ -99,11 +99,8 @@ fn next_reading(id: &str, was_known: bool) -> Instant {
 /// Requests one node. Returns `None` if it was removed after it was listed.
 async fn ask(context: Arc<Context>, id: String) -> Result<(String, Option<NodeDetail>), Error> {
     let request = Request::new(Endpoint::Node, format!("/v1/node/{}", Request::escape(&id)));
-    match context.client.object::<Option<api::NodeDetail>>(request).await {
-        Ok((node, _)) => Ok((id, Some(detail(&context, &node.unwrap_or_default())))),
-        Err(error) if error.reason() == Reason::NotFound => Ok((id, None)),
-        Err(error) => Err(error),
-    }
+    let node = found(context.client.object::<Option<api::NodeDetail>>(request).await)?;
+    Ok((id, node.map(|(node, _)| detail(&context, &node.unwrap_or_default()))))
 }
 
 fn detail(context: &Context, node: &api::NodeDetail) -> NodeDetail {

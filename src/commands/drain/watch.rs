@@ -81,10 +81,8 @@ impl<'a> Watch<'a> {
             let wait = format!("{}ms", self.wait.as_millis());
             request = request.query("index", index.to_string()).query("wait", wait);
         }
-        let (node, meta) = match self.client.object::<Node>(request).await {
-            Ok(answer) => answer,
-            Err(error) if error.reason() == Reason::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+        let Some((node, meta)) = nomad::found(self.client.object::<Node>(request).await)? else {
+            return Ok(None);
         };
         Ok(Some((Seen { node, live: self.live().await? }, meta.index.map(Index::raft))))
     }
