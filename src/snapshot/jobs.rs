@@ -65,15 +65,19 @@ impl PendingJobs {
     pub fn add(&mut self, job_type: JobType, since: SystemTime, now: SystemTime) {
         let oldest = &mut self.oldest[job_type];
         *oldest = oldest.iter().copied().chain([since]).min();
-        self.ages.observe(&AGE_BOUNDS_SECONDS, now.duration_since(since).unwrap_or_default());
+        self.observe(since, now);
     }
 
     /// Updates the ages of the same jobs.
     pub fn age(&mut self, since: &[SystemTime], now: SystemTime) {
         self.ages = Histogram::default();
         for since in since {
-            self.ages.observe(&AGE_BOUNDS_SECONDS, now.duration_since(*since).unwrap_or_default());
+            self.observe(*since, now);
         }
+    }
+
+    fn observe(&mut self, since: SystemTime, now: SystemTime) {
+        self.ages.observe(&AGE_BOUNDS_SECONDS, now.duration_since(since).unwrap_or_default());
     }
 }
 
