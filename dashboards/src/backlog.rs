@@ -7,7 +7,7 @@ use crate::hanging::{failures, hanging};
 use crate::overview::{blocked_by_reason, oldest_pending, pending_jobs, queued_allocations};
 use crate::panel::{Panel, heatmap, stat, timeseries};
 use crate::promql::{POOL, all, demand, each, free, largest, quantile, rate};
-use crate::table::{Column, table};
+use crate::table::{Column, JOB_LABELS, table};
 
 pub(crate) fn dashboard() -> Value {
     Board::new(
@@ -126,13 +126,7 @@ fn waiting() -> [Panel; 5] {
             "The jobs that have been pending for the longest time. The exporter's flag --collect.pending-jobs sets \
              how many it exposes.",
             "No job is pending",
-            &[
-                ("cluster", "Cluster"),
-                ("region", "Region"),
-                ("namespace", "Namespace"),
-                ("job_id", "Job"),
-                ("reason", "Reason"),
-            ],
+            &JOB_LABELS.into_iter().chain([("reason", "Reason")]).collect::<Vec<_>>(),
             &[Column::new(
                 "Age",
                 "s",

@@ -2,7 +2,7 @@
 
 use crate::panel::{Panel, bar_gauge, heatmap, stat, timeseries};
 use crate::promql::{all, largest, quantile, rate};
-use crate::table::{Column, table};
+use crate::table::{Column, JOB_LABELS, table};
 
 /// Maximum number of nodes in a panel.
 const NODES: usize = 20;
@@ -163,7 +163,7 @@ fn longest_builds() -> Panel {
         "The builds that have been running for the longest time. The exporter's flag --collect.running-jobs sets how \
          many it exposes.",
         "No build is running",
-        &[("cluster", "Cluster"), ("region", "Region"), ("namespace", "Namespace"), ("job_id", "Job")],
+        &JOB_LABELS,
         &[Column::new("Running for", "s", format!("sort_desc({RUNNING}{{%ns}})"))],
     )
 }

@@ -6,7 +6,7 @@ use crate::board::{Board, Variable};
 use crate::hanging::failures_by_cause;
 use crate::panel::{Panel, stat, timeseries};
 use crate::promql::{all, each, largest};
-use crate::table::{Column, table};
+use crate::table::{Column, JOB_LABELS, table};
 
 /// Maximum number of lines in a panel of jobs, and of rows in a table.
 const LINES: usize = 20;
@@ -15,9 +15,6 @@ const ROWS: usize = 100;
 const JOB: &str = "namespace, job_id";
 const ON_JOB: &str = "on (cluster, region, namespace, job_id)";
 const LINE: &str = "{{cluster}} {{region}} {{namespace}} {{job_id}}";
-/// Labels of a job in a table.
-const LABELS: [(&str, &str); 4] =
-    [("cluster", "Cluster"), ("region", "Region"), ("namespace", "Namespace"), ("job_id", "Job")];
 
 const DESIRED: &str = "job:nomad_job_allocations_desired:sum{%ns}";
 const MISSING: &str = "job:nomad_job_allocations_missing:sum{%ns}";
@@ -146,7 +143,7 @@ fn short() -> Panel {
              that lack the most. `nomad-exporter job` shows why."
         ),
         "Every service runs as desired",
-        &LABELS.into_iter().chain([("status", "Status")]).collect::<Vec<_>>(),
+        &JOB_LABELS.into_iter().chain([("status", "Status")]).collect::<Vec<_>>(),
         &[
             Column::new("Missing", "none", format!("{top} * {ON_JOB} group_left (status) {status}")),
             Column::new("Desired", "none", of(DESIRED)),
@@ -176,7 +173,7 @@ fn restarts() -> [Panel; 3] {
                  most restarts."
             ),
             "No task was restarted or killed",
-            &LABELS.into_iter().chain([("task_group", "Group"), ("task", "Task")]).collect::<Vec<_>>(),
+            &JOB_LABELS.into_iter().chain([("task_group", "Group"), ("task", "Task")]).collect::<Vec<_>>(),
             &[count("Restarts", RESTARTS), count("Out-of-memory kills", KILLS)],
         )
         .size(24, 8),
@@ -198,7 +195,7 @@ fn changes() -> [Panel; 3] {
             "Jobs that somebody stopped",
             &format!("Long-lived jobs that somebody stopped and that Nomad still retains: {ROWS} at most."),
             "No job is stopped",
-            &LABELS,
+            &JOB_LABELS,
             &[Column::hidden(format!("topk({ROWS}, {} == 1)", stopped()))],
         )
         .size(8, 8),

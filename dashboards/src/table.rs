@@ -5,6 +5,10 @@ use serde_json::{Map, Value, json};
 use crate::panel::{Ask, Panel, Words, state_mappings};
 use crate::promql::{NODE_KEY, largest};
 
+/// Labels of a job, with their titles.
+pub(crate) const JOB_LABELS: [(&str, &str); 4] =
+    [("cluster", "Cluster"), ("region", "Region"), ("namespace", "Namespace"), ("job_id", "Job")];
+
 /// A column with the values of a query.
 pub(crate) struct Column {
     name: &'static str,
