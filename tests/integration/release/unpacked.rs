@@ -1,6 +1,6 @@
 //! Builds and runs from the unpacked tarball, with the commands of the pages.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{done, release};
@@ -8,7 +8,7 @@ use crate::deploy::kubernetes::{
     EVERYTHING, assert_valid, kustomization_of_the_page, kustomized, rendered_from,
 };
 use crate::support::process::run;
-use crate::support::{path, tools};
+use crate::support::{path, promtool, tools};
 
 #[test]
 #[ignore = "needs a packed release: make check-release"]
@@ -66,7 +66,8 @@ fn prometheus_accepts_the_files_of_the_tarball() {
         done(Command::new(&promtool).args(["check", "rules"]).arg(root.join(rules)));
     }
     let tests = done(Command::new("find").arg(&root).args(["-name", "*.test.yml"]));
-    done(Command::new(&promtool).args(["test", "rules"]).args(tests.lines()));
+    let tests: Vec<_> = tests.lines().map(PathBuf::from).collect();
+    promtool::test_rules(&promtool, &tests, "");
 }
 
 /// The root of the image with the released binary needs only the tarball.
