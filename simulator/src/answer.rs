@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
-use crate::api::Follow;
+use crate::api::{Follow, Subscription};
 use crate::load::Rows;
 use crate::work::Work;
 
@@ -27,6 +27,17 @@ pub(crate) struct Answer {
     pub(crate) follow: Option<Follow>,
     /// Its work for a server.
     pub(crate) work: Work,
+    /// An event stream, instead of the body.
+    pub(crate) events: Option<Events>,
+}
+
+/// The answer to a subscription.
+#[derive(Clone, Debug)]
+pub(crate) enum Events {
+    /// Events as they happen.
+    Stream(Box<Subscription>),
+    /// Nothing: the subscription was refused, and nobody says so.
+    Nothing,
 }
 
 impl Answer {
@@ -39,7 +50,7 @@ impl Answer {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        Answer { status, headers, body: body.into(), rows: None, follow: None, work: Work::default() }
+        Answer { status, headers, body: body.into(), rows: None, follow: None, events: None, work: Work::default() }
     }
 
     /// Returns 200 with this value.
@@ -55,6 +66,18 @@ impl Answer {
     /// Sends a followed log after the headers.
     pub(crate) fn following(mut self, follow: Follow) -> Answer {
         self.follow = Some(follow);
+        self
+    }
+
+    /// Goes on with events as they happen.
+    pub(crate) fn streaming(mut self, subscription: Subscription) -> Answer {
+        self.events = Some(Events::Stream(Box::new(subscription)));
+        self
+    }
+
+    /// Goes on with nothing, since a stream was refused.
+    pub(crate) fn refusing(mut self) -> Answer {
+        self.events = Some(Events::Nothing);
         self
     }
 

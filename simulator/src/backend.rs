@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use crate::answer::Answer;
-use crate::api::{self, Follow, More};
+use crate::answer::{Answer, Events};
+use crate::api::{self, Follow, Lines, More, Subscription};
 use crate::cluster::Cluster;
 use crate::load::Load;
 use crate::replay::Recording;
@@ -66,11 +66,33 @@ impl Backend {
             Backend::Load(load) => load.answer(request),
             Backend::Cluster(cluster) => {
                 let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
-                match request.is_write() {
+                let mut answer = match request.is_write() {
                     true => api::write(&mut cluster, request),
                     false => api::answer(&cluster, request),
+                };
+                if let Some(Events::Stream(subscription)) = &mut answer.events {
+                    subscription.begin(&mut cluster);
                 }
+                answer
             }
+        }
+    }
+
+    /// What there is to send of an event stream.
+    pub(crate) fn lines(&self, subscription: &mut Subscription) -> Lines {
+        match self {
+            Backend::Cluster(cluster) => {
+                subscription.next(&mut cluster.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+            // Nothing happens in it, and streams are not recorded.
+            Backend::Load(_) | Backend::Replay(_) => Lines::Some(Vec::new()),
+        }
+    }
+
+    /// An event stream has ended.
+    pub(crate) fn leave(&self, subscription: &mut Subscription) {
+        if let Backend::Cluster(cluster) = self {
+            subscription.leave(&mut cluster.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 

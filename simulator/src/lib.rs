@@ -30,6 +30,6 @@ pub use cluster::{Cluster, Settings};
 pub use load::{Load, Size};
 pub use replay::Recording;
 pub use scenario::{BuildDay, Scenario, Story};
-pub use server::{ConnectionFault, Fault, Faults, LoggedRequest, Simulator};
+pub use server::{ConnectionFault, EventFault, Fault, Faults, LoggedRequest, Simulator};
 pub use version::{InvalidVersion, Version};
 pub use work::Work;

@@ -81,6 +81,11 @@ impl Query {
             .filter(|value| !value.is_empty())
     }
 
+    /// All values of a parameter, as sent.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// Returns whether the parameter was sent, with or without a value.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(key, _)| key == name)

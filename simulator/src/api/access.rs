@@ -75,6 +75,15 @@ impl<'a> Access<'a> {
         }
     }
 
+    /// Whether the rows of any namespace may be seen.
+    pub(super) fn sees_any(self, capability: Capability) -> bool {
+        match self {
+            Access::Full => true,
+            Access::Limited(policy) => *capability.scope(policy) != Scope::Nowhere,
+            Access::Anonymous | Access::UnknownToken => false,
+        }
+    }
+
     /// Refuses a list of a namespace that the token does not cover, and of all namespaces if it covers none.
     pub(super) fn require_namespace(
         self,

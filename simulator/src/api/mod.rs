@@ -4,6 +4,7 @@ mod access;
 mod acl;
 mod agent;
 mod client;
+mod events;
 mod jobs;
 mod lists;
 mod logs;
@@ -24,6 +25,7 @@ use crate::work::Work;
 
 use access::Access;
 
+pub(crate) use events::{Lines, Subscription};
 pub(crate) use logs::{Follow, More};
 pub(crate) use view::without_unasked;
 pub(crate) use writes::write;
@@ -79,6 +81,7 @@ impl Call<'_> {
             ["agent", "health"] => self.agent_health(),
             ["operator", "autopilot", "health"] => self.autopilot_health(),
             ["operator", "scheduler", "configuration"] => self.scheduler_configuration(),
+            ["event", "stream"] if version >= since::EVENT_STREAM => self.event_stream(),
             ["client", "stats"] => self.client_stats(),
             ["client", "fs", "logs", id] => self.log(id),
             ["client", "allocation", id, "stats"] => self.allocation_stats(id),

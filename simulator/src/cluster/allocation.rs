@@ -114,7 +114,7 @@ pub(crate) struct RescheduleEvent {
     pub(crate) delay: Duration,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Allocation {
     pub(crate) id: AllocationId,
     pub(crate) job: JobKey,

@@ -41,7 +41,7 @@ pub(crate) struct GroupState {
     pub(crate) require_progress_by: Option<SystemTime>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Deployment {
     pub(crate) id: DeploymentId,
     pub(crate) job: JobKey,

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use crate::list::Table;
 use crate::version::since;
 
 use super::agenda::Event;
 use super::allocation::ClientStatus;
+use super::events::{Message, Object};
 use super::id::{AllocationId, NodeId};
 use super::job::JobKey;
 use super::node::{DrainStrategy, LastDrain};
@@ -22,7 +22,8 @@ impl Cluster {
     /// becomes and stays ineligible. For an active drain, this changes the settings and restarts the
     /// deadline.
     pub fn drain(&mut self, id: NodeId, deadline: Option<Duration>, ignore_system_jobs: bool) {
-        let index = self.write(Table::Nodes);
+        self.commit();
+        let index = self.write(Message::NodeDrain, Object::Node(id));
         let now = self.now;
         let Some(node) = self.nodes.get_mut(&id) else { return };
         // Changing a drain does not change its start.
@@ -42,7 +43,8 @@ impl Cluster {
     /// Cancels a drain. Allocations that are already stopping still stop. A node without a drain becomes
     /// eligible if requested.
     pub fn cancel_drain(&mut self, id: NodeId, mark_eligible: bool) {
-        let index = self.write(Table::Nodes);
+        self.commit();
+        let index = self.write(Message::NodeDrain, Object::Node(id));
         let now = self.now;
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.eligible |= mark_eligible;
@@ -125,7 +127,7 @@ impl Cluster {
     /// Completes a drain, naturally or at its deadline. It is complete at once, although remaining
     /// allocations are still stopping.
     fn finish_drain(&mut self, id: NodeId, deadline_reached: bool) {
-        let index = self.write(Table::Nodes);
+        let index = self.write(Message::NodeDrain, Object::Node(id));
         let now = self.now;
         let ids: Vec<_> = self.nodes.get(&id).iter().flat_map(|node| node.live.iter().copied()).collect();
         let Some(node) = self.nodes.get_mut(&id) else { return };
@@ -146,11 +148,18 @@ impl Cluster {
 
     /// Marks allocations for migration, and evaluates their jobs.
     fn migrate(&mut self, ids: &[AllocationId]) {
+        let message = Message::AllocationUpdateDesiredStatus;
+        self.together(message, |cluster| cluster.migrate_together(ids, message));
+    }
+
+    fn migrate_together(&mut self, ids: &[AllocationId], message: Message) {
         let disables_placement = self.version() >= since::V1_11;
         let mut jobs = BTreeSet::new();
         for id in ids {
+            let index = self.write(message, Object::Allocation(*id));
             if let Some(allocation) = self.allocations.get_mut(id) {
                 allocation.migrate = true;
+                allocation.modify_index = index;
                 // A batch job that has not finished at the deadline is not rescheduled.
                 allocation.no_replacement = disables_placement && allocation.spec.job_type == JobType::Batch;
                 jobs.insert(allocation.job.clone());

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::list::Table;
-
 use super::Cluster;
 use super::agenda::Event;
 use super::evaluation::{Evaluation, EvaluationStatus};
+use super::events::{Message, Object};
 use super::id::EvaluationId;
 use super::job::JobKey;
 use super::spec::JobType;
@@ -27,7 +26,7 @@ impl Cluster {
         // Only evaluations of a job change have its index.
         let job_modify_index = if triggered_by.starts_with("job-") { job.job_modify_index } else { 0 };
         let id = self.rng.id();
-        let index = self.write(Table::Evaluations);
+        let index = self.write_new_evaluation(key, id, triggered_by);
         let mut evaluation = Evaluation {
             id,
             job: key.clone(),
@@ -72,9 +71,31 @@ impl Cluster {
         Some(id)
     }
 
+    /// The index of a new evaluation. One that comes with its job has that of the job.
+    fn write_new_evaluation(&mut self, key: &JobKey, id: EvaluationId, triggered_by: &'static str) -> u64 {
+        let object = Object::Evaluation(id);
+        let message = match triggered_by {
+            "job-register" => Message::JobRegistered,
+            "job-deregister" => Message::JobDeregistered,
+            "alloc-stop" | "node-drain" | "deployment-watcher" => Message::AllocationUpdateDesiredStatus,
+            "preemption" => Message::PlanResult,
+            _ => Message::EvaluationUpdated,
+        };
+        let with_job = matches!(message, Message::JobRegistered | Message::JobDeregistered);
+        match self.jobs.get(key).filter(|_| with_job) {
+            Some(job) => {
+                let index = job.job_modify_index;
+                self.written(object.table(), index);
+                self.journal.write_second(index, message, object);
+                index
+            }
+            None => self.write(message, object),
+        }
+    }
+
     /// Ends an evaluation.
     pub(super) fn end_evaluation(&mut self, id: EvaluationId, status: EvaluationStatus, description: &str) {
-        let index = self.write(Table::Evaluations);
+        let index = self.write(Message::EvaluationUpdated, Object::Evaluation(id));
         let now = self.now;
         let Some(evaluation) = self.evaluations.get_mut(&id) else { return };
         // A completed blocked evaluation keeps its original description.

@@ -1,4 +1,4 @@
-//! Garbage collection.
+//! Garbage collection. Only deleted jobs have events.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::list::Table;
 use crate::version::since;
 
+use super::events::Message;
 use super::id::{AllocationId, EvaluationId};
 use super::job::{JobKey, JobStatus};
 use super::node::NodeStatus;
@@ -15,6 +16,7 @@ use super::{Cluster, Deployment};
 impl Cluster {
     /// Collects everything that has ended, whatever its age, like `nomad system gc`.
     pub fn garbage_collect(&mut self) {
+        self.commit();
         self.collect_garbage(GcSettings {
             interval: Duration::ZERO,
             evaluation: Duration::ZERO,
@@ -26,7 +28,7 @@ impl Cluster {
     }
 
     pub(super) fn collect_garbage(&mut self, ages: GcSettings) {
-        self.collect_jobs(ages);
+        self.together(Message::JobBatchDeregistered, |cluster| cluster.collect_jobs(ages));
         self.collect_evaluations(ages);
         self.collect_deployments(ages);
         self.collect_nodes(ages);
@@ -49,7 +51,7 @@ impl Cluster {
         for key in over.map(|job| job.key.clone()).collect::<Vec<JobKey>>() {
             let Some(job) = self.jobs.get(&key) else { continue };
             let (evaluations, allocations) = (job.evaluations.clone(), job.allocations.clone());
-            self.forget_job(&key);
+            self.forget_job(&key, Message::JobBatchDeregistered);
             for id in evaluations {
                 self.evaluations.remove(&id);
             }
@@ -97,8 +99,8 @@ impl Cluster {
     /// Nomad deletes evaluations and their allocations in one Raft entry, which becomes the index of both
     /// tables, even if there are no allocations.
     fn write_deletions(&mut self) {
-        let index = self.write(Table::Evaluations);
-        self.indexes.insert(Table::Allocations, index);
+        let index = self.write_unseen(Table::Evaluations);
+        self.written(Table::Allocations, index);
     }
 
     /// Whether an allocation is live or waits to be rescheduled.
@@ -122,7 +124,7 @@ impl Cluster {
             over.filter(|it| !it.is_active() && self.is_older(it.modified, ages.deployment) && !current(it));
         for id in over.map(|it| it.id).collect::<Vec<_>>() {
             self.deployments.remove(&id);
-            self.write(Table::Deployments);
+            self.write_unseen(Table::Deployments);
         }
     }
 
@@ -133,7 +135,8 @@ impl Cluster {
                 && self.is_older(node.status_updated, ages.node)
         });
         for id in over.map(|node| node.id).collect::<Vec<_>>() {
-            self.remove_node(id);
+            self.write_unseen(Table::Nodes);
+            self.forget_node(id);
         }
     }
 }

@@ -110,6 +110,19 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// The job without what refers to it.
+    pub(super) fn alone(&self) -> Job {
+        Job {
+            key: self.key.clone(),
+            spec: Arc::clone(&self.spec),
+            parent: self.parent.clone(),
+            summary: BTreeMap::new(),
+            allocations: Vec::new(),
+            evaluations: BTreeSet::new(),
+            ..*self
+        }
+    }
+
     /// Returns whether it is a parent, which only launches children.
     pub(crate) fn is_template(&self) -> bool {
         self.spec.is_template()

@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::list::Table;
 use crate::time::seconds;
 
-use super::Cluster;
 use super::agenda::Event;
+use super::events::{Message, Object, Payload};
 use super::id::AllocationId;
 use super::job::{ChildrenSummary, GroupSummary, Job, JobKey, JobStatus};
 use super::spec::JobSpec;
+use super::{Allocation, Cluster};
 
 impl Cluster {
     /// Registers a job or a new version of it; running allocations of the old version are replaced. Creates
     /// its namespace. Returns its ID.
     pub fn submit(&mut self, spec: JobSpec) -> String {
+        self.commit();
         let id = spec.id.clone();
         self.register(spec, None, false);
         id
@@ -24,6 +25,7 @@ impl Cluster {
 
     /// Dispatches a parameterized job. Returns the child's ID, or `None` if there is no such job.
     pub fn dispatch(&mut self, parent: &JobKey) -> Option<String> {
+        self.commit();
         let job = self.jobs.get(parent).filter(|job| job.spec.parameterized && !job.stop)?;
         let mut spec = JobSpec::clone(&job.spec);
         spec.parameterized = false;
@@ -36,10 +38,13 @@ impl Cluster {
 
     /// Stops a job. A purged job leaves the lists at once, even before its allocations have stopped.
     pub fn stop_job(&mut self, namespace: &str, id: &str, purge: bool) {
+        self.commit();
         let key = JobKey::new(namespace, id);
-        let index = self.write(Table::Jobs);
+        let index = self.write(Message::JobDeregistered, Object::Job(key.clone()));
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&key) else { return };
+        // Who purges a job sees it as it was before.
+        let before = purge.then(|| Payload::Job(Box::new(job.alone())));
         job.stop = true;
         job.version += 1;
         job.job_modify_index = index;
@@ -48,19 +53,28 @@ impl Cluster {
         self.cancel_deployment(&key, "Cancelled because job is stopped");
         self.create_evaluation(&key, "job-deregister", |_| {});
         self.refresh_status(&key);
-        if purge {
-            self.forget_job(&key);
+        if let Some(before) = before {
+            self.journal.remove(&Object::Job(key.clone()), before);
+            self.remove_job(&key, index);
         }
     }
 
     /// Stops a single allocation, like `nomad alloc stop`. Nomad treats it as a migration, as if its node
     /// were drained.
     pub fn stop_one_allocation(&mut self, id: AllocationId) {
-        let Some(allocation) = self.allocations.get_mut(&id).filter(|it| !it.is_terminal()) else { return };
-        allocation.migrate = true;
-        allocation.by_hand = true;
-        let job = allocation.job.clone();
-        self.create_evaluation(&job, "alloc-stop", |_| {});
+        self.commit();
+        if self.allocations.get(&id).is_none_or(Allocation::is_terminal) {
+            return;
+        }
+        self.together(Message::AllocationUpdateDesiredStatus, |cluster| {
+            let index = cluster.write(Message::AllocationUpdateDesiredStatus, Object::Allocation(id));
+            let Some(allocation) = cluster.allocations.get_mut(&id) else { return };
+            allocation.migrate = true;
+            allocation.by_hand = true;
+            allocation.modify_index = index;
+            let job = allocation.job.clone();
+            cluster.create_evaluation(&job, "alloc-stop", |_| {});
+        });
     }
 
     /// Makes the next allocations of a job fail, whatever its failure probability.
@@ -71,8 +85,16 @@ impl Cluster {
     }
 
     /// Removes a job; its parent counts it as a dead child.
-    pub(super) fn forget_job(&mut self, key: &JobKey) {
-        let index = self.write(Table::Jobs);
+    pub(super) fn forget_job(&mut self, key: &JobKey, message: Message) {
+        let object = Object::Job(key.clone());
+        let index = self.write(message, object.clone());
+        if let Some(job) = self.jobs.get(key) {
+            self.journal.remove(&object, Payload::Job(Box::new(job.alone())));
+        }
+        self.remove_job(key, index);
+    }
+
+    fn remove_job(&mut self, key: &JobKey, index: u64) {
         let Some(job) = self.jobs.remove(key) else { return };
         self.history.purged(job.record);
         let Some(parent) = job.parent else { return };
@@ -112,7 +134,7 @@ impl Cluster {
         self.create_namespace(&spec.namespace);
         let key = JobKey::new(&spec.namespace, &spec.id);
         self.cancel_deployment(&key, "Cancelled due to newer version of job");
-        let index = self.write(Table::Jobs);
+        let index = self.write(Message::JobRegistered, Object::Job(key.clone()));
         let record = self.history.submitted(&key, spec.job_type, parent, spec.is_template(), self.now);
         let periodic = spec.periodic;
         let summary: BTreeMap<_, _> =

@@ -12,6 +12,7 @@ mod deployment;
 mod drain;
 mod evaluation;
 mod evaluations;
+pub(crate) mod events;
 mod gc;
 mod id;
 mod job;
@@ -37,6 +38,7 @@ use crate::list::Table;
 use crate::version::Version;
 
 use agenda::{Agenda, Event};
+use events::{Broker, Journal, Message, Object};
 use id::Rng;
 use ledger::History;
 use servers::Servers;
@@ -88,6 +90,8 @@ pub struct Cluster {
     agenda: Agenda,
     rng: Rng,
     history: History,
+    journal: Journal,
+    pub(crate) broker: Broker,
 }
 
 /// A namespace or a node pool.
@@ -120,6 +124,8 @@ impl Cluster {
             agenda: Agenda::default(),
             rng,
             history: History::default(),
+            journal: Journal::default(),
+            broker: Broker::new(settings.event_buffer),
             settings,
         };
         for (name, description) in
@@ -149,6 +155,7 @@ impl Cluster {
     pub fn advance(&mut self, duration: Duration) {
         let end = self.now + duration;
         if self.servers.leader.is_some() {
+            self.commit();
             self.drive_drains();
         }
         while self.servers.leader.is_some()
@@ -163,6 +170,7 @@ impl Cluster {
     }
 
     fn happen(&mut self, event: Event) {
+        self.commit();
         match event {
             Event::Evaluate(evaluation) => self.evaluate(evaluation),
             Event::Unblock => self.retry_blocked(),
@@ -185,25 +193,18 @@ impl Cluster {
     /// Creates the namespace, if it does not exist.
     pub fn create_namespace(&mut self, name: &str) {
         if !self.namespaces.contains_key(name) {
-            self.index += 1;
+            let index = self.next_index();
             let description = format!("{name} jobs");
-            self.namespaces.insert(name.to_owned(), Registered { description, index: self.index });
+            self.namespaces.insert(name.to_owned(), Registered { description, index });
         }
     }
 
     /// Creates the node pool, if it does not exist.
     pub fn create_node_pool(&mut self, name: &str) {
         if !self.pools.contains_key(name) {
-            let index = self.write(Table::NodePools);
+            let index = self.write(Message::NodePoolUpserted, Object::NodePool(name.to_owned()));
             self.pools.insert(name.to_owned(), Registered { description: String::new(), index });
         }
-    }
-
-    /// Returns the index of a new write to a table.
-    fn write(&mut self, table: Table) -> u64 {
-        self.index += 1;
-        self.indexes.insert(table, self.index);
-        self.index
     }
 
     /// Returns the index of the last write to a table.

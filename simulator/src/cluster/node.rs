@@ -188,6 +188,17 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// The node without what runs on it.
+    pub(super) fn alone(&self) -> Node {
+        Node {
+            spec: self.spec.clone(),
+            class: self.class.clone(),
+            events: self.events.clone(),
+            live: BTreeSet::new(),
+            ..*self
+        }
+    }
+
     /// Returns whether it responds.
     pub(crate) fn is_ready(&self) -> bool {
         self.status == NodeStatus::Ready

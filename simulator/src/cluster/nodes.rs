@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::list::Table;
 use crate::version::since;
 
 use super::allocation::ClientStatus;
+use super::events::{Message, Object, Payload};
 use super::id::NodeId;
 use super::job::JobKey;
 use super::node::{Node, NodeEvent, NodeSpec, NodeStatus};
@@ -19,9 +19,10 @@ const FIRST_HTTP_PORT: u16 = 5646;
 impl Cluster {
     /// Registers a node. Creates its pool.
     pub fn register_node(&mut self, spec: NodeSpec) -> NodeId {
+        self.commit();
         self.create_node_pool(&spec.node_pool);
         let id = self.rng.id();
-        let index = self.write(Table::Nodes);
+        let index = self.write(Message::NodeRegistration, Object::Node(id));
         let mut node = Node {
             id,
             class: spec.computed_class(),
@@ -55,12 +56,14 @@ impl Cluster {
 
     /// A node goes down: its allocations are lost.
     pub fn node_down(&mut self, id: NodeId) {
+        self.commit();
         self.lose_sight(id, NodeStatus::Down);
     }
 
     /// A node is disconnected: its allocations become unknown if their group tolerates that, others are lost.
     /// If there are none, or the version has no disconnected state, the node is down.
     pub fn disconnect(&mut self, id: NodeId) {
+        self.commit();
         let live = self
             .nodes
             .get(&id)
@@ -85,7 +88,7 @@ impl Cluster {
     }
 
     fn lose_sight(&mut self, id: NodeId, status: NodeStatus) {
-        let index = self.write(Table::Nodes);
+        let index = self.write(Message::NodeEvent, Object::Node(id));
         let now = self.now;
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.last_missed_heartbeat_index = index;
@@ -104,7 +107,8 @@ impl Cluster {
 
     /// A node responds again: unknown allocations continue, lost ones are stopped.
     pub fn node_up(&mut self, id: NodeId) {
-        let index = self.write(Table::Nodes);
+        self.commit();
+        let index = self.write(Message::NodeEvent, Object::Node(id));
         let now = self.now;
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.status = NodeStatus::Ready;
@@ -116,7 +120,8 @@ impl Cluster {
 
     /// Sets the eligibility of a node. A draining node stays ineligible.
     pub fn set_eligibility(&mut self, id: NodeId, eligible: bool) {
-        let index = self.write(Table::Nodes);
+        self.commit();
+        let index = self.write(Message::NodeEligibility, Object::Node(id));
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.eligible = eligible && node.drain.is_none();
         let message = if eligible {
@@ -130,7 +135,16 @@ impl Cluster {
 
     /// Purges a node: it leaves the lists, and its allocations are lost.
     pub fn remove_node(&mut self, id: NodeId) {
-        self.write(Table::Nodes);
+        self.commit();
+        let object = Object::Node(id);
+        self.write(Message::NodeDeregistration, object.clone());
+        if let Some(node) = self.nodes.get(&id) {
+            self.journal.remove(&object, Payload::Node(Box::new(node.alone())));
+        }
+        self.forget_node(id);
+    }
+
+    pub(super) fn forget_node(&mut self, id: NodeId) {
         self.draining.remove(&id);
         let Some(node) = self.nodes.remove(&id) else { return };
         let allocations = node.live.iter().filter_map(|allocation| self.allocations.get(allocation));

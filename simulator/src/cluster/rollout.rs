@@ -8,6 +8,7 @@ use super::Cluster;
 use super::agenda::Event;
 use super::allocation::{ClientStatus, Health};
 use super::deployment::{Deployment, DeploymentStatus, GroupState};
+use super::events::{Message, Object};
 use super::id::{AllocationId, DeploymentId};
 use super::job::JobKey;
 use super::spec::JobType;
@@ -24,7 +25,7 @@ impl Cluster {
             return job.deployment;
         }
         let id = self.rng.id();
-        let index = self.write(Table::Deployments);
+        let index = self.write(Message::PlanResult, Object::Deployment(id));
         let job = self.jobs.get_mut(key)?;
         job.deployment = Some(id);
         let state = |desired: &u32| GroupState {
@@ -87,12 +88,16 @@ impl Cluster {
             return;
         }
         let (job, group) = (allocation.job.clone(), allocation.group.clone());
-        let Some(deployment) = self.judge(id, true) else { return };
         let deadline = self.now + self.settings.progress_deadline;
-        self.change_group(deployment, &group, |group| {
-            group.healthy += 1;
-            group.require_progress_by = Some(deadline);
+        let judged = self.together(Message::AllocationUpdated, |cluster| {
+            let deployment = cluster.judge(id, true)?;
+            cluster.change_group(deployment, &group, |group| {
+                group.healthy += 1;
+                group.require_progress_by = Some(deadline);
+            });
+            Some(deployment)
         });
+        let Some(deployment) = judged else { return };
         let done = self.deployments.get(&deployment).is_some_and(|deployment| {
             deployment.is_active() && deployment.groups.values().all(|group| group.healthy >= group.desired)
         });
@@ -102,9 +107,13 @@ impl Cluster {
                 DeploymentStatus::Successful,
                 "Deployment completed successfully",
             );
+            let index = self.index;
             if let Some(job) = self.jobs.get_mut(&job) {
                 job.stable = true;
+                job.modify_index = index;
             }
+            self.written(Table::Jobs, index);
+            self.touch(Object::Job(job.clone()));
             self.watched(&job, deployment);
         }
     }
@@ -133,7 +142,7 @@ impl Cluster {
         if !self.deployments.get(&deployment)?.is_active() {
             return None;
         }
-        let index = self.write(Table::Allocations);
+        let index = self.write(Message::AllocationUpdated, Object::Allocation(id));
         let time = self.now;
         let allocation = self.allocations.get_mut(&id)?;
         allocation.health = Some(Health { healthy, time, index });
@@ -168,7 +177,7 @@ impl Cluster {
     }
 
     fn end_deployment(&mut self, id: DeploymentId, status: DeploymentStatus, description: &'static str) {
-        let index = self.write(Table::Deployments);
+        let index = self.write(Message::DeploymentStatusUpdate, Object::Deployment(id));
         let now = self.now;
         let Some(deployment) = self.deployments.get_mut(&id) else { return };
         deployment.status = status;
@@ -180,7 +189,7 @@ impl Cluster {
     }
 
     fn change_group(&mut self, id: DeploymentId, group: &str, change: impl FnOnce(&mut GroupState)) {
-        let index = self.write(Table::Deployments);
+        let index = self.write(Message::AllocationUpdated, Object::Deployment(id));
         let now = self.now;
         let Some(deployment) = self.deployments.get_mut(&id) else { return };
         deployment.modify_index = index;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Cluster;
 use super::id::{Id, Rng};
+use super::{Acl, Cluster};
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -107,6 +107,11 @@ impl Cluster {
         server.alive = true;
         server.stable_since = now;
         self.elect_leader();
+    }
+
+    /// Other tokens and policies hold from now on.
+    pub fn change_acl(&mut self, acl: Acl) {
+        self.settings.acl = acl;
     }
 
     /// Returns the time since the last contact with a leader.

@@ -35,6 +35,8 @@ pub struct Settings {
     pub memory_oversubscription: bool,
     /// Job types that preempt others.
     pub preemption: Preemption,
+    /// How many transactions the event stream keeps; `None` without a stream.
+    pub event_buffer: Option<usize>,
     /// Garbage collection.
     pub gc: GcSettings,
 }
@@ -56,6 +58,7 @@ impl Default for Settings {
             progress_deadline: Duration::from_secs(600),
             memory_oversubscription: false,
             preemption: Preemption::default(),
+            event_buffer: Some(100),
             gc: GcSettings::default(),
         }
     }

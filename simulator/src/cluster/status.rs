@@ -5,6 +5,7 @@ use crate::version::since;
 
 use super::Cluster;
 use super::allocation::ClientStatus;
+use super::events::Object;
 use super::job::{GroupSummary, Job, JobKey, JobStatus};
 use super::ledger::{Completion, Outcome};
 use super::spec::JobType;
@@ -30,7 +31,8 @@ impl Cluster {
         job.modify_index = index;
         job.modified = now;
         let (parent, record) = (job.parent.clone(), job.record);
-        self.indexes.insert(Table::Jobs, index);
+        self.written(Table::Jobs, index);
+        self.touch(Object::Job(key.clone()));
         self.history.completed(record, completion);
         if let Some(parent) =
             parent.and_then(|id| self.jobs.get_mut(&JobKey { namespace: key.namespace.clone(), id }))
@@ -89,7 +91,7 @@ impl Cluster {
                 }
             }
         }
-        self.indexes.insert(Table::Jobs, index);
+        self.written(Table::Jobs, index);
     }
 
     /// What is left to place, as the scheduler has found.
@@ -98,7 +100,7 @@ impl Cluster {
         if let Some(job) = self.jobs.get_mut(key) {
             job.summary.entry(group.to_owned()).or_default().queued = queued;
             job.summary_index = index;
-            self.indexes.insert(Table::Jobs, index);
+            self.written(Table::Jobs, index);
         }
     }
 

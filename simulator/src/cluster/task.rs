@@ -78,7 +78,7 @@ pub(crate) struct TaskEvent {
 }
 
 /// A task of an allocation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TaskRun {
     pub(crate) name: String,
     pub(crate) lifecycle: Option<Lifecycle>,

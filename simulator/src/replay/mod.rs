@@ -108,6 +108,7 @@ impl Entry {
             body: fs::read(dir.join(&self.file))?.into(),
             rows: None,
             follow: None,
+            events: None,
             work: Work::default(),
         })
     }

@@ -18,6 +18,7 @@ use crate::version::{Version, since};
 
 use super::Shared;
 use super::follow::Following;
+use super::stream::Streaming;
 
 /// A body that ends with its data, or with a broken connection.
 pub(super) struct Body {
@@ -26,6 +27,8 @@ pub(super) struct Body {
     rows: Option<Sent>,
     /// A log that is sent while it grows, instead of all these.
     follow: Option<Following>,
+    /// Events that are sent as they happen, instead of all these.
+    events: Option<Box<Streaming>>,
     /// The pause after each byte, if bytes are sent one by one.
     pause: Option<(Pin<Box<Sleep>>, Duration)>,
     ending: Ending,
@@ -77,7 +80,7 @@ impl Body {
     pub(super) fn rows(rows: Rows, gzip: bool) -> Body {
         let encoder = || Some(Box::new(GzEncoder::new(Vec::new(), Compression::fast())));
         let rows = if gzip { Sent::Gzip(rows, encoder()) } else { Sent::Plain(rows) };
-        Body { data: None, rows: Some(rows), follow: None, pause: None, ending: Ending::Whole }
+        Body { rows: Some(rows), ..Body::whole(Bytes::new()) }
     }
 
     pub(super) fn whole(data: Bytes) -> Body {
@@ -85,9 +88,14 @@ impl Body {
             data: Some(data).filter(|data| !data.is_empty()),
             rows: None,
             follow: None,
+            events: None,
             pause: None,
             ending: Ending::Whole,
         }
+    }
+
+    fn is_written_later(&self) -> bool {
+        self.rows.is_some() || self.follow.is_some() || self.events.is_some()
     }
 
     pub(super) fn following(shared: Arc<Shared>, target: String, follow: Follow) -> Body {
@@ -95,18 +103,16 @@ impl Body {
         Body { follow, ..Body::whole(Bytes::new()) }
     }
 
+    pub(super) fn events(events: Streaming) -> Body {
+        Body { events: Some(Box::new(events)), ..Body::whole(Bytes::new()) }
+    }
+
     pub(super) fn dripping(data: Bytes, pause: Duration) -> Body {
         Body { pause: Some((Box::pin(sleep(Duration::ZERO)), pause)), ..Body::whole(data) }
     }
 
     pub(super) fn cut(data: Bytes) -> Body {
-        Body {
-            data: Some(data),
-            rows: None,
-            follow: None,
-            pause: None,
-            ending: Ending::Cut { flushed: false },
-        }
+        Body { data: Some(data), ending: Ending::Cut { flushed: false }, ..Body::whole(Bytes::new()) }
     }
 }
 
@@ -118,6 +124,9 @@ impl hyper::body::Body for Body {
         let body = &mut *self;
         if let Some(follow) = &mut body.follow {
             return follow.poll_next(cx).map_ok(Frame::data);
+        }
+        if let Some(events) = &mut body.events {
+            return events.poll_next(cx).map_ok(Frame::data);
         }
         if let (Some((waiting, pause)), Some(data)) = (&mut body.pause, &mut body.data) {
             ready!(waiting.as_mut().poll(cx));
@@ -147,12 +156,12 @@ impl hyper::body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.rows.is_none() && self.follow.is_none() && self.ending == Ending::Whole
+        self.data.is_none() && !self.is_written_later() && self.ending == Ending::Whole
     }
 
     fn size_hint(&self) -> SizeHint {
         match self.ending {
-            _ if self.rows.is_some() || self.follow.is_some() => SizeHint::default(),
+            _ if self.is_written_later() => SizeHint::default(),
             Ending::Whole => SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)),
             Ending::Cut { .. } => SizeHint::default(),
         }

@@ -29,9 +29,10 @@ pub enum Fault {
     Body(Bytes),
     /// 200 with these bytes, declared as gzip.
     Gzipped(Bytes),
-    /// Correct status and headers, but the connection closes after this many bytes of the body.
+    /// Correct status and headers, but the connection closes after this many bytes of the body. Applies to event
+    /// streams too.
     Truncate(usize),
-    /// The correct response, one byte at a time with a pause after each.
+    /// The correct response, one byte at a time with a pause after each. Applies to event streams too.
     Drip(Duration),
     /// 307 to this URL.
     Redirect(String),
@@ -41,6 +42,10 @@ pub enum Fault {
     NoLeader,
     /// The correct response with this index: the index of a rebuilt server starts again.
     Index(u64),
+    /// A stream as always, but its connection is cut this long after it began.
+    CutAfter(Duration),
+    /// An event stream whose lines are wrong.
+    Events(EventFault),
     /// This fault in the first half of each period, none in the second.
     Intermittent {
         /// Duration of the fault and its pause.
@@ -48,6 +53,25 @@ pub enum Fault {
         /// The fault.
         fault: Box<Fault>,
     },
+}
+
+/// One way to send wrong events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventFault {
+    /// Every payload is null.
+    NullPayloads,
+    /// Every event is of a topic and a type that nobody knows.
+    UnknownTopics,
+    /// Every line comes this many times.
+    Repeated(u32),
+    /// Of two lines the later one comes first.
+    Swapped,
+    /// Every second line is missing, and nothing tells of it.
+    Lost,
+    /// Of every line the second half is missing.
+    Halved,
+    /// The buffer has overflowed: the stream ends as that of a reader that is too slow.
+    Dropped,
 }
 
 /// A fault before a request is read.

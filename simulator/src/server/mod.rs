@@ -4,13 +4,16 @@ mod body;
 mod faults;
 mod follow;
 mod log;
+mod mischief;
 mod respond;
+mod stream;
 
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -24,7 +27,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::backend::Backend;
 use crate::work::Work;
 
-pub use faults::{ConnectionFault, Fault, Faults};
+pub use faults::{ConnectionFault, EventFault, Fault, Faults};
 pub use log::LoggedRequest;
 use log::RequestLog;
 
@@ -46,6 +49,8 @@ struct Shared {
     backend: Backend,
     faults: Faults,
     log: RequestLog,
+    /// How many event streams have ended whose connections nobody closes.
+    forgotten_streams: AtomicU64,
 }
 
 impl Simulator {
@@ -64,7 +69,12 @@ impl Simulator {
     pub async fn start_on(addr: SocketAddr, backend: Backend) -> io::Result<Simulator> {
         let listener = TcpListener::bind(addr).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { backend, faults: Faults::default(), log: RequestLog::default() });
+        let shared = Arc::new(Shared {
+            backend,
+            faults: Faults::default(),
+            log: RequestLog::default(),
+            forgotten_streams: AtomicU64::default(),
+        });
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
         Ok(Simulator { address, shared, stop: Some(stop), task })

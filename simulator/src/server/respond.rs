@@ -10,9 +10,9 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::json;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Events};
 use crate::request::Request;
-use crate::version::since;
+use crate::version::{Version, since};
 use crate::work::Work;
 
 use tokio::time::Instant;
@@ -20,12 +20,15 @@ use tokio::time::Instant;
 use super::Shared;
 use super::body::{Body, gzip, wants_gzip};
 use super::faults::Fault;
+use super::stream::Streaming;
 
 /// Maximum wait of a blocking query.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// Path under which the simulator itself reports the work for its responses so far.
 const WORK: &str = "/simulator/work";
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// This version begins the answer to a subscription with `HTTP/0.0`, which no client understands.
+const UNREADABLE_STREAM: Version = Version::new(1, 11, 2);
 
 /// The request gets no response, and the connection closes.
 #[derive(Debug)]
@@ -80,6 +83,8 @@ pub(super) async fn respond(
             | Fault::Drip(_)
             | Fault::LastContact(_)
             | Fault::NoLeader
+            | Fault::CutAfter(_)
+            | Fault::Events(_)
             | Fault::Intermittent { .. },
         )
         | None => block(&shared, &request).await,
@@ -95,6 +100,9 @@ pub(super) async fn respond(
         let mut response = hyper::Response::new(Body::following(shared, request.target(), follow));
         *response.headers_mut() = answer.headers;
         return Ok(response);
+    }
+    if let Some(events) = answer.events.take() {
+        return stream(shared, &request, answer, events);
     }
     compress(&shared, &request, &mut answer);
     Ok(response(answer, fault))
@@ -121,6 +129,36 @@ async fn block(shared: &Shared, request: &Request) -> Answer {
     }
 }
 
+/// The response of an event stream.
+fn stream(
+    shared: Arc<Shared>,
+    request: &Request,
+    mut answer: Answer,
+    events: Events,
+) -> Result<hyper::Response<Body>, NoAnswer> {
+    let version = shared.backend.version();
+    let hijacked = version >= since::HIJACKED_STREAM;
+    if version == UNREADABLE_STREAM {
+        return Err(NoAnswer);
+    }
+    if version >= since::EXACT_GZIP {
+        answer.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+    let gzip = !hijacked && wants_gzip(version, request.accept_encoding.as_deref());
+    if gzip {
+        answer.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    let mut response =
+        hyper::Response::new(Body::events(Streaming::new(shared, request.target(), events, gzip)));
+    if hijacked {
+        // Nomad says 1.1; with hyper, only 1.0 has a body that ends with its connection.
+        *response.version_mut() = http::Version::HTTP_10;
+        answer.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    *response.headers_mut() = answer.headers;
+    Ok(response)
+}
+
 fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
     let version = shared.backend.version();
     if version >= since::EXACT_GZIP {
@@ -144,7 +182,7 @@ fn compress(shared: &Shared, request: &Request, answer: &mut Answer) {
 }
 
 fn response(answer: Answer, fault: Option<Fault>) -> hyper::Response<Body> {
-    let Answer { status, mut headers, body, rows, follow: _, work: _ } = answer;
+    let Answer { status, mut headers, body, rows, follow: _, events: _, work: _ } = answer;
     let body = match fault {
         _ if let Some(rows) = rows => Body::rows(rows, headers.contains_key(header::CONTENT_ENCODING)),
         Some(Fault::Drip(pause)) => Body::dripping(body, pause),

@@ -13,7 +13,7 @@ use crate::world::{World, seconds};
 
 /// A random event.
 #[derive(Clone, Debug)]
-enum Event {
+pub(crate) enum Event {
     Build { cpu: u64, seconds: u64, how: usize, priority: u32 },
     Service { count: u32, how: usize },
     Sysbatch { seconds: u64 },
@@ -25,7 +25,7 @@ enum Event {
     Pass { seconds: u64 },
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(crate) fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => (100_u64..3_000, 1_u64..120, 0_usize..12, 1_u32..99)
             .prop_map(|(cpu, seconds, how, priority)| Event::Build { cpu, seconds, how, priority }),
@@ -56,14 +56,14 @@ fn with_fate(job: JobSpec, how: usize) -> JobSpec {
     }
 }
 
-struct Histories {
-    cluster: Cluster,
-    nodes: Vec<NodeId>,
+pub(crate) struct Histories {
+    pub(crate) cluster: Cluster,
+    pub(crate) nodes: Vec<NodeId>,
     submitted: Vec<JobSpec>,
 }
 
 impl Histories {
-    fn new(seed: u64, version: &str) -> Histories {
+    pub(crate) fn new(seed: u64, version: &str) -> Histories {
         let version = version.parse().expect("a version");
         let settings = Settings { seed, version, preemption: Preemption::ALL, ..Settings::default() };
         let mut cluster = Cluster::new(settings);
@@ -81,7 +81,7 @@ impl Histories {
         self.submitted.push(job);
     }
 
-    fn apply(&mut self, event: &Event) {
+    pub(crate) fn apply(&mut self, event: &Event) {
         let id = format!("job-{}", self.submitted.len());
         match *event {
             Event::Build { cpu, seconds: run, how, priority } => {

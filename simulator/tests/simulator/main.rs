@@ -8,6 +8,7 @@ mod client;
 mod contract;
 mod drains;
 mod endings;
+mod events;
 mod histories;
 mod jobs;
 mod load;

@@ -16,6 +16,13 @@ const SIGNING_KEY: &str = "fe9c8dd3-b516-603c-b319-a33942d97256";
 
 /// The full allocation, with its job as it was when it was placed.
 pub(crate) fn allocation(allocation: &Allocation, cluster: &Cluster, version: Version) -> Value {
+    let mut full = without_job(allocation, cluster, version);
+    full["Job"] = specification::job_of(allocation, version);
+    full
+}
+
+/// The same without its job, as the event stream has it.
+pub(crate) fn without_job(allocation: &Allocation, cluster: &Cluster, version: Version) -> Value {
     let mut full = common(allocation, version);
     let shared = Amount { disk_mb: allocation.total.disk_mb, ..Amount::default() };
     let tasks = || allocation.task_group().into_iter().flat_map(|group| &group.tasks);
@@ -25,7 +32,6 @@ pub(crate) fn allocation(allocation: &Allocation, cluster: &Cluster, version: Ve
     full["TaskStates"] = task_states(allocation, version);
     full["DeploymentID"] = json!(text(allocation.deployment));
     full["PreviousAllocation"] = json!(text(allocation.previous));
-    full["Job"] = specification::job_of(allocation, version);
     full["Metrics"] = metrics(allocation, cluster, version);
     full["Resources"] = tasks().map(Amount::of).fold(shared, Amount::and).written(version);
     full["SharedResources"] = shared.written(version);

@@ -3,6 +3,7 @@
 mod allocation;
 mod deployment;
 mod evaluation;
+mod event;
 mod full_allocation;
 mod job;
 mod node;
@@ -16,6 +17,7 @@ pub(crate) use allocation::without_unasked;
 pub(super) use allocation::{allocation_stub, filterable_allocation};
 pub(super) use deployment::deployment;
 pub(super) use evaluation::evaluation;
+pub(super) use event::{event, line};
 pub(super) use full_allocation::allocation;
 pub(super) use job::{job_stub, job_summary};
 pub(super) use node::{attributes, node, node_stub};

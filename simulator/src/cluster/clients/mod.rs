@@ -10,12 +10,12 @@ mod stopping;
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use crate::list::Table;
 use crate::version::since;
 
 use super::Cluster;
 use super::agenda::Event;
 use super::allocation::{ClientStatus, Step};
+use super::events::{Message, Object};
 use super::id::AllocationId;
 use super::task::Happened;
 
@@ -85,15 +85,18 @@ impl Cluster {
     fn report(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get(&id) else { return };
         let (status, description) = allocation.client_says();
-        if status == ClientStatus::Failed && !allocation.client.is_terminal() {
-            self.allocation_failed(id);
-        }
-        self.set_client_status(id, status, description);
+        let fails = status == ClientStatus::Failed && !allocation.client.is_terminal();
+        self.together(Message::AllocationUpdated, |cluster| {
+            if fails {
+                cluster.allocation_failed(id);
+            }
+            cluster.set_client_status(id, status, description);
+        });
     }
 
     /// Tells an allocation to stop. Its client does it later.
     pub(super) fn stop_allocation(&mut self, id: AllocationId, description: impl Into<Cow<'static, str>>) {
-        let index = self.write(Table::Allocations);
+        let index = self.write(Message::PlanResult, Object::Allocation(id));
         let now = self.now;
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
         if allocation.stop {
@@ -125,7 +128,7 @@ impl Cluster {
         description: &'static str,
     ) {
         let now = self.now;
-        let index = self.write(Table::Allocations);
+        let index = self.write(Message::AllocationUpdated, Object::Allocation(id));
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
         let (old, node, job) = (allocation.client, allocation.node, allocation.job.clone());
         allocation.client = status;
@@ -143,6 +146,9 @@ impl Cluster {
                 node.live.remove(&id);
                 node.allocated = node.allocated - total;
             }
+        }
+        if self.version().has(since::BATCH_EVAL_GC) {
+            self.touch(Object::Node(node));
         }
         if status != old {
             self.count_in_summary(&job, created, &group, Some(old), status);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cluster::Cluster;
 use crate::cluster::allocation::{Step, TIMED_OUT};
+use crate::cluster::events::Object;
 use crate::cluster::id::AllocationId;
 use crate::cluster::node::Node;
 use crate::cluster::task::{Happened, TaskRun};
@@ -40,6 +41,7 @@ impl Cluster {
         if allocation.is_received() && reachable {
             let told = allocation.tasks.iter_mut().filter(|task| !task.is_dead() && !task.is_poststop());
             told.for_each(|task| task.be_told_to_stop(now, timeout, None));
+            self.touch(Object::Allocation(id));
         }
         self.plan(id, at, Step::Die);
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::cluster::allocation::{Allocation, ClientStatus, MIGRATED, RescheduleEvent};
+use crate::cluster::events::{Message, Object};
 use crate::cluster::id::{AllocationId, EvaluationId};
 use crate::cluster::job::{Job, JobKey};
 use crate::cluster::spec::JobType;
 use crate::cluster::{Cluster, DesiredUpdates};
-use crate::list::Table;
 use crate::version::since;
 
 use super::SchedulerOutcome;
@@ -170,7 +170,7 @@ impl Cluster {
 
     /// Adds an unchanged allocation to its job's newest version.
     pub(super) fn update_in_place(&mut self, id: AllocationId) {
-        let index = self.write(Table::Allocations);
+        let index = self.write(Message::PlanResult, Object::Allocation(id));
         let now = self.now;
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
         let Some(job) = self.jobs.get(&allocation.job) else { return };
@@ -197,8 +197,10 @@ impl Cluster {
             it.job_modify_index = job_modify_index;
             it.description = "created for delayed rescheduling".to_owned();
         });
+        let index = self.write(Message::PlanResult, Object::Allocation(id));
         if let Some(allocation) = self.allocations.get_mut(&id) {
             allocation.followup = followup;
+            allocation.modify_index = index;
         }
         if let Some(evaluation) = self.evaluations.get_mut(&evaluation) {
             evaluation.next = followup;

@@ -8,12 +8,12 @@ mod preemption;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::list::Table;
 use crate::version::since;
 
 use super::Cluster;
 use super::allocation::ClientStatus;
 use super::evaluation::{AllocMetric, DesiredUpdates, EvaluationStatus};
+use super::events::{Message, Object};
 use super::id::{AllocationId, EvaluationId, NodeId};
 use super::job::JobKey;
 use super::node::NodeStatus;
@@ -55,18 +55,23 @@ impl Cluster {
         if let Some(evaluation) = self.evaluations.get_mut(&id) {
             evaluation.snapshot_index = snapshot;
         }
-        self.lose_allocations(&key, id);
-        let outcome = match self.jobs.get(&key) {
+        let outcome = self.together(Message::PlanResult, |cluster| cluster.plan_job(&key, id));
+        self.conclude(id, outcome);
+    }
+
+    /// What the scheduler plans for a job, and does at once.
+    fn plan_job(&mut self, key: &JobKey, evaluation: EvaluationId) -> SchedulerOutcome {
+        self.lose_allocations(key, evaluation);
+        match self.jobs.get(key) {
             Some(job) if !job.stop && !job.is_template() => {
                 if job.spec.job_type.is_per_node() {
-                    self.reconcile_nodes(&key, id)
+                    self.reconcile_nodes(key, evaluation)
                 } else {
-                    self.reconcile_groups(&key, id)
+                    self.reconcile_groups(key, evaluation)
                 }
             }
-            _ => self.stop_everything(&key),
-        };
-        self.conclude(id, outcome);
+            _ => self.stop_everything(key),
+        }
     }
 
     /// Stops all allocations of a stopped or removed job.
@@ -163,7 +168,7 @@ impl Cluster {
 
     /// A blocked evaluation was retried without success: it keeps its first failure.
     fn reblock(&mut self, id: EvaluationId, outcome: &SchedulerOutcome) {
-        let index = self.write(Table::Evaluations);
+        let index = self.write(Message::EvaluationUpdated, Object::Evaluation(id));
         let now = self.now;
         if let Some(evaluation) = self.evaluations.get_mut(&id) {
             let classes = outcome.failed.values().flat_map(|metric| metric.class_eligibility.clone());

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use crate::cluster::Cluster;
 use crate::cluster::allocation::{Allocation, ClientStatus, Fate, RescheduleEvent};
 use crate::cluster::evaluation::AllocMetric;
+use crate::cluster::events::{Message, Object};
 use crate::cluster::id::{AllocationId, EvaluationId, NodeId};
 use crate::cluster::job::JobKey;
 use crate::cluster::node::Node;
 use crate::cluster::spec::{JobSpec, TaskGroup};
 use crate::cluster::task::TaskRun;
-use crate::list::Table;
 use crate::version::since;
 
 use super::SchedulerOutcome;
@@ -196,7 +196,7 @@ impl Cluster {
         preempted: Vec<AllocationId>,
     ) {
         let id = self.rng.id();
-        let index = self.write(Table::Allocations);
+        let index = self.write(Message::PlanResult, Object::Allocation(id));
         let startup = self.rng.between(self.settings.startup.0, self.settings.startup.1);
         self.evict(&preempted, id);
         let fate = self.fate(key);
@@ -216,6 +216,7 @@ impl Cluster {
         }
         if let Some(previous) = previous {
             previous.next = Some(id);
+            previous.modify_index = index;
         }
         let allocation = Allocation {
             id,
@@ -275,6 +276,9 @@ impl Cluster {
         summary.queued = summary.queued.saturating_sub(1);
         self.history.placed(job.record, self.now);
         self.allocations.insert(id, allocation);
+        if let Some(previous) = new.previous {
+            self.touch(Object::Allocation(previous));
+        }
         self.count_in_summary(key, created, &new.group, None, ClientStatus::Pending);
         if let Some(deployment) = deployment {
             self.deployment_placed(deployment, &new.group);

@@ -1,0 +1,205 @@
+//! Events that are sent as they happen.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::answer::Events;
+use crate::api::{Lines, Subscription};
+use crate::version::since;
+
+use super::Shared;
+use super::faults::{EventFault, Fault};
+use super::mischief::Mischief;
+
+/// How often the stream looks for what has happened.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often the stream shows that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Since Nomad writes to the connection itself, it does not close it: Go does, when it collects its garbage. That is at
+/// once for every other stream, and this long after its end for the others.
+const FORGOTTEN: Duration = Duration::from_secs(120);
+
+/// An event stream on its way. A fault that comes up hits it too.
+pub(super) struct Streaming {
+    shared: Arc<Shared>,
+    target: String,
+    /// `None` if it was refused.
+    subscription: Option<Box<Subscription>>,
+    began: Instant,
+    next_heartbeat: Instant,
+    waiting: Pin<Box<Sleep>>,
+    /// The lines that are to be sent.
+    pending: VecDeque<Bytes>,
+    sent: usize,
+    mischief: Mischief,
+    gzip: Option<Box<GzEncoder<Vec<u8>>>>,
+    ending: Ending,
+}
+
+/// How a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ending {
+    /// It goes on.
+    Not,
+    /// When all is sent, but not before that time.
+    After(Instant),
+    /// The connection is cut, once what was sent had a chance to leave.
+    Cut { flushed: bool },
+}
+
+impl Streaming {
+    pub(super) fn new(shared: Arc<Shared>, target: String, events: Events, gzip: bool) -> Streaming {
+        let now = Instant::now();
+        let subscription = match events {
+            Events::Stream(subscription) => Some(subscription),
+            Events::Nothing => None,
+        };
+        let greeting =
+            subscription.as_ref().filter(|subscription| subscription.greets()).map(|_| heartbeat());
+        let encoder = || Box::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        let mut stream = Streaming {
+            shared,
+            target,
+            subscription,
+            began: now,
+            next_heartbeat: now + HEARTBEAT,
+            waiting: Box::pin(sleep(Duration::ZERO)),
+            pending: greeting.into_iter().collect(),
+            sent: 0,
+            mischief: Mischief::default(),
+            gzip: gzip.then(encoder),
+            ending: Ending::Not,
+        };
+        if stream.subscription.is_none() {
+            stream.end("");
+        }
+        stream
+    }
+
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        loop {
+            if let Ending::Cut { flushed } = &mut self.ending {
+                if *flushed {
+                    return Poll::Ready(Some(Err(io::Error::other("cut on purpose"))));
+                }
+                *flushed = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            ready!(self.waiting.as_mut().poll(cx));
+            let fault = self.shared.faults.find(&self.target);
+            match &fault {
+                Some(Fault::Close) => return Poll::Ready(Some(Err(io::Error::other("closed on purpose")))),
+                Some(Fault::CutAfter(time)) if self.began.elapsed() >= *time => {
+                    self.ending = Ending::Cut { flushed: false };
+                    continue;
+                }
+                Some(Fault::Hang) => {
+                    self.wait(LOOK_AGAIN);
+                    continue;
+                }
+                _ => {}
+            }
+            if self.pending.is_empty() && self.ending == Ending::Not {
+                self.look(fault.as_ref());
+            }
+            let Some(bytes) = self.take(fault.as_ref()) else {
+                match self.ending {
+                    Ending::After(time) if Instant::now() >= time => return Poll::Ready(None),
+                    _ => self.wait(LOOK_AGAIN),
+                }
+                continue;
+            };
+            self.sent += bytes.len();
+            return Poll::Ready(Some(self.encode(bytes)));
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.waiting.as_mut().reset(Instant::now() + time);
+    }
+
+    /// Gathers what has happened.
+    fn look(&mut self, fault: Option<&Fault>) {
+        if fault == Some(&Fault::Events(EventFault::Dropped)) {
+            self.end("event dropped from buffer");
+            return;
+        }
+        let Some(subscription) = &mut self.subscription else { return };
+        match self.shared.backend.lines(subscription) {
+            Lines::Some(lines) => {
+                let lines = lines.into_iter().flat_map(|line| self.mischief.done_to(line, fault));
+                self.pending.extend(lines.map(|line| [&line[..], b"\n"].concat().into()));
+            }
+            Lines::End(words) => return self.end(words),
+        }
+        // After what has happened before it.
+        if Instant::now() >= self.next_heartbeat {
+            self.next_heartbeat += HEARTBEAT;
+            self.pending.push_back(heartbeat());
+        }
+    }
+
+    /// The server ends the stream.
+    fn end(&mut self, words: &'static str) {
+        let now = Instant::now();
+        if self.shared.backend.version() < since::HIJACKED_STREAM {
+            self.pending.extend(Some(Bytes::from(words)).filter(|words| !words.is_empty()));
+            self.ending = Ending::After(now);
+            return;
+        }
+        let is_even = self.shared.forgotten_streams.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        self.ending = Ending::After(if is_even { now } else { now + FORGOTTEN });
+    }
+
+    /// What is sent next: a line, or what a fault leaves of it.
+    fn take(&mut self, fault: Option<&Fault>) -> Option<Bytes> {
+        let line = self.pending.front_mut()?;
+        match fault {
+            Some(Fault::Drip(pause)) if line.len() > 1 => {
+                let byte = line.split_to(1);
+                self.wait(*pause);
+                Some(byte)
+            }
+            Some(Fault::Drip(pause)) => {
+                self.wait(*pause);
+                self.pending.pop_front()
+            }
+            Some(Fault::Truncate(limit)) if self.sent + line.len() > *limit => {
+                self.ending = Ending::Cut { flushed: false };
+                let rest = limit.saturating_sub(self.sent);
+                self.pending.pop_front().map(|line| line.slice(..rest)).filter(|part| !part.is_empty())
+            }
+            _ => self.pending.pop_front(),
+        }
+    }
+
+    fn encode(&mut self, bytes: Bytes) -> io::Result<Bytes> {
+        let Some(encoder) = &mut self.gzip else { return Ok(bytes) };
+        encoder.write_all(&bytes)?;
+        encoder.flush()?;
+        Ok(std::mem::take(encoder.get_mut()).into())
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        if let Some(subscription) = &mut self.subscription {
+            self.shared.backend.leave(subscription);
+        }
+    }
+}
+
+fn heartbeat() -> Bytes {
+    Bytes::from_static(b"{}\n")
+}
