@@ -84,15 +84,20 @@ impl Backend {
             Backend::Cluster(cluster) => {
                 subscription.next(&mut cluster.lock().unwrap_or_else(PoisonError::into_inner))
             }
-            // Nothing happens in it, and streams are not recorded.
-            Backend::Load(_) | Backend::Replay(_) => Lines::Some(Vec::new()),
+            Backend::Load(load) => load.lines(subscription),
+            // Streams are not recorded.
+            Backend::Replay(_) => Lines::Some(Vec::new()),
         }
     }
 
     /// An event stream has ended.
     pub(crate) fn leave(&self, subscription: &mut Subscription) {
-        if let Backend::Cluster(cluster) = self {
-            subscription.leave(&mut cluster.lock().unwrap_or_else(PoisonError::into_inner));
+        match self {
+            Backend::Cluster(cluster) => {
+                subscription.leave(&mut cluster.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+            Backend::Load(load) => load.leave(subscription),
+            Backend::Replay(_) => {}
         }
     }
 

@@ -60,6 +60,9 @@ struct Args {
     /// With --load: nothing ever changes, and indexes stay.
     #[arg(long, requires = "load")]
     quiet: bool,
+    /// With --load: so many builds a minute come and go, and nothing else happens.
+    #[arg(long, requires = "load", conflicts_with = "quiet")]
+    builds: Option<u64>,
     /// Log filter, such as `debug` or `nomad_simulator=trace`.
     #[arg(long, default_value = "warn")]
     log: String,
@@ -106,7 +109,12 @@ async fn run(args: &Args) -> std::io::Result<()> {
         None => match args.load {
             Some(size) => {
                 let load = Load::new(size, args.dead_factor);
-                (if args.quiet { load.quiet() } else { load }.into(), Version::LATEST)
+                let load = match args.builds {
+                    Some(builds) => load.with_builds(builds),
+                    None if args.quiet => load.quiet(),
+                    None => load,
+                };
+                (load.into(), Version::LATEST)
             }
             None => (Backend::Cluster(demonstrate(args)), args.nomad_version),
         },

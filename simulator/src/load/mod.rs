@@ -6,12 +6,13 @@
 //! while they are sent, so that a list of gigabytes needs no memory and almost no time. Paginated lists have
 //! only the first page. The cost for a real server is counted for all copies.
 
+mod builds;
 mod rows;
 mod size;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -19,13 +20,14 @@ use http::Method;
 use serde_json::Value;
 
 use crate::answer::Answer;
-use crate::api;
+use crate::api::{self, Lines, Subscription};
 use crate::cluster::{Cluster, GcSettings, JobKey, JobSpec, NodeSpec, Settings};
 use crate::list::Table;
 use crate::request::{Query, Request};
 use crate::version::Version;
 use crate::work::Work;
 
+use builds::Builds;
 pub(crate) use rows::Rows;
 use rows::{Copies, NodeCopy, Template};
 pub use size::Size;
@@ -52,6 +54,8 @@ pub struct Load {
     nodes: Arc<[NodeCopy]>,
     /// Growth of indexes; `None` without writes.
     writes: Option<AtomicU64>,
+    /// What lives beside the copies.
+    builds: Option<Mutex<Builds>>,
 }
 
 impl Load {
@@ -66,6 +70,7 @@ impl Load {
             representatives: HashMap::new(),
             nodes: Arc::new([]),
             writes: Some(AtomicU64::default()),
+            builds: None,
         };
         load.multiply(dead_factor);
         load
@@ -75,6 +80,11 @@ impl Load {
     /// allocations on other nodes, because builds come and go all the time.
     pub fn quiet(self) -> Self {
         Self { writes: None, ..self }
+    }
+
+    /// The same in a cluster in which nothing happens but that so many builds a minute come and go.
+    pub fn with_builds(self, per_minute: u64) -> Self {
+        Self { builds: Some(Mutex::new(Builds::new(per_minute))), ..self.quiet() }
     }
 
     /// Returns its size.
@@ -92,6 +102,50 @@ impl Load {
     }
 
     pub(crate) fn answer(&self, request: &Request) -> Answer {
+        match self.builds() {
+            Some(mut builds) => self.answer_beside(request, builds.answer(&without_pages(request))),
+            None => self.answer_of_copies(request, Vec::new()),
+        }
+    }
+
+    /// What the copies answer, with what lives beside them.
+    fn answer_beside(&self, request: &Request, builds: Answer) -> Answer {
+        // Both have the same pools.
+        let is_list = |table: &Table| *table != Table::NodePools && table.path() == request.path;
+        let rows = serde_json::from_slice::<Vec<Value>>(&builds.body).ok();
+        let rows = rows.filter(|_| Table::ALL.iter().any(is_list));
+        let is_listed = rows.is_some();
+        let mut answer = self.answer_of_copies(request, rows.unwrap_or_default());
+        answer.work.filtered += builds.work.filtered;
+        answer.work.compared += builds.work.compared;
+        let knows_nothing = !answer.status.is_success() || &answer.body[..] == b"[]";
+        if !is_listed && (builds.events.is_some() || knows_nothing) {
+            return builds;
+        }
+        if let Some(index) = builds.index().max(answer.index()) {
+            answer.set_index(index);
+        }
+        answer
+    }
+
+    fn builds(&self) -> Option<MutexGuard<'_, Builds>> {
+        self.builds.as_ref().map(|builds| builds.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What there is to send of an event stream: nothing where nothing happens.
+    pub(crate) fn lines(&self, subscription: &mut Subscription) -> Lines {
+        self.builds().map_or(Lines::Some(Vec::new()), |mut builds| builds.lines(subscription))
+    }
+
+    /// An event stream has ended.
+    pub(crate) fn leave(&self, subscription: &mut Subscription) {
+        if let Some(mut builds) = self.builds() {
+            builds.leave(subscription);
+        }
+    }
+
+    /// What the copies answer; a list has these rows too.
+    fn answer_of_copies(&self, request: &Request, others: Vec<Value>) -> Answer {
         let mut answer = api::answer(&self.cluster, &self.of_representative(request));
         let writes = self.writes.as_ref().map(|writes| writes.fetch_add(1, Ordering::Relaxed));
         if let Some(writes) = writes {
@@ -102,7 +156,9 @@ impl Load {
             && answer.status.is_success()
             && let Ok(rows) = serde_json::from_slice::<Vec<Value>>(&answer.body)
         {
-            let templates: Vec<Template> = rows.iter().map(|row| self.template(table, row)).collect();
+            let copied = rows.iter().map(|row| self.template(table, row));
+            let others = others.iter().map(|row| Template::of_one(&row.to_string()));
+            let templates: Vec<Template> = copied.chain(others).collect();
             let rows = Rows::new(templates, self.nodes.clone(), writes.unwrap_or_default() as usize);
             let rows = rows.at_most(per_page(&request.query));
             answer.work = self.work(table, request, answer.work, rows.rows());
@@ -146,8 +202,7 @@ impl Load {
         if let Some(id) = request.query.get("node_id").and_then(representative) {
             request.query = request.query.with("node_id", &id);
         }
-        request.query = request.query.without(&["per_page", "next_token"]);
-        request
+        without_pages(&request)
     }
 
     fn template(&self, table: Table, row: &Value) -> Template {
@@ -222,6 +277,11 @@ impl Load {
 /// Returns the maximum number of rows requested.
 fn per_page(query: &Query) -> u64 {
     query.get("per_page").and_then(|text| text.parse().ok()).filter(|rows| *rows > 0).unwrap_or(u64::MAX)
+}
+
+/// Returns the same request for a whole list.
+fn without_pages(request: &Request) -> Request {
+    Request { query: request.query.without(&["per_page", "next_token"]), ..request.clone() }
 }
 
 /// Returns a request without a token.

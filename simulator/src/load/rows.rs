@@ -95,6 +95,11 @@ impl Template {
         Self { parts, tail: Bytes::copy_from_slice(&text.as_bytes()[from..]), copies }
     }
 
+    /// A row that exists once.
+    pub(super) fn of_one(text: &str) -> Self {
+        Self::new(text, Copies { copies: 1, job_copies: 1 }, &[], "", "", "")
+    }
+
     /// Number of rows made from this template.
     pub(super) fn copies(&self) -> u64 {
         self.copies.copies

@@ -2,8 +2,13 @@
 
 use std::collections::HashSet;
 
-use nomad_simulator::{Load, Size};
+use nomad_simulator::{Load, Simulator, Size};
 use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::client::get;
+use crate::events::Reader;
+use crate::world::seconds;
 
 fn body(load: &Load, target: &str) -> Vec<u8> {
     load.list(target).flat_map(|chunk| chunk.to_vec()).collect()
@@ -79,4 +84,50 @@ fn more_dead_jobs_leave_live_lists_as_they_are() {
     let (one, ten) = (Load::new(Size::S, 1), Load::new(Size::S, 10));
     assert_eq!(rows(&ten, JOBS).len() - rows(&one, JOBS).len(), 45_000);
     assert_eq!(body(&one, LIVE_JOBS).len(), body(&ten, LIVE_JOBS).len());
+}
+
+/// The builds of a list that come and go, without those that are done.
+fn coming(rows: &[Value]) -> Vec<&str> {
+    let live = rows.iter().filter(|row| row["Status"] != "dead");
+    live.filter_map(|row| row["ID"].as_str().filter(|id| id.starts_with("coming-"))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn builds_come_and_go_beside_the_copies() {
+    let load = Load::new(Size::S, 1).with_builds(60);
+    assert_eq!(rows(&load, JOBS).len(), 5_503);
+    sleep(seconds(30)).await;
+    let jobs = rows(&load, JOBS);
+    assert_eq!(jobs.len(), 5_503 + 30);
+    assert!(coming(&jobs).len() > 25, "{:?}", coming(&jobs));
+    sleep(seconds(300)).await;
+    let jobs = rows(&load, JOBS);
+    let done = jobs.len() - 5_503 - coming(&jobs).len();
+    assert!(coming(&jobs).len() > 25 && done > 60 && done < 260, "what is done is forgotten: {done}");
+    let pools = rows(&load, "/v1/node/pools");
+    let names: HashSet<_> = pools.iter().map(|pool| pool["Name"].as_str()).collect();
+    assert_eq!(names.len(), pools.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_tells_of_builds_that_come_and_go() {
+    let simulator =
+        Simulator::start(Load::new(Size::S, 1).with_builds(60).into()).await.expect("a free port");
+    let url = simulator.url();
+    let mut reader = Reader::open(&url, "namespace=*&topic=Job", &[]).await;
+    let lines = reader.lines_so_far().await;
+    assert!(lines.len() > 50, "a build a second until the next heartbeat: {}", lines.len());
+    let newest = lines.last().and_then(|line| line["Index"].as_u64());
+    let index = get(&url, JOBS).await.header("x-nomad-index").and_then(|index| index.parse().ok());
+    assert!(newest > Some(1_000_000) && index >= newest, "{newest:?} {index:?}");
+    // Single objects of both are there.
+    let found = async |id: &str| get(&url, &format!("/v1/job/{id}?namespace=default")).await.status == 200;
+    assert!(found("coming-1").await && found("build-01-00000000").await && !found("nobody").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_happens_a_stream_has_heartbeats_only() {
+    let simulator = Simulator::start(Load::new(Size::S, 1).quiet().into()).await.expect("a free port");
+    let mut reader = Reader::open(&simulator.url(), "namespace=*&topic=Job", &[]).await;
+    assert!(reader.lines_so_far().await.is_empty());
 }

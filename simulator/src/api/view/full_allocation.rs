@@ -48,6 +48,11 @@ pub(crate) fn without_job(allocation: &Allocation, cluster: &Cluster, version: V
     if version >= since::SIGNED_IDENTITIES {
         full["SigningKeyID"] = json!(SIGNING_KEY);
     }
+    if let Some(fields) = full["DesiredTransition"].as_object()
+        && fields.values().all(Value::is_null)
+    {
+        full["DesiredTransition"] = Value::Null;
+    }
     without_empty(full)
 }
 

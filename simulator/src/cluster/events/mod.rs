@@ -36,10 +36,15 @@ impl Cluster {
         index
     }
 
-    /// The only place where indexes grow.
+    /// The only place where indexes grow by what happens.
     pub(super) fn next_index(&mut self) -> u64 {
         self.index += 1;
         self.index
+    }
+
+    /// Goes on with indexes above this one.
+    pub(crate) fn begin_at(&mut self, index: u64) {
+        self.index = self.index.max(index);
     }
 
     /// A table has been written at this index.
@@ -71,6 +76,9 @@ impl Cluster {
             return;
         }
         let notes = self.journal.take();
+        if !self.broker.is_on() {
+            return;
+        }
         let mut lines: Vec<Transaction> = Vec::new();
         let mut line = None;
         for note in notes {

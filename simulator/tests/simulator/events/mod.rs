@@ -1,6 +1,7 @@
 //! The event stream.
 
 mod buffer;
+mod contract;
 mod faults;
 mod reader;
 mod refusals;
@@ -11,7 +12,7 @@ mod transactions;
 use nomad_simulator::{Cluster, Settings};
 
 use crate::world::{Served, World, empty, node};
-use reader::Reader;
+pub(crate) use reader::Reader;
 
 /// Everything that a token of a read-only exporter may subscribe to.
 const EVERYTHING: &str =

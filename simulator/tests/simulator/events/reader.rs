@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// A stream as it comes.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     stream: TcpStream,
     pub(super) status: u16,
     pub(super) head: String,
@@ -21,7 +21,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) async fn open(url: &str, query: &str, headers: &[(&str, &str)]) -> Reader {
+    pub(crate) async fn open(url: &str, query: &str, headers: &[(&str, &str)]) -> Reader {
         let socket = TcpSocket::new_v4().expect("a socket");
         Reader::open_on(socket, url, query, headers).await
     }
@@ -130,7 +130,7 @@ impl Reader {
     }
 
     /// What has come before the next heartbeat: all that has happened until now.
-    pub(super) async fn lines_so_far(&mut self) -> Vec<Value> {
+    pub(crate) async fn lines_so_far(&mut self) -> Vec<Value> {
         if !std::mem::replace(&mut self.greeted, true) {
             assert_eq!(self.text().await.as_deref(), Some("{}"));
         }

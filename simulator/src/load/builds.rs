@@ -1,0 +1,87 @@
+//! Builds that come and go: a living cluster whose objects stand in the lists beside the copies, and of which the event
+//! stream tells.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::answer::{Answer, Events};
+use crate::api::{self, Lines, Subscription};
+use crate::cluster::{Cluster, GcSettings, JobSpec, NodeSpec, Settings, Span};
+use crate::request::Request;
+
+use super::{BUSY_INDEX, NAMESPACES};
+
+/// How long builds take.
+const RUN_TIME: Span = Span { min: Duration::from_secs(30), max: Duration::from_secs(90) };
+/// How long a build is remembered that is done.
+const REMEMBERED: Duration = Duration::from_secs(180);
+/// A node takes so many builds.
+const BUILDS_OF_A_NODE: u64 = 60;
+/// One in so many builds fails.
+const FAILS: f64 = 0.05;
+
+/// The builds.
+#[derive(Debug)]
+pub(super) struct Builds {
+    cluster: Cluster,
+    per_minute: u64,
+    began: Instant,
+    submitted: u64,
+}
+
+impl Builds {
+    /// So many builds a minute, at equal distances.
+    pub(super) fn new(per_minute: u64) -> Self {
+        let gc = GcSettings {
+            interval: REMEMBERED / 6,
+            job: REMEMBERED,
+            evaluation: REMEMBERED,
+            batch_evaluation: REMEMBERED,
+            ..GcSettings::default()
+        };
+        let mut cluster = Cluster::new(Settings { start: SystemTime::now(), gc, ..Settings::default() });
+        // Above all indexes of the copies, so that whatever happens comes after them.
+        cluster.begin_at(BUSY_INDEX);
+        NAMESPACES.iter().for_each(|namespace| cluster.create_namespace(namespace));
+        for number in 0..=2 * per_minute / BUILDS_OF_A_NODE {
+            cluster.register_node(NodeSpec::new(&format!("builder-{number}")));
+        }
+        Self { cluster, per_minute, began: Instant::now(), submitted: 0 }
+    }
+
+    /// The cluster as it is now.
+    fn now(&mut self) -> &mut Cluster {
+        let elapsed = self.began.elapsed();
+        let due = (elapsed.as_secs_f64() * self.per_minute as f64 / 60.0) as u64;
+        let start = self.cluster.settings.start;
+        let passed = |cluster: &Cluster| cluster.now().duration_since(start).unwrap_or_default();
+        while self.submitted < due {
+            self.submitted += 1;
+            let at = Duration::from_secs_f64(self.submitted as f64 * 60.0 / self.per_minute as f64);
+            self.cluster.advance(at.saturating_sub(passed(&self.cluster)));
+            let namespace = NAMESPACES[self.submitted as usize % NAMESPACES.len()];
+            let build = JobSpec::batch(&format!("coming-{}", self.submitted)).in_namespace(namespace);
+            self.cluster.submit(build.with_resources(100, 64).running_for(RUN_TIME).failing(FAILS));
+        }
+        self.cluster.advance(elapsed.saturating_sub(passed(&self.cluster)));
+        &mut self.cluster
+    }
+
+    pub(super) fn answer(&mut self, request: &Request) -> Answer {
+        let cluster = self.now();
+        let mut answer = api::answer(cluster, request);
+        if let Some(Events::Stream(subscription)) = &mut answer.events {
+            subscription.begin(cluster);
+        }
+        answer
+    }
+
+    pub(super) fn lines(&mut self, subscription: &mut Subscription) -> Lines {
+        subscription.next(self.now())
+    }
+
+    pub(super) fn leave(&mut self, subscription: &mut Subscription) {
+        subscription.leave(&mut self.cluster);
+    }
+}
