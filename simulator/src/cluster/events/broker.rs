@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::Transaction;
 
-/// How much is kept for a reader that had read everything when a single operation wrote all this: it would have read along.
+/// How much is kept for a reader that is not slow: a single operation can write all this, and who reads would have read
+/// along.
 const LONGEST_BURST: usize = 10_000;
 
 /// A reader of the stream.
@@ -28,7 +29,7 @@ struct Reader {
     next: u64,
     /// Whether it has read everything and waits.
     waits: bool,
-    /// What was published until here, from 0, while it waited stays for it.
+    /// The end of what was published while it read or waited: that stays for it.
     entitled: u64,
 }
 
@@ -73,7 +74,8 @@ impl Broker {
         }
     }
 
-    /// Whether the first transaction stays for a reader that was not slow until now.
+    /// Whether the first transaction stays for a reader. One that does not read while more is published than the buffer
+    /// holds is too slow.
     fn is_first_wanted(&self, size: usize) -> bool {
         let is_late = |reader: &Reader| self.end() - reader.entitled > size as u64;
         let wants =
@@ -119,6 +121,7 @@ impl Broker {
         match position.and_then(|position| self.kept.get(position)) {
             Some(transaction) => {
                 reader.next += 1;
+                reader.entitled = end;
                 Next::Transaction(Arc::clone(transaction))
             }
             None => Next::Dropped,
