@@ -94,7 +94,7 @@ macro_rules! vocabulary {
                 struct Visitor;
                 impl serde::de::Visitor<'_> for Visitor {
                     type Value = $name;
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str("a word or null")
                     }
                     fn visit_str<E>(self, word: &str) -> Result<$name, E> {

@@ -50,7 +50,15 @@ impl Answer {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        Answer { status, headers, body: body.into(), rows: None, follow: None, events: None, work: Work::default() }
+        Answer {
+            status,
+            headers,
+            body: body.into(),
+            rows: None,
+            follow: None,
+            events: None,
+            work: Work::default(),
+        }
     }
 
     /// Returns 200 with this value.

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::collectors::collector;
 use super::context::{Context, Settings};
+use super::events::{self, Events};
 use super::observers::Observers;
 use super::outage::Outage;
 use super::report::FetchError;
@@ -29,7 +30,7 @@ impl Collectors {
     /// The collectors that the settings name; nothing is asked yet.
     pub fn new(client: Client, settings: Settings, now: fn() -> SystemTime) -> Self {
         let store = Arc::new(Store::new(&settings));
-        let context = Arc::new(Context { client, settings, now });
+        let context = Arc::new(Context { client, events: Events::default(), settings, now });
         let observers = Arc::new(Observers::default());
         let outage = Arc::new(Outage::new(context.settings.logged_changes));
         let runner = |id| {
@@ -85,6 +86,12 @@ impl Collectors {
 
     /// Refreshes every collector again and again, each on its own clock, for ever. Dropping it ends all refreshes.
     pub async fn run(self) {
-        scheduler::run(self.runners).await;
+        let following = self.follow();
+        tokio::join!(scheduler::run(self.runners), following);
+    }
+
+    /// Reads Nomad's event stream for ever, unless that is switched off.
+    pub fn follow(&self) -> impl Future<Output = ()> + Send + use<> {
+        events::follow(self.context.clone(), self.store.clone())
     }
 }

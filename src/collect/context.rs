@@ -7,6 +7,7 @@ use regex::RegexSet;
 
 use super::chosen::LabelSettings;
 use super::collector::{Newest, Reads};
+use super::events::Events;
 use super::report::FetchError;
 use crate::nomad::{Client, Endpoint, Request};
 use crate::snapshot::{CollectorId, LiveJobs, Namespaces, Scope, Servers};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub history_interval: Duration,
     /// What share of the time one collector may cost.
     pub duty_cycle: f64,
+    /// Whether Nomad's event stream is read.
+    pub events: bool,
     /// How often clients are asked.
     pub client_interval: Duration,
     /// Over how much of that the requests are spread.
@@ -66,6 +69,7 @@ impl Settings {
             interval: Duration::from_secs(15),
             history_interval: Duration::from_secs(60),
             duty_cycle: 0.05,
+            events: false,
             client_interval: Duration::from_secs(60),
             client_spread: Duration::ZERO,
             max_age_intervals: 4,
@@ -96,6 +100,8 @@ pub struct UsageSettings {
 pub struct Context {
     /// Asks Nomad.
     pub client: Client,
+    /// What the event stream names as changed.
+    pub events: Events,
     /// How to collect.
     pub settings: Settings,
     /// Tells the time; tests stop it.

@@ -28,6 +28,11 @@ impl<F> Folded<F> {
         Self { fold, objects: 0, meta: None, index: None }
     }
 
+    /// What was made of rows that are known.
+    pub(super) fn of(fold: F, objects: u64, meta: Meta) -> Self {
+        Self { fold, objects, meta: Some(meta), index: meta.index.map(Index::raft) }
+    }
+
     /// Asks one request after the other and adds every row.
     pub(super) async fn and<R>(
         mut self,
@@ -66,6 +71,14 @@ impl<F> Folded<F> {
     pub(super) fn refresh(self, sections: impl FnOnce(F) -> Sections) -> Refresh {
         let meta = self.meta.unwrap_or_default();
         Refresh { sections: sections(self.fold), objects: self.objects, meta }
+    }
+}
+
+impl<F, G> Folded<(F, G)> {
+    /// Takes two folds of the same rows apart.
+    pub(super) fn split(self) -> (Folded<F>, G) {
+        let Self { fold: (fold, other), objects, meta, index } = self;
+        (Folded { fold, objects, meta, index }, other)
     }
 }
 

@@ -46,6 +46,10 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
             for load in context.client.last_loads().chain(web_config) {
                 own.files_loaded(load.set.as_str(), load.successful, load.last_success);
             }
+            let events = &context.events;
+            if context.settings.events {
+                own.event_stream(events.is_open(), events.counts(), events.corrections());
+            }
         }),
     };
     if let Some(access) = &web.access {

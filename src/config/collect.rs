@@ -2,6 +2,7 @@
 
 use regex::RegexSet;
 
+use super::args::EventMode;
 use super::{Args, ConfigError, Env, NAMESPACE_FLAG, duration, labels};
 use crate::collect::{Settings, UsageSettings};
 use crate::snapshot::{CollectorId, Scope};
@@ -41,6 +42,7 @@ pub(super) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, ConfigErro
         interval,
         history_interval,
         duty_cycle,
+        events: args.collect.events == EventMode::Auto,
         client_interval,
         client_spread: client_interval.mul_f64(CLIENT_SPREAD),
         max_age_intervals: args.collect.max_age_intervals,

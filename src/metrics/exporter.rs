@@ -57,6 +57,34 @@ pub(super) const FILE_SUCCESS_TIME: &Family = &Family {
     emit: |view, out| own::emit_own(view, out, FILE_SUCCESS_TIME.name),
 };
 
+pub(super) const EVENT_STREAM_UP: &Family = &Family {
+    name: "nomad_exporter_event_stream_up",
+    help: "1 if Nomad's event stream shows which jobs and allocations change, 0 if their lists do. Absent with \
+           --collect.events=off.",
+    kind: Kind::Gauge,
+    labels: &[],
+    collectors: &[],
+    emit: |view, out| own::emit_own(view, out, EVENT_STREAM_UP.name),
+};
+
+pub(super) const EVENTS: &Family = &Family {
+    name: "nomad_exporter_events_total",
+    help: "Total number of events read from Nomad's event stream by topic.",
+    kind: Kind::Counter,
+    labels: &["topic"],
+    collectors: &[],
+    emit: |view, out| own::emit_own(view, out, EVENTS.name),
+};
+
+pub(super) const EVENT_CORRECTIONS: &Family = &Family {
+    name: "nomad_exporter_event_corrections_total",
+    help: "Total number of rows in lists that differed from what the event stream had led to.",
+    kind: Kind::Counter,
+    labels: &["section"],
+    collectors: &[],
+    emit: |view, out| own::emit_own(view, out, EVENT_CORRECTIONS.name),
+};
+
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_up",
@@ -126,6 +154,9 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { ..*API_BYTES },
     Family { ..*FILE_SUCCESSFUL },
     Family { ..*FILE_SUCCESS_TIME },
+    Family { ..*EVENT_STREAM_UP },
+    Family { ..*EVENTS },
+    Family { ..*EVENT_CORRECTIONS },
     Family {
         name: "nomad_exporter_last_contact_seconds",
         help: "Maximum staleness of the data: the longest time since a server that responded was last in contact \

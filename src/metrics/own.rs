@@ -3,10 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use prometheus::proto::{Metric, MetricFamily, MetricType};
-use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
 use super::exporter::{
-    API_BYTES, API_DURATION, API_REQUESTS, DURATION_BUCKETS, FILE_SUCCESS_TIME, FILE_SUCCESSFUL,
+    API_BYTES, API_DURATION, API_REQUESTS, DURATION_BUCKETS, EVENT_CORRECTIONS, EVENT_STREAM_UP, EVENTS,
+    FILE_SUCCESS_TIME, FILE_SUCCESSFUL,
 };
 use super::process::Process;
 use super::sink::Samples;
@@ -21,6 +22,10 @@ pub struct OwnMetrics {
     /// Only configured files have a value.
     file_successful: GaugeVec,
     file_success_time: GaugeVec,
+    /// Without a value while the event stream is switched off.
+    event_stream_up: GaugeVec,
+    events: IntCounterVec,
+    corrections: IntCounterVec,
 }
 
 impl OwnMetrics {
@@ -35,13 +40,29 @@ impl OwnMetrics {
         )?;
         let file_successful = GaugeVec::new(opts(FILE_SUCCESSFUL), FILE_SUCCESSFUL.labels)?;
         let file_success_time = GaugeVec::new(opts(FILE_SUCCESS_TIME), FILE_SUCCESS_TIME.labels)?;
+        let event_stream_up = GaugeVec::new(opts(EVENT_STREAM_UP), EVENT_STREAM_UP.labels)?;
+        let events = IntCounterVec::new(opts(EVENTS), EVENTS.labels)?;
+        let corrections = IntCounterVec::new(opts(EVENT_CORRECTIONS), EVENT_CORRECTIONS.labels)?;
         let registry = Registry::new();
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(bytes.clone()))?;
         registry.register(Box::new(durations.clone()))?;
         registry.register(Box::new(file_successful.clone()))?;
         registry.register(Box::new(file_success_time.clone()))?;
-        Ok(Self { registry, requests, durations, bytes, file_successful, file_success_time })
+        registry.register(Box::new(event_stream_up.clone()))?;
+        registry.register(Box::new(events.clone()))?;
+        registry.register(Box::new(corrections.clone()))?;
+        Ok(Self {
+            registry,
+            requests,
+            durations,
+            bytes,
+            file_successful,
+            file_success_time,
+            event_stream_up,
+            events,
+            corrections,
+        })
     }
 
     /// Counts a request to Nomad.
@@ -58,10 +79,32 @@ impl OwnMetrics {
         self.file_success_time.with_label_values(&[file]).set(since_epoch.as_secs_f64());
     }
 
+    /// Notes whether the event stream is open, how many events of each topic were read, and how many rows of each section
+    /// were corrected.
+    pub fn event_stream(
+        &self,
+        is_open: bool,
+        events: impl Iterator<Item = (&'static str, u64)>,
+        corrections: impl Iterator<Item = (&'static str, u64)>,
+    ) {
+        self.event_stream_up.with_label_values(&[] as &[&str]).set(f64::from(is_open));
+        for (topic, count) in events {
+            raise(&self.events.with_label_values(&[topic]), count);
+        }
+        for (section, count) in corrections {
+            raise(&self.corrections.with_label_values(&[section]), count);
+        }
+    }
+
     /// Returns the current values.
     pub fn gather(&self) -> Own {
         Own { counters: self.registry.gather(), process: Process::now() }
     }
+}
+
+/// Brings a counter up to a count that is kept elsewhere.
+fn raise(counter: &IntCounter, count: u64) {
+    counter.inc_by(count.saturating_sub(counter.get()));
 }
 
 /// Values of the exporter's own metrics at one time.

@@ -21,7 +21,7 @@ use super::request::{Index, Meta, Request};
 use super::servers::ServerAddresses;
 use super::settings::ClientSettings;
 use super::token::Token;
-use super::transport::Compression;
+use super::transport::{Compression, is_tls};
 use crate::files::{LastLoad, Reloader};
 
 /// Maximum size of the rest of an unchanged response that is read; otherwise its connection is closed.
@@ -443,6 +443,11 @@ impl Client {
         }
     }
 
+    /// Number of tokens that were in use before the current one.
+    pub(super) async fn token_generation(&self) -> u64 {
+        self.settings.token.current().await.generation
+    }
+
     pub(super) fn limit(&self, request: &Request) -> Duration {
         request.timeout.unwrap_or(self.settings.timeout)
     }
@@ -463,7 +468,7 @@ impl Client {
 
 /// Generation of the token that was used for a request.
 #[derive(Clone, Copy)]
-struct TokenGeneration(u64);
+pub(super) struct TokenGeneration(pub(super) u64);
 
 /// Time until a response started.
 #[derive(Clone, Copy)]
@@ -485,15 +490,4 @@ fn with_host(url: &str, host: &str) -> Option<String> {
     let mut url = reqwest::Url::parse(url).ok()?;
     url.set_host(Some(host)).ok()?;
     Some(url.into())
-}
-
-fn is_tls(error: &reqwest::Error) -> bool {
-    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
-    causes.into_iter().any(holds_rustls_error)
-}
-
-/// rustls wraps its errors in I/O errors, possibly twice, and their `source` skips the wrapped error.
-fn holds_rustls_error(error: &(dyn std::error::Error + 'static)) -> bool {
-    let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    error.is::<rustls::Error>() || held.is_some_and(|held| holds_rustls_error(held))
 }

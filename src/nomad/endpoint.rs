@@ -47,6 +47,8 @@ pub enum Endpoint {
     AclPolicies,
     /// `GET /v1/acl/policy/:name`
     AclPolicy,
+    /// `GET /v1/event/stream`
+    EventStream,
     /// `PUT /v1/node/:id/drain`, used only by the drain command.
     Drain,
 }
@@ -77,6 +79,7 @@ impl Endpoint {
             Self::AclToken => "acl_token",
             Self::AclPolicies => "acl_policies",
             Self::AclPolicy => "acl_policy",
+            Self::EventStream => "event_stream",
             Self::Drain => "drain",
         }
     }
@@ -92,6 +95,7 @@ impl Endpoint {
             | Self::NodeAllocations
             | Self::JobEvaluations
             | Self::Deployments
+            | Self::EventStream
             | Self::AllocationStats => r#"namespace "*" { capabilities = ["read-job"] }"#,
             Self::Logs => r#"namespace "*" { capabilities = ["read-logs"] }"#,
             Self::Drain => r#"node:write, which is node { policy = "write" }"#,
@@ -129,7 +133,7 @@ impl Endpoint {
     /// Returns whether the response is an endless stream. It is not compressed, because compression would
     /// delay it.
     pub(super) fn is_stream(self) -> bool {
-        self == Self::Logs
+        matches!(self, Self::Logs | Self::EventStream)
     }
 
     /// Returns whether a response with this status is read. Autopilot responds with 429 if servers are

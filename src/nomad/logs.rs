@@ -59,7 +59,10 @@ impl LogStream<'_> {
             if let Some(frame) = self.take()? {
                 return Ok(Some(frame));
             }
-            let chunk = self.response.chunk().await;
+            let limit = self.client.limit(&self.request);
+            let Ok(chunk) = tokio::time::timeout(limit, self.response.chunk()).await else {
+                return Err(Error::Timeout { address: self.server.address.to_string(), limit });
+            };
             match chunk.map_err(|error| self.client.broken(self.server, &self.request, error))? {
                 Some(chunk) => self.buffer.extend_from_slice(&chunk),
                 None if self.buffer.iter().all(u8::is_ascii_whitespace) => return Ok(None),

@@ -73,7 +73,7 @@ impl Newest {
 
 /// Only lists have an index that never decreases: that of their table.
 fn key(request: &Request) -> Option<String> {
-    request.endpoint.is_table().then(|| format!("{}{:?}", request.path, request.query))
+    (request.endpoint.is_table() && !request.is_part).then(|| format!("{}{:?}", request.path, request.query))
 }
 
 #[cfg(test)]

@@ -19,12 +19,15 @@ pub struct Request {
     pub(super) once: bool,
     /// Responses with a lower index are rejected.
     pub(super) newest: Option<u64>,
+    /// Whether it asks for a part of a list: its index says nothing about later answers.
+    pub(super) is_part: bool,
 }
 
 impl Request {
     /// Creates a request for a path, such as `/v1/jobs`.
     pub fn new(endpoint: Endpoint, path: impl Into<String>) -> Self {
-        Self { endpoint, path: path.into(), query: Vec::new(), timeout: None, once: false, newest: None }
+        let (path, query) = (path.into(), Vec::new());
+        Self { endpoint, path, query, timeout: None, once: false, newest: None, is_part: false }
     }
 
     /// Escapes an ID for use in a path, including slashes.
@@ -43,6 +46,19 @@ impl Request {
     pub fn probe(mut self) -> Self {
         self.query.retain(|(name, _)| *name != "filter" && *name != "resources");
         self.query("per_page", "1")
+    }
+
+    /// One row of the same list, whether the filter would keep it or not. It is the first one whose ID begins with this
+    /// one, if there is any.
+    pub fn row(mut self, namespace: &str, id: &str) -> Self {
+        self.query.retain(|(name, _)| !matches!(*name, "filter" | "namespace"));
+        self.is_part = true;
+        self.query("namespace", namespace).query("prefix", id).query("per_page", "1")
+    }
+
+    /// Makes this a question that is asked once: a failure says nothing of the server.
+    pub(super) fn attempted_once(self) -> Self {
+        Self { once: true, ..self }
     }
 
     /// Marks a request that a server forwards to a client. It has a shorter timeout, and is sent only once and
@@ -79,6 +95,16 @@ impl Index {
     /// Returns the Raft index.
     pub fn raft(self) -> u64 {
         self.raft
+    }
+
+    /// Returns whether it was read with the same token as another one.
+    pub fn is_of_token(self, other: Self) -> bool {
+        self.token == other.token
+    }
+
+    /// Another index that was read with this token.
+    pub fn at(self, raft: u64) -> Self {
+        Self { raft, ..self }
     }
 }
 

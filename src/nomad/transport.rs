@@ -103,7 +103,6 @@ pub(super) fn build(
         // A redirect would send the token elsewhere; Nomad before 0.10 redirects unknown paths to its UI.
         .redirect(redirect::Policy::none())
         .connect_timeout(timeout)
-        .read_timeout(timeout)
         .pool_max_idle_per_host(max_idle);
     if let Address::Unix(path) = address {
         builder = builder.unix_socket(path.clone());
@@ -199,4 +198,16 @@ impl Resolve for RealHost {
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
+}
+
+/// Whether a request failed in its TLS handshake.
+pub(super) fn is_tls(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    causes.into_iter().any(holds_rustls_error)
+}
+
+/// rustls wraps its errors in I/O errors, perhaps twice, whose own source skips what they hold.
+fn holds_rustls_error(error: &(dyn std::error::Error + 'static)) -> bool {
+    let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || held.is_some_and(|held| holds_rustls_error(held))
 }

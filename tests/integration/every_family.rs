@@ -441,6 +441,7 @@ pub(crate) fn shown() -> String {
     let own = OwnMetrics::new().unwrap();
     own.request_done("jobs", "ok", Duration::from_millis(20), 1000);
     own.files_loaded("token", true, at(998));
+    own.event_stream(true, [("Job", 3)].into_iter(), [("jobs", 0)].into_iter());
     let snapshot = Snapshot::new(at(1000), vec![collector()], sections());
     let mut text = nomad_exporter::exposition::Text::new(Vec::new());
     emit(&View::new(&snapshot, &own.gather()), &mut text, &Selection::default());

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use nomad_simulator::cluster::{
     Cluster, JobKey, JobSpec, Ledger, NodeId, NodeSpec, Preemption, Settings, TaskGroup,
 };
-use nomad_simulator::{SharedCluster, Simulator};
+use nomad_simulator::{Fault, SharedCluster, Simulator};
 use proptest::prelude::*;
 
 use crate::support::collect::Collector;
@@ -202,7 +202,7 @@ impl World {
 /// Returns the allocations that drains wait for on each node, except system allocations that keep running,
 /// calculated from statuses and task states in the simplest way. Nothing runs on a down node, whatever its
 /// allocations last reported.
-async fn waited_for(simulator: &Simulator) -> BTreeMap<String, usize> {
+pub(crate) async fn waited_for(simulator: &Simulator) -> BTreeMap<String, usize> {
     let list = async |path: &str| -> Vec<serde_json::Value> {
         let text = reqwest::get(format!("{}{path}", simulator.url())).await.unwrap().text().await.unwrap();
         serde_json::from_str(&text).unwrap()
@@ -230,32 +230,49 @@ fn counters(shown: &Exposition) -> BTreeMap<String, f64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 64, ..ProptestConfig::default() })]
 
+    /// With and without the event stream, which tells what to read again.
     #[test]
-    fn all_numbers_equal_the_model(seed in 0_u64..1000, events in prop::collection::vec(event(), 1..60)) {
+    fn all_numbers_equal_the_model(
+        seed in 0_u64..1000,
+        follow in any::<bool>(),
+        events in prop::collection::vec(event(), 1..60),
+    ) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut world = World::new(seed);
-            let simulator = Simulator::start(world.cluster.clone().into()).await.unwrap();
-            let collector =
-                Collector::with_clock(&simulator.url(), &["--no-collector.host_stats"], cluster_time);
-            let mut before = BTreeMap::new();
-            for chunk in events.chunks(5) {
-                chunk.iter().for_each(|event| world.apply(event));
-                let time = world.ledger().time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-                CLUSTER_SECONDS.store(time.as_secs(), Ordering::Relaxed);
-                collector.refresh().await;
-                let shown = collector.exposition();
-                assert_agrees(&shown, &world.ledger(), &waited_for(&simulator).await);
-                let now = counters(&shown);
-                for (name, value) in &before {
-                    // A counter of a namespace may disappear with the namespace, but never decreases.
-                    assert!(now.get(name).is_none_or(|now| now >= value), "{name} fell from {value}");
-                }
-                before = now;
-            }
-        });
+        runtime.block_on(numbers_equal_the_model(seed, &events, follow));
+    }
+}
+
+async fn numbers_equal_the_model(seed: u64, events: &[Event], follow: bool) {
+    let mut world = World::new(seed);
+    let simulator = Simulator::start(world.cluster.clone().into()).await.unwrap();
+    let collector = Collector::with_clock(&simulator.url(), &["--no-collector.host_stats"], cluster_time);
+    let mut before = BTreeMap::new();
+    for (number, chunk) in events.chunks(5).enumerate() {
+        chunk.iter().for_each(|event| world.apply(event));
+        let time = world.ledger().time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        CLUSTER_SECONDS.store(time.as_secs(), Ordering::Relaxed);
+        collector.refresh().await;
+        let shown = collector.exposition();
+        assert_agrees(&shown, &world.ledger(), &waited_for(&simulator).await);
+        let now = counters(&shown);
+        for (name, value) in &before {
+            // A counter of a namespace may disappear with the namespace, but never decreases.
+            assert!(now.get(name).is_none_or(|now| now >= value), "{name} fell from {value}");
+        }
+        before = now;
+        if follow && number == 0 {
+            slow_lists(&simulator);
+            collector.follow().await;
+        }
+    }
+}
+
+/// Makes lists slow, as in a large cluster, so that they cost more than some rows.
+pub(crate) fn slow_lists(simulator: &Simulator) {
+    for list in ["/v1/jobs?", "/v1/allocations?"] {
+        simulator.faults().set(list, Fault::Delay(Duration::from_millis(20)));
     }
 }
 

@@ -19,6 +19,7 @@ mod demand;
 mod deploy;
 mod desired;
 mod docs;
+mod events;
 mod every_family;
 mod failures;
 mod families;

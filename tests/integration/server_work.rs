@@ -1,9 +1,14 @@
 //! Cost of a refresh for Nomad's servers: rows that filters evaluate and rows that are sent, counted by the
 //! simulated cluster of size M. No time is measured.
 
-use nomad_exporter::collect::COLLECTORS;
-use nomad_simulator::{Fault, Load, Simulator, Size, Work};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use nomad_exporter::collect::COLLECTORS;
+use nomad_simulator::cluster::{Cluster, JobSpec, NodeSpec, Settings};
+use nomad_simulator::{Fault, Load, SharedCluster, Simulator, Size, Work};
+
+use crate::ledger::slow_lists;
 use crate::support::collect::Collector;
 
 /// Flags that leave only the collectors that run every interval.
@@ -76,6 +81,61 @@ async fn history() {
     assert_eq!((requests, cost), (6, work(55_003 + 2 * 55_000, 0, 2 * 50_000 + 5_000 + 4)));
     let (requests, cost) = cost_after(1, Load::new(Size::M, 1).quiet(), &HISTORY).await;
     assert_eq!((requests, cost), (6, work(0, 0, 3 + 4)));
+}
+
+/// What a minute costs with 300 builds, of a cluster that retains a few thousand, and how many requests it takes.
+async fn minute_of_builds(follow: bool) -> (usize, Work) {
+    let mut cluster = Cluster::new(Settings::default());
+    cluster.create_namespace("ci");
+    for number in 0..40 {
+        cluster.register_node(NodeSpec::new(&format!("client-{number}")));
+    }
+    let build = |number: u64| {
+        let build = JobSpec::batch(&format!("build-{number}")).in_namespace("ci").with_resources(200, 64);
+        build.running_for(Duration::from_secs(20 + number % 90))
+    };
+    let mut number = 0;
+    let mut builds = |cluster: &mut Cluster, count: u64| {
+        for _ in 0..count {
+            cluster.submit(build(number));
+            number += 1;
+            cluster.advance(Duration::from_millis(200));
+        }
+    };
+    // The load is steady by then.
+    builds(&mut cluster, 3000);
+    let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
+    let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
+    let collector = Collector::new(&simulator.url(), &LIVE);
+    collector.refresh().await;
+    if follow {
+        slow_lists(&simulator);
+        collector.follow().await;
+    }
+    for _ in 0..2 {
+        builds(&mut cluster.lock().unwrap(), 75);
+        collector.refresh().await;
+    }
+    let before = simulator.work();
+    simulator.clear_requests();
+    for _ in 0..4 {
+        builds(&mut cluster.lock().unwrap(), 75);
+        collector.refresh().await;
+    }
+    let (after, requests) = (simulator.work(), simulator.requests().len());
+    let work =
+        work(after.filtered - before.filtered, after.compared - before.compared, after.sent - before.sent);
+    eprintln!("300 builds in a minute, events: {follow}; {requests} requests, {work:?}");
+    (requests, work)
+}
+
+/// With events, a minute's builds cost by their number, and not by all that exists.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_minute_of_builds() {
+    let ((_, lists), (requests, events)) = (minute_of_builds(false).await, minute_of_builds(true).await);
+    assert!(lists.filtered > 20_000, "{lists:?}");
+    assert_eq!(events.filtered, 0);
+    assert!(events.sent < lists.sent / 2 && requests < 2_000, "{events:?} by {requests} requests");
 }
 
 /// A probe that finds a change is an extra request. After two of them in a row, no probes are sent until a

@@ -9,7 +9,8 @@ use super::transitions::{TransitionsFold, is_starting};
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::earliest;
-use crate::collect::list::{self, Again, Known};
+use crate::collect::kept::Kept;
+use crate::collect::list::{self, Again};
 use crate::collect::observers::{
     AllocationPass, Completions, Handover, LookedFor, Observers, Placements, Starts, StartsPass, Which,
 };
@@ -39,7 +40,7 @@ pub(in crate::collect) struct AllocationsCollector {
     /// When those were created that ran in it.
     running: RunningSince,
     /// The last list, which jobs had series of their own then, and whose first allocation was looked for in it.
-    known: Known<(Option<NamedJobs>, LookedFor)>,
+    kept: Kept<Allocation, (Option<NamedJobs>, LookedFor)>,
 }
 
 // Which jobs have series of their own is for the list of jobs to say.
@@ -54,7 +55,7 @@ impl Collect for AllocationsCollector {
             full_allocations: observers.full_allocations.clone(),
             told_to_stop: Arc::default(),
             running: RunningSince::default(),
-            known: Known::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -86,9 +87,10 @@ impl Collect for AllocationsCollector {
         // The answer is known while nothing in it changed, and the same is looked for in it as before.
         let again = if filter_lists {
             let beside = (jobs.map(|jobs| jobs.named.clone()), fold.pass.looked_for());
-            self.known.fold(&context.client, requests, true, beside, fold, AllocationsFold::add).await?
+            self.kept.fold(context, requests, beside, fold, AllocationsFold::add).await?
         } else {
-            Again::New(list::fold(&context.client, requests, fold, AllocationsFold::add).await?)
+            let add = |fold: &mut AllocationsFold, row: Allocation| fold.add(&row);
+            Again::New(list::fold(&context.client, requests, fold, add).await?)
         };
         let mut refresh = again.refresh(|fold| self.sections(fold));
         // Time passes also while nothing changes.
@@ -129,9 +131,7 @@ struct AllocationsFold {
 }
 
 impl AllocationsFold {
-    #[expect(clippy::needless_pass_by_value, reason = "rows are handed over")]
-    fn add(&mut self, allocation: Allocation) {
-        let allocation = &allocation;
+    fn add(&mut self, allocation: &Allocation) {
         self.pass.add(allocation);
         if let Some(finished) = &mut self.finished {
             finished.add(allocation);

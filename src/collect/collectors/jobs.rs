@@ -7,7 +7,8 @@ use super::finished_jobs::FinishedJobsFold;
 use super::live_jobs::{LiveJobsFold, PendingSince, aged};
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
-use crate::collect::list::{self, Again, Known};
+use crate::collect::kept::Kept;
+use crate::collect::list::{self, Again};
 use crate::collect::observers::{Completions, Handover, LookedFor, Observers, Placements};
 use crate::collect::report::FetchError;
 use crate::nomad::Request;
@@ -20,7 +21,7 @@ pub(in crate::collect) struct JobsCollector {
     completions: Arc<Completions>,
     full_jobs: Arc<Handover<FinishedJobsFold>>,
     /// The last list, and whose first allocation was looked for then.
-    known: Known<LookedFor>,
+    kept: Kept<Job, LookedFor>,
     /// What it told. While it is as it was, the ages of pending jobs change and nothing else.
     last: Option<(Arc<LiveJobs>, PendingSince)>,
 }
@@ -39,7 +40,7 @@ impl Collect for JobsCollector {
             placements: observers.placements.clone(),
             completions: observers.completions.clone(),
             full_jobs: observers.full_jobs.clone(),
-            known: Known::default(),
+            kept: Kept::default(),
             last: None,
         }
     }
@@ -62,9 +63,10 @@ impl Collect for JobsCollector {
         };
         let again = if filter_lists {
             let beside = fold.live.looked_for();
-            self.known.fold(&context.client, requests, true, beside, fold, JobsFold::add).await?
+            self.kept.fold(context, requests, beside, fold, JobsFold::add).await?
         } else {
-            Again::New(list::fold(&context.client, requests, fold, JobsFold::add).await?)
+            let add = |fold: &mut JobsFold, job: Job| fold.add(&job);
+            Again::New(list::fold(&context.client, requests, fold, add).await?)
         };
         if let Again::Same(refresh) = again {
             return Ok(Refresh { sections: self.aged((context.now)()), ..*refresh });
@@ -76,7 +78,7 @@ impl Collect for JobsCollector {
             fold.finished.into_iter().for_each(|fold| self.full_jobs.put(fold));
             if since.is_none() {
                 // Their ages could not be told without the list.
-                self.known.forget();
+                self.kept.forget();
             }
             let jobs = Arc::new(jobs);
             self.last = Some((jobs.clone(), since));
@@ -94,11 +96,10 @@ impl JobsCollector {
 }
 
 impl JobsFold {
-    #[expect(clippy::needless_pass_by_value, reason = "rows are handed over")]
-    fn add(&mut self, job: Job) {
-        self.live.add(&job);
+    fn add(&mut self, job: &Job) {
+        self.live.add(job);
         if let Some(finished) = &mut self.finished {
-            finished.add(&job);
+            finished.add(job);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::human::parse_duration;
 
@@ -31,6 +31,12 @@ pub struct CollectArgs {
     #[arg(long = "collect.duty-cycle", env = "NOMAD_EXPORTER_COLLECT_DUTY_CYCLE", value_name = "RATIO")]
     #[arg(global = true, default_value = "0.05", help_heading = "Collection")]
     pub duty_cycle: f64,
+
+    /// Whether Nomad's event stream shows which jobs and allocations changed, so that those alone are read again. The list
+    /// is read instead if the stream has a gap or costs more
+    #[arg(long = "collect.events", env = "NOMAD_EXPORTER_COLLECT_EVENTS", value_name = "MODE", value_enum)]
+    #[arg(global = true, default_value = "auto", help_heading = "Collection")]
+    pub events: EventMode,
 
     /// Interval between requests for the statistics of a host or an allocation. The requests to all clients are spread
     /// over this time
@@ -143,4 +149,13 @@ pub struct CollectArgs {
     #[arg(long = "collect.max-usage-allocations", env = "NOMAD_EXPORTER_COLLECT_MAX_USAGE_ALLOCATIONS")]
     #[arg(global = true, value_name = "N", default_value = "500", help_heading = "Collection")]
     pub max_usage_allocations: usize,
+}
+
+/// Whether the event stream is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EventMode {
+    /// If the servers offer it and it costs them less than lists.
+    Auto,
+    /// Never.
+    Off,
 }

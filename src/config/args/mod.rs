@@ -10,6 +10,7 @@ mod nomad;
 mod web;
 
 pub use collect::CollectArgs;
+pub(super) use collect::EventMode;
 pub use command::{
     AgentArgs, CheckConfigArgs, ColorArgs, Command, HealthcheckArgs, JobArgs, JobsArgs, NodeArgs, NodeChoice,
     NodesArgs, Scheme, ShowArgs, StatusArgs,

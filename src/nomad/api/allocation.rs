@@ -10,7 +10,7 @@ use super::{AllocatedDevice, Map, time};
 use crate::terms::{ClientStatus, DesiredStatus, JobType, Outcome};
 
 /// An allocation in a list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Allocation {
     /// A UUID.
@@ -74,7 +74,7 @@ pub struct NameHash(pub u32);
 
 from_text!(NameHash, text => NameHash(crate::terms::hash_of(text) as u32));
 /// Resources allocated to each task.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AllocatedResources {
     tasks: Option<Map<Task>>,
@@ -82,7 +82,7 @@ pub struct AllocatedResources {
     shared: Option<Shared>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Task {
     cpu: Option<Cpu>,
@@ -90,14 +90,14 @@ struct Task {
     devices: Option<Vec<Option<AllocatedDevice>>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Cpu {
     cpu_shares: Option<i64>,
     reserved_cores: Option<Vec<u16>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct Memory {
     #[serde(rename = "MemoryMB")]
@@ -106,7 +106,7 @@ struct Memory {
     memory_max_mb: Option<i64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct Shared {
     #[serde(rename = "DiskMB")]

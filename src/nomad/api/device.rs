@@ -23,7 +23,7 @@ struct Instance {
 }
 
 /// Devices of one kind that are allocated to a task.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AllocatedDevice {
     /// For example `nvidia`.

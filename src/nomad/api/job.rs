@@ -8,7 +8,7 @@ use super::{Map, time};
 use crate::terms::{JobKey, JobStatus, JobType, Outcome, TemplateKind};
 
 /// A job in a list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Job {
     /// Unique within its namespace. Child jobs are named `<parent>/dispatch-…` and `<parent>/periodic-…`.
@@ -46,7 +46,7 @@ pub struct Job {
 
 /// The job's own count of its allocations. It drifts: Complete and Failed only increase, and any number may
 /// be negative.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct JobSummary {
     namespace: Option<String>,
@@ -57,7 +57,7 @@ pub struct JobSummary {
 }
 
 /// Number of allocations of one task group by state.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskGroupSummary {
     /// Desired but not placed, as of the last processed evaluation.

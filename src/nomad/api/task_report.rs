@@ -1,7 +1,5 @@
 //! Rows of `GET /v1/allocations?task_states=true`, with failures and restarts of tasks.
 
-use std::fmt;
-
 use serde::Deserialize;
 
 use super::Map;

@@ -28,7 +28,7 @@ pub(super) struct Need {
 }
 
 /// Lifecycle of a task in Nomad's format; `null` for a main task.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct Lifecycle {
     hook: Option<String>,

@@ -73,16 +73,42 @@ impl Collector {
         tokio::spawn(collectors.run())
     }
 
+    /// Reads Nomad's event stream from now on.
+    pub(crate) async fn start_following(&self) -> JoinHandle<()> {
+        let collectors = self.collectors.lock().await;
+        tokio::spawn(collectors.as_ref().expect("they do not run by themselves").follow())
+    }
+
+    /// The same, and waits until the stream is open.
+    pub(crate) async fn follow(&self) {
+        self.start_following().await;
+        self.until_following().await;
+    }
+
+    /// Waits until the event stream is open.
+    pub(crate) async fn until_following(&self) {
+        let open = async {
+            while !self.context.events.is_open() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), open).await.expect("the stream opens");
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.store.snapshot((self.context.now)())
     }
 
     pub(crate) fn own(&self) -> Own {
+        let events = &self.context.events;
+        if self.context.settings.events {
+            self.own.event_stream(events.is_open(), events.counts(), events.corrections());
+        }
         self.own.gather()
     }
 
     pub(crate) fn render(&self) -> Rendered {
-        Rendered::new(Arc::new(self.snapshot()), self.own.gather(), self.selection.clone(), None)
+        Rendered::new(Arc::new(self.snapshot()), self.own(), self.selection.clone(), None)
     }
 
     pub(crate) fn text(&self) -> String {

@@ -1,0 +1,126 @@
+//! Keeps the event stream open while it is of use.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::{Instant, sleep};
+
+use super::Unclear;
+use crate::collect::context::Context;
+use crate::collect::report::Lines;
+use crate::collect::store::Store;
+use crate::nomad::StreamEnd;
+use crate::snapshot::{CollectorId, Namespaces};
+
+/// The pauses after a stream that broke, from the first to the longest.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+/// A stream that lasted so long was a good one.
+const GOOD: Duration = Duration::from_secs(300);
+/// How often it is looked whether it is still the right stream. Heartbeats come less often.
+const LOOK: Duration = Duration::from_secs(5);
+/// The pause after a stream that was rejected, or of no use.
+const LONG_PAUSE: Duration = Duration::from_secs(600);
+
+/// Why a stream is not read on.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error(transparent)]
+    Stream(#[from] StreamEnd),
+    #[error(transparent)]
+    Unclear(#[from] Unclear),
+    #[error("the token changed")]
+    Token,
+    /// A server subscribes to the namespaces that there are.
+    #[error("there are other namespaces")]
+    Namespaces,
+    #[error("so much changes that lists cost the servers less")]
+    InVain,
+    /// Rows cannot be read one by one before Nomad 1.3.
+    #[error("the servers are too old")]
+    TooOld,
+    /// Up to Nomad 1.9.5 the stream shows more than such a token may read.
+    #[error("the token may not read all namespaces")]
+    Partial,
+}
+
+/// Keeps the stream open for ever, if anything is to be kept up to date by it. The index of a table moves with the changes
+/// of all namespaces, so that only the events of all show whether one is missing.
+pub(in crate::collect) async fn follow(context: Arc<Context>, store: Arc<Store>) {
+    let has_use = context.is_on(CollectorId::Jobs) || context.is_on(CollectorId::Allocations);
+    if !context.settings.events || !context.settings.namespaces.is_all() || !has_use {
+        return;
+    }
+    let mut lines = Lines::new(context.settings.logged_changes);
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(PAUSES[0])
+        .with_max_delay(PAUSES[1])
+        .with_jitter()
+        .without_max_times();
+    let (mut next_pauses, mut last) = (pauses.build(), String::new());
+    loop {
+        let began = Instant::now();
+        let Err(end) = read(&context, &store).await;
+        context.events.close();
+        let why = end.to_string();
+        if why != last
+            && let Some(left_out) = lines.one_more()
+        {
+            tracing::info!(reason = why, left_out, "the event stream of Nomad is not read; the lists are");
+        }
+        last = why;
+        if began.elapsed() >= GOOD {
+            next_pauses = pauses.build();
+        }
+        sleep(match &end {
+            End::Token | End::Namespaces => Duration::ZERO,
+            End::InVain | End::TooOld | End::Partial => LONG_PAUSE,
+            End::Stream(end) if end.is_rejection() => LONG_PAUSE,
+            End::Stream(_) | End::Unclear(_) => next_pauses.next().unwrap_or(PAUSES[1]),
+        })
+        .await;
+    }
+}
+
+/// Reads a stream until it ends or is of no use.
+async fn read(context: &Context, store: &Store) -> Result<Infallible, End> {
+    let servers = store.newest(CollectorId::Servers).await.servers.unwrap_or_default();
+    if !servers.filter_lists {
+        return Err(End::TooOld);
+    }
+    let reach = store.newest(CollectorId::Token).await.reach;
+    if reach.is_some_and(|reach| reach.partial().is_some()) {
+        return Err(End::Partial);
+    }
+    let namespaces = namespaces(store).await;
+    let mut stream = context.client.events("*").await?;
+    let (mut is_open, mut looked) = (false, Instant::now());
+    loop {
+        let sent = stream.next().await?;
+        if !std::mem::replace(&mut is_open, true) {
+            context.events.open();
+        }
+        if let Some(transaction) = sent {
+            context.events.take(&transaction)?;
+        }
+        if looked.elapsed() < LOOK {
+            continue;
+        }
+        looked = Instant::now();
+        if !stream.has_current_token().await {
+            return Err(End::Token);
+        }
+        if self::namespaces(store).await != namespaces {
+            return Err(End::Namespaces);
+        }
+        if context.events.is_in_vain() {
+            return Err(End::InVain);
+        }
+    }
+}
+
+/// The namespaces that there are, as far as they are known.
+async fn namespaces(store: &Store) -> Option<Arc<Namespaces>> {
+    store.newest(CollectorId::Namespaces).await.namespaces
+}

@@ -1,0 +1,223 @@
+//! One line of the event stream: a transaction of Nomad's, or a heartbeat.
+
+use serde::Deserialize;
+
+use crate::terms::{ClientStatus, JobStatus, vocabulary};
+
+vocabulary! {
+    /// What an event is about, as far as it is read.
+    Topic { Job = "Job", Allocation = "Allocation", Evaluation = "Evaluation" } else Other
+}
+
+impl Topic {
+    /// Those that are subscribed to. Nodes are not: each update of an allocation sends a whole node. Deployments are few,
+    /// and their list is short.
+    pub(super) const SUBSCRIBED: [Self; 3] = [Self::Job, Self::Allocation, Self::Evaluation];
+}
+
+/// What one entry of the Raft log changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// Its index.
+    pub index: u64,
+    /// The changes, in their order.
+    pub events: Vec<Event>,
+}
+
+/// One change.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What it is about.
+    pub topic: Topic,
+    /// What changed; `None` if the event does not tell.
+    pub subject: Option<Subject>,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its ID.
+    pub id: String,
+    /// The job that it belongs to, or is.
+    pub job_id: String,
+    /// The parent of a job that was started by the clock or by dispatch.
+    pub parent_id: Option<String>,
+    /// Whether it is a dead job or a terminal allocation now.
+    pub is_over: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Line {
+    index: Option<u64>,
+    events: Option<Vec<Option<Sent>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Sent {
+    topic: Topic,
+    key: Option<String>,
+    namespace: Option<String>,
+    filter_keys: Option<Vec<Option<String>>>,
+    payload: Option<Payload>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Payload {
+    job: Option<JobState>,
+    allocation: Option<Place>,
+    evaluation: Option<Place>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct JobState {
+    namespace: Option<String>,
+    #[serde(rename = "ParentID")]
+    parent_id: Option<String>,
+    status: JobStatus,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Place {
+    namespace: Option<String>,
+    #[serde(rename = "JobID")]
+    job_id: Option<String>,
+    client_status: ClientStatus,
+}
+
+/// Decodes a line; `None` is a heartbeat.
+pub(super) fn decode(line: &[u8]) -> Result<Option<Transaction>, String> {
+    let line: Line = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    match (line.index, line.events) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err("events without an index".to_owned()),
+        (Some(index), events) => {
+            let events = events.into_iter().flatten();
+            let events = events.map(|sent| event(sent.unwrap_or_default())).collect();
+            Ok(Some(Transaction { index, events }))
+        }
+    }
+}
+
+fn event(sent: Sent) -> Event {
+    let topic = sent.topic;
+    Event { topic, subject: subject(sent) }
+}
+
+fn subject(sent: Sent) -> Option<Subject> {
+    let payload = sent.payload.unwrap_or_default();
+    let id = known(sent.key)?;
+    let of_filter = sent.filter_keys.into_iter().flatten().next().flatten();
+    let (of_payload, job_id, parent_id, is_over) = match sent.topic {
+        Topic::Job => {
+            let job = payload.job.unwrap_or_default();
+            (job.namespace, Some(id.clone()), known(job.parent_id), !job.status.is_live())
+        }
+        Topic::Allocation => {
+            let place = payload.allocation.unwrap_or_default();
+            (place.namespace, place.job_id, None, !place.client_status.is_live())
+        }
+        Topic::Evaluation => {
+            let place = payload.evaluation.unwrap_or_default();
+            (place.namespace, place.job_id, None, false)
+        }
+        Topic::Other => return None,
+    };
+    let namespace = known(sent.namespace).or_else(|| known(of_payload))?;
+    let job_id = known(job_id).or_else(|| known(of_filter))?;
+    Some(Subject { namespace, id, job_id, parent_id, is_over })
+}
+
+/// Nomad sends empty texts for what is not there.
+fn known(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(event: &str) -> Event {
+        let line = format!(r#"{{"Index":7,"Events":[{event}]}}"#);
+        let mut transaction = decode(line.as_bytes()).unwrap().unwrap();
+        assert_eq!((transaction.index, transaction.events.len()), (7, 1));
+        transaction.events.remove(0)
+    }
+
+    fn subject(namespace: &str, id: &str, job_id: &str, is_over: bool) -> Option<Subject> {
+        let [namespace, id, job_id] = [namespace, id, job_id].map(str::to_owned);
+        Some(Subject { namespace, id, job_id, parent_id: None, is_over })
+    }
+
+    #[test]
+    fn events_name_what_changed() {
+        let job = r#"{"Topic":"Job","Type":"JobRegistered","Key":"a","Namespace":"ci","Payload":{"Job":{"Status":"dead"}}}"#;
+        assert_eq!(one(job), Event { topic: Topic::Job, subject: subject("ci", "a", "a", true) });
+        let allocation = r#"{"Topic":"Allocation","Key":"1-2","Namespace":"ci","FilterKeys":["a","d"],
+            "Payload":{"Allocation":{"JobID":"a","ClientStatus":"running"}}}"#;
+        assert_eq!(
+            one(allocation),
+            Event { topic: Topic::Allocation, subject: subject("ci", "1-2", "a", false) }
+        );
+        let child = r#"{"Topic":"Job","Key":"a/dispatch-1","Namespace":"ci","Payload":{"Job":{"ParentID":"a","Status":"running"}}}"#;
+        assert_eq!(one(child).subject.unwrap().parent_id.as_deref(), Some("a"));
+        let evaluation = r#"{"Topic":"Evaluation","Key":"3-4","FilterKeys":["a",""],"Payload":{"Evaluation":{"Namespace":"ci"}}}"#;
+        assert_eq!(
+            one(evaluation),
+            Event { topic: Topic::Evaluation, subject: subject("ci", "3-4", "a", false) }
+        );
+    }
+
+    #[test]
+    fn an_event_that_does_not_tell_what_changed_has_no_subject() {
+        for (event, topic) in [
+            (r#"{"Topic":"Job"}"#, Topic::Job),
+            (r#"{"Topic":"Job","Key":"a"}"#, Topic::Job),
+            (r#"{"Topic":"Job","Key":"","Namespace":"ci"}"#, Topic::Job),
+            (r#"{"Topic":"Allocation","Key":"1","Namespace":"ci","Payload":null}"#, Topic::Allocation),
+            (
+                r#"{"Topic":"Allocation","Key":"1","Namespace":"ci","FilterKeys":[null],"Payload":{"Allocation":null}}"#,
+                Topic::Allocation,
+            ),
+            (r#"{"Topic":"Evaluation","Key":"1","Namespace":"ci","FilterKeys":[]}"#, Topic::Evaluation),
+            (r#"{"Topic":"Node","Key":"1","Payload":{"Node":{"ID":"1"}}}"#, Topic::Other),
+            (r#"{"Topic":null}"#, Topic::Other),
+            ("{}", Topic::Other),
+            ("null", Topic::Other),
+        ] {
+            assert_eq!(one(event), Event { topic, subject: None }, "{event}");
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_is_no_transaction() {
+        assert_eq!(decode(b"{}"), Ok(None));
+        assert_eq!(decode(b"{\"Index\":null}"), Ok(None));
+        let empty = Transaction { index: 9, events: Vec::new() };
+        assert_eq!(decode(br#"{"Index":9,"Events":null}"#), Ok(Some(empty)));
+    }
+
+    #[test]
+    fn what_is_no_line_is_an_error() {
+        for line in [
+            "{",
+            "[]",
+            "null",
+            "1",
+            r#"{"Index":"7"}"#,
+            r#"{"Index":-1}"#,
+            r#"{"Index":7,"Events":{}}"#,
+            r#"{"Events":[]}"#,
+            r#"{"Index":7,"Events":[{"Topic":"Job","Key":5}]}"#,
+            r#"{"Index":7}{"Index":8}"#,
+        ] {
+            assert!(decode(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Jobs and allocations kept up to date by Nomad's event stream: few requests, and the right numbers whatever happens to
+//! the stream.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nomad_simulator::cluster::{Cluster, JobKey, JobSpec, NodeId, NodeSpec, Settings};
+use nomad_simulator::{EventFault, Fault, SharedCluster, Simulator};
+use tokio::task::JoinSet;
+
+use crate::ledger::{slow_lists, waited_for};
+use crate::support::collect::Collector;
+use crate::support::exposition::Exposition;
+use crate::support::ledger::assert_agrees;
+
+const STREAM: &str = "/v1/event/stream";
+
+/// A cluster with some work, and an exporter that follows its event stream.
+struct World {
+    cluster: SharedCluster,
+    simulator: Simulator,
+    collector: Collector,
+    nodes: Vec<NodeId>,
+    builds: u32,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(arguments: &[&str]) -> Self {
+        let settings = Settings { version: "2.0.5".parse().unwrap(), ..Settings::default() };
+        let mut cluster = Cluster::new(settings);
+        cluster.create_namespace("ci");
+        let nodes =
+            (0..6).map(|number| cluster.register_node(NodeSpec::new(&format!("client-{number}")))).collect();
+        cluster.submit(JobSpec::system("logs").with_resources(50, 32));
+        cluster.submit(JobSpec::service("web").with_count(3).with_resources(300, 64));
+        cluster.submit(
+            JobSpec::batch("deploy").in_namespace("ci").running_for(Duration::from_secs(20)).dispatched(),
+        );
+        let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
+        let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
+        slow_lists(&simulator);
+        let arguments = [&["--no-collector.host_stats"], arguments].concat();
+        let collector = Collector::new(&simulator.url(), &arguments);
+        let mut world = Self { cluster, simulator, collector, nodes, builds: 0 };
+        world.build(10);
+        world.collector.refresh().await;
+        world.collector.follow().await;
+        // These lists are read after the stream was opened.
+        world.build(1);
+        world.agrees("at the beginning").await;
+        world
+    }
+
+    /// Lets something happen, and some seconds pass.
+    fn happens(&self, seconds: u64, what: impl FnOnce(&mut Cluster, &[NodeId])) {
+        let mut cluster = self.cluster.lock().unwrap();
+        what(&mut cluster, &self.nodes);
+        cluster.advance(Duration::from_secs(seconds));
+    }
+
+    /// Submits builds, some of which fail and some of which wait.
+    fn build(&mut self, count: u32) {
+        let first = self.builds;
+        self.builds += count;
+        self.happens(10, |cluster, _| {
+            for number in first..first + count {
+                let build = JobSpec::batch(&format!("build-{number}")).in_namespace("ci").failing(0.3);
+                let cpu = if number % 5 == 0 { 90_000 } else { 400 };
+                cluster.submit(
+                    build
+                        .with_resources(cpu, 64)
+                        .running_for(Duration::from_secs(u64::from(5 + number % 60))),
+                );
+            }
+        });
+    }
+
+    /// Refreshes everything; the numbers are those of the model.
+    async fn agrees(&self, when: &str) -> Exposition {
+        self.collector.refresh().await;
+        let shown = self.collector.exposition();
+        let ledger = self.cluster.lock().unwrap().ledger();
+        eprintln!("{when}");
+        assert_agrees(&shown, &ledger, &waited_for(&self.simulator).await);
+        shown
+    }
+
+    /// How many lists of live jobs and allocations, and how many rows of them, were requested since the last time.
+    fn asked(&self) -> (usize, usize) {
+        let requests = self.simulator.requests();
+        self.simulator.clear_requests();
+        let of_both = || {
+            requests.iter().filter(|request| ["/v1/jobs", "/v1/allocations"].contains(&request.path.as_str()))
+        };
+        let is_list = |query: &str| query.contains("%21%3D") && !query.contains("TaskStates");
+        let lists = of_both().filter(|request| is_list(&request.query)).count();
+        (lists, of_both().filter(|request| request.query.contains("prefix=")).count())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_changed_are_read_and_no_others() {
+    let mut world = World::new().await;
+    // Rows of which no index shows that the change is in them are read twice.
+    for _ in 0..2 {
+        world.agrees("once more").await;
+    }
+    world.asked();
+    world.agrees("nothing happened").await;
+    assert_eq!(world.asked(), (0, 0));
+
+    world.happens(2, |cluster, _| {
+        cluster.submit(JobSpec::batch("one").in_namespace("ci").with_resources(300, 64));
+    });
+    world.agrees("one build").await;
+    let (lists, rows) = world.asked();
+    assert!(lists == 0 && (2..=4).contains(&rows), "{lists} lists and {rows} rows");
+
+    for round in 0..12 {
+        world.build(4);
+        world.happens(3, |cluster, nodes| match round {
+            2 => drop(cluster.dispatch(&JobKey::new("ci", "deploy"))),
+            3 => cluster.stop_job("ci", "build-0", false),
+            4 => cluster.stop_job("ci", "build-10", true),
+            5 => cluster.node_down(nodes[0]),
+            6 => cluster.drain(nodes[1], Some(Duration::from_secs(5)), false),
+            7 => drop(cluster.submit(JobSpec::service("web").with_count(5).with_resources(300, 64))),
+            8 => cluster.node_up(nodes[0]),
+            _ => {}
+        });
+        world.agrees(&format!("round {round}")).await;
+    }
+    let (lists, rows) = world.asked();
+    assert!(lists == 0 && rows > 48, "{lists} lists and {rows} rows");
+    let shown = world.collector.exposition();
+    assert_eq!(shown.sum("nomad_exporter_event_stream_up", &[]), Some(1.0));
+    assert_eq!(shown.sum("nomad_exporter_event_corrections_total", &[]), Some(0.0));
+    for topic in ["Job", "Allocation", "Evaluation"] {
+        assert!(shown.value("nomad_exporter_events_total", &[("topic", topic)]) > Some(20.0), "{topic}");
+    }
+}
+
+/// Garbage collection has no events, and moves the index: the list tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_event_is_seen_by_the_index() {
+    let mut world = World::new().await;
+    world.happens(300, |_, _| {});
+    world.agrees("most builds ended").await;
+    world.asked();
+    world.happens(1, |cluster, _| cluster.garbage_collect());
+    world.agrees("after garbage collection").await;
+    assert!(world.asked().0 > 0, "a list was read");
+    world.build(3);
+    world.agrees("and then").await;
+    assert_eq!(world.asked().0, 0, "events tell again");
+}
+
+/// A server subscribes to the namespaces that there are: what happens in a new one is in no event.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_a_new_namespace_are_seen() {
+    let world = World::new().await;
+    world.happens(5, |cluster, _| {
+        cluster.create_namespace("new");
+        cluster.submit(JobSpec::batch("first").in_namespace("new").with_resources(300, 64));
+    });
+    world.agrees("a new namespace").await;
+}
+
+/// Whatever is wrong with the stream, the numbers of the next refresh are right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_goes_wrong_leaves_the_numbers_right() {
+    let mut trials = JoinSet::new();
+    for (name, fault) in [
+        ("payloads of null", Fault::Events(EventFault::NullPayloads)),
+        ("unknown topics", Fault::Events(EventFault::UnknownTopics)),
+        ("lines that come again", Fault::Events(EventFault::Repeated(50))),
+        ("lines in another order", Fault::Events(EventFault::Swapped)),
+        ("half lines", Fault::Events(EventFault::Halved)),
+        ("a reader that is too slow", Fault::Events(EventFault::Dropped)),
+        ("an index that falls", Fault::Index(1)),
+        ("a stream that is cut", Fault::CutAfter(Duration::ZERO)),
+        ("a connection that is closed", Fault::Close),
+        ("a stream that hangs", Fault::Hang),
+        ("a line that is cut", Fault::Truncate(2000)),
+        ("one byte a second", Fault::Drip(Duration::from_secs(1))),
+    ] {
+        trials.spawn(goes_wrong(name, fault));
+    }
+    while let Some(trial) = trials.join_next().await {
+        trial.unwrap();
+    }
+}
+
+async fn goes_wrong(name: &str, fault: Fault) {
+    let mut world = World::new().await;
+    world.simulator.faults().set(STREAM, fault);
+    for round in 0..3 {
+        world.build(3);
+        world.happens(2, |cluster, nodes| match round {
+            1 => cluster.stop_job("ci", "build-5", true),
+            2 => cluster.node_down(nodes[2]),
+            _ => {}
+        });
+        world.agrees(name).await;
+    }
+}
+
+/// What was wrong leaves nothing behind once the stream is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_back_is_trusted_again() {
+    let mut world = World::new().await;
+    world.simulator.faults().set(STREAM, Fault::CutAfter(Duration::ZERO));
+    world.build(3);
+    world.agrees("it is cut").await;
+    world.simulator.faults().clear();
+    slow_lists(&world.simulator);
+    world.collector.until_following().await;
+    world.build(3);
+    world.agrees("a list after the gap").await;
+    world.asked();
+    world.build(3);
+    world.agrees("events again").await;
+    assert_eq!(world.asked().0, 0);
+}
+
+/// Every fifth history interval, the lists are read all the same.
+const SHORT_INTERVALS: [&str; 4] = ["--collect.interval", "20ms", "--collect.history-interval", "20ms"];
+
+/// How many rows lists corrected while this happened to the stream, and whether lists were read.
+async fn corrected(fault: Option<Fault>) -> (f64, bool) {
+    let mut world = World::with(&SHORT_INTERVALS).await;
+    if let Some(fault) = fault {
+        world.simulator.faults().set(STREAM, fault);
+    }
+    world.asked();
+    let mut lists = 0;
+    for round in 0..15 {
+        world.build(2);
+        world.happens(round % 3, |cluster, nodes| match round {
+            3 => cluster.stop_job("ci", "build-3", true),
+            5 => cluster.drain(nodes[1], Some(Duration::from_secs(5)), false),
+            7 => cluster.garbage_collect(),
+            _ => {}
+        });
+        world.collector.refresh().await;
+        lists += world.asked().0;
+    }
+    let shown = world.collector.exposition();
+    (shown.sum("nomad_exporter_event_corrections_total", &[]).unwrap(), lists > 0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_find_nothing_to_correct() {
+    assert_eq!(corrected(None).await, (0.0, true));
+    assert_eq!(corrected(Some(Fault::CutAfter(Duration::from_millis(200)))).await, (0.0, true));
+}
+
+/// What Nomad never does: a stream that goes on after it lacked something.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_correct_what_events_did_not_tell() {
+    let (corrections, lists) = corrected(Some(Fault::Events(EventFault::Lost))).await;
+    assert!(corrections > 0.0 && lists, "{corrections} corrections");
+}
+
+/// Servers that do not offer the stream are read by lists; those that reject it with 200 too.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_stream_there_are_lists() {
+    for (version, buffer, arguments) in
+        [("2.0.5", None, &[][..]), ("2.0.5", Some(100), &["--collect.events=off"])]
+    {
+        let settings =
+            Settings { version: version.parse().unwrap(), event_buffer: buffer, ..Settings::default() };
+        let cluster: SharedCluster = Arc::new(Mutex::new(Cluster::new(settings)));
+        let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
+        let collector = Collector::new(&simulator.url(), arguments);
+        collector.refresh().await;
+        let following = collector.start_following().await;
+        cluster.lock().unwrap().submit(JobSpec::batch("build"));
+        collector.refresh().await;
+        let shown = collector.exposition();
+        assert_eq!(shown.sum("nomad_jobs", &[("status", "pending")]), Some(1.0));
+        let up = shown.sum("nomad_exporter_event_stream_up", &[]);
+        assert_eq!(up, arguments.is_empty().then_some(0.0));
+        following.abort();
+    }
+}
