@@ -103,7 +103,8 @@ async fn listed(served: &Served) -> BTreeMap<&'static str, Vec<Value>> {
 const OF_STUBS: &[&str] = &["JobSummary", "Periodic", "ParameterizedJob", "JobType", "JobVersion"];
 
 fn is_empty(value: &Value) -> bool {
-    [json!(null), json!(false), json!(0), json!(""), json!([]), json!({})].contains(value)
+    let all_empty = value.as_object().is_some_and(|fields| fields.values().all(is_empty));
+    all_empty || [json!(null), json!(false), json!(0), json!(""), json!([])].contains(value)
 }
 
 /// The fields of a row that an object does not show as the row does. Empty ones may be left out.
