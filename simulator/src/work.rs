@@ -9,7 +9,7 @@ pub struct Work {
     pub filtered: u64,
     /// Rows that are compared with a parameter such as `status`, which is much cheaper.
     pub compared: u64,
-    /// Rows that are sent.
+    /// Rows that are sent. An event of the event stream counts as a row.
     pub sent: u64,
 }
 

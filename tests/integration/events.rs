@@ -227,8 +227,15 @@ async fn a_stream_that_is_back_is_trusted_again() {
     assert_eq!(world.asked().0, 0);
 }
 
-/// Every fifth history interval, the lists are read all the same.
-const SHORT_INTERVALS: [&str; 4] = ["--collect.interval", "20ms", "--collect.history-interval", "20ms"];
+/// With short intervals, the lists are soon requested again although events are read. Nothing expires meanwhile.
+const SHORT_INTERVALS: [&str; 6] = [
+    "--collect.interval",
+    "20ms",
+    "--collect.history-interval",
+    "20ms",
+    "--collect.max-age-intervals",
+    "10000",
+];
 
 /// How many rows lists corrected while this happened to the stream, and whether lists were read.
 async fn corrected(fault: Option<Fault>) -> (f64, bool) {

@@ -39,10 +39,17 @@ pub(crate) struct Subscription {
 /// What there is to send of a stream.
 #[derive(Debug)]
 pub(crate) enum Lines {
-    /// These lines, each without its line feed; none where there is nothing new.
-    Some(Vec<Bytes>),
+    /// These lines, each without its line feed; none if there is nothing new. Together they have this many events.
+    Some { lines: Vec<Bytes>, events: u64 },
     /// The server ends the stream, with these last words if it still has a way to say them.
     End(&'static str),
+}
+
+impl Lines {
+    /// No lines.
+    pub(crate) fn none() -> Self {
+        Self::Some { lines: Vec::new(), events: 0 }
+    }
 }
 
 impl Call<'_> {
@@ -176,12 +183,13 @@ impl Subscription {
             return Lines::End(CLOSED);
         }
         let mut lines = Vec::new();
-        let mut bytes = 0;
+        let (mut bytes, mut events) = (0, 0);
         while bytes < CHUNK_BYTES {
             match cluster.broker.next(reader) {
                 Next::Transaction(transaction) => {
-                    if let Some(line) = self.line(&transaction, cluster) {
+                    if let Some((line, of_line)) = self.line(&transaction, cluster) {
                         bytes += line.len();
+                        events += of_line;
                         lines.push(line);
                     }
                 }
@@ -190,18 +198,19 @@ impl Subscription {
                 Next::Dropped => break,
             }
         }
-        Lines::Some(lines)
+        Lines::Some { lines, events }
     }
 
-    /// The line of a transaction; `None` if nothing of it was subscribed to.
-    fn line(&self, transaction: &Transaction, cluster: &Cluster) -> Option<Bytes> {
+    /// The line of a transaction, and how many events it has; `None` if nothing of it was subscribed to.
+    fn line(&self, transaction: &Transaction, cluster: &Cluster) -> Option<(Bytes, u64)> {
         let events: Vec<_> = transaction
             .events
             .iter()
             .flat_map(|event| std::iter::repeat_n(event, self.matches(event)))
             .map(|event| view::event(event, transaction, cluster))
             .collect();
-        (!events.is_empty()).then(|| view::line(transaction.index, events).into())
+        let count = events.len() as u64;
+        (count > 0).then(|| (view::line(transaction.index, events).into(), count))
     }
 
     /// How often an event is sent: once, or not at all, or as often as its keys match if several are named.

@@ -134,7 +134,7 @@ impl Load {
 
     /// What there is to send of an event stream: nothing where nothing happens.
     pub(crate) fn lines(&self, subscription: &mut Subscription) -> Lines {
-        self.builds().map_or(Lines::Some(Vec::new()), |mut builds| builds.lines(subscription))
+        self.builds().map_or(Lines::none(), |mut builds| builds.lines(subscription))
     }
 
     /// An event stream has ended.

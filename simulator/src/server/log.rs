@@ -59,6 +59,11 @@ impl RequestLog {
         }
     }
 
+    /// Adds the work for events that are sent.
+    pub(super) fn streamed(&self, events: u64) {
+        self.lock().work.sent += events;
+    }
+
     pub(super) fn all(&self) -> Vec<LoggedRequest> {
         self.lock().requests.clone()
     }

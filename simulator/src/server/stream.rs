@@ -137,7 +137,8 @@ impl Streaming {
         }
         let Some(subscription) = &mut self.subscription else { return };
         match self.shared.backend.lines(subscription) {
-            Lines::Some(lines) => {
+            Lines::Some { lines, events } => {
+                self.shared.log.streamed(events);
                 let lines = lines.into_iter().flat_map(|line| self.mischief.done_to(line, fault));
                 self.pending.extend(lines.map(|line| [&line[..], b"\n"].concat().into()));
             }
