@@ -31,12 +31,12 @@ pub(crate) struct Answer {
     pub(crate) events: Option<Events>,
 }
 
-/// The answer to a subscription.
+/// Response to a subscription.
 #[derive(Clone, Debug)]
 pub(crate) enum Events {
     /// Events as they happen.
     Stream(Box<Subscription>),
-    /// Nothing: the subscription was refused, and nobody says so.
+    /// Nothing, because the subscription was refused. The response does not report it.
     Nothing,
 }
 
@@ -77,13 +77,13 @@ impl Answer {
         self
     }
 
-    /// Goes on with events as they happen.
+    /// Sends events after the headers, as they happen.
     pub(crate) fn streaming(mut self, subscription: Subscription) -> Answer {
         self.events = Some(Events::Stream(Box::new(subscription)));
         self
     }
 
-    /// Goes on with nothing, since a stream was refused.
+    /// Sends nothing after the headers, because the subscription was refused.
     pub(crate) fn refusing(mut self) -> Answer {
         self.events = Some(Events::Nothing);
         self

@@ -78,19 +78,19 @@ impl Backend {
         }
     }
 
-    /// What there is to send of an event stream.
+    /// Returns the next lines of an event stream.
     pub(crate) fn lines(&self, subscription: &mut Subscription) -> Lines {
         match self {
             Backend::Cluster(cluster) => {
                 subscription.next(&mut cluster.lock().unwrap_or_else(PoisonError::into_inner))
             }
             Backend::Load(load) => load.lines(subscription),
-            // Streams are not recorded.
+            // Event streams are not recorded.
             Backend::Replay(_) => Lines::none(),
         }
     }
 
-    /// An event stream has ended.
+    /// Removes the reader of an event stream that has ended.
     pub(crate) fn leave(&self, subscription: &mut Subscription) {
         match self {
             Backend::Cluster(cluster) => {

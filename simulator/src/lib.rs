@@ -1,8 +1,8 @@
 //! A Nomad HTTP API for tests, benchmarks and demonstrations.
 //!
 //! A [`Simulator`] serves a [`Backend`] over HTTP: a [`Recording`] with responses of real agents; a
-//! [`Cluster`], a small model of servers, nodes, jobs, allocations and evaluations, whose clock moves
-//! only when it is told to; or a [`Load`], a large cluster without changes. Each simulates one Nomad [`Version`] with its
+//! [`Cluster`], a small model of servers, nodes, jobs, allocations and evaluations, whose clock moves only on
+//! request; or a [`Load`], a large cluster without changes. Each simulates one Nomad [`Version`] with its
 //! fields, gaps and bugs. The server records its requests, counts what each response would cost a real server
 //! ([`Work`]), and injects faults ([`Faults`]).
 //!

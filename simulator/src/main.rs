@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Simulated time before the server starts.
 const PRELUDE: Duration = Duration::from_secs(3600);
-/// A minute of the hour of builds. Two hours have passed before the server starts.
+/// A minute of the scenario ci. Two of its minutes pass before the server starts.
 const MINUTE: Duration = Duration::from_secs(60);
 /// Interval at which the cluster's clock follows the real one.
 const TICK: Duration = Duration::from_millis(200);
@@ -35,8 +35,8 @@ struct Args {
     /// Nomad version to simulate.
     #[arg(long, default_value_t = Version::LATEST)]
     nomad_version: Version,
-    /// Simulated seconds per second. The scenario ci is played faster instead, so that all times are real
-    /// ones.
+    /// Simulated seconds per real second. The scenario ci is shortened instead, so that its timestamps are
+    /// real times.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     speed: f64,
     /// Scenario: a build farm with all features, or an hour of a CI system.
@@ -51,16 +51,16 @@ struct Args {
     /// Folder of recorded responses to serve instead.
     #[arg(long)]
     replay: Option<PathBuf>,
-    /// Large cluster without changes to serve instead: s, m, l or c2m.
+    /// Size of a large, constant cluster to serve instead: s, m, l or c2m.
     #[arg(long, conflicts_with = "replay")]
     load: Option<Size>,
-    /// With --load: multiple of the dead jobs and terminal allocations.
+    /// With --load: factor for the number of dead jobs and terminal allocations.
     #[arg(long, default_value_t = 1, requires = "load")]
     dead_factor: u64,
-    /// With --load: nothing ever changes, and indexes stay.
+    /// With --load: keep all data and indexes constant.
     #[arg(long, requires = "load")]
     quiet: bool,
-    /// With --load: so many builds a minute come and go, and nothing else happens.
+    /// With --load: number of builds per minute that start and end. Nothing else changes.
     #[arg(long, requires = "load", conflicts_with = "quiet")]
     builds: Option<u64>,
     /// Log filter, such as `debug` or `nomad_simulator=trace`.
@@ -73,7 +73,8 @@ struct Args {
 enum ScenarioName {
     /// Jobs of all kinds, node pools, outages and drains.
     Farm,
-    /// One batch job for each build: a burst, a broken image, a client that hangs, a scale-in that kills builds.
+    /// One batch job for each build: a burst, a broken image, a client that hangs, a scale-in that kills
+    /// builds.
     Ci,
 }
 

@@ -81,7 +81,7 @@ impl Query {
             .filter(|value| !value.is_empty())
     }
 
-    /// All values of a parameter, as sent.
+    /// Returns all values of a parameter, decoded, in the order sent.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }

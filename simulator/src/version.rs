@@ -75,15 +75,16 @@ pub(crate) mod since {
 
     /// `/v1/event/stream`.
     pub(crate) const EVENT_STREAM: Version = version(1, 0, 0);
-    /// An event stream says at once that it lives.
+    /// An event stream starts with a heartbeat.
     pub(crate) const FIRST_HEARTBEAT: &[Version] = &[version(1, 0, 7), version(1, 1, 1)];
-    /// A stream of all namespaces needs a token for each, and is one of those there are when it begins.
+    /// A stream of all namespaces requires permission in each of them, and covers only the namespaces that
+    /// exist when it starts.
     pub(crate) const STREAM_OF_ALL_NAMESPACES: Version = version(1, 9, 6);
-    /// Whatever becomes of an event stream, its answer is 200.
+    /// The status of an event stream is always 200, even if the subscription is refused.
     pub(crate) const HIJACKED_STREAM: Version = version(1, 11, 2);
-    /// The event of a job that is gone says so.
+    /// `Deleted` on events of deleted jobs.
     pub(crate) const DELETED_JOBS: Version = version(1, 11, 3);
-    /// Events of a node's eligibility have a type of their own.
+    /// Changes of a node's eligibility have their own event type.
     pub(crate) const NODE_ELIGIBILITY_EVENTS: Version = version(2, 0, 1);
     /// Reasons on blocked evaluations; the last drain of nodes.
     pub(crate) const DRAIN_HISTORY: Version = version(1, 1, 0);

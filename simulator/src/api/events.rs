@@ -1,4 +1,4 @@
-//! `/v1/event/stream`: who may subscribe to what, and the lines of a subscription.
+//! `/v1/event/stream`: authorization of subscriptions, and their lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +14,11 @@ use crate::version::{Version, since};
 use super::access::{Access, Capability};
 use super::{Call, Reply, view};
 
-/// How much is rendered at once.
+/// Size at which a batch of rendered lines is complete.
 const CHUNK_BYTES: usize = 64 << 10;
-/// Sent in versions that still can when the reader is too slow.
+/// Last message to a reader that is too slow, in versions that can still send one.
 const DROPPED: &str = "event dropped from buffer";
-/// The same when the token does not allow it any more.
+/// The same if the token no longer permits the subscription.
 const CLOSED: &str = "subscription closed by server, client should resubscribe";
 const ALL: &str = "*";
 
@@ -27,26 +27,27 @@ const ALL: &str = "*";
 pub(crate) struct Subscription {
     version: Version,
     topics: BTreeMap<String, Vec<String>>,
-    /// The namespace asked for.
+    /// The requested namespace.
     namespace: String,
-    /// Those that were there when the stream began; `None` in versions in which later ones are seen too.
+    /// The covered namespaces, fixed when the stream starts; `None` in versions that also cover namespaces
+    /// created later.
     namespaces: Option<BTreeSet<String>>,
     token: Option<String>,
     index: u64,
     reader: Option<ReaderId>,
 }
 
-/// What there is to send of a stream.
+/// What to send next on a stream.
 #[derive(Debug)]
 pub(crate) enum Lines {
-    /// These lines, each without its line feed; none if there is nothing new. Together they have this many events.
+    /// These lines without their line feeds, and their total number of events. Empty if there is nothing new.
     Some { lines: Vec<Bytes>, events: u64 },
-    /// The server ends the stream, with these last words if it still has a way to say them.
+    /// The server ends the stream, with this last message in versions that can still send one.
     End(&'static str),
 }
 
 impl Lines {
-    /// No lines.
+    /// Returns no lines.
     pub(crate) fn none() -> Self {
         Self::Some { lines: Vec::new(), events: 0 }
     }
@@ -71,7 +72,7 @@ impl Call<'_> {
         let allowed = subscription.check(self.cluster).and_then(|()| self.check_stream());
         match allowed {
             Ok(()) => Ok(answer().streaming(subscription)),
-            // The connection is no longer the HTTP server's when the servers refuse.
+            // The connection is already hijacked when the servers refuse, so the status is 200.
             Err(_) if version >= since::HIJACKED_STREAM => Ok(answer().refusing()),
             Err(refusal) => Err(refusal),
         }
@@ -101,7 +102,7 @@ fn answer() -> Answer {
     answer
 }
 
-/// The keys by topic.
+/// Returns the requested keys by topic.
 fn topics(request: &Request) -> Result<BTreeMap<String, Vec<String>>, String> {
     let mut topics: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for topic in request.query.all("topic") {
@@ -122,7 +123,7 @@ fn topics(request: &Request) -> Result<BTreeMap<String, Vec<String>>, String> {
 }
 
 impl Subscription {
-    /// Whether the token allows it, as each version tells it.
+    /// Checks whether the token permits the subscription. The error depends on the version.
     fn check(&self, cluster: &Cluster) -> Result<(), Refusal> {
         let version = self.version;
         let access = Access::of(cluster, self.token.as_deref());
@@ -144,7 +145,7 @@ impl Subscription {
     fn allows(&self, access: Access<'_>, namespace: &str) -> bool {
         let version = self.version;
         self.topics.keys().all(|topic| match topic.as_str() {
-            // One namespace was once enough for all of them.
+            // In older versions, permission in any one namespace is enough for all namespaces.
             "Job" | "Allocation" | "Evaluation" | "Deployment" | "Service" if namespace == ALL => {
                 access.sees_any(Capability::ReadJob)
             }
@@ -157,25 +158,25 @@ impl Subscription {
         })
     }
 
-    /// Joins the readers.
+    /// Registers the subscription as a reader.
     pub(crate) fn begin(&mut self, cluster: &mut Cluster) {
         cluster.commit();
         self.reader = Some(cluster.broker.subscribe(self.index));
     }
 
-    /// Leaves the readers.
+    /// Removes the subscription from the readers.
     pub(crate) fn leave(&mut self, cluster: &mut Cluster) {
         if let Some(reader) = self.reader.take() {
             cluster.broker.unsubscribe(reader);
         }
     }
 
-    /// Whether the stream says at once that it lives, before anything happens.
+    /// Returns whether the stream starts with a heartbeat.
     pub(crate) fn greets(&self) -> bool {
         self.version.has(since::FIRST_HEARTBEAT)
     }
 
-    /// What has happened since.
+    /// Returns the lines since the last call.
     pub(crate) fn next(&mut self, cluster: &mut Cluster) -> Lines {
         cluster.commit();
         let Some(reader) = self.reader else { return Lines::End(CLOSED) };
@@ -201,7 +202,8 @@ impl Subscription {
         Lines::Some { lines, events }
     }
 
-    /// The line of a transaction, and how many events it has; `None` if nothing of it was subscribed to.
+    /// Returns the line of a transaction and its number of events; `None` if no event matches the
+    /// subscription.
     fn line(&self, transaction: &Transaction, cluster: &Cluster) -> Option<(Bytes, u64)> {
         let events: Vec<_> = transaction
             .events
@@ -213,7 +215,8 @@ impl Subscription {
         (count > 0).then(|| (view::line(transaction.index, events).into(), count))
     }
 
-    /// How often an event is sent: once, or not at all, or as often as its keys match if several are named.
+    /// Returns how often an event is sent: once for a wildcard, once per requested key that matches it, or 0
+    /// if nothing matches.
     fn matches(&self, event: &Published) -> usize {
         let namespace = event.payload.namespace();
         let seen = match &self.namespaces {
@@ -227,7 +230,7 @@ impl Subscription {
         let of_all = self.topics.get(ALL).unwrap_or(&none);
         let of_topic = self.topics.get(event.payload.topic().as_str()).unwrap_or(&none);
         let keys: Vec<&String> = of_all.iter().chain(of_topic).collect();
-        // Only alone is the star a wildcard.
+        // `*` is a wildcard only if it is the only key.
         if of_all[..] == [ALL] || keys[..] == [ALL] {
             return 1;
         }

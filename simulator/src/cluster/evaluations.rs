@@ -71,7 +71,8 @@ impl Cluster {
         Some(id)
     }
 
-    /// The index of a new evaluation. One that comes with its job has that of the job.
+    /// Returns the index of a new evaluation. An evaluation that is written with its job has the index of the
+    /// job.
     fn write_new_evaluation(&mut self, key: &JobKey, id: EvaluationId, triggered_by: &'static str) -> u64 {
         let object = Object::Evaluation(id);
         let message = match triggered_by {

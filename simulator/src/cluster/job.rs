@@ -17,7 +17,7 @@ pub struct JobKey {
 }
 
 impl JobKey {
-    /// The key of a job.
+    /// Returns the key of a job.
     pub fn new(namespace: &str, id: &str) -> JobKey {
         JobKey { namespace: namespace.to_owned(), id: id.to_owned() }
     }
@@ -110,7 +110,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// The job without what refers to it.
+    /// Returns a copy without its summary, allocations and evaluations.
     pub(super) fn alone(&self) -> Job {
         Job {
             key: self.key.clone(),

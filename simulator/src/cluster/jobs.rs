@@ -43,7 +43,7 @@ impl Cluster {
         let index = self.write(Message::JobDeregistered, Object::Job(key.clone()));
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&key) else { return };
-        // Who purges a job sees it as it was before.
+        // The event of a purge contains the job as it was before the purge.
         let before = purge.then(|| Payload::Job(Box::new(job.alone())));
         job.stop = true;
         job.version += 1;

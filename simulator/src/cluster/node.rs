@@ -188,7 +188,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// The node without what runs on it.
+    /// Returns a copy without the allocations that run on it.
     pub(super) fn alone(&self) -> Node {
         Node {
             spec: self.spec.clone(),

@@ -109,7 +109,7 @@ impl Cluster {
         self.elect_leader();
     }
 
-    /// Other tokens and policies hold from now on.
+    /// Replaces the tokens and policies.
     pub fn change_acl(&mut self, acl: Acl) {
         self.settings.acl = acl;
     }

@@ -35,7 +35,7 @@ pub struct Settings {
     pub memory_oversubscription: bool,
     /// Job types that preempt others.
     pub preemption: Preemption,
-    /// How many transactions the event stream keeps; `None` without a stream.
+    /// Number of transactions in the buffer of the event stream; `None` disables the stream.
     pub event_buffer: Option<usize>,
     /// Garbage collection.
     pub gc: GcSettings,

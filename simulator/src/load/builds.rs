@@ -1,5 +1,5 @@
-//! Builds that come and go: a living cluster whose objects stand in the lists beside the copies, and of which the event
-//! stream tells.
+//! Builds that start and end: a simulated cluster whose objects are added to the lists of copies, and whose
+//! changes the event stream reports.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,16 +12,16 @@ use crate::request::Request;
 
 use super::{BUSY_INDEX, NAMESPACES};
 
-/// How long builds take.
+/// Run time of builds.
 const RUN_TIME: Span = Span { min: Duration::from_secs(30), max: Duration::from_secs(90) };
-/// How long a build is remembered that is done.
+/// Age at which finished builds are garbage-collected.
 const REMEMBERED: Duration = Duration::from_secs(180);
-/// A node takes so many builds.
+/// Number of builds per node.
 const BUILDS_OF_A_NODE: u64 = 60;
-/// One in so many builds fails.
+/// Share of builds that fail.
 const FAILS: f64 = 0.05;
 
-/// The builds.
+/// The cluster of the builds.
 #[derive(Debug)]
 pub(super) struct Builds {
     cluster: Cluster,
@@ -31,7 +31,7 @@ pub(super) struct Builds {
 }
 
 impl Builds {
-    /// So many builds a minute, at equal distances.
+    /// Creates a cluster that starts this number of builds per minute, at equal intervals.
     pub(super) fn new(per_minute: u64) -> Self {
         let gc = GcSettings {
             interval: REMEMBERED / 6,
@@ -41,7 +41,7 @@ impl Builds {
             ..GcSettings::default()
         };
         let mut cluster = Cluster::new(Settings { start: SystemTime::now(), gc, ..Settings::default() });
-        // Above all indexes of the copies, so that whatever happens comes after them.
+        // Indexes start above those of the copies, so that all changes are newer than the copies.
         cluster.begin_at(BUSY_INDEX);
         NAMESPACES.iter().for_each(|namespace| cluster.create_namespace(namespace));
         for number in 0..=2 * per_minute / BUILDS_OF_A_NODE {
@@ -50,7 +50,7 @@ impl Builds {
         Self { cluster, per_minute, began: Instant::now(), submitted: 0 }
     }
 
-    /// The cluster as it is now.
+    /// Advances the cluster to the current time and returns it.
     fn now(&mut self) -> &mut Cluster {
         let elapsed = self.began.elapsed();
         let due = (elapsed.as_secs_f64() * self.per_minute as f64 / 60.0) as u64;

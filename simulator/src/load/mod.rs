@@ -54,7 +54,7 @@ pub struct Load {
     nodes: Arc<[NodeCopy]>,
     /// Growth of indexes; `None` without writes.
     writes: Option<AtomicU64>,
-    /// What lives beside the copies.
+    /// Builds that start and end, in addition to the copies.
     builds: Option<Mutex<Builds>>,
 }
 
@@ -82,7 +82,7 @@ impl Load {
         Self { writes: None, ..self }
     }
 
-    /// The same in a cluster in which nothing happens but that so many builds a minute come and go.
+    /// Returns the same cluster, in which only this number of builds per minute start and end.
     pub fn with_builds(self, per_minute: u64) -> Self {
         Self { builds: Some(Mutex::new(Builds::new(per_minute))), ..self.quiet() }
     }
@@ -108,9 +108,10 @@ impl Load {
         }
     }
 
-    /// What the copies answer, with what lives beside them.
+    /// Returns the response for the copies, with the builds added. Returns the response for the builds if it
+    /// is an event stream, or if the copies have no data for the request.
     fn answer_beside(&self, request: &Request, builds: Answer) -> Answer {
-        // Both have the same pools.
+        // The copies and the builds have the same pools.
         let is_list = |table: &Table| *table != Table::NodePools && table.path() == request.path;
         let rows = serde_json::from_slice::<Vec<Value>>(&builds.body).ok();
         let rows = rows.filter(|_| Table::ALL.iter().any(is_list));
@@ -132,19 +133,19 @@ impl Load {
         self.builds.as_ref().map(|builds| builds.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What there is to send of an event stream: nothing where nothing happens.
+    /// Returns the next lines of an event stream; none if there are no builds.
     pub(crate) fn lines(&self, subscription: &mut Subscription) -> Lines {
         self.builds().map_or(Lines::none(), |mut builds| builds.lines(subscription))
     }
 
-    /// An event stream has ended.
+    /// Removes the reader of an event stream that has ended.
     pub(crate) fn leave(&self, subscription: &mut Subscription) {
         if let Some(mut builds) = self.builds() {
             builds.leave(subscription);
         }
     }
 
-    /// What the copies answer; a list has these rows too.
+    /// Returns the response for the copies. Adds these other rows if it is a list.
     fn answer_of_copies(&self, request: &Request, others: Vec<Value>) -> Answer {
         let mut answer = api::answer(&self.cluster, &self.of_representative(request));
         let writes = self.writes.as_ref().map(|writes| writes.fetch_add(1, Ordering::Relaxed));
@@ -279,7 +280,7 @@ fn per_page(query: &Query) -> u64 {
     query.get("per_page").and_then(|text| text.parse().ok()).filter(|rows| *rows > 0).unwrap_or(u64::MAX)
 }
 
-/// Returns the same request for a whole list.
+/// Returns the same request without pagination.
 fn without_pages(request: &Request) -> Request {
     Request { query: request.query.without(&["per_page", "next_token"]), ..request.clone() }
 }

@@ -25,9 +25,9 @@ pub(super) struct Body {
     data: Option<Bytes>,
     /// Rows that follow, generated while they are sent.
     rows: Option<Sent>,
-    /// A log that is sent while it grows, instead of all these.
+    /// A followed log that is sent while it grows, instead of the fields above.
     follow: Option<Following>,
-    /// Events that are sent as they happen, instead of all these.
+    /// An event stream, instead of the fields above.
     events: Option<Box<Streaming>>,
     /// The pause after each byte, if bytes are sent one by one.
     pause: Option<(Pin<Box<Sleep>>, Duration)>,
@@ -70,7 +70,7 @@ fn compressed(rows: &mut Rows, encoder: &mut Option<Box<GzEncoder<Vec<u8>>>>) ->
 #[derive(PartialEq)]
 enum Ending {
     Whole,
-    /// Broken off, after the data was flushed.
+    /// The connection is cut after the data was flushed.
     Cut {
         flushed: bool,
     },

@@ -29,10 +29,10 @@ pub enum Fault {
     Body(Bytes),
     /// 200 with these bytes, declared as gzip.
     Gzipped(Bytes),
-    /// Correct status and headers, but the connection closes after this many bytes of the body. Applies to event
-    /// streams too.
+    /// Correct status and headers, but the connection closes after this many bytes of the body. Also applies
+    /// to event streams.
     Truncate(usize),
-    /// The correct response, one byte at a time with a pause after each. Applies to event streams too.
+    /// The correct response, one byte at a time with a pause after each. Also applies to event streams.
     Drip(Duration),
     /// 307 to this URL.
     Redirect(String),
@@ -40,11 +40,12 @@ pub enum Fault {
     LastContact(Duration),
     /// The correct response from a server without a leader.
     NoLeader,
-    /// The correct response with this index: the index of a rebuilt server starts again.
+    /// The correct response with this index, like that of a rebuilt server, whose index starts again. Also
+    /// applies to event streams.
     Index(u64),
-    /// A stream as always, but its connection is cut this long after it began.
+    /// A normal event stream whose connection is cut after this time.
     CutAfter(Duration),
-    /// An event stream whose lines are wrong.
+    /// An event stream with faulty lines.
     Events(EventFault),
     /// This fault in the first half of each period, none in the second.
     Intermittent {
@@ -55,22 +56,22 @@ pub enum Fault {
     },
 }
 
-/// One way to send wrong events.
+/// A fault of the lines of an event stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventFault {
     /// Every payload is null.
     NullPayloads,
-    /// Every event is of a topic and a type that nobody knows.
+    /// Every event has an unknown topic and an unknown type.
     UnknownTopics,
-    /// Every line comes this many times.
+    /// Every line is sent this many times.
     Repeated(u32),
-    /// Of two lines the later one comes first.
+    /// Of each pair of lines, the later one is sent first.
     Swapped,
-    /// Every second line is missing, and nothing tells of it.
+    /// Every second line is dropped silently.
     Lost,
-    /// Of every line the second half is missing.
+    /// Only the first half of every line is sent.
     Halved,
-    /// The buffer has overflowed: the stream ends as that of a reader that is too slow.
+    /// The stream ends as if the buffer had overflowed because the reader is too slow.
     Dropped,
 }
 

@@ -1,20 +1,20 @@
-//! What faults do to the lines of an event stream.
+//! Effects of faults on the lines of an event stream.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::faults::{EventFault, Fault};
 
-/// The faults of one stream.
+/// State of the faults of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Mischief {
-    /// A line that has to wait for the next one.
+    /// A line that is held back until the next one.
     held: Option<Bytes>,
     lines: u64,
 }
 
 impl Mischief {
-    /// What is sent instead of a line.
+    /// Returns the lines to send instead of a line.
     pub(super) fn done_to(&mut self, line: Bytes, fault: Option<&Fault>) -> Vec<Bytes> {
         self.lines += 1;
         let fault = match fault {
@@ -47,7 +47,7 @@ impl Mischief {
         self.after_held(lines)
     }
 
-    /// These lines, after one that waited for the next.
+    /// Returns these lines, preceded by the line that was held back, if any.
     fn after_held(&mut self, mut lines: Vec<Bytes>) -> Vec<Bytes> {
         if let Some(held) = self.held.take() {
             lines.insert(0, held);

@@ -27,7 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// Path under which the simulator itself reports the work for its responses so far.
 const WORK: &str = "/simulator/work";
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// This version begins the answer to a subscription with `HTTP/0.0`, which no client understands.
+/// Version that starts the response to a subscription with `HTTP/0.0`, which no client accepts.
 const UNREADABLE_STREAM: Version = Version::new(1, 11, 2);
 
 /// The request gets no response, and the connection closes.
@@ -129,7 +129,7 @@ async fn block(shared: &Shared, request: &Request) -> Answer {
     }
 }
 
-/// The response of an event stream.
+/// Returns the response of an event stream.
 fn stream(
     shared: Arc<Shared>,
     request: &Request,
@@ -151,7 +151,7 @@ fn stream(
     let mut response =
         hyper::Response::new(Body::events(Streaming::new(shared, request.target(), events, gzip)));
     if hijacked {
-        // Nomad says 1.1; with hyper, only 1.0 has a body that ends with its connection.
+        // Nomad sends HTTP/1.1, but hyper supports a body that ends with its connection only for HTTP/1.0.
         *response.version_mut() = http::Version::HTTP_10;
         answer.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

@@ -1,4 +1,4 @@
-//! Events that are sent as they happen.
+//! Event streams: events are sent as they happen.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -21,24 +21,25 @@ use super::Shared;
 use super::faults::{EventFault, Fault};
 use super::mischief::Mischief;
 
-/// How often the stream looks for what has happened.
+/// Interval at which the stream checks for new events.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// How often the stream shows that it lives.
+/// Interval of heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(30);
-/// Since Nomad writes to the connection itself, it does not close it: Go does, when it collects its garbage. That is at
-/// once for every other stream, and this long after its end for the others.
+/// Delay until some connections close after their stream has ended. Versions of Nomad that hijack the
+/// connection do not close it: Go closes it at garbage collection. Here, every other connection closes at
+/// once, and the others after this delay.
 const FORGOTTEN: Duration = Duration::from_secs(120);
 
-/// An event stream on its way. A fault that comes up hits it too.
+/// An event stream that is being sent. Faults that are set later also apply to it.
 pub(super) struct Streaming {
     shared: Arc<Shared>,
     target: String,
-    /// `None` if it was refused.
+    /// `None` if the subscription was refused.
     subscription: Option<Box<Subscription>>,
     began: Instant,
     next_heartbeat: Instant,
     waiting: Pin<Box<Sleep>>,
-    /// The lines that are to be sent.
+    /// Lines that are not sent yet.
     pending: VecDeque<Bytes>,
     sent: usize,
     mischief: Mischief,
@@ -46,14 +47,14 @@ pub(super) struct Streaming {
     ending: Ending,
 }
 
-/// How a stream ends.
+/// Whether and how a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Ending {
-    /// It goes on.
+    /// It continues.
     Not,
-    /// When all is sent, but not before that time.
+    /// It ends once everything is sent, but not before this time.
     After(Instant),
-    /// The connection is cut, once what was sent had a chance to leave.
+    /// The connection is cut after one chance to flush the sent data.
     Cut { flushed: bool },
 }
 
@@ -129,7 +130,7 @@ impl Streaming {
         self.waiting.as_mut().reset(Instant::now() + time);
     }
 
-    /// Gathers what has happened.
+    /// Collects the lines that are to be sent.
     fn look(&mut self, fault: Option<&Fault>) {
         if fault == Some(&Fault::Events(EventFault::Dropped)) {
             self.end("event dropped from buffer");
@@ -144,14 +145,14 @@ impl Streaming {
             }
             Lines::End(words) => return self.end(words),
         }
-        // After what has happened before it.
+        // A heartbeat is sent after the events that precede it.
         if Instant::now() >= self.next_heartbeat {
             self.next_heartbeat += HEARTBEAT;
             self.pending.push_back(heartbeat());
         }
     }
 
-    /// The server ends the stream.
+    /// Ends the stream on behalf of the server, with a last message in versions that can send one.
     fn end(&mut self, words: &'static str) {
         let now = Instant::now();
         if self.shared.backend.version() < since::HIJACKED_STREAM {
@@ -163,7 +164,7 @@ impl Streaming {
         self.ending = Ending::After(if is_even { now } else { now + FORGOTTEN });
     }
 
-    /// What is sent next: a line, or what a fault leaves of it.
+    /// Returns the next bytes to send: a line, or the part of it that a fault leaves.
     fn take(&mut self, fault: Option<&Fault>) -> Option<Bytes> {
         let line = self.pending.front_mut()?;
         match fault {

@@ -1,4 +1,4 @@
-//! Events: the objects of a transaction.
+//! Events of a transaction, with their objects.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::version::{Version, since};
 use super::full_allocation::without_job;
 use super::{deployment, evaluation, job, node, node_pool};
 
-/// A line of the stream, without its line feed.
+/// Returns a line of the stream, without its line feed.
 pub(crate) fn line(index: u64, events: Vec<Value>) -> String {
     json!({"Index": index, "Events": events}).to_string()
 }
@@ -40,7 +40,7 @@ fn object(event: &Published, cluster: &Cluster) -> Value {
         Payload::Node(it) => json!({"Node": node(it, version)}),
         Payload::NodePool(name, pool) => json!({"NodePool": node_pool(name, pool, version)}),
         Payload::Allocation(it) => {
-            // Without its job, which would be most of it.
+            // Omits the job, which would be most of the payload.
             let mut payload = json!({"Allocation": without_job(it, cluster, version)});
             if it.timed_out && version >= since::MAX_RUN_DURATION {
                 payload["Timeout"] = Value::Bool(true);
@@ -53,7 +53,7 @@ fn object(event: &Published, cluster: &Cluster) -> Value {
     }
 }
 
-/// The type of the events of a message.
+/// Returns the type of the events of a message.
 fn name(message: Message, version: Version) -> &'static str {
     match message {
         Message::NodeRegistration => "NodeRegistration",

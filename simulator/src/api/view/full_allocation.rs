@@ -1,4 +1,4 @@
-//! Full allocations, of which empty fields are left out.
+//! Full allocations, without empty fields.
 
 use serde_json::{Map, Value, json};
 
@@ -9,19 +9,19 @@ use super::allocation::{allocated_resources, common};
 use super::task_state::task_states;
 use super::{specification, text, without_empty};
 
-/// How long the scheduler took to place it; nobody looks closely.
+/// Time that the scheduler took to place it. The exact value does not matter.
 const ALLOCATION_TIME: u64 = 40_000;
-/// The key with which the servers signed its identities.
+/// ID of the key with which the servers signed its identities.
 const SIGNING_KEY: &str = "fe9c8dd3-b516-603c-b319-a33942d97256";
 
-/// The full allocation, with its job as it was when it was placed.
+/// Returns the full allocation, with its job at the time of placement.
 pub(crate) fn allocation(allocation: &Allocation, cluster: &Cluster, version: Version) -> Value {
     let mut full = without_job(allocation, cluster, version);
     full["Job"] = specification::job_of(allocation, version);
     full
 }
 
-/// The same without its job, as the event stream has it.
+/// Returns the full allocation without its job, as in the event stream.
 pub(crate) fn without_job(allocation: &Allocation, cluster: &Cluster, version: Version) -> Value {
     let mut full = common(allocation, version);
     let shared = Amount { disk_mb: allocation.total.disk_mb, ..Amount::default() };
@@ -36,7 +36,7 @@ pub(crate) fn without_job(allocation: &Allocation, cluster: &Cluster, version: V
     full["Resources"] = tasks().map(Amount::of).fold(shared, Amount::and).written(version);
     full["SharedResources"] = shared.written(version);
     full["TaskResources"] = Value::Object(per_task);
-    // The last write of a server; what the client reports does not count.
+    // Index of the last write by a server. Client updates do not change it.
     full["AllocModifyIndex"] = json!(allocation.create_index);
     if allocation.is_received() {
         let mut network = json!({"InterfaceName": "", "Address": "", "DNS": null});
@@ -56,7 +56,7 @@ pub(crate) fn without_job(allocation: &Allocation, cluster: &Cluster, version: V
     without_empty(full)
 }
 
-/// Resources as they were written before there were `AllocatedResources`.
+/// Resources in the format that preceded `AllocatedResources`.
 #[derive(Clone, Copy, Default)]
 struct Amount {
     cpu: u64,
@@ -93,7 +93,7 @@ impl Amount {
     }
 }
 
-/// How the scheduler came to place it: it looked at the nodes that are ready now.
+/// Returns the placement metrics, as if the scheduler had evaluated the nodes that are ready now.
 fn metrics(allocation: &Allocation, cluster: &Cluster, version: Version) -> Value {
     let mut available: Map<String, Value> = Map::new();
     let mut nodes = 0;

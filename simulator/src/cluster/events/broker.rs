@@ -1,45 +1,45 @@
-//! The newest transactions, and how far each reader has come.
+//! The buffer of the latest transactions, and the position of each reader.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::Transaction;
 
-/// How much is kept for a reader that is not slow: a single operation can write all this, and who reads would have read
-/// along.
+/// Maximum number of transactions kept for a reader that is not slow. A single operation of the simulator can
+/// publish this many at once; a real reader would receive them while they are published.
 const LONGEST_BURST: usize = 10_000;
 
 /// A reader of the stream.
 pub(crate) type ReaderId = u64;
 
-/// What comes next for a reader.
+/// Next item for a reader.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// This transaction.
+    /// The next transaction.
     Transaction(Arc<Transaction>),
-    /// Nothing yet.
+    /// There is no new transaction yet.
     Wait,
-    /// What comes next is no longer there, or the broker does not know the reader.
+    /// The next transaction is no longer kept, or the reader is unknown.
     Dropped,
 }
 
 #[derive(Debug)]
 struct Reader {
-    /// The number of its next transaction.
+    /// Number of its next transaction.
     next: u64,
-    /// Whether it has read everything and waits.
+    /// Whether it has read everything and waits for more.
     waits: bool,
-    /// The end of what was published while it read or waited: that stays for it.
+    /// End of the transactions that were published while it read or waited. These are kept for it.
     entitled: u64,
 }
 
-/// The buffer of events.
+/// The event buffer.
 #[derive(Debug)]
 pub(crate) struct Broker {
-    /// How many transactions are kept; `None` if there is no stream.
+    /// Number of transactions to keep; `None` if the event stream is disabled.
     size: Option<usize>,
     kept: VecDeque<Arc<Transaction>>,
-    /// The number of the first of them; transactions are numbered from 0 as they come.
+    /// Number of the first transaction in `kept`. Transactions are numbered from 0 in order of publication.
     first: u64,
     readers: BTreeMap<ReaderId, Reader>,
     readers_ever: ReaderId,
@@ -50,14 +50,14 @@ impl Broker {
         Broker { size, kept: VecDeque::new(), first: 0, readers: BTreeMap::new(), readers_ever: 0 }
     }
 
-    /// Ends all streams and forgets everything before.
+    /// Ends all streams and discards all transactions.
     pub(super) fn restart(&mut self) {
         self.first = self.end();
         self.kept.clear();
         self.readers.clear();
     }
 
-    /// Whether there is a stream at all.
+    /// Returns whether the event stream is enabled.
     pub(crate) fn is_on(&self) -> bool {
         self.size.is_some()
     }
@@ -67,15 +67,16 @@ impl Broker {
         self.kept.push_back(Arc::new(transaction));
         let end = self.end();
         self.readers.values_mut().filter(|reader| reader.waits).for_each(|reader| reader.entitled = end);
-        // One more than its size, as Nomad does: the empty item with which the buffer begins counts for none.
+        // Like Nomad, keeps one more than the size: the empty item at the start of Nomad's buffer is not
+        // counted.
         while self.kept.len() > size + 1 && !self.is_first_wanted(size) {
             self.kept.pop_front();
             self.first += 1;
         }
     }
 
-    /// Whether the first transaction stays for a reader. One that does not read while more is published than the buffer
-    /// holds is too slow.
+    /// Returns whether the first transaction is kept for a reader. A reader is too slow, and loses it,
+    /// if more transactions are published than the buffer holds while it does not read.
     fn is_first_wanted(&self, size: usize) -> bool {
         let is_late = |reader: &Reader| self.end() - reader.entitled > size as u64;
         let wants =
@@ -87,8 +88,8 @@ impl Broker {
         self.first + self.kept.len() as u64
     }
 
-    /// Begins with the first transaction that has this index or a higher one; with the last one if there is none, and with
-    /// the first if the index is 0.
+    /// Adds a reader and returns its ID. It starts at the first transaction with this index or a higher one,
+    /// at the last transaction if there is none, and at the first transaction if the index is 0.
     pub(crate) fn subscribe(&mut self, index: u64) -> ReaderId {
         let position = match index {
             0 => 0,

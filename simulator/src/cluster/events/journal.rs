@@ -1,4 +1,4 @@
-//! What an operation writes, by transaction.
+//! The writes of an operation, by transaction.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::list::Table;
 
 use super::snapshot::Payload;
 
-/// The Raft message of a write. It is the type of the events.
+/// Type of the Raft message of a write. It determines the type of the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
     NodeRegistration,
@@ -27,7 +27,7 @@ pub(crate) enum Message {
     DeploymentStatusUpdate,
 }
 
-/// Something of which events tell.
+/// Identifies an object that events report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cluster) enum Object {
     Job(JobKey),
@@ -51,29 +51,31 @@ impl Object {
     }
 }
 
-/// That an object was written.
+/// Record of the last write of an object.
 #[derive(Debug)]
 pub(super) struct Note {
     pub(super) index: u64,
-    /// 1 for an evaluation that comes with its job: Nomad applies one message in two steps, each with events of its own.
+    /// 1 for an evaluation that is written with its job, 0 otherwise. Nomad applies such a message in two
+    /// steps, each with its own events.
     pub(super) part: u8,
     pub(super) message: Message,
     pub(super) object: Object,
-    /// The object as it was, if it is gone.
+    /// The object before it was removed; `None` if it was not removed.
     pub(super) removed: Option<Payload>,
     order: usize,
 }
 
-/// The message whose writes have one index, and that index once there is one.
+/// The message whose writes share an index, and that index once it is assigned.
 type Open = Option<(Message, Option<u64>)>;
 
-/// What the operation that goes on has written so far.
+/// Writes of the current operation so far.
 #[derive(Debug, Default)]
 pub(in crate::cluster) struct Journal {
-    /// The newest note of each object: an operation takes no time, so nobody sees what was before.
+    /// The latest note of each object. An operation takes no simulated time, so intermediate states are never
+    /// visible to readers.
     notes: BTreeMap<Object, Note>,
     open: Open,
-    /// Index, part and message of the newest write.
+    /// Index, part and message of the latest write.
     newest: Option<(u64, u8, Message)>,
 }
 
@@ -82,8 +84,8 @@ impl Journal {
         self.notes.is_empty()
     }
 
-    /// The message that a write of an object belongs to, and its index if it has one already; `None` if the write is a
-    /// message of its own.
+    /// Returns the open message that a write of an object belongs to, and the index of the message if it
+    /// already has one; `None` if the write is a message of its own.
     pub(super) fn shared(&self, message: Message, object: &Object) -> Option<(Option<u64>, Message)> {
         let (open, index) = self.open?;
         let belongs = matches!(object, Object::Allocation(_) | Object::Deployment(_)) || message == open;
@@ -108,7 +110,7 @@ impl Journal {
         self.note(index, 0, message, object);
     }
 
-    /// An evaluation is written in the second step of the message that wrote its job.
+    /// Records an evaluation in the second step of the message that wrote its job.
     pub(in crate::cluster) fn write_second(&mut self, index: u64, message: Message, object: Object) {
         self.newest = Some((index, 1, message));
         self.note(index, 1, message, object);
@@ -120,7 +122,7 @@ impl Journal {
         self.note(index, part, message, object);
     }
 
-    /// An object is removed at this index.
+    /// Marks a written object as removed, and keeps its state from before the removal.
     pub(in crate::cluster) fn remove(&mut self, object: &Object, was: Payload) {
         if let Some(note) = self.notes.get_mut(object) {
             note.removed = Some(was);
@@ -136,7 +138,7 @@ impl Journal {
         self.notes.insert(object, note);
     }
 
-    /// All notes by transaction.
+    /// Returns and clears all notes, ordered by transaction.
     pub(super) fn take(&mut self) -> Vec<Note> {
         let mut notes: Vec<Note> = std::mem::take(&mut self.notes).into_values().collect();
         notes.sort_by_key(|note| (note.index, note.part, note.order));

@@ -1,7 +1,8 @@
-//! The event stream: what each transaction wrote, and who reads it.
+//! The event stream: the writes of each transaction, and the readers of the stream.
 //!
-//! A write notes its object in the [`Journal`]. When the operation is over, [`Cluster::commit`] turns the notes into
-//! [`Transaction`]s, which hold their objects as they were then, and the [`Broker`] keeps the newest of them for readers.
+//! A write notes its object in the [`Journal`]. After the operation, [`Cluster::commit`] turns the notes into
+//! [`Transaction`]s, which contain copies of the objects at that time. The [`Broker`] keeps the latest
+//! transactions for readers.
 
 mod broker;
 mod journal;
@@ -18,7 +19,8 @@ use crate::version::since;
 use super::Cluster;
 
 impl Cluster {
-    /// The index of a new write of an object. All writes of one [`Cluster::together`] have the same.
+    /// Records a write of an object and returns its index. Writes of one [`Cluster::together`] share an
+    /// index.
     pub(super) fn write(&mut self, message: Message, object: Object) -> u64 {
         let (index, message) = match self.journal.shared(message, &object) {
             Some((index, message)) => (index.unwrap_or_else(|| self.next_index()), message),
@@ -29,36 +31,36 @@ impl Cluster {
         index
     }
 
-    /// The index of a write of which no event tells.
+    /// Records a write that causes no event, and returns its index.
     pub(super) fn write_unseen(&mut self, table: Table) -> u64 {
         let index = self.next_index();
         self.written(table, index);
         index
     }
 
-    /// The only place where indexes grow by what happens.
+    /// Returns the next index. Writes increase the index only here.
     pub(super) fn next_index(&mut self) -> u64 {
         self.index += 1;
         self.index
     }
 
-    /// Goes on with indexes above this one.
+    /// Makes the indexes of all later writes higher than this one.
     pub(crate) fn begin_at(&mut self, index: u64) {
         self.index = self.index.max(index);
     }
 
-    /// A table has been written at this index.
+    /// Records that a table was written at this index.
     pub(super) fn written(&mut self, table: Table, index: u64) {
         let newest = self.indexes.entry(table).or_default();
         *newest = index.max(*newest);
     }
 
-    /// An object has changed with the write before.
+    /// Records that the latest write also changed this object.
     pub(super) fn touch(&mut self, object: Object) {
         self.journal.touch(self.index, object);
     }
 
-    /// What is done in one Raft message: the allocations and deployments that are written meanwhile have one index.
+    /// Runs `work` as one Raft message: the allocations and deployments that it writes share an index.
     pub(super) fn together<Done>(
         &mut self,
         message: Message,
@@ -70,7 +72,7 @@ impl Cluster {
         done
     }
 
-    /// Publishes what the operation before has written. Every operation begins with it.
+    /// Publishes the writes of the previous operation. Every operation calls this first.
     pub(crate) fn commit(&mut self) {
         if self.journal.is_empty() {
             return;
@@ -96,7 +98,7 @@ impl Cluster {
         }
     }
 
-    /// The object as it is now, or as it was when it was removed.
+    /// Returns the current state of an object, or its state before it was removed.
     fn payload(&self, object: &Object, removed: Option<Payload>) -> Option<Published> {
         let deleted = removed.is_some();
         let payload = removed.or_else(|| match object {
@@ -119,7 +121,7 @@ impl Cluster {
         Some(Published { payload, deleted })
     }
 
-    /// The server that sends events is started again: all streams end, and nothing before is kept.
+    /// Restarts the server that sends events: all streams end, and the event buffer is empty.
     pub fn restart_event_broker(&mut self) {
         self.commit();
         self.broker.restart();

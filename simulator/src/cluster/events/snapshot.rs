@@ -1,4 +1,4 @@
-//! Transactions, with their objects as they were.
+//! Transactions, with copies of their objects.
 
 use crate::cluster::allocation::Allocation;
 use crate::cluster::deployment::Deployment;
@@ -9,7 +9,7 @@ use crate::cluster::{Registered, id::Id};
 
 use super::Message;
 
-/// What one step of a Raft message wrote: a line of the stream.
+/// The writes of one step of a Raft message: a line of the stream.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) index: u64,
@@ -17,15 +17,15 @@ pub(crate) struct Transaction {
     pub(crate) events: Vec<Published>,
 }
 
-/// An object of a transaction.
+/// An object that a transaction wrote.
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) payload: Payload,
-    /// Whether the transaction removed it.
+    /// Whether the transaction deleted it.
     pub(crate) deleted: bool,
 }
 
-/// The object as the transaction left it.
+/// State of the object after the transaction, or before it if the transaction deleted the object.
 #[derive(Debug)]
 pub(crate) enum Payload {
     Job(Box<Job>),
@@ -36,7 +36,7 @@ pub(crate) enum Payload {
     Deployment(Box<Deployment>),
 }
 
-/// What events are about.
+/// Topic of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topic {
     Job,
@@ -48,7 +48,7 @@ pub(crate) enum Topic {
 }
 
 impl Topic {
-    /// Nomad's word for it.
+    /// Returns Nomad's name of the topic.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Topic::Job => "Job",
@@ -73,7 +73,7 @@ impl Payload {
         }
     }
 
-    /// Its ID.
+    /// Returns the ID of the object.
     pub(crate) fn key(&self) -> String {
         match self {
             Payload::Job(job) => job.key.id.clone(),
@@ -85,7 +85,7 @@ impl Payload {
         }
     }
 
-    /// Its namespace; empty if it is in none.
+    /// Returns the namespace of the object; empty if it has none.
     pub(crate) fn namespace(&self) -> &str {
         match self {
             Payload::Job(job) => &job.key.namespace,
@@ -96,7 +96,7 @@ impl Payload {
         }
     }
 
-    /// The other IDs by which it can be subscribed to; `None` where Nomad has none.
+    /// Returns the other IDs by which a subscription can select the object; `None` if Nomad has none.
     pub(crate) fn filter_keys(&self) -> Option<Vec<String>> {
         let id = |id: Option<Id>| id.map(|id| id.to_string()).unwrap_or_default();
         match self {

@@ -1,4 +1,4 @@
-//! What a reader gets of the past, when it is too slow, and while nothing happens.
+//! Start position of readers, slow readers, heartbeats and restarts.
 
 use std::time::Duration;
 
@@ -16,28 +16,28 @@ async fn indexes(served: &Served, query: &str) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_begins_where_it_asks_or_with_what_is_left() {
+async fn a_reader_starts_at_the_requested_index_or_at_the_nearest_one_kept() {
     let served = idle("2.0.5").await;
     write(&served, 150);
-    // A buffer of 100 keeps one more: the empty item with which it begins counts for none.
+    // A buffer of 100 keeps 101, because the empty item at the start of Nomad's buffer is not counted.
     let all = indexes(&served, "").await;
     assert_eq!(all.len(), 101);
-    assert_eq!(indexes(&served, "&index=1").await, all, "what is gone is gone without a word");
+    assert_eq!(indexes(&served, "&index=1").await, all, "dropped transactions are skipped silently");
     assert_eq!(indexes(&served, &format!("&index={}", all[60])).await, all[60..]);
     let newest = all[100];
     assert_eq!(indexes(&served, &format!("&index={newest}")).await, [newest]);
-    assert_eq!(indexes(&served, &format!("&index={}", newest + 1)).await, [newest], "the last comes again");
+    assert_eq!(indexes(&served, &format!("&index={}", newest + 1)).await, [newest], "the last is repeated");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_smaller_buffer_keeps_less() {
+async fn a_smaller_buffer_keeps_fewer_transactions() {
     let served = buffering("2.0.5", Some(3)).await;
     write(&served, 10);
     assert_eq!(indexes(&served, "").await.len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_waits_misses_nothing_of_a_long_operation() {
+async fn a_waiting_reader_gets_every_transaction_of_a_long_operation() {
     let served = buffering("2.0.5", Some(3)).await;
     let mut reader = served.subscribe(NODES).await;
     reader.lines_so_far().await;
@@ -48,7 +48,8 @@ async fn a_reader_that_waits_misses_nothing_of_a_long_operation() {
     }
 }
 
-/// Writes until a reader that does not read must be too slow.
+/// Writes until a reader that does not read is too slow. Returns the reader and the index of the newest
+/// transaction.
 async fn outrun(version: &str) -> (Served, Reader, u64) {
     let served = buffering(version, Some(10)).await;
     let reader = Reader::open_small(&served.simulator.url(), NODES).await;
@@ -61,7 +62,7 @@ async fn outrun(version: &str) -> (Served, Reader, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_is_dropped_with_a_word() {
+async fn a_slow_reader_gets_an_error_before_its_stream_ends() {
     let (_served, mut reader, newest) = outrun("1.10.5").await;
     let mut last = 0;
     while let Some(line) = reader.line().await {
@@ -73,7 +74,7 @@ async fn a_slow_reader_is_dropped_with_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_is_dropped_without_a_word_by_newer_versions() {
+async fn newer_versions_end_the_stream_of_a_slow_reader_without_an_error() {
     let (_served, mut reader, newest) = outrun("2.0.5").await;
     let mut last = 0;
     while let Some(line) = reader.line().await {
@@ -84,7 +85,7 @@ async fn a_slow_reader_is_dropped_without_a_word_by_newer_versions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn heartbeats_come_at_once_and_every_half_minute() {
+async fn heartbeats_are_sent_at_the_start_and_every_30_seconds() {
     for (version, at_once) in [("2.0.5", true), ("1.1.1", true), ("1.0.7", true), ("1.1.0", false)] {
         let served = idle(version).await;
         let started = Instant::now();
@@ -96,7 +97,7 @@ async fn heartbeats_come_at_once_and_every_half_minute() {
         }
         let expected = if at_once { [0, 30, 60] } else { [30, 60, 90] };
         assert_eq!(times, expected, "{version}");
-        // Something that happens does not delay them.
+        // Events do not delay heartbeats.
         sleep(seconds(20)).await;
         served.cluster().submit(build("one"));
         assert!(reader.text().await.is_some_and(|line| line.contains("JobRegistered")));
@@ -106,7 +107,7 @@ async fn heartbeats_come_at_once_and_every_half_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_is_started_again_has_forgotten_everything() {
+async fn a_restart_ends_streams_and_empties_the_buffer() {
     let served = idle("1.10.5").await;
     write(&served, 5);
     let mut reader = served.subscribe(NODES).await;

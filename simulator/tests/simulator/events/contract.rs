@@ -1,5 +1,5 @@
-//! Lines have the same keys and types as those of real agents. The recordings in `recorded/` are of a batch job that ends
-//! well, and of a service with a deployment, without the events of their node.
+//! Lines have the same keys and types as those of real agents. The recordings in `recorded/` are of a batch
+//! job that succeeds and of a service with a deployment, without the events of their node.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use super::reader::events;
 const RECORDED: [(&str, &str); 2] =
     [("2.0.5", include_str!("recorded/2.0.5.ndjson")), ("1.4.14", include_str!("recorded/1.4.14.ndjson"))];
 
-/// Differences that are right: end of the line, why.
+/// Accepted differences: end of the reported line, and the reason.
 const EXCEPTIONS: &[(&str, &str)] =
     &[(".StartedAt: null instead of {\"string\"}", "of a task that has not started")];
 
-/// The shapes of the events by topic.
+/// Returns the shapes of the events by topic.
 fn shapes(lines: &[Value]) -> BTreeMap<String, Shape> {
     let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
     for event in lines.iter().flat_map(events) {
@@ -29,7 +29,7 @@ fn shapes(lines: &[Value]) -> BTreeMap<String, Shape> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_have_the_shape_of_real_ones() {
+async fn events_have_the_same_shape_as_recorded_ones() {
     for (version, recorded) in RECORDED {
         let recorded: Vec<Value> =
             recorded.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();

@@ -1,4 +1,4 @@
-//! Streams that go wrong.
+//! Faults of event streams.
 
 use nomad_simulator::{EventFault, Fault};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use super::{idle, write};
 const STREAM: &str = "/v1/event/stream";
 const NODES: &str = "topic=Node";
 
-/// A stream that goes wrong, and what comes when a node has been written four times.
+/// Returns a stream with this fault, and its lines after a node was written four times.
 async fn faulty(fault: Fault) -> (Served, Reader, Vec<Value>) {
     let served = idle("2.0.5").await;
     let mut reader = served.subscribe(NODES).await;
@@ -24,7 +24,7 @@ async fn faulty(fault: Fault) -> (Served, Reader, Vec<Value>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lines_can_be_wrong() {
+async fn faults_change_the_content_of_lines() {
     let (_served, _reader, lines) = faulty(Fault::Events(EventFault::NullPayloads)).await;
     assert_eq!(lines.len(), 4);
     assert!(lines.iter().flat_map(events).all(|event| event["Payload"].is_null()));
@@ -39,7 +39,7 @@ async fn lines_can_be_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lines_can_come_again_in_another_order_or_not_at_all() {
+async fn faults_repeat_swap_and_drop_lines() {
     let (_served, _reader, lines) = faulty(Fault::Events(EventFault::Repeated(3))).await;
     let first = index(&lines[0]);
     let expected: Vec<u64> = (0..4).flat_map(|line| [first + line; 3]).collect();
@@ -48,7 +48,7 @@ async fn lines_can_come_again_in_another_order_or_not_at_all() {
     let (served, mut reader, lines) = faulty(Fault::Events(EventFault::Swapped)).await;
     let first = index(&lines[1]);
     assert_eq!(lines.iter().map(index).collect::<Vec<_>>(), [1, 0, 3, 2].map(|at| first + at));
-    // What waits for the next line comes when the fault is over.
+    // A line that was held back is sent with the next line after the fault.
     write(&served, 1);
     assert!(reader.lines_so_far().await.is_empty());
     served.simulator.faults().clear();
@@ -63,7 +63,7 @@ async fn lines_can_come_again_in_another_order_or_not_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lines_can_be_halved() {
+async fn a_fault_cuts_lines_in_half() {
     let served = idle("2.0.5").await;
     let mut reader = served.subscribe(NODES).await;
     reader.lines_so_far().await;
@@ -74,12 +74,12 @@ async fn lines_can_be_halved() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_can_be_cut() {
+async fn faults_cut_a_stream() {
     for version in ["1.10.5", "2.0.5"] {
         let served = idle(version).await;
         let faults = served.simulator.faults();
         let hijacked = version == "2.0.5";
-        // After a while.
+        // Cut after 40 seconds.
         faults.set(STREAM, Fault::CutAfter(seconds(40)));
         let started = Instant::now();
         let mut reader = served.subscribe(NODES).await;
@@ -88,15 +88,15 @@ async fn a_stream_can_be_cut() {
             lines += 1;
         }
         assert_eq!((lines, started.elapsed().as_secs()), (3, 40), "two heartbeats and the node");
-        // Only where there are chunks it shows that the end is none.
+        // Only a chunked response shows the client that its end is missing.
         assert_eq!((reader.cut, reader.ended), (!hijacked, hijacked), "{version}");
-        // In the middle of a line.
+        // Cut in the middle of a line.
         faults.set(STREAM, Fault::Truncate(100));
         let mut reader = served.subscribe(NODES).await;
         assert_eq!(reader.text().await.as_deref(), Some("{}"));
         assert!(reader.text().await.is_none());
         assert_eq!(reader.rest().len(), 97);
-        // At once.
+        // Cut at once.
         faults.clear();
         let mut reader = served.subscribe(NODES).await;
         assert_eq!(reader.lines_so_far().await.len(), 1);
@@ -106,24 +106,24 @@ async fn a_stream_can_be_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_can_be_slow_or_silent() {
+async fn faults_slow_down_or_suspend_a_stream() {
     let served = idle("2.0.5").await;
     let faults = served.simulator.faults();
     faults.set(STREAM, Fault::Drip(seconds(1)));
     let started = Instant::now();
     let mut reader = served.subscribe(NODES).await;
     assert_eq!(reader.text().await.as_deref(), Some("{}"));
-    assert_eq!(started.elapsed().as_secs(), 2, "three bytes, the first at once");
+    assert_eq!(started.elapsed().as_secs(), 2, "three bytes, the first without a pause");
     faults.set(STREAM, Fault::Hang);
     write(&served, 1);
     assert!(timeout(seconds(600), reader.bytes()).await.is_err());
     faults.clear();
     let nodes = [reader.line().await, reader.line().await];
-    assert!(nodes.iter().flatten().count() == 2, "what was silenced comes now");
+    assert!(nodes.iter().flatten().count() == 2, "suspended lines are sent afterwards");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_buffer_can_overflow_on_demand() {
+async fn a_fault_ends_a_stream_like_a_buffer_overflow() {
     let served = idle("1.10.5").await;
     let mut reader = served.subscribe(NODES).await;
     reader.lines_so_far().await;

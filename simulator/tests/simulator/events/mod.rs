@@ -14,7 +14,7 @@ use nomad_simulator::{Cluster, Settings};
 use crate::world::{Served, World, empty, node};
 pub(crate) use reader::Reader;
 
-/// Everything that a token of a read-only exporter may subscribe to.
+/// All topics that the simulator publishes, in all namespaces.
 const EVERYTHING: &str =
     "namespace=*&topic=Job&topic=Allocation&topic=Evaluation&topic=Deployment&topic=Node&topic=NodePool";
 
@@ -24,21 +24,21 @@ impl Served {
     }
 }
 
-/// A cluster with a node, in which nothing has happened.
+/// Serves a cluster with one node, in which nothing has happened yet.
 async fn idle(version: &str) -> Served {
     let mut world = empty(version, 1);
     world.cluster.create_namespace("ci");
     world.serve().await
 }
 
-/// Writes a node so many times.
+/// Writes a node this many times.
 fn write(served: &Served, times: usize) {
     let node = served.nodes[0];
     let mut cluster = served.cluster();
     (0..times).for_each(|number| cluster.set_eligibility(node, number % 2 == 1));
 }
 
-/// A cluster whose buffer holds this many transactions.
+/// Serves a cluster whose event buffer has this size; `None` disables the stream.
 async fn buffering(version: &str, size: Option<usize>) -> Served {
     let settings =
         Settings { version: version.parse().expect("a version"), event_buffer: size, ..Settings::default() };

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// A stream as it comes.
+/// An open event stream.
 pub(crate) struct Reader {
     stream: TcpStream,
     pub(super) status: u16,
@@ -12,11 +12,11 @@ pub(crate) struct Reader {
     chunked: bool,
     raw: Vec<u8>,
     body: Vec<u8>,
-    /// Whether the last chunk has come, or the connection has ended where there are no chunks.
+    /// Whether the last chunk was received, or, without chunked encoding, the connection has ended.
     pub(super) ended: bool,
-    /// Whether the connection has ended before the last chunk.
+    /// Whether the connection ended before the last chunk.
     pub(super) cut: bool,
-    /// Whether the first heartbeat was read.
+    /// Whether the first heartbeat was read by `lines_so_far`.
     greeted: bool,
 }
 
@@ -26,7 +26,7 @@ impl Reader {
         Reader::open_on(socket, url, query, headers).await
     }
 
-    /// One whose connection holds little, so that the server notices soon that nobody reads.
+    /// Opens a stream with a small receive buffer, so that the server soon notices if nobody reads.
     pub(super) async fn open_small(url: &str, query: &str) -> Reader {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(64 << 10).expect("a size");
@@ -91,7 +91,7 @@ impl Reader {
         }
     }
 
-    /// Whether more bytes have come.
+    /// Receives more bytes. Returns false if the stream or the connection has ended.
     pub(super) async fn bytes(&mut self) -> bool {
         if self.ended || self.cut {
             return false;
@@ -105,7 +105,7 @@ impl Reader {
         more
     }
 
-    /// The next line; `None` after the last whole one.
+    /// Returns the next line; `None` after the last complete one.
     pub(super) async fn text(&mut self) -> Option<String> {
         loop {
             if let Some(end) = self.body.iter().position(|byte| *byte == b'\n') {
@@ -118,7 +118,7 @@ impl Reader {
         }
     }
 
-    /// The next line that is not a heartbeat.
+    /// Returns the next line that is not a heartbeat.
     pub(super) async fn line(&mut self) -> Option<Value> {
         loop {
             let text = self.text().await?;
@@ -129,7 +129,7 @@ impl Reader {
         }
     }
 
-    /// What has come before the next heartbeat: all that has happened until now.
+    /// Returns the lines before the next heartbeat, which contain all events so far.
     pub(crate) async fn lines_so_far(&mut self) -> Vec<Value> {
         if !std::mem::replace(&mut self.greeted, true) {
             assert_eq!(self.text().await.as_deref(), Some("{}"));
@@ -141,23 +141,23 @@ impl Reader {
         lines
     }
 
-    /// What is left after the last line.
+    /// Returns the bytes after the last line.
     pub(super) fn rest(&self) -> &[u8] {
         &self.body
     }
 }
 
-/// The events of a line.
+/// Returns the events of a line.
 pub(super) fn events(line: &Value) -> Vec<&Value> {
     line["Events"].as_array().expect("events").iter().collect()
 }
 
-/// The index of a line.
+/// Returns the index of a line.
 pub(super) fn index(line: &Value) -> u64 {
     line["Index"].as_u64().expect("an index")
 }
 
-/// Topic, type and key of each event of a line.
+/// Returns `Topic/Type` of each event of a line.
 pub(super) fn names(line: &Value) -> Vec<String> {
     let text = |event: &Value, field: &str| event[field].as_str().expect("text").to_owned();
     events(line)

@@ -1,4 +1,4 @@
-//! Who is refused, and how each version says so.
+//! Refused subscriptions, and how each version reports them.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ async fn open(served: &Served, token: &str, query: &str) -> Reader {
     Reader::open(&served.simulator.url(), query, if token.is_empty() { &[] } else { &header }).await
 }
 
-/// Status and text of a refusal, or `None` if the stream goes on.
+/// Returns status and text of a refusal; `None` if the stream starts.
 async fn refusal(served: &Served, token: &str, query: &str) -> Option<(u16, String)> {
     let header = [("X-Nomad-Token", token), ("Connection", "close")];
     let mut reader = Reader::open(&served.simulator.url(), query, &header).await;
@@ -43,12 +43,12 @@ async fn refusal(served: &Served, token: &str, query: &str) -> Option<(u16, Stri
 }
 
 #[tokio::test(start_paused = true)]
-async fn older_versions_refuse_with_a_status() {
+async fn older_versions_refuse_with_an_error_status() {
     let denied = |status| Some((status, "Permission denied".to_owned()));
     let all = format!("namespace=*&{JOBS}");
     let of_one = format!("namespace=ci&{JOBS}");
     let (default, nodes, pools) = (JOBS, "topic=Node", "topic=NodePool");
-    // Without a right, with a token that nobody knows, with some of the namespaces.
+    // Status without permission, with an unknown token, and with permission in only some of the namespaces.
     for (version, unable, unknown, some) in
         [("1.4.14", 500, 500, None), ("1.7.7", 500, 403, None), ("1.10.5", 403, 403, Some(403))]
     {
@@ -68,7 +68,7 @@ async fn older_versions_refuse_with_a_status() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn newer_versions_refuse_with_200_and_nothing() {
+async fn newer_versions_refuse_with_status_200_and_an_empty_body() {
     let served = guarded("2.0.5").await;
     let all = format!("namespace=*&{JOBS}");
     let refused =
@@ -77,7 +77,7 @@ async fn newer_versions_refuse_with_200_and_nothing() {
         let started = Instant::now();
         let mut reader = open(&served, token, query).await;
         assert_eq!((reader.status, reader.text().await), (200, None), "{token} {query}");
-        // The connection closes at once or much later, as Go's garbage collector has it.
+        // The connection closes at once or much later, when Go's garbage collector runs.
         assert_eq!(started.elapsed().as_secs() >= 60, number % 2 == 1, "{token} {query}");
         assert!(reader.ended && reader.head.contains("connection: close"), "{}", reader.head);
     }
@@ -86,7 +86,7 @@ async fn newer_versions_refuse_with_200_and_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_subscription_has_a_status_in_every_version() {
+async fn invalid_subscriptions_have_an_error_status_in_every_version() {
     for version in ["2.0.5", "1.4.14"] {
         let served = idle(version).await;
         let url = served.simulator.url();
@@ -104,17 +104,17 @@ async fn what_is_no_subscription_has_a_status_in_every_version() {
 }
 
 #[tokio::test]
-async fn without_a_stream_there_is_none() {
+async fn a_missing_disabled_or_unreadable_stream_is_an_error() {
     let status = async |served: Served| get(&served.simulator.url(), "/v1/event/stream").await.status;
     assert_eq!(status(idle("0.12.12").await).await, 404);
     assert_eq!(status(buffering("1.10.5", None).await).await, 500);
     let unreadable = idle("1.11.2").await;
     let answer = send(&unreadable.simulator.url(), "GET", "/v1/event/stream", &[]).await;
-    assert!(answer.is_err(), "no client understands the answer: {answer:?}");
+    assert!(answer.is_err(), "no client accepts the response: {answer:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_loses_its_right_loses_its_stream() {
+async fn a_stream_ends_if_its_token_loses_permission() {
     let served = guarded("1.10.5").await;
     let mut reader = open(&served, "all", JOBS).await;
     let mut other = open(&served, "root", JOBS).await;
@@ -127,7 +127,7 @@ async fn a_token_that_loses_its_right_loses_its_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_namespace_that_comes_later_is_not_seen_by_newer_versions() {
+async fn newer_versions_send_no_events_of_namespaces_created_later() {
     for (version, seen) in [("2.0.5", 0), ("1.7.7", 2)] {
         let served = idle(version).await;
         let mut reader = served.subscribe(EVERYTHING).await;

@@ -1,4 +1,4 @@
-//! Whatever happens: a list, and the events after it, give what a list shows that is read later.
+//! For any history: a list, updated with the events after it, equals a list that is read later.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::world::{Served, World, build};
 use super::EVERYTHING;
 use super::reader::{Reader, events, index};
 
-/// The job whose submission marks the end of a history.
+/// Prefix of the jobs whose submission marks the end of a part of a history.
 const MARK: &str = "the-end";
 
-/// The live objects of a cluster by topic and ID, kept by events.
+/// The live objects of a cluster by topic and ID, updated by events.
 #[derive(Debug, Default)]
 struct Replay {
     objects: BTreeMap<(String, String), Value>,
-    /// The index of the last line.
+    /// Index of the last line.
     index: u64,
 }
 
@@ -31,7 +31,7 @@ fn key(topic: &str, object: &Value) -> (String, String) {
     (topic.to_owned(), id)
 }
 
-/// Whether an object is one that a list of live ones shows.
+/// Returns whether a list of live objects contains this object.
 fn is_live(topic: &str, object: &Value) -> bool {
     let is = |field: &str, values: &[&str]| values.iter().any(|value| object[field] == *value);
     match topic {
@@ -60,9 +60,10 @@ impl Replay {
             let topic = event["Topic"].as_str().expect("a topic");
             let object = &event["Payload"][topic];
             let modified = object["ModifyIndex"].as_u64().expect("an index");
-            assert!(modified <= self.index, "{topic} as it was later: {modified} at {}", self.index);
+            assert!(modified <= self.index, "{topic} is newer than its event: {modified} > {}", self.index);
             let kind = event["Type"].as_str().expect("a type");
-            // Versions before 1.11.3 do not say that a job is gone: then it is older than its event.
+            // Versions before 1.11.3 do not report that a job was deleted. Such a job is older than its
+            // event.
             let gone = event["Payload"]["Deleted"] == true
                 || (topic == "Job" && kind.contains("Deregistered") && modified < self.index)
                 || kind == "NodeDeregistration";
@@ -79,7 +80,7 @@ impl Replay {
     }
 }
 
-/// What a list has: its live rows, whole or as stubs.
+/// Returns the live rows of each list, as full objects or as stubs.
 async fn listed(served: &Served) -> BTreeMap<&'static str, Vec<Value>> {
     let mut lists = BTreeMap::new();
     for (topic, target) in [
@@ -107,7 +108,7 @@ fn is_empty(value: &Value) -> bool {
     all_empty || [json!(null), json!(false), json!(0), json!(""), json!([])].contains(value)
 }
 
-/// The fields of a row that an object does not show as the row does. Empty ones may be left out.
+/// Returns the fields of a row that differ in the object. The object may omit empty fields.
 fn differences(row: &Value, object: &Value) -> Vec<String> {
     let fields =
         row.as_object().expect("a row").iter().filter(|(field, _)| !OF_STUBS.contains(&field.as_str()));
@@ -118,7 +119,7 @@ fn differences(row: &Value, object: &Value) -> Vec<String> {
     differing.map(|(field, value)| format!("{field}: {value}, not {}", object[field.as_str()])).collect()
 }
 
-/// Reads until the mark, and what comes with it.
+/// Applies the lines up to the mark, including the line that contains it.
 async fn catch_up(reader: &mut Reader, replay: &mut Replay, mark: &str) {
     loop {
         let line = reader.line().await.expect("a line");
@@ -134,10 +135,10 @@ fn compare(replay: &Replay, lists: &BTreeMap<&'static str, Vec<Value>>, ledger: 
     for (topic, rows) in lists {
         for row in rows {
             let object = replay.objects.get(&key(topic, row));
-            let object = object.unwrap_or_else(|| panic!("no event told of {topic} {row}"));
+            let object = object.unwrap_or_else(|| panic!("no event reported {topic} {row}"));
             assert_eq!(differences(row, object), Vec::<String>::new(), "{topic} {}", row["ID"]);
         }
-        // Of a node that is forgotten no event tells.
+        // Garbage collection of nodes causes no events, so the replay may still contain them.
         let forgotten = if *topic == "Node" { ledger.loads.len() } else { 0 };
         assert!(replay.of(topic).count() == rows.len() || forgotten == rows.len(), "{topic}");
     }
@@ -181,7 +182,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn events_after_a_list_give_the_next_list(
+    fn a_list_updated_with_events_equals_the_next_list(
         seed in 0_u64..1000,
         version in prop::sample::select(vec!["2.0.5", "1.11.1", "1.10.5", "1.4.14"]),
         before in prop::collection::vec(event(), 0..20),

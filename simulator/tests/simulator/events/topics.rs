@@ -1,4 +1,4 @@
-//! What is subscribed to.
+//! Selection by topic, key and namespace, and compression.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -8,7 +8,7 @@ use crate::world::{Served, build, empty, seconds};
 use super::reader::{Reader, events, names};
 use super::{EVERYTHING, idle, write};
 
-/// Two builds, one of which is done.
+/// Serves a cluster with two builds, one of which has finished.
 async fn builds() -> Served {
     let served = empty("2.0.5", 1).serve().await;
     served.cluster().submit(build("one").running_for(seconds(5)));
@@ -25,7 +25,7 @@ async fn topics(served: &Served, query: &str) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn topics_select() {
+async fn topics_select_events() {
     let served = builds().await;
     let all: BTreeSet<String> = topics(&served, "namespace=*").await.into_iter().collect();
     assert_eq!(all, ["Allocation", "Evaluation", "Job", "Node", "NodePool"].map(str::to_owned).into());
@@ -33,14 +33,14 @@ async fn topics_select() {
         topics(&served, "namespace=*&topic=Job&topic=Node").await.into_iter().collect();
     assert_eq!(some, ["Job", "Node"].map(str::to_owned).into());
     assert!(topics(&served, "namespace=*&topic=Dream").await.is_empty());
-    // Builds are in another namespace; nodes are in none.
+    // Builds are in another namespace; nodes have no namespace.
     assert!(topics(&served, "topic=Job").await.is_empty());
     assert!(!topics(&served, "topic=Node").await.is_empty());
     assert_eq!(topics(&served, "namespace=*").await.len(), topics(&served, EVERYTHING).await.len());
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_select() {
+async fn keys_select_events() {
     let served = builds().await;
     let mut reader = served.subscribe("namespace=ci&topic=Job:two&topic=Allocation:two").await;
     let lines = reader.lines_so_far().await;
@@ -49,15 +49,15 @@ async fn keys_select() {
         _ => event["FilterKeys"][0].clone(),
     });
     assert!(jobs.into_iter().all(|job| job == "two"));
-    // Beside another key the star is a key like any other.
+    // Together with another key, `*` is not a wildcard.
     let one = topics(&served, "namespace=ci&topic=Job:one").await;
     assert_eq!((one.len(), topics(&served, "namespace=ci&topic=Job:one&topic=Job").await.len()), (3, 3));
     assert!(topics(&served, "namespace=ci&topic=Job&topic=Job").await.is_empty());
-    assert_eq!(topics(&served, "namespace=ci&topic=Job:one&topic=Job:one").await.len(), 6, "each key once");
+    assert_eq!(topics(&served, "namespace=ci&topic=Job:one&topic=Job:one").await.len(), 6, "once per key");
 }
 
 #[tokio::test(start_paused = true)]
-async fn older_versions_compress_for_those_who_ask() {
+async fn older_versions_compress_on_request() {
     for (version, compresses) in [("1.10.5", true), ("2.0.5", false)] {
         let served = idle(version).await;
         write(&served, 3);

@@ -1,4 +1,4 @@
-//! What a transaction tells, and what nobody is told.
+//! Events of transactions, and changes without events.
 
 use nomad_simulator::cluster::JobSpec;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::world::{build, empty, seconds};
 use super::reader::{events, index, names};
 use super::{EVERYTHING, idle};
 
-/// The object of the only event of this topic.
+/// Returns the object of the only event of this topic.
 fn payload<'a>(line: &'a Value, topic: &str) -> &'a Value {
     let mut found = events(line).into_iter().filter(|event| event["Topic"] == topic);
     let event = found.next().unwrap_or_else(|| panic!("no {topic} in {line}"));
@@ -17,7 +17,7 @@ fn payload<'a>(line: &'a Value, topic: &str) -> &'a Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_build_is_told_from_its_submission_to_its_end() {
+async fn events_report_a_build_from_its_submission_to_its_end() {
     let served = idle("2.0.5").await;
     let mut reader = served.subscribe(EVERYTHING).await;
     let before = reader.lines_so_far().await;
@@ -37,7 +37,7 @@ async fn a_build_is_told_from_its_submission_to_its_end() {
         &ended,
     ];
     assert_eq!(kinds, expected);
-    // A job and its evaluation are one message, but two lines.
+    // A job and its evaluation are written by one message, but sent as two lines.
     assert_eq!(index(&lines[0]), index(&lines[1]));
     let indexes: Vec<u64> = before.iter().chain(&lines).map(index).collect();
     assert!(indexes.is_sorted(), "{indexes:?}");
@@ -54,7 +54,7 @@ async fn a_build_is_told_from_its_submission_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn payloads_are_what_the_lists_show() {
+async fn payloads_equal_the_objects_that_the_api_returns() {
     let served = idle("2.0.5").await;
     served.cluster().submit(JobSpec::service("web").with_resources(100, 64));
     let mut reader = served.subscribe(EVERYTHING).await;
@@ -79,7 +79,7 @@ async fn payloads_are_what_the_lists_show() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_what_is_forgotten_only_jobs_are_told() {
+async fn deletions_are_reported_only_for_jobs() {
     let served = idle("2.0.5").await;
     served.cluster().submit(build("gone").running_for(seconds(5)));
     served.cluster().submit(build("purged"));
@@ -100,7 +100,7 @@ async fn of_what_is_forgotten_only_jobs_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn older_versions_do_not_say_that_a_job_is_gone() {
+async fn older_versions_do_not_report_that_a_job_was_deleted() {
     let served = idle("1.11.1").await;
     served.cluster().submit(build("purged"));
     served.cluster().advance(seconds(10));
@@ -114,7 +114,7 @@ async fn older_versions_do_not_say_that_a_job_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_plan_writes_has_one_index() {
+async fn all_writes_of_a_plan_share_an_index() {
     let served = empty("2.0.5", 2).serve().await;
     let mut reader = served.subscribe("namespace=*&topic=Allocation&topic=Deployment").await;
     served.cluster().submit(JobSpec::service("web").with_count(3).with_resources(100, 64));
@@ -126,7 +126,7 @@ async fn what_one_plan_writes_has_one_index() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_tells_of_its_node_and_of_what_is_to_move() {
+async fn a_drain_reports_its_node_and_the_allocations_to_migrate() {
     let served = empty("2.0.5", 2).serve().await;
     served.cluster().submit(JobSpec::service("web").with_resources(100, 64));
     served.cluster().advance(seconds(60));
