@@ -31,7 +31,7 @@ impl Collectors {
     /// Creates the collectors that the settings enable. Sends no requests.
     pub fn new(client: Client, settings: Settings, now: fn() -> SystemTime) -> Self {
         let store = Arc::new(Store::new(&settings));
-        let context = Arc::new(Context { client, events: Events::default(), settings, now });
+        let context = Arc::new(Context { client, events: Events::new(settings.collectors), settings, now });
         let observers = Arc::new(Observers::default());
         let outage = Arc::new(Outage::new(context.settings.logged_changes));
         let runner = |id| {
@@ -93,7 +93,7 @@ impl Collectors {
         tokio::join!(scheduler::run(self.runners), following);
     }
 
-    /// Reads Nomad's event stream for ever, unless that is switched off.
+    /// Reads Nomad's event stream forever, unless it is disabled.
     pub fn follow(&self) -> impl Future<Output = ()> + Send + use<> {
         events::follow(self.context.clone(), self.store.clone())
     }

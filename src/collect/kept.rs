@@ -1,43 +1,31 @@
-//! The rows of a list that are kept: as long as Nomad's event stream names what changes, those rows alone are read again.
+//! Lists of live objects whose rows are kept. While Nomad's event stream names the rows that change, only those are
+//! requested again.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
 use super::collector::Refresh;
 use super::context::Context;
-use super::events::{Change, RowKey, Table};
-use super::fan_out;
+use super::events::{RowKey, Table};
+use super::follower::{ChangedRows, Follower, Use};
 use super::list::{Again, Folded, Known};
 use super::report::FetchError;
-use crate::nomad::api::{Allocation, Job, fold_rows};
-use crate::nomad::{Error, Index, Meta, Request};
+use crate::nomad::api::{Allocation, Job};
+use crate::nomad::{Index, Meta, Request};
 
-/// After how many history intervals the list is read again although events tell of all changes, and by how much that is
-/// spread. Not everything that changes a row has an event.
-const LIST_AGAIN: u32 = 5;
-const SPREAD: f64 = 0.2;
-/// How many rows are kept of a list. Longer ones are read whole, so that memory has a limit.
+/// Maximum number of rows kept per list. Longer lists are always requested, so that memory is bounded.
 const MAX_ROWS: usize = 30_000;
-/// What one row costs the servers: 0.2 to 0.7 ms with Nomad 1.11.3. A list that costs less than those rows that changed
-/// is read instead.
-const ROW_COST: Duration = Duration::from_micros(400);
-/// How many rows are requested at once.
-const CONCURRENCY: usize = 4;
-/// How often a row is read of which no index shows whether the change is in it: task states change an allocation, and
-/// not the summary of its job.
-const MAX_READS: u8 = 1;
 
 /// A row that can be kept.
 pub(super) trait Row: DeserializeOwned + PartialEq + Send + Sync + 'static {
-    /// Its table.
+    /// The table that it belongs to.
     const TABLE: Table;
-    /// Its namespace and ID, if it has both.
+    /// Returns its namespace and ID, if it has both.
     fn names(&self) -> Option<(&str, &str)>;
-    /// Whether the list of what is live has it.
+    /// Returns whether the list of live objects contains it.
     fn is_live(&self) -> bool;
 }
 
@@ -65,14 +53,14 @@ impl Row for Allocation {
     }
 }
 
-/// A list of what is live, kept up to date.
+/// A list of live objects that is kept up to date.
 pub(super) struct Kept<R, K> {
-    /// The last list, for what is asked without events.
+    /// The last list, for refreshes without events.
     known: Known<K>,
     rows: Option<Rows<R, K>>,
-    /// How long the servers took for the last list.
+    /// Time that the servers took for the last list.
     served: Duration,
-    /// Whether it was too long to be kept.
+    /// Whether the last list was too long to be kept.
     is_too_long: bool,
 }
 
@@ -82,29 +70,25 @@ impl<R, K> Default for Kept<R, K> {
     }
 }
 
-/// The rows, by namespace and ID: in the order of Nomad's list of jobs, which has parents before their children.
+/// Rows by namespace and ID. This is also the order of Nomad's list of jobs, in which parents precede their children.
 type ByKey<R> = BTreeMap<RowKey, R>;
 
 struct Rows<R, K> {
     by_key: ByKey<R>,
-    /// The stream that names what changed since the list.
-    stream: u64,
-    /// Up to which index they are known.
-    index: Index,
-    /// What the fold was made of beside them.
+    /// Reads their changes.
+    follower: Follower,
+    /// Other input of the last fold.
     beside: K,
-    /// When the list is to be read again.
-    until: Instant,
 }
 
 impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
-    /// Forgets what is known: the list is read.
+    /// Clears the rows, so that the next refresh requests the list.
     pub(super) fn forget(&mut self) {
         self.known.forget();
         self.rows = None;
     }
 
-    /// Folds the rows of a list of all that is live, as [`Known::fold`] does.
+    /// Folds the rows of a list of live objects, like [`Known::fold`]. Several lists are always requested.
     pub(super) async fn fold<F: Send + 'static>(
         &mut self,
         context: &Arc<Context>,
@@ -115,10 +99,18 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
     ) -> Result<Again<F>, FetchError> {
         let mut before = self.rows.take();
         if let [request] = &*requests
-            && let Some(rows) = before.take_if(|rows| Instant::now() < rows.until)
-            && let Some(rows) = rows.follow(context, request, self.served).await?
+            && let Some(mut rows) = before.take_if(|rows| !rows.follower.is_due())
+            && let Some(changes) = rows
+                .follower
+                .changes(context, request, self.served, |_, change| match change.is_over {
+                    true => Use::Remove,
+                    false => Use::Read,
+                })
+                .await?
         {
-            return Ok(self.fold_rows(rows, beside, fold, add).await);
+            let meta = changes.meta;
+            let has_changed = rows.apply(changes);
+            return Ok(self.fold_rows(rows, (meta, has_changed), beside, fold, add).await);
         }
         let stream = context.events.stream().filter(|_| requests.len() == 1 && !self.is_too_long);
         let collect = (fold, stream.map(|_| ByKey::new()));
@@ -130,8 +122,8 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
         let folded = match known {
             Again::New(folded) => folded,
             Again::Same(refresh) => {
-                // The list is as it was when these rows were of it.
-                self.rows = before.map(|rows| Rows { until: list_again(context), ..rows });
+                // The list has not changed since these rows were read from it.
+                self.rows = before.map(|rows| Rows { follower: rows.follower.again(context), ..rows });
                 return Ok(Again::Same(refresh));
             }
         };
@@ -140,19 +132,20 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
         self.is_too_long = objects > MAX_ROWS as u64;
         let (folded, by_key) = folded.split();
         if let (Some(by_key), Some(stream), Some(index)) = (by_key, stream, meta.index) {
-            if let Some(before) = before.filter(|before| before.stream == stream) {
+            if let Some(before) = before.filter(|before| before.follower.stream == stream) {
                 before.count_corrections(context, &by_key, index).await;
             }
-            context.events.listed(R::TABLE, index.raft());
-            self.rows = Some(Rows { by_key, stream, index, beside, until: list_again(context) });
+            let follower = Follower::new(context, R::TABLE, stream, index);
+            self.rows = Some(Rows { by_key, follower, beside });
         }
         Ok(Again::New(folded))
     }
 
-    /// Folds the rows that are kept, unless they and everything beside them are as they were.
+    /// Folds the kept rows, unless neither they nor the other input have changed.
     async fn fold_rows<F: Send + 'static>(
         &mut self,
-        Followed { mut rows, meta, has_changed }: Followed<R, K>,
+        mut rows: Rows<R, K>,
+        (meta, has_changed): (Meta, bool),
         beside: K,
         mut fold: F,
         add: impl Fn(&mut F, &R) + Copy + Send + 'static,
@@ -168,70 +161,28 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
             by_key.values().for_each(|row| add(&mut fold, row));
             (fold, by_key)
         });
-        let (fold, by_key) = folding.await.expect("rows are folded as they are from a list");
+        let (fold, by_key) = folding.await.expect("folding does not panic");
         self.rows = Some(Rows { by_key, ..rows });
-        // What was made of the last list is no longer shown.
+        // The sections of the last list are no longer shown.
         self.known.forget();
         Again::New(Folded::of(fold, objects, meta))
     }
 }
 
-/// Rows that are as they are now.
-struct Followed<R, K> {
-    rows: Rows<R, K>,
-    meta: Meta,
-    has_changed: bool,
-}
-
 impl<R: Row, K> Rows<R, K> {
-    /// Reads the rows again that are named. `None` if something else may have changed, or if the list costs the servers
-    /// less.
-    async fn follow(
-        mut self,
-        context: &Arc<Context>,
-        list: &Request,
-        served: Duration,
-    ) -> Result<Option<Followed<R, K>>, FetchError> {
-        let (events, stream) = (&context.events, self.stream);
-        if events.index(R::TABLE, stream).is_none() {
-            return Ok(None);
-        }
-        let meta = context.client.meta(list.clone().probe()).await?;
-        let Some(now) = meta.index.filter(|now| now.is_of_token(self.index)) else { return Ok(None) };
-        // Not all changes have events: garbage collection has none.
-        if now.raft() > self.index.raft() && !events.reaches(R::TABLE, stream, now.raft()).await {
-            events.was_useful(false);
-            return Ok(None);
-        }
-        let Some((told, named)) = events.named(R::TABLE, stream) else { return Ok(None) };
-        let (over, changed): (Vec<_>, Vec<_>) = named.into_iter().partition(|(_, change)| change.is_over);
-        if ROW_COST * u32::try_from(changed.len()).unwrap_or(u32::MAX) > served {
-            events.was_useful(false);
-            return Ok(None);
-        }
+    /// Applies the changes. Returns whether a row has changed.
+    fn apply(&mut self, changes: ChangedRows<R>) -> bool {
         let mut has_changed = false;
-        for (key, change) in over {
+        for key in changes.gone {
             has_changed |= self.by_key.remove(&key).is_some();
-            events.read(R::TABLE, &key, change, true);
         }
-        let Some(read) = read(context, list, changed).await? else { return Ok(None) };
-        events.was_useful(true);
-        let mut served = Duration::ZERO;
-        for Read { key, change, row, meta } in read {
-            served += meta.served;
-            let Some(index) = meta.index.filter(|index| index.raft() >= now.raft()) else {
-                // A server that lags behind: later.
-                continue;
-            };
-            has_changed |= self.put(key.clone(), row);
-            let is_sure = index.raft() >= change.index || change.reads >= MAX_READS;
-            events.read(R::TABLE, &key, change, is_sure);
+        for (key, row) in changes.rows {
+            has_changed |= self.put(key, row);
         }
-        self.index = now.at(self.index.raft().max(told).max(now.raft()));
-        Ok(Some(Followed { rows: self, meta: Meta { served, ..meta }, has_changed }))
+        has_changed
     }
 
-    /// Takes in what a row is now. Returns whether it was otherwise before.
+    /// Stores the current state of a row. Returns whether it has changed.
     fn put(&mut self, key: RowKey, row: Option<R>) -> bool {
         let is_row = |row: &R| row.is_live() && row.names() == Some((&*key.namespace, &*key.id));
         match row.filter(is_row) {
@@ -244,11 +195,11 @@ impl<R: Row, K> Rows<R, K> {
         }
     }
 
-    /// Counts the rows that are otherwise in a list, and that no event has named since they were read.
+    /// Counts the rows that differ from a list although no event has named them since they were read.
     async fn count_corrections(&self, context: &Context, listed: &ByKey<R>, index: Index) {
         let events = &context.events;
-        events.reaches(R::TABLE, self.stream, index.raft()).await;
-        let Some((_, named)) = events.named(R::TABLE, self.stream) else { return };
+        events.reaches(R::TABLE, self.follower.stream, index.raft()).await;
+        let Some((_, named)) = events.named(R::TABLE, self.follower.stream, index.raft()) else { return };
         let named: HashSet<RowKey> = named.into_iter().map(|(key, _)| key).collect();
         let gone = self.by_key.keys().filter(|key| !listed.contains_key(key));
         let other = listed.iter().filter(|(key, row)| self.by_key.get(key) != Some(row)).map(|(key, _)| key);
@@ -257,43 +208,7 @@ impl<R: Row, K> Rows<R, K> {
     }
 }
 
-/// A row that was read again.
-struct Read<R> {
-    key: RowKey,
-    change: Change,
-    /// `None` if it is gone.
-    row: Option<R>,
-    meta: Meta,
-}
-
-/// Reads rows by their IDs. `None` if one of them cannot be read: the list may tell why.
-async fn read<R: Row>(
-    context: &Arc<Context>,
-    list: &Request,
-    changed: Vec<(RowKey, Change)>,
-) -> Result<Option<Vec<Read<R>>>, FetchError> {
-    let ask = |(key, change): (RowKey, Change)| {
-        let (context, request) = (context.clone(), list.clone().row(&key.namespace, &key.id));
-        async move {
-            let first = |found: &mut Option<R>, row: R| {
-                found.get_or_insert(row);
-            };
-            let ((row, _), meta) = context.client.fetch(request, fold_rows(None, first)).await?;
-            Ok::<_, Error>(Read { key, change, row, meta })
-        }
-    };
-    let mut read = Vec::with_capacity(changed.len());
-    match fan_out::each(changed, CONCURRENCY, Duration::ZERO, ask, |one| read.push(one)).await {
-        Ok(()) => Ok(Some(read)),
-        Err(error) if error.is_of_connection() => Err(error.into()),
-        Err(_) => {
-            context.events.was_useful(false);
-            Ok(None)
-        }
-    }
-}
-
-/// Keeps a row of a list, as long as all of them can be kept.
+/// Keeps a row of a list, unless there are too many or a row has no ID.
 fn keep<R: Row>(rows: &mut Option<ByKey<R>>, row: R) {
     let Some(by_key) = rows else { return };
     let key = row.names().filter(|(namespace, id)| !namespace.is_empty() && !id.is_empty());
@@ -301,10 +216,4 @@ fn keep<R: Row>(rows: &mut Option<ByKey<R>>, row: R) {
         Some(key) if by_key.len() < MAX_ROWS => drop(by_key.insert(key, row)),
         _ => *rows = None,
     }
-}
-
-/// When a list is to be read again that is read now.
-fn list_again(context: &Context) -> Instant {
-    let pause = context.settings.history_interval * LIST_AGAIN;
-    Instant::now() + pause.mul_f64(1.0 + SPREAD * fastrand::f64())
 }

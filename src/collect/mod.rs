@@ -12,6 +12,7 @@ mod collectors;
 mod context;
 mod events;
 mod fan_out;
+mod follower;
 mod kept;
 mod list;
 mod observers;

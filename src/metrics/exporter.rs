@@ -59,8 +59,8 @@ pub(super) const FILE_SUCCESS_TIME: &Family = &Family {
 
 pub(super) const EVENT_STREAM_UP: &Family = &Family {
     name: "nomad_exporter_event_stream_up",
-    help: "1 if Nomad's event stream shows which jobs and allocations change, 0 if their lists do. Absent with \
-           --collect.events=off.",
+    help: "1 if Nomad's event stream is open and shows which jobs and allocations change, 0 if their lists are \
+           requested instead. Absent with --collect.events=off.",
     kind: Kind::Gauge,
     labels: &[],
     collectors: &[],
@@ -78,7 +78,7 @@ pub(super) const EVENTS: &Family = &Family {
 
 pub(super) const EVENT_CORRECTIONS: &Family = &Family {
     name: "nomad_exporter_event_corrections_total",
-    help: "Total number of rows in lists that differed from what the event stream had led to.",
+    help: "Total number of rows in lists that differed although the event stream had not shown a change.",
     kind: Kind::Counter,
     labels: &["section"],
     collectors: &[],

@@ -22,7 +22,7 @@ pub struct OwnMetrics {
     /// Only configured files have a value.
     file_successful: GaugeVec,
     file_success_time: GaugeVec,
-    /// Without a value while the event stream is switched off.
+    /// Without a value if the event stream is disabled.
     event_stream_up: GaugeVec,
     events: IntCounterVec,
     corrections: IntCounterVec,
@@ -79,8 +79,7 @@ impl OwnMetrics {
         self.file_success_time.with_label_values(&[file]).set(since_epoch.as_secs_f64());
     }
 
-    /// Notes whether the event stream is open, how many events of each topic were read, and how many rows of each section
-    /// were corrected.
+    /// Sets whether the event stream is open, the number of events by topic, and the number of corrected rows by section.
     pub fn event_stream(
         &self,
         is_open: bool,
@@ -102,7 +101,7 @@ impl OwnMetrics {
     }
 }
 
-/// Brings a counter up to a count that is kept elsewhere.
+/// Increases a counter to a count that is kept elsewhere.
 fn raise(counter: &IntCounter, count: u64) {
     counter.inc_by(count.saturating_sub(counter.get()));
 }

@@ -443,7 +443,7 @@ impl Client {
         }
     }
 
-    /// Number of tokens that were in use before the current one.
+    /// Returns the number of tokens that were in use before the current one.
     pub(super) async fn token_generation(&self) -> u64 {
         self.settings.token.current().await.generation
     }

@@ -19,7 +19,7 @@ pub struct Request {
     pub(super) once: bool,
     /// Responses with a lower index are rejected.
     pub(super) newest: Option<u64>,
-    /// Whether it asks for a part of a list: its index says nothing about later answers.
+    /// Whether it requests a part of a list, whose index says nothing about later responses.
     pub(super) is_part: bool,
 }
 
@@ -48,15 +48,15 @@ impl Request {
         self.query("per_page", "1")
     }
 
-    /// One row of the same list, whether the filter would keep it or not. It is the first one whose ID begins with this
-    /// one, if there is any.
+    /// Changes the request for a list into one for a single row, without a filter: the first one whose ID has this
+    /// prefix.
     pub fn row(mut self, namespace: &str, id: &str) -> Self {
         self.query.retain(|(name, _)| !matches!(*name, "filter" | "namespace"));
         self.is_part = true;
         self.query("namespace", namespace).query("prefix", id).query("per_page", "1")
     }
 
-    /// Makes this a question that is asked once: a failure says nothing of the server.
+    /// Marks a request that is sent only once, because a failure says nothing about the server.
     pub(super) fn attempted_once(self) -> Self {
         Self { once: true, ..self }
     }
@@ -102,7 +102,7 @@ impl Index {
         self.token == other.token
     }
 
-    /// Another index that was read with this token.
+    /// Returns another index of the same token.
     pub fn at(self, raft: u64) -> Self {
         Self { raft, ..self }
     }

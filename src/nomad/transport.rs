@@ -200,13 +200,13 @@ impl Resolve for RealHost {
     }
 }
 
-/// Whether a request failed in its TLS handshake.
+/// Returns whether a request failed during the TLS handshake.
 pub(super) fn is_tls(error: &reqwest::Error) -> bool {
     let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
     causes.into_iter().any(holds_rustls_error)
 }
 
-/// rustls wraps its errors in I/O errors, perhaps twice, whose own source skips what they hold.
+/// rustls wraps its errors in I/O errors, possibly twice, and their `source` skips the wrapped error.
 fn holds_rustls_error(error: &(dyn std::error::Error + 'static)) -> bool {
     let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.is::<rustls::Error>() || held.is_some_and(|held| holds_rustls_error(held))

@@ -1,4 +1,4 @@
-//! Keeps the event stream open while it is of use.
+//! Keeps the event stream open while it saves the servers work.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use crate::collect::store::Store;
 use crate::nomad::StreamEnd;
 use crate::snapshot::{CollectorId, Namespaces};
 
-/// The pauses after a stream that broke, from the first to the longest.
+/// Shortest and longest pause after a broken stream.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
-/// A stream that lasted so long was a good one.
+/// After a stream of this duration, pauses start again with the shortest one.
 const GOOD: Duration = Duration::from_secs(300);
-/// How often it is looked whether it is still the right stream. Heartbeats come less often.
+/// Interval between checks of whether the stream is still valid. It is shorter than that of heartbeats.
 const LOOK: Duration = Duration::from_secs(5);
-/// The pause after a stream that was rejected, or of no use.
+/// Pause after a stream that was rejected or did not save work.
 const LONG_PAUSE: Duration = Duration::from_secs(600);
 
-/// Why a stream is not read on.
+/// Why a stream is closed.
 #[derive(Debug, thiserror::Error)]
 enum End {
     #[error(transparent)]
@@ -32,21 +32,21 @@ enum End {
     Unclear(#[from] Unclear),
     #[error("the token changed")]
     Token,
-    /// A server subscribes to the namespaces that there are.
-    #[error("there are other namespaces")]
+    /// A server subscribes to the namespaces that exist at the start of the stream.
+    #[error("the namespaces changed")]
     Namespaces,
-    #[error("so much changes that lists cost the servers less")]
+    #[error("so many rows change that lists cost the servers less")]
     InVain,
-    /// Rows cannot be read one by one before Nomad 1.3.
-    #[error("the servers are too old")]
+    /// Nomad before 1.3 cannot return single rows.
+    #[error("the servers are older than Nomad 1.3")]
     TooOld,
-    /// Up to Nomad 1.9.5 the stream shows more than such a token may read.
-    #[error("the token may not read all namespaces")]
+    /// Up to Nomad 1.9.5, the stream contains more than such a token may read.
+    #[error("the token is not permitted to read all namespaces")]
     Partial,
 }
 
-/// Keeps the stream open for ever, if anything is to be kept up to date by it. The index of a table moves with the changes
-/// of all namespaces, so that only the events of all show whether one is missing.
+/// Reads the stream forever, if a collector uses it. The index of a table increases with the changes of all namespaces, so
+/// only a stream of all namespaces shows whether an event is missing.
 pub(in crate::collect) async fn follow(context: Arc<Context>, store: Arc<Store>) {
     let has_use = context.is_on(CollectorId::Jobs) || context.is_on(CollectorId::Allocations);
     if !context.settings.events || !context.settings.namespaces.is_all() || !has_use {
@@ -67,7 +67,11 @@ pub(in crate::collect) async fn follow(context: Arc<Context>, store: Arc<Store>)
         if why != last
             && let Some(left_out) = lines.one_more()
         {
-            tracing::info!(reason = why, left_out, "the event stream of Nomad is not read; the lists are");
+            tracing::info!(
+                reason = why,
+                left_out,
+                "the event stream of Nomad is not used, lists are requested instead"
+            );
         }
         last = why;
         if began.elapsed() >= GOOD {
@@ -83,7 +87,7 @@ pub(in crate::collect) async fn follow(context: Arc<Context>, store: Arc<Store>)
     }
 }
 
-/// Reads a stream until it ends or is of no use.
+/// Reads a stream until it ends or is no longer useful.
 async fn read(context: &Context, store: &Store) -> Result<Infallible, End> {
     let servers = store.newest(CollectorId::Servers).await.servers.unwrap_or_default();
     if !servers.filter_lists {
@@ -120,7 +124,7 @@ async fn read(context: &Context, store: &Store) -> Result<Infallible, End> {
     }
 }
 
-/// The namespaces that there are, as far as they are known.
+/// Returns the existing namespaces, if they are known.
 async fn namespaces(store: &Store) -> Option<Arc<Namespaces>> {
     store.newest(CollectorId::Namespaces).await.namespaces
 }

@@ -1,11 +1,11 @@
-//! What Nomad's event stream names as changed, until a collector has read it again.
+//! The jobs and allocations that Nomad's event stream names as changed, until a collector has requested them again.
 //!
-//! Events say what changed, and lists say how it is now. So an event that is missed, or read twice, can do no more harm
-//! than a row that is read late or twice:
+//! Events only show which rows changed; their state is always read from a list. So an event that is missed or repeated
+//! can only cause a row to be read late or twice:
 //!
 //! ```text
-//! stream ─► follow ─► Events: names and indexes ─► Kept: rows of the last list, those that are named read again ─► fold
-//!                        └ a gap: no names any more ─► the list
+//! stream ─► follow ─► Events: names and indexes ─► Kept: rows of the last list, named rows requested again ─► fold
+//!                        └ after a gap: no names ─► the list
 //! ```
 
 mod follow;
@@ -19,18 +19,19 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::nomad::{Event, Subject, Topic, Transaction};
-use crate::terms::{ByTerm, Term};
+use crate::snapshot::CollectorId;
+use crate::terms::{ByTerm, Term, TermSet};
 
 pub(super) use follow::follow;
 
-/// How many changed rows of one table are remembered. A list is cheaper long before that.
+/// Maximum number of changed rows remembered per table. A list is cheaper long before that.
 const MAX_NAMED: usize = 50_000;
-/// How much later than a list shows a change its event may come.
+/// Maximum time by which an event may come later than a list that shows its change.
 const LAG: Duration = Duration::from_secs(2);
-/// After so many refreshes in a row in which a list was cheaper, the stream is no use.
+/// Number of consecutive refreshes in which a list was cheaper, after which the stream is closed.
 const MAX_IN_VAIN: u32 = 8;
 
-/// A table of which rows are kept.
+/// A list whose changes are read row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     Jobs,
@@ -41,10 +42,7 @@ impl Term for Table {
     const ALL: &'static [Self] = &[Self::Jobs, Self::Allocations];
 
     fn as_str(self) -> &'static str {
-        match self {
-            Self::Jobs => "jobs",
-            Self::Allocations => "allocations",
-        }
+        self.collector().as_str()
     }
 
     fn index(self) -> usize {
@@ -52,27 +50,39 @@ impl Term for Table {
     }
 }
 
-/// What tells one row of a table from the others.
+impl Table {
+    /// Returns the collector that reads the list.
+    fn collector(self) -> CollectorId {
+        match self {
+            Self::Jobs => CollectorId::Jobs,
+            Self::Allocations => CollectorId::Allocations,
+        }
+    }
+}
+
+/// The key of a row in its table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct RowKey {
     pub(super) namespace: String,
     pub(super) id: String,
 }
 
-/// A row that changed and was not read since.
+/// The last change of a row that was not read since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Change {
-    /// The Raft index of the last change.
+    /// Raft index of the change.
     pub(super) index: u64,
-    /// Whether it is a dead job or a terminal allocation now, so that there is nothing to read.
+    /// Whether it is now a dead job or a terminal allocation, so that it need not be read.
     pub(super) is_over: bool,
-    /// How often it was read since, from a server of which it is unknown whether it has the change.
+    /// Number of times that it was read since without knowing whether the response contains the change.
     pub(super) reads: u8,
 }
 
-/// What changed since it was last read, as far as the stream tells.
+/// Changed rows that were not read since, according to the event stream.
 #[derive(Debug, Default)]
 pub struct Events {
+    /// Collectors whose lists are followed.
+    collectors: TermSet<CollectorId>,
     state: Mutex<State>,
     moved: Notify,
     in_vain: AtomicU32,
@@ -85,7 +95,7 @@ type ByTable = [AtomicU64; Table::ALL.len()];
 
 #[derive(Debug, Default)]
 struct State {
-    /// The number of the stream that is open. Whatever was named before it was opened may lack something.
+    /// Number of the open stream. Names from earlier streams may be incomplete.
     open: Option<u64>,
     opened: u64,
     tables: ByTerm<Table, Named>,
@@ -94,34 +104,44 @@ struct State {
 /// The changed rows of a table.
 #[derive(Clone, Debug, Default)]
 struct Named {
-    /// The index up to which the stream tells of the table.
+    /// Index after which all changes are named. It is not 0 if there were too many.
+    since: u64,
+    /// Index up to which the stream has named the changes.
     index: u64,
     rows: HashMap<RowKey, Change>,
 }
 
 impl Named {
-    /// Adds a change. An event of another topic does not tell whether the row is over: that stays as it was.
+    /// Adds a change. Events of other topics do not show whether the row is terminal, so that does not change.
     fn add(&mut self, namespace: &str, id: &str, index: u64, is_over: Option<bool>) {
         let key = RowKey { namespace: namespace.to_owned(), id: id.to_owned() };
         let change = self.rows.entry(key).or_insert(Change { index, is_over: false, reads: 0 });
         *change = Change { index, is_over: is_over.unwrap_or(change.is_over), reads: 0 };
+        if self.rows.len() > MAX_NAMED {
+            *self = Self { since: index, index, rows: HashMap::new() };
+        }
     }
 }
 
-/// An event that does not tell what changed.
+/// An event that does not show which row changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an event does not tell what changed")]
+#[error("an event does not show what changed")]
 pub(super) struct Unclear;
 
 impl Events {
-    /// A stream is open: what happens from now on is known.
+    /// Names the changes of the lists of these collectors.
+    pub(super) fn new(collectors: TermSet<CollectorId>) -> Self {
+        Self { collectors, ..Self::default() }
+    }
+
+    /// Starts a new stream, after its first line. Changes are named from now on.
     pub(super) fn open(&self) {
         let mut state = self.state();
         *state = State { open: Some(state.opened + 1), opened: state.opened + 1, tables: ByTerm::default() };
         self.in_vain.store(0, Ordering::Relaxed);
     }
 
-    /// The stream ended: something may be missing.
+    /// Ends the stream. Changes may be missing.
     pub(super) fn close(&self) {
         let mut state = self.state();
         *state = State { opened: state.opened, ..State::default() };
@@ -129,32 +149,27 @@ impl Events {
         self.moved.notify_waiters();
     }
 
-    /// Takes in what changed.
+    /// Adds the changes of a transaction.
     pub(super) fn take(&self, transaction: &Transaction) -> Result<(), Unclear> {
         let mut state = self.state();
         for Event { topic, subject } in &transaction.events {
             self.taken[topic.index()].fetch_add(1, Ordering::Relaxed);
             if *topic != Topic::Other {
-                state.add(*topic, subject.as_ref().ok_or(Unclear)?, transaction.index);
+                self.add(&mut state, *topic, subject.as_ref().ok_or(Unclear)?, transaction.index);
             }
-        }
-        if state.tables.iter().any(|(_, named)| named.rows.len() > MAX_NAMED) {
-            // As after a gap: the lists are read.
-            let opened = state.opened + 1;
-            *state = State { open: Some(opened), opened, tables: ByTerm::default() };
         }
         drop(state);
         self.moved.notify_waiters();
         Ok(())
     }
 
-    /// The stream that is open. As long as it is, it names everything that changes.
+    /// Returns the number of the open stream. While it is open, it names all changes.
     pub(super) fn stream(&self) -> Option<u64> {
         self.state().open
     }
 
-    /// Waits until the stream has told of a table up to an index; not for long, since not all changes have events.
-    /// Returns whether it has.
+    /// Waits until the stream has named the changes of a table up to an index, for a limited time because not all changes
+    /// have events. Returns whether it has.
     pub(super) async fn reaches(&self, table: Table, stream: u64, index: u64) -> bool {
         let reached = async {
             loop {
@@ -169,26 +184,32 @@ impl Events {
         timeout(LAG, reached).await.unwrap_or(false)
     }
 
-    /// The index up to which a stream has told of a table; `None` if it ended.
+    /// Returns the index up to which a stream has named the changes of a table, or `None` if the stream ended.
     pub(super) fn index(&self, table: Table, stream: u64) -> Option<u64> {
         let state = self.state();
         (state.open == Some(stream)).then(|| state.tables[table].index)
     }
 
-    /// The rows that changed and were not read since, and up to which index; `None` if the stream ended.
-    pub(super) fn named(&self, table: Table, stream: u64) -> Option<(u64, Vec<(RowKey, Change)>)> {
+    /// Returns the index up to which changes are named, and the rows that changed after an index and were not read since.
+    /// Returns `None` if some are not named, because the stream ended or there were too many.
+    pub(super) fn named(
+        &self,
+        table: Table,
+        stream: u64,
+        after: u64,
+    ) -> Option<(u64, Vec<(RowKey, Change)>)> {
         let state = self.state();
-        let Named { index, rows } = &state.tables[table];
+        let Named { since, index, rows } = &state.tables[table];
         let rows = || rows.iter().map(|(key, change)| (key.clone(), *change)).collect();
-        (state.open == Some(stream)).then(|| (*index, rows()))
+        (state.open == Some(stream) && after >= *since).then(|| (*index, rows()))
     }
 
-    /// A list was read that has everything up to this index.
+    /// Removes all changes up to the index of a list that was read.
     pub(super) fn listed(&self, table: Table, index: u64) {
         self.state().tables[table].rows.retain(|_, change| change.index > index);
     }
 
-    /// A row was read, of which this change was known. `is_sure` if the server has that change.
+    /// Records that a row was read to which this change had happened. `is_sure`: the response contains the change.
     pub(super) fn read(&self, table: Table, key: &RowKey, known: Change, is_sure: bool) {
         let rows = &mut self.state().tables[table].rows;
         let Some(change) = rows.get_mut(key).filter(|change| change.index == known.index) else { return };
@@ -199,7 +220,7 @@ impl Events {
         }
     }
 
-    /// A refresh read the rows that are named, or found that a list is cheaper.
+    /// Records whether a refresh requested the named rows, or the list because it was cheaper.
     pub(super) fn was_useful(&self, is_useful: bool) {
         match is_useful {
             true => self.in_vain.store(0, Ordering::Relaxed),
@@ -207,51 +228,52 @@ impl Events {
         }
     }
 
-    /// Whether the lists were cheaper again and again.
+    /// Returns whether the lists were cheaper several times in a row.
     pub(super) fn is_in_vain(&self) -> bool {
         self.in_vain.load(Ordering::Relaxed) >= MAX_IN_VAIN
     }
 
-    /// A list showed so many rows otherwise than the stream had led to.
+    /// Counts rows whose state in a list differed from the kept one.
     pub(super) fn corrected(&self, table: Table, rows: u64) {
         self.corrected[table.index()].fetch_add(rows, Ordering::Relaxed);
     }
 
-    /// Whether a stream is open.
+    /// Returns whether a stream is open.
     pub fn is_open(&self) -> bool {
         self.state().open.is_some()
     }
 
-    /// Number of events so far, by topic.
+    /// Returns the number of events so far by topic.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         counts(Topic::ALL, &self.taken)
     }
 
-    /// Number of rows that lists corrected so far, by section.
+    /// Returns the number of rows that lists corrected so far by section.
     pub fn corrections(&self) -> impl Iterator<Item = (&'static str, u64)> {
         counts(Table::ALL, &self.corrected)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn add(&mut self, topic: Topic, subject: &Subject, index: u64) {
+    fn add(&self, state: &mut State, topic: Topic, subject: &Subject, index: u64) {
         let Subject { namespace, id, job_id, parent_id, is_over } = subject;
-        let jobs = &mut self.tables[Table::Jobs];
-        // Whatever happens to a job's allocations and evaluations may change its summary.
-        jobs.index = index;
-        jobs.add(namespace, job_id, index, (topic == Topic::Job).then_some(*is_over));
-        if let Some(parent) = parent_id {
-            jobs.add(namespace, parent, index, None);
+        let is_used = |table: Table| self.collectors.contains(table.collector());
+        if is_used(Table::Jobs) {
+            let jobs = &mut state.tables[Table::Jobs];
+            // Events of a job's allocations and evaluations may change its summary.
+            jobs.index = index;
+            jobs.add(namespace, job_id, index, (topic == Topic::Job).then_some(*is_over));
+            if let Some(parent) = parent_id {
+                jobs.add(namespace, parent, index, None);
+            }
         }
-        if topic == Topic::Allocation {
-            let allocations = &mut self.tables[Table::Allocations];
+        if topic == Topic::Allocation && is_used(Table::Allocations) {
+            let allocations = &mut state.tables[Table::Allocations];
             allocations.index = index;
             allocations.add(namespace, id, index, Some(*is_over));
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -268,13 +290,17 @@ mod tests {
         Some(Subject { namespace, id, job_id, parent_id: None, is_over })
     }
 
+    fn events() -> Events {
+        Events::new(TermSet::of(&[CollectorId::Jobs, CollectorId::Allocations]))
+    }
+
     fn take(events: &Events, index: u64, topic: Topic, subject: Option<Subject>) -> Result<(), Unclear> {
         events.take(&Transaction { index, events: vec![Event { topic, subject }] })
     }
 
-    /// The IDs of the rows that are named, with the index of the change, and whether they are over.
+    /// Returns the IDs of the named rows, with the index of the change and whether they are terminal.
     fn named(events: &Events, table: Table) -> Vec<(String, u64, bool)> {
-        let (_, named) = events.named(table, events.stream().unwrap()).unwrap();
+        let (_, named) = events.named(table, events.stream().unwrap(), 0).unwrap();
         let mut named: Vec<_> =
             named.into_iter().map(|(key, change)| (key.id, change.index, change.is_over)).collect();
         named.sort();
@@ -282,8 +308,8 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_is_named_until_it_was_read() {
-        let events = Events::default();
+    fn changed_rows_are_named_until_they_are_read() {
+        let events = events();
         assert_eq!((events.stream(), events.is_open()), (None, false));
         events.open();
         take(&events, 5, Topic::Job, subject("build", "build", true)).unwrap();
@@ -291,56 +317,60 @@ mod tests {
         take(&events, 7, Topic::Allocation, subject("a1", "web", false)).unwrap();
         take(&events, 8, Topic::Other, None).unwrap();
         let jobs = [("build".to_owned(), 6, true), ("web".to_owned(), 7, false)];
-        assert_eq!(named(&events, Table::Jobs), jobs, "an evaluation does not tell that the job lives again");
+        assert_eq!(
+            named(&events, Table::Jobs),
+            jobs,
+            "an evaluation does not show that the job is live again"
+        );
         assert_eq!(named(&events, Table::Allocations), [("a1".to_owned(), 7, false)]);
         let stream = events.stream().unwrap();
         assert_eq!([Table::Jobs, Table::Allocations].map(|it| events.index(it, stream)), [Some(7), Some(7)]);
 
         events.listed(Table::Jobs, 6);
         assert_eq!(named(&events, Table::Jobs), jobs[1..]);
-        let (_, of_jobs) = events.named(Table::Jobs, stream).unwrap();
+        let (_, of_jobs) = events.named(Table::Jobs, stream, 0).unwrap();
         let (key, change) = of_jobs[0].clone();
         events.read(Table::Jobs, &key, change, false);
-        assert_eq!(named(&events, Table::Jobs), jobs[1..], "it is unknown whether that has the change");
+        assert_eq!(named(&events, Table::Jobs), jobs[1..], "the response may not contain the change");
         take(&events, 9, Topic::Job, subject("web", "web", false)).unwrap();
         events.read(Table::Jobs, &key, change, true);
         assert_eq!(named(&events, Table::Jobs), [("web".to_owned(), 9, false)], "it changed again meanwhile");
     }
 
     #[test]
-    fn a_gap_is_noticed_by_whoever_relied_on_the_stream() {
-        let events = Events::default();
+    fn readers_of_an_ended_stream_notice_the_gap() {
+        let events = events();
         events.open();
         let stream = events.stream().unwrap();
         take(&events, 5, Topic::Job, subject("build", "build", false)).unwrap();
         events.close();
         assert_eq!((events.stream(), events.index(Table::Jobs, stream)), (None, None));
         events.open();
-        assert!(events.stream() != Some(stream) && events.named(Table::Jobs, stream).is_none());
+        assert!(events.stream() != Some(stream) && events.named(Table::Jobs, stream, 0).is_none());
         assert_eq!(named(&events, Table::Jobs), []);
         assert_eq!(take(&events, 6, Topic::Job, None), Err(Unclear));
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
-        let events = Events::default();
+    fn memory_is_bounded() {
+        let events = events();
         events.open();
         let stream = events.stream().unwrap();
         let jobs = (0..=MAX_NAMED).map(|number| number.to_string());
         let all = jobs.map(|id| Event { topic: Topic::Job, subject: subject(&id, &id, false) }).collect();
         events.take(&Transaction { index: 5, events: all }).unwrap();
-        assert_eq!(events.index(Table::Jobs, stream), None, "as after a gap");
-        assert!(events.is_open() && named(&events, Table::Jobs).is_empty());
+        assert_eq!(events.named(Table::Jobs, stream, 4), None, "as after a gap");
+        assert_eq!(events.named(Table::Jobs, stream, 5), Some((5, Vec::new())));
         assert_eq!(events.counts().next(), Some(("Job", 50_001)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_index_is_waited_for_a_moment() {
-        let events = Events::default();
+    async fn an_index_is_awaited_for_a_limited_time() {
+        let events = events();
         events.open();
         let stream = events.stream().unwrap();
         assert!(events.reaches(Table::Jobs, stream, 0).await);
-        assert!(!events.reaches(Table::Jobs, stream, 5).await, "it does not come");
+        assert!(!events.reaches(Table::Jobs, stream, 5).await, "no event has this index");
         let late = async {
             tokio::time::sleep(LAG / 2).await;
             take(&events, 5, Topic::Evaluation, subject("e1", "build", false)).unwrap();

@@ -32,8 +32,8 @@ pub struct CollectArgs {
     #[arg(global = true, default_value = "0.05", help_heading = "Collection")]
     pub duty_cycle: f64,
 
-    /// Whether Nomad's event stream shows which jobs and allocations changed, so that those alone are read again. The list
-    /// is read instead if the stream has a gap or costs more
+    /// Use of Nomad's event stream: with `auto`, only the jobs and allocations that it names as changed are requested
+    /// again, and their lists if the stream is unavailable, has a gap or costs more
     #[arg(long = "collect.events", env = "NOMAD_EXPORTER_COLLECT_EVENTS", value_name = "MODE", value_enum)]
     #[arg(global = true, default_value = "auto", help_heading = "Collection")]
     pub events: EventMode,

@@ -1,50 +1,50 @@
-//! One line of the event stream: a transaction of Nomad's, or a heartbeat.
+//! Lines of the event stream: transactions and heartbeats.
 
 use serde::Deserialize;
 
 use crate::terms::{ClientStatus, JobStatus, vocabulary};
 
 vocabulary! {
-    /// What an event is about, as far as it is read.
+    /// Topic of an event.
     Topic { Job = "Job", Allocation = "Allocation", Evaluation = "Evaluation" } else Other
 }
 
 impl Topic {
-    /// Those that are subscribed to. Nodes are not: each update of an allocation sends a whole node. Deployments are few,
-    /// and their list is short.
+    /// Topics of the subscription. Nodes are excluded, because each update of an allocation sends a full node.
+    /// Deployments are excluded, because their list is short.
     pub(super) const SUBSCRIBED: [Self; 3] = [Self::Job, Self::Allocation, Self::Evaluation];
 }
 
-/// What one entry of the Raft log changed.
+/// The changes of one entry of the Raft log.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Transaction {
-    /// Its index.
+    /// Raft index.
     pub index: u64,
-    /// The changes, in their order.
+    /// The changes, in order.
     pub events: Vec<Event>,
 }
 
 /// One change.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What it is about.
+    /// The topic.
     pub topic: Topic,
-    /// What changed; `None` if the event does not tell.
+    /// The changed object; `None` if the event does not name it.
     pub subject: Option<Subject>,
 }
 
-/// What changed.
+/// A changed object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// Its namespace.
+    /// Namespace.
     pub namespace: String,
-    /// Its ID.
+    /// ID of the object.
     pub id: String,
-    /// The job that it belongs to, or is.
+    /// ID of the job that it is or belongs to.
     pub job_id: String,
-    /// The parent of a job that was started by the clock or by dispatch.
+    /// Parent of a periodic or dispatched job.
     pub parent_id: Option<String>,
-    /// Whether it is a dead job or a terminal allocation now.
+    /// Whether it is now a dead job or a terminal allocation.
     pub is_over: bool,
 }
 
@@ -91,7 +91,7 @@ struct Place {
     client_status: ClientStatus,
 }
 
-/// Decodes a line; `None` is a heartbeat.
+/// Decodes a line. Returns `None` for a heartbeat.
 pub(super) fn decode(line: &[u8]) -> Result<Option<Transaction>, String> {
     let line: Line = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     match (line.index, line.events) {
@@ -134,7 +134,7 @@ fn subject(sent: Sent) -> Option<Subject> {
     Some(Subject { namespace, id, job_id, parent_id, is_over })
 }
 
-/// Nomad sends empty texts for what is not there.
+/// Nomad sends empty strings for missing values.
 fn known(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn events_name_what_changed() {
+    fn events_name_the_changed_objects() {
         let job = r#"{"Topic":"Job","Type":"JobRegistered","Key":"a","Namespace":"ci","Payload":{"Job":{"Status":"dead"}}}"#;
         assert_eq!(one(job), Event { topic: Topic::Job, subject: subject("ci", "a", "a", true) });
         let allocation = r#"{"Topic":"Allocation","Key":"1-2","Namespace":"ci","FilterKeys":["a","d"],
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_does_not_tell_what_changed_has_no_subject() {
+    fn an_event_without_the_changed_object_has_no_subject() {
         for (event, topic) in [
             (r#"{"Topic":"Job"}"#, Topic::Job),
             (r#"{"Topic":"Job","Key":"a"}"#, Topic::Job),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heartbeat_is_no_transaction() {
+    fn a_heartbeat_is_not_a_transaction() {
         assert_eq!(decode(b"{}"), Ok(None));
         assert_eq!(decode(b"{\"Index\":null}"), Ok(None));
         let empty = Transaction { index: 9, events: Vec::new() };
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_line_is_an_error() {
+    fn an_invalid_line_is_an_error() {
         for line in [
             "{",
             "[]",

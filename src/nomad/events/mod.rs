@@ -1,7 +1,7 @@
-//! Nomad's event stream: which jobs and allocations changed, while it happens.
+//! Nomad's event stream, which shows immediately which jobs and allocations changed.
 //!
-//! What they are now is for lists to tell: an event says little of it, and nothing of a job's summary. A stream that
-//! ends, for whatever reason, may have lacked something at its end.
+//! Their state is read from lists, because events lack some of it, such as the summary of a job. Events may be missing
+//! before the end of a stream, whatever the reason.
 
 mod line;
 
@@ -18,14 +18,14 @@ use crate::terms::Term;
 
 pub use line::{Event, Subject, Topic, Transaction};
 
-/// How long the first line may take. A healthy stream begins with a heartbeat; since Nomad 1.11.2 a rejected one has
-/// status 200 too, and then nothing.
+/// Maximum time until the first line. A valid stream begins with a heartbeat. Since Nomad 1.11.2, a rejected stream has
+/// status 200 too, but no lines.
 const FIRST_LINE: Duration = Duration::from_secs(5);
-/// How long the next line may take: two heartbeats, which come every 30 s, and a little.
+/// Maximum time between lines: slightly more than two heartbeats, which are sent every 30 s.
 const NEXT_LINE: Duration = Duration::from_secs(65);
-/// How long a line may be. It holds one transaction: a plan for some thousand allocations.
+/// Maximum length of a line, which contains one transaction, such as a plan for some thousand allocations.
 const MAX_LINE_BYTES: usize = 16 << 20;
-/// From so many bytes on, a line is decoded on a thread of its own.
+/// Longer lines are decoded on a blocking thread.
 const LARGE_LINE_BYTES: usize = 256 << 10;
 
 /// Why a stream ended.
@@ -35,52 +35,52 @@ pub enum StreamEnd {
     /// It could not be opened, or the connection broke.
     #[error("{}", .0.sentence())]
     Broken(#[from] Error),
-    /// Nothing came in time.
+    /// No line was received in time.
     #[error(
         "{address} sent no event and no heartbeat within {}{}", humantime::format_duration(*limit),
         if *is_first { "; the token may not be permitted to read the events of all namespaces" } else { "" }
     )]
     Silent {
-        /// Who was asked.
+        /// Address of the agent.
         address: String,
-        /// The limit in force.
+        /// The limit that was exceeded.
         limit: Duration,
-        /// Whether nothing came at all.
+        /// Whether no line was received at all.
         is_first: bool,
     },
-    /// The server closed it: it may be restarting, or it dropped an event because this reader was too slow.
+    /// The server closed it, because it is restarting, or because this reader was too slow.
     #[error("{address} closed the event stream")]
     Closed {
-        /// Who was asked.
+        /// Address of the agent.
         address: String,
     },
-    /// What came is no event.
-    #[error("{address} sent something on the event stream that cannot be read: {problem}")]
+    /// A line is not valid.
+    #[error("{address} sent an invalid line on the event stream: {problem}")]
     Unreadable {
-        /// Who was asked.
+        /// Address of the agent.
         address: String,
-        /// Where it went wrong.
+        /// Description of the problem.
         problem: String,
     },
-    /// An index is below the previous one: the server was rebuilt, or another one responds.
+    /// An index is lower than the previous one, because the server was rebuilt or another one responds.
     #[error("the index of the event stream of {address} fell from {previous} to {index}")]
     Fell {
-        /// Who was asked.
+        /// Address of the agent.
         address: String,
         /// The previous index.
         previous: u64,
-        /// The new one.
+        /// The new index.
         index: u64,
     },
 }
 
 impl StreamEnd {
-    /// Whether it was not offered at all, so that another attempt soon would end in the same way.
+    /// Returns whether the stream is not available, so that another attempt soon would fail too.
     pub fn is_rejection(&self) -> bool {
         match self {
             Self::Broken(Error::Status { status, message, .. }) => {
                 let is_refusal = (400..500).contains(status) && *status != 429;
-                // Up to Nomad 1.9.5 these come with status 500.
+                // Up to Nomad 1.9.5, these have status 500.
                 is_refusal
                     || ["Permission denied", "EventBroker not configured"]
                         .iter()
@@ -92,25 +92,25 @@ impl StreamEnd {
     }
 }
 
-/// A stream that is open.
+/// An open stream.
 pub struct EventStream<'a> {
     client: &'a Client,
     server: &'a Connections,
     request: Request,
     response: reqwest::Response,
-    /// What came and is not a whole line yet.
+    /// Received bytes that are not a complete line yet.
     buffer: Vec<u8>,
-    /// How much of it was searched for the end of the line.
+    /// Number of bytes that were already searched for the end of the line.
     searched: usize,
-    /// The index of the last transaction.
+    /// Index of the last transaction.
     index: u64,
     is_first: bool,
     token: u64,
 }
 
 impl Client {
-    /// Opens the event stream of a namespace, or of all (`*`). It begins with what the server still has of the last
-    /// moments.
+    /// Opens the event stream of a namespace, or of all namespaces (`*`). It starts with the recent events that the server
+    /// still buffers.
     pub async fn events(&self, namespace: &str) -> Result<EventStream<'_>, StreamEnd> {
         let mut request = Request::new(Endpoint::EventStream, "/v1/event/stream")
             .query("namespace", namespace)
@@ -135,7 +135,7 @@ impl Client {
 }
 
 impl EventStream<'_> {
-    /// Waits for the next line: a transaction, or `None` for a heartbeat. After an error there is nothing more to read.
+    /// Waits for the next line: a transaction, or `None` for a heartbeat. An error ends the stream.
     pub async fn next(&mut self) -> Result<Option<Transaction>, StreamEnd> {
         let limit = if self.is_first { FIRST_LINE } else { NEXT_LINE };
         let line = match timeout_at(Instant::now() + limit, self.line()).await {
@@ -163,12 +163,12 @@ impl EventStream<'_> {
         Ok(transaction)
     }
 
-    /// Whether the token that it was opened with is still the one in use.
+    /// Returns whether the current token is still the one that opened the stream.
     pub async fn has_current_token(&self) -> bool {
         self.client.token_generation().await == self.token
     }
 
-    /// The next whole line, without its end.
+    /// Returns the next complete line, with its line feed.
     async fn line(&mut self) -> Result<Vec<u8>, StreamEnd> {
         loop {
             if let Some(offset) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {
