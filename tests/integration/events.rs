@@ -234,7 +234,7 @@ const SHORT_INTERVALS: [&str; 6] = [
     "--collect.history-interval",
     "20ms",
     "--collect.max-age-intervals",
-    "10000",
+    "1000",
 ];
 
 /// How many rows lists corrected while this happened to the stream, and whether lists were read.

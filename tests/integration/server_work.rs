@@ -83,7 +83,7 @@ async fn history() {
     assert_eq!((requests, cost), (6, work(0, 0, 3 + 4)));
 }
 
-/// What a minute costs with 300 builds, of a cluster that retains a few thousand, and how many requests it takes.
+/// Returns the number of requests and the cost of a minute with 300 builds, in a cluster that retains a few thousand.
 async fn minute_of_builds(follow: bool) -> (usize, Work) {
     let mut cluster = Cluster::new(Settings::default());
     cluster.create_namespace("ci");
@@ -102,7 +102,7 @@ async fn minute_of_builds(follow: bool) -> (usize, Work) {
             cluster.advance(Duration::from_millis(200));
         }
     };
-    // The load is steady by then.
+    // After these, the load is steady.
     builds(&mut cluster, 3000);
     let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
     let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
@@ -126,13 +126,15 @@ async fn minute_of_builds(follow: bool) -> (usize, Work) {
     (requests, work)
 }
 
-/// With events, a minute's builds cost by their number, and not by all that exists.
+/// With events, the cost of a minute depends on the number of builds, and not on the number of existing objects. Rows that
+/// a filter evaluates and rows that are sent cost 5 and 14 us, as in docs/performance.md.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_minute_of_builds() {
     let ((_, lists), (requests, events)) = (minute_of_builds(false).await, minute_of_builds(true).await);
+    let micros = |work: &Work| 5 * work.filtered + 14 * work.sent;
     assert!(lists.filtered > 20_000, "{lists:?}");
     assert_eq!(events.filtered, 0);
-    assert!(events.sent < lists.sent / 2 && requests < 2_000, "{events:?} by {requests} requests");
+    assert!(micros(&events) < micros(&lists) / 2 && requests < 2_000, "{events:?} by {requests} requests");
 }
 
 /// A probe that finds a change is an extra request. After two of them in a row, no probes are sent until a

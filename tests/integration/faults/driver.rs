@@ -35,8 +35,9 @@ pub(super) const QUICK: [&str; 12] = [
 pub(super) const SOON: Duration = Duration::from_secs(60);
 /// Number of idle connections to Nomad that may stay open (--nomad.max-connections).
 pub(super) const POOLED: usize = 16;
-/// Maximum number of concurrent requests of one collector: 8 to clients, 4 for specifications, 4 for drains.
-const SIDE_BY_SIDE: usize = 8 + 4 + 4;
+/// Maximum number of concurrent requests beside one per collector: 8 to clients, 4 for specifications, 4 for drains, and
+/// the event stream.
+const SIDE_BY_SIDE: usize = 8 + 4 + 4 + 1;
 /// Maximum memory growth by one fault, permanent and temporary: pools and buffers, but not responses.
 const GROWTH_KIB: u64 = 24 << 10;
 const PEAK_GROWTH_KIB: u64 = 64 << 10;
