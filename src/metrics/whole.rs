@@ -28,14 +28,14 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_cores",
-        help: "Number of CPU cores of the node that non-terminal allocations have reserved. \
+        help: "Number of CPU cores of the node that non-terminal allocations have reserved; absent if none has. \
                nomad_node_allocated_cpu_hertz includes their CPU.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
         emit: |view, out| {
             each_loaded_node(view, |node, load| {
-                if node.cores.is_some() && load.unsized_count == 0 {
+                if load.whole.cores > 0 && load.unsized_count == 0 {
                     out.add_count(&[&node.id, &node.name], load.whole.cores);
                 }
             });

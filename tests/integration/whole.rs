@@ -44,6 +44,8 @@ async fn cores_and_devices_are_allocatable_and_allocated() {
         assert_eq!(value("nomad_node_allocatable_cores", &on("with-gpus")), Some(7.0), "{version}");
         assert_eq!(value("nomad_node_allocatable_cores", &on("without")), Some(4.0), "{version}");
         assert_eq!(shown.sum("nomad_node_allocated_cores", &[]), Some(7.0), "{version}");
+        let with_cores = shown.find("nomad_node_allocated_cores", &[]);
+        assert!(with_cores.into_iter().all(|sample| sample.value > 0.0), "{version}");
         // The third device is unhealthy.
         let gpus = [&on("with-gpus")[..], &GPU].concat();
         assert_eq!(value("nomad_node_devices", &gpus), Some(2.0), "{version}");

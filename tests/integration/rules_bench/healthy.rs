@@ -13,6 +13,8 @@ use super::{UnitTest, chance, judge};
 /// Number of days per file.
 const IN_A_FILE: usize = 3;
 const MINUTES: usize = 24 * 60;
+/// Minutes for which a server is unhealthy while it and its host restart.
+const RESTART: usize = 5;
 /// Desired number of clients from which minute on, plus or minus a quarter of an hour.
 const DESIRED: [(usize, usize); 8] =
     [(0, 0), (120, 1), (170, 0), (360, 3), (420, 7), (480, 12), (1140, 6), (1260, 0)];
@@ -293,23 +295,28 @@ fn add_hosts(history: &mut History, random: &mut Rng) {
 }
 
 /// Adds an upgrade of the servers one by one with an election each, a burst of evaluations, and ten minutes
-/// of maintenance.
+/// of maintenance. On some days, only gossip reports the state of servers.
 fn add_servers(history: &mut History, random: &mut Rng) {
     let upgrade = 500 + random.usize(..200);
     let maintenance = 800 + random.usize(..200);
     let burst = 1050 + random.usize(..50);
+    let has_autopilot = upgrade % 3 > 0;
     let is_in = |minute: usize, from: usize, length: usize| (from..from + length).contains(&minute);
     for (number, server) in ["s1", "s2", "s3"].iter().enumerate() {
         let label = [("server", *server)];
         let begin = upgrade + 20 * number;
         history.gauge("nomad_server_healthy", &label, SERVERS, |minute| {
-            Some(f64::from(!is_in(minute, begin, 4)))
+            has_autopilot.then_some(f64::from(!is_in(minute, begin, RESTART)))
         });
-        history.gauge("nomad_server_voter", &label, SERVERS, |_| Some(1.0));
+        history.gauge("nomad_server_voter", &label, SERVERS, |_| has_autopilot.then_some(1.0));
     }
+    let restarting = |minute| (0..3).any(|number| is_in(minute, upgrade + 20 * number, RESTART));
+    history.gauge("nomad_servers", &[("state", "failed")], SERVERS, |minute| {
+        Some(f64::from(restarting(minute)))
+    });
     let upgrading = |minute| (0..3).any(|number| is_in(minute, upgrade + 20 * number, 8));
     history.gauge("nomad_autopilot_failure_tolerance", &[], SERVERS, |minute| {
-        Some(f64::from(!upgrading(minute)))
+        has_autopilot.then_some(f64::from(!upgrading(minute)))
     });
     let electing = |minute| (0..3).any(|number| minute == upgrade + 20 * number);
     history.gauge("nomad_has_leader", &[], SERVERS, |minute| Some(f64::from(!electing(minute))));

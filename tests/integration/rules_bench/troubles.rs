@@ -262,7 +262,7 @@ pub(super) const TROUBLES: &[Trouble] = &[
     trouble("NomadNoLeader", 3, "", |history, phases| {
         history.gauge("nomad_has_leader", &[], SERVERS, phases.pick(0.0, 1.0));
     }),
-    trouble("NomadServerUnhealthy", 5, "", |history, phases| {
+    trouble("NomadServerUnhealthy", 8, "", |history, phases| {
         history.gauge("nomad_server_healthy", &[("server", "s1")], SERVERS, |_| Some(1.0));
         history.gauge("nomad_server_healthy", &[("server", "s2")], SERVERS, phases.pick_or_end(0.0, 1.0));
     }),

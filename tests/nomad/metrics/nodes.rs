@@ -75,11 +75,13 @@ pub(super) const METRICS: &[Metric] = &[
         each(view, |node| cores(&node["NodeResources"]["Cpu"]["ReservableCpuCores"]))
     }),
     metric("nomad_node_allocated_cores", NODE, |view| {
-        each(view, |node| {
+        let mut reserved = each(view, |node| {
             let tasks =
                 view.answers.live_on(node).filter_map(|row| row["AllocatedResources"]["Tasks"].as_object());
             tasks.flat_map(|tasks| tasks.values()).map(|task| cores(&task["Cpu"]["ReservedCores"])).sum()
-        })
+        });
+        reserved.retain(|_, cores| *cores > 0.0);
+        reserved
     }),
     metric("nomad_node_driver_healthy", &["node_id", "node", "driver"], |view| {
         let mut healthy = Numbers::new();
