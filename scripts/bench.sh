@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures the release binary with clusters of each size: bench.sh [--quick] [SIZE…]. Micro-benchmarks: bench.sh micro.
+# Measures the release binary with clusters of each size: bench.sh [--quick] [SIZE…]. Event stream: bench.sh --events [SIZE…].
+# Micro-benchmarks: bench.sh micro.
 # Builds like a release, because measurements without optimization mean nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,11 +1,12 @@
 //! Benchmark of the release binary against clusters of each size, with the CPU that serde_json and a static server need
 //! for the same bytes, in one run. `make bench SIZES="S M"` runs some sizes only, and `--quick` runs fewer refreshes,
-//! enough to see that it works.
+//! enough to see that it works. `--events` measures what lists and the event stream cost the servers instead.
 //!
 //! CPU is the CPU time of the exporter's process, never wall time. The simulated Nomad is a separate process, so its
 //! cost is not included.
 
 mod estimate;
+mod events;
 mod marks;
 mod process;
 mod scrape;
@@ -75,6 +76,10 @@ fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let is_wanted =
         |size: &Size| wanted.is_empty() || wanted.iter().any(|name| name.eq_ignore_ascii_case(size.name()));
+    if std::env::args().any(|arg| arg == "--events") {
+        Size::ALL.into_iter().filter(is_wanted).for_each(events::print);
+        return;
+    }
     let rows: Vec<Row> = Size::ALL.into_iter().filter(is_wanted).map(|size| measure(size, quick)).collect();
     print!("| measurement |");
     rows.iter().for_each(|row| print!(" {} |", row.size.name()));

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::{Error, collectors};
 use crate::config::Config;
 use crate::metrics::OwnMetrics;
+use crate::nomad::Endpoint;
 use crate::publish::Publisher;
 use crate::web::{AccessFile, Listener};
 
@@ -48,6 +49,7 @@ pub(super) async fn run(config: Config) -> Result<(), Error> {
             }
             let events = &context.events;
             if context.settings.events {
+                own.bytes_received(Endpoint::EventStream.as_str(), events.bytes());
                 own.event_stream(events.is_open(), events.counts(), events.corrections());
             }
         }),

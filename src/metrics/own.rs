@@ -79,6 +79,11 @@ impl OwnMetrics {
         self.file_success_time.with_label_values(&[file]).set(since_epoch.as_secs_f64());
     }
 
+    /// Sets the number of bytes received from an endpoint whose requests do not end.
+    pub fn bytes_received(&self, endpoint: &str, bytes: u64) {
+        raise(&self.bytes.with_label_values(&[endpoint]), bytes);
+    }
+
     /// Sets whether the event stream is open, the number of events by topic, and the number of corrected rows by section.
     pub fn event_stream(
         &self,

@@ -102,6 +102,7 @@ async fn read(context: &Context, store: &Store) -> Result<Infallible, End> {
     let (mut is_open, mut looked) = (false, Instant::now());
     loop {
         let sent = stream.next().await?;
+        context.events.received(stream.take_received());
         if !std::mem::replace(&mut is_open, true) {
             context.events.open();
         }

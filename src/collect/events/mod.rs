@@ -86,6 +86,7 @@ pub struct Events {
     state: Mutex<State>,
     moved: Notify,
     in_vain: AtomicU32,
+    received: AtomicU64,
     taken: ByTopic,
     corrected: ByTable,
 }
@@ -147,6 +148,11 @@ impl Events {
         *state = State { opened: state.opened, ..State::default() };
         drop(state);
         self.moved.notify_waiters();
+    }
+
+    /// Counts received bytes.
+    pub(super) fn received(&self, bytes: u64) {
+        self.received.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Adds the changes of a transaction.
@@ -241,6 +247,11 @@ impl Events {
     /// Returns whether a stream is open.
     pub fn is_open(&self) -> bool {
         self.state().open.is_some()
+    }
+
+    /// Returns the number of bytes received so far.
+    pub fn bytes(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// Returns the number of events so far by topic.

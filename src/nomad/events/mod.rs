@@ -102,6 +102,8 @@ pub struct EventStream<'a> {
     buffer: Vec<u8>,
     /// Number of bytes that were already searched for the end of the line.
     searched: usize,
+    /// Number of received bytes that were not reported yet.
+    received: u64,
     /// Index of the last transaction.
     index: u64,
     is_first: bool,
@@ -127,6 +129,7 @@ impl Client {
             response,
             buffer: Vec::new(),
             searched: 0,
+            received: 0,
             index: 0,
             is_first: true,
             token,
@@ -163,6 +166,11 @@ impl EventStream<'_> {
         Ok(transaction)
     }
 
+    /// Returns the number of bytes received since the last call.
+    pub fn take_received(&mut self) -> u64 {
+        std::mem::take(&mut self.received)
+    }
+
     /// Returns whether the current token is still the one that opened the stream.
     pub async fn has_current_token(&self) -> bool {
         self.client.token_generation().await == self.token
@@ -187,7 +195,10 @@ impl EventStream<'_> {
             }
             let chunk = self.response.chunk().await;
             match chunk.map_err(|error| self.client.broken(self.server, &self.request, error))? {
-                Some(chunk) => self.buffer.extend_from_slice(&chunk),
+                Some(chunk) => {
+                    self.received += chunk.len() as u64;
+                    self.buffer.extend_from_slice(&chunk);
+                }
                 None => return Err(StreamEnd::Closed { address: self.address() }),
             }
         }

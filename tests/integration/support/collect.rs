@@ -7,7 +7,7 @@ use nomad_exporter::collect::{Collectors, Context, Store};
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::exposition::{Encoding, Format, Rendered};
 use nomad_exporter::metrics::{Own, OwnMetrics, Selection};
-use nomad_exporter::nomad::Client;
+use nomad_exporter::nomad::{Client, Endpoint};
 use nomad_exporter::snapshot::Snapshot;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -102,6 +102,7 @@ impl Collector {
     pub(crate) fn own(&self) -> Own {
         let events = &self.context.events;
         if self.context.settings.events {
+            self.own.bytes_received(Endpoint::EventStream.as_str(), events.bytes());
             self.own.event_stream(events.is_open(), events.counts(), events.corrections());
         }
         self.own.gather()
