@@ -1,4 +1,4 @@
-//! The collectors that are on, and what they share.
+//! All enabled collectors and their shared state.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,17 +16,18 @@ use super::store::Store;
 use crate::nomad::Client;
 use crate::snapshot::{CollectorId, Snapshot};
 
-/// The collectors that are on, in the order of their table, so that each stands behind those that it depends on.
+/// All enabled collectors, in the order of the collector table, so that each comes after the ones it depends
+/// on.
 pub struct Collectors {
-    /// What every collector is given.
+    /// Client, settings and clock of all collectors.
     pub context: Arc<Context>,
-    /// Where refreshes end.
+    /// Store that refreshes update.
     pub store: Arc<Store>,
     runners: Vec<Runner>,
 }
 
 impl Collectors {
-    /// The collectors that the settings name; nothing is asked yet.
+    /// Creates the collectors that the settings enable. Sends no requests.
     pub fn new(client: Client, settings: Settings, now: fn() -> SystemTime) -> Self {
         let store = Arc::new(Store::new(&settings));
         let context = Arc::new(Context { client, settings, now });
@@ -40,17 +41,18 @@ impl Collectors {
         Self { context, store, runners }
     }
 
-    /// The collectors that are on, in the order of their table.
+    /// Returns the enabled collectors, in the order of the collector table.
     pub fn ids(&self) -> Vec<CollectorId> {
         self.runners.iter().map(|runner| runner.row.id).collect()
     }
 
-    /// What is known now.
+    /// Returns the current data.
     pub fn snapshot(&self) -> Snapshot {
         self.store.snapshot((self.context.now)())
     }
 
-    /// Refreshes one collector once, if it is on. One that it depends on must have been refreshed before.
+    /// Refreshes a collector once, if it is enabled. The collectors it depends on must have been refreshed
+    /// before.
     pub async fn refresh(&mut self, id: CollectorId) -> Result<(), FetchError> {
         match self.runners.iter_mut().find(|runner| runner.row.id == id) {
             Some(runner) => runner.refresh().await,
@@ -63,8 +65,8 @@ impl Collectors {
         self.runners.iter().any(|runner| runner.row.id == id && runner.is_unreachable())
     }
 
-    /// Refreshes every collector once, all at the same time but for those that depend on others. Returns what failed, in
-    /// the order of the table.
+    /// Refreshes every collector once. They run concurrently, except that a collector waits for the ones it
+    /// depends on. Returns the failures, in the order of the collector table.
     pub async fn refresh_all(&mut self) -> Vec<(CollectorId, FetchError)> {
         let mut refreshes = JoinSet::new();
         for mut runner in self.runners.drain(..) {
@@ -83,7 +85,8 @@ impl Collectors {
         failed
     }
 
-    /// Refreshes every collector again and again, each on its own clock, for ever. Dropping it ends all refreshes.
+    /// Refreshes every collector periodically, on its own schedule. Never returns; dropping the future
+    /// cancels all refreshes.
     pub async fn run(self) {
         scheduler::run(self.runners).await;
     }

@@ -1,4 +1,4 @@
-//! What every collector is given.
+//! Settings, client and clock of all collectors.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -12,53 +12,53 @@ use crate::nomad::{Client, Endpoint, Request};
 use crate::snapshot::{CollectorId, LiveJobs, Namespaces, Scope, Servers};
 use crate::terms::{JobType, TermSet};
 
-/// How many namespaces are asked one by one where the servers cannot list them at once.
+/// Maximum number of namespaces that are requested one by one if the servers do not support `namespace=*`.
 const MAX_NAMESPACES: usize = 200;
 
-/// How to collect.
+/// Settings of the collectors.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The collectors that are on.
+    /// Enabled collectors.
     pub collectors: TermSet<CollectorId>,
-    /// Changes of state that are logged of one collector in 10 minutes.
+    /// Maximum number of state changes logged per collector in 10 minutes.
     pub logged_changes: u32,
-    /// How often live collectors are read.
+    /// Interval of live collectors.
     pub interval: Duration,
-    /// How often history collectors are read.
+    /// Interval of history collectors.
     pub history_interval: Duration,
-    /// What share of the time one collector may cost.
+    /// Maximum share of the time that one collector may take. A collector that takes longer runs less often.
     pub duty_cycle: f64,
-    /// How often clients are asked.
+    /// Interval of requests to Nomad clients.
     pub client_interval: Duration,
-    /// Over how much of that the requests are spread.
+    /// Part of `client_interval` over which these requests are spread.
     pub client_spread: Duration,
-    /// After how many intervals without success the sections of a collector expire.
+    /// Number of intervals without a successful refresh after which a collector's sections expire.
     pub max_age_intervals: u32,
-    /// The namespaces to read.
+    /// Namespaces to read.
     pub namespaces: Scope,
-    /// How many of the oldest pending jobs are named.
+    /// Maximum number of pending jobs listed by name, oldest first.
     pub pending_jobs: usize,
-    /// How many of the longest running builds are named.
+    /// Maximum number of running builds listed by name, longest running first.
     pub running_jobs: usize,
-    /// Types of the jobs that have series of their own.
+    /// Job types with per-job series.
     pub job_types: Vec<JobType>,
-    /// How many jobs have series of their own at most.
+    /// Maximum number of jobs with per-job series.
     pub max_jobs: usize,
-    /// How many job specifications are read in one refresh at most.
+    /// Maximum number of job specifications read per refresh.
     pub max_specifications: usize,
-    /// How long one client may take to answer for its host or its allocations.
+    /// Timeout for a client's host or allocation statistics.
     pub client_timeout: Duration,
-    /// How many clients are asked at once.
+    /// Maximum number of clients requested concurrently.
     pub client_concurrency: usize,
-    /// Whose usage is read, where that collector is on.
+    /// Allocations whose usage is read, if that collector is enabled.
     pub usage: UsageSettings,
-    /// Which metadata and attributes become labels.
+    /// Metadata and attributes exported as labels.
     pub labels: LabelSettings,
 }
 
 #[cfg(test)]
 impl Settings {
-    /// Settings for tests, with these collectors.
+    /// Returns settings for tests, with these collectors enabled.
     pub(super) fn of(collectors: TermSet<CollectorId>) -> Self {
         Self {
             collectors,
@@ -83,33 +83,33 @@ impl Settings {
     }
 }
 
-/// Which allocations' usage is read.
+/// Selection of the allocations whose usage is read.
 #[derive(Clone, Debug)]
 pub struct UsageSettings {
-    /// Job IDs; empty for all.
+    /// Patterns of job IDs. Empty means all jobs.
     pub jobs: RegexSet,
-    /// Allocations at most.
+    /// Maximum number of allocations.
     pub max_allocations: usize,
 }
 
-/// What every collector is given.
+/// Client, settings and clock of all collectors.
 pub struct Context {
-    /// Asks Nomad.
+    /// Nomad API client.
     pub client: Client,
-    /// How to collect.
+    /// Settings of the collectors.
     pub settings: Settings,
-    /// Tells the time; tests stop it.
+    /// Returns the current time. Tests use a fixed time.
     pub now: fn() -> SystemTime,
 }
 
 impl Context {
-    /// Requests for a list over the configured namespaces.
+    /// Returns the requests for a list in the configured namespaces.
     pub(super) fn over_namespaces(&self, endpoint: Endpoint, path: &str) -> Vec<Request> {
         let request = |name: &String| Request::new(endpoint, path).query("namespace", name);
         self.settings.namespaces.names().iter().map(request).collect()
     }
 
-    /// The same for jobs, with their metadata if any of it becomes a label.
+    /// Returns the requests for the job list, including metadata if any of it is exported as a label.
     pub(super) fn over_jobs(&self) -> Vec<Request> {
         let requests = self.over_namespaces(Endpoint::Jobs, "/v1/jobs");
         if self.settings.labels.job_meta.is_empty() {
@@ -118,7 +118,8 @@ impl Context {
         requests.into_iter().map(|request| request.query("meta", "true")).collect()
     }
 
-    /// The same for lists that know no `*` before Nomad 1.2.4: there, one request for each known namespace.
+    /// Like [`over_namespaces`](Self::over_namespaces), for endpoints that do not support `namespace=*`
+    /// before Nomad 1.2.4. There, returns one request per known namespace.
     pub(super) async fn over_known_namespaces<C>(
         &self,
         upstream: &Newest<'_, C>,
@@ -144,12 +145,13 @@ impl Context {
         Ok(names.into_iter().take(MAX_NAMESPACES).map(request).collect())
     }
 
-    /// Over how long requests to clients are spread: not at all the first time, when there is nothing to show yet.
+    /// Returns the time over which requests to clients are spread. Zero for the first refresh, so that
+    /// metrics appear as soon as possible.
     pub(super) fn client_spread(&self, is_first: bool) -> Duration {
         if is_first { Duration::ZERO } else { self.settings.client_spread }
     }
 
-    /// Whether a collector is on.
+    /// Returns whether a collector is enabled.
     pub(super) fn is_on(&self, id: CollectorId) -> bool {
         self.settings.collectors.contains(id)
     }

@@ -1,5 +1,5 @@
-//! Lists, folded while they are decoded; not decoded while nothing in them changed, and not even asked for if something
-//! shorter shows that.
+//! Lists, which are folded while they are decoded. An unchanged list is not decoded. A long list is not even
+//! requested if a small probe shows that it is unchanged.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use crate::nomad::api::fold_rows;
 use crate::nomad::{Client, Index, Meta, Request};
 use crate::snapshot::Sections;
 
-/// What became of the rows of one or several lists.
+/// Result of folding the rows of one or several lists.
 pub(super) struct Folded<F> {
     pub(super) fold: F,
     objects: u64,
-    /// What the answers told, once there is one.
+    /// Data from the response headers. `None` before the first response.
     meta: Option<Meta>,
-    /// The lowest Raft index of the lists, if each has one.
+    /// Lowest Raft index of the lists. `None` if any list has no index.
     index: Option<u64>,
 }
 
 impl<F> Folded<F> {
-    /// Nothing was asked yet.
+    /// Creates a result without any rows.
     pub(super) fn new(fold: F) -> Self {
         Self { fold, objects: 0, meta: None, index: None }
     }
 
-    /// Asks one request after the other and adds every row.
+    /// Sends the requests one after another and adds every row.
     pub(super) async fn and<R>(
         mut self,
         client: &Client,
@@ -52,24 +52,24 @@ impl<F> Folded<F> {
         Ok(self)
     }
 
-    /// What is known of what was read: what the answers told, and how many rows there were.
+    /// Returns the data from the response headers and the number of rows.
     pub(super) fn told(&self) -> (Meta, u64) {
         (self.meta.unwrap_or_default(), self.objects)
     }
 
-    /// The Raft index that what was read has at least.
+    /// Returns a Raft index that all the lists include.
     pub(super) fn index(&self) -> Option<u64> {
         self.index
     }
 
-    /// A refresh with the sections made of the fold.
+    /// Returns a refresh with sections built from the fold.
     pub(super) fn refresh(self, sections: impl FnOnce(F) -> Sections) -> Refresh {
         let meta = self.meta.unwrap_or_default();
         Refresh { sections: sections(self.fold), objects: self.objects, meta }
     }
 }
 
-/// Asks one request after the other and adds every row to the fold.
+/// Sends the requests one after another and adds every row to the fold.
 pub(super) async fn fold<R, F>(
     client: &Client,
     requests: Vec<Request>,
@@ -83,25 +83,28 @@ where
     Folded::new(fold).and(client, requests, add).await
 }
 
-/// After how long a list is read again although its index stayed, should an index ever lie: a cluster that was built
-/// anew may happen to reach the same one. More often, and it would be most of what a cluster at rest is asked for.
+/// Time after which a list is read again even if its index is unchanged. The same index does not always mean
+/// the same list: a rebuilt cluster may reach it by coincidence. With a shorter time, these reads would be
+/// most of the load on an idle cluster.
 const DECODE_AFTER: Duration = Duration::from_secs(3600);
 
-/// From so many rows on, a list is long: it costs the servers more than the probe that may spare it.
+/// Number of rows from which a list counts as long. Such a list costs the servers more than the probe that
+/// can avoid it.
 const LONG_ROWS: u64 = 100;
-/// Or if the answer took so long to begin: a filter may have looked at many rows to send few.
+/// Time to the first byte from which a list counts as long too. A filter may examine many rows and return
+/// few.
 const LONG_WAIT: Duration = Duration::from_millis(20);
-/// After so many probes in a row that spared no list, something changes all the time, and each costs a request. There
-/// are none until a list is as it was.
+/// Number of consecutive probes that found a changed list, after which probing stops. The list apparently
+/// changes all the time, so every probe is an extra request. Probing resumes once a list is unchanged.
 const MAX_IN_VAIN: u32 = 2;
 
-/// The last answer to a request that is sent again and again. As long as its index stays, so does what it says, and
-/// the section that was made of it is still right if it was made of nothing else but `K`. Before a long list, a probe
-/// asks for the index alone.
+/// Last response to a list request that is sent periodically. While its index is unchanged, so is the list.
+/// The section built from it is then still correct, provided that its only other input, `K`, is unchanged
+/// too. Before a long list is requested, a probe requests only its index.
 #[derive(Debug)]
 pub(super) struct Known<K> {
     last: Option<Last<K>>,
-    /// Probes since the index was last as it had been.
+    /// Number of probes since the index was last found unchanged.
     in_vain: u32,
 }
 
@@ -120,16 +123,16 @@ impl<K> Default for Known<K> {
     }
 }
 
-/// A list that was asked for again, or about.
+/// Result of requesting a list again, or of probing it.
 pub(super) enum Again<F> {
-    /// It was decoded.
+    /// The list was decoded.
     New(Folded<F>),
-    /// It is as it was: a refresh without a new section.
+    /// The list is unchanged: a refresh without new sections.
     Same(Box<Refresh>),
 }
 
 impl<F> Again<F> {
-    /// The Raft index that what was decoded has at least.
+    /// Returns a Raft index that the decoded list includes.
     pub(super) fn index(&self) -> Option<u64> {
         match self {
             Self::New(folded) => folded.index(),
@@ -137,7 +140,7 @@ impl<F> Again<F> {
         }
     }
 
-    /// A refresh with the sections made of the fold, or without any if they are as they were.
+    /// Returns a refresh with sections built from the fold, or without sections if the list is unchanged.
     pub(super) fn refresh(self, sections: impl FnOnce(F) -> Sections) -> Refresh {
         match self {
             Self::New(folded) => folded.refresh(sections),
@@ -147,13 +150,14 @@ impl<F> Again<F> {
 }
 
 impl<K: PartialEq> Known<K> {
-    /// Forgets the list: the next one is decoded.
+    /// Forgets the last response, so that the next list is decoded.
     pub(super) fn forget(&mut self) {
         self.last = None;
     }
 
-    /// Requests lists as [`fold`] does. A single list is known if its index and `beside`, the other inputs of the fold,
-    /// have not changed; several lists are always read. Servers that know `pages` can be probed.
+    /// Requests lists as [`fold`] does. A single list is not decoded if its index and `beside`, the other
+    /// inputs of the fold, are unchanged. Several lists are always decoded. Only servers that support
+    /// pagination (`pages`) are probed.
     pub(super) async fn fold<R, F>(
         &mut self,
         client: &Client,
@@ -191,7 +195,8 @@ impl<K: PartialEq> Known<K> {
         })
     }
 
-    /// Asks for the index of a list, if that may spare the list. Returns a refresh without a new section if it does.
+    /// Requests only the index of a list, if that may avoid requesting the list. Returns a refresh without
+    /// new sections if the list is unchanged.
     pub(super) async fn probe(
         &mut self,
         client: &Client,
@@ -210,12 +215,12 @@ impl<K: PartialEq> Known<K> {
             return Ok(None);
         }
         self.in_vain = 0;
-        // The servers did not take the time of a list.
+        // The servers built no list, so the refresh cost them no time.
         let meta = Meta { served: Duration::ZERO, ..meta };
         Ok(Some(Refresh { objects, meta, ..Refresh::default() }))
     }
 
-    /// Takes in what was decoded.
+    /// Remembers a decoded list.
     pub(super) fn remember(&mut self, meta: Meta, objects: u64, beside: K) {
         let is_long = objects >= LONG_ROWS || meta.served >= LONG_WAIT;
         let decoded = Instant::now();

@@ -1,8 +1,9 @@
-//! Asking Nomad again and again: one table of collectors, each on its own clock.
+//! Periodic collection from Nomad: one table of collectors, each with its own schedule.
 //!
-//! What changes fast is small, what is large changes slowly. *Live* collectors read what is not finished, every
-//! interval; *history* collectors read dead jobs and terminal allocations, less often. Answers are folded into
-//! sections while they are decoded: memory grows with nodes and namespaces, not with jobs and allocations.
+//! Fast-changing data is small, and large data changes slowly. *Live* collectors read jobs that are not dead
+//! and non-terminal allocations, every interval. *History* collectors read dead jobs and terminal
+//! allocations, less often. Responses are folded into sections while they are decoded, so memory grows with
+//! nodes and namespaces, not with jobs and allocations.
 
 mod all;
 mod chosen;
@@ -33,7 +34,7 @@ pub use report::FetchError;
 pub use store::{Changes, Store};
 pub use table::{Clock, Collector};
 
-/// The earlier of a known time and one that may be known.
+/// Sets `known` to the earlier of two times, either of which may be unknown.
 fn earliest<T: Ord + Copy>(known: &mut Option<T>, time: Option<T>) {
     *known = known.iter().copied().chain(time).min();
 }

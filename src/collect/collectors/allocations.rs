@@ -1,4 +1,4 @@
-//! Allocations that are not terminal.
+//! Collector of non-terminal allocations.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,25 +24,28 @@ use crate::snapshot::{
 };
 use crate::terms::{DesiredStatus, JobType, at};
 
-/// Everything but the terminal statuses, so that a status of a newer Nomad is live and not lost.
+/// Filter for non-terminal allocations. Excludes the terminal statuses instead of listing the others, so that
+/// a status added by a newer Nomad counts as live.
 pub(in crate::collect) const LIVE: &str =
     r#"ClientStatus != "complete" and ClientStatus != "failed" and ClientStatus != "lost""#;
 
-/// Reads the live allocations; from servers that cannot filter, all of them.
+/// Reads non-terminal allocations. Reads all allocations if the servers do not support filters.
 pub(in crate::collect) struct AllocationsCollector {
     placements: Arc<Placements>,
     completions: Arc<Completions>,
     starts: Arc<Starts>,
     full_allocations: Arc<Handover<FinishedAllocationsFold>>,
-    /// When the allocations of the last list were told to stop, of those that were.
+    /// Time at which each stopping allocation in the last list was first seen with a desired status of stop
+    /// or evict.
     told_to_stop: Arc<HashMap<u64, SystemTime>>,
-    /// When those were created that ran in it.
+    /// Creation times of the running allocations in the last list.
     running: RunningSince,
-    /// The last list, which jobs had series of their own then, and whose first allocation was looked for in it.
+    /// The last list, with the other inputs of its fold: the jobs that had per-job series, and the jobs whose
+    /// first allocation was searched for.
     known: Known<(Option<NamedJobs>, LookedFor)>,
 }
 
-// Which jobs have series of their own is for the list of jobs to say.
+// The job list determines which jobs have per-job series.
 reads!(AllocationsCollector: Servers, LiveJobs);
 
 impl Collect for AllocationsCollector {
@@ -83,7 +86,7 @@ impl Collect for AllocationsCollector {
             finished: (!filter_lists)
                 .then(|| FinishedAllocationsFold::new(&self.placements, &self.completions)),
         };
-        // The answer is known while nothing in it changed, and the same is looked for in it as before.
+        // Decoding is skipped only if both the list and the other inputs of the fold are unchanged.
         let again = if filter_lists {
             let beside = (jobs.map(|jobs| jobs.named.clone()), fold.pass.looked_for());
             self.known.fold(&context.client, requests, true, beside, fold, AllocationsFold::add).await?
@@ -91,7 +94,7 @@ impl Collect for AllocationsCollector {
             Again::New(list::fold(&context.client, requests, fold, AllocationsFold::add).await?)
         };
         let mut refresh = again.refresh(|fold| self.sections(fold));
-        // Time passes also while nothing changes.
+        // Ages grow even if the list is unchanged.
         refresh.sections.running_ages = Some(Arc::new(self.running.ages((context.now)())));
         Ok(refresh)
     }
@@ -114,8 +117,9 @@ impl AllocationsCollector {
     }
 }
 
-/// Counts and sums allocations as they come. Terminal ones, which a server that cannot filter sends too, tell when a job
-/// was placed, and are handed over.
+/// Counts allocations and sums their resources while the list is decoded. Servers without filters send
+/// terminal allocations too. These are used for job placement times and passed on to the collector of
+/// finished allocations.
 struct AllocationsFold {
     live: LiveAllocations,
     loads: NodeLoads,
@@ -171,7 +175,7 @@ impl AllocationsFold {
     }
 }
 
-/// Resources of an allocation, in hertz and bytes.
+/// Allocated resources of an allocation, in hertz and bytes.
 #[derive(Clone, Copy)]
 pub(in crate::collect) struct Amounts {
     cpu: f64,

@@ -1,4 +1,4 @@
-//! Jobs that are not dead.
+//! Collector of jobs that are not dead.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,20 +14,20 @@ use crate::nomad::Request;
 use crate::nomad::api::Job;
 use crate::snapshot::{CollectorId, LiveJobs, Sections, Servers};
 
-/// Reads the jobs that are not dead; from servers that cannot filter, all of them.
+/// Reads jobs that are not dead. Reads all jobs if the servers do not support filters.
 pub(in crate::collect) struct JobsCollector {
     placements: Arc<Placements>,
     completions: Arc<Completions>,
     full_jobs: Arc<Handover<FinishedJobsFold>>,
-    /// The last list, and whose first allocation was looked for then.
+    /// The last list, with the jobs whose first allocation was searched for.
     known: Known<LookedFor>,
-    /// What it told. While it is as it was, the ages of pending jobs change and nothing else.
+    /// Section built from the last list. While the list is unchanged, only the ages of pending jobs change.
     last: Option<(Arc<LiveJobs>, PendingSince)>,
 }
 
 reads!(JobsCollector: Servers);
 
-/// Live jobs, and dead ones where they come along.
+/// Folds of live jobs and, if the list contains them, of dead jobs.
 struct JobsFold {
     live: LiveJobsFold,
     finished: Option<FinishedJobsFold>,
@@ -75,7 +75,7 @@ impl Collect for JobsCollector {
             self.placements.commit_live(pass, dead_are_listed);
             fold.finished.into_iter().for_each(|fold| self.full_jobs.put(fold));
             if since.is_none() {
-                // Their ages could not be told without the list.
+                // The ages of pending jobs cannot be computed without decoding the list again.
                 self.known.forget();
             }
             let jobs = Arc::new(jobs);
@@ -86,7 +86,7 @@ impl Collect for JobsCollector {
 }
 
 impl JobsCollector {
-    /// What the last list told, now.
+    /// Returns the section built from the last list, with current ages.
     fn aged(&self, now: SystemTime) -> Sections {
         let aged = self.last.as_ref().and_then(|(jobs, since)| aged(jobs, since.as_ref()?, now));
         Sections { jobs: aged.map(Arc::new), ..Sections::default() }
