@@ -1,13 +1,17 @@
 //! A Nomad HTTP API for tests, benchmarks and demonstrations.
 //!
-//! A [`Simulator`] serves a [`Backend`] over HTTP: a [`Recording`] with responses of real agents; a
-//! [`Cluster`], a small model of servers, nodes, jobs, allocations and evaluations, whose clock moves
-//! only when it is told to; or a [`Load`], a large cluster without changes. Each simulates one Nomad [`Version`] with its
-//! fields, gaps and bugs. The server records its requests, counts what each response would cost a real server
-//! ([`Work`]), and injects faults ([`Faults`]).
+//! A [`Simulator`] serves a [`Backend`] over HTTP. There are three backends:
+//! - a [`Recording`] with responses of real agents;
+//! - a [`Cluster`], a small model of servers, nodes, jobs, allocations and evaluations, whose clock moves only
+//!   on request;
+//! - a [`Load`], a large cluster without changes.
+//!
+//! Each backend simulates one Nomad [`Version`] with its fields, gaps and bugs. The server records its
+//! requests, counts the work that each response would cost a real server ([`Work`]), and injects faults
+//! ([`Faults`]).
 //!
 //! ```text
-//! request ─► server ─► faults ─► backend ─┬─► replay ──────────┬─► list (filter, order, pages) ─► answer
+//! request ─► server ─► faults ─► backend ─┬─► replay ──────────┬─► list (filter, order, pages) ─► response
 //!                                         └─► api ─► cluster ──┘
 //! ```
 

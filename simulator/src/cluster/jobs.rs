@@ -14,8 +14,8 @@ use super::job::{ChildrenSummary, GroupSummary, Job, JobKey, JobStatus};
 use super::spec::JobSpec;
 
 impl Cluster {
-    /// Registers a job or a new version of it; running allocations of the old version are replaced. Creates
-    /// its namespace. Returns its ID.
+    /// Registers a job or a new version of it. Running allocations of the old version are replaced. Creates
+    /// the job's namespace if necessary. Returns the job's ID.
     pub fn submit(&mut self, spec: JobSpec) -> String {
         let id = spec.id.clone();
         self.register(spec, None, false);

@@ -48,7 +48,7 @@ pub(crate) fn filterable_allocation(allocation: &Allocation, cluster: &Cluster, 
     row
 }
 
-/// Removes the fields that the request did not ask for from a row of the allocation list.
+/// Removes the fields that were not requested from a row of the allocation list.
 pub(crate) fn without_unasked(row: &mut Value, query: &Query) {
     let asked = Asked::by(query);
     let Some(fields) = row.as_object_mut() else { return };
@@ -63,7 +63,7 @@ pub(crate) fn without_unasked(row: &mut Value, query: &Query) {
     }
 }
 
-/// Optional parts of an allocation list.
+/// Optional fields of an allocation list that were requested.
 struct Asked {
     resources: bool,
     task_states: bool,
@@ -78,7 +78,7 @@ impl Asked {
     }
 }
 
-/// Fields that the list and the full allocation share.
+/// Returns the fields that list rows and full allocations have in common.
 pub(super) fn common(allocation: &Allocation, version: Version) -> Value {
     let reschedules: Vec<Value> = allocation
         .reschedules
@@ -150,7 +150,7 @@ fn desired_transition(allocation: &Allocation, version: Version) -> Value {
         "ForceReschedule": null,
     });
     if version >= since::V1_3 {
-        // Nomad sets this only if somebody stops the allocation.
+        // Nomad sets this only if the allocation is stopped manually.
         row["NoShutdownDelay"] = if allocation.by_hand { Value::Bool(false) } else { Value::Null };
     }
     if version >= since::V1_11 && allocation.by_hand && !failed {
@@ -199,7 +199,7 @@ pub(super) fn allocated_resources(allocation: &Allocation) -> Value {
     json!({"Tasks": tasks, "TaskLifecycles": lifecycles, "Shared": shared})
 }
 
-/// The GPUs reserved for a task.
+/// Returns the GPUs allocated to a task.
 fn devices<'a>(gpus: impl Iterator<Item = &'a u16>) -> Value {
     let ids: Vec<String> = gpus.map(super::node::gpu_id).collect();
     if ids.is_empty() {

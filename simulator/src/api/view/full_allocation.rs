@@ -1,4 +1,4 @@
-//! Full allocations, of which empty fields are left out.
+//! Full allocations, with empty fields omitted.
 
 use serde_json::{Map, Value, json};
 
@@ -9,12 +9,12 @@ use super::allocation::{allocated_resources, common};
 use super::task_state::task_states;
 use super::{specification, text, without_empty};
 
-/// How long the scheduler took to place it; nobody looks closely.
+/// Nanoseconds that the scheduler spent on the placement. Any plausible value will do.
 const ALLOCATION_TIME: u64 = 40_000;
-/// The key with which the servers signed its identities.
+/// ID of the key that signs workload identities.
 const SIGNING_KEY: &str = "fe9c8dd3-b516-603c-b319-a33942d97256";
 
-/// The full allocation, with its job as it was when it was placed.
+/// Returns the full allocation, with its job as of the placement.
 pub(crate) fn allocation(allocation: &Allocation, cluster: &Cluster, version: Version) -> Value {
     let mut full = common(allocation, version);
     let shared = Amount { disk_mb: allocation.total.disk_mb, ..Amount::default() };
@@ -30,7 +30,7 @@ pub(crate) fn allocation(allocation: &Allocation, cluster: &Cluster, version: Ve
     full["Resources"] = tasks().map(Amount::of).fold(shared, Amount::and).written(version);
     full["SharedResources"] = shared.written(version);
     full["TaskResources"] = Value::Object(per_task);
-    // The last write of a server; what the client reports does not count.
+    // Index of the last write by a server. Reports of the client do not change it.
     full["AllocModifyIndex"] = json!(allocation.create_index);
     if allocation.is_received() {
         let mut network = json!({"InterfaceName": "", "Address": "", "DNS": null});
@@ -45,7 +45,7 @@ pub(crate) fn allocation(allocation: &Allocation, cluster: &Cluster, version: Ve
     without_empty(full)
 }
 
-/// Resources as they were written before there were `AllocatedResources`.
+/// Resources in the older format, from before `AllocatedResources`.
 #[derive(Clone, Copy, Default)]
 struct Amount {
     cpu: u64,
@@ -82,7 +82,7 @@ impl Amount {
     }
 }
 
-/// How the scheduler came to place it: it looked at the nodes that are ready now.
+/// Returns the placement metrics. The nodes that are ready now count as evaluated.
 fn metrics(allocation: &Allocation, cluster: &Cluster, version: Version) -> Value {
     let mut available: Map<String, Value> = Map::new();
     let mut nodes = 0;

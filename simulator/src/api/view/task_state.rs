@@ -8,7 +8,7 @@ use crate::cluster::{Allocation, Cause, ClientStatus, Happened, TaskEvent, TaskR
 use crate::time::{duration_nanos, nanos, rfc3339};
 use crate::version::{Version, since};
 
-/// The state of each task; null until the client has reported one.
+/// Returns the state of each task. Null until the client has reported one.
 pub(super) fn task_states(allocation: &Allocation, version: Version) -> Value {
     if !allocation.is_received() {
         return Value::Null;
