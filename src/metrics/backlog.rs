@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{Ask, CollectorId, NamespaceEvaluations, Requested};
+use crate::snapshot::{CollectorId, NamespaceEvaluations, Requested, ResourceRequest};
 use crate::terms::{ByTerm, JobType, Term};
 
 /// Collectors for queued allocations.
@@ -38,7 +38,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
-        emit: |view, out| demand(view, out, |ask| ask.cpu_hertz),
+        emit: |view, out| demand(view, out, |request| request.cpu_hertz),
     },
     Family {
         name: "nomad_queued_memory_bytes",
@@ -46,7 +46,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
-        emit: |view, out| demand(view, out, |ask| ask.memory_bytes),
+        emit: |view, out| demand(view, out, |request| request.memory_bytes),
     },
     Family {
         name: "nomad_queued_disk_bytes",
@@ -54,7 +54,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
-        emit: |view, out| demand(view, out, |ask| ask.disk_bytes),
+        emit: |view, out| demand(view, out, |request| request.disk_bytes),
     },
     Family {
         name: "nomad_queued_allocations_unsized",
@@ -163,9 +163,11 @@ pub(super) fn requested<'v>(view: &'v View<'_>) -> Option<&'v Requested> {
     view.joins().demand.as_ref()?.requested.as_ref()
 }
 
-fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Ask) -> f64) {
+fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&ResourceRequest) -> f64) {
     let Some(requested) = requested(view) else { return };
-    view.each_pool(&requested.by_pool, |namespace, pool, ask| out.add(&[namespace, pool], value(ask)));
+    view.each_pool(&requested.by_pool, |namespace, pool, request| {
+        out.add(&[namespace, pool], value(request))
+    });
 }
 
 fn unplaceable(view: &View<'_>, out: &mut Samples<'_, '_>) {

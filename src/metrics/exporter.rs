@@ -146,7 +146,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[CollectorId::Token],
-        emit: |view, out| out.add_some(&[], view.joins().reach.sees_all().map(f64::from)),
+        emit: |view, out| out.add_some(&[], view.joins().coverage.sees_all().map(f64::from)),
     },
     Family {
         name: "nomad_exporter_build_info",

@@ -25,7 +25,7 @@ use crate::work::Work;
 use access::Access;
 
 pub(crate) use logs::{Follow, More};
-pub(crate) use view::without_unasked;
+pub(crate) use view::without_unrequested;
 pub(crate) use writes::write;
 
 /// A response, or the error response that ends processing early.

@@ -26,7 +26,7 @@ pub(super) use allocations::{Amounts, LIVE, add_load};
 pub(super) use drains::{drain, node_tasks};
 pub(super) use finished_allocations::FinishedAllocationsFold;
 pub(super) use finished_jobs::FinishedJobsFold;
-pub(super) use host_stats::{ask as ask_host, is_ready};
+pub(super) use host_stats::{fetch as fetch_host, is_ready};
 pub(super) use nodes::node;
 pub use reasons::block_reason;
 

@@ -75,7 +75,7 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
 /// Fails if the token is known not to see all allocations, because nobody could tell when the last of them
 /// has stopped.
 async fn require_all_namespaces(client: &Client, node: &FoundNode) -> Result<(), Error> {
-    match collect::token_reach(client).await?.reach.partial() {
+    match collect::token_permissions(client).await?.coverage.partial() {
         None => Ok(()),
         Some(reason) => Err(Error::Unseen { node: node.name.clone(), reason: reason.to_owned() }),
     }
@@ -167,7 +167,9 @@ impl Draining<'_> {
 
     fn question(&self, seen: &Seen) -> String {
         let deadline = match self.args.deadline.0 {
-            Some(deadline) => format!("Nomad stops what still runs after {}", human::duration(deadline)),
+            Some(deadline) => {
+                format!("Nomad stops what still runs after {}", human::duration(deadline))
+            }
             None => "there is no deadline".to_owned(),
         };
         let count = seen.remaining(self.args.ignore_system).count();

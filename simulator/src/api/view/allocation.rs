@@ -33,9 +33,9 @@ const HIDDEN: [&str; 3] = ["Job", "DeploymentID", "PreviousAllocation"];
 /// allocations.
 pub(crate) fn filterable_allocation(allocation: &Allocation, cluster: &Cluster, query: &Query) -> Value {
     let filter = query.get("filter").unwrap_or_default();
-    let asked = Asked::by(query);
-    let resources = asked.resources || filter.contains("AllocatedResources");
-    let states = asked.task_states || filter.contains("TaskStates");
+    let requested = OptionalFields::by(query);
+    let resources = requested.resources || filter.contains("AllocatedResources");
+    let states = requested.task_states || filter.contains("TaskStates");
     let version = cluster.version();
     let mut row = allocation_stub(allocation, version, resources, states);
     for field in HIDDEN.into_iter().filter(|field| filter.contains(field)) {
@@ -49,29 +49,29 @@ pub(crate) fn filterable_allocation(allocation: &Allocation, cluster: &Cluster, 
 }
 
 /// Removes the fields that were not requested from a row of the allocation list.
-pub(crate) fn without_unasked(row: &mut Value, query: &Query) {
-    let asked = Asked::by(query);
+pub(crate) fn without_unrequested(row: &mut Value, query: &Query) {
+    let requested = OptionalFields::by(query);
     let Some(fields) = row.as_object_mut() else { return };
     for field in HIDDEN {
         fields.remove(field);
     }
-    if !asked.resources {
+    if !requested.resources {
         fields.remove("AllocatedResources");
     }
-    if !asked.task_states {
+    if !requested.task_states {
         fields.insert("TaskStates".to_owned(), Value::Null);
     }
 }
 
 /// Optional fields of an allocation list that were requested.
-struct Asked {
+struct OptionalFields {
     resources: bool,
     task_states: bool,
 }
 
-impl Asked {
-    fn by(query: &Query) -> Asked {
-        Asked {
+impl OptionalFields {
+    fn by(query: &Query) -> OptionalFields {
+        OptionalFields {
             resources: query.is_true("resources"),
             task_states: query.get("task_states").is_none() || query.is_true("task_states"),
         }

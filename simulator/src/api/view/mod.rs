@@ -12,7 +12,7 @@ mod task_state;
 
 use serde_json::{Map, Value};
 
-pub(crate) use allocation::without_unasked;
+pub(crate) use allocation::without_unrequested;
 pub(super) use allocation::{allocation_stub, filterable_allocation};
 pub(super) use deployment::deployment;
 pub(super) use evaluation::evaluation;

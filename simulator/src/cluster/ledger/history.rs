@@ -48,7 +48,7 @@ pub struct JobRecord {
 /// A task of a job, in any of its allocations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskKey {
-    /// Which job.
+    /// The job.
     pub job: JobKey,
     /// Its type.
     pub job_type: JobType,
