@@ -128,7 +128,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { ..*FILE_SUCCESS_TIME },
     Family {
         name: "nomad_exporter_last_contact_seconds",
-        help: "Maximum staleness of the data: the longest time since a server that responded was last in contact \
+        help: "Maximum staleness of the data: of the servers that responded, the longest time since the last contact \
                with the leader.",
         kind: Kind::Gauge,
         labels: &[],

@@ -22,7 +22,7 @@ pub struct Placing {
 /// Queued allocations that no client of their pool could run, even if only system jobs ran on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unplaceable {
-    /// They request more than the largest client has beside its system jobs.
+    /// They request more than the largest client has left after its system jobs.
     pub size: u64,
     /// Constraints exclude every client.
     pub constraint: u64,
@@ -37,7 +37,7 @@ impl Unplaceable {
 
 /// A client that is eligible for allocations.
 struct Client {
-    /// Its resources beside system jobs, which run on every client.
+    /// Its resources without those of system jobs, which run on every client.
     total: Resources,
     /// Free resources, if it is eligible; `None` if unknown.
     free: Option<Option<Resources>>,

@@ -145,7 +145,7 @@ impl Draining<'_> {
                 let since = drain.and_then(|drain| drain.started_at.0);
                 let since = since.map_or_else(String::new, |at| format!(" since {}", human::ago(now, at)));
                 let deadline = match seen.deadline() {
-                    Some(deadline) => format!("the deadline stays: {}", human::until(now, deadline)),
+                    Some(deadline) => format!("the deadline is unchanged: {}", human::until(now, deadline)),
                     None => "it has no deadline".to_owned(),
                 };
                 let text = format!("{} is draining{since}; {deadline}", plain(&self.node.name));
@@ -168,7 +168,7 @@ impl Draining<'_> {
     fn question(&self, seen: &Seen) -> String {
         let deadline = match self.args.deadline.0 {
             Some(deadline) => {
-                format!("Nomad stops what still runs after {}", human::duration(deadline))
+                format!("Nomad stops the remaining allocations after {}", human::duration(deadline))
             }
             None => "there is no deadline".to_owned(),
         };

@@ -120,7 +120,7 @@ struct ResourceTotalsJson {
 pub(super) struct DrainJson {
     id: String,
     name: String,
-    /// Absent if it is unknown what still runs.
+    /// Absent if it is unknown which tasks still run.
     drained: Option<bool>,
     started: Option<TimeJson>,
     deadline: Option<TimeJson>,

@@ -38,9 +38,9 @@ pub struct JobRecord {
     pub completion: Option<Completion>,
     /// Whether it has left the lists.
     pub purged: bool,
-    /// How many of its allocations failed.
+    /// Number of its failed allocations.
     pub failed_allocations: u32,
-    /// How many of its allocations were lost.
+    /// Number of its lost allocations.
     pub lost_allocations: u32,
     pub(super) template: bool,
 }
@@ -58,7 +58,7 @@ pub struct TaskKey {
     pub task: String,
 }
 
-/// How long an allocation took from its creation to its first running task.
+/// Time from the creation of an allocation to its first running task.
 #[derive(Clone, Debug)]
 pub struct Start {
     /// The namespace of its job.

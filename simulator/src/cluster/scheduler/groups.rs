@@ -17,7 +17,7 @@ use super::placement::NewAllocation;
 /// Maximum delay before a service is rescheduled.
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
-/// What to do with the latest allocation of a slot.
+/// Decision about the latest allocation of a slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Decision {
     /// Keep it: it runs, or has ended permanently.
