@@ -92,8 +92,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_node_allocated_cpu_hertz",
         help: "CPU allocated to non-terminal allocations on the node, calculated like the scheduler of Nomad 1.9.4 and \
-               later. Includes allocations that are still stopping. Prestart, main and poststop tasks do not run at \
-               the same time, so only the largest of their three sums is included. Nomad's own metric \
+               later. Includes allocations that are still stopping. The tasks of an allocation run in phases \
+               (prestart, main, poststop), and only the phase with the largest sum is included. Nomad's own metric \
                client.allocated.cpu excludes stopping allocations. The command nomad node status counts only \
                running allocations and adds up all their tasks.",
         kind: Kind::Gauge,
