@@ -13,7 +13,7 @@ use nomad_exporter::exposition::{self, Encoding, Format, Rendered};
 use nomad_exporter::metrics::{Own, OwnMetrics, Selection};
 use nomad_exporter::nomad::Client;
 use nomad_exporter::nomad::api::{Allocation, Job, each_row};
-use nomad_exporter::snapshot::{CollectorId, Joins, Reach, Snapshot};
+use nomad_exporter::snapshot::{CollectorId, Joins, NamespaceCoverage, Snapshot};
 use nomad_simulator::{Load, Simulator, Size};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -93,7 +93,7 @@ fn collected(size: Size) -> (Arc<Snapshot>, Own) {
 fn join(bencher: Bencher<'_, '_>, size: &str) {
     let (snapshot, _) = collected(size.parse().expect("a size"));
     let on = snapshot.collectors.iter().map(|collector| collector.id).collect();
-    bencher.bench(|| Joins::new(black_box(&snapshot.sections), on, Reach::All));
+    bencher.bench(|| Joins::new(black_box(&snapshot.sections), on, NamespaceCoverage::All));
 }
 
 #[divan::bench(args = ["S", "M"])]

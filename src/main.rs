@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// How long blocking threads may delay the exit: a DNS lookup cannot be interrupted.
+/// Maximum time that blocking threads delay the exit, because a DNS lookup cannot be interrupted.
 const LINGER: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {

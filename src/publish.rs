@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::collect::Store;
 use crate::exposition::Rendered;
 use crate::metrics::{OwnMetrics, Selection};
-use crate::snapshot::{Reach, Snapshot, Trends};
+use crate::snapshot::{NamespaceCoverage, Snapshot, Trends};
 
 /// Data that is served until the next refresh.
 pub struct Publication {
@@ -64,7 +64,10 @@ impl Publisher {
     pub fn render(&self, previous: Option<&Publication>) -> Publication {
         let snapshot = Arc::new(self.store.snapshot((self.now)()));
         (self.observe)(&self.own);
-        log_reach(previous.map(|publication| &publication.snapshot.joins.reach), &snapshot.joins.reach);
+        log_coverage(
+            previous.map(|publication| &publication.snapshot.joins.coverage),
+            &snapshot.joins.coverage,
+        );
         let rendered = previous.map(|publication| &publication.metrics);
         let metrics = Rendered::new(snapshot.clone(), self.own.gather(), self.selection.clone(), rendered);
         let none = Trends::new(self.interval);
@@ -90,14 +93,14 @@ impl Publisher {
 }
 
 /// Logs changes of whether all namespaces can be read.
-fn log_reach(before: Option<&Reach>, now: &Reach) {
-    match (before.and_then(Reach::partial), now) {
-        (before, Reach::Partial(reason)) if before != Some(reason) => tracing::warn!(
+fn log_coverage(before: Option<&NamespaceCoverage>, now: &NamespaceCoverage) {
+    match (before.and_then(NamespaceCoverage::partial), now) {
+        (before, NamespaceCoverage::Partial(reason)) if before != Some(reason) => tracing::warn!(
             reason,
             "not all namespaces are read; metrics that sum over the allocations of a node are omitted"
         ),
-        (Some(_), Reach::All) => tracing::info!("all namespaces are read again"),
-        (Some(_), Reach::Unknown(reason)) => {
+        (Some(_), NamespaceCoverage::All) => tracing::info!("all namespaces are read again"),
+        (Some(_), NamespaceCoverage::Unknown(reason)) => {
             tracing::info!(reason, "it is unknown whether all namespaces are read");
         }
         _ => {}

@@ -52,9 +52,9 @@ pub(crate) fn state_mappings() -> Value {
 
 /// Kind of a query: range or instant, and its format.
 #[derive(Clone, Copy)]
-pub(crate) enum Ask {
+pub(crate) enum QueryKind {
     Range,
-    Now,
+    Instant,
     Heatmap,
     Table,
 }
@@ -64,17 +64,17 @@ pub(crate) struct Panel {
     pub(crate) width: u64,
     pub(crate) height: u64,
     pub(crate) json: Value,
-    ask: Ask,
+    query_kind: QueryKind,
 }
 
 impl Panel {
-    pub(crate) fn new(kind: &str, title: &str, description: &str, ask: Ask) -> Self {
+    pub(crate) fn new(kind: &str, title: &str, description: &str, query_kind: QueryKind) -> Self {
         let json = json!({
             "type": kind, "title": title, "description": description, "pluginVersion": "11.0.0",
             "datasource": datasource(), "targets": [], "options": {},
             "fieldConfig": {"defaults": {}, "overrides": []},
         });
-        Self { width: 12, height: 8, json, ask }
+        Self { width: 12, height: 8, json, query_kind }
     }
 
     pub(crate) fn size(mut self, width: u64, height: u64) -> Self {
@@ -105,11 +105,11 @@ impl Panel {
     pub(crate) fn query(mut self, query: &str, legend: &str) -> Self {
         let targets = &mut self.json["targets"];
         let letter = ('A'..='Z').nth(targets.as_array().map_or(0, Vec::len)).unwrap_or('Z');
-        let (instant, format) = match self.ask {
-            Ask::Range => (false, "time_series"),
-            Ask::Now => (true, "time_series"),
-            Ask::Heatmap => (false, "heatmap"),
-            Ask::Table => (true, "table"),
+        let (instant, format) = match self.query_kind {
+            QueryKind::Range => (false, "time_series"),
+            QueryKind::Instant => (true, "time_series"),
+            QueryKind::Heatmap => (false, "heatmap"),
+            QueryKind::Table => (true, "table"),
         };
         push(
             targets,
@@ -162,7 +162,7 @@ fn push(list: &mut Value, item: Value) {
 /// Creates a panel with the current number. It is an instant query, so that a missing series shows nothing instead of
 /// its last value.
 pub(crate) fn stat(title: &str, description: &str, unit: &str, query: &str) -> Panel {
-    Panel::new("stat", title, description, Ask::Now)
+    Panel::new("stat", title, description, QueryKind::Instant)
         .size(3, 4)
         .default("unit", json!(unit))
         .options(json!({
@@ -180,7 +180,7 @@ pub(crate) fn yes_or_no(title: &str, description: &str, words: Words, query: &st
 
 /// Creates a panel with lines over time.
 pub(crate) fn timeseries(title: &str, description: &str, unit: &str) -> Panel {
-    Panel::new("timeseries", title, description, Ask::Range)
+    Panel::new("timeseries", title, description, QueryKind::Range)
         .default("unit", json!(unit))
         .default("min", json!(0))
         .default("color", json!({"mode": "palette-classic"}))
@@ -196,7 +196,7 @@ pub(crate) fn timeseries(title: &str, description: &str, unit: &str) -> Panel {
 
 /// Creates a panel with a bar for the current value of each series.
 pub(crate) fn bar_gauge(title: &str, description: &str, unit: &str) -> Panel {
-    Panel::new("bargauge", title, description, Ask::Now)
+    Panel::new("bargauge", title, description, QueryKind::Instant)
         .default("unit", json!(unit))
         .default("min", json!(0))
         .options(json!({
@@ -209,7 +209,7 @@ pub(crate) fn bar_gauge(title: &str, description: &str, unit: &str) -> Panel {
 
 /// Creates a heatmap of a histogram.
 pub(crate) fn heatmap(title: &str, description: &str, query: &str) -> Panel {
-    Panel::new("heatmap", title, description, Ask::Heatmap)
+    Panel::new("heatmap", title, description, QueryKind::Heatmap)
         .default("unit", json!("s"))
         .options(json!({
             "calculate": false, "cellGap": 1, "filterValues": {"le": 1e-9}, "legend": {"show": true},
@@ -222,7 +222,7 @@ pub(crate) fn heatmap(title: &str, description: &str, query: &str) -> Panel {
 
 /// Creates a panel with text.
 pub(crate) fn text(title: &str, description: &str, markdown: &str) -> Panel {
-    let mut panel = Panel::new("text", title, description, Ask::Now)
+    let mut panel = Panel::new("text", title, description, QueryKind::Instant)
         .size(24, 3)
         .options(json!({"mode": "markdown", "content": markdown}));
     if let Value::Object(fields) = &mut panel.json {

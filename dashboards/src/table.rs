@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::panel::{Ask, Panel, Words, state_mappings};
+use crate::panel::{Panel, QueryKind, Words, state_mappings};
 use crate::promql::{NODE_KEY, largest};
 
 /// Labels of a job, with their titles.
@@ -88,7 +88,7 @@ pub(crate) fn table(
     for (letter, column) in ('A'..='Z').zip(columns) {
         place(format!("Value #{letter}"), column.name);
     }
-    let mut panel = Panel::new("table", title, description, Ask::Table)
+    let mut panel = Panel::new("table", title, description, QueryKind::Table)
         .default("unit", json!("none"))
         .default("noValue", json!(empty))
         .default("custom", json!({"align": "left", "filterable": true}))

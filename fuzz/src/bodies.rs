@@ -74,7 +74,7 @@ pub fn objects(data: &[u8]) {
     });
     object(data, |job: api::JobSpecification| {
         for group in job.task_groups.iter().flatten().flatten() {
-            group.asks_for_cores();
+            group.requests_cores();
             group.total();
         }
     });

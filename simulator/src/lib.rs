@@ -7,7 +7,7 @@
 //! ([`Work`]), and injects faults ([`Faults`]).
 //!
 //! ```text
-//! request ─► server ─► faults ─► backend ─┬─► replay ──────────┬─► list (filter, order, pages) ─► answer
+//! request ─► server ─► faults ─► backend ─┬─► replay ──────────┬─► list (filter, order, pages) ─► response
 //!                                         └─► api ─► cluster ──┘
 //! ```
 

@@ -20,8 +20,8 @@ impl Version {
         Version { major, minor, patch }
     }
 
-    /// Returns whether a feature is present that was first released in `fixes`: one version per minor series
-    /// that got it, oldest first; every later series has it.
+    /// Returns whether a feature is present. `fixes` has one version for each minor series to which it was
+    /// backported, oldest first. All later series have the feature.
     pub(crate) fn has(self, fixes: &[Version]) -> bool {
         let newest = fixes.last().is_some_and(|last| self >= *last);
         newest
@@ -37,7 +37,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// The text is not a Nomad version of three numbers.
+/// Error: the text is not a Nomad version of three numbers.
 #[derive(Debug, PartialEq, Eq)]
 pub struct InvalidVersion(String);
 
@@ -54,7 +54,7 @@ impl FromStr for Version {
 
     fn from_str(text: &str) -> Result<Version, InvalidVersion> {
         let invalid = || InvalidVersion(text.to_owned());
-        // A suffix such as `+ent` or `-beta.1` does not change what the API looks like.
+        // A suffix such as `+ent` or `-beta.1` does not affect the API.
         let release = text.split(['+', '-']).next().unwrap_or(text);
         let numbers: Vec<u16> =
             release.split('.').map(str::parse).collect::<Result<_, _>>().map_err(|_| invalid())?;
@@ -86,11 +86,11 @@ pub(crate) mod since {
     pub(crate) const DELETED_JOBS: Version = version(1, 11, 3);
     /// Changes of a node's eligibility have their own event type.
     pub(crate) const NODE_ELIGIBILITY_EVENTS: Version = version(2, 0, 1);
-    /// Reasons on blocked evaluations; the last drain of nodes.
+    /// Failure reasons of blocked evaluations, and the last drain of nodes.
     pub(crate) const DRAIN_HISTORY: Version = version(1, 1, 0);
     /// `namespace=*`, `status`, `job` and paging on evaluations and deployments.
     pub(crate) const EVALUATION_PARAMETERS: Version = version(1, 2, 4);
-    /// Small things in many objects, such as empty maps instead of null.
+    /// Small changes in many objects, such as empty maps instead of null.
     pub(crate) const V1_3: Version = version(1, 3, 0);
     /// `filter` everywhere, `reverse`, and paging of jobs, nodes and allocations.
     pub(crate) const FILTER: Version = version(1, 3, 0);
@@ -104,9 +104,9 @@ pub(crate) mod since {
     pub(crate) const DISCONNECTED: Version = version(1, 3, 0);
     /// Every response has `Vary: Accept-Encoding`, and only the exact token `gzip` requests gzip.
     pub(crate) const EXACT_GZIP: Version = version(1, 3, 0);
-    /// Token problems are all `Permission denied`.
+    /// All token errors are `Permission denied`.
     pub(crate) const UNIFORM_DENIAL: Version = version(1, 5, 0);
-    /// A token without any namespace is denied `namespace=*` instead of getting an empty list.
+    /// `namespace=*` is denied if the token has no namespace. Before, the list was empty.
     pub(crate) const WILDCARD_DENIAL: Version = version(1, 3, 0);
     /// Node pools, and `NodePool` on jobs, nodes and allocation metrics.
     pub(crate) const NODE_POOLS: Version = version(1, 6, 0);
@@ -118,9 +118,9 @@ pub(crate) mod since {
     pub(crate) const PROCESSORS: Version = version(1, 7, 0);
     /// `Voters` and `Leader` in the health of autopilot.
     pub(crate) const AUTOPILOT_VOTERS: Version = version(1, 7, 7);
-    /// `Paused` on task states, for tasks with a schedule; `TaskHandle` is gone.
+    /// `Paused` on task states, for tasks with a schedule. `TaskHandle` is removed.
     pub(crate) const TASK_SCHEDULES: Version = version(1, 8, 0);
-    /// Empty fields of networks are left out.
+    /// Empty fields of networks are omitted.
     pub(crate) const COMPACT_NETWORKS: Version = version(1, 9, 0);
     /// Host volumes are an empty map, no longer null.
     pub(crate) const HOST_VOLUMES: Version = version(1, 10, 0);
@@ -128,7 +128,7 @@ pub(crate) mod since {
     pub(crate) const DEPLOYMENT_TIMES: Version = version(1, 10, 0);
     /// `NodeMaxAllocs` on nodes.
     pub(crate) const NODE_MAX_ALLOCS: Version = version(1, 10, 2);
-    /// Many changes: the legacy `Resources` and `Reserved` of a node are gone, evaluations have
+    /// Many changes: the legacy `Resources` and `Reserved` of a node are removed, evaluations have
     /// `PlanAnnotations`, system jobs have deployments, allocations have `MigrateDisablePlacement`, pools
     /// have `NodeIdentityTTL`.
     pub(crate) const V1_11: Version = version(1, 11, 0);
@@ -169,7 +169,7 @@ pub(crate) mod since {
     pub(crate) const BATCH_EVAL_GC: &[Version] = &[version(1, 3, 10), version(1, 4, 5), version(1, 5, 0)];
     /// `stale=false` has an effect.
     pub(crate) const STALE_IS_BOOL: &[Version] = &[version(1, 3, 10), version(1, 4, 5), version(1, 5, 0)];
-    /// A drain waits until its allocations have ended, not only until they were told to stop.
+    /// A drain waits until its allocations have ended. Before, it waited only until they were told to stop.
     pub(crate) const DRAIN_WAITS_FOR_CLIENT: &[Version] =
         &[version(1, 3, 14), version(1, 4, 9), version(1, 5, 4)];
 }

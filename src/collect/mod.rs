@@ -10,6 +10,7 @@ mod chosen;
 mod collector;
 mod collectors;
 mod context;
+mod cores_and_devices;
 mod events;
 mod fan_out;
 mod follower;
@@ -18,14 +19,13 @@ mod list;
 mod observers;
 mod one_node;
 mod outage;
-mod reach;
 mod report;
 mod runner;
 mod scheduler;
 mod store;
 mod table;
+mod token_permissions;
 mod units;
-mod whole;
 
 pub use all::Collectors;
 pub use chosen::LabelSettings;
@@ -33,10 +33,10 @@ pub use collectors::{COLLECTORS, block_reason, collector};
 pub use context::{Context, Settings, UsageSettings};
 pub use events::Events;
 pub use one_node::one_node;
-pub use reach::{TokenReach, token_reach};
 pub use report::FetchError;
 pub use store::{Changes, Store};
 pub use table::{Clock, Collector};
+pub use token_permissions::{TokenPermissions, token_permissions};
 
 /// Sets `known` to the earlier of two times, either of which may be unknown.
 fn earliest<T: Ord + Copy>(known: &mut Option<T>, time: Option<T>) {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::collectors::{Amounts, LIVE, add_load, ask_host, drain, is_ready, node, node_tasks};
+use super::collectors::{Amounts, LIVE, add_load, drain, fetch_host, is_ready, node, node_tasks};
 use super::context::Settings;
-use super::reach::token_reach;
+use super::token_permissions::token_permissions;
 use crate::nomad::api::{self, Allocation, fold_rows};
 use crate::nomad::{Client, Endpoint, Error, Request};
 use crate::snapshot::{Drains, Hosts, NodeAllocation, NodeLoad, NodeLoads, OneNode};
@@ -30,7 +30,7 @@ pub async fn one_node(
         if !is_ready(node.state) {
             return Ok(None);
         }
-        ask_host(client, settings, id).await
+        fetch_host(client, settings, id).await
     };
     let tasks = async {
         if !node.has_drain() || node.state == NodeState::Down {
@@ -39,7 +39,7 @@ pub async fn one_node(
         node_tasks(client, id, SystemTime::now()).await.map(Some)
     };
     let live = allocations(client, id, max_allocations);
-    let (live, reach, host, tasks) = tokio::join!(live, token_reach(client), host, tasks);
+    let (live, coverage, host, tasks) = tokio::join!(live, token_permissions(client), host, tasks);
 
     let mut problems = Vec::new();
     let mut known = OneNode::default();
@@ -51,8 +51,8 @@ pub async fn one_node(
         }
         Err(error) => problems.push(error),
     }
-    match reach {
-        Ok(token) => known.sections.reach = Some(Arc::new(token.reach)),
+    match coverage {
+        Ok(token) => known.sections.coverage = Some(Arc::new(token.coverage)),
         Err(error) => problems.push(error),
     }
     match host {

@@ -18,39 +18,39 @@ pub(super) struct Outage(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    going_on: Option<GoingOn>,
+    current: Option<CurrentOutage>,
     /// End of the last outage.
     ended: Option<Instant>,
     lines: Lines,
 }
 
 #[derive(Debug)]
-struct GoingOn {
+struct CurrentOutage {
     began: Instant,
     reason: &'static str,
     error: String,
     /// Collectors that are down because of it.
     collectors: TermSet<CollectorId>,
-    said: Said,
+    log_status: LogStatus,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
-    No,
-    Soon,
-    Yes,
+enum LogStatus {
+    NotLogged,
+    Scheduled,
+    Logged,
 }
 
 impl Outage {
     /// Creates the state without an outage. Logs at most `limit` messages per period.
     pub(super) fn new(limit: u32) -> Self {
-        Self(Mutex::new(State { going_on: None, ended: None, lines: Lines::new(limit) }))
+        Self(Mutex::new(State { current: None, ended: None, lines: Lines::new(limit) }))
     }
 
     /// Returns whether there is an outage, or there was one when a refresh began at this time.
     pub(super) fn covers(&self, refresh: Instant) -> bool {
         let state = self.state();
-        state.going_on.is_some() || state.ended.is_some_and(|ended| refresh <= ended)
+        state.current.is_some() || state.ended.is_some_and(|ended| refresh <= ended)
     }
 
     /// Records that a refresh that began at this time failed because Nomad cannot be reached.
@@ -59,22 +59,22 @@ impl Outage {
         if state.ended.is_some_and(|ended| refresh <= ended) {
             return;
         }
-        let going_on = state.going_on.get_or_insert_with(|| GoingOn {
+        let current = state.current.get_or_insert_with(|| CurrentOutage {
             began: Instant::now(),
             reason: error.word(),
             error: error.sentence(),
             collectors: TermSet::default(),
-            said: Said::No,
+            log_status: LogStatus::NotLogged,
         });
-        going_on.collectors.insert(collector);
+        current.collectors.insert(collector);
     }
 
     /// Ends the outage if Nomad has responded since it began.
     pub(super) fn end(&self, answered: Option<Instant>) {
         let mut state = self.state();
-        let is_over = |it: &mut GoingOn| answered.is_some_and(|answered| answered > it.began);
-        let Some(mut ended) = state.going_on.take_if(is_over) else { return };
-        ended.say(&mut state.lines);
+        let is_over = |it: &mut CurrentOutage| answered.is_some_and(|answered| answered > it.began);
+        let Some(mut ended) = state.current.take_if(is_over) else { return };
+        ended.log(&mut state.lines);
         state.ended = Some(Instant::now());
         if let Some(left_out) = state.lines.one_more() {
             tracing::info!(left_out, "Nomad can be reached again");
@@ -83,15 +83,17 @@ impl Outage {
 
     /// Logs the outage, unless that has been done or is pending. Waits first, so that the message names more
     /// collectors.
-    pub(super) async fn say(&self) {
-        match &mut self.state().going_on {
-            Some(going_on) if going_on.said == Said::No => going_on.said = Said::Soon,
+    pub(super) async fn log(&self) {
+        match &mut self.state().current {
+            Some(current) if current.log_status == LogStatus::NotLogged => {
+                current.log_status = LogStatus::Scheduled
+            }
             _ => return,
         }
         sleep(GATHER).await;
-        let State { going_on, lines, .. } = &mut *self.state();
-        if let Some(going_on) = going_on {
-            going_on.say(lines);
+        let State { current, lines, .. } = &mut *self.state();
+        if let Some(current) = current {
+            current.log(lines);
         }
     }
 
@@ -100,9 +102,9 @@ impl Outage {
     }
 }
 
-impl GoingOn {
-    fn say(&mut self, lines: &mut Lines) {
-        if std::mem::replace(&mut self.said, Said::Yes) == Said::Yes {
+impl CurrentOutage {
+    fn log(&mut self, lines: &mut Lines) {
+        if std::mem::replace(&mut self.log_status, LogStatus::Logged) == LogStatus::Logged {
             return;
         }
         if let Some(left_out) = lines.one_more() {
@@ -127,7 +129,7 @@ mod tests {
         outage.add(CollectorId::Nodes, &error, Instant::now());
         outage.end(Some(early));
         assert!(outage.covers(Instant::now()), "nothing was answered since it began");
-        outage.say().await;
+        outage.log().await;
 
         let answered = Instant::now();
         outage.end(Some(answered));

@@ -88,13 +88,13 @@ impl Lines {
 #[derive(Debug)]
 pub(super) struct Report {
     collector: CollectorId,
-    stands: Stands,
+    status: Status,
     lines: Lines,
 }
 
 /// State of a collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stands {
+enum Status {
     /// Not refreshed yet.
     Unknown,
     Up,
@@ -106,12 +106,12 @@ enum Stands {
 
 impl Report {
     pub(super) fn new(collector: CollectorId, limit: u32) -> Self {
-        Self { collector, stands: Stands::Unknown, lines: Lines::new(limit) }
+        Self { collector, status: Status::Unknown, lines: Lines::new(limit) }
     }
 
     /// Returns whether the collector is down because Nomad cannot be reached.
     pub(super) fn is_unreachable(&self) -> bool {
-        self.stands == Stands::Unreachable
+        self.status == Status::Unreachable
     }
 
     /// Logs the result of a refresh that began at this time.
@@ -123,17 +123,17 @@ impl Report {
         outage: &Outage,
     ) {
         outage.end(client.last_answer());
-        let before = self.stands;
-        self.stands = match error {
-            None => Stands::Up,
+        let before = self.status;
+        self.status = match error {
+            None => Status::Up,
             // A collector that was logged as down stays in that state until it is up.
-            Some(_) if before == Stands::Down => Stands::Down,
-            Some(error) if self.is_outage(error, began, client, outage).await => Stands::Unreachable,
-            Some(_) => Stands::Down,
+            Some(_) if before == Status::Down => Status::Down,
+            Some(error) if self.is_outage(error, began, client, outage).await => Status::Unreachable,
+            Some(_) => Status::Down,
         };
         let collector = self.collector.as_str();
         let Some(error) = error else {
-            if matches!(before, Stands::Unknown | Stands::Down)
+            if matches!(before, Status::Unknown | Status::Down)
                 && let Some(left_out) = self.lines.one_more()
             {
                 tracing::info!(collector, left_out, "collector is up");
@@ -149,8 +149,8 @@ impl Report {
                 error = sentence,
                 "collector panicked and was restarted; please report this"
             );
-        } else if self.stands == Stands::Down
-            && before != Stands::Down
+        } else if self.status == Status::Down
+            && before != Status::Down
             && let Some(left_out) = self.lines.one_more()
         {
             tracing::warn!(collector, reason, error = sentence, left_out, "collector is down");

@@ -112,13 +112,13 @@ impl Runner {
                 self.collector = Some(collector);
                 result
             }
-            Err(error) => Err(FetchError::Panicked(said_last(error))),
+            Err(error) => Err(FetchError::Panicked(panic_message(error))),
         }
     }
 }
 
 /// Returns the message of a panic.
-fn said_last(error: JoinError) -> String {
+fn panic_message(error: JoinError) -> String {
     let Ok(payload) = error.try_into_panic() else { return "it was canceled".to_owned() };
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()

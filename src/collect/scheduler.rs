@@ -17,10 +17,10 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// Refreshes all collectors forever. Dropping the future ends all refreshes.
 pub(super) async fn run(runners: Vec<Runner>) {
-    let beat = Beat { began: Instant::now(), stretch: 1.0 + JITTER * (2.0 * fastrand::f64() - 1.0) };
+    let schedule = Schedule { began: Instant::now(), stretch: 1.0 + JITTER * (2.0 * fastrand::f64() - 1.0) };
     let mut clocks = JoinSet::new();
     for runner in runners {
-        clocks.spawn(keep_fresh(runner, beat));
+        clocks.spawn(keep_fresh(runner, schedule));
     }
     while clocks.join_next().await.is_some() {}
 }
@@ -28,12 +28,12 @@ pub(super) async fn run(runners: Vec<Runner>) {
 /// Times of refreshes. Collectors with the same interval are refreshed together, so that their data is
 /// consistent and is rendered once.
 #[derive(Clone, Copy)]
-struct Beat {
+struct Schedule {
     began: Instant,
     stretch: f64,
 }
 
-impl Beat {
+impl Schedule {
     /// Returns the first time on this schedule that is not before `not_before`.
     fn next(&self, interval: Duration, not_before: Instant) -> Instant {
         let interval = interval.mul_f64(self.stretch);
@@ -43,7 +43,7 @@ impl Beat {
 }
 
 /// Refreshes one collector forever, one refresh at a time.
-async fn keep_fresh(mut runner: Runner, beat: Beat) {
+async fn keep_fresh(mut runner: Runner, schedule: Schedule) {
     let interval = runner.row.interval(&runner.context.settings);
     let mut retries = retries(interval);
     loop {
@@ -55,14 +55,14 @@ async fn keep_fresh(mut runner: Runner, beat: Beat) {
             Ok(()) => {
                 retries = self::retries(interval);
                 match runner.interval {
-                    longer if longer > interval => beat.next(interval, rested.max(started + longer)),
-                    _ => beat.next(interval, rested),
+                    longer if longer > interval => schedule.next(interval, rested.max(started + longer)),
+                    _ => schedule.next(interval, rested),
                 }
             }
             // Measured from the beginning of the refresh, so that a timeout does not delay the next one.
             Err(_) => rested.max(started + retries.next().unwrap_or(interval)),
         };
-        runner.outage.say().await;
+        runner.outage.log().await;
         match result {
             // The collector that it depends on may be back sooner.
             Err(FetchError::Needs(collector)) => {

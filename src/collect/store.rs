@@ -11,7 +11,7 @@ use super::collectors::collector;
 use super::context::Settings;
 use super::report::FetchError;
 use super::table::{Clock, Collector};
-use crate::snapshot::{CollectorId, CollectorState, Reach, Scope, Sections, Snapshot};
+use crate::snapshot::{CollectorId, CollectorState, NamespaceCoverage, Scope, Sections, Snapshot};
 use crate::terms::{ByTerm, TermSet};
 
 /// Maximum time for which new data waits for collectors that are still being refreshed.
@@ -215,8 +215,8 @@ impl State {
             .map(|record| CollectorState { fresh: record.is_fresh(now), ..record.state.clone() })
             .collect();
         let mut sections = self.select(records().map(|record| record.state.id).collect());
-        let is_partial = |reach: &Arc<Reach>| reach.partial().is_some();
-        sections.reach = sections.reach.or_else(|| self.sections.reach.clone().filter(is_partial));
+        let is_partial = |coverage: &Arc<NamespaceCoverage>| coverage.partial().is_some();
+        sections.coverage = sections.coverage.or_else(|| self.sections.coverage.clone().filter(is_partial));
         (self.scope.clone(), states, sections)
     }
 }
@@ -229,16 +229,16 @@ mod tests {
     async fn a_narrow_token_is_not_forgotten_while_nomad_does_not_tell() {
         let settings = Settings::of(TermSet::of(&[CollectorId::Token]));
         let max_age = settings.history_interval * settings.max_age_intervals;
-        for (reach, expected) in [
-            (Reach::Partial("it is narrow".to_owned()), Some(false)),
-            (Reach::All, None),
-            (Reach::Unknown("it is odd".to_owned()), None),
+        for (coverage, expected) in [
+            (NamespaceCoverage::Partial("it is narrow".to_owned()), Some(false)),
+            (NamespaceCoverage::All, None),
+            (NamespaceCoverage::Unknown("it is odd".to_owned()), None),
         ] {
             let store = Store::new(&settings);
-            let sees_all = || store.snapshot(SystemTime::UNIX_EPOCH).joins.reach.sees_all();
-            assert_eq!(sees_all(), None, "nobody has asked");
-            let known = reach.sees_all();
-            let sections = Sections { reach: Some(Arc::new(reach)), ..Sections::default() };
+            let sees_all = || store.snapshot(SystemTime::UNIX_EPOCH).joins.coverage.sees_all();
+            assert_eq!(sees_all(), None, "nothing was requested yet");
+            let known = coverage.sees_all();
+            let sections = Sections { coverage: Some(Arc::new(coverage)), ..Sections::default() };
             let refresh = Refresh { sections, ..Refresh::default() };
             let (row, now) = (collector(CollectorId::Token), SystemTime::UNIX_EPOCH);
             let times = (Duration::ZERO, row.interval(&settings));

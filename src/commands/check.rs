@@ -9,7 +9,7 @@ use crate::config::{Config, NAMESPACE_FLAG};
 use crate::exposition::{Encoding, Format, Rendered};
 use crate::human::plain;
 use crate::metrics::OwnMetrics;
-use crate::snapshot::{CollectorId, Reach, Snapshot};
+use crate::snapshot::{CollectorId, NamespaceCoverage, Snapshot};
 use crate::terms::Term;
 
 /// Refreshes every enabled collector once, prints the metrics to stdout and the result of each collector to
@@ -38,7 +38,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
         let line = format!("FAILED  Nomad cannot be reached: {why}; not read: {}", unreachable.join(", "));
         drop(writeln!(std::io::stderr(), "{line}"));
     } else {
-        print_namespaces(task_namespace, &snapshot.joins.reach);
+        print_namespaces(task_namespace, &snapshot.joins.coverage);
     }
     let rendered = Rendered::new(snapshot, own.gather(), selection, None);
     let bytes = rendered.bytes(Format::Text, Encoding::Identity);
@@ -61,16 +61,18 @@ fn print_result(id: CollectorId, result: Result<(), String>, snapshot: &Snapshot
 }
 
 /// Prints which namespaces are read, unless it is all of them.
-fn print_namespaces(task_namespace: Option<String>, reach: &Reach) {
+fn print_namespaces(task_namespace: Option<String>, coverage: &NamespaceCoverage) {
     let of_task = task_namespace.map(|name| {
         format!("note    NOMAD_NAMESPACE={name} is ignored because it is the namespace of this task; all namespaces are read unless {NAMESPACE_FLAG} selects some")
     });
-    let line = match reach {
-        Reach::All => None,
-        Reach::Partial(why) => Some(format!(
+    let line = match coverage {
+        NamespaceCoverage::All => None,
+        NamespaceCoverage::Partial(why) => Some(format!(
             "PARTIAL not all namespaces are read: {why}; metrics that sum over the allocations of a node are omitted"
         )),
-        Reach::Unknown(why) => Some(format!("note    it is unknown whether all namespaces are read: {why}")),
+        NamespaceCoverage::Unknown(why) => {
+            Some(format!("note    it is unknown whether all namespaces are read: {why}"))
+        }
     };
     of_task.into_iter().chain(line).for_each(|line| drop(writeln!(std::io::stderr(), "{}", plain(&line))));
 }

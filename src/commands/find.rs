@@ -245,7 +245,7 @@ pub(super) async fn job(client: &Client, namespaces: &[String], wanted: &str) ->
                 return Err(FindError::Elsewhere { id: wanted.to_owned(), asked, found }.into());
             }
         }
-        // Only for suggestions, all jobs are read.
+        // All jobs are read only for suggestions.
         for namespace in namespaces {
             search = search_jobs(client, namespace, None, search).await?;
         }

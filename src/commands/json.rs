@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::Error;
 use super::terminal::print;
-use crate::snapshot::{Level, Levels, Reach};
+use crate::snapshot::{Level, Levels, NamespaceCoverage};
 use crate::terms::Term;
 
 /// A time in RFC 3339 in UTC, with seconds.
@@ -32,8 +32,8 @@ impl<T: Term> Serialize for Word<T> {
 /// Used and total amount of a resource.
 #[derive(Debug, Serialize)]
 pub(super) struct LevelJson {
-    taken: f64,
-    whole: f64,
+    amount: f64,
+    total: f64,
 }
 
 /// Usage of a node, or of all nodes.
@@ -54,15 +54,15 @@ pub(super) struct NamespacesJson {
     pub(super) reason: Option<String>,
 }
 
-impl From<&Reach> for NamespacesJson {
-    fn from(reach: &Reach) -> Self {
-        Self { all: reach.sees_all(), reason: reach.reason().map(str::to_owned) }
+impl From<&NamespaceCoverage> for NamespacesJson {
+    fn from(coverage: &NamespaceCoverage) -> Self {
+        Self { all: coverage.sees_all(), reason: coverage.reason().map(str::to_owned) }
     }
 }
 
 impl From<Level> for LevelJson {
     fn from(level: Level) -> Self {
-        Self { taken: level.taken, whole: level.whole }
+        Self { amount: level.amount, total: level.total }
     }
 }
 

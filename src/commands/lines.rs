@@ -57,7 +57,7 @@ pub(super) fn counted(count: Option<u64>, what: &str, tone: Tone) -> Cell {
 pub(super) fn level(terminal: &Terminal, level: Option<Level>, of: fn(f64) -> String, verb: &str) -> Cell {
     let Some(level) = level else { return Cell::toned(&format!("? {verb}"), Tone::Muted) };
     let ratio = level.ratio();
-    let text = format!("{} of {} {verb}", percent(ratio), of(level.whole));
+    let text = format!("{} of {} {verb}", percent(ratio), of(level.total));
     match terminal.width {
         Some(width) if width < ROOM_FOR_BARS => Cell::toned(&text, level_tone(ratio)),
         _ => Cell::toned(&format!("{} {text}", bar(ratio)), level_tone(ratio)),

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::table::{Cell, Column, table};
 use super::terminal::{Terminal, Tone};
 use crate::human;
-use crate::nomad::api::Instance;
+use crate::nomad::api::AllocationSummary;
 use crate::terms::{ClientStatus, Term};
 
 const COLUMNS: [Column; 5] = [
@@ -18,14 +18,14 @@ const COLUMNS: [Column; 5] = [
 
 /// Renders a line per allocation: ID, job, group, status and time in that status.
 pub(super) fn rows<'a>(
-    all: impl Iterator<Item = &'a Instance>,
+    all: impl Iterator<Item = &'a AllocationSummary>,
     terminal: &Terminal,
     now: SystemTime,
 ) -> String {
     table(terminal, &COLUMNS, all.map(|it| row(it, now)).collect())
 }
 
-fn row(it: &Instance, now: SystemTime) -> Vec<Cell> {
+fn row(it: &AllocationSummary, now: SystemTime) -> Vec<Cell> {
     let word = |text: &Option<String>| Cell::from(text.as_deref().unwrap_or("?"));
     let status = match it.client_status {
         status @ ClientStatus::Running => Cell::from(status.as_str()),

@@ -205,7 +205,7 @@ impl Session {
 /// Runs the command.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     match run_command(args).await {
-        // Whoever reads the output has closed it.
+        // The reader has closed the pipe.
         Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         result => result,
     }

@@ -81,7 +81,7 @@ impl NodeView {
         allocations.sort_by(|one, other| one.order().cmp(&other.order()));
         Self {
             as_of: TimeJson(now),
-            namespaces: NamespacesJson::from(&snapshot.joins.reach),
+            namespaces: NamespacesJson::from(&snapshot.joins.coverage),
             node: NodeRow::new(&snapshot, node),
             eligible: node.eligible,
             drivers: node

@@ -91,7 +91,7 @@ impl NodeList {
         nodes.sort_by_key(|node| node.state.0);
         Some(Self {
             as_of: TimeJson(snapshot.taken_at),
-            namespaces: NamespacesJson::from(&snapshot.joins.reach),
+            namespaces: NamespacesJson::from(&snapshot.joins.coverage),
             nodes,
             problems: problems(snapshot),
         })

@@ -208,7 +208,7 @@ mod tests {
     ];
 
     fn shown(width: Option<usize>) -> String {
-        let level = Some(Level { taken: 3.0, whole: 4.0 });
+        let level = Some(Level { amount: 3.0, total: 4.0 });
         let row = |name: &str| vec![name.into(), "builders".into(), Some(7).into(), Cell::level(level)];
         table(&Terminal::new(width, false), &COLUMNS, vec![row("client-with-a-long-name-größe"), row("b")])
     }

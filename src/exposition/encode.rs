@@ -48,7 +48,7 @@ impl<W: Write> Lines<W> {
 }
 
 /// Suffixes of a histogram's sum and count, which differ between the formats.
-pub(super) struct Endings {
+pub(super) struct Suffixes {
     pub(super) sum: &'static str,
     pub(super) count: &'static str,
 }
@@ -57,7 +57,7 @@ pub(super) struct Endings {
 pub(super) fn sample(
     out: &mut String,
     (family, part): (&Family, SamplePart),
-    endings: &Endings,
+    suffixes: &Suffixes,
     names: &[&str],
     labels: &[&str],
     value: f64,
@@ -70,8 +70,8 @@ pub(super) fn sample(
             out.push_str("_bucket");
             bound = Some(bound_text(at_most));
         }
-        SamplePart::Sum => out.push_str(endings.sum),
-        SamplePart::Count => out.push_str(endings.count),
+        SamplePart::Sum => out.push_str(suffixes.sum),
+        SamplePart::Count => out.push_str(suffixes.count),
     }
     write_labels(out, names, labels, bound.as_deref().map(|bound| ("le", bound)));
     out.push(' ');

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::encode::{self, Endings, Lines};
+use super::encode::{self, Lines, Suffixes};
 use crate::metrics::{Exposition, Family, Kind, SamplePart};
 
-const ENDINGS: Endings = Endings { sum: "_sum", count: "_count" };
-const GAUGE_ENDINGS: Endings = Endings { sum: "_gsum", count: "_gcount" };
+const SUFFIXES: Suffixes = Suffixes { sum: "_sum", count: "_count" };
+const GAUGE_SUFFIXES: Suffixes = Suffixes { sum: "_gsum", count: "_gcount" };
 
 /// Writes OpenMetrics 1.0.
 pub struct OpenMetrics<W>(Lines<W>);
@@ -62,7 +62,7 @@ impl<W: Write> Exposition for OpenMetrics<W> {
     }
 
     fn sample(&mut self, family: &Family, part: SamplePart, names: &[&str], labels: &[&str], value: f64) {
-        let endings = if family.kind == Kind::GaugeHistogram { &GAUGE_ENDINGS } else { &ENDINGS };
-        encode::sample(self.0.line(), (family, part), endings, names, labels, value);
+        let suffixes = if family.kind == Kind::GaugeHistogram { &GAUGE_SUFFIXES } else { &SUFFIXES };
+        encode::sample(self.0.line(), (family, part), suffixes, names, labels, value);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::encode::{self, Endings, Lines};
+use super::encode::{self, Lines, Suffixes};
 use crate::metrics::{Exposition, Family, Kind, SamplePart};
 
-const ENDINGS: Endings = Endings { sum: "_sum", count: "_count" };
+const SUFFIXES: Suffixes = Suffixes { sum: "_sum", count: "_count" };
 
 /// Writes format 0.0.4.
 pub struct Text<W>(Lines<W>);
@@ -40,6 +40,6 @@ impl<W: Write> Exposition for Text<W> {
     }
 
     fn sample(&mut self, family: &Family, part: SamplePart, names: &[&str], labels: &[&str], value: f64) {
-        encode::sample(self.0.line(), (family, part), &ENDINGS, names, labels, value);
+        encode::sample(self.0.line(), (family, part), &SUFFIXES, names, labels, value);
     }
 }

@@ -9,23 +9,23 @@ use std::path::{Path, PathBuf};
 /// Maximum size of a file. Tokens, certificates and configurations are far smaller.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The files and directories that were read, each with its mark from just before. If a file changes while it
-/// is read, its mark differs afterwards.
+/// The files and directories that were read, each with its version from just before. If a file changes while it
+/// is read, its version differs afterwards.
 #[derive(Debug, Default)]
-pub struct Reading(BTreeMap<PathBuf, Option<Mark>>);
+pub struct Reading(BTreeMap<PathBuf, Option<FileVersion>>);
 
 /// Attributes that differ between two versions of a file or directory. Symbolic links are followed, so a link
 /// to another file is another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
+struct FileVersion {
     inode: u64,
     size: u64,
     /// Change time (ctime) in seconds and nanoseconds. Unlike the modification time, nobody can set it back.
     changed: (i64, i64),
 }
 
-impl Mark {
-    /// Returns the mark of a path, or `None` if it does not exist.
+impl FileVersion {
+    /// Returns the version of a path, or `None` if it does not exist.
     fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         let changed = (metadata.ctime(), metadata.ctime_nsec());
@@ -62,7 +62,7 @@ impl Reading {
     }
 
     fn note(&mut self, path: &Path) {
-        self.0.entry(path.to_owned()).or_insert_with(|| Mark::of(path));
+        self.0.entry(path.to_owned()).or_insert_with(|| FileVersion::of(path));
     }
 
     /// Returns whether nothing was read, so that nothing can change.
@@ -72,7 +72,7 @@ impl Reading {
 
     /// Returns whether everything that was read is unchanged.
     pub(super) fn is_current(&self) -> bool {
-        self.0.iter().all(|(path, mark)| Mark::of(path) == *mark)
+        self.0.iter().all(|(path, version)| FileVersion::of(path) == *version)
     }
 }
 

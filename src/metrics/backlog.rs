@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{Ask, CollectorId, NamespaceEvaluations, Requested};
+use crate::snapshot::{CollectorId, NamespaceEvaluations, Requested, ResourceRequest};
 use crate::terms::{ByTerm, JobType, Term};
 
 /// Collectors for queued allocations.
@@ -25,8 +25,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nomad_queued_allocations",
         help: "Number of desired allocations that have not been placed, of all jobs that are not dead. A running job \
-               with 2 of 12 allocations placed has 10 queued. Excludes allocations that no evaluation is waiting to \
-               place, and those of task groups that were removed from their job.",
+               with 2 of 12 allocations placed has 10 queued. Excludes allocations without a waiting evaluation, and \
+               those of task groups that were removed from their job.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "node_pool"],
         collectors: DEMAND,
@@ -38,7 +38,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
-        emit: |view, out| demand(view, out, |ask| ask.cpu_hertz),
+        emit: |view, out| demand(view, out, |request| request.cpu_hertz),
     },
     Family {
         name: "nomad_queued_memory_bytes",
@@ -46,7 +46,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
-        emit: |view, out| demand(view, out, |ask| ask.memory_bytes),
+        emit: |view, out| demand(view, out, |request| request.memory_bytes),
     },
     Family {
         name: "nomad_queued_disk_bytes",
@@ -54,14 +54,15 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["namespace", "node_pool"],
         collectors: DEMAND,
-        emit: |view, out| demand(view, out, |ask| ask.disk_bytes),
+        emit: |view, out| demand(view, out, |request| request.disk_bytes),
     },
     Family {
         name: "nomad_queued_allocations_unsized",
         help: "Number of queued allocations whose requested resources are not fully included in \
                nomad_queued_cpu_hertz, nomad_queued_memory_bytes and nomad_queued_disk_bytes, because their job \
-               specification has not been read yet or the token cannot read it. Allocations that reserve cores are \
-               counted too; of their resources, only the CPU is not included.",
+               specification has not been read yet or the token cannot read it. Also counts allocations that \
+               reserve cores: their CPU is not included in nomad_queued_cpu_hertz, but their memory and disk are \
+               included.",
         kind: Kind::Gauge,
         labels: &["namespace"],
         collectors: DEMAND,
@@ -85,10 +86,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_pool_clients_missing",
-        help: "Number of additional clients of the pool's most common size that the queued allocations need. Each \
-               allocation is placed where it fits, first on active clients, in the resources that the system jobs of \
-               each client leave free. Excludes allocations that fit on no client, or on no client of this size. \
-               Absent if the size of an allocation or of a client is unknown.",
+        help: "Number of additional clients that are needed to place all queued allocations. Free resources of active \
+               clients are used first. New clients are assumed to have the pool's most common size and to run its \
+               system jobs. Excludes allocations that fit on no client, or on no client of this size. Absent if the \
+               size of an allocation or of a client is unknown.",
         kind: Kind::Gauge,
         labels: &["node_pool"],
         collectors: PLACING,
@@ -163,9 +164,11 @@ pub(super) fn requested<'v>(view: &'v View<'_>) -> Option<&'v Requested> {
     view.joins().demand.as_ref()?.requested.as_ref()
 }
 
-fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Ask) -> f64) {
+fn demand(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&ResourceRequest) -> f64) {
     let Some(requested) = requested(view) else { return };
-    view.each_pool(&requested.by_pool, |namespace, pool, ask| out.add(&[namespace, pool], value(ask)));
+    view.each_pool(&requested.by_pool, |namespace, pool, request| {
+        out.add(&[namespace, pool], value(request))
+    });
 }
 
 fn unplaceable(view: &View<'_>, out: &mut Samples<'_, '_>) {

@@ -35,8 +35,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_drain_remaining_allocations",
-        help: "Number of allocations that the drain of a draining node waits for. Includes allocations with a \
-               terminal status while one of their tasks is still running. Excludes allocations of system jobs if the \
+        help: "Number of allocations that the drain of a draining node waits for. Includes allocations that \
+               have a terminal status but still have a running task. Excludes allocations of system jobs if the \
                drain ignores them.",
         kind: Kind::Gauge,
         labels: NODE,

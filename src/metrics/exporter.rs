@@ -159,7 +159,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { ..*EVENT_CORRECTIONS },
     Family {
         name: "nomad_exporter_last_contact_seconds",
-        help: "Maximum staleness of the data: the longest time since a server that responded was last in contact \
+        help: "Maximum staleness of the data: of the servers that responded, the longest time since the last contact \
                with the leader.",
         kind: Kind::Gauge,
         labels: &[],
@@ -177,7 +177,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[CollectorId::Token],
-        emit: |view, out| out.add_some(&[], view.joins().reach.sees_all().map(f64::from)),
+        emit: |view, out| out.add_some(&[], view.joins().coverage.sees_all().map(f64::from)),
     },
     Family {
         name: "nomad_exporter_build_info",

@@ -33,9 +33,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_jobs_finished",
-        help: "Number of dead jobs that Nomad still retains, by outcome: stopped by somebody, failed (an allocation \
-               failed), lost (an allocation was lost with its client), drained (killed by a drain), preempted, \
-               timeout (max_run_duration), complete, unknown.",
+        help: "Number of dead jobs that Nomad still retains, by outcome: stopped (by a user), failed (an allocation failed), lost \
+               (an allocation was lost with its client), drained (killed by a drain), preempted, timeout \
+               (max_run_duration), complete, unknown.",
         kind: Kind::Gauge,
         labels: &["namespace", "job_type", "outcome"],
         collectors: &[CollectorId::FinishedJobs, CollectorId::FinishedAllocations, CollectorId::Allocations],

@@ -2,15 +2,16 @@
 //!
 //! Each metric name is a literal in exactly one row of one table. This module knows neither JSON nor HTTP.
 
+mod allocated;
 mod allocations;
 mod backlog;
 mod chosen;
+mod cores_and_devices;
 mod drains;
 mod exporter;
 mod failures;
 mod family;
 mod hanging;
-mod holdings;
 mod hosts;
 mod jobs;
 mod named;
@@ -23,7 +24,6 @@ mod servers;
 mod sink;
 mod usage;
 mod view;
-mod whole;
 
 pub use family::{Family, Kind};
 pub use own::{Own, OwnMetrics};
@@ -41,12 +41,12 @@ pub const TABLES: &[Table] = &[
     ("Failures and restarts", failures::FAMILIES),
     ("Long-lived jobs", named::FAMILIES),
     ("Allocations", allocations::FAMILIES),
-    ("Allocated resources by namespace", holdings::FAMILIES),
+    ("Allocated resources by namespace", allocated::FAMILIES),
     ("Starting, running and stopping allocations", hanging::FAMILIES),
     ("Allocation usage", usage::FAMILIES),
     ("Nodes", nodes::FAMILIES),
     ("Node pools", pools::FAMILIES),
-    ("Cores and devices", whole::FAMILIES),
+    ("Cores and devices", cores_and_devices::FAMILIES),
     ("Metadata and attributes", chosen::FAMILIES),
     ("Drains", drains::FAMILIES),
     ("Hosts", hosts::FAMILIES),

@@ -91,10 +91,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_cpu_hertz",
-        help: "CPU allocated to non-terminal allocations on the node, as counted by the scheduler of Nomad 1.9.4 and \
-               later: allocations that were told to stop and are still running are included, and of tasks that never \
-               run at the same time, only the largest sum is included. In contrast, Nomad's own metric \
-               client.allocated.cpu excludes stopping allocations, and the command nomad node status counts only \
+        help: "CPU allocated to non-terminal allocations on the node, calculated like the scheduler of Nomad 1.9.4 and \
+               later. Includes allocations that are still stopping. The tasks of an allocation run in phases \
+               (prestart, main, poststop), and only the phase with the largest sum is included. Nomad's own metric \
+               client.allocated.cpu excludes stopping allocations. The command nomad node status counts only \
                running allocations and adds up all their tasks.",
         kind: Kind::Gauge,
         labels: NODE,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use super::{Ends, Holdings, Whole};
+use super::{AllocatedByNamespace, CoresAndDevices, Ends};
 use crate::terms::{ByTerm, ClientStatus, JobType};
 
 /// Terminal allocations that Nomad still retains.
@@ -35,7 +35,7 @@ pub struct LiveAllocations {
     /// Counts for jobs with series of their own: by namespace, job and task group.
     pub by_job: BTreeMap<String, BTreeMap<String, GroupAllocations>>,
     /// Allocated resources.
-    pub holdings: Holdings,
+    pub allocated: AllocatedByNamespace,
 }
 
 /// Allocations by node.
@@ -72,7 +72,7 @@ pub struct NodeLoad {
     /// CPU, memory and disk allocated to system jobs that keep running.
     pub system_allocated: [f64; 3],
     /// Cores and devices that are reserved.
-    pub whole: Whole,
+    pub cores_and_devices: CoresAndDevices,
 }
 
 impl NodeLoad {

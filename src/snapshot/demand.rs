@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use super::{Evaluations, GroupSpecification, SpecificationKey, Specifications, Whole};
+use super::{CoresAndDevices, Evaluations, GroupSpecification, SpecificationKey, Specifications};
 use crate::terms::{ByTerm, JobKey, JobType, at};
 
 /// Queued allocations according to the summaries of jobs.
@@ -45,7 +45,7 @@ pub struct QueuedGroup {
 
 /// Resources requested by one or several allocations.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Ask {
+pub struct ResourceRequest {
     /// CPU in hertz. Excludes reserved cores, because their frequency depends on the node.
     pub cpu_hertz: f64,
     /// Memory in bytes.
@@ -71,9 +71,9 @@ pub struct Demand {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Requested {
     /// Sums by namespace and node pool.
-    pub by_pool: BTreeMap<String, BTreeMap<String, Ask>>,
+    pub by_pool: BTreeMap<String, BTreeMap<String, ResourceRequest>>,
     /// Cores and devices by namespace and node pool.
-    pub whole_by_pool: BTreeMap<String, BTreeMap<String, Whole>>,
+    pub cores_and_devices_by_pool: BTreeMap<String, BTreeMap<String, CoresAndDevices>>,
     /// Number of allocations with unknown or partly unknown requests, by namespace.
     pub unsized_by_namespace: BTreeMap<String, u64>,
     /// Number of allocations with unknown requests, by node pool.
@@ -86,7 +86,7 @@ pub struct Requested {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QueuedSize {
     /// CPU in hertz, memory and disk in bytes; `None` if unknown, or if it reserves cores.
-    pub ask: Option<[u64; 3]>,
+    pub request: Option<[u64; 3]>,
     /// Whether constraints exclude every node.
     pub constrained: bool,
 }
@@ -142,37 +142,41 @@ impl Demand {
         specified: Option<&GroupSpecification>,
         constrained: bool,
     ) {
-        let (count, ask) = (group.count, specified.map(|specified| &specified.ask));
+        let (count, request) = (group.count, specified.map(|specified| &specified.request));
         at(at(&mut self.queued, namespace), pool)[job_type] += count;
         if let Some(named) = &group.named {
             *at(at(at(&mut self.queued_by_job, namespace), named), &group.group) += count;
         }
         let Some(requested) = &mut self.requested else { return };
         let sizes = at(at(&mut requested.sizes, namespace), pool);
-        *sizes.entry(QueuedSize { ask: ask.and_then(Ask::size), constrained }).or_default() += count;
-        match ask {
-            Some(ask) => at(at(&mut requested.by_pool, namespace), pool).add(ask, count as f64),
+        *sizes
+            .entry(QueuedSize { request: request.and_then(ResourceRequest::size), constrained })
+            .or_default() += count;
+        match request {
+            Some(request) => at(at(&mut requested.by_pool, namespace), pool).add(request, count as f64),
             None => *at(&mut requested.unknown_by_pool, pool) += count,
         }
-        if ask.is_none_or(|ask| ask.cores) {
+        if request.is_none_or(|request| request.cores) {
             *at(&mut requested.unsized_by_namespace, namespace) += count;
         }
-        if let Some(whole) = specified.map(|specified| &specified.whole).filter(|whole| !whole.is_empty()) {
-            at(at(&mut requested.whole_by_pool, namespace), pool).add(whole, count);
+        let cores_and_devices =
+            specified.map(|specified| &specified.cores_and_devices).filter(|it| !it.is_empty());
+        if let Some(amount) = cores_and_devices {
+            at(at(&mut requested.cores_and_devices_by_pool, namespace), pool).add(amount, count);
         }
     }
 }
 
-impl Ask {
+impl ResourceRequest {
     /// Returns CPU, memory and disk, if nothing else is requested.
     fn size(&self) -> Option<[u64; 3]> {
         let size = [self.cpu_hertz, self.memory_bytes, self.disk_bytes];
         (!self.cores).then(|| size.map(|amount| amount as u64))
     }
 
-    fn add(&mut self, ask: &Self, count: f64) {
-        self.cpu_hertz += ask.cpu_hertz * count;
-        self.memory_bytes += ask.memory_bytes * count;
-        self.disk_bytes += ask.disk_bytes * count;
+    fn add(&mut self, request: &Self, count: f64) {
+        self.cpu_hertz += request.cpu_hertz * count;
+        self.memory_bytes += request.memory_bytes * count;
+        self.disk_bytes += request.disk_bytes * count;
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::drains::{DrainState, drain_states};
 use super::pool_capacity::{PoolCapacity, capacity};
 use super::pools::{Pool, pools};
-use super::{CollectorId, Demand, Outcomes, Pending, Placing, Reach, Sections};
+use super::{CollectorId, Demand, NamespaceCoverage, Outcomes, Pending, Placing, Sections};
 use crate::terms::TermSet;
 
 /// All joins; a join is absent if a section that it needs is absent.
@@ -29,7 +29,7 @@ pub struct Joins {
     /// Outcomes of dead jobs, from finished jobs and allocations.
     pub outcomes: Option<Arc<Outcomes>>,
     /// Whether all namespaces are read, from the settings and the token.
-    pub reach: Reach,
+    pub coverage: NamespaceCoverage,
     /// Names from all sections.
     pub names: Arc<Names>,
 }
@@ -45,7 +45,7 @@ pub struct Names {
 
 impl Joins {
     /// Creates the joins of these sections and collectors.
-    pub fn new(sections: &Sections, collectors: TermSet<CollectorId>, reach: Reach) -> Self {
+    pub fn new(sections: &Sections, collectors: TermSet<CollectorId>, coverage: NamespaceCoverage) -> Self {
         let (jobs, evaluations) = (sections.jobs.as_deref(), sections.evaluations.as_deref());
         let specifications = sections.specifications.as_deref();
         let demand = jobs.map(|jobs| Arc::new(Demand::join(&jobs.queue, evaluations, specifications)));
@@ -63,7 +63,7 @@ impl Joins {
             capacity,
             pending: jobs.map(|jobs| Arc::new(Pending::join(jobs, evaluations))),
             outcomes: Outcomes::join(sections, allocations_are_collected).map(Arc::new),
-            reach,
+            coverage,
             names: Arc::new(Names {
                 namespaces: owned(sections.known_namespaces()),
                 pools: owned(sections.known_pools()),
@@ -97,7 +97,7 @@ impl Joins {
                 .outcomes
                 .clone()
                 .filter(|_| made_of(&[FinishedJobs, FinishedAllocations, Allocations])),
-            reach: self.reach.clone(),
+            coverage: self.coverage.clone(),
             names: self.names.clone(),
         }
     }

@@ -6,13 +6,13 @@ use super::nodes::Node;
 use super::{NodeLoad, Sections};
 use crate::terms::NodeState;
 
-/// Used and total amount of a resource.
+/// Used or allocated amount of a resource, and the total.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Level {
-    /// Used amount.
-    pub taken: f64,
+    /// Used or allocated amount.
+    pub amount: f64,
     /// Total amount.
-    pub whole: f64,
+    pub total: f64,
 }
 
 /// Levels of one or several nodes; unknown ones are absent. CPU in hertz, memory in bytes.
@@ -29,13 +29,13 @@ pub struct Levels {
 }
 
 impl Level {
-    fn new(taken: Option<f64>, whole: Option<f64>) -> Option<Self> {
-        Some(Self { taken: taken?, whole: whole? })
+    fn new(amount: Option<f64>, total: Option<f64>) -> Option<Self> {
+        Some(Self { amount: amount?, total: total? })
     }
 
     /// Returns the ratio, which may exceed 1; 0 if the total is 0.
     pub fn ratio(&self) -> f64 {
-        if self.whole > 0.0 { self.taken / self.whole } else { 0.0 }
+        if self.total > 0.0 { self.amount / self.total } else { 0.0 }
     }
 }
 
@@ -66,8 +66,8 @@ impl Levels {
         for (sum, level) in pairs {
             if let Some(level) = level {
                 let sum = sum.get_or_insert_default();
-                sum.taken += level.taken;
-                sum.whole += level.whole;
+                sum.amount += level.amount;
+                sum.total += level.total;
             }
         }
     }

@@ -3,16 +3,18 @@
 //! A section is the data of a collector's last refresh. It is absent if the collector is disabled, not
 //! permitted, or has not succeeded for too long. Joins are calculated from several sections.
 
+mod allocated;
 mod allocations;
 mod chosen;
 mod collector;
+mod cores_and_devices;
+mod coverage;
 mod demand;
 mod deployments;
 mod drains;
 mod ends;
 mod evaluations;
 mod failures;
-mod holdings;
 mod hosts;
 mod jobs;
 mod joins;
@@ -29,7 +31,6 @@ mod periodic;
 mod placing;
 mod pool_capacity;
 mod pools;
-mod reach;
 mod running;
 mod sections;
 mod servers;
@@ -37,25 +38,26 @@ mod specifications;
 mod totals;
 mod trends;
 mod usage;
-mod whole;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::terms::{Term, TermSet};
 
+pub use allocated::{AllocatedByNamespace, AllocatedTotal};
 pub use allocations::{
     AllocationCounts, FinishedAllocations, GroupAllocations, LiveAllocations, NodeLoad, NodeLoads,
 };
 pub use chosen::{Chosen, NodeDetail, NodeDetails};
 pub use collector::CollectorState;
-pub use demand::{Ask, Demand, Queue, Queued, QueuedGroup, QueuedSize, Requested};
+pub use cores_and_devices::{CoresAndDevices, DeviceKind, Devices};
+pub use coverage::{NamespaceCoverage, Scope, listed};
+pub use demand::{Demand, Queue, Queued, QueuedGroup, QueuedSize, Requested, ResourceRequest};
 pub use deployments::Deployments;
 pub use drains::{Drain, DrainState, Drains, NodeTasks};
 pub use ends::{AllocationEnd, Ends};
 pub use evaluations::{Evaluations, JobEvaluations, NamespaceEvaluations};
 pub use failures::{ByCause, FailedAllocations, JobTaskCounts, TaskCount, TaskCounts};
-pub use holdings::{Holding, Holdings};
 pub use hosts::{Disk, Host, Hosts};
 pub use jobs::{
     AGE_BOUNDS_SECONDS, DeadJob, FinishedJobs, FinishedNamespace, LiveJobs, NamespaceJobs, PendingJob,
@@ -73,8 +75,7 @@ pub use pending::Pending;
 pub use periodic::{LastRuns, PeriodicJobs, PeriodicRuns};
 pub use placing::{Placing, Unplaceable};
 pub use pool_capacity::{PoolCapacity, PoolResource};
-pub use pools::{Missing, Pool, Share};
-pub use reach::{Reach, Scope, listed};
+pub use pools::{Missing, Pool, ResourceTotals};
 pub use running::{
     RUNNING_BOUNDS_SECONDS, RunningAges, RunningBuild, RunningSince, StartDelays, Stopping, Transitions,
 };
@@ -84,7 +85,6 @@ pub use specifications::{GroupSpecification, Specification, SpecificationKey, Sp
 pub use totals::Totals;
 pub use trends::{TrendPoint, Trends};
 pub use usage::{AllocationUsage, Usage};
-pub use whole::{DeviceKind, Devices, Whole};
 
 // All collectors with their sections, then the sections that are calculated from those of several collectors.
 // A collector comes after those whose sections it reads.
@@ -100,7 +100,7 @@ sections::sections! {
         }
         Token = "token" {
             /// Permissions of the token.
-            reach: Reach,
+            coverage: NamespaceCoverage,
         }
         Jobs = "jobs" {
             /// Jobs that are not dead.
@@ -215,12 +215,12 @@ impl Snapshot {
         mut sections: Sections,
     ) -> Self {
         let on = collectors.iter().map(|collector| collector.id).collect();
-        let reach = scope.with_token(sections.reach.as_deref());
+        let coverage = scope.with_token(sections.coverage.as_deref());
         let is_asked = |state: &CollectorState| state.id != CollectorId::Token || state.up.is_some();
-        if reach.partial().is_some() || !collectors.iter().all(is_asked) {
+        if coverage.partial().is_some() || !collectors.iter().all(is_asked) {
             sections.node_loads = None;
         }
-        Self { taken_at, collectors, joins: Joins::new(&sections, on, reach), sections }
+        Self { taken_at, collectors, joins: Joins::new(&sections, on, coverage), sections }
     }
 
     /// Returns whether the last refresh of every required collector succeeded.

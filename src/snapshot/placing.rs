@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::packing::{Room, clients_missing};
+use super::packing::{Resources, clients_missing};
 use super::pools::ALL;
 use super::{Capacity, Demand, Node, NodeLoad, NodeLoads, Nodes, Requested};
 use crate::terms::{NodeState, at};
@@ -22,7 +22,7 @@ pub struct Placing {
 /// Queued allocations that no client of their pool could run, even if only system jobs ran on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unplaceable {
-    /// They request more than the largest client has beside its system jobs.
+    /// They request more than the largest client has left after its system jobs.
     pub size: u64,
     /// Constraints exclude every client.
     pub constraint: u64,
@@ -37,14 +37,14 @@ impl Unplaceable {
 
 /// A client that is eligible for allocations.
 struct Client {
-    /// Its resources beside system jobs, which run on every client.
-    whole: Room,
+    /// Its resources without those of system jobs, which run on every client.
+    total: Resources,
     /// Free resources, if it is eligible; `None` if unknown.
-    free: Option<Option<Room>>,
+    free: Option<Option<Resources>>,
 }
 
 /// Placeable queued allocations of one pool: requests of one, and their number.
-type Placeable = Option<Vec<(Room, u64)>>;
+type Placeable = Option<Vec<(Resources, u64)>>;
 
 impl Placing {
     /// Joins queued allocations with the existing clients. Allocations by node are absent unless all
@@ -81,12 +81,16 @@ impl Placing {
                 let unplaceable = at(at(&mut self.unplaceable, namespace), pool);
                 let waiting = placeable.entry(pool).or_insert_with(|| Some(Vec::new()));
                 for (size, count) in sizes {
-                    let ask = size.ask.map(Room::from);
-                    let fits = |ask: &Room| of_pool.is_empty() || of_pool.iter().any(|it| it.whole.fits(ask));
-                    match ask {
+                    let request = size.request.map(Resources::from);
+                    let fits = |request: &Resources| {
+                        of_pool.is_empty() || of_pool.iter().any(|it| it.total.fits(request))
+                    };
+                    match request {
                         _ if size.constrained => unplaceable.constraint += count,
-                        Some(ask) if !fits(&ask) => unplaceable.size += count,
-                        Some(ask) => waiting.iter_mut().for_each(|waiting| waiting.push((ask, *count))),
+                        Some(request) if !fits(&request) => unplaceable.size += count,
+                        Some(request) => {
+                            waiting.iter_mut().for_each(|waiting| waiting.push((request, *count)))
+                        }
                         None => *waiting = None,
                     }
                 }
@@ -101,8 +105,8 @@ impl Placing {
         let everywhere = placeable.remove(ALL).unwrap_or_else(|| Some(Vec::new()));
         let (mut all_free, mut all_sizes, mut is_known) = (Vec::new(), Vec::new(), true);
         for (pool, clients) in clients {
-            let sizes: Vec<Room> = clients.iter().map(|client| client.whole).collect();
-            let free: Option<Vec<Room>> = clients.into_iter().filter_map(|client| client.free).collect();
+            let sizes: Vec<Resources> = clients.iter().map(|client| client.total).collect();
+            let free: Option<Vec<Resources>> = clients.into_iter().filter_map(|client| client.free).collect();
             let waiting = placeable.remove(pool).unwrap_or_else(|| Some(Vec::new()));
             match (free, waiting) {
                 (Some(mut free), Some(mut waiting)) if waiting.len() * free.len() <= MAX_STEPS => {
@@ -134,24 +138,24 @@ impl Client {
     fn new(node: &Node, loads: Option<&NodeLoads>) -> Self {
         let none = NodeLoad::default();
         let load = loads.map(|loads| loads.by_node.get(&node.id).unwrap_or(&none));
-        let room = Room::from(node.allocatable);
+        let allocatable = Resources::from(node.allocatable);
         let is_sized = node.allocatable.cpu_hertz.is_some() && node.allocatable.memory_bytes.is_some();
         let free = || {
             let load = load.filter(|load| is_sized && load.unsized_count == 0)?;
-            Some(room.without([load.cpu_hertz, load.memory_bytes, load.disk_bytes]))
+            Some(allocatable.without([load.cpu_hertz, load.memory_bytes, load.disk_bytes]))
         };
-        let whole = load.map_or(room, |load| room.without(load.system_allocated));
-        Self { whole, free: (node.state == NodeState::Active).then(free) }
+        let total = load.map_or(allocatable, |load| allocatable.without(load.system_allocated));
+        Self { total, free: (node.state == NodeState::Active).then(free) }
     }
 }
 
-impl From<[u64; 3]> for Room {
+impl From<[u64; 3]> for Resources {
     fn from([cpu, memory, disk]: [u64; 3]) -> Self {
         Self { cpu_hertz: cpu as f64, memory_bytes: memory as f64, disk_bytes: disk as f64 }
     }
 }
 
-impl From<Capacity> for Room {
+impl From<Capacity> for Resources {
     /// Unknown resources of a client are not a limit.
     fn from(capacity: Capacity) -> Self {
         let known = |amount: Option<f64>| amount.unwrap_or(f64::INFINITY);
@@ -164,9 +168,10 @@ impl From<Capacity> for Room {
 }
 
 /// Returns the size that most clients have; the largest, if there are several.
-fn most_common(sizes: &[Room]) -> Option<Room> {
-    let key = |size: &Room| [size.cpu_hertz, size.memory_bytes, size.disk_bytes].map(|amount| amount as u64);
-    let mut counts: HashMap<[u64; 3], (u64, Room)> = HashMap::new();
+fn most_common(sizes: &[Resources]) -> Option<Resources> {
+    let key =
+        |size: &Resources| [size.cpu_hertz, size.memory_bytes, size.disk_bytes].map(|amount| amount as u64);
+    let mut counts: HashMap<[u64; 3], (u64, Resources)> = HashMap::new();
     for size in sizes.iter().filter(|size| size.cpu_hertz.is_finite() && size.memory_bytes.is_finite()) {
         // Disk sizes of identical machines differ a little, because they are the free space.
         let mut key = key(size);

@@ -14,9 +14,9 @@ pub struct Pool {
     /// Number of other nodes.
     pub other_nodes: u64,
     /// CPU in hertz.
-    pub cpu: Share,
+    pub cpu: ResourceTotals,
     /// Memory in bytes.
-    pub memory: Share,
+    pub memory: ResourceTotals,
     /// Number of queued allocations.
     pub queued: u64,
     /// Number of queued allocations with partly or fully unknown requests, so that the requested sums are
@@ -30,7 +30,7 @@ pub struct Pool {
 
 /// Allocatable, allocated and requested amount of a resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Share {
+pub struct ResourceTotals {
     /// Allocatable amount of the active nodes.
     pub allocatable: f64,
     /// Allocated amount.
@@ -39,7 +39,7 @@ pub struct Share {
     pub requested: f64,
 }
 
-impl Share {
+impl ResourceTotals {
     /// Returns the free amount.
     pub fn free(&self) -> f64 {
         (self.allocatable - self.allocated).max(0.0)
@@ -59,7 +59,7 @@ pub enum Missing {
 
 impl From<&PoolCapacity> for Pool {
     fn from(capacity: &PoolCapacity) -> Self {
-        let share = |sum: PoolResource| Share {
+        let totals = |sum: PoolResource| ResourceTotals {
             allocatable: sum.allocatable,
             allocated: sum.allocated,
             requested: 0.0,
@@ -67,8 +67,8 @@ impl From<&PoolCapacity> for Pool {
         Self {
             active_nodes: capacity.active_nodes,
             other_nodes: capacity.other_nodes,
-            cpu: share(capacity.cpu_hertz),
-            memory: share(capacity.memory_bytes),
+            cpu: totals(capacity.cpu_hertz),
+            memory: totals(capacity.memory_bytes),
             ..Self::default()
         }
     }
@@ -79,9 +79,9 @@ impl Pool {
     fn with_nodes_of(mut self, other: &Self) -> Self {
         self.active_nodes += other.active_nodes;
         self.other_nodes += other.other_nodes;
-        for (share, other) in [(&mut self.cpu, other.cpu), (&mut self.memory, other.memory)] {
-            share.allocatable += other.allocatable;
-            share.allocated += other.allocated;
+        for (totals, other) in [(&mut self.cpu, other.cpu), (&mut self.memory, other.memory)] {
+            totals.allocatable += other.allocatable;
+            totals.allocated += other.allocated;
         }
         self
     }
@@ -121,10 +121,10 @@ pub(super) fn pools(
             for (name, count) in &requested.unknown_by_pool {
                 pools.entry(name.clone()).or_default().unsized_allocations += count;
             }
-            for (name, ask) in requested.by_pool.values().flatten() {
+            for (name, request) in requested.by_pool.values().flatten() {
                 let pool = pools.entry(name.clone()).or_default();
-                pool.cpu.requested += ask.cpu_hertz;
-                pool.memory.requested += ask.memory_bytes;
+                pool.cpu.requested += request.cpu_hertz;
+                pool.memory.requested += request.memory_bytes;
             }
         }
         None => pools.values_mut().for_each(|pool| pool.unsized_allocations = pool.queued),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::Whole;
-use super::demand::Ask;
+use super::CoresAndDevices;
+use super::demand::ResourceRequest;
 
 /// Identifies a job specification. Children that were started from the same version of their parent share its
 /// specification.
@@ -32,9 +32,9 @@ pub type Specification = BTreeMap<String, GroupSpecification>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupSpecification {
     /// Resources that one allocation requests.
-    pub ask: Ask,
+    pub request: ResourceRequest,
     /// Cores and devices that one allocation requests.
-    pub whole: Whole,
+    pub cores_and_devices: CoresAndDevices,
     /// Desired number of allocations.
     pub count: Option<u64>,
     /// Names of its tasks.

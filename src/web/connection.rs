@@ -15,9 +15,9 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::access::speaks_http2;
+use super::activity::Activity;
 use super::answer::Answer;
 use super::gate::{Gate, Taken};
-use super::pulse::Activity;
 
 /// Shared state of all connections.
 pub(super) struct ConnectionContext {

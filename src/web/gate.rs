@@ -9,8 +9,8 @@ use http_body_util::Full;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::access::{Access, AccessFile, Refusal};
+use super::activity::{Activity, PendingRequest};
 use super::answer::Answer;
-use super::pulse::{Activity, PendingRequest};
 use super::routes::Routes;
 
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"nomad-exporter\", charset=\"UTF-8\"");

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::ServerSettings;
 use super::connection::{self, ConnectionContext};
-use super::crowd::{ConnectionLimiter, ConnectionSlot};
+use super::connection_limiter::{ConnectionLimiter, ConnectionSlot};
 use super::gate::Gate;
 use super::routes::Routes;
 use crate::publish::Published;

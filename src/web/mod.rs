@@ -1,24 +1,24 @@
 //! Web server: a scrape returns bytes that were rendered before.
 //!
 //! ```text
-//! listener ──► crowd ──► connection ──► gate ──► routes ──► content
-//! sockets      slots     TLS, HTTP,     access,  paths      bytes
-//!                        deadlines      limits
+//! listener ──► connection_limiter ──► connection ──► gate ──► routes ──► content
+//! sockets      slots                  TLS, HTTP,     access,  paths      bytes
+//!                                     deadlines      limits
 //! ```
 
 mod access;
+mod activity;
 mod answer;
 mod connection;
-mod crowd;
+mod connection_limiter;
 mod gate;
 mod listener;
-mod pulse;
 mod routes;
 mod status;
 
 pub use access::{AccessError, AccessFile};
+pub use activity::Deadlines;
 pub use listener::{BindError, Listener};
-pub use pulse::Deadlines;
 pub use status::page as status_page;
 
 use std::net::SocketAddr;

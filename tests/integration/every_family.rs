@@ -176,7 +176,7 @@ fn node_loads() -> NodeLoads {
         memory_bytes: 2e9,
         memory_max_bytes: 3e9,
         disk_bytes: 4e9,
-        whole: Whole { cores: 1, devices: Devices::from([(gpu(), 1)]) },
+        cores_and_devices: CoresAndDevices { cores: 1, devices: Devices::from([(gpu(), 1)]) },
         oldest_starting: Some(at(700)),
         ..NodeLoad::default()
     };
@@ -191,16 +191,16 @@ fn allocations() -> LiveAllocations {
         counts: counts(ClientStatus::Running, 3),
         stopping: Ends::default(),
         by_job: BTreeMap::from([(CI.into(), BTreeMap::from([("web".into(), group)]))]),
-        holdings: holdings(),
+        allocated: allocated(),
     }
 }
 
-fn holdings() -> Holdings {
-    let mut by_type = ByTerm::<JobType, Holding>::default();
-    by_type[JobType::Batch] = Holding { cpu_hertz: 1e9, memory_bytes: 2e9, unsized_count: 0 };
+fn allocated() -> AllocatedByNamespace {
+    let mut by_type = ByTerm::<JobType, AllocatedTotal>::default();
+    by_type[JobType::Batch] = AllocatedTotal { cpu_hertz: 1e9, memory_bytes: 2e9, unsized_count: 0 };
     // The size of one of them is unknown.
-    by_type[JobType::Service] = Holding { cpu_hertz: 5e8, memory_bytes: 1e9, unsized_count: 1 };
-    Holdings::from([(CI.into(), by_type)])
+    by_type[JobType::Service] = AllocatedTotal { cpu_hertz: 5e8, memory_bytes: 1e9, unsized_count: 1 };
+    AllocatedByNamespace::from([(CI.into(), by_type)])
 }
 
 fn finished_allocations() -> FinishedAllocations {
@@ -357,9 +357,11 @@ fn usage() -> Usage {
 
 /// Returns sections with known values for everything.
 pub(crate) fn sections() -> Sections {
-    let ask = Ask { cpu_hertz: 5e8, memory_bytes: 1e9, disk_bytes: 3e8, cores: false };
-    let whole = Whole { cores: 2, devices: Devices::from([(DeviceKind::requested("gpu"), 1)]) };
-    let group = GroupSpecification { ask, whole, count: Some(5), tasks: ["agent".into()].into() };
+    let request = ResourceRequest { cpu_hertz: 5e8, memory_bytes: 1e9, disk_bytes: 3e8, cores: false };
+    let cores_and_devices =
+        CoresAndDevices { cores: 2, devices: Devices::from([(DeviceKind::requested("gpu"), 1)]) };
+    let group =
+        GroupSpecification { request, cores_and_devices, count: Some(5), tasks: ["agent".into()].into() };
     let sized = SpecificationKey { namespace: CI.into(), job_id: "sized".into(), modify_index: 7 };
     let drain = Drain {
         started: Some(at(800)),
@@ -392,7 +394,7 @@ pub(crate) fn sections() -> Sections {
         })),
         allocations: Some(Arc::new(allocations())),
         node_loads: Some(Arc::new(node_loads())),
-        reach: Some(Arc::new(Reach::All)),
+        coverage: Some(Arc::new(NamespaceCoverage::All)),
         finished_allocations: Some(Arc::new(finished_allocations())),
         evaluations: Some(Arc::new(evaluations())),
         periodic: Some(Arc::new(periodic())),

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use nomad_exporter::metrics::{Own, Selection, View, emit};
 use nomad_exporter::snapshot::{
     Capacity, DeadJob, Devices, Drain, Drains, FinishedJobs, LastDrain, LiveAllocations, LiveJobs,
-    Namespaces, Node, NodeLoad, NodeLoads, NodeTasks, Nodes, Reach, Sections, Snapshot,
+    NamespaceCoverage, Namespaces, Node, NodeLoad, NodeLoads, NodeTasks, Nodes, Sections, Snapshot,
 };
 use nomad_exporter::terms::{ClientStatus, DrainStatus, JobKey, JobStatus, JobType, NodeState, Outcome};
 
@@ -191,7 +191,7 @@ fn a_drain_waits_for_system_jobs_unless_it_ignores_them() {
 #[test]
 fn partly_known_nodes_are_not_exposed() {
     let complete = Node { last_drain: last_drain(DrainStatus::Complete), ..node("n", NodeState::Ineligible) };
-    let sections = |reach| Sections {
+    let sections = |coverage| Sections {
         nodes: Some(Arc::new(Nodes::from(vec![complete.clone()]))),
         allocations: Some(Arc::new(LiveAllocations::default())),
         node_loads: Some(Arc::new(NodeLoads::default())),
@@ -200,17 +200,17 @@ fn partly_known_nodes_are_not_exposed() {
             ..Drains::default()
         })),
         namespaces: Some(Arc::new(Namespaces { names: BTreeSet::from(["ci".to_owned()]) })),
-        reach,
+        coverage,
         ..Sections::default()
     };
     let of_loads = ["nomad_node_allocations", "nomad_node_allocated_cpu_hertz", "nomad_node_drained"];
-    for (reach, sees_all, is_shown) in [
+    for (coverage, sees_all, is_shown) in [
         (None, None, true),
-        (Some(Reach::Unknown("it is odd".into())), None, true),
-        (Some(Reach::All), Some(1.0), true),
-        (Some(Reach::Partial("it is narrow".into())), Some(0.0), false),
+        (Some(NamespaceCoverage::Unknown("it is odd".into())), None, true),
+        (Some(NamespaceCoverage::All), Some(1.0), true),
+        (Some(NamespaceCoverage::Partial("it is narrow".into())), Some(0.0), false),
     ] {
-        let shown = shown(sections(reach.map(Arc::new)));
+        let shown = shown(sections(coverage.map(Arc::new)));
         assert_eq!(shown.value("nomad_exporter_sees_all_namespaces", &[]), sees_all);
         for family in of_loads {
             assert_eq!(shown.find(family, &[]).count() > 0, is_shown, "{family} with {sees_all:?}");

@@ -1,4 +1,4 @@
-//! What a token may read.
+//! Permissions of a request's token.
 
 use http::StatusCode;
 
@@ -6,20 +6,20 @@ use crate::answer::Refusal;
 use crate::cluster::{Acl, Cluster, Policy, Scope};
 use crate::version::{Version, since};
 
-/// The rights of a request.
+/// Permissions of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Access<'a> {
-    /// There are no ACLs, or the token is a management token.
+    /// ACLs are disabled, or the token is a management token.
     Full,
-    /// What the token's policy says.
+    /// The permissions of the token's policy.
     Limited(&'a Policy),
-    /// There is no token.
+    /// The request has no token.
     Anonymous,
-    /// Nobody knows the token.
+    /// The token does not exist.
     UnknownToken,
 }
 
-/// The capabilities that hold in namespaces.
+/// Namespace capabilities.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Capability {
     ListJobs,
@@ -48,7 +48,7 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Refuses a request whose token does not allow what it asks for.
+    /// Denies a request that the token's policy does not allow.
     pub(super) fn require(self, version: Version, allows: fn(&Policy) -> bool) -> Result<(), Refusal> {
         match self {
             Access::Full => Ok(()),
@@ -58,7 +58,7 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Refuses a token that nobody knows.
+    /// Denies a token that does not exist.
     pub(super) fn require_known(self, version: Version) -> Result<(), Refusal> {
         match self {
             Access::UnknownToken => Err(unknown_token(version)),
@@ -66,7 +66,7 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Whether the rows of a namespace may be seen.
+    /// Returns whether the token may list objects of a namespace.
     pub(super) fn sees(self, capability: Capability, namespace: &str) -> bool {
         match (self, capability) {
             (Access::Full, _) => true,
@@ -75,7 +75,7 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Whether the rows of any namespace may be seen.
+    /// Returns whether the token may read the rows of any namespace.
     pub(super) fn sees_any(self, capability: Capability) -> bool {
         match self {
             Access::Full => true,
@@ -84,7 +84,8 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Refuses a list of a namespace that the token does not cover, and of all namespaces if it covers none.
+    /// Denies a list of a namespace that the token does not cover. Denies a list of all namespaces if the
+    /// token covers none.
     pub(super) fn require_namespace(
         self,
         version: Version,
@@ -98,7 +99,7 @@ impl<'a> Access<'a> {
             (Access::Anonymous | Access::UnknownToken, _) => &Scope::Nowhere,
         };
         let allowed = if namespace == "*" {
-            // Older versions answer with an empty list instead.
+            // Older versions return an empty list instead.
             *scope != Scope::Nowhere || version < since::WILDCARD_DENIAL
         } else {
             scope.covers(namespace)

@@ -26,7 +26,7 @@ impl Call<'_> {
         self.check_leader()?;
         let mut page = select(table, version, query, self.rows(table))?;
         if table == Table::Allocations {
-            page.rows.iter_mut().for_each(|row| view::without_unasked(row, query));
+            page.rows.iter_mut().for_each(|row| view::without_unrequested(row, query));
         }
         if table == Table::Nodes {
             page.rows

@@ -1,4 +1,4 @@
-//! The HTTP API over the model.
+//! HTTP API of the simulated cluster.
 
 mod access;
 mod acl;
@@ -27,20 +27,20 @@ use access::Access;
 
 pub(crate) use events::{Lines, Subscription};
 pub(crate) use logs::{Follow, More};
-pub(crate) use view::without_unasked;
+pub(crate) use view::without_unrequested;
 pub(crate) use writes::write;
 
-/// An answer, or the refusal that ends the handling early.
+/// A response, or the error response that ends processing early.
 type Reply = Result<Answer, Refusal>;
 
-/// A request and what is needed to answer it.
+/// A request, with the cluster and the permissions needed to respond to it.
 struct Call<'a> {
     cluster: &'a Cluster,
     request: &'a Request,
     access: Access<'a>,
 }
 
-/// What the cluster answers to a request.
+/// Returns the cluster's response to a request.
 pub(crate) fn answer(cluster: &Cluster, request: &Request) -> Answer {
     let call = Call { cluster, request, access: Access::of(cluster, request.token.as_deref()) };
     call.route().unwrap_or_else(Answer::from)
@@ -93,14 +93,14 @@ impl Call<'_> {
         self.cluster.version()
     }
 
-    /// Whether any server may answer, not only the leader.
+    /// Returns whether the request accepts stale data, so that any server may respond, not only the leader.
     fn is_stale(&self) -> bool {
         let query = &self.request.query;
         let bool_like = self.version().has(since::STALE_IS_BOOL);
         query.has("stale") && (!bool_like || query.get("stale").is_none() || query.is_true("stale"))
     }
 
-    /// Refuses what needs a leader while there is none.
+    /// Rejects a request that needs a leader if there is none.
     fn check_leader(&self) -> Result<(), Refusal> {
         if self.cluster.servers.leader.is_none() && !self.is_stale() {
             return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "No cluster leader"));
@@ -110,7 +110,7 @@ impl Call<'_> {
 
     /// Returns a response from the servers' state at an index.
     fn read(&self, index: u64, value: &Value) -> Answer {
-        // Without a filter, only sending the rows is work.
+        // Without a filter, the rows are only sent, not examined.
         let sent = value.as_array().map_or(1, |rows| rows.len() as u64);
         self.with_meta(index, Answer::json(value).costing(Work { sent, ..Work::default() }))
     }
@@ -119,7 +119,7 @@ impl Call<'_> {
         answer.meta(index, self.cluster.servers.leader.is_some(), self.cluster.last_contact())
     }
 
-    /// 404 with the headers of a read.
+    /// Returns status 404, with the headers of a read.
     fn not_found(&self, table: Table, message: &str) -> Answer {
         self.with_meta(self.cluster.table_index(table), Answer::error(StatusCode::NOT_FOUND, message))
     }

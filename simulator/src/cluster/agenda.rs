@@ -6,28 +6,28 @@ use std::time::SystemTime;
 use super::id::{AllocationId, DeploymentId, EvaluationId, NodeId};
 use super::job::JobKey;
 
-/// An event that happens by itself. When it is due, it checks whether it still applies.
+/// A scheduled event. When it is due, the cluster checks whether it still applies.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     /// A scheduler processes an evaluation.
     Evaluate(EvaluationId),
     /// Schedulers retry the blocked evaluations.
     Unblock,
-    /// A client takes the next step with an allocation, unless it has a newer plan.
+    /// A client takes the next step with an allocation, unless a newer plan exists.
     Client(AllocationId, u32),
     /// An allocation has run long enough to be healthy.
     Healthy(AllocationId),
-    /// The progress deadline of a deployment.
+    /// The progress deadline of a deployment has passed.
     ProgressDeadline(DeploymentId),
-    /// The deadline of a drain, if it is still the one that started then.
+    /// The deadline of a drain has passed, unless the drain was replaced by a newer one.
     DrainDeadline(NodeId, SystemTime),
     /// A periodic job launches a child.
     Launch(JobKey),
-    /// Garbage collection.
+    /// Garbage collection runs.
     CollectGarbage,
 }
 
-/// Future events in order; those of the same time in the order in which they were added.
+/// Future events by time. Events with the same time are in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     events: BTreeMap<(SystemTime, u64), Event>,

@@ -56,7 +56,7 @@ pub(crate) const MIGRATED: &str = "alloc is being migrated";
 /// Description of a system allocation that a drain stops.
 pub(crate) const TAINTED: &str = "alloc not needed as node is tainted";
 
-/// How an allocation ends unless it is stopped.
+/// Planned end of an allocation, unless it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     RunsOn,
@@ -64,7 +64,7 @@ pub(crate) enum Fate {
     Fails(Duration, Cause),
 }
 
-/// How the main tasks of an allocation ended.
+/// Result of an allocation's main tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MainEnd {
     Completed,
@@ -156,14 +156,14 @@ pub(crate) struct Allocation {
     /// The allocation that preempted it.
     pub(crate) preempted_by: Option<AllocationId>,
     pub(crate) fate: Fate,
-    /// How long its client takes to start it.
+    /// Time that its client takes to start it.
     pub(crate) startup: Duration,
     pub(crate) tasks: Vec<TaskRun>,
     /// The next step of its client, and when.
     pub(crate) next_step: Option<(SystemTime, Step)>,
     /// Number of its client's plans; only the last one is valid.
     pub(crate) turn: u32,
-    /// How and when its main tasks ended, while its client waits for other tasks before it reports that.
+    /// Result and end of its main tasks, while its client waits for other tasks before it reports them.
     pub(crate) unreported: Option<(SystemTime, MainEnd)>,
     /// Whether it has exceeded `max_run_duration`.
     pub(crate) timed_out: bool,

@@ -117,7 +117,7 @@ impl Cluster {
         job.evaluations.iter().filter(|id| self.blocked.contains(id)).copied().collect()
     }
 
-    /// Capacity was freed: blocked evaluations are retried soon.
+    /// Schedules a retry of the blocked evaluations, because capacity was freed.
     pub(super) fn capacity_freed(&mut self) {
         if !self.unblocking && !self.blocked.is_empty() {
             self.unblocking = true;

@@ -96,14 +96,14 @@ impl Cluster {
         }
     }
 
-    /// Nomad deletes evaluations and their allocations in one Raft entry, which becomes the index of both
-    /// tables, even if there are no allocations.
+    /// Updates the index of both tables. Nomad deletes evaluations and their allocations in one Raft entry,
+    /// which becomes the index of both tables even if there are no allocations.
     fn write_deletions(&mut self) {
         let index = self.write_unseen(Table::Evaluations);
         self.written(Table::Allocations, index);
     }
 
-    /// Whether an allocation is live or waits to be rescheduled.
+    /// Returns whether an allocation is non-terminal or waits to be rescheduled.
     fn is_needed(&self, id: AllocationId) -> bool {
         let Some(allocation) = self.allocations.get(&id) else { return false };
         let retried =

@@ -14,8 +14,8 @@ use super::spec::JobSpec;
 use super::{Allocation, Cluster};
 
 impl Cluster {
-    /// Registers a job or a new version of it; running allocations of the old version are replaced. Creates
-    /// its namespace. Returns its ID.
+    /// Registers a job or a new version of it. Running allocations of the old version are replaced. Creates
+    /// the job's namespace if necessary. Returns the job's ID.
     pub fn submit(&mut self, spec: JobSpec) -> String {
         self.commit();
         let id = spec.id.clone();

@@ -81,7 +81,7 @@ pub struct Cluster {
     pub(crate) servers: Servers,
     /// The Raft index of the last write.
     pub(crate) index: u64,
-    /// The same by table.
+    /// The Raft index of the last write to each table.
     indexes: BTreeMap<Table, u64>,
     draining: BTreeSet<NodeId>,
     blocked: BTreeSet<EvaluationId>,

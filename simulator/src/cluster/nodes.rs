@@ -13,7 +13,7 @@ use super::resources::Resources;
 use super::spec::JobType;
 use super::{Allocation, Cluster};
 
-/// Clients listen on consecutive ports from here.
+/// HTTP port of the first client. The other clients use the ports that follow.
 const FIRST_HTTP_PORT: u16 = 5646;
 
 impl Cluster {
@@ -54,14 +54,14 @@ impl Cluster {
         id
     }
 
-    /// A node goes down: its allocations are lost.
+    /// Takes a node down. Its allocations are lost.
     pub fn node_down(&mut self, id: NodeId) {
         self.commit();
         self.lose_sight(id, NodeStatus::Down);
     }
 
-    /// A node is disconnected: its allocations become unknown if their group tolerates that, others are lost.
-    /// If there are none, or the version has no disconnected state, the node is down.
+    /// Disconnects a node. Allocations become unknown if their group tolerates that; the others are lost. If
+    /// no allocation tolerates it, or if this version has no disconnected state, the node is down.
     pub fn disconnect(&mut self, id: NodeId) {
         self.commit();
         let live = self
@@ -76,7 +76,7 @@ impl Cluster {
         self.lose_sight(id, if waits { NodeStatus::Disconnected } else { NodeStatus::Down });
     }
 
-    /// A disconnected node goes down once no allocation waits for it any more.
+    /// Takes a disconnected node down if no allocation waits for it any more.
     pub(super) fn give_up(&mut self, id: NodeId) {
         let Some(node) = self.nodes.get(&id).filter(|node| node.status == NodeStatus::Disconnected) else {
             return;
@@ -105,7 +105,7 @@ impl Cluster {
         self.node_changed(id);
     }
 
-    /// A node responds again: unknown allocations continue, lost ones are stopped.
+    /// Brings a node back. Unknown allocations continue, and lost ones are stopped.
     pub fn node_up(&mut self, id: NodeId) {
         self.commit();
         let index = self.write(Message::NodeEvent, Object::Node(id));
@@ -133,7 +133,7 @@ impl Cluster {
         self.node_changed(id);
     }
 
-    /// Purges a node: it leaves the lists, and its allocations are lost.
+    /// Purges a node. It disappears from the lists, and its allocations are lost.
     pub fn remove_node(&mut self, id: NodeId) {
         self.commit();
         let object = Object::Node(id);
@@ -205,7 +205,7 @@ impl Cluster {
         self.nodes.get(&id).is_some_and(Node::is_ready)
     }
 
-    /// Allocations of a node that responds again continue; lost ones are stopped.
+    /// Continues the unknown allocations of a node that responds again, and stops its lost ones.
     fn reconnect(&mut self, id: NodeId) {
         let there = self.allocations.values().filter(|it| it.node == id);
         let unfinished = there.filter(|it| it.tasks.iter().any(|task| !task.is_dead()));

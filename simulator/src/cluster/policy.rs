@@ -15,12 +15,12 @@ pub enum Acl {
 /// Namespaces for which a capability is granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// None.
+    /// No namespaces.
     #[default]
     Nowhere,
-    /// These.
+    /// These namespaces.
     Namespaces(BTreeSet<String>),
-    /// All.
+    /// All namespaces.
     Everywhere,
 }
 

@@ -77,7 +77,7 @@ impl Cluster {
         });
     }
 
-    /// An allocation has run long enough to be healthy.
+    /// Marks an allocation as healthy if it has run long enough.
     pub(super) fn allocation_healthy(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get(&id) else { return };
         // A task that was restarted in the meantime has not run long enough.
@@ -118,7 +118,7 @@ impl Cluster {
         }
     }
 
-    /// An allocation of a deployment has failed.
+    /// Marks an allocation of a deployment as unhealthy, because it has failed.
     pub(super) fn unhealthy(&mut self, id: AllocationId) {
         let Some(group) = self.allocations.get(&id).map(|allocation| allocation.group.clone()) else {
             return;
@@ -150,7 +150,7 @@ impl Cluster {
         Some(deployment)
     }
 
-    /// Fails a deployment without progress; one without placements gets more time.
+    /// Fails a deployment without progress. A deployment without placements gets more time.
     pub(super) fn check_progress(&mut self, id: DeploymentId) {
         let Some(deployment) = self.deployments.get(&id).filter(|deployment| deployment.is_active()) else {
             return;
@@ -199,7 +199,7 @@ impl Cluster {
         }
     }
 
-    /// The deployment watcher creates an evaluation.
+    /// Creates an evaluation, like Nomad's deployment watcher.
     fn watched(&mut self, job: &JobKey, deployment: DeploymentId) {
         self.create_evaluation(job, "deployment-watcher", |evaluation| {
             evaluation.deployment = Some(deployment)

@@ -57,7 +57,7 @@ impl Servers {
         self.alive().saturating_sub(majority)
     }
 
-    /// Elects the next alive server, if there is a majority.
+    /// Elects the next alive server, if a majority is alive.
     fn elect(&mut self) {
         let majority = self.alive() > self.all.len() / 2;
         let after = self.leader.map_or(0, |leader| leader + 1);
@@ -68,12 +68,12 @@ impl Servers {
 }
 
 impl Cluster {
-    /// Another server becomes the leader.
+    /// Makes another server the leader.
     pub fn change_leader(&mut self) {
         self.servers.elect();
     }
 
-    /// There is no leader until [`Cluster::elect_leader`]: nothing is scheduled or written.
+    /// Removes the leader. Until [`Cluster::elect_leader`] is called, nothing is scheduled or written.
     pub fn lose_leader(&mut self) {
         self.servers.last_contact = self.now;
         self.servers.leader = None;
@@ -86,8 +86,8 @@ impl Cluster {
         }
     }
 
-    /// The server with this index fails. If it was the leader, another one is elected, if there is a
-    /// majority.
+    /// Makes the server with this index fail. If it was the leader, another one is elected, provided that a
+    /// majority is alive.
     pub fn fail_server(&mut self, number: usize) {
         let now = self.now;
         let Some(server) = self.servers.all.get_mut(number) else { return };
@@ -100,7 +100,7 @@ impl Cluster {
         }
     }
 
-    /// The server with this index recovers.
+    /// Brings the server with this index back.
     pub fn recover_server(&mut self, number: usize) {
         let now = self.now;
         let Some(server) = self.servers.all.get_mut(number) else { return };

@@ -91,17 +91,17 @@ impl Preemption {
 /// Garbage collection; the defaults are Nomad's.
 #[derive(Clone, Copy, Debug)]
 pub struct GcSettings {
-    /// Interval.
+    /// Interval of garbage collection.
     pub interval: Duration,
-    /// Age of terminal evaluations and their allocations.
+    /// Age from which terminal evaluations and their allocations are collected.
     pub evaluation: Duration,
-    /// The same for batch jobs, in versions that distinguish them.
+    /// The same for evaluations of batch jobs, in versions with a separate setting.
     pub batch_evaluation: Duration,
-    /// Age of dead jobs.
+    /// Age from which dead jobs are collected.
     pub job: Duration,
-    /// Age of terminal deployments.
+    /// Age from which terminal deployments are collected.
     pub deployment: Duration,
-    /// Age of down nodes.
+    /// Age from which down nodes are collected.
     pub node: Duration,
 }
 

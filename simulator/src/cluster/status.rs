@@ -1,4 +1,4 @@
-//! The status of jobs and the counts of their summaries.
+//! Job status, and the counts in job summaries.
 
 use crate::list::Table;
 use crate::version::since;
@@ -11,7 +11,7 @@ use super::ledger::{Completion, Outcome};
 use super::spec::JobType;
 
 impl Cluster {
-    /// Computes a job's status anew, as Nomad does whenever something of the job is written.
+    /// Updates a job's status. Nomad does this whenever any part of the job is written.
     pub(super) fn refresh_status(&mut self, key: &JobKey) {
         let Some(job) = self.jobs.get(key) else { return };
         let (old, new) = (job.status, self.status_of(job));
@@ -65,8 +65,9 @@ impl Cluster {
         if job.evaluated { JobStatus::Dead } else { JobStatus::Pending }
     }
 
-    /// Counts the new status of an allocation of the job that was created at this index; another job of the same ID
-    /// does not count it. Complete and failed only grow.
+    /// Counts the new status of an allocation in the summary of its job, the one with this create index. A
+    /// later job with the same ID does not count it. The numbers of complete and failed allocations only
+    /// increase.
     pub(super) fn count_in_summary(
         &mut self,
         key: &JobKey,
@@ -94,7 +95,7 @@ impl Cluster {
         self.written(Table::Jobs, index);
     }
 
-    /// What is left to place, as the scheduler has found.
+    /// Sets the number of queued allocations in a job's summary, as determined by the scheduler.
     pub(super) fn count_queued(&mut self, key: &JobKey, group: &str, queued: u32) {
         let index = self.index;
         if let Some(job) = self.jobs.get_mut(key) {
@@ -104,7 +105,7 @@ impl Cluster {
         }
     }
 
-    /// Keeps how a job's allocations have ended where the job's garbage collection cannot reach it.
+    /// Copies the outcome of a job's allocations to the history, which garbage collection does not affect.
     fn count_outcomes(&mut self, key: &JobKey) {
         if let Some(job) = self.jobs.get(key) {
             let failed = job.summary.values().map(|summary| summary.failed).sum();
@@ -114,13 +115,13 @@ impl Cluster {
     }
 }
 
-/// The count that goes down again when an allocation leaves this status.
+/// Returns the count that decreases when an allocation leaves this status.
 fn gauge(summary: &mut GroupSummary, status: ClientStatus) -> Option<&mut u32> {
     match status {
         ClientStatus::Pending => Some(&mut summary.starting),
         ClientStatus::Running => Some(&mut summary.running),
         ClientStatus::Unknown => Some(&mut summary.unknown),
-        // It goes down if the client is back after all.
+        // Decreases if the client reconnects.
         ClientStatus::Lost => Some(&mut summary.lost),
         ClientStatus::Complete | ClientStatus::Failed => None,
     }

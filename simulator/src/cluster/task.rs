@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::spec::{Cause, Lifecycle, Task};
 
-/// A client keeps this many events of a task.
+/// Number of events that a client keeps per task.
 const EVENTS_KEPT: usize = 10;
 
 /// State of a task.
@@ -147,7 +147,7 @@ impl TaskRun {
         self.started = Some(time);
     }
 
-    /// The task succeeds.
+    /// Ends the task successfully.
     pub(super) fn complete(&mut self, time: SystemTime) {
         self.note(time, Happened::DONE);
         self.die(time);
@@ -158,7 +158,7 @@ impl TaskRun {
         self.finished = Some(time);
     }
 
-    /// Its client tells it to stop, once.
+    /// Tells the task to stop. Has no effect the second time.
     pub(super) fn be_told_to_stop(
         &mut self,
         time: SystemTime,
@@ -170,7 +170,7 @@ impl TaskRun {
         }
     }
 
-    /// The task exits because it was told to.
+    /// Ends the task after it was told to stop.
     pub(super) fn be_killed(&mut self, time: SystemTime) {
         if self.is_running() {
             self.note(time, Happened::DONE);
@@ -179,7 +179,7 @@ impl TaskRun {
         self.die(time);
     }
 
-    /// The task will be restarted later.
+    /// Marks the task for a later restart.
     pub(super) fn wait_for_restart(&mut self, time: SystemTime, delay: Duration) {
         self.note(time, Happened::Restarting(delay));
         self.state = TaskState::Pending;
@@ -187,7 +187,7 @@ impl TaskRun {
         self.last_restart = Some(time);
     }
 
-    /// The task has failed permanently.
+    /// Marks the task as permanently failed.
     pub(super) fn fail(&mut self, time: SystemTime) {
         self.note(time, Happened::NotRestarting);
         self.failed = true;

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::api::without_unasked;
+use crate::api::without_unrequested;
 use crate::list::{Page, Table, select};
 use crate::request::Query;
 use crate::version::since;
@@ -72,7 +72,7 @@ impl Recording {
         Some(match select(table, self.version, query, rows) {
             Ok(Page { mut rows, next_token, work: _ }) => {
                 if table == Table::Allocations {
-                    rows.iter_mut().for_each(|row| without_unasked(row, query));
+                    rows.iter_mut().for_each(|row| without_unrequested(row, query));
                 }
                 let body = Value::Array(rows).to_string().into();
                 Answer { body, ..recorded.clone() }.next_token(next_token)

@@ -51,10 +51,10 @@ struct Entry {
 }
 
 impl Recording {
-    /// Reads a folder of recorded answers.
+    /// Reads a folder of recorded responses.
     ///
     /// # Errors
-    /// A file is missing or is not what the index says.
+    /// Fails if a file is missing or does not match the index.
     pub fn load(dir: &Path) -> io::Result<Recording> {
         let entries: Vec<Entry> = serde_json::from_slice(&fs::read(dir.join("index.json"))?)?;
         let mut answers = BTreeMap::new();
@@ -114,7 +114,8 @@ impl Entry {
     }
 }
 
-/// Returns the version that the servers report, or that of the folder's name if the token could not read it.
+/// Returns the version that the servers report, or the one in the folder's name if the token could not read
+/// it.
 fn version(dir: &Path, answers: &BTreeMap<Key, Answer>) -> Option<Version> {
     let recorded = |path: &str, pointer: &str| {
         let answer =

@@ -8,6 +8,7 @@ use super::finished_allocations::{FinishedAllocationsFold, end};
 use super::transitions::{TransitionsFold, is_starting};
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
+use crate::collect::cores_and_devices;
 use crate::collect::earliest;
 use crate::collect::kept::Kept;
 use crate::collect::list::{self, Again};
@@ -16,11 +17,10 @@ use crate::collect::observers::{
 };
 use crate::collect::report::FetchError;
 use crate::collect::units::{bytes, hertz};
-use crate::collect::whole;
 use crate::nomad::api::Allocation;
 use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{
-    AllocationEnd, Holding, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, NodeLoads, RunningSince,
+    AllocatedTotal, AllocationEnd, LiveAllocations, LiveJobs, NamedJobs, NodeLoad, NodeLoads, RunningSince,
     Sections, Servers,
 };
 use crate::terms::{DesiredStatus, JobType, at};
@@ -150,7 +150,7 @@ impl AllocationsFold {
             self.stopping.push(end(allocation));
         }
         let amounts = Amounts::of(allocation);
-        add_holding(&mut at(&mut self.live.holdings, namespace)[allocation.job_type], amounts);
+        add_allocated(&mut at(&mut self.live.allocated, namespace)[allocation.job_type], amounts);
         self.starts.add(allocation);
         self.transitions.add(allocation, &self.told_to_stop);
         self.add_to_node(allocation, amounts);
@@ -198,13 +198,13 @@ impl Amounts {
 }
 
 /// Adds a non-terminal allocation to its namespace and job type.
-fn add_holding(holding: &mut Holding, amounts: Option<Amounts>) {
+fn add_allocated(total: &mut AllocatedTotal, amounts: Option<Amounts>) {
     match amounts {
         Some(amounts) => {
-            holding.cpu_hertz += amounts.cpu;
-            holding.memory_bytes += amounts.memory;
+            total.cpu_hertz += amounts.cpu;
+            total.memory_bytes += amounts.memory;
         }
-        None => holding.unsized_count += 1,
+        None => total.unsized_count += 1,
     }
 }
 
@@ -231,7 +231,9 @@ pub(in crate::collect) fn add_load(load: &mut NodeLoad, allocation: &Allocation,
                     .for_each(|(sum, part)| *sum += part);
             }
             let resources = allocation.allocated_resources.as_ref();
-            resources.into_iter().for_each(|held| load.whole.add(&whole::allocated(held), 1));
+            resources
+                .into_iter()
+                .for_each(|held| load.cores_and_devices.add(&cores_and_devices::allocated(held), 1));
         }
         None => load.unsized_count += 1,
     }

@@ -10,10 +10,10 @@ use crate::collect::context::Context;
 use crate::collect::fan_out;
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
-use crate::nomad::api::{self, Instance, fold_rows};
+use crate::nomad::api::{self, AllocationSummary, fold_rows};
 use crate::nomad::{Client, Endpoint, Error, Request, found};
 use crate::snapshot::{
-    Drain, Drains, LiveAllocations, Node, NodeLoads, NodeTasks, Nodes, Reach, Sections, Servers,
+    Drain, Drains, LiveAllocations, NamespaceCoverage, Node, NodeLoads, NodeTasks, Nodes, Sections, Servers,
 };
 use crate::terms::{DesiredStatus, JobType, NodeState};
 
@@ -41,7 +41,7 @@ pub(in crate::collect) struct DrainsCollector {
     is_cut: bool,
 }
 
-reads!(DrainsCollector: Servers, Nodes, LiveAllocations, NodeLoads, Reach);
+reads!(DrainsCollector: Servers, Nodes, LiveAllocations, NodeLoads, NamespaceCoverage);
 
 impl Collect for DrainsCollector {
     fn new(_: &Observers) -> Self {
@@ -56,27 +56,27 @@ impl Collect for DrainsCollector {
         let nodes = upstream.need::<Nodes>().await?;
         let by_node = self.terms(context, &nodes).await?;
         let mut running = HashMap::new();
-        let mut asked = Vec::new();
+        let mut requested = Vec::new();
         for node in nodes.iter().filter(|node| node.has_drain() && node.state != NodeState::Down) {
             if !node.draining && self.empty.get(&node.id) == Some(&drain_began(node)) {
                 running.insert(node.id.clone(), NodeTasks::default());
             } else {
-                asked.push(node.id.clone());
+                requested.push(node.id.clone());
             }
         }
-        if !asked.is_empty() {
+        if !requested.is_empty() {
             // Wait for that list, so that an allocation that was non-terminal in it and has ended since is
             // read here.
             upstream.settled::<LiveAllocations>().await;
             let servers = upstream.get::<Servers>().await.unwrap_or_default();
-            if is_one_list_cheaper(asked.len(), nodes.len()) && servers.filter_task_states {
-                running.extend(lingering(context, asked).await?);
+            if is_one_list_cheaper(requested.len(), nodes.len()) && servers.filter_task_states {
+                running.extend(lingering(context, requested).await?);
             } else {
-                self.cut(&mut asked);
-                let ask = |id| running_on(context.clone(), id);
+                self.cut(&mut requested);
+                let fetch_one = |id| running_on(context.clone(), id);
                 let spread = context.settings.client_spread.min(context.settings.interval / 3);
                 let spread = if self.known.running.is_empty() { Duration::ZERO } else { spread };
-                fan_out::each(asked, CONCURRENCY, spread, ask, |(id, tasks)| {
+                fan_out::each(requested, CONCURRENCY, spread, fetch_one, |(id, tasks)| {
                     running.extend(tasks.map(|tasks| (id, tasks)))
                 })
                 .await?;
@@ -94,7 +94,8 @@ impl Collect for DrainsCollector {
             !node.draining && tells_none && !has_live(node) && node.has_drain()
         };
         // Allocations that are hidden from the token may still be running, and a new token may show them.
-        let is_partial = upstream.get::<Reach>().await.is_some_and(|reach| reach.partial().is_some());
+        let is_partial =
+            upstream.get::<NamespaceCoverage>().await.is_some_and(|coverage| coverage.partial().is_some());
         self.empty = nodes
             .iter()
             .filter(|node| !is_partial && is_empty(node))
@@ -124,8 +125,8 @@ impl DrainsCollector {
                 _ => unknown.push((node.id.clone(), node.modify_index)),
             }
         }
-        let ask = |(id, modify_index)| ask(context.clone(), id, modify_index);
-        fan_out::each(unknown, CONCURRENCY, Duration::ZERO, ask, |(id, drain)| {
+        let fetch_one = |(id, modify_index)| fetch(context.clone(), id, modify_index);
+        fan_out::each(unknown, CONCURRENCY, Duration::ZERO, fetch_one, |(id, drain)| {
             by_node.extend(drain.map(|drain| (id, drain)))
         })
         .await?;
@@ -133,12 +134,12 @@ impl DrainsCollector {
     }
 
     /// Leaves out nodes above the limit, and logs a warning when that begins.
-    fn cut(&mut self, asked: &mut Vec<String>) {
-        let left_out = asked.len().saturating_sub(MAX_NODES);
-        asked.truncate(MAX_NODES);
+    fn cut(&mut self, requested: &mut Vec<String>) {
+        let left_out = requested.len().saturating_sub(MAX_NODES);
+        requested.truncate(MAX_NODES);
         if left_out > 0 && !self.is_cut {
             tracing::warn!(
-                asked = MAX_NODES,
+                requested = MAX_NODES,
                 left_out,
                 "too many nodes drain at once; the state of the other drains is unknown"
             );
@@ -147,10 +148,10 @@ impl DrainsCollector {
     }
 }
 
-/// Returns whether one filtered list of all allocations costs the servers less than the own lists of `asked`
+/// Returns whether one filtered list of all allocations costs the servers less than the own lists of `requested`
 /// nodes. Above the limit it is always used, because it covers all nodes.
-fn is_one_list_cheaper(asked: usize, nodes: usize) -> bool {
-    asked > MAX_NODES || (asked > FEW_NODES && asked * ROW_BY_FILTERED >= nodes)
+fn is_one_list_cheaper(requested: usize, nodes: usize) -> bool {
+    requested > MAX_NODES || (requested > FEW_NODES && requested * ROW_BY_FILTERED >= nodes)
 }
 
 /// Returns the start of the last drain, which distinguishes it from other drains of the node.
@@ -171,13 +172,13 @@ pub(in crate::collect) async fn node_tasks(
     now: SystemTime,
 ) -> Result<NodeTasks, Error> {
     let path = format!("/v1/node/{}/allocations", Request::escape(id));
-    let add = move |tasks: &mut NodeTasks, row: Instance| count(tasks, &row, now);
+    let add = move |tasks: &mut NodeTasks, row: AllocationSummary| count(tasks, &row, now);
     let request = Request::new(Endpoint::NodeAllocations, path);
     let ((tasks, _), _) = client.fetch(request, fold_rows(NodeTasks::default(), add)).await?;
     Ok(tasks)
 }
 
-fn count(tasks: &mut NodeTasks, row: &Instance, now: SystemTime) {
+fn count(tasks: &mut NodeTasks, row: &AllocationSummary, now: SystemTime) {
     let is_system = row.job_type() == JobType::System;
     if row.lingers(now) {
         tasks.lingering += 1;
@@ -192,7 +193,7 @@ fn count(tasks: &mut NodeTasks, row: &Instance, now: SystemTime) {
 async fn lingering(context: &Context, nodes: Vec<String>) -> Result<HashMap<String, NodeTasks>, Error> {
     let now = (context.now)();
     let running = nodes.into_iter().map(|id| (id, NodeTasks::default())).collect();
-    let add = move |running: &mut HashMap<String, NodeTasks>, row: Instance| {
+    let add = move |running: &mut HashMap<String, NodeTasks>, row: AllocationSummary| {
         if let Some(tasks) = row.node_id.as_ref().and_then(|id| running.get_mut(id)) {
             count(tasks, &row, now);
         }
@@ -204,7 +205,11 @@ async fn lingering(context: &Context, nodes: Vec<String>) -> Result<HashMap<Stri
     Ok(running)
 }
 
-async fn ask(context: Arc<Context>, id: String, modify_index: u64) -> Result<(String, Option<Drain>), Error> {
+async fn fetch(
+    context: Arc<Context>,
+    id: String,
+    modify_index: u64,
+) -> Result<(String, Option<Drain>), Error> {
     let request = Request::new(Endpoint::Node, format!("/v1/node/{id}"));
     let node = found(context.client.object::<api::Node>(request).await)?;
     Ok((id, node.and_then(|(node, _)| drain(&node, modify_index))))
@@ -237,8 +242,8 @@ mod tests {
             (100, 900, true),
             (101, 10_000, true),
         ];
-        for (asked, nodes, wanted) in table {
-            assert_eq!(is_one_list_cheaper(asked, nodes), wanted, "{asked} of {nodes}");
+        for (requested, nodes, wanted) in table {
+            assert_eq!(is_one_list_cheaper(requested, nodes), wanted, "{requested} of {nodes}");
         }
     }
 }

@@ -45,12 +45,12 @@ impl Collect for HostStatsCollector {
             ids.sort_by_key(|id| matches!(hosts.by_node.get(id), Some(None)));
         }
         let mut by_node = HashMap::with_capacity(ids.len());
-        let ask = |id: String| {
+        let fetch_one = |id: String| {
             let context = context.clone();
-            async move { ask(&context.client, &context.settings, &id).await.map(|host| (id, host)) }
+            async move { fetch(&context.client, &context.settings, &id).await.map(|host| (id, host)) }
         };
         let done = |(id, host)| drop(by_node.insert(id, host));
-        fan_out::each(ids, context.settings.client_concurrency, spread, ask, done).await?;
+        fan_out::each(ids, context.settings.client_concurrency, spread, fetch_one, done).await?;
         let objects = by_node.values().flatten().count() as u64;
         let hosts = Arc::new(Hosts { by_node });
         self.known = Some(hosts.clone());
@@ -66,7 +66,7 @@ pub(in crate::collect) fn is_ready(state: NodeState) -> bool {
 
 /// Reads the statistics of one client. Returns `None` if the client does not respond; an error means that the
 /// servers cannot be reached or reject the request.
-pub(in crate::collect) async fn ask(
+pub(in crate::collect) async fn fetch(
     client: &Client,
     settings: &Settings,
     id: &str,

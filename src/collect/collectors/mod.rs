@@ -26,7 +26,7 @@ pub(super) use allocations::{Amounts, LIVE, add_load};
 pub(super) use drains::{drain, node_tasks};
 pub(super) use finished_allocations::FinishedAllocationsFold;
 pub(super) use finished_jobs::FinishedJobsFold;
-pub(super) use host_stats::{ask as ask_host, is_ready};
+pub(super) use host_stats::{fetch as fetch_host, is_ready};
 pub(super) use nodes::node;
 pub use reasons::block_reason;
 
@@ -83,13 +83,13 @@ pub static COLLECTORS: [Collector; CollectorId::ALL.len()] = {
         Collector::of::<specifications::SpecificationsCollector>(
             Specifications,
             Live,
-            "what queued allocations request and how many are desired (a request for each version of a job that has \
-             queued allocations or series of its own, once)",
+            "the resources that queued allocations request, and desired counts (one request for each version of a job \
+             that has queued allocations or series of its own)",
         ),
         Collector::of::<drains::DrainsCollector>(
             Drains,
             Live,
-            "drains, and what still runs on their nodes (requests for each draining or drained node)",
+            "drains, and the tasks that still run on their nodes (requests for each draining or drained node)",
         ),
         Collector::of::<host_stats::HostStatsCollector>(
             HostStats,

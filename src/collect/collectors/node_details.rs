@@ -53,7 +53,7 @@ impl Collect for NodeDetailsCollector {
         self.known.retain(|id, _| ids.contains(id.as_str()));
         let spread = context.client_spread(self.known.is_empty());
         let due = self.due(&nodes);
-        let ask = |id| ask(context.clone(), id);
+        let fetch_one = |id| fetch(context.clone(), id);
         let known = &mut self.known;
         // Keep these details even if a later request fails.
         let done = |(id, detail): (String, Option<NodeDetail>)| {
@@ -62,7 +62,7 @@ impl Collect for NodeDetailsCollector {
                 known.insert(id, Known { detail, until });
             }
         };
-        fan_out::each(due, CONCURRENCY, spread, ask, done).await?;
+        fan_out::each(due, CONCURRENCY, spread, fetch_one, done).await?;
         let settings = &context.settings.labels;
         let details = NodeDetails {
             by_node: self.known.iter().map(|(id, known)| (id.clone(), known.detail.clone())).collect(),
@@ -97,7 +97,7 @@ fn next_reading(id: &str, was_known: bool) -> Instant {
 }
 
 /// Requests one node. Returns `None` if it was removed after it was listed.
-async fn ask(context: Arc<Context>, id: String) -> Result<(String, Option<NodeDetail>), Error> {
+async fn fetch(context: Arc<Context>, id: String) -> Result<(String, Option<NodeDetail>), Error> {
     let request = Request::new(Endpoint::Node, format!("/v1/node/{}", Request::escape(&id)));
     let node = found(context.client.object::<Option<api::NodeDetail>>(request).await)?;
     Ok((id, node.map(|(node, _)| detail(&context, &node.unwrap_or_default()))))

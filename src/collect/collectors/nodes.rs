@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
+use crate::collect::cores_and_devices;
 use crate::collect::list::Known;
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
 use crate::collect::units::{bytes, hertz};
-use crate::collect::whole;
 use crate::nomad::api::{self, NodeResources};
 use crate::nomad::{Endpoint, Request};
 use crate::snapshot::{Capacity, LastDrain, Node, Sections, Servers};
@@ -60,8 +60,8 @@ pub(in crate::collect) fn node(row: api::Node) -> Option<Node> {
             memory_bytes: left(has, reserved, NodeResources::memory_mib).map(bytes),
             disk_bytes: left(has, reserved, NodeResources::disk_mib).map(bytes),
         },
-        cores: whole::allocatable_cores(has, reserved),
-        devices: whole::healthy_devices(has),
+        cores: cores_and_devices::allocatable_cores(has, reserved),
+        devices: cores_and_devices::healthy_devices(has),
         cpu_total_hertz: left(has, None, NodeResources::cpu_mhz).map(hertz),
         drivers,
         modify_index: row.modify_index.filter(|_| is_draining(&row)).unwrap_or_default(),

@@ -9,15 +9,15 @@ use tokio::time::Instant;
 
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
+use crate::collect::cores_and_devices;
 use crate::collect::fan_out;
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
 use crate::collect::units::{bytes, hertz};
-use crate::collect::whole;
 use crate::nomad::api::{JobSpecification, TaskGroup};
 use crate::nomad::{Endpoint, Error, Reason, Request};
 use crate::snapshot::{
-    Ask, FinishedJobs, GroupSpecification, LiveJobs, NamedJobs, Queue, Sections, Specification,
+    FinishedJobs, GroupSpecification, LiveJobs, NamedJobs, Queue, ResourceRequest, Sections, Specification,
     SpecificationKey, Specifications,
 };
 
@@ -80,7 +80,7 @@ impl Collect for SpecificationsCollector {
             // The job was deleted after it was listed, so its allocations will not stay queued for long.
             Answer::Gone => {}
         };
-        fan_out::each(unknown, CONCURRENCY, Duration::ZERO, |key| ask(context.clone(), key), done).await?;
+        fan_out::each(unknown, CONCURRENCY, Duration::ZERO, |key| fetch(context.clone(), key), done).await?;
         let objects = by_key.values().flatten().count() as u64;
         self.known = Arc::new(Specifications { by_key });
         let sections = Sections { specifications: Some(self.known.clone()), ..Sections::default() };
@@ -135,7 +135,7 @@ enum Answer {
     Gone,
 }
 
-async fn ask(context: Arc<Context>, key: SpecificationKey) -> Result<(SpecificationKey, Answer), Error> {
+async fn fetch(context: Arc<Context>, key: SpecificationKey) -> Result<(SpecificationKey, Answer), Error> {
     let request = Request::new(Endpoint::Job, format!("/v1/job/{}", Request::escape(&key.job_id)));
     let request = request.query("namespace", &key.namespace);
     match context.client.object::<Option<JobSpecification>>(request).await {
@@ -153,15 +153,15 @@ fn specification(job: &JobSpecification) -> Specification {
 
 fn of_group(group: &TaskGroup) -> GroupSpecification {
     let total = group.total();
-    let ask = Ask {
+    let request = ResourceRequest {
         cpu_hertz: hertz(total.cpu_mhz),
         memory_bytes: bytes(total.memory_mib),
         disk_bytes: bytes(total.disk_mib),
-        cores: group.asks_for_cores(),
+        cores: group.requests_cores(),
     };
     GroupSpecification {
-        ask,
-        whole: whole::requested(group),
+        request,
+        cores_and_devices: cores_and_devices::requested(group),
         count: group.count(),
         tasks: group.task_names().map(Box::from).collect(),
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::observers::Observers;
-use crate::collect::reach::{TokenReach, token_reach};
 use crate::collect::report::FetchError;
+use crate::collect::token_permissions::{TokenPermissions, token_permissions};
 use crate::snapshot::Sections;
 
 /// Collector of whether the token may read all namespaces.
@@ -20,8 +20,8 @@ impl Collect for TokenCollector {
     }
 
     async fn collect(&mut self, context: &Arc<Context>, _: &Newest<'_, Self>) -> Result<Refresh, FetchError> {
-        let TokenReach { reach, policies, meta } = token_reach(&context.client).await?;
-        let sections = Sections { reach: Some(Arc::new(reach)), ..Sections::default() };
+        let TokenPermissions { coverage, policies, meta } = token_permissions(&context.client).await?;
+        let sections = Sections { coverage: Some(Arc::new(coverage)), ..Sections::default() };
         Ok(Refresh { sections, objects: policies, meta })
     }
 }

@@ -39,10 +39,10 @@ impl Collect for UsageCollector {
         // Two rows of the same allocation would become duplicate series.
         running.sort_by(|one, other| one.id.cmp(&other.id));
         running.dedup_by(|second, first| second.id == first.id);
-        let ask = |allocation| ask(context.clone(), allocation);
+        let fetch_one = |allocation| fetch(context.clone(), allocation);
         let spread = context.client_spread(self.is_first);
         let done = |answer: Option<AllocationUsage>| usage.allocations.extend(answer);
-        fan_out::each(running, context.settings.client_concurrency, spread, ask, done).await?;
+        fan_out::each(running, context.settings.client_concurrency, spread, fetch_one, done).await?;
         self.is_first = false;
         usage.allocations.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         let objects = usage.allocations.len() as u64;
@@ -85,7 +85,7 @@ impl UsageFold {
 }
 
 /// Reads the usage of an allocation. Returns `None` if it has ended meanwhile or its client does not respond.
-async fn ask(context: Arc<Context>, allocation: AllocationUsage) -> Result<Option<AllocationUsage>, Error> {
+async fn fetch(context: Arc<Context>, allocation: AllocationUsage) -> Result<Option<AllocationUsage>, Error> {
     let path = format!("/v1/client/allocation/{}/stats", Request::escape(&allocation.id));
     let request = Request::new(Endpoint::AllocationStats, path)
         .query("namespace", &allocation.namespace)

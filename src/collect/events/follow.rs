@@ -93,8 +93,8 @@ async fn read(context: &Context, store: &Store) -> Result<Infallible, End> {
     if !servers.filter_lists {
         return Err(End::TooOld);
     }
-    let reach = store.newest(CollectorId::Token).await.reach;
-    if reach.is_some_and(|reach| reach.partial().is_some()) {
+    let coverage = store.newest(CollectorId::Token).await.coverage;
+    if coverage.is_some_and(|coverage| coverage.partial().is_some()) {
         return Err(End::Partial);
     }
     let namespaces = namespaces(store).await;

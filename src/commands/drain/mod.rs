@@ -75,7 +75,7 @@ pub(super) async fn run(config: Config, args: &DrainArgs) -> Result<ExitCode, Er
 /// Fails if the token is known not to see all allocations, because nobody could tell when the last of them
 /// has stopped.
 async fn require_all_namespaces(client: &Client, node: &FoundNode) -> Result<(), Error> {
-    match collect::token_reach(client).await?.reach.partial() {
+    match collect::token_permissions(client).await?.coverage.partial() {
         None => Ok(()),
         Some(reason) => Err(Error::Unseen { node: node.name.clone(), reason: reason.to_owned() }),
     }
@@ -145,7 +145,7 @@ impl Draining<'_> {
                 let since = drain.and_then(|drain| drain.started_at.0);
                 let since = since.map_or_else(String::new, |at| format!(" since {}", human::ago(now, at)));
                 let deadline = match seen.deadline() {
-                    Some(deadline) => format!("the deadline stays: {}", human::until(now, deadline)),
+                    Some(deadline) => format!("the deadline is unchanged: {}", human::until(now, deadline)),
                     None => "it has no deadline".to_owned(),
                 };
                 let text = format!("{} is draining{since}; {deadline}", plain(&self.node.name));
@@ -167,7 +167,9 @@ impl Draining<'_> {
 
     fn question(&self, seen: &Seen) -> String {
         let deadline = match self.args.deadline.0 {
-            Some(deadline) => format!("Nomad stops what still runs after {}", human::duration(deadline)),
+            Some(deadline) => {
+                format!("Nomad stops the remaining allocations after {}", human::duration(deadline))
+            }
             None => "there is no deadline".to_owned(),
         };
         let count = seen.remaining(self.args.ignore_system).count();

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::nomad::api::{Instance, Node};
+use crate::nomad::api::{AllocationSummary, Node};
 use crate::terms::{DesiredStatus, DrainStatus, Eligibility, JobType, NodeStatus};
 
 /// A node with its running allocations according to its client. The servers report an allocation as stopped
@@ -11,7 +11,7 @@ use crate::terms::{DesiredStatus, DrainStatus, Eligibility, JobType, NodeStatus}
 pub(super) struct Seen {
     pub(super) node: Node,
     /// Allocations that are not terminal or have a running task, oldest first.
-    pub(super) live: Vec<Instance>,
+    pub(super) live: Vec<AllocationSummary>,
 }
 
 /// State of a drain.
@@ -38,7 +38,7 @@ impl Seen {
     }
 
     /// Returns the allocations that must end before the machine is safe to terminate.
-    pub(super) fn remaining(&self, ignore_system: bool) -> impl Iterator<Item = &Instance> {
+    pub(super) fn remaining(&self, ignore_system: bool) -> impl Iterator<Item = &AllocationSummary> {
         self.live.iter().filter(move |it| !(ignore_system && it.job_type() == JobType::System))
     }
 
@@ -66,7 +66,8 @@ impl Seen {
         // counts. Before Nomad 1.1, nodes do not report their last drain.
         let is_complete = status == Some(DrainStatus::Complete) || !last.is_present;
         let ineligible = self.node.scheduling_eligibility == Eligibility::Ineligible;
-        let stopping = |it: &Instance| it.desired_status != DesiredStatus::Run || !it.client_status.is_live();
+        let stopping =
+            |it: &AllocationSummary| it.desired_status != DesiredStatus::Run || !it.client_status.is_live();
         match status {
             Some(DrainStatus::Canceled) => Phase::Cancelled,
             _ if !ineligible => Phase::Cancelled,
@@ -130,7 +131,7 @@ mod tests {
     fn a_drain_is_not_over_while_a_task_runs() {
         let row = r#"{"JobType":"batch","DesiredStatus":"run","ClientStatus":"failed",
             "TaskStates":{"main":{"State":"dead"},"upload":{"State":"running"}}}"#;
-        let live: Vec<Instance> = vec![serde_json::from_str(row).unwrap()];
+        let live: Vec<AllocationSummary> = vec![serde_json::from_str(row).unwrap()];
         assert!(live[0].lingers(SystemTime::now()));
         let node = serde_json::from_str(&format!("{{{}}}", over("complete", "ineligible"))).unwrap();
         assert_eq!(Seen { node, live }.phase(true), Phase::Stopping);

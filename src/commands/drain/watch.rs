@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::state::Seen;
 use crate::commands::Error;
 use crate::commands::find::FoundNode;
-use crate::nomad::api::{Instance, Node, fold_rows};
+use crate::nomad::api::{AllocationSummary, Node, fold_rows};
 use crate::nomad::{self, Client, Endpoint, Index, Reason, Request};
 use crate::snapshot::Scope;
 use crate::terms::ClientStatus;
@@ -88,10 +88,10 @@ impl<'a> Watch<'a> {
     }
 
     /// Reads the running allocations of the node, in all readable namespaces.
-    async fn live(&self) -> Result<Vec<Instance>, nomad::Error> {
+    async fn live(&self) -> Result<Vec<AllocationSummary>, nomad::Error> {
         let path = format!("/v1/node/{}/allocations", Request::escape(&self.node.id));
         let (now, scope) = (SystemTime::now(), self.scope.clone());
-        let add = move |all: &mut Vec<Instance>, row: Instance| {
+        let add = move |all: &mut Vec<AllocationSummary>, row: AllocationSummary| {
             let counts = row.namespace.as_deref().is_none_or(|name| scope.includes(name));
             if counts && (row.client_status.is_live() || row.lingers(now)) {
                 all.push(row);
@@ -111,6 +111,6 @@ pub(super) fn is_temporary(error: &nomad::Error) -> bool {
 }
 
 /// Returns how many of these have not started.
-pub(super) fn unstarted<'a>(all: impl Iterator<Item = &'a Instance>) -> usize {
+pub(super) fn unstarted<'a>(all: impl Iterator<Item = &'a AllocationSummary>) -> usize {
     all.filter(|it| it.client_status == ClientStatus::Pending).count()
 }

@@ -14,7 +14,7 @@ use super::{pick, unstarted};
 use crate::commands::Error;
 use crate::commands::find::FoundJob;
 use crate::human::plain;
-use crate::nomad::api::{Instance, Node};
+use crate::nomad::api::{AllocationSummary, Node};
 use crate::nomad::{self, Client, Endpoint, Frame, LogStream, Reason, Request};
 use crate::terms::{NodeStatus, Term};
 
@@ -44,7 +44,7 @@ pub(super) struct TaskLog {
     /// Timeout for the first byte of a response.
     pub(super) timeout: Duration,
     pub(super) job: FoundJob,
-    pub(super) of: Instance,
+    pub(super) of: AllocationSummary,
     pub(super) task: String,
     /// `stdout` or `stderr`.
     pub(super) kind: &'static str,

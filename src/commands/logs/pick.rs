@@ -9,7 +9,7 @@ use crate::commands::terminal::Terminal;
 use crate::commands::{Error, live};
 use crate::config::LogsArgs;
 use crate::human;
-use crate::nomad::api::{AllocationHistory, Evaluation, Instance, Job, JobTasks, fold_rows};
+use crate::nomad::api::{AllocationHistory, AllocationSummary, Evaluation, Job, JobTasks, fold_rows};
 use crate::nomad::{self, Client, Endpoint, Request};
 use crate::terms::{DesiredStatus, EvalStatus, JobStatus, Term};
 
@@ -21,7 +21,7 @@ pub(super) async fn allocations(
     client: &Client,
     job: &FoundJob,
     args: &LogsArgs,
-) -> Result<Vec<Instance>, Error> {
+) -> Result<Vec<AllocationSummary>, Error> {
     let all = newest_first(client, job).await?;
     if all.is_empty() {
         return Err(no_allocations(client, job).await?.into());
@@ -29,7 +29,11 @@ pub(super) async fn allocations(
     Ok(choose(all, &job.id, args)?)
 }
 
-fn choose(mut all: Vec<Instance>, job: &str, args: &LogsArgs) -> Result<Vec<Instance>, LogsError> {
+fn choose(
+    mut all: Vec<AllocationSummary>,
+    job: &str,
+    args: &LogsArgs,
+) -> Result<Vec<AllocationSummary>, LogsError> {
     if let Some(wanted) = &args.alloc {
         let (mut found, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|it| it.id().starts_with(wanted.as_str()));
@@ -44,7 +48,8 @@ fn choose(mut all: Vec<Instance>, job: &str, args: &LogsArgs) -> Result<Vec<Inst
         };
     }
     // Allocations that are being replaced do not count.
-    let lives = |it: &Instance| it.client_status.is_live() && it.desired_status == DesiredStatus::Run;
+    let lives =
+        |it: &AllocationSummary| it.client_status.is_live() && it.desired_status == DesiredStatus::Run;
     match (all.iter().filter(|it| lives(it)).count(), args.all) {
         (0, true) => Ok(all),
         (_, true) => Ok(all.into_iter().filter(lives).collect()),
@@ -58,9 +63,9 @@ fn choose(mut all: Vec<Instance>, job: &str, args: &LogsArgs) -> Result<Vec<Inst
 }
 
 /// Returns the allocations of a job that Nomad still has.
-pub(super) async fn newest_first(client: &Client, job: &FoundJob) -> Result<Vec<Instance>, Error> {
+pub(super) async fn newest_first(client: &Client, job: &FoundJob) -> Result<Vec<AllocationSummary>, Error> {
     let request = of_job(Endpoint::JobAllocations, job, "/allocations");
-    let add = |all: &mut Vec<Instance>, row| all.push(row);
+    let add = |all: &mut Vec<AllocationSummary>, row| all.push(row);
     let ((mut all, _), _) = client.fetch(request, fold_rows(Vec::new(), add)).await?;
     all.sort_by(|one, other| other.created().cmp(&one.created()).then_with(|| one.id().cmp(other.id())));
     Ok(all)
@@ -88,7 +93,7 @@ fn of_job(endpoint: Endpoint, job: &FoundJob, part: &str) -> Request {
     Request::new(endpoint, path).query("namespace", &job.namespace)
 }
 
-fn lines(all: &[Instance]) -> Vec<String> {
+fn lines(all: &[AllocationSummary]) -> Vec<String> {
     let mut lines = every_line(&all[..all.len().min(MAX_LINES)]);
     if all.len() > MAX_LINES {
         lines.push(format!("and {} more", all.len() - MAX_LINES));
@@ -96,7 +101,7 @@ fn lines(all: &[Instance]) -> Vec<String> {
     lines
 }
 
-fn every_line(all: &[Instance]) -> Vec<String> {
+fn every_line(all: &[AllocationSummary]) -> Vec<String> {
     let anywhere = Terminal::new(None, false);
     let table = live::rows(all.iter(), &anywhere, SystemTime::now());
     table.lines().skip(1).map(|line| line.trim().to_owned()).collect()
@@ -152,7 +157,7 @@ async fn no_allocations(client: &Client, job: &FoundJob) -> Result<LogsError, Er
 pub(super) async fn task(
     client: &Client,
     job: &FoundJob,
-    of: &Instance,
+    of: &AllocationSummary,
     named: Option<&str>,
 ) -> Result<String, Error> {
     let (tasks, _) = client.object::<JobTasks>(of_job(Endpoint::Job, job, "")).await?;
@@ -197,7 +202,7 @@ mod tests {
         }
     }
 
-    fn all(rows: &[(&str, &str, &str)]) -> Vec<Instance> {
+    fn all(rows: &[(&str, &str, &str)]) -> Vec<AllocationSummary> {
         let row = |(id, desired, client): &(&str, &str, &str)| {
             let json = format!(r#"{{"ID":"{id}","DesiredStatus":"{desired}","ClientStatus":"{client}"}}"#);
             serde_json::from_str(&json).unwrap()
@@ -207,7 +212,7 @@ mod tests {
 
     fn chosen(rows: &[(&str, &str, &str)], rest: &[&str]) -> Result<String, String> {
         let chosen = choose(all(rows), "build", &args(rest)).map_err(|error| error.to_string())?;
-        Ok(chosen.iter().map(Instance::id).collect::<Vec<_>>().join(" "))
+        Ok(chosen.iter().map(AllocationSummary::id).collect::<Vec<_>>().join(" "))
     }
 
     #[test]

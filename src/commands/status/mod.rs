@@ -14,7 +14,7 @@ use super::terminal::{Terminal, Tone, print};
 use super::{Error, Problem, Session, problems};
 use crate::config::{Config, StatusArgs};
 use crate::human;
-use crate::snapshot::{CollectorId, DrainState, Levels, Missing, Pool, Share, Snapshot, Totals};
+use crate::snapshot::{CollectorId, DrainState, Levels, Missing, Pool, ResourceTotals, Snapshot, Totals};
 use crate::terms::{BlockReason, NodeState};
 
 /// Collectors for the screen.
@@ -98,8 +98,8 @@ struct PoolStatus {
     name: String,
     active_clients: u64,
     other_clients: u64,
-    cpu_hertz: ShareJson,
-    memory_bytes: ShareJson,
+    cpu_hertz: ResourceTotalsJson,
+    memory_bytes: ResourceTotalsJson,
     queued_allocations: u64,
     unsized_allocations: u64,
     unplaceable_allocations: u64,
@@ -109,7 +109,7 @@ struct PoolStatus {
 }
 
 #[derive(Debug, Serialize)]
-struct ShareJson {
+struct ResourceTotalsJson {
     allocatable: f64,
     allocated: f64,
     /// Absent if the requests of the queued allocations are unknown.
@@ -120,7 +120,7 @@ struct ShareJson {
 pub(super) struct DrainJson {
     id: String,
     name: String,
-    /// Absent if it is unknown what still runs.
+    /// Absent if it is unknown which tasks still run.
     drained: Option<bool>,
     started: Option<TimeJson>,
     deadline: Option<TimeJson>,
@@ -135,7 +135,7 @@ impl Status {
         let levels = sections.capacity_levels();
         Self {
             as_of: TimeJson(snapshot.taken_at),
-            namespaces: NamespacesJson::from(&joins.reach),
+            namespaces: NamespacesJson::from(&joins.coverage),
             jobs: JobsJson {
                 pending: totals.pending_jobs,
                 running: totals.running_jobs,
@@ -187,17 +187,17 @@ fn oldest_pending(snapshot: &Snapshot) -> Option<Vec<PendingJobJson>> {
 
 impl PoolStatus {
     fn new(name: &str, pool: &Pool) -> Self {
-        let share = |share: &Share| ShareJson {
-            allocatable: share.allocatable,
-            allocated: share.allocated,
-            requested: pool.is_requested_known().then_some(share.requested),
+        let totals = |totals: &ResourceTotals| ResourceTotalsJson {
+            allocatable: totals.allocatable,
+            allocated: totals.allocated,
+            requested: pool.is_requested_known().then_some(totals.requested),
         };
         Self {
             name: name.to_owned(),
             active_clients: pool.active_nodes,
             other_clients: pool.other_nodes,
-            cpu_hertz: share(&pool.cpu),
-            memory_bytes: share(&pool.memory),
+            cpu_hertz: totals(&pool.cpu),
+            memory_bytes: totals(&pool.memory),
             queued_allocations: pool.queued,
             unsized_allocations: pool.unsized_allocations,
             unplaceable_allocations: pool.unplaceable,

@@ -7,7 +7,7 @@ use crate::commands::lines::{
 use crate::commands::table::{Cell, Column, table};
 use crate::commands::terminal::{Terminal, Tone};
 use crate::human;
-use crate::snapshot::{Level, Missing, Share};
+use crate::snapshot::{Level, Missing, ResourceTotals};
 use crate::terms::Term;
 
 /// Maximum number of pending jobs.
@@ -162,13 +162,13 @@ fn pool_row(status: &PoolStatus) -> Vec<Cell> {
         0 => pool.active_nodes.to_string(),
         others => format!("{} of {}", pool.active_nodes, pool.active_nodes + others),
     };
-    let requested = |share: &Share, unit: fn(f64) -> String| match (
+    let requested = |totals: &ResourceTotals, unit: fn(f64) -> String| match (
         pool.is_requested_known(),
         pool.unsized_allocations,
     ) {
-        (false, _) => format!("?/{}", unit(share.free())),
-        (true, 0) => format!("{}/{}", unit(share.requested), unit(share.free())),
-        (true, _) => format!("{}+/{}", unit(share.requested), unit(share.free())),
+        (false, _) => format!("?/{}", unit(totals.free())),
+        (true, 0) => format!("{}/{}", unit(totals.requested), unit(totals.free())),
+        (true, _) => format!("{}+/{}", unit(totals.requested), unit(totals.free())),
     };
     let missing = match pool.missing() {
         Missing::Clients(0) => "0".into(),

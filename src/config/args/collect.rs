@@ -57,7 +57,7 @@ pub struct CollectArgs {
 
     /// Number of the oldest pending jobs that have a series of their own
     ///
-    /// The default shows the jobs that have waited longest with few short-lived series
+    /// The default is low because these series are short-lived
     #[arg(
         long = "collect.pending-jobs",
         env = "NOMAD_EXPORTER_COLLECT_PENDING_JOBS",

@@ -20,7 +20,7 @@ pub struct DrainArgs {
     #[command(flatten)]
     pub agent: AgentArgs,
 
-    /// Time after which Nomad stops what still runs, such as 1h; none for no deadline
+    /// Time after which Nomad stops allocations, such as 1h; none for no deadline
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub deadline: Deadline,
 

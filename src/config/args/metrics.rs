@@ -31,8 +31,8 @@ pub struct MetricsArgs {
 
     /// Keys of job metadata that become labels of nomad_job_meta_info, for long-lived jobs (Nomad 1.4.3 and later)
     ///
-    /// For instance `team` becomes the label `meta_team`, so that alerts reach the team that owns the job. The lists of jobs
-    /// then come with the metadata of every job
+    /// For instance `team` becomes the label `meta_team`, so that alerts reach the team that owns the job. With this
+    /// flag, Nomad sends the metadata of every job in its job lists
     #[arg(
         long = "metrics.job-meta",
         env = "NOMAD_EXPORTER_METRICS_JOB_META",

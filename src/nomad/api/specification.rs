@@ -63,7 +63,7 @@ impl TaskGroup {
     }
 
     /// Returns whether allocations reserve cores.
-    pub fn asks_for_cores(&self) -> bool {
+    pub fn requests_cores(&self) -> bool {
         self.tasks().any(|task| task.need().reserves_cores)
     }
 
@@ -119,7 +119,7 @@ mod tests {
         )
         .unwrap();
         let expected = Total { cpu_mhz: 500, memory_mib: 256, memory_max_mib: 512, disk_mib: 300 };
-        assert_eq!((group.total(), group.asks_for_cores()), (expected, false));
+        assert_eq!((group.total(), group.requests_cores()), (expected, false));
     }
 
     #[test]
@@ -129,6 +129,6 @@ mod tests {
         )
         .unwrap();
         let expected = Total { memory_mib: 64, memory_max_mib: 64, ..Total::default() };
-        assert_eq!((group.total(), group.asks_for_cores()), (expected, true));
+        assert_eq!((group.total(), group.requests_cores()), (expected, true));
     }
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::commands::{self, Command};
 use crate::human;
-use crate::snapshot::{Level, Missing, Node, Pool, Share, Snapshot, Totals};
+use crate::snapshot::{Level, Missing, Node, Pool, ResourceTotals, Snapshot, Totals};
 use crate::terms::{NodeState, Term};
 
 /// Maximum number of rows per table.
@@ -41,12 +41,12 @@ fn tile(label: &str, value: Option<u64>, class: &str) -> Markup {
 
 /// Renders that not all namespaces are read, or that this is unknown, and why.
 pub(super) fn namespaces(snapshot: &Snapshot) -> Markup {
-    let reach = &snapshot.joins.reach;
-    let Some(reason) = reach.reason() else { return html! {} };
+    let coverage = &snapshot.joins.coverage;
+    let Some(reason) = coverage.reason() else { return html! {} };
     html! {
         section {
             h2 { "Namespaces" }
-            @if reach.partial().is_some() {
+            @if coverage.partial().is_some() {
                 p { span.warn { "Not all namespaces are read" } ": " (reason) ". Allocations and usage per node are omitted." }
             } @else {
                 p.muted { "It is unknown whether all namespaces are read: " (reason) "." }
@@ -130,11 +130,11 @@ fn requested(pool: &Pool) -> Markup {
     }
 }
 
-fn allocated(share: &Share, format: fn(f64) -> String) -> Markup {
+fn allocated(totals: &ResourceTotals, format: fn(f64) -> String) -> Markup {
     bar(
-        share.allocated,
-        share.allocatable,
-        &format!("{} of {}", format(share.allocated), format(share.allocatable)),
+        totals.allocated,
+        totals.allocatable,
+        &format!("{} of {}", format(totals.allocated), format(totals.allocatable)),
     )
 }
 
@@ -201,7 +201,7 @@ pub(super) fn nodes(snapshot: &Snapshot) -> Markup {
 
 fn level_bar(level: Option<Level>) -> Markup {
     match level {
-        Some(level) => bar(level.taken, level.whole, &human::percent(level.ratio())),
+        Some(level) => bar(level.amount, level.total, &human::percent(level.ratio())),
         None => html! { span.muted { "?" } },
     }
 }

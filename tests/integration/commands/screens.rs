@@ -169,8 +169,8 @@ for name, value in json.load(sys.stdin):
     }
     let known = values.len();
     // Checks that the validator reports errors.
-    values.push(("level", json!({"taken": 1})));
-    values.push(("level", json!({"taken": 1, "whole": 2, "more": 3})));
+    values.push(("level", json!({"amount": 1})));
+    values.push(("level", json!({"amount": 1, "total": 2, "more": 3})));
 
     let schema = path("docs/commands.schema.json");
     let mut judge = Command::new(python)
@@ -183,7 +183,7 @@ for name, value in json.load(sys.stdin):
     let output = judge.wait_with_output().unwrap();
     assert!(output.status.success() && known > 30);
     let errors = String::from_utf8(output.stdout).unwrap();
-    let expected = "level $ 'whole' is a required property\n\
+    let expected = "level $ 'total' is a required property\n\
                     level $ Additional properties are not allowed ('more' was unexpected)\n";
     assert_eq!(errors, expected);
 }

@@ -134,7 +134,7 @@ async fn a_second_run_joins_and_keeps_the_deadline() {
     world.pass(90);
     let ended = ended(child).await;
     assert_eq!((ended.code, world.live(0)), (Some(0), 0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("the deadline stays"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the deadline is unchanged"), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -375,7 +375,7 @@ async fn an_active_or_cancelled_drain_does_not_complete_the_hook() {
     let stopped = ended(child).await;
     assert_eq!(stopped.code, Some(3), "{}", stopped.stderr);
     assert!(
-        stopped.stderr.contains("the deadline stays")
+        stopped.stderr.contains("the deadline is unchanged")
             && stopped.stderr.contains("continues; do not terminate it yet")
     );
     let child = start(&world, &folder, &AWS);

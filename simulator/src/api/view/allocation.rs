@@ -33,9 +33,9 @@ const HIDDEN: [&str; 3] = ["Job", "DeploymentID", "PreviousAllocation"];
 /// allocations.
 pub(crate) fn filterable_allocation(allocation: &Allocation, cluster: &Cluster, query: &Query) -> Value {
     let filter = query.get("filter").unwrap_or_default();
-    let asked = Asked::by(query);
-    let resources = asked.resources || filter.contains("AllocatedResources");
-    let states = asked.task_states || filter.contains("TaskStates");
+    let requested = OptionalFields::by(query);
+    let resources = requested.resources || filter.contains("AllocatedResources");
+    let states = requested.task_states || filter.contains("TaskStates");
     let version = cluster.version();
     let mut row = allocation_stub(allocation, version, resources, states);
     for field in HIDDEN.into_iter().filter(|field| filter.contains(field)) {
@@ -48,37 +48,37 @@ pub(crate) fn filterable_allocation(allocation: &Allocation, cluster: &Cluster, 
     row
 }
 
-/// Removes the fields that the request did not ask for from a row of the allocation list.
-pub(crate) fn without_unasked(row: &mut Value, query: &Query) {
-    let asked = Asked::by(query);
+/// Removes the fields that were not requested from a row of the allocation list.
+pub(crate) fn without_unrequested(row: &mut Value, query: &Query) {
+    let requested = OptionalFields::by(query);
     let Some(fields) = row.as_object_mut() else { return };
     for field in HIDDEN {
         fields.remove(field);
     }
-    if !asked.resources {
+    if !requested.resources {
         fields.remove("AllocatedResources");
     }
-    if !asked.task_states {
+    if !requested.task_states {
         fields.insert("TaskStates".to_owned(), Value::Null);
     }
 }
 
-/// Optional parts of an allocation list.
-struct Asked {
+/// Optional fields of an allocation list that were requested.
+struct OptionalFields {
     resources: bool,
     task_states: bool,
 }
 
-impl Asked {
-    fn by(query: &Query) -> Asked {
-        Asked {
+impl OptionalFields {
+    fn by(query: &Query) -> OptionalFields {
+        OptionalFields {
             resources: query.is_true("resources"),
             task_states: query.get("task_states").is_none() || query.is_true("task_states"),
         }
     }
 }
 
-/// Fields that the list and the full allocation share.
+/// Returns the fields that list rows and full allocations have in common.
 pub(super) fn common(allocation: &Allocation, version: Version) -> Value {
     let reschedules: Vec<Value> = allocation
         .reschedules
@@ -150,7 +150,7 @@ fn desired_transition(allocation: &Allocation, version: Version) -> Value {
         "ForceReschedule": null,
     });
     if version >= since::V1_3 {
-        // Nomad sets this only if somebody stops the allocation.
+        // Nomad sets this only if the allocation is stopped manually.
         row["NoShutdownDelay"] = if allocation.by_hand { Value::Bool(false) } else { Value::Null };
     }
     if version >= since::V1_11 && allocation.by_hand && !failed {
@@ -199,7 +199,7 @@ pub(super) fn allocated_resources(allocation: &Allocation) -> Value {
     json!({"Tasks": tasks, "TaskLifecycles": lifecycles, "Shared": shared})
 }
 
-/// The GPUs reserved for a task.
+/// Returns the GPUs allocated to a task.
 fn devices<'a>(gpus: impl Iterator<Item = &'a u16>) -> Value {
     let ids: Vec<String> = gpus.map(super::node::gpu_id).collect();
     if ids.is_empty() {

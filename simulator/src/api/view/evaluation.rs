@@ -1,4 +1,4 @@
-//! Evaluations, without empty fields, and placement failures.
+//! Evaluations, with empty fields omitted, and placement failures.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::version::{Version, since};
 
 use super::{nil_map, text, without_empty};
 
-/// Nanoseconds that the scheduler spent before the placement failed. Any plausible value does.
+/// Nanoseconds that the scheduler spent before the placement failed. Any plausible value will do.
 const ALLOCATION_TIME: u64 = 40_000;
 
 pub(crate) fn evaluation(evaluation: &Evaluation, version: Version) -> Value {

@@ -9,12 +9,12 @@ use super::allocation::{allocated_resources, common};
 use super::task_state::task_states;
 use super::{specification, text, without_empty};
 
-/// Time that the scheduler took to place it. The exact value does not matter.
+/// Nanoseconds that the scheduler spent on the placement. Any plausible value will do.
 const ALLOCATION_TIME: u64 = 40_000;
-/// ID of the key with which the servers signed its identities.
+/// ID of the key that signs workload identities.
 const SIGNING_KEY: &str = "fe9c8dd3-b516-603c-b319-a33942d97256";
 
-/// Returns the full allocation, with its job at the time of placement.
+/// Returns the full allocation, with its job as of the placement.
 pub(crate) fn allocation(allocation: &Allocation, cluster: &Cluster, version: Version) -> Value {
     let mut full = without_job(allocation, cluster, version);
     full["Job"] = specification::job_of(allocation, version);

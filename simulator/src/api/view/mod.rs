@@ -1,4 +1,4 @@
-//! How each version writes the objects of the model as JSON.
+//! JSON of the model's objects, as each Nomad version formats it.
 
 mod allocation;
 mod deployment;
@@ -13,7 +13,7 @@ mod task_state;
 
 use serde_json::{Map, Value};
 
-pub(crate) use allocation::without_unasked;
+pub(crate) use allocation::without_unrequested;
 pub(super) use allocation::{allocation_stub, filterable_allocation};
 pub(super) use deployment::deployment;
 pub(super) use evaluation::evaluation;
@@ -24,7 +24,7 @@ pub(super) use node::{attributes, node, node_stub};
 pub(super) use pool::{namespace, node_pool};
 pub(super) use specification::job;
 
-/// The object without its empty fields, as Nomad writes evaluations and full allocations.
+/// Removes empty fields, which Nomad omits in evaluations and full allocations.
 fn without_empty(object: Value) -> Value {
     let Value::Object(fields) = object else { return object };
     Value::Object(fields.into_iter().filter(|(_, value)| !is_empty(value)).collect())
@@ -41,12 +41,12 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// A map as Go writes one that was never made: an empty one is null.
+/// Returns null for an empty map, as Go formats a nil map.
 fn nil_map(fields: Map<String, Value>) -> Value {
     if fields.is_empty() { Value::Null } else { Value::Object(fields) }
 }
 
-/// An ID as text, empty if there is none.
+/// Returns an ID as text. Empty if there is none.
 fn text(id: Option<impl ToString>) -> String {
     id.map(|id| id.to_string()).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use crate::cluster::{DrainStrategy, LastDrain, Node, NodeEvent};
 use crate::time::{duration_nanos, rfc3339, rfc3339_seconds, seconds};
 use crate::version::{Version, since};
 
-/// All clients of the model have this address.
+/// Address of all clients.
 const HOST: &str = "127.0.0.1";
 
 pub(crate) fn node_stub(node: &Node, version: Version, resources: bool) -> Value {
@@ -66,7 +66,7 @@ pub(crate) fn node(node: &Node, version: Version) -> Value {
     full
 }
 
-/// Fields that the list and the single node share.
+/// Returns the fields that list rows and single nodes have in common.
 fn common(node: &Node, version: Version) -> Value {
     let spec = &node.spec;
     let mut row = json!({
@@ -162,7 +162,7 @@ fn event(event: &NodeEvent) -> Value {
 
 fn node_resources(node: &Node, version: Version) -> Value {
     let spec = &node.spec;
-    // Since 1.7, without the cores reserved for the system.
+    // Since 1.7, cores reserved for the system are excluded.
     let cores: Vec<u16> = match version >= since::PROCESSORS {
         true => spec.reservable_cores().collect(),
         false => (0..spec.reservable_cores().end).collect(),
@@ -203,7 +203,7 @@ fn devices(node: &Node) -> Value {
     json!([{"Vendor": vendor, "Type": device_type, "Name": name, "Instances": instances, "Attributes": null}])
 }
 
-/// Vendor, type and name of the only device type of the model.
+/// Vendor, type and name of the GPUs, the only devices of the model.
 pub(super) const GPU: [&str; 3] = ["nvidia", "gpu", "Tesla T4"];
 
 pub(super) fn gpu_id(number: impl std::fmt::Display) -> String {

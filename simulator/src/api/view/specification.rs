@@ -44,7 +44,7 @@ pub(crate) fn job(job: &Job, version: Version) -> Value {
     description.written(version)
 }
 
-/// The job of an allocation as of its placement, so the job has no allocations yet.
+/// Returns an allocation's job as of the placement, when the job had no allocations yet.
 pub(crate) fn job_of(allocation: &Allocation, version: Version) -> Value {
     let (job_modify_index, submitted) = allocation.job_submitted;
     let id = allocation.job.id.as_str();
@@ -120,7 +120,7 @@ impl Description<'_> {
     }
 }
 
-/// The lifecycle of a task; null for a main task.
+/// Returns the lifecycle of a task. Null for a main task.
 pub(crate) fn lifecycle(task: &Task) -> Value {
     task.lifecycle.map_or(
         Value::Null,

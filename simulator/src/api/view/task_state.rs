@@ -8,7 +8,7 @@ use crate::cluster::{Allocation, Cause, ClientStatus, Happened, TaskEvent, TaskR
 use crate::time::{duration_nanos, nanos, rfc3339};
 use crate::version::{Version, since};
 
-/// The state of each task; null until the client has reported one.
+/// Returns the state of each task. Null until the client has reported one.
 pub(super) fn task_states(allocation: &Allocation, version: Version) -> Value {
     if !allocation.is_received() {
         return Value::Null;
@@ -48,34 +48,40 @@ fn finished_at(allocation: &Allocation, task: &TaskRun) -> Option<SystemTime> {
 }
 
 /// Contents of an event: its type, message, details, and deprecated fields.
-struct Told {
+struct EventContent {
     kind: &'static str,
     message: String,
     details: Map<String, Value>,
     fields: Map<String, Value>,
 }
 
-impl Told {
-    fn new(kind: &'static str, message: impl Into<String>) -> Told {
-        Told { kind, message: message.into(), details: Map::new(), fields: Map::new() }
+impl EventContent {
+    fn new(kind: &'static str, message: impl Into<String>) -> EventContent {
+        EventContent { kind, message: message.into(), details: Map::new(), fields: Map::new() }
     }
 
     /// Adds a value both to the details and as a field.
-    fn with(mut self, detail: &str, text: impl Into<String>, field: &str, value: impl Into<Value>) -> Told {
+    fn with(
+        mut self,
+        detail: &str,
+        text: impl Into<String>,
+        field: &str,
+        value: impl Into<Value>,
+    ) -> EventContent {
         self.details.insert(detail.to_owned(), Value::String(text.into()));
         self.fields.insert(field.to_owned(), value.into());
         self
     }
 
     /// Adds the message both to the details and as a field.
-    fn repeating(self, detail: &str, field: &str) -> Told {
+    fn repeating(self, detail: &str, field: &str) -> EventContent {
         let message = self.message.clone();
         self.with(detail, message.clone(), field, message)
     }
 }
 
 fn event(event: &TaskEvent) -> Value {
-    let Told { kind, message, details, fields } = told(&event.what);
+    let EventContent { kind, message, details, fields } = event_content(&event.what);
     let mut row = json!({
         "Type": kind,
         "Time": nanos(event.time),
@@ -108,12 +114,16 @@ fn event(event: &TaskEvent) -> Value {
     row
 }
 
-fn told(what: &Happened) -> Told {
+fn event_content(what: &Happened) -> EventContent {
     match what {
-        Happened::Received => Told::new("Received", "Task received by client"),
-        Happened::SetUp => Told::new("Task Setup", "Building Task Directory").repeating("message", "Message"),
-        Happened::DownloadsArtifacts => Told::new("Downloading Artifacts", "Client is downloading artifacts"),
-        Happened::Started => Told::new("Started", "Task started by client"),
+        Happened::Received => EventContent::new("Received", "Task received by client"),
+        Happened::SetUp => {
+            EventContent::new("Task Setup", "Building Task Directory").repeating("message", "Message")
+        }
+        Happened::DownloadsArtifacts => {
+            EventContent::new("Downloading Artifacts", "Client is downloading artifacts")
+        }
+        Happened::Started => EventContent::new("Started", "Task started by client"),
         Happened::Terminated { exit_code, signal, oom_killed } => {
             terminated(*exit_code, *signal, *oom_killed)
         }
@@ -121,45 +131,41 @@ fn told(what: &Happened) -> Told {
         Happened::Restarting(delay) => {
             let message = format!("Task restarting in {}", go_duration(*delay));
             let delay = duration_nanos(*delay);
-            Told::new("Restarting", message).with("start_delay", delay.to_string(), "StartDelay", delay).with(
-                "restart_reason",
-                RESTARTS,
-                "RestartReason",
-                RESTARTS,
-            )
+            EventContent::new("Restarting", message)
+                .with("start_delay", delay.to_string(), "StartDelay", delay)
+                .with("restart_reason", RESTARTS, "RestartReason", RESTARTS)
         }
-        Happened::NotRestarting => Told::new("Not Restarting", NO_RESTARTS)
+        Happened::NotRestarting => EventContent::new("Not Restarting", NO_RESTARTS)
             .with("restart_reason", NO_RESTARTS, "RestartReason", NO_RESTARTS)
             .with("fails_task", "true", "FailsTask", true),
-        Happened::SiblingFailed(sibling) => Told::new(
+        Happened::SiblingFailed(sibling) => EventContent::new(
             "Sibling Task Failed",
             format!("Task's sibling {sibling:?} failed"),
         )
         .with("failed_sibling", sibling, "FailedSibling", sibling.as_str()),
-        Happened::MainTasksDead => Told::new("Main Tasks Dead", "Main tasks in the group died"),
+        Happened::MainTasksDead => EventContent::new("Main Tasks Dead", "Main tasks in the group died"),
         Happened::Killing(timeout, reason) => {
             let waits = || format!("Sent interrupt. Waiting {} before force killing", go_duration(*timeout));
             let message = reason.map_or_else(waits, str::to_owned);
             let timeout_nanos = duration_nanos(*timeout);
-            Told::new("Killing", message).with(
+            EventContent::new("Killing", message).with(
                 "kill_timeout",
                 go_duration(*timeout),
                 "KillTimeout",
                 timeout_nanos,
             )
         }
-        Happened::Killed => Told::new("Killed", "Task successfully killed"),
-        Happened::Unhealthy => {
-            Told::new("Alloc Unhealthy", "Unhealthy because of failed task").repeating("message", "Message")
-        }
-        Happened::Reconnected => Told::new("Reconnected", "Client reconnected"),
+        Happened::Killed => EventContent::new("Killed", "Task successfully killed"),
+        Happened::Unhealthy => EventContent::new("Alloc Unhealthy", "Unhealthy because of failed task")
+            .repeating("message", "Message"),
+        Happened::Reconnected => EventContent::new("Reconnected", "Client reconnected"),
     }
 }
 
 const RESTARTS: &str = "Restart within policy";
 const NO_RESTARTS: &str = "Policy allows no restarts";
 
-fn terminated(exit_code: u8, signal: u8, oom_killed: bool) -> Told {
+fn terminated(exit_code: u8, signal: u8, oom_killed: bool) -> EventContent {
     let mut message = format!("Exit Code: {exit_code}");
     if signal > 0 {
         message += &format!(", Signal: {signal}");
@@ -167,40 +173,45 @@ fn terminated(exit_code: u8, signal: u8, oom_killed: bool) -> Told {
     if oom_killed {
         message += r#", Exit Message: "OOM Killed""#;
     }
-    let mut told = Told::new("Terminated", message)
+    let mut event_content = EventContent::new("Terminated", message)
         .with("exit_code", exit_code.to_string(), "ExitCode", exit_code)
         .with("signal", signal.to_string(), "Signal", signal);
-    told.details.insert("oom_killed".to_owned(), Value::String(oom_killed.to_string()));
-    if oom_killed { told.with("exit_message", "OOM Killed", "Message", "OOM Killed") } else { told }
+    event_content.details.insert("oom_killed".to_owned(), Value::String(oom_killed.to_string()));
+    if oom_killed {
+        event_content.with("exit_message", "OOM Killed", "Message", "OOM Killed")
+    } else {
+        event_content
+    }
 }
 
-fn failed_by(cause: Cause) -> Told {
+fn failed_by(cause: Cause) -> EventContent {
     match cause {
         Cause::Driver => {
             let message = "Failed to pull `registry.example/build:gone`: manifest unknown";
-            Told::new("Driver Failure", message).repeating("driver_error", "DriverError")
+            EventContent::new("Driver Failure", message).repeating("driver_error", "DriverError")
         }
         Cause::Artifact => {
             let message = "failed to download artifact \"http://127.0.0.1:9/none.tgz\": connection refused";
-            Told::new("Failed Artifact Download", message).repeating("download_error", "DownloadError")
+            EventContent::new("Failed Artifact Download", message)
+                .repeating("download_error", "DownloadError")
         }
         Cause::Validation => {
             let message =
                 "1 error occurred:\n\t* failed to parse config: number required, but have bool.\n\n";
-            Told::new("Failed Validation", message).repeating("validation_error", "ValidationError")
+            EventContent::new("Failed Validation", message).repeating("validation_error", "ValidationError")
         }
         Cause::Setup => {
             let message = "failed to setup alloc: pre-run hook \"network\" failed: no free address";
-            Told::new("Setup Failure", message).with("fails_task", "true", "FailsTask", true)
+            EventContent::new("Setup Failure", message).with("fails_task", "true", "FailsTask", true)
         }
         Cause::Hook => {
-            Told::new("Task hook failed", "template: no such file").repeating("message", "Message")
+            EventContent::new("Task hook failed", "template: no such file").repeating("message", "Message")
         }
-        Cause::Disk => Told::new("Disk Resources Exceeded", ""),
-        Cause::Unhealthy => Told::new("Restart Signaled", "healthcheck: check \"alive\" unhealthy")
+        Cause::Disk => EventContent::new("Disk Resources Exceeded", ""),
+        Cause::Unhealthy => EventContent::new("Restart Signaled", "healthcheck: check \"alive\" unhealthy")
             .repeating("restart_reason", "RestartReason"),
         // The exit code, signal or out-of-memory flag of the program is the only difference between these.
-        Cause::Exit(_) | Cause::Signal(_) | Cause::OutOfMemory => Told::new("Driver", ""),
+        Cause::Exit(_) | Cause::Signal(_) | Cause::OutOfMemory => EventContent::new("Driver", ""),
     }
 }
 

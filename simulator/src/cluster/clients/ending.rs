@@ -18,7 +18,7 @@ fn is_poststop(lifecycle: Option<Lifecycle>) -> bool {
 }
 
 impl Cluster {
-    /// The main tasks end as planned.
+    /// Ends the main tasks as planned.
     pub(super) fn main_ends(&mut self, id: AllocationId) {
         let failing = self.failing_task(id);
         let Some(allocation) = self.allocations.get(&id) else { return };
@@ -34,8 +34,8 @@ impl Cluster {
         self.main_ended(id, end);
     }
 
-    /// The main tasks have ended. The client stops other running tasks first, and reports the end after they
-    /// have exited.
+    /// Handles the end of the main tasks. The client first stops other running tasks, and reports the end
+    /// after they have exited.
     pub(super) fn main_ended(&mut self, id: AllocationId, end: MainEnd) {
         let now = self.now;
         if let MainEnd::Failed(task, cause) = end
@@ -121,7 +121,7 @@ impl Cluster {
         self.history.task_failed(allocation, &name, cause);
     }
 
-    /// The end of the main tasks was reported; poststop tasks start soon.
+    /// Schedules the start of poststop tasks, because the end of the main tasks was reported.
     pub(super) fn after_main(&mut self, id: AllocationId) {
         self.report(id);
         let Some(allocation) = self.allocations.get(&id) else { return };
@@ -158,7 +158,7 @@ impl Cluster {
         self.report(id);
     }
 
-    /// An allocation has failed: counts it in its deployment, and evaluates its job if it may be rescheduled.
+    /// Counts a failed allocation in its deployment, and evaluates its job if it may be rescheduled.
     pub(super) fn allocation_failed(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get(&id) else { return };
         self.history.allocation_failed(allocation);

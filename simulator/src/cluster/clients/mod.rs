@@ -42,7 +42,7 @@ impl Cluster {
         }
     }
 
-    /// Plans the next step, unless the allocation exceeds `max_run_duration` before.
+    /// Plans the next step, unless the allocation exceeds `max_run_duration` before that.
     pub(super) fn plan(&mut self, id: AllocationId, at: SystemTime, step: Step) {
         let deadline = self.deadline(id);
         let ends = matches!(step, Step::Die | Step::StartPoststop | Step::EndPoststop);
@@ -64,7 +64,7 @@ impl Cluster {
         Some(allocation.created + longest.filter(|_| self.version() >= since::MAX_RUN_DURATION)?)
     }
 
-    /// Continues with an allocation of a client that is back: overdue steps happen at once.
+    /// Continues with an allocation of a client that is reachable again. Overdue steps happen at once.
     pub(super) fn resume(&mut self, id: AllocationId) {
         let Some(allocation) = self.allocations.get_mut(&id) else { return };
         let (unknown, stop) = (allocation.client == ClientStatus::Unknown, allocation.stop);
@@ -94,7 +94,7 @@ impl Cluster {
         });
     }
 
-    /// Tells an allocation to stop. Its client does it later.
+    /// Tells an allocation to stop. Its client stops it later.
     pub(super) fn stop_allocation(&mut self, id: AllocationId, description: impl Into<Cow<'static, str>>) {
         let index = self.write(Message::PlanResult, Object::Allocation(id));
         let now = self.now;
@@ -111,10 +111,10 @@ impl Cluster {
         }
     }
 
-    /// An allocation is lost with its node.
+    /// Marks an allocation as lost with its node.
     pub(super) fn lose_allocation(&mut self, id: AllocationId) {
         self.stop_allocation(id, "alloc is lost since its node is down");
-        // The last report of the client stays.
+        // The last report of the client remains.
         let description = self.allocations.get(&id).map_or("", |allocation| allocation.client_description);
         self.set_client_status(id, ClientStatus::Lost, description);
     }

@@ -10,7 +10,7 @@ use crate::cluster::node::Node;
 use crate::cluster::task::{Happened, TaskRun};
 use crate::version::since;
 
-/// One in this number of drained allocations fails, in versions in which that was observed.
+/// One in this many drained allocations fails, in Nomad versions in which this was observed.
 const DRAINED_FAILS: u64 = 8;
 
 impl Cluster {
@@ -46,7 +46,7 @@ impl Cluster {
         self.plan(id, at, Step::Die);
     }
 
-    /// The stopped tasks have exited.
+    /// Handles the exit of the stopped tasks.
     pub(super) fn died(&mut self, id: AllocationId) {
         let now = self.now;
         let unreported = self.allocations.get_mut(&id).and_then(|allocation| allocation.unreported.take());
@@ -71,8 +71,8 @@ impl Cluster {
         self.after_main(id);
     }
 
-    /// An allocation exceeds `max_run_duration`: its client reports it as complete while its tasks still
-    /// exit.
+    /// Handles an allocation that exceeds `max_run_duration`. Its client reports it as complete while its
+    /// tasks are still exiting.
     pub(super) fn time_out(&mut self, id: AllocationId) {
         let now = self.now;
         let Some(allocation) = self.allocations.get_mut(&id) else { return };

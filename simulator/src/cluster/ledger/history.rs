@@ -38,9 +38,9 @@ pub struct JobRecord {
     pub completion: Option<Completion>,
     /// Whether it has left the lists.
     pub purged: bool,
-    /// How many of its allocations failed.
+    /// Number of its failed allocations.
     pub failed_allocations: u32,
-    /// How many of its allocations were lost.
+    /// Number of its lost allocations.
     pub lost_allocations: u32,
     pub(super) template: bool,
 }
@@ -48,7 +48,7 @@ pub struct JobRecord {
 /// A task of a job, in any of its allocations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskKey {
-    /// Which job.
+    /// The job.
     pub job: JobKey,
     /// Its type.
     pub job_type: JobType,
@@ -58,7 +58,7 @@ pub struct TaskKey {
     pub task: String,
 }
 
-/// How long an allocation took from its creation to its first running task.
+/// Time from the creation of an allocation to its first running task.
 #[derive(Clone, Debug)]
 pub struct Start {
     /// The namespace of its job.
@@ -119,7 +119,7 @@ impl History {
         }
     }
 
-    /// A job became dead, or is no longer dead.
+    /// Records that a job became dead, or is no longer dead.
     pub(in crate::cluster) fn completed(&mut self, record: usize, completion: Option<Completion>) {
         if let Some(record) = self.jobs.get_mut(record) {
             record.completion = completion;
@@ -132,7 +132,7 @@ impl History {
         }
     }
 
-    /// The first task of an allocation has started.
+    /// Records that the first task of an allocation has started.
     pub(in crate::cluster) fn started(&mut self, allocation: &Allocation, time: SystemTime) {
         self.starts.push(Start {
             namespace: allocation.job.namespace.clone(),
@@ -142,21 +142,21 @@ impl History {
         });
     }
 
-    /// A task has failed, and its client restarts it.
+    /// Counts a failed task that its client restarts.
     pub(in crate::cluster) fn restarted(&mut self, allocation: &Allocation, task: &str, cause: Cause) {
         *self.restarts.entry(task_key(allocation, task)).or_default() += 1;
         self.task_failed(allocation, task, cause);
     }
 
-    /// A task has failed, permanently or not.
+    /// Counts a failed task, whether or not it is restarted.
     pub(in crate::cluster) fn task_failed(&mut self, allocation: &Allocation, task: &str, cause: Cause) {
         if cause == Cause::OutOfMemory {
             *self.oom_kills.entry(task_key(allocation, task)).or_default() += 1;
         }
     }
 
-    /// An allocation has failed. Allocations stopped for another reason have not failed, whatever their
-    /// client reports.
+    /// Counts a failed allocation. Allocations that were stopped for another reason do not count, even if
+    /// their client reports them as failed.
     pub(in crate::cluster) fn allocation_failed(&mut self, allocation: &Allocation) {
         if let Some(key) = failure(allocation) {
             *self.failures.entry(key).or_default() += 1;

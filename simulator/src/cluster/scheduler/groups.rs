@@ -17,9 +17,9 @@ use super::placement::NewAllocation;
 /// Maximum delay before a service is rescheduled.
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
-/// What to do with the latest allocation of a slot.
+/// Decision about the latest allocation of a slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Verdict {
+enum Decision {
     /// Keep it: it runs, or has ended permanently.
     Keep,
     /// Replace it, because it has ended or is ending.
@@ -122,37 +122,37 @@ impl Cluster {
         let successor = |previous| NewAllocation::new(&allocation.group, allocation.slot, previous);
         let (first, next) = (successor(None), successor(Some(id)));
         let job = self.jobs.get(&allocation.job)?;
-        match verdict(job, allocation, self.now) {
-            Verdict::Keep => {
+        match decide(job, allocation, self.now) {
+            Decision::Keep => {
                 updates.ignore += 1;
                 None
             }
-            Verdict::Replace => {
+            Decision::Replace => {
                 updates.place += 1;
                 // If it ended for another reason, the new allocation does not refer to it.
                 Some(if allocation.client == ClientStatus::Lost { next } else { first })
             }
-            Verdict::Migrate => {
+            Decision::Migrate => {
                 updates.migrate += 1;
                 self.stop_allocation(id, MIGRATED);
                 Some(next)
             }
-            Verdict::Drain => {
+            Decision::Drain => {
                 updates.migrate += 1;
                 self.stop_allocation(id, MIGRATED);
                 None
             }
-            Verdict::Update => {
+            Decision::Update => {
                 updates.destructive_update += 1;
                 self.stop_allocation(id, "alloc is being updated due to job update");
                 Some(next)
             }
-            Verdict::UpdateInPlace => {
+            Decision::UpdateInPlace => {
                 updates.in_place_update += 1;
                 self.update_in_place(id);
                 None
             }
-            Verdict::Reschedule(delay) => {
+            Decision::Reschedule(delay) => {
                 updates.reschedule_now += 1;
                 let event =
                     RescheduleEvent { time: self.now, previous: id, previous_node: allocation.node, delay };
@@ -160,7 +160,7 @@ impl Cluster {
                 self.stop_allocation(id, if old { "alloc was rescheduled because it failed" } else { "" });
                 Some(next.rescheduled(Some(event)))
             }
-            Verdict::RescheduleLater(at) => {
+            Decision::RescheduleLater(at) => {
                 updates.reschedule_later += 1;
                 self.reschedule_later(id, evaluation, at);
                 None
@@ -208,7 +208,7 @@ impl Cluster {
     }
 }
 
-fn verdict(job: &Job, allocation: &Allocation, now: SystemTime) -> Verdict {
+fn decide(job: &Job, allocation: &Allocation, now: SystemTime) -> Decision {
     let current = allocation.version == job.version;
     if allocation.stop {
         let for_good = allocation.no_replacement && allocation.client != ClientStatus::Lost;
@@ -218,37 +218,37 @@ fn verdict(job: &Job, allocation: &Allocation, now: SystemTime) -> Verdict {
             && allocation.client == ClientStatus::Complete
             && allocation.preempted_by.is_none()
             && allocation.is_received();
-        return if for_good || done { Verdict::Keep } else { Verdict::Replace };
+        return if for_good || done { Decision::Keep } else { Decision::Replace };
     }
     match allocation.client {
-        ClientStatus::Complete if current && job.spec.job_type.completes() => Verdict::Keep,
+        ClientStatus::Complete if current && job.spec.job_type.completes() => Decision::Keep,
         ClientStatus::Failed if current => after_failure(job, allocation, now),
-        ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost => Verdict::Replace,
-        ClientStatus::Unknown => Verdict::Keep,
+        ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost => Decision::Replace,
+        ClientStatus::Unknown => Decision::Keep,
         ClientStatus::Pending | ClientStatus::Running => {
             if !current && allocation.spec.runs_on_as(&job.spec, &allocation.group) {
-                Verdict::UpdateInPlace
+                Decision::UpdateInPlace
             } else if !current {
-                Verdict::Update
+                Decision::Update
             } else if allocation.migrate && allocation.no_replacement {
-                Verdict::Drain
+                Decision::Drain
             } else if allocation.migrate {
-                Verdict::Migrate
+                Decision::Migrate
             } else {
-                Verdict::Keep
+                Decision::Keep
             }
         }
     }
 }
 
-fn after_failure(job: &Job, allocation: &Allocation, now: SystemTime) -> Verdict {
+fn after_failure(job: &Job, allocation: &Allocation, now: SystemTime) -> Decision {
     let policy = job.spec.reschedule;
     let tried = u32::try_from(allocation.reschedules.len()).unwrap_or(u32::MAX);
     let delay = match policy.attempts {
-        Some(attempts) if tried >= attempts => return Verdict::Keep,
+        Some(attempts) if tried >= attempts => return Decision::Keep,
         Some(_) => policy.delay,
         None => policy.delay.saturating_mul(2_u32.saturating_pow(tried)).min(LONGEST_DELAY),
     };
     let at = allocation.finished.unwrap_or(now) + delay;
-    if at <= now { Verdict::Reschedule(delay) } else { Verdict::RescheduleLater(at) }
+    if at <= now { Decision::Reschedule(delay) } else { Decision::RescheduleLater(at) }
 }

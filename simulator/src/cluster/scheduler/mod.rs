@@ -108,7 +108,7 @@ impl Cluster {
         }
     }
 
-    /// Returns until when to wait for an allocation on a disconnected node.
+    /// Returns the time until which to wait for an allocation on a disconnected node.
     fn patience(&self, id: AllocationId) -> Option<SystemTime> {
         let allocation = self.allocations.get(&id).filter(|allocation| !allocation.stop)?;
         let node = self.nodes.get(&allocation.node).filter(|node| node.status == NodeStatus::Disconnected)?;
@@ -166,7 +166,7 @@ impl Cluster {
         }
     }
 
-    /// A blocked evaluation was retried without success: it keeps its first failure.
+    /// Blocks an evaluation again that was retried without success. It keeps its first failure.
     fn reblock(&mut self, id: EvaluationId, outcome: &SchedulerOutcome) {
         let index = self.write(Message::EvaluationUpdated, Object::Evaluation(id));
         let now = self.now;
@@ -234,7 +234,7 @@ impl Cluster {
         last
     }
 
-    /// Everything is placed: cancels the blocked evaluations of the job.
+    /// Cancels the blocked evaluations of a job, because all its allocations are placed.
     fn unblock(&mut self, key: &JobKey, by: EvaluationId) {
         for id in self.blocked_of(key) {
             if id != by {

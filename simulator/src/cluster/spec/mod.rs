@@ -13,13 +13,13 @@ pub use job::JobSpec;
 /// Job type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JobType {
-    /// Runs until it is stopped; what ends is replaced.
+    /// Runs until it is stopped. Allocations that end are replaced.
     Service,
     /// Runs to completion.
     Batch,
-    /// One instance on every node it fits to.
+    /// Runs one allocation on every matching node.
     System,
-    /// Runs to completion on every node it fits to.
+    /// Runs one allocation to completion on every matching node.
     Sysbatch,
 }
 
@@ -79,14 +79,14 @@ impl Reschedule {
 /// Restarts of a failed task by its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restarts {
-    /// Number of restarts in all; `None` without limit.
+    /// Total number of restarts; `None` without limit.
     pub attempts: Option<u32>,
     /// Delay before each restart.
     pub delay: Duration,
 }
 
 impl Restarts {
-    /// Never.
+    /// No restarts.
     pub const NEVER: Restarts = Restarts { attempts: Some(0), delay: Duration::from_secs(1) };
 
     /// Returns whether one more restart is allowed.
@@ -100,20 +100,20 @@ impl Restarts {
 pub struct Constraint {
     /// The left side, an interpolation.
     pub attribute: String,
-    /// What the node's attribute must equal.
+    /// The right side, which the node's attribute must equal.
     pub value: String,
 }
 
 /// Lifecycle of a task, relative to the main tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifecycle {
-    /// Before them.
+    /// Runs before them.
     Prestart,
-    /// Before and beside them.
+    /// Starts before them, and runs alongside them.
     Sidecar,
-    /// After they started.
+    /// Starts after they have started.
     Poststart,
-    /// After they ended.
+    /// Starts after they have ended.
     Poststop,
 }
 
@@ -130,7 +130,7 @@ impl Lifecycle {
 /// Default run time of tasks that are not main tasks.
 const SHORT_RUN: Duration = Duration::from_secs(2);
 
-/// One program of a task group.
+/// A task of a task group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// Its name.
@@ -174,22 +174,23 @@ pub struct TaskGroup {
     pub name: String,
     /// Number of allocations.
     pub count: u32,
-    /// What an instance runs.
+    /// Tasks of each allocation.
     pub tasks: Vec<Task>,
-    /// Ephemeral disk of an instance, in MiB.
+    /// Ephemeral disk of each allocation, in MiB.
     pub disk_mb: u64,
-    /// How long an instance may be out of sight with its node before it counts as lost.
+    /// Time that an allocation may be on a disconnected node before it is lost.
     pub max_client_disconnect: Option<Duration>,
 }
 
 impl TaskGroup {
-    /// One instance of one small task.
+    /// Creates a group of one allocation with one small task.
     pub fn new(name: &str) -> TaskGroup {
         let tasks = vec![Task::new("main")];
         TaskGroup { name: name.to_owned(), count: 1, tasks, disk_mb: 300, max_client_disconnect: None }
     }
 
-    /// What an instance takes of a node whose cores have this many MHz, as Nomad adds it up since 1.9.4.
+    /// Returns the resources of an allocation on a node whose cores have this many MHz. Added up as in Nomad
+    /// 1.9.4 and later.
     pub fn total(&self, core_mhz: u64) -> Resources {
         Resources::of_group(self, core_mhz)
     }

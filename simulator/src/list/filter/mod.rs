@@ -1,8 +1,13 @@
-//! The part of go-bexpr that filters lists, evaluated over the JSON of a row.
+//! Filter expressions: the subset of go-bexpr that Nomad's lists use, evaluated on the JSON of a row.
 //!
-//! `Status != "dead"`, `ParentID == "" and Type == "batch"`, `not (NodePool == builders)`, `"dc1" in
-//! Datacenters`, `Meta is empty`, `Name contains "build"`, `(any TaskStates as name, task { task.Restarts != 0 }) and
-//! ClientStatus == "running"`.
+//! Examples:
+//! - `Status != "dead"`
+//! - `ParentID == "" and Type == "batch"`
+//! - `not (NodePool == builders)`
+//! - `"dc1" in Datacenters`
+//! - `Meta is empty`
+//! - `Name contains "build"`
+//! - `(any TaskStates as name, task { task.Restarts != 0 }) and ClientStatus == "running"`
 
 mod lexer;
 mod parser;
@@ -80,7 +85,7 @@ enum Test {
     NotEmpty,
 }
 
-/// The expression cannot be parsed.
+/// Error: the expression cannot be parsed.
 #[derive(Debug, PartialEq)]
 pub(crate) struct SyntaxError {
     /// Position of the first invalid character.
@@ -93,10 +98,10 @@ impl fmt::Display for SyntaxError {
     }
 }
 
-/// Why a row cannot be filtered.
+/// Reason that a row cannot be filtered.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Unfit {
-    /// It has no field of this name.
+    /// The row has no field of this name.
     UnknownField(String),
     /// The field's value cannot be compared.
     NotComparable,
@@ -163,7 +168,7 @@ impl Filter {
         })
     }
 
-    /// Returns whether one of the parts has this result; later ones are not evaluated.
+    /// Returns whether any part has the wanted result. The parts after the first match are not evaluated.
     fn any_is<'row>(wanted: bool, parts: &'row [Filter], scope: &Scope<'row>) -> Result<bool, Unfit> {
         for part in parts {
             if part.holds(scope)? == wanted {
@@ -202,7 +207,7 @@ impl Collection {
     }
 }
 
-/// What a selector selects.
+/// The value that a selector selects.
 enum Found<'row> {
     Row(&'row Value),
     Key(Value),

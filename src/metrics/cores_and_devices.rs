@@ -35,8 +35,8 @@ pub(super) const FAMILIES: &[Family] = &[
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],
         emit: |view, out| {
             each_loaded_node(view, |node, load| {
-                if load.whole.cores > 0 && load.unsized_count == 0 {
-                    out.add_count(&[&node.id, &node.name], load.whole.cores);
+                if load.cores_and_devices.cores > 0 && load.unsized_count == 0 {
+                    out.add_count(&[&node.id, &node.name], load.cores_and_devices.cores);
                 }
             });
         },
@@ -88,7 +88,7 @@ fn allocated_devices(view: &View<'_>, out: &mut Samples<'_, '_>) {
         if load.unsized_count > 0 {
             return;
         }
-        let allocated = &load.whole.devices;
+        let allocated = &load.cores_and_devices.devices;
         // Includes allocated devices of a kind that the node no longer reports.
         let kinds: BTreeSet<&DeviceKind> = node.devices.keys().chain(allocated.keys()).collect();
         for kind in kinds {
@@ -101,16 +101,16 @@ fn allocated_devices(view: &View<'_>, out: &mut Samples<'_, '_>) {
 
 fn queued_cores(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(requested) = requested(view) else { return };
-    view.each_pool(&requested.whole_by_pool, |namespace, pool, whole| {
-        out.add_count(&[namespace, pool], whole.cores);
+    view.each_pool(&requested.cores_and_devices_by_pool, |namespace, pool, cores_and_devices| {
+        out.add_count(&[namespace, pool], cores_and_devices.cores);
     });
 }
 
 fn queued_devices(view: &View<'_>, out: &mut Samples<'_, '_>) {
     let Some(requested) = requested(view) else { return };
     let mut shown = 0;
-    view.each_pool(&requested.whole_by_pool, |namespace, pool, whole| {
-        for (DeviceKind { vendor, device_type, model }, count) in &whole.devices {
+    view.each_pool(&requested.cores_and_devices_by_pool, |namespace, pool, cores_and_devices| {
+        for (DeviceKind { vendor, device_type, model }, count) in &cores_and_devices.devices {
             if shown == MAX_QUEUED_KINDS {
                 out.drop_by_cap(1);
                 continue;

@@ -3,27 +3,28 @@
 use std::collections::BTreeSet;
 
 use crate::nomad::api::{AllocatedResources, NodeDevice, NodeResources, TaskGroup};
-use crate::snapshot::{DeviceKind, Devices, Whole};
+use crate::snapshot::{CoresAndDevices, DeviceKind, Devices};
 
 /// Returns the cores and devices of an allocation. Nomad reserves those of all its tasks until it is
 /// terminal, even if the tasks do not run at the same time.
-pub(super) fn allocated(resources: &AllocatedResources) -> Whole {
-    let mut whole = Whole { cores: resources.reserved_cores(), devices: Devices::new() };
+pub(super) fn allocated(resources: &AllocatedResources) -> CoresAndDevices {
+    let mut cores_and_devices =
+        CoresAndDevices { cores: resources.reserved_cores(), devices: Devices::new() };
     for device in resources.devices() {
         let kind = kind(&device.vendor, &device.device_type, &device.name);
-        *whole.devices.entry(kind).or_default() += device.count();
+        *cores_and_devices.devices.entry(kind).or_default() += device.count();
     }
-    whole
+    cores_and_devices
 }
 
 /// Returns the cores and devices that one allocation of a task group requests.
-pub(super) fn requested(group: &TaskGroup) -> Whole {
-    let mut whole = Whole { cores: group.cores(), devices: Devices::new() };
+pub(super) fn requested(group: &TaskGroup) -> CoresAndDevices {
+    let mut cores_and_devices = CoresAndDevices { cores: group.cores(), devices: Devices::new() };
     for device in group.devices() {
         let kind = DeviceKind::requested(device.name.as_deref().unwrap_or_default());
-        *whole.devices.entry(kind).or_default() += device.count();
+        *cores_and_devices.devices.entry(kind).or_default() += device.count();
     }
-    whole
+    cores_and_devices
 }
 
 /// Returns the number of cores of a node that jobs can reserve. Returns `None` if the node does not report

@@ -1,5 +1,5 @@
-//! Rows of `GET /v1/job/:id/allocations`, `GET /v1/node/:id/allocations` and `GET /v1/allocations`, for
-//! single allocations and their tasks.
+//! Rows of `GET /v1/job/:id/allocations`, `GET /v1/node/:id/allocations` and `GET /v1/allocations`, if their
+//! names and task states are needed.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ const MAY_START: Duration = Duration::from_secs(600);
 /// An allocation with its names and task states.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-pub struct Instance {
+pub struct AllocationSummary {
     #[serde(rename = "ID")]
     id: Option<String>,
     /// Its job's namespace.
@@ -57,8 +57,8 @@ pub struct TaskState {
     pub state: Option<String>,
 }
 
-impl Instance {
-    /// A UUID.
+impl AllocationSummary {
+    /// Returns its ID, a UUID.
     pub fn id(&self) -> &str {
         self.id.as_deref().unwrap_or_default()
     }

@@ -3,7 +3,7 @@
 use super::family::{Family, Kind};
 use super::sink::Samples;
 use super::view::View;
-use crate::snapshot::{CollectorId, Holding};
+use crate::snapshot::{AllocatedTotal, CollectorId};
 use crate::terms::Term;
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -14,7 +14,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Allocations],
-        emit: |view, out| allocated(view, out, |holding| holding.cpu_hertz),
+        emit: |view, out| allocated(view, out, |total| total.cpu_hertz),
     },
     Family {
         name: "nomad_allocated_memory_bytes",
@@ -23,16 +23,16 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["namespace", "job_type"],
         collectors: &[CollectorId::Allocations],
-        emit: |view, out| allocated(view, out, |holding| holding.memory_bytes),
+        emit: |view, out| allocated(view, out, |total| total.memory_bytes),
     },
 ];
 
 /// Emits a sum of allocated resources; absent if an allocation has no known resources.
-fn allocated(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&Holding) -> f64) {
+fn allocated(view: &View<'_>, out: &mut Samples<'_, '_>, value: fn(&AllocatedTotal) -> f64) {
     let Some(live) = &view.sections().allocations else { return };
-    view.each_job_type(&live.holdings, |namespace, job_type, holding| {
-        if holding.unsized_count == 0 {
-            out.add(&[namespace, job_type.as_str()], value(holding));
+    view.each_job_type(&live.allocated, |namespace, job_type, total| {
+        if total.unsized_count == 0 {
+            out.add(&[namespace, job_type.as_str()], value(total));
         }
     });
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use crate::terms::{ByTerm, JobType};
 
 /// Resources allocated to non-terminal allocations, by namespace and job type.
-pub type Holdings = BTreeMap<String, ByTerm<JobType, Holding>>;
+pub type AllocatedByNamespace = BTreeMap<String, ByTerm<JobType, AllocatedTotal>>;
 
 /// Resources allocated to one namespace and job type.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Holding {
+pub struct AllocatedTotal {
     /// CPU in hertz.
     pub cpu_hertz: f64,
     /// Memory in bytes.

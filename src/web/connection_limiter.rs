@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::pulse::{Activity, Deadlines};
+use super::activity::{Activity, Deadlines};
 
 /// Interval for finding an idle connection while all are busy.
 const EVICTION_INTERVAL: Duration = Duration::from_millis(100);

@@ -18,7 +18,7 @@ pub type Devices = BTreeMap<DeviceKind, u64>;
 
 /// Number of cores and devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Whole {
+pub struct CoresAndDevices {
     /// CPU cores.
     pub cores: u64,
     /// Devices.
@@ -37,7 +37,7 @@ impl DeviceKind {
     }
 }
 
-impl Whole {
+impl CoresAndDevices {
     /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.cores == 0 && self.devices.is_empty()
@@ -75,12 +75,12 @@ mod tests {
     #[test]
     fn amounts_add_up_by_kind_and_do_not_overflow() {
         let gpu = DeviceKind::requested("gpu");
-        let one = Whole { cores: 2, devices: Devices::from([(gpu.clone(), 1)]) };
-        let mut sum = Whole::default();
+        let one = CoresAndDevices { cores: 2, devices: Devices::from([(gpu.clone(), 1)]) };
+        let mut sum = CoresAndDevices::default();
         assert!(sum.is_empty());
         sum.add(&one, 3);
         sum.add(&one, 1);
-        assert_eq!(sum, Whole { cores: 8, devices: Devices::from([(gpu, 4)]) });
+        assert_eq!(sum, CoresAndDevices { cores: 8, devices: Devices::from([(gpu, 4)]) });
         sum.add(&one, u64::MAX);
         assert_eq!(sum.cores, u64::MAX);
     }

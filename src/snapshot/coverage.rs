@@ -48,20 +48,20 @@ impl Scope {
         self.names.iter().any(|wanted| wanted == ALL || wanted == name)
     }
 
-    /// Returns which namespaces are read with a token that has this reach.
-    pub(super) fn with_token(&self, token: Option<&Reach>) -> Reach {
+    /// Returns which namespaces are read with a token that has this coverage.
+    pub(super) fn with_token(&self, token: Option<&NamespaceCoverage>) -> NamespaceCoverage {
         if !self.is_all() {
-            return Reach::Partial(format!("{} selects {}", self.setting, listed(&self.names)));
+            return NamespaceCoverage::Partial(format!("{} selects {}", self.setting, listed(&self.names)));
         }
-        token
-            .cloned()
-            .unwrap_or_else(|| Reach::Unknown("Nomad has not reported the token's permissions yet".into()))
+        token.cloned().unwrap_or_else(|| {
+            NamespaceCoverage::Unknown("Nomad has not reported the token's permissions yet".into())
+        })
     }
 }
 
 /// Whether jobs and allocations of all namespaces are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum NamespaceCoverage {
     /// All are read.
     All,
     /// Not all are read, and why.
@@ -70,13 +70,13 @@ pub enum Reach {
     Unknown(String),
 }
 
-impl Default for Reach {
+impl Default for NamespaceCoverage {
     fn default() -> Self {
         Scope::default().with_token(None)
     }
 }
 
-impl Reach {
+impl NamespaceCoverage {
     /// Returns whether all namespaces are read; `None` if unknown.
     pub fn sees_all(&self) -> Option<bool> {
         match self {
@@ -140,13 +140,17 @@ mod tests {
     #[test]
     fn settings_take_precedence_over_the_token() {
         let some = Scope::new(names(&["web", "ci"]), "NOMAD_NAMESPACE");
-        let partial = Reach::Partial("NOMAD_NAMESPACE selects ci, web".into());
-        assert_eq!(some.with_token(Some(&Reach::All)), partial);
+        let partial = NamespaceCoverage::Partial("NOMAD_NAMESPACE selects ci, web".into());
+        assert_eq!(some.with_token(Some(&NamespaceCoverage::All)), partial);
         assert_eq!(some.with_token(None), partial);
         let all = Scope::default();
         assert_eq!(all.with_token(None).sees_all(), None);
-        for reach in [Reach::All, Reach::Partial("narrow".into()), Reach::Unknown("odd".into())] {
-            assert_eq!(all.with_token(Some(&reach)), reach);
+        for coverage in [
+            NamespaceCoverage::All,
+            NamespaceCoverage::Partial("narrow".into()),
+            NamespaceCoverage::Unknown("odd".into()),
+        ] {
+            assert_eq!(all.with_token(Some(&coverage)), coverage);
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::nomad::api::{AclPolicy, AclPolicyName, AclToken, NamespaceRule};
 use crate::nomad::{Client, Endpoint, Error, Meta, Request};
-use crate::snapshot::{Reach, listed};
+use crate::snapshot::{NamespaceCoverage, listed};
 
 /// Maximum number of policies read per token.
 const MAX_POLICIES: usize = 100;
@@ -13,9 +13,9 @@ const EVERYWHERE: &str = "*";
 
 /// Permissions of a token, and what they were determined from.
 #[derive(Debug)]
-pub struct TokenReach {
+pub struct TokenPermissions {
     /// Whether the token may read the jobs and allocations of all namespaces.
-    pub reach: Reach,
+    pub coverage: NamespaceCoverage,
     /// Number of policies read.
     pub policies: u64,
     /// Data from the response headers.
@@ -24,28 +24,32 @@ pub struct TokenReach {
 
 /// Determines whether the token may read the jobs and allocations of all namespaces. If Nomad refuses the
 /// request, this is unknown, which is not an error.
-pub async fn token_reach(client: &Client) -> Result<TokenReach, Error> {
-    let mut known = TokenReach { reach: Reach::All, policies: 0, meta: Meta::default() };
-    known.reach = match known.ask(client).await {
-        Ok(reach) => reach,
+pub async fn token_permissions(client: &Client) -> Result<TokenPermissions, Error> {
+    let mut known = TokenPermissions { coverage: NamespaceCoverage::All, policies: 0, meta: Meta::default() };
+    known.coverage = match known.ask(client).await {
+        Ok(coverage) => coverage,
         // Without ACLs, servers respond with this to all ACL requests.
-        Err(error) if error.message().is_some_and(|text| text.contains("ACL support disabled")) => Reach::All,
+        Err(error) if error.message().is_some_and(|text| text.contains("ACL support disabled")) => {
+            NamespaceCoverage::All
+        }
         Err(error) if is_refusal(&error) => {
             let answer = error.message().unwrap_or_default();
-            Reach::Unknown(format!("Nomad does not report the token's permissions but responds `{answer}`"))
+            NamespaceCoverage::Unknown(format!(
+                "Nomad does not report the token's permissions but responds `{answer}`"
+            ))
         }
         Err(error) => return Err(error),
     };
     Ok(known)
 }
 
-impl TokenReach {
-    async fn ask(&mut self, client: &Client) -> Result<Reach, Error> {
+impl TokenPermissions {
+    async fn ask(&mut self, client: &Client) -> Result<NamespaceCoverage, Error> {
         match client.object::<AclToken>(Request::new(Endpoint::AclToken, "/v1/acl/token/self")).await {
             Ok((token, meta)) => {
                 self.meta = meta;
                 if token.may_everything() {
-                    return Ok(Reach::All);
+                    return Ok(NamespaceCoverage::All);
                 }
             }
             // A workload identity is not an ACL token, but it has policies.
@@ -60,7 +64,7 @@ impl TokenReach {
         if names.len() > MAX_POLICIES {
             let count = names.len();
             let reason = format!("the token has {count} policies; only {MAX_POLICIES} are supported");
-            return Ok(Reach::Unknown(reason));
+            return Ok(NamespaceCoverage::Unknown(reason));
         }
         let mut rules = Vec::new();
         for name in names {
@@ -70,7 +74,9 @@ impl TokenReach {
                     self.policies += 1;
                     self.meta = self.meta.and(meta);
                     let Some(namespaces) = policy.namespaces() else {
-                        return Ok(Reach::Unknown(format!("the rules of the policy {name} cannot be read")));
+                        return Ok(NamespaceCoverage::Unknown(format!(
+                            "the rules of the policy {name} cannot be read"
+                        )));
                     };
                     rules.extend(namespaces);
                 }
@@ -79,7 +85,7 @@ impl TokenReach {
                 Err(error) => return Err(error),
             }
         }
-        Ok(reach_of(rules))
+        Ok(coverage_of(rules))
     }
 }
 
@@ -110,7 +116,7 @@ impl Granted {
 
 /// Returns what these rules allow a token to read. Nomad applies only the most specific rule for a namespace,
 /// so a specific rule that grants less than the `*` rule removes permissions.
-fn reach_of(rules: Vec<NamespaceRule>) -> Reach {
+fn coverage_of(rules: Vec<NamespaceRule>) -> NamespaceCoverage {
     let mut by_name: BTreeMap<String, Granted> = BTreeMap::new();
     for rule in rules {
         let granted = by_name.entry(rule.name.unwrap_or_default()).or_default();
@@ -123,12 +129,16 @@ fn reach_of(rules: Vec<NamespaceRule>) -> Reach {
     };
     let (enough, less) = (named(true), named(false));
     match (enough.iter().any(|name| name == EVERYWHERE), &less[..]) {
-        (true, []) => Reach::All,
-        (true, less) => Reach::Partial(format!("the token cannot read all jobs in {}", listed(less))),
-        (false, _) if enough.is_empty() => {
-            Reach::Partial("the token cannot read all jobs in any namespace".into())
+        (true, []) => NamespaceCoverage::All,
+        (true, less) => {
+            NamespaceCoverage::Partial(format!("the token cannot read all jobs in {}", listed(less)))
         }
-        (false, _) => Reach::Partial(format!("the token can read jobs in {} only", listed(&enough))),
+        (false, _) if enough.is_empty() => {
+            NamespaceCoverage::Partial("the token cannot read all jobs in any namespace".into())
+        }
+        (false, _) => {
+            NamespaceCoverage::Partial(format!("the token can read jobs in {} only", listed(&enough)))
+        }
     }
 }
 
@@ -137,12 +147,12 @@ mod tests {
     use super::*;
 
     /// Returns what policies with these rules allow a token to read.
-    fn reach(policies: &[&str]) -> Reach {
+    fn coverage(policies: &[&str]) -> NamespaceCoverage {
         let namespaces = |rules: &&str| {
             let policy = serde_json::from_value::<AclPolicy>(serde_json::json!({ "Rules": rules })).unwrap();
             policy.namespaces().unwrap()
         };
-        reach_of(policies.iter().flat_map(namespaces).collect())
+        coverage_of(policies.iter().flat_map(namespaces).collect())
     }
 
     #[test]
@@ -161,7 +171,7 @@ mod tests {
                 r#"namespace "ci" { policy = "read" }"#,
             ],
         ] {
-            assert_eq!(reach(policies), Reach::All, "{policies:?}");
+            assert_eq!(coverage(policies), NamespaceCoverage::All, "{policies:?}");
         }
     }
 
@@ -205,7 +215,7 @@ mod tests {
                 "the token cannot read all jobs in default",
             ),
         ] {
-            assert_eq!(reach(policies), Reach::Partial(reason.to_owned()), "{policies:?}");
+            assert_eq!(coverage(policies), NamespaceCoverage::Partial(reason.to_owned()), "{policies:?}");
         }
     }
 }

@@ -22,11 +22,11 @@ pub struct Deadlines {
 /// Activity of a connection.
 pub(super) struct Activity {
     deadlines: Deadlines,
-    state: Mutex<PulseState>,
+    state: Mutex<ActivityState>,
     changed: Notify,
 }
 
-struct PulseState {
+struct ActivityState {
     /// Whether there has been a request.
     had_request: bool,
     /// Since when there is no pending request.
@@ -45,7 +45,7 @@ pub(super) struct PendingRequest {
 
 impl Activity {
     pub(super) fn new(deadlines: Deadlines) -> Self {
-        let state = PulseState {
+        let state = ActivityState {
             had_request: false,
             idle_since: Instant::now(),
             pending: VecDeque::new(),
@@ -107,7 +107,7 @@ impl Activity {
         })
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut PulseState) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut ActivityState) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
