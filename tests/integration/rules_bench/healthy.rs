@@ -300,7 +300,7 @@ fn add_servers(history: &mut History, random: &mut Rng) {
     let upgrade = 500 + random.usize(..200);
     let maintenance = 800 + random.usize(..200);
     let burst = 1050 + random.usize(..50);
-    let has_autopilot = upgrade % 3 > 0;
+    let has_autopilot = !upgrade.is_multiple_of(3);
     let is_in = |minute: usize, from: usize, length: usize| (from..from + length).contains(&minute);
     for (number, server) in ["s1", "s2", "s3"].iter().enumerate() {
         let label = [("server", *server)];
