@@ -276,7 +276,8 @@ impl Client {
     }
 
     async fn send_once(&self, server: &Connections, request: &Request) -> Result<reqwest::Response, Error> {
-        let mut builder = server.current().await.get(self.url(server, request)).query(&request.query);
+        let mut builder =
+            server.current(request.endpoint).await.get(self.url(server, request)).query(&request.query);
         if self.settings.allow_stale {
             builder = builder.query(&[("stale", "true")]);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::Address;
+use super::endpoint::Endpoint;
 use super::transport::{Certificates, Tls, TransportError, build};
 use crate::files::{FileSet, Files, Reading, Reloader};
 
@@ -23,10 +24,18 @@ pub(super) struct Pools {
 }
 
 impl Connections {
-    /// Returns the current pool.
-    pub(super) async fn current(&self) -> reqwest::Client {
-        self.pools.current().await.value[self.position].clone()
+    /// Returns the current pool for requests to an endpoint.
+    pub(super) async fn current(&self, endpoint: Endpoint) -> reqwest::Client {
+        let Pool { requests, events } = &self.pools.current().await.value[self.position];
+        if endpoint == Endpoint::EventStream { events } else { requests }.clone()
     }
+}
+
+/// The connections to one address.
+pub(super) struct Pool {
+    requests: reqwest::Client,
+    /// For the event stream, which pauses between heartbeats for longer than other responses may.
+    events: reqwest::Client,
 }
 
 impl Pools {
@@ -40,20 +49,21 @@ impl Pools {
 }
 
 impl Files for Pools {
-    type Value = Vec<reqwest::Client>;
+    type Value = Vec<Pool>;
     type Error = TransportError;
     const SET: FileSet = FileSet::ApiTls;
 
-    fn load(
-        &self,
-        reading: &mut Reading,
-        _: Option<&Vec<reqwest::Client>>,
-    ) -> Result<Vec<reqwest::Client>, TransportError> {
+    fn load(&self, reading: &mut Reading, _: Option<&Vec<Pool>>) -> Result<Vec<Pool>, TransportError> {
         let certificates = match self.addresses.iter().any(Address::is_https) {
             true => Certificates::load(&self.tls, reading)?,
             false => Certificates::default(),
         };
-        let pool = |address| build(address, &self.tls, &certificates, self.timeout, self.max_idle);
+        let build = |address, read_timeout| {
+            build(address, &self.tls, &certificates, (self.timeout, read_timeout), self.max_idle)
+        };
+        let pool = |address| {
+            Ok(Pool { requests: build(address, Some(self.timeout))?, events: build(address, None)? })
+        };
         self.addresses.iter().map(pool).collect()
     }
 }

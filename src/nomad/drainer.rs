@@ -68,7 +68,7 @@ impl Drainer {
         let request = Request::new(Endpoint::Drain, format!("/v1/node/{}/drain", Request::escape(node)));
         let body = serde_json::to_vec(change).expect("plain values are JSON");
         let server = self.client.server();
-        let builder = server.current().await.put(self.client.url(server, &request));
+        let builder = server.current(request.endpoint).await.put(self.client.url(server, &request));
         let builder = builder.header(CONTENT_TYPE, "application/json").body(body);
         let sent = self.client.send_as_us(server, &request, builder);
         let limit = self.client.limit(&request);

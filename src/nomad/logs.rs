@@ -59,10 +59,7 @@ impl LogStream<'_> {
             if let Some(frame) = self.take()? {
                 return Ok(Some(frame));
             }
-            let limit = self.client.limit(&self.request);
-            let Ok(chunk) = tokio::time::timeout(limit, self.response.chunk()).await else {
-                return Err(Error::Timeout { address: self.server.address.to_string(), limit });
-            };
+            let chunk = self.response.chunk().await;
             match chunk.map_err(|error| self.client.broken(self.server, &self.request, error))? {
                 Some(chunk) => self.buffer.extend_from_slice(&chunk),
                 None if self.buffer.iter().all(u8::is_ascii_whitespace) => return Ok(None),

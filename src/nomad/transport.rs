@@ -88,12 +88,12 @@ impl Certificates {
     }
 }
 
-/// Creates the connections to one address.
+/// Creates the connections to one address. Without `read_timeout`, a response may pause for any time.
 pub(super) fn build(
     address: &Address,
     tls: &Tls,
     certificates: &Certificates,
-    timeout: Duration,
+    (timeout, read_timeout): (Duration, Option<Duration>),
     max_idle: usize,
 ) -> Result<reqwest::Client, TransportError> {
     // Fails if the provider is already installed, which is fine.
@@ -104,6 +104,9 @@ pub(super) fn build(
         .redirect(redirect::Policy::none())
         .connect_timeout(timeout)
         .pool_max_idle_per_host(max_idle);
+    if let Some(timeout) = read_timeout {
+        builder = builder.read_timeout(timeout);
+    }
     if let Address::Unix(path) = address {
         builder = builder.unix_socket(path.clone());
     }

@@ -43,7 +43,7 @@ impl World {
         let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
         let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
         slow_lists(&simulator);
-        let arguments = [&["--no-collector.host_stats"], arguments].concat();
+        let arguments = [&["--no-collector.host_stats", "--collect.events=auto"], arguments].concat();
         let collector = Collector::new(&simulator.url(), &arguments);
         let mut world = Self { cluster, simulator, collector, nodes, builds: 0 };
         world.build(10);
@@ -277,7 +277,7 @@ async fn lists_correct_what_events_did_not_tell() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_stream_there_are_lists() {
     for (version, buffer, arguments) in
-        [("2.0.5", None, &[][..]), ("2.0.5", Some(100), &["--collect.events=off"])]
+        [("2.0.5", None, &["--collect.events=auto"][..]), ("2.0.5", Some(100), &[])]
     {
         let settings =
             Settings { version: version.parse().unwrap(), event_buffer: buffer, ..Settings::default() };
@@ -291,7 +291,7 @@ async fn without_a_stream_there_are_lists() {
         let shown = collector.exposition();
         assert_eq!(shown.sum("nomad_jobs", &[("status", "pending")]), Some(1.0));
         let up = shown.sum("nomad_exporter_event_stream_up", &[]);
-        assert_eq!(up, arguments.is_empty().then_some(0.0));
+        assert_eq!(up, (!arguments.is_empty()).then_some(0.0));
         following.abort();
     }
 }

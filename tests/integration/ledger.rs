@@ -247,7 +247,8 @@ proptest! {
 async fn numbers_equal_the_model(seed: u64, events: &[Event], follow: bool) {
     let mut world = World::new(seed);
     let simulator = Simulator::start(world.cluster.clone().into()).await.unwrap();
-    let collector = Collector::with_clock(&simulator.url(), &["--no-collector.host_stats"], cluster_time);
+    let flags = ["--no-collector.host_stats", "--collect.events=auto"];
+    let collector = Collector::with_clock(&simulator.url(), &flags, cluster_time);
     let mut before = BTreeMap::new();
     for (number, chunk) in events.chunks(5).enumerate() {
         chunk.iter().for_each(|event| world.apply(event));

@@ -106,7 +106,7 @@ async fn minute_of_builds(follow: bool) -> (usize, Work) {
     builds(&mut cluster, 3000);
     let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
     let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
-    let collector = Collector::new(&simulator.url(), &LIVE);
+    let collector = Collector::new(&simulator.url(), &[&LIVE[..], &["--collect.events=auto"]].concat());
     collector.refresh().await;
     if follow {
         slow_lists(&simulator);

@@ -34,7 +34,6 @@ impl Builds {
     /// Creates a cluster that starts this number of builds per minute, at equal intervals.
     pub(super) fn new(per_minute: u64) -> Self {
         let gc = GcSettings {
-            interval: REMEMBERED / 6,
             job: REMEMBERED,
             evaluation: REMEMBERED,
             batch_evaluation: REMEMBERED,

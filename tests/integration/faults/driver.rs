@@ -251,7 +251,8 @@ impl Meanwhile {
         let failures = || {
             let requests = metrics(&url);
             let failed = requests.find("nomad_exporter_api_requests_total", &[]);
-            failed.filter(|sample| sample.labels["reason"] != "ok").map(|sample| sample.value).sum::<f64>()
+            let failed = failed.filter(|sample| sample.labels["reason"] != "ok");
+            failed.map(|sample| (sample.labels["endpoint"].clone(), sample.value)).collect::<Vec<_>>()
         };
         let failed_before = failures();
         wait_until(SOON, &format!("{fault}: recovery"), || {
@@ -263,9 +264,14 @@ impl Meanwhile {
         let recovered = ended.elapsed();
         // Only requests that were running when the fault ended may still fail: one of each collector, and
         // concurrent ones for clients, specifications and drains.
-        let failed = failures() - failed_before;
+        let failed_after = failures();
+        let count = |failures: &[(String, f64)]| failures.iter().map(|(_, count)| count).sum::<f64>();
+        let failed = count(&failed_after) - count(&failed_before);
         let under_way = watched.collectors.len() + SIDE_BY_SIDE;
-        assert!(failed <= under_way as f64, "{fault}: {failed} requests failed after its end");
+        assert!(
+            failed <= under_way as f64,
+            "{fault}: {failed} requests failed after its end: {failed_before:?}, then {failed_after:?}"
+        );
         watched.check_outage(fault, "Nomad can be reached again", is_outage);
         let mut said = 2 * usize::from(is_outage);
         for collector in &watched.collectors {
