@@ -8,7 +8,7 @@ use nomad_simulator::cluster::{Cluster, JobKey, JobSpec, NodeId, NodeSpec, Setti
 use nomad_simulator::{EventFault, Fault, SharedCluster, Simulator};
 use tokio::task::JoinSet;
 
-use crate::ledger::{slow_lists, waited_for};
+use crate::ledger::{SLOW, slow_lists, waited_for};
 use crate::support::collect::Collector;
 use crate::support::exposition::Exposition;
 use crate::support::ledger::assert_agrees;
@@ -42,7 +42,7 @@ impl World {
         );
         let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
         let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
-        slow_lists(&simulator);
+        slow_lists(&simulator, SLOW);
         let arguments = [&["--no-collector.host_stats", "--collect.events=auto"], arguments].concat();
         let collector = Collector::new(&simulator.url(), &arguments);
         let mut world = Self { cluster, simulator, collector, nodes, builds: 0 };
@@ -217,7 +217,7 @@ async fn a_stream_that_is_back_is_trusted_again() {
     world.build(3);
     world.agrees("it is cut").await;
     world.simulator.faults().clear();
-    slow_lists(&world.simulator);
+    slow_lists(&world.simulator, SLOW);
     world.collector.until_following().await;
     world.build(3);
     world.agrees("a list after the gap").await;

@@ -264,16 +264,19 @@ async fn numbers_equal_the_model(seed: u64, events: &[Event], follow: bool) {
         }
         before = now;
         if follow && number == 0 {
-            slow_lists(&simulator);
+            slow_lists(&simulator, SLOW);
             collector.follow().await;
         }
     }
 }
 
+/// A list that takes this long costs more than fifty rows.
+pub(crate) const SLOW: Duration = Duration::from_millis(20);
+
 /// Makes lists slow, as in a large cluster, so that they cost more than some rows.
-pub(crate) fn slow_lists(simulator: &Simulator) {
+pub(crate) fn slow_lists(simulator: &Simulator, delay: Duration) {
     for list in ["/v1/jobs?", "/v1/allocations?"] {
-        simulator.faults().set(list, Fault::Delay(Duration::from_millis(20)));
+        simulator.faults().set(list, Fault::Delay(delay));
     }
 }
 

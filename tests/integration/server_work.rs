@@ -109,7 +109,8 @@ async fn minute_of_builds(follow: bool) -> (usize, Work) {
     let collector = Collector::new(&simulator.url(), &[&LIVE[..], &["--collect.events=auto"]].concat());
     collector.refresh().await;
     if follow {
-        slow_lists(&simulator);
+        // So that no list is cheaper than the rows of 75 builds.
+        slow_lists(&simulator, Duration::from_millis(500));
         collector.follow().await;
     }
     for _ in 0..2 {
