@@ -329,8 +329,8 @@ impl From<&PlacementFailure> for BlockedJson {
             nodes_evaluated: failure.nodes_evaluated,
             nodes_filtered: failure.nodes_filtered,
             nodes_exhausted: failure.nodes_exhausted,
-            constraints: failure.constraint_filtered.clone().unwrap_or_default(),
-            dimensions: failure.dimension_exhausted.clone().unwrap_or_default(),
+            constraints: failure.constraint_filtered.clone().unwrap_or_default().into_iter().collect(),
+            dimensions: failure.dimension_exhausted.clone().unwrap_or_default().into_iter().collect(),
         }
     }
 }

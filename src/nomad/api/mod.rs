@@ -52,7 +52,7 @@ pub use time::Time;
 pub use total::Total;
 pub use usage::AllocationStats;
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
-/// A map whose values may be `null`.
-pub type Map<T> = BTreeMap<String, Option<T>>;
+/// A map whose values may be `null`. Most have one entry, for which a B-tree would allocate room for eleven.
+pub type Map<T> = LiteMap<String, Option<T>>;
