@@ -6,8 +6,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 /// Runs a task for each item, at most `limit` concurrently, and passes each result to `done`, in no
-/// particular order. The starts are spread evenly over `spread`; zero starts them as soon as possible. The
-/// first error cancels the rest.
+/// particular order. The starts are spread evenly over `spread`; zero starts them as soon as possible. After
+/// the first error, no more tasks start. Running ones end by themselves: a canceled request would lose its
+/// connection, and count as timed out.
 pub(super) async fn each<I, T, E, F>(
     items: Vec<I>,
     limit: usize,
@@ -21,10 +22,14 @@ where
     E: Send + 'static,
 {
     let mut running = JoinSet::new();
+    let mut result = Ok(());
     let (started, step) = (Instant::now(), spread.div_f64(items.len().max(1) as f64));
     for (position, item) in items.into_iter().enumerate() {
         if running.len() >= limit.max(1) {
-            finish(running.join_next().await, &mut done)?;
+            result = finish(running.join_next().await, &mut done);
+            if result.is_err() {
+                break;
+            }
         }
         if !step.is_zero() {
             sleep_until(started + step.mul_f64(position as f64)).await;
@@ -32,9 +37,10 @@ where
         running.spawn(task(item));
     }
     while !running.is_empty() {
-        finish(running.join_next().await, &mut done)?;
+        let ended = finish(running.join_next().await, &mut done);
+        result = result.and(ended);
     }
-    Ok(())
+    result
 }
 
 fn finish<T, E>(
@@ -76,6 +82,17 @@ mod tests {
         assert_eq!(beginnings(vec![1; 5], 2, 1000).await, [0, 200, 400, 600, 800]);
         assert_eq!(beginnings(vec![1; 5], 5, 0).await, [0; 5]);
         assert_eq!(beginnings(Vec::new(), 5, 1000).await, [0; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_an_error_running_tasks_end_and_no_more_start() {
+        let task = |takes| async move {
+            tokio::time::sleep(Duration::from_millis(takes)).await;
+            if takes == 10 { Err("failed") } else { Ok(takes) }
+        };
+        let mut ended = Vec::new();
+        let result = each(vec![10, 30, 20, 40], 2, Duration::ZERO, task, |takes| ended.push(takes)).await;
+        assert_eq!((result, ended), (Err("failed"), vec![30]));
     }
 
     #[tokio::test(start_paused = true)]
