@@ -28,8 +28,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "nomad_node_allocated_cores",
-        help: "Number of CPU cores of the node that non-terminal allocations have reserved; absent if none has. \
-               nomad_node_allocated_cpu_hertz includes their CPU.",
+        help: "Number of CPU cores of the node that non-terminal allocations have reserved; absent if they have reserved \
+               none. nomad_node_allocated_cpu_hertz includes their CPU.",
         kind: Kind::Gauge,
         labels: NODE,
         collectors: &[CollectorId::Nodes, CollectorId::Allocations],

@@ -78,7 +78,8 @@ pub(super) const EVENTS: &Family = &Family {
 
 pub(super) const EVENT_CORRECTIONS: &Family = &Family {
     name: "nomad_exporter_event_corrections_total",
-    help: "Total number of rows in lists that differed although the event stream had not shown a change.",
+    help: "Total number of objects that differed between a list requested from Nomad and the data \
+           that the exporter kept, although the event stream had not shown a change.",
     kind: Kind::Counter,
     labels: &["section"],
     collectors: &[],
@@ -159,8 +160,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { ..*EVENT_CORRECTIONS },
     Family {
         name: "nomad_exporter_last_contact_seconds",
-        help: "Maximum staleness of the data: of the servers that responded, the longest time since the last contact \
-               with the leader.",
+        help: "Maximum staleness of the data: the longest time since the last contact with \
+               the leader, among the servers that responded.",
         kind: Kind::Gauge,
         labels: &[],
         collectors: &[],
