@@ -173,7 +173,12 @@ fn level(taken: &Amounts, whole: &Amounts) -> Value {
 
 fn levels(levels: &Value) -> Value {
     let [cpu, memory] = [&levels["allocated_cpu_hertz"], &levels["allocated_memory_bytes"]];
-    json!([number(&cpu["taken"]), number(&cpu["whole"]), number(&memory["taken"]), number(&memory["whole"])])
+    json!([
+        number(&cpu["amount"]),
+        number(&cpu["total"]),
+        number(&memory["amount"]),
+        number(&memory["total"])
+    ])
 }
 
 fn node(answers: &Answers, name: &str) -> Value {
