@@ -26,15 +26,6 @@ const CONCURRENCY: usize = 4;
 /// states change an allocation but not the summary of its job.
 const MAX_READS: u8 = 1;
 
-/// How a collector uses a row that changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
-    /// It requests the row.
-    Read,
-    /// The row has left the list. It need not be requested.
-    Remove,
-}
-
 /// The changes since a list or since the previous changes.
 pub(super) struct ChangedRows<R> {
     /// Rows that have left the list.
@@ -80,7 +71,6 @@ impl Follower {
         context: &Arc<Context>,
         list: &Request,
         served: Duration,
-        used: impl Fn(&RowKey, &Change) -> Use,
     ) -> Result<Option<ChangedRows<R>>, FetchError> {
         let (events, table, stream) = (&context.events, self.table, self.stream);
         if events.index(table, stream).is_none() {
@@ -94,25 +84,19 @@ impl Follower {
             return Ok(None);
         }
         let Some((told, named)) = events.named(table, stream, self.index.raft()) else { return Ok(None) };
-        let (mut gone, mut changed) = (Vec::new(), Vec::new());
-        for (key, change) in named {
-            match used(&key, &change) {
-                Use::Read => changed.push((key, change)),
-                Use::Remove => gone.push((key, change)),
-            }
-        }
+        let (over, changed): (Vec<_>, Vec<_>) = named.into_iter().partition(|(_, change)| change.is_over);
         if ROW_COST * u32::try_from(changed.len()).unwrap_or(u32::MAX) > served {
             events.was_useful(false);
             return Ok(None);
         }
         let Some(read) = read(context, list, changed).await? else { return Ok(None) };
         events.was_useful(true);
-        for (key, change) in &gone {
+        for (key, change) in &over {
             events.read(table, key, *change, true);
         }
-        let mut changes =
-            ChangedRows { gone: gone.into_iter().map(|(key, _)| key).collect(), rows: Vec::new(), meta };
-        changes.meta.served = Duration::ZERO;
+        let gone = over.into_iter().map(|(key, _)| key).collect();
+        let meta = Meta { served: Duration::ZERO, ..meta };
+        let mut changes = ChangedRows { gone, rows: Vec::new(), meta };
         for Read { key, change, row, meta } in read {
             changes.meta.served += meta.served;
             let Some(index) = meta.index.filter(|index| index.raft() >= now.raft()) else {

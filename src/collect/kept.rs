@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::collector::Refresh;
 use super::context::Context;
 use super::events::{RowKey, Table};
-use super::follower::{ChangedRows, Follower, Use};
+use super::follower::{ChangedRows, Follower};
 use super::list::{Again, Folded, Known};
 use super::report::FetchError;
 use crate::nomad::api::{Allocation, Job};
@@ -100,13 +100,7 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
         let mut before = self.rows.take();
         if let [request] = &*requests
             && let Some(mut rows) = before.take_if(|rows| !rows.follower.is_due())
-            && let Some(changes) = rows
-                .follower
-                .changes(context, request, self.served, |_, change| match change.is_over {
-                    true => Use::Remove,
-                    false => Use::Read,
-                })
-                .await?
+            && let Some(changes) = rows.follower.changes(context, request, self.served).await?
         {
             let meta = changes.meta;
             let has_changed = rows.apply(changes);

@@ -59,7 +59,7 @@ impl Files for Pools {
             false => Certificates::default(),
         };
         let build = |address, read_timeout| {
-            build(address, &self.tls, &certificates, (self.timeout, read_timeout), self.max_idle)
+            build(address, &self.tls, &certificates, self.timeout, read_timeout, self.max_idle)
         };
         let pool = |address| {
             Ok(Pool { requests: build(address, Some(self.timeout))?, events: build(address, None)? })

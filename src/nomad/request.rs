@@ -63,10 +63,8 @@ impl Request {
 
     /// Marks a request that a server forwards to a client. It has a shorter timeout, and is sent only once and
     /// only to this server, because a failure says nothing about the server.
-    pub fn passed_on_within(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self.once = true;
-        self
+    pub fn passed_on_within(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self.attempted_once() }
     }
 }
 

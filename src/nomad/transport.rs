@@ -93,7 +93,8 @@ pub(super) fn build(
     address: &Address,
     tls: &Tls,
     certificates: &Certificates,
-    (timeout, read_timeout): (Duration, Option<Duration>),
+    timeout: Duration,
+    read_timeout: Option<Duration>,
     max_idle: usize,
 ) -> Result<reqwest::Client, TransportError> {
     // Fails if the provider is already installed, which is fine.
