@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -45,7 +46,10 @@ impl Booted {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         done(Command::new("cp").args(["--archive", "--reflink=auto"]).arg(made).arg(&root));
-        let group = format!("nomad-exporter-test-{}-{suite}", std::process::id());
+        // Tests boot the same suite at the same time. Each removes its own cgroup at the end.
+        static BOOTED: AtomicU32 = AtomicU32::new(0);
+        let number = BOOTED.fetch_add(1, Ordering::Relaxed);
+        let group = format!("nomad-exporter-test-{}-{number}", std::process::id());
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut boot = Command::new(path("tests/integration/deploy/boot.sh"));
         boot.arg("start").arg(&root).arg(&group).stdin(Stdio::null());
