@@ -1,5 +1,6 @@
 //! Changes since a list, read row by row as the event stream names them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,16 +16,32 @@ use crate::nomad::{Error, Index, Meta, Request};
 
 /// Number of history intervals after which the list is requested again although events name all changes, and the random
 /// share by which that time is extended. Not every change of a row has an event.
-const LIST_AGAIN: u32 = 5;
+const LIST_AGAIN: u32 = 10;
 const SPREAD: f64 = 0.2;
 /// Cost of one row for the servers: 0.2 to 0.7 ms with Nomad 1.11.3. If the changed rows would cost more than the list
 /// did, the list is requested.
 const ROW_COST: Duration = Duration::from_micros(400);
+/// Cost of a row of a list for the servers: 12 to 16 us with Nomad 1.11.3.
+const LISTED_COST: Duration = Duration::from_micros(14);
+/// Share of the history interval. A list of finished objects that costs the servers less is always requested, because it also
+/// shows what was garbage-collected.
+const CHEAP: f64 = 0.001;
 /// Maximum number of concurrent requests for rows.
 const CONCURRENCY: usize = 4;
 /// Number of times that a row is requested again if no index shows whether it contains the change. For example, task
 /// states change an allocation but not the summary of its job.
 const MAX_READS: u8 = 1;
+
+/// What the change of a row means for a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// The row must be read.
+    Read,
+    /// The list no longer contains the row.
+    Gone,
+    /// The list does not contain the row.
+    Ignore,
+}
 
 /// The changes since a list or since the previous changes.
 pub(super) struct ChangedRows<R> {
@@ -32,26 +49,47 @@ pub(super) struct ChangedRows<R> {
     pub(super) gone: Vec<RowKey>,
     /// Rows that were requested; `None` if the row does not exist any more.
     pub(super) rows: Vec<(RowKey, Option<R>)>,
+    /// Index up to which all changes are known, if it is above that of the previous changes.
+    pub(super) index: Option<u64>,
     /// Metadata of the list, with the time that the servers took for the rows.
     pub(super) meta: Meta,
 }
 
+impl<R> ChangedRows<R> {
+    /// Returns the rows that exist, without those that are not what was requested.
+    pub(super) fn existing<'a>(
+        self,
+        is_row: impl Fn(&RowKey, &R) -> bool + 'a,
+    ) -> impl Iterator<Item = R> + 'a
+    where
+        R: 'a,
+    {
+        let rows = self.rows.into_iter();
+        rows.filter_map(move |(key, row)| row.filter(|row| is_row(&key, row)))
+    }
+}
+
 /// Reads the changes of a list. Works as long as the stream that was open when the list was read.
+#[derive(Debug)]
 pub(super) struct Follower {
     table: Table,
     /// Number of the stream that names the changes since the list.
     pub(super) stream: u64,
     /// Index up to which the changes were read.
     index: Index,
+    /// Cost of the list for the servers.
+    cost: Duration,
     /// Time at which the list is requested again.
     until: Instant,
 }
 
 impl Follower {
-    /// Follows a list with this index.
-    pub(super) fn new(context: &Context, table: Table, stream: u64, index: Index) -> Self {
+    /// Follows a list that contained this number of rows. Returns `None` if it had no index.
+    pub(super) fn new(context: &Context, table: Table, stream: u64, meta: Meta, rows: u64) -> Option<Self> {
+        let index = meta.index?;
         context.events.listed(table, index.raft());
-        Self { table, stream, index, until: list_again(context) }
+        let cost = meta.served.max(LISTED_COST * u32::try_from(rows).unwrap_or(u32::MAX));
+        Some(Self { table, stream, index, cost, until: list_again(context) })
     }
 
     /// Follows the list for another period, because it was found unchanged.
@@ -64,51 +102,80 @@ impl Follower {
         Instant::now() >= self.until
     }
 
-    /// Requests the named rows of a list that took the servers `served`. Returns `None` if other rows may have changed,
-    /// or if the list costs the servers less.
+    /// Requests the changed rows of a list that `used` selects. Returns `None` if other rows may have changed, or if the list
+    /// costs the servers less.
     pub(super) async fn changes<R: DeserializeOwned + Send + 'static>(
         &mut self,
         context: &Arc<Context>,
         list: &Request,
-        served: Duration,
+        used: impl Fn(&RowKey, &Change) -> Use,
     ) -> Result<Option<ChangedRows<R>>, FetchError> {
         let (events, table, stream) = (&context.events, self.table, self.stream);
-        if events.index(table, stream).is_none() {
+        let is_cheap = table.is_history() && self.cost <= context.settings.history_interval.mul_f64(CHEAP);
+        if is_cheap || events.index(table, stream).is_none() {
             return Ok(None);
         }
+        let lines = events.lines();
         let meta = context.client.meta(list.clone().probe()).await?;
         let Some(now) = meta.index.filter(|now| now.is_of_token(self.index)) else { return Ok(None) };
-        // Not all changes have events: garbage collection has none.
-        if now.raft() > self.index.raft() && !events.reaches(table, stream, now.raft()).await {
+        let is_reached = now.raft() <= self.index.raft() || events.reaches(table, stream, now.raft()).await;
+        // Not all changes have events. Garbage collection has none, and shows in the next list of what Nomad retains. But the
+        // stream may also have stalled.
+        let is_garbage = table.is_history() && events.lines() > lines;
+        if !is_reached && !is_garbage {
             events.was_useful(false);
             return Ok(None);
         }
         let Some((told, named)) = events.named(table, stream, self.index.raft()) else { return Ok(None) };
-        let (over, changed): (Vec<_>, Vec<_>) = named.into_iter().partition(|(_, change)| change.is_over);
-        if ROW_COST * u32::try_from(changed.len()).unwrap_or(u32::MAX) > served {
+        let (mut changed, mut gone, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, change) in named {
+            match used(&key, &change) {
+                Use::Read => changed.push((key, change)),
+                Use::Gone => gone.push((key, change)),
+                Use::Ignore => others.push((key, change)),
+            }
+        }
+        if ROW_COST * u32::try_from(changed.len()).unwrap_or(u32::MAX) > self.cost {
             events.was_useful(false);
             return Ok(None);
         }
         let Some(read) = read(context, list, changed).await? else { return Ok(None) };
         events.was_useful(true);
-        for (key, change) in &over {
+        for (key, change) in gone.iter().chain(&others) {
             events.read(table, key, *change, true);
         }
-        let gone = over.into_iter().map(|(key, _)| key).collect();
+        let gone = gone.into_iter().map(|(key, _)| key).collect();
         let meta = Meta { served: Duration::ZERO, ..meta };
-        let mut changes = ChangedRows { gone, rows: Vec::new(), meta };
+        let mut changes = ChangedRows { gone, rows: Vec::new(), index: Some(told), meta };
         for Read { key, change, row, meta } in read {
             changes.meta.served += meta.served;
             let Some(index) = meta.index.filter(|index| index.raft() >= now.raft()) else {
                 // This server lags behind. The row stays named.
+                changes.index = None;
                 continue;
             };
             let is_sure = index.raft() >= change.index || change.reads >= MAX_READS;
             events.read(table, &key, change, is_sure);
+            if !is_sure {
+                changes.index = None;
+            }
             changes.rows.push((key, row));
         }
         self.index = now.at(self.index.raft().max(told).max(now.raft()));
         Ok(Some(changes))
+    }
+
+    /// Counts rows in which a new list differs from the followed one although no event has named them.
+    pub(super) async fn count_missed(&self, context: &Context, differing: &[RowKey], index: Index) {
+        if differing.is_empty() {
+            return;
+        }
+        let events = &context.events;
+        events.reaches(self.table, self.stream, index.raft()).await;
+        let Some((_, named)) = events.named(self.table, self.stream, index.raft()) else { return };
+        let named: HashSet<RowKey> = named.into_iter().map(|(key, _)| key).collect();
+        let missed = differing.iter().filter(|key| !named.contains(key)).count();
+        events.corrected(self.table, missed as u64);
     }
 }
 

@@ -1,20 +1,19 @@
 //! Lists of live objects whose rows are kept. While Nomad's event stream names the rows that change, only those are
 //! requested again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use super::collector::Refresh;
 use super::context::Context;
-use super::events::{RowKey, Table};
-use super::follower::{ChangedRows, Follower};
+use super::events::{Change, RowKey, Table};
+use super::follower::{ChangedRows, Follower, Use};
 use super::list::{Again, Folded, Known};
 use super::report::FetchError;
 use crate::nomad::api::{Allocation, Job};
-use crate::nomad::{Index, Meta, Request};
+use crate::nomad::{Meta, Request};
 
 /// Maximum number of rows kept per list. Longer lists are always requested, so that memory is bounded.
 const MAX_ROWS: usize = 30_000;
@@ -58,15 +57,13 @@ pub(super) struct Kept<R, K> {
     /// The last list, for refreshes without events.
     known: Known<K>,
     rows: Option<Rows<R, K>>,
-    /// Time that the servers took for the last list.
-    served: Duration,
     /// Whether the last list was too long to be kept.
     is_too_long: bool,
 }
 
 impl<R, K> Default for Kept<R, K> {
     fn default() -> Self {
-        Self { known: Known::default(), rows: None, served: Duration::ZERO, is_too_long: false }
+        Self { known: Known::default(), rows: None, is_too_long: false }
     }
 }
 
@@ -100,7 +97,7 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
         let mut before = self.rows.take();
         if let [request] = &*requests
             && let Some(mut rows) = before.take_if(|rows| !rows.follower.is_due())
-            && let Some(changes) = rows.follower.changes(context, request, self.served).await?
+            && let Some(changes) = rows.follower.changes(context, request, change_of_live).await?
         {
             let meta = changes.meta;
             let has_changed = rows.apply(changes);
@@ -122,15 +119,14 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
             }
         };
         let (meta, objects) = folded.told();
-        self.served = meta.served;
         self.is_too_long = objects > MAX_ROWS as u64;
         let (folded, by_key) = folded.split();
         if let (Some(by_key), Some(stream), Some(index)) = (by_key, stream, meta.index) {
             if let Some(before) = before.filter(|before| before.follower.stream == stream) {
-                before.count_corrections(context, &by_key, index).await;
+                before.follower.count_missed(context, &before.differing(&by_key), index).await;
             }
-            let follower = Follower::new(context, R::TABLE, stream, index);
-            self.rows = Some(Rows { by_key, follower, beside });
+            let follower = Follower::new(context, R::TABLE, stream, meta, objects);
+            self.rows = follower.map(|follower| Rows { by_key, follower, beside });
         }
         Ok(Again::New(folded))
     }
@@ -189,17 +185,17 @@ impl<R: Row, K> Rows<R, K> {
         }
     }
 
-    /// Counts the rows that differ from a list although no event has named them since they were read.
-    async fn count_corrections(&self, context: &Context, listed: &ByKey<R>, index: Index) {
-        let events = &context.events;
-        events.reaches(R::TABLE, self.follower.stream, index.raft()).await;
-        let Some((_, named)) = events.named(R::TABLE, self.follower.stream, index.raft()) else { return };
-        let named: HashSet<RowKey> = named.into_iter().map(|(key, _)| key).collect();
+    /// Returns the rows that differ from those of a list.
+    fn differing(&self, listed: &ByKey<R>) -> Vec<RowKey> {
         let gone = self.by_key.keys().filter(|key| !listed.contains_key(key));
         let other = listed.iter().filter(|(key, row)| self.by_key.get(key) != Some(row)).map(|(key, _)| key);
-        let corrections = gone.chain(other).filter(|key| !named.contains(key)).count();
-        events.corrected(R::TABLE, corrections as u64);
+        gone.chain(other).cloned().collect()
     }
+}
+
+/// Dead jobs and terminal allocations are gone.
+fn change_of_live(_: &RowKey, change: &Change) -> Use {
+    if change.is_over { Use::Gone } else { Use::Read }
 }
 
 /// Keeps a row of a list, unless there are too many or a row has no ID.

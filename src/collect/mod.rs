@@ -14,6 +14,7 @@ mod cores_and_devices;
 mod events;
 mod fan_out;
 mod follower;
+mod history;
 mod kept;
 mod list;
 mod observers;

@@ -3,9 +3,10 @@
 //! A job's summary counts forever, and Nomad reports an allocation that a drain killed as complete. Therefore
 //! the outcome of a job is derived from its allocations: the newest of each name, of the highest job version.
 
+use std::cmp::Reverse;
 use std::time::{Duration, SystemTime};
 
-use crate::terms::{JobKey, Outcome};
+use crate::terms::{ClientStatus, JobKey, Outcome};
 
 /// Outcome of one allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,23 +20,28 @@ pub struct AllocationEnd {
     pub name: u32,
     /// Increases with every placed allocation.
     pub create_index: u64,
+    /// Its client status.
+    pub status: ClientStatus,
     /// The outcome.
     pub outcome: Outcome,
     /// Unix time of its last change, approximately its end; 0 if unknown.
     pub changed: u32,
 }
 
-/// Outcomes of the allocations of many jobs: the newest of each name, for every job version.
+impl AllocationEnd {
+    /// Returns what distinguishes it from all other allocations.
+    pub fn key(&self) -> (JobKey, u64, u32, Reverse<u64>) {
+        (self.job, self.version, self.name, Reverse(self.create_index))
+    }
+}
+
+/// Outcomes of the allocations of many jobs, sorted by job, version and name. The newest of each name comes first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ends(Box<[AllocationEnd]>);
 
 impl From<Vec<AllocationEnd>> for Ends {
     fn from(mut ends: Vec<AllocationEnd>) -> Self {
-        // The newest of each name comes first, and is kept.
-        ends.sort_unstable_by_key(|end| {
-            (end.job, end.version, end.name, std::cmp::Reverse(end.create_index))
-        });
-        ends.dedup_by_key(|end| (end.job, end.version, end.name));
+        ends.sort_unstable_by_key(AllocationEnd::key);
         Self(ends.into_boxed_slice())
     }
 }
@@ -62,9 +68,15 @@ impl Ends {
         let stopping = stopping.map(|stopping| stopping.of(job)).unwrap_or_default();
         let ends: Vec<AllocationEnd> = self.of(job).iter().chain(stopping).filter(is_its).copied().collect();
         let version = ends.iter().map(|end| end.version).max()?;
-        let of_version = ends.into_iter().filter(|end| end.version == version).collect::<Vec<_>>();
-        let newest = if stopping.is_empty() { of_version } else { Self::from(of_version).0.into_vec() };
-        newest.iter().map(|end| end.outcome).reduce(Outcome::worse)
+        let mut of_version: Vec<_> = ends.into_iter().filter(|end| end.version == version).collect();
+        of_version.sort_unstable_by_key(AllocationEnd::key);
+        of_version.dedup_by_key(|end| end.name);
+        of_version.iter().map(|end| end.outcome).reduce(Outcome::worse)
+    }
+
+    /// Returns the allocations.
+    pub fn iter(&self) -> impl Iterator<Item = &AllocationEnd> {
+        self.0.iter()
     }
 
     /// Returns the number of allocations.
@@ -89,7 +101,8 @@ mod tests {
     use super::*;
 
     fn end(version: u64, name: u32, create_index: u64, outcome: Outcome) -> AllocationEnd {
-        AllocationEnd { job: JobKey::new("ci", "build"), version, name, create_index, outcome, changed: 0 }
+        let (job, status) = (JobKey::new("ci", "build"), ClientStatus::Complete);
+        AllocationEnd { job, version, name, create_index, status, outcome, changed: 0 }
     }
 
     #[test]

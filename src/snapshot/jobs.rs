@@ -107,8 +107,8 @@ pub struct FinishedJobs {
     pub list: u64,
     /// Jobs with an unknown outcome, with the number of the list in which they were first dead.
     pub unsettled: HashMap<JobKey, u64>,
-    /// Jobs started by a periodic parent: index and parent.
-    pub periodic: Vec<(u32, Box<str>)>,
+    /// Jobs started by a periodic parent, and the parent.
+    pub periodic: Vec<(DeadJob, Box<str>)>,
     /// Dead jobs with series of their own, and the ended allocations of children.
     pub named: NamedJobs,
 }

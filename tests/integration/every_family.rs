@@ -209,6 +209,7 @@ fn finished_allocations() -> FinishedAllocations {
         version: 0,
         name: 1,
         create_index,
+        status: ClientStatus::Failed,
         outcome,
         changed: 0,
     };

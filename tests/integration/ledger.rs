@@ -11,9 +11,10 @@ use nomad_simulator::cluster::{
 use nomad_simulator::{Fault, SharedCluster, Simulator};
 use proptest::prelude::*;
 
+use crate::events::FOLLOWING;
 use crate::support::collect::Collector;
 use crate::support::exposition::Exposition;
-use crate::support::ledger::{assert_agrees, assert_counted, assert_delays};
+use crate::support::ledger::{Retained, assert_agrees, assert_counted, assert_delays};
 
 /// All job types may preempt jobs of lower priority.
 const PREEMPTION: Preemption = Preemption { system: true, sysbatch: true, batch: true, service: true };
@@ -247,8 +248,7 @@ proptest! {
 async fn numbers_equal_the_model(seed: u64, events: &[Event], follow: bool) {
     let mut world = World::new(seed);
     let simulator = Simulator::start(world.cluster.clone().into()).await.unwrap();
-    let flags = ["--no-collector.host_stats", "--collect.events=auto"];
-    let collector = Collector::with_clock(&simulator.url(), &flags, cluster_time);
+    let collector = Collector::with_clock(&simulator.url(), &FOLLOWING, cluster_time);
     let mut before = BTreeMap::new();
     for (number, chunk) in events.chunks(5).enumerate() {
         chunk.iter().for_each(|event| world.apply(event));
@@ -256,7 +256,8 @@ async fn numbers_equal_the_model(seed: u64, events: &[Event], follow: bool) {
         CLUSTER_SECONDS.store(time.as_secs(), Ordering::Relaxed);
         collector.refresh().await;
         let shown = collector.exposition();
-        assert_agrees(&shown, &world.ledger(), &waited_for(&simulator).await);
+        let retained = if follow { Retained::AtLeast } else { Retained::Exactly };
+        assert_agrees(&shown, &world.ledger(), &waited_for(&simulator).await, retained);
         let now = counters(&shown);
         for (name, value) in &before {
             // A counter of a namespace may disappear with the namespace, but never decreases.

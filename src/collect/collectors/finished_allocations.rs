@@ -1,13 +1,18 @@
 //! Terminal allocations that Nomad still retains.
 
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
+use crate::collect::events::{RowKey, Table};
+use crate::collect::follower::ChangedRows;
+use crate::collect::history::{Compared, History};
 use crate::collect::list::Known;
 use crate::collect::observers::{
-    AllocationPass, Completions, Handover, LookedFor, Observers, Periodic, Placements, Which,
+    AllocationPass, Completions, Handover, LookedFor, Observers, Periodic, Placed, Placements, Which,
 };
 use crate::collect::report::FetchError;
 use crate::nomad::Endpoint;
@@ -16,9 +21,14 @@ use crate::snapshot::{
     AllocationCounts, AllocationEnd, Ends, FinishedAllocations, FinishedJobs, LiveAllocations, LiveJobs,
     Sections, Servers,
 };
-use crate::terms::{JobKey, JobType, Outcome, at, hash_of};
+use crate::terms::{ByTerm, ClientStatus, JobKey, JobType, Outcome, at, hash_of};
 
 const TERMINAL: &str = r#"ClientStatus == "complete" or ClientStatus == "failed" or ClientStatus == "lost""#;
+
+/// Number of history intervals for which an allocation is remembered after it was placed.
+const RECENT_INTERVALS: u32 = 3;
+/// Maximum number of allocations remembered like that.
+const MAX_RECENT: usize = 100_000;
 
 /// Collector of terminal allocations. If servers cannot filter, they are read together with the non-terminal
 /// ones. Only their number, age and outcome matter, so their resources are not requested.
@@ -27,9 +37,25 @@ pub(in crate::collect) struct FinishedAllocationsCollector {
     completions: Arc<Completions>,
     periodic: Arc<Periodic>,
     full_allocations: Arc<Handover<FinishedAllocationsFold>>,
-    /// The last list, the jobs whose first allocation was searched for in it, and the number of complete
-    /// lists of dead jobs when it was requested.
-    known: Known<(LookedFor, u64)>,
+    /// The last list, with the other inputs of its fold.
+    known: Known<Beside>,
+    history: History,
+    /// The last result. Changes are applied to it while they are read row by row.
+    last: Option<Last>,
+}
+
+/// The jobs whose first allocation was searched for, and the number of complete lists of dead jobs when the list was
+/// requested.
+type Beside = (LookedFor, u64);
+
+#[derive(Clone)]
+struct Last {
+    finished: Arc<FinishedAllocations>,
+    /// Hashes of the IDs of lost allocations, which may run again.
+    lost: HashSet<u64>,
+    /// Allocations that were placed recently. Their job may not have been known yet.
+    recent: Vec<Placed>,
+    beside: Beside,
 }
 
 reads!(FinishedAllocationsCollector: Servers, LiveJobs, LiveAllocations, FinishedJobs);
@@ -42,6 +68,8 @@ impl Collect for FinishedAllocationsCollector {
             periodic: observers.periodic.clone(),
             full_allocations: observers.full_allocations.clone(),
             known: Known::default(),
+            history: History::new(Table::FinishedAllocations),
+            last: None,
         }
     }
 
@@ -51,47 +79,95 @@ impl Collect for FinishedAllocationsCollector {
         upstream: &Newest<'_, Self>,
     ) -> Result<Refresh, FetchError> {
         if !upstream.get::<Servers>().await.unwrap_or_default().filter_lists {
-            let live = upstream.need::<LiveAllocations>().await?;
-            let (jobs, dead) = (upstream.get::<LiveJobs>().await, upstream.get::<FinishedJobs>().await);
-            let fold = self.full_allocations.take();
-            let sections =
-                fold.map(|fold| self.sections(fold, Some(&live), jobs.as_deref(), dead.as_deref()));
-            let sections = sections.unwrap_or_default();
-            return Ok(Refresh { sections, ..Refresh::default() });
+            upstream.need::<LiveAllocations>().await?;
+            let joins = Joins::newest(upstream).await;
+            let sections = self.full_allocations.take().map(|fold| self.sections(fold, &joins, None));
+            return Ok(Refresh { sections: sections.unwrap_or_default(), ..Refresh::default() });
         }
         let requests = context.over_namespaces(Endpoint::Allocations, "/v1/allocations").into_iter();
-        let requests =
+        let requests: Vec<_> =
             requests.map(|request| request.query("task_states", "false").query("filter", TERMINAL)).collect();
         // Wait for the list of dead jobs, so that this list contains the allocations of all of them.
         upstream.settled::<FinishedJobs>().await;
-        let fold = FinishedAllocationsFold::new(&self.placements, &self.completions);
-        let add = |fold: &mut FinishedAllocationsFold, allocation: Allocation| fold.add(&allocation);
+        let mut fold = FinishedAllocationsFold::new(&self.placements, &self.completions);
+        let recent = context.settings.history_interval * RECENT_INTERVALS;
+        fold.recent_since = (context.now)().checked_sub(recent);
         let beside = (fold.pass.looked_for(), fold.began_after);
-        let again = self.known.fold(&context.client, requests, true, beside, fold, add).await?;
-        let live = upstream.get::<LiveAllocations>().await;
-        let (jobs, dead) = (upstream.get::<LiveJobs>().await, upstream.get::<FinishedJobs>().await);
-        Ok(again.refresh(|fold| self.sections(fold, live.as_deref(), jobs.as_deref(), dead.as_deref())))
+        let (stream, last) = (context.events.stream(), self.last.take());
+        if let Some(last) = &last {
+            let is_used = |key: &RowKey, is_over: bool| is_over || last.lost.contains(&hash_of(&key.id));
+            if let Some(changes) = self.history.changes(context, &requests, is_used).await? {
+                let joins = Joins::newest(upstream).await;
+                return Ok(self.apply(changes, last, beside, fold, &joins));
+            }
+            fold.compared = Compared::with(last.finished.ends.iter().map(AllocationEnd::key).collect());
+        }
+        let add = |fold: &mut FinishedAllocationsFold, allocation: Allocation| fold.add(&allocation);
+        let again = self.known.fold(&context.client, requests, true, beside.clone(), fold, add).await?;
+        self.history.listed(context, stream, &again, |fold| &fold.compared.new).await;
+        self.last = last.filter(|_| self.history.is_followed());
+        let joins = Joins::newest(upstream).await;
+        Ok(again.refresh(|fold| self.sections(fold, &joins, Some(beside))))
+    }
+}
+
+/// Sections that terminal allocations are joined with.
+struct Joins {
+    live: Option<Arc<LiveAllocations>>,
+    jobs: Option<Arc<LiveJobs>>,
+    dead: Option<Arc<FinishedJobs>>,
+}
+
+impl Joins {
+    async fn newest(upstream: &Newest<'_, FinishedAllocationsCollector>) -> Self {
+        Self { live: upstream.get().await, jobs: upstream.get().await, dead: upstream.get().await }
     }
 }
 
 impl FinishedAllocationsCollector {
+    /// Applies changes to the last result.
+    fn apply(
+        &mut self,
+        changes: ChangedRows<Allocation>,
+        last: &Last,
+        beside: Beside,
+        mut fold: FinishedAllocationsFold,
+        joins: &Joins,
+    ) -> Refresh {
+        let (objects, meta) = (last.finished.ends.len() as u64, changes.meta);
+        if changes.rows.is_empty() && beside == last.beside {
+            self.last = Some(last.clone());
+            return Refresh { objects, meta, ..Refresh::default() };
+        }
+        let is_row = |key: &RowKey, row: &Allocation| row.id.as_deref() == Some(&key.id);
+        let changed: Vec<Allocation> = changes.existing(is_row).collect();
+        fold.start_with(last, &changed);
+        changed.iter().for_each(|allocation| fold.add(allocation));
+        // The sections of the last list are no longer shown.
+        self.known.forget();
+        Refresh { sections: self.sections(fold, joins, Some(beside)), objects, meta }
+    }
+
+    /// Returns the sections. `beside` is `None` if the list cannot be followed.
     fn sections(
-        &self,
+        &mut self,
         fold: FinishedAllocationsFold,
-        live: Option<&LiveAllocations>,
-        jobs: Option<&LiveJobs>,
-        dead: Option<&FinishedJobs>,
+        Joins { live, jobs, dead }: &Joins,
+        beside: Option<Beside>,
     ) -> Sections {
         self.placements.commit_allocations(fold.pass, Which::Finished);
-        let FinishedAllocationsFold { counts, ends, began_after, .. } = fold;
+        let FinishedAllocationsFold { counts, ends, began_after, lost, recent, .. } = fold;
         let ends = Ends::from(ends);
-        self.completions.commit_ends(&ends, live.map(|live| &live.stopping), began_after);
+        let stopping = live.as_ref().map(|live| &live.stopping);
+        self.completions.commit_ends(&ends, stopping, began_after);
         if let Some(dead) = dead {
-            let stopping = live.map(|live| &live.stopping);
-            self.periodic.add(periodic_runs(dead, &ends, stopping), jobs.map(|jobs| &jobs.periodic));
+            let jobs = jobs.as_ref().map(|jobs| &jobs.periodic);
+            self.periodic.add(periodic_runs(dead, &ends, stopping), jobs);
         }
-        let finished = FinishedAllocations { counts, ends, began_after };
-        Sections { finished_allocations: Some(Arc::new(finished)), ..Sections::default() }
+        let finished = Arc::new(FinishedAllocations { counts, ends, began_after });
+        let beside = beside.filter(|_| self.history.is_followed());
+        self.last = beside.map(|beside| Last { finished: finished.clone(), lost, recent, beside });
+        Sections { finished_allocations: Some(finished), ..Sections::default() }
     }
 }
 
@@ -101,8 +177,7 @@ fn periodic_runs<'a>(
     ends: &'a Ends,
     stopping: Option<&'a Ends>,
 ) -> impl Iterator<Item = (&'a str, &'a str, Outcome, SystemTime)> {
-    dead.periodic.iter().filter_map(move |(place, parent)| {
-        let job = dead.jobs.get(*place as usize)?;
+    dead.periodic.iter().filter_map(move |(job, parent)| {
         let namespace = dead.namespaces.get(job.namespace as usize)?;
         let outcome =
             if job.stopped { Outcome::Stopped } else { ends.outcome(job.key, job.create_index, stopping)? };
@@ -118,7 +193,15 @@ pub(in crate::collect) struct FinishedAllocationsFold {
     ends: Vec<AllocationEnd>,
     began_after: u64,
     pass: AllocationPass,
+    lost: HashSet<u64>,
+    recent: Vec<Placed>,
+    /// Allocations that were placed earlier are not remembered.
+    recent_since: Option<SystemTime>,
+    compared: Compared<EndKey>,
 }
+
+/// What distinguishes an allocation.
+type EndKey = (JobKey, u64, u32, Reverse<u64>);
 
 impl FinishedAllocationsFold {
     pub(in crate::collect) fn new(placements: &Placements, completions: &Completions) -> Self {
@@ -127,15 +210,51 @@ impl FinishedAllocationsFold {
             ends: Vec::new(),
             began_after: completions.lists(),
             pass: placements.allocation_pass(),
+            lost: HashSet::new(),
+            recent: Vec::new(),
+            recent_since: None,
+            compared: Compared::default(),
         }
+    }
+
+    /// Starts with the last result, without the allocations that changed. Then only those are added.
+    fn start_with(&mut self, last: &Last, changed: &[Allocation]) {
+        self.counts = last.finished.counts.clone();
+        self.lost.clone_from(&last.lost);
+        let changed: HashMap<_, _> = changed.iter().map(|row| (end(row).key(), row)).collect();
+        for known in last.finished.ends.iter() {
+            let Some(row) = changed.get(&known.key()) else {
+                self.ends.push(*known);
+                continue;
+            };
+            let namespace = row.namespace.as_deref().unwrap_or_default();
+            at(&mut self.counts.by_namespace, namespace)[row.job_type][known.status] -= 1;
+            self.lost.remove(&hash_of(row.id.as_deref().unwrap_or_default()));
+        }
+        self.counts.by_namespace.retain(|_, counts| *counts != ByTerm::default());
+        let is_recent = |placed: &&Placed| Some(placed.created) >= self.recent_since;
+        self.recent = last.recent.iter().filter(is_recent).copied().collect();
+        self.recent.iter().for_each(|placed| self.pass.add_placed(*placed));
     }
 
     pub(in crate::collect) fn add(&mut self, allocation: &Allocation) {
         self.pass.add(allocation);
-        if !allocation.client_status.is_live() {
-            let namespace = allocation.namespace.as_deref().unwrap_or_default();
-            at(&mut self.counts.by_namespace, namespace)[allocation.job_type][allocation.client_status] += 1;
-            self.ends.push(end(allocation));
+        if allocation.client_status.is_live() {
+            return;
+        }
+        let namespace = allocation.namespace.as_deref().unwrap_or_default();
+        at(&mut self.counts.by_namespace, namespace)[allocation.job_type][allocation.client_status] += 1;
+        let (id, end) = (allocation.id.as_deref().unwrap_or_default(), end(allocation));
+        self.ends.push(end);
+        self.compared.add(end.key(), || RowKey::new(namespace, id));
+        if allocation.client_status == ClientStatus::Lost {
+            self.lost.insert(hash_of(id));
+        }
+        if let Some(placed) = Placed::of(allocation)
+            && self.recent_since.is_some_and(|since| placed.created >= since)
+            && self.recent.len() < MAX_RECENT
+        {
+            self.recent.push(placed);
         }
     }
 }
@@ -151,6 +270,7 @@ pub(in crate::collect) fn end(allocation: &Allocation) -> AllocationEnd {
         version: allocation.job_version.unwrap_or_default(),
         name: allocation.name.0 ^ node.map_or(0, |node| hash_of(node) as u32),
         create_index: allocation.create_index.unwrap_or_default(),
+        status: allocation.client_status,
         outcome: allocation.outcome(),
         changed: allocation.modified().map_or(0, seconds),
     }

@@ -1,31 +1,50 @@
 //! Dead jobs that Nomad still retains.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::named_jobs;
 use crate::collect::chosen::{LabelSettings, add_job_meta};
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
+use crate::collect::events::{RowKey, Table};
+use crate::collect::follower::ChangedRows;
+use crate::collect::history::{Compared, History};
 use crate::collect::list::Known;
 use crate::collect::observers::{
     Completions, CompletionsPass, Handover, JobPass, LookedFor, Observers, Placements,
 };
 use crate::collect::report::FetchError;
 use crate::nomad::api::Job;
-use crate::snapshot::{CollectorId, DeadJob, FinishedJobs, LiveJobs, NamedJobs, Sections, Servers};
-use crate::terms::{JobType, at};
+use crate::snapshot::{
+    CollectorId, DeadJob, FinishedJobs, FinishedNamespace, LiveJobs, NamedJobs, Sections, Servers,
+};
+use crate::terms::{JobKey, JobType, at};
 
 /// Collector of dead jobs. If servers cannot filter, they are read together with the live ones.
 pub(in crate::collect) struct FinishedJobsCollector {
     placements: Arc<Placements>,
     completions: Arc<Completions>,
     full_jobs: Arc<Handover<FinishedJobsFold>>,
-    /// The last list, the jobs whose first allocation was searched for at that time, and the live jobs with
-    /// series of their own.
-    known: Known<(LookedFor, NamedJobs)>,
+    /// The last list, with the other inputs of its fold.
+    known: Known<Beside>,
     /// Whether some outcomes were pending. The list must then be read even if it is unchanged, because the
     /// number of lists decides when to give up.
     is_unsettled: bool,
+    history: History,
+    /// The last result. Changes are applied to it while they are read row by row.
+    last: Option<Last>,
+}
+
+/// The jobs whose first allocation was searched for, and the live jobs with series of their own.
+type Beside = (LookedFor, NamedJobs);
+
+#[derive(Clone)]
+struct Last {
+    jobs: Arc<FinishedJobs>,
+    /// Its templates and jobs with series of their own, which affect more than counts.
+    joined: HashSet<JobKey>,
+    beside: Beside,
 }
 
 reads!(FinishedJobsCollector: Servers, LiveJobs);
@@ -38,6 +57,8 @@ impl Collect for FinishedJobsCollector {
             full_jobs: observers.full_jobs.clone(),
             known: Known::default(),
             is_unsettled: false,
+            history: History::new(Table::FinishedJobs),
+            last: None,
         }
     }
 
@@ -48,30 +69,83 @@ impl Collect for FinishedJobsCollector {
     ) -> Result<Refresh, FetchError> {
         if !upstream.get::<Servers>().await.unwrap_or_default().filter_lists {
             upstream.need::<LiveJobs>().await?;
-            let sections = self.full_jobs.take().map(|fold| self.sections(fold)).unwrap_or_default();
+            let sections = self.full_jobs.take().map(|fold| self.sections(fold, None)).unwrap_or_default();
             return Ok(Refresh { sections, ..Refresh::default() });
         }
         let requests = context.over_jobs().into_iter();
-        let requests = requests.map(|request| request.query("filter", r#"Status == "dead""#)).collect();
+        let requests: Vec<_> =
+            requests.map(|request| request.query("filter", r#"Status == "dead""#)).collect();
         let live = upstream.get::<LiveJobs>().await.unwrap_or_default();
-        let fold = FinishedJobsFold::new(context, &self.placements, &self.completions, live.clone());
+        let mut fold = FinishedJobsFold::new(context, &self.placements, &self.completions, live.clone());
+        let beside = (fold.pass.looked_for(), live.named.clone());
+        let (stream, last) = (context.events.stream(), self.last.take());
+        if let Some(last) = &last {
+            let known = last.keys();
+            let is_used = |key: &RowKey, is_over: bool| is_over || known.contains(&key.job());
+            let changes = self.history.changes(context, &requests, is_used).await?;
+            if let Some(changes) = changes.filter(|changes| last.can_take(changes, &beside, &fold)) {
+                return Ok(self.apply(changes, last, beside, fold));
+            }
+            fold.compared = Compared::with(known);
+        }
         let add = |fold: &mut FinishedJobsFold, job: Job| fold.add(&job);
         if self.is_unsettled {
             self.known.forget();
         }
-        let beside = (fold.pass.looked_for(), live.named.clone());
-        let again = self.known.fold(&context.client, requests, true, beside, fold, add).await?;
-        Ok(again.refresh(|fold| self.sections(fold)))
+        let again = self.known.fold(&context.client, requests, true, beside.clone(), fold, add).await?;
+        self.history.listed(context, stream, &again, |fold| &fold.compared.new).await;
+        self.last = last.filter(|_| self.history.is_followed());
+        Ok(again.refresh(|fold| self.sections(fold, Some(beside))))
     }
 }
 
 impl FinishedJobsCollector {
-    fn sections(&mut self, fold: FinishedJobsFold) -> Sections {
+    /// Applies changes to the last result.
+    fn apply(
+        &mut self,
+        changes: ChangedRows<Job>,
+        last: &Last,
+        beside: Beside,
+        mut fold: FinishedJobsFold,
+    ) -> Refresh {
+        let (objects, meta) = (last.jobs.jobs.len() as u64, changes.meta);
+        if changes.rows.is_empty() && !self.is_unsettled && beside.0 == last.beside.0 {
+            self.last = Some(last.clone());
+            return Refresh { objects, meta, ..Refresh::default() };
+        }
+        fold.start_with(last, changes.rows.iter().map(|(key, _)| key));
+        changes.existing(|key, job: &Job| job.key() == key.job()).for_each(|job| fold.add(&job));
+        // The sections of the last list are no longer shown.
+        self.known.forget();
+        Refresh { sections: self.sections(fold, Some(beside)), objects, meta }
+    }
+
+    /// Returns the sections. `beside` is `None` if the list cannot be followed.
+    fn sections(&mut self, fold: FinishedJobsFold, beside: Option<Beside>) -> Sections {
         self.placements.commit_dead(fold.pass);
         let mut jobs = fold.jobs;
         (jobs.list, jobs.unsettled) = self.completions.commit_jobs(fold.completions, &jobs.namespaces);
         self.is_unsettled = !jobs.unsettled.is_empty();
-        Sections { finished_jobs: Some(Arc::new(jobs)), ..Sections::default() }
+        let jobs = Arc::new(jobs);
+        let beside = beside.filter(|_| self.history.is_followed());
+        self.last = beside.map(|beside| Last { jobs: jobs.clone(), joined: fold.joined, beside });
+        Sections { finished_jobs: Some(jobs), ..Sections::default() }
+    }
+}
+
+impl Last {
+    /// Returns the keys of its jobs.
+    fn keys(&self) -> HashSet<JobKey> {
+        self.jobs.jobs.iter().map(|job| job.key).chain(self.joined.iter().copied()).collect()
+    }
+
+    /// Returns whether changes only affect the jobs that changed.
+    fn can_take(&self, changes: &ChangedRows<Job>, beside: &Beside, fold: &FinishedJobsFold) -> bool {
+        let is_joined = |(key, job): &(RowKey, Option<Job>)| {
+            self.joined.contains(&key.job()) || job.as_ref().is_some_and(|job| fold.is_joined(job))
+        };
+        let is_same = self.joined.is_empty() || self.beside.1 == beside.1;
+        is_same && !changes.rows.iter().any(is_joined)
     }
 }
 
@@ -87,6 +161,9 @@ pub(in crate::collect) struct FinishedJobsFold {
     job_types: Vec<JobType>,
     max_jobs: usize,
     labels: LabelSettings,
+    /// Templates and jobs with series of their own.
+    joined: HashSet<JobKey>,
+    compared: Compared<JobKey>,
 }
 
 impl FinishedJobsFold {
@@ -104,12 +181,42 @@ impl FinishedJobsFold {
             job_types: context.settings.job_types.clone(),
             max_jobs: context.settings.max_jobs,
             labels: context.settings.labels.clone(),
+            joined: HashSet::new(),
+            compared: Compared::default(),
         }
+    }
+
+    /// Starts with the last result, without the jobs that changed. Then only those are added.
+    fn start_with<'a>(&mut self, last: &Last, changed: impl Iterator<Item = &'a RowKey>) {
+        self.jobs = FinishedJobs::clone(&last.jobs);
+        self.joined.clone_from(&last.joined);
+        self.pass.start_with_dead();
+        self.completions.start_with_last();
+        let changed: HashMap<JobKey, &RowKey> = changed.map(|key| (key.job(), key)).collect();
+        changed.keys().for_each(|key| self.completions.remove(*key));
+        let FinishedJobs { by_namespace, jobs, periodic, .. } = &mut self.jobs;
+        periodic.retain(|(job, _)| !changed.contains_key(&job.key));
+        for job in jobs.extract_if(.., |job| changed.contains_key(&job.key)) {
+            let RowKey { namespace, id } = changed[&job.key];
+            self.pass.remove(namespace, id, job.create_index);
+            at(by_namespace, namespace).jobs[job.job_type] -= 1;
+        }
+        by_namespace.retain(|_, counts| *counts != FinishedNamespace::default());
+    }
+
+    /// Returns whether a job affects more than counts.
+    fn is_joined(&self, job: &Job) -> bool {
+        let is_named = self.job_types.contains(&job.job_type) && named_jobs::is_named(job);
+        !job.status.is_live() && (job.template().is_some() || is_named)
     }
 
     pub(in crate::collect) fn add(&mut self, job: &Job) {
         if job.status.is_live() {
             return;
+        }
+        self.compared.add(job.key(), || RowKey::new(job.namespace(), job.id.as_deref().unwrap_or_default()));
+        if self.is_joined(job) {
+            self.joined.insert(job.key());
         }
         let namespace = at(&mut self.jobs.by_namespace, job.namespace());
         match job.template() {
@@ -127,8 +234,7 @@ impl FinishedJobsFold {
                 self.pass.add(job);
                 self.completions.add(job, &dead);
                 if let Some(parent) = job.periodic_parent() {
-                    let place = u32::try_from(self.jobs.jobs.len()).unwrap_or(u32::MAX);
-                    self.jobs.periodic.push((place, parent.into()));
+                    self.jobs.periodic.push((dead, parent.into()));
                 }
                 self.jobs.jobs.push(dead);
             }

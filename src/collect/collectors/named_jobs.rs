@@ -46,11 +46,14 @@ pub(in crate::collect) fn own_specification(job: &Job) -> SpecificationKey {
     }
 }
 
+/// Returns whether a job can have series of its own. Finished builds are only counted, because there are too many.
+pub(in crate::collect) fn is_named(job: &Job) -> bool {
+    let is_build = matches!(job.job_type, JobType::Batch | JobType::Sysbatch) && job.parent().is_none();
+    job.status != JobStatus::Dead || !is_build
+}
+
 fn add<'a>(named: &'a mut NamedJobs, job: &Job, max_jobs: usize) -> Option<&'a mut NamedJob> {
-    let dead_build =
-        job.status == JobStatus::Dead && matches!(job.job_type, JobType::Batch | JobType::Sysbatch);
-    if dead_build && job.parent().is_none() {
-        // Finished builds are only counted, because there are too many for series of their own.
+    if !is_named(job) {
         return None;
     }
     let id = name(job).unwrap_or_default();

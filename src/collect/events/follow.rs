@@ -48,8 +48,8 @@ enum End {
 /// Reads the stream forever, if a collector uses it. The index of a table increases with the changes of all namespaces, so
 /// only a stream of all namespaces shows whether an event is missing.
 pub(in crate::collect) async fn follow(context: Arc<Context>, store: Arc<Store>) {
-    let has_use = context.is_on(CollectorId::Jobs) || context.is_on(CollectorId::Allocations);
-    if !context.settings.events || !context.settings.namespaces.is_all() || !has_use {
+    let has_use = context.settings.events && context.events.has_use();
+    if !has_use || !context.settings.namespaces.is_all() {
         return;
     }
     let mut lines = Lines::new(context.settings.logged_changes);

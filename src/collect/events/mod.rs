@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::nomad::{Event, Subject, Topic, Transaction};
 use crate::snapshot::CollectorId;
-use crate::terms::{ByTerm, Term, TermSet};
+use crate::terms::{ByTerm, JobKey, Term, TermSet};
 
 pub(super) use follow::follow;
 
@@ -36,10 +36,15 @@ const MAX_IN_VAIN: u32 = 8;
 pub(super) enum Table {
     Jobs,
     Allocations,
+    FinishedJobs,
+    FinishedAllocations,
+    /// Allocations that failed or have restarted tasks.
+    TaskStates,
 }
 
 impl Term for Table {
-    const ALL: &'static [Self] = &[Self::Jobs, Self::Allocations];
+    const ALL: &'static [Self] =
+        &[Self::Jobs, Self::Allocations, Self::FinishedJobs, Self::FinishedAllocations, Self::TaskStates];
 
     fn as_str(self) -> &'static str {
         self.collector().as_str()
@@ -56,7 +61,15 @@ impl Table {
         match self {
             Self::Jobs => CollectorId::Jobs,
             Self::Allocations => CollectorId::Allocations,
+            Self::FinishedJobs => CollectorId::FinishedJobs,
+            Self::FinishedAllocations => CollectorId::FinishedAllocations,
+            Self::TaskStates => CollectorId::TaskStates,
         }
+    }
+
+    /// Returns whether the list contains objects that Nomad retains until garbage collection, which has no events.
+    pub(super) fn is_history(self) -> bool {
+        matches!(self, Self::FinishedJobs | Self::FinishedAllocations | Self::TaskStates)
     }
 }
 
@@ -65,6 +78,18 @@ impl Table {
 pub(super) struct RowKey {
     pub(super) namespace: String,
     pub(super) id: String,
+}
+
+impl RowKey {
+    /// Returns the key of a row.
+    pub(super) fn new(namespace: &str, id: &str) -> Self {
+        Self { namespace: namespace.to_owned(), id: id.to_owned() }
+    }
+
+    /// Returns the key of the job that it identifies.
+    pub(super) fn job(&self) -> JobKey {
+        JobKey::new(&self.namespace, &self.id)
+    }
 }
 
 /// The last change of a row that was not read since.
@@ -86,6 +111,7 @@ pub struct Events {
     state: Mutex<State>,
     moved: Notify,
     in_vain: AtomicU32,
+    lines: AtomicU64,
     received: AtomicU64,
     taken: ByTopic,
     corrected: ByTable,
@@ -115,9 +141,12 @@ struct Named {
 impl Named {
     /// Adds a change. Events of other topics do not show whether the row is terminal, so that does not change.
     fn add(&mut self, namespace: &str, id: &str, index: u64, is_over: Option<bool>) {
-        let key = RowKey { namespace: namespace.to_owned(), id: id.to_owned() };
+        let key = RowKey::new(namespace, id);
         let change = self.rows.entry(key).or_insert(Change { index, is_over: false, reads: 0 });
-        *change = Change { index, is_over: is_over.unwrap_or(change.is_over), reads: 0 };
+        // Events may be out of order.
+        if index >= change.index {
+            *change = Change { index, is_over: is_over.unwrap_or(change.is_over), reads: 0 };
+        }
         if self.rows.len() > MAX_NAMED {
             *self = Self { since: index, index, rows: HashMap::new() };
         }
@@ -150,9 +179,15 @@ impl Events {
         self.moved.notify_waiters();
     }
 
-    /// Counts received bytes.
+    /// Counts a line and the received bytes.
     pub(super) fn received(&self, bytes: u64) {
+        self.lines.fetch_add(1, Ordering::Relaxed);
         self.received.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the number of lines received so far, including heartbeats.
+    pub(super) fn lines(&self) -> u64 {
+        self.lines.load(Ordering::Relaxed)
     }
 
     /// Adds the changes of a transaction.
@@ -160,9 +195,7 @@ impl Events {
         let mut state = self.state();
         for Event { topic, subject } in &transaction.events {
             self.taken[topic.index()].fetch_add(1, Ordering::Relaxed);
-            if *topic != Topic::Other {
-                self.add(&mut state, *topic, subject.as_ref().ok_or(Unclear)?, transaction.index);
-            }
+            self.add(&mut state, *topic, subject.as_ref().ok_or(Unclear)?, transaction.index);
         }
         drop(state);
         self.moved.notify_waiters();
@@ -244,6 +277,11 @@ impl Events {
         self.corrected[table.index()].fetch_add(rows, Ordering::Relaxed);
     }
 
+    /// Returns whether any collector uses the changes.
+    pub(super) fn has_use(&self) -> bool {
+        Table::ALL.iter().any(|table| self.collectors.contains(table.collector()))
+    }
+
     /// Returns whether a stream is open.
     pub fn is_open(&self) -> bool {
         self.state().open.is_some()
@@ -265,21 +303,27 @@ impl Events {
     }
 
     fn add(&self, state: &mut State, topic: Topic, subject: &Subject, index: u64) {
-        let Subject { namespace, id, job_id, parent_id, is_over } = subject;
-        let is_used = |table: Table| self.collectors.contains(table.collector());
-        if is_used(Table::Jobs) {
-            let jobs = &mut state.tables[Table::Jobs];
-            // Events of a job's allocations and evaluations may change its summary.
+        let Subject { namespace, id, job_id, parent_id, is_over, has_trouble } = subject;
+        let is_used = |table: &Table| self.collectors.contains(table.collector());
+        // Events of a job's allocations and evaluations may change its summary.
+        for table in [Table::Jobs, Table::FinishedJobs].into_iter().filter(is_used) {
+            let jobs = &mut state.tables[table];
             jobs.index = index;
             jobs.add(namespace, job_id, index, (topic == Topic::Job).then_some(*is_over));
             if let Some(parent) = parent_id {
                 jobs.add(namespace, parent, index, None);
             }
         }
-        if topic == Topic::Allocation && is_used(Table::Allocations) {
-            let allocations = &mut state.tables[Table::Allocations];
+        if topic != Topic::Allocation {
+            return;
+        }
+        let tables = [Table::Allocations, Table::FinishedAllocations, Table::TaskStates];
+        for table in tables.into_iter().filter(is_used) {
+            let allocations = &mut state.tables[table];
             allocations.index = index;
-            allocations.add(namespace, id, index, Some(*is_over));
+            if table != Table::TaskStates || *has_trouble {
+                allocations.add(namespace, id, index, Some(*is_over));
+            }
         }
     }
 
@@ -298,7 +342,7 @@ mod tests {
 
     fn subject(id: &str, job_id: &str, is_over: bool) -> Option<Subject> {
         let [namespace, id, job_id] = ["ci", id, job_id].map(str::to_owned);
-        Some(Subject { namespace, id, job_id, parent_id: None, is_over })
+        Some(Subject { namespace, id, job_id, parent_id: None, is_over, has_trouble: false })
     }
 
     fn events() -> Events {
@@ -326,7 +370,6 @@ mod tests {
         take(&events, 5, Topic::Job, subject("build", "build", true)).unwrap();
         take(&events, 6, Topic::Evaluation, subject("e1", "build", false)).unwrap();
         take(&events, 7, Topic::Allocation, subject("a1", "web", false)).unwrap();
-        take(&events, 8, Topic::Other, None).unwrap();
         let jobs = [("build".to_owned(), 6, true), ("web".to_owned(), 7, false)];
         assert_eq!(
             named(&events, Table::Jobs),
@@ -359,7 +402,9 @@ mod tests {
         events.open();
         assert!(events.stream() != Some(stream) && events.named(Table::Jobs, stream, 0).is_none());
         assert_eq!(named(&events, Table::Jobs), []);
-        assert_eq!(take(&events, 6, Topic::Job, None), Err(Unclear));
+        for topic in [Topic::Job, Topic::Other] {
+            assert_eq!(take(&events, 6, topic, None), Err(Unclear));
+        }
     }
 
     #[test]

@@ -43,17 +43,19 @@ struct State {
     counts: Arc<FinishedCounts>,
 }
 
-/// Dead jobs of the previous lists, by a hash that changes when the job is submitted again.
+/// Dead jobs of the previous lists.
 #[derive(Debug)]
 struct Seen {
     /// Number of the last list.
     list: u64,
-    jobs: HashMap<u64, Last>,
+    jobs: HashMap<JobKey, Last>,
 }
 
 /// A dead job, as of the last list that contained it.
 #[derive(Clone, Copy, Debug)]
 struct Last {
+    /// Hash that changes when the job is submitted again.
+    submission: u64,
     /// Number of that list. A `u32`, because there are many entries.
     list: u32,
     /// Number of its allocations that had completed or failed.
@@ -78,7 +80,7 @@ pub(in crate::collect) struct CompletionsPass {
     allocations_tell: bool,
     /// Number of this list.
     list: u64,
-    seen: HashMap<u64, Last>,
+    seen: HashMap<JobKey, Last>,
     /// Jobs that ended since the previous list, with their outcome if it is known.
     new: Vec<(DeadJob, Option<Outcome>)>,
 }
@@ -167,7 +169,7 @@ impl State {
 
 impl Seen {
     /// Merges a new list with the previous jobs that are still remembered.
-    fn new(list: u64, mut jobs: HashMap<u64, Last>, before: Option<&Self>) -> Self {
+    fn new(list: u64, mut jobs: HashMap<JobKey, Last>, before: Option<&Self>) -> Self {
         for (job, last) in before.iter().flat_map(|before| &before.jobs) {
             if u64::from(last.list) + REMEMBERED_LISTS > list && jobs.len() < MAX_SEEN {
                 jobs.entry(*job).or_insert(*last);
@@ -176,25 +178,38 @@ impl Seen {
         Self { list, jobs }
     }
 
-    /// Returns whether a dead job with this number of ended allocations has ended since the last list.
-    fn is_new_end(&self, job: u64, ended: u32, is_stopped: bool) -> bool {
-        self.jobs.get(&job).is_none_or(|last| {
+    /// Returns whether a dead job has ended since the last list. `now` is its state in a newer list.
+    fn is_new_end(&self, job: &DeadJob, now: Last) -> bool {
+        self.jobs.get(&job.key).is_none_or(|last| {
             let was_away = u64::from(last.list) < self.list;
-            was_away && ended > last.ended && !is_stopped
+            last.submission != now.submission || was_away && now.ended > last.ended && !job.stopped
         })
     }
 }
 
 impl CompletionsPass {
+    /// Starts with all jobs of the last list. Then only changes are added and removed.
+    pub(in crate::collect) fn start_with_last(&mut self) {
+        let Some(before) = &self.before else { return };
+        let list = u32::try_from(self.list).unwrap_or(u32::MAX);
+        let of_last_list = before.jobs.iter().filter(|(_, last)| u64::from(last.list) == before.list);
+        self.seen = of_last_list.map(|(job, last)| (*job, Last { list, ..*last })).collect();
+    }
+
+    /// Removes a job that is not dead any more, or that is added again.
+    pub(in crate::collect) fn remove(&mut self, job: JobKey) {
+        self.seen.remove(&job);
+    }
+
     /// Adds a dead job. If it was submitted again under the same ID, it counts again.
     pub(in crate::collect) fn add(&mut self, row: &Job, job: &DeadJob) {
         let submission = hash((row.namespace(), row.id.as_deref(), row.create_index, row.submitted()));
         // Lost allocations are not counted, because a client that reconnects can recover them.
         let ended = row.sum(|group| group.complete) + row.sum(|group| group.failed);
         let ended = u32::try_from(ended).unwrap_or(u32::MAX);
-        let last = Last { list: u32::try_from(self.list).unwrap_or(u32::MAX), ended };
-        let is_first_row = self.seen.len() < MAX_SEEN && self.seen.insert(submission, last).is_none();
-        let is_new = |before: &Arc<Seen>| before.is_new_end(submission, ended, job.stopped);
+        let last = Last { submission, list: u32::try_from(self.list).unwrap_or(u32::MAX), ended };
+        let is_first_row = self.seen.len() < MAX_SEEN && self.seen.insert(job.key, last).is_none();
+        let is_new = |before: &Arc<Seen>| before.is_new_end(job, last);
         if is_first_row && self.before.as_ref().is_some_and(is_new) {
             let outcome = match (job.stopped, self.allocations_tell) {
                 (true, _) => Some(Outcome::Stopped),

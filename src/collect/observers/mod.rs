@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use completions::{Completions, CompletionsPass};
 pub(super) use periodic::Periodic;
-pub(super) use placements::{AllocationPass, JobPass, LookedFor, Placements, Which};
+pub(super) use placements::{AllocationPass, JobPass, LookedFor, Placed, Placements, Which};
 pub(super) use starts::{Starts, StartsPass};
 pub(super) use tasks::{Tasks, TasksPass};
 

@@ -90,6 +90,15 @@ pub(in crate::collect) struct JobPass {
     sure: Vec<u64>,
 }
 
+/// When an allocation of a job was placed.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::collect) struct Placed {
+    /// Hash of the job's name.
+    job: u64,
+    /// Creation time.
+    pub(in crate::collect) created: SystemTime,
+}
+
 /// A list of allocations that is being read.
 #[derive(Debug)]
 pub(in crate::collect) struct AllocationPass {
@@ -242,6 +251,16 @@ impl State {
 }
 
 impl JobPass {
+    /// Starts with all jobs of the last list of dead jobs. Then only changes are added and removed.
+    pub(in crate::collect) fn start_with_dead(&mut self) {
+        self.seen = SeenJobs::clone(&self.dead);
+    }
+
+    /// Removes a job that is not dead any more, or that is added again.
+    pub(in crate::collect) fn remove(&mut self, namespace: &str, id: &str, create_index: Option<u64>) {
+        self.seen.remove(hash((namespace, id, create_index)));
+    }
+
     /// Returns the jobs whose first allocation is searched for, with the earliest one so far.
     pub(in crate::collect) fn looked_for(&self) -> LookedFor {
         LookedFor(self.waiting.clone())
@@ -284,19 +303,32 @@ impl AllocationPass {
     pub(in crate::collect) fn looked_for(&self) -> LookedFor {
         LookedFor(self.waiting.clone())
     }
+
     /// Adds an allocation of the list.
     pub(in crate::collect) fn add(&mut self, allocation: &Allocation) {
-        if self.waiting.is_empty() {
-            return;
+        if !self.waiting.is_empty()
+            && let Some(placed) = Placed::of(allocation)
+        {
+            self.add_placed(placed);
         }
-        let (Some(namespace), Some(job_id)) = (&allocation.namespace, &allocation.job_id) else { return };
-        let name = name_of(namespace, job_id);
-        let (Some(waiting), Some(created)) = (self.waiting.get(&name), allocation.created()) else { return };
+    }
+
+    /// Adds an allocation.
+    pub(in crate::collect) fn add_placed(&mut self, Placed { job, created }: Placed) {
+        let Some(waiting) = self.waiting.get(&job) else { return };
         // It belongs to an earlier job with this ID.
         if created + CLOCK_TOLERANCE < waiting.submitted {
             return;
         }
-        self.first.entry(name).and_modify(|first| *first = created.min(*first)).or_insert(created);
+        self.first.entry(job).and_modify(|first| *first = created.min(*first)).or_insert(created);
+    }
+}
+
+impl Placed {
+    /// Returns when an allocation was placed, if it has a job and a creation time.
+    pub(in crate::collect) fn of(allocation: &Allocation) -> Option<Self> {
+        let (namespace, job_id) = (allocation.namespace.as_deref()?, allocation.job_id.as_deref()?);
+        Some(Self { job: name_of(namespace, job_id), created: allocation.created()? })
     }
 }
 

@@ -21,6 +21,10 @@ impl SeenJobs {
         !self.overflowed && self.hashes.insert(hash)
     }
 
+    pub(super) fn remove(&mut self, hash: u64) {
+        self.hashes.remove(&hash);
+    }
+
     pub(super) fn contains(&self, hash: u64) -> bool {
         self.hashes.contains(&hash)
     }

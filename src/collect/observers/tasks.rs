@@ -31,13 +31,13 @@ struct State {
 }
 
 /// Content of a list.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Known {
     /// Raft index of the list, if it is a single one. Rows that have not been modified since then are
     /// unchanged.
     index: Option<u64>,
-    /// Whether each of its allocations has failed.
-    failed: HashMap<u64, bool>,
+    /// Its allocations, with the cause if they have failed.
+    failed: HashMap<u64, Option<FailureCause>>,
     tasks: HashMap<u64, TaskState>,
 }
 
@@ -90,6 +90,26 @@ impl Tasks {
 }
 
 impl TasksPass {
+    /// Starts with the content of the last list. Then only changes are added.
+    pub(in crate::collect) fn start_with_last(&mut self) {
+        self.now = self.before.as_deref().cloned().unwrap_or_default();
+    }
+
+    /// Returns the Raft index of the last list.
+    pub(in crate::collect) fn index(&self) -> Option<u64> {
+        self.before.as_ref().and_then(|before| before.index)
+    }
+
+    /// Removes an allocation that is added again. Returns the cause if it had failed.
+    pub(in crate::collect) fn remove(&mut self, id: &str) -> Option<FailureCause> {
+        self.now.failed.remove(&hash_of(id)).flatten()
+    }
+
+    /// Returns whether the last list contained an allocation.
+    pub(in crate::collect) fn is_known(&self, id: &str) -> bool {
+        self.before.as_ref().is_some_and(|before| before.failed.contains_key(&hash_of(id)))
+    }
+
     /// Adds an allocation of the list, with the cause if it has failed. `named` are the live and the dead
     /// jobs with series of their own.
     pub(in crate::collect) fn add(
@@ -109,9 +129,10 @@ impl TasksPass {
             Arc::make_mut(&mut self.counts).dropped += tasks.len() as u64;
             return;
         }
-        self.now.failed.insert(key, cause.is_some());
+        self.now.failed.insert(key, cause);
         let counts = self.before.as_ref().is_some_and(|before| before.counts(key, allocation.modify_index));
-        let has_failed = || self.before.as_ref().is_some_and(|before| before.failed.get(&key) == Some(&true));
+        let known = |before: &Arc<Known>| before.failed.get(&key).copied().flatten().is_some();
+        let has_failed = || self.before.as_ref().is_some_and(known);
         if let Some(cause) = cause.filter(|_| counts && !has_failed()) {
             self.count_failure(allocation, cause);
         }

@@ -127,6 +127,7 @@ pub(super) fn outcome(job: &Job, allocations: &[AllocationDetail]) -> Outcome {
             version: it.job_version.unwrap_or_default(),
             name: it.name.0 ^ node.map_or(0, |node| hash_of(node) as u32),
             create_index: it.create_index.unwrap_or_default(),
+            status: it.client_status,
             outcome: it.outcome(),
             changed: 0,
         }

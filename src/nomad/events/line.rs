@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::nomad::api::Map;
 use crate::terms::{ClientStatus, JobStatus, vocabulary};
 
 vocabulary! {
@@ -29,7 +30,7 @@ pub struct Transaction {
 pub struct Event {
     /// The topic.
     pub topic: Topic,
-    /// The changed object; `None` if the event does not name it.
+    /// The changed object; `None` if the event does not name it or does not show its state.
     pub subject: Option<Subject>,
 }
 
@@ -46,6 +47,8 @@ pub struct Subject {
     pub parent_id: Option<String>,
     /// Whether it is now a dead job or a terminal allocation.
     pub is_over: bool,
+    /// Whether it is an allocation that failed or has restarted tasks.
+    pub has_trouble: bool,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +82,7 @@ struct JobState {
     namespace: Option<String>,
     #[serde(rename = "ParentID")]
     parent_id: Option<String>,
-    status: JobStatus,
+    status: Option<JobStatus>,
 }
 
 #[derive(Default, Deserialize)]
@@ -88,7 +91,22 @@ struct Place {
     namespace: Option<String>,
     #[serde(rename = "JobID")]
     job_id: Option<String>,
-    client_status: ClientStatus,
+    client_status: Option<ClientStatus>,
+    task_states: Option<Map<Restarts>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Restarts {
+    restarts: Option<i64>,
+}
+
+impl Place {
+    fn has_trouble(&self) -> bool {
+        let restarted = |task: &Restarts| task.restarts.is_some_and(|restarts| restarts != 0);
+        let mut tasks = self.task_states.iter().flatten().filter_map(|(_, task)| task.as_ref());
+        self.client_status == Some(ClientStatus::Failed) || tasks.any(restarted)
+    }
 }
 
 /// Decodes a line. Returns `None` for a heartbeat.
@@ -114,14 +132,16 @@ fn subject(sent: Sent) -> Option<Subject> {
     let payload = sent.payload.unwrap_or_default();
     let id = known(sent.key)?;
     let of_filter = sent.filter_keys.into_iter().flatten().next().flatten();
+    let mut has_trouble = false;
     let (of_payload, job_id, parent_id, is_over) = match sent.topic {
         Topic::Job => {
-            let job = payload.job.unwrap_or_default();
-            (job.namespace, Some(id.clone()), known(job.parent_id), !job.status.is_live())
+            let job = payload.job?;
+            (job.namespace, Some(id.clone()), known(job.parent_id), !job.status?.is_live())
         }
         Topic::Allocation => {
-            let place = payload.allocation.unwrap_or_default();
-            (place.namespace, place.job_id, None, !place.client_status.is_live())
+            let place = payload.allocation?;
+            has_trouble = place.has_trouble();
+            (place.namespace, place.job_id, None, !place.client_status?.is_live())
         }
         Topic::Evaluation => {
             let place = payload.evaluation.unwrap_or_default();
@@ -131,7 +151,7 @@ fn subject(sent: Sent) -> Option<Subject> {
     };
     let namespace = known(sent.namespace).or_else(|| known(of_payload))?;
     let job_id = known(job_id).or_else(|| known(of_filter))?;
-    Some(Subject { namespace, id, job_id, parent_id, is_over })
+    Some(Subject { namespace, id, job_id, parent_id, is_over, has_trouble })
 }
 
 /// Nomad sends empty strings for missing values.
@@ -152,7 +172,7 @@ mod tests {
 
     fn subject(namespace: &str, id: &str, job_id: &str, is_over: bool) -> Option<Subject> {
         let [namespace, id, job_id] = [namespace, id, job_id].map(str::to_owned);
-        Some(Subject { namespace, id, job_id, parent_id: None, is_over })
+        Some(Subject { namespace, id, job_id, parent_id: None, is_over, has_trouble: false })
     }
 
     #[test]
@@ -175,11 +195,28 @@ mod tests {
     }
 
     #[test]
+    fn events_show_failures_and_restarts() {
+        for (allocation, expected) in [
+            (r#"{"ClientStatus":"failed"}"#, true),
+            (r#"{"ClientStatus":"running","TaskStates":{"a":null,"b":{"Restarts":2}}}"#, true),
+            (r#"{"ClientStatus":"complete","TaskStates":{"a":{"Restarts":0},"b":{}}}"#, false),
+            (r#"{"ClientStatus":"running","TaskStates":null}"#, false),
+        ] {
+            let event = format!(
+                r#"{{"Topic":"Allocation","Key":"1","Namespace":"ci","FilterKeys":["a"],"Payload":{{"Allocation":{allocation}}}}}"#
+            );
+            assert_eq!(one(&event).subject.unwrap().has_trouble, expected, "{allocation}");
+        }
+    }
+
+    #[test]
     fn an_event_without_the_changed_object_has_no_subject() {
         for (event, topic) in [
             (r#"{"Topic":"Job"}"#, Topic::Job),
             (r#"{"Topic":"Job","Key":"a"}"#, Topic::Job),
-            (r#"{"Topic":"Job","Key":"","Namespace":"ci"}"#, Topic::Job),
+            (r#"{"Topic":"Job","Key":"","Namespace":"ci","Payload":{"Job":{"Status":"dead"}}}"#, Topic::Job),
+            (r#"{"Topic":"Job","Key":"a","Namespace":"ci","Payload":null}"#, Topic::Job),
+            (r#"{"Topic":"Job","Key":"a","Namespace":"ci","Payload":{"Job":{"Status":null}}}"#, Topic::Job),
             (r#"{"Topic":"Allocation","Key":"1","Namespace":"ci","Payload":null}"#, Topic::Allocation),
             (
                 r#"{"Topic":"Allocation","Key":"1","Namespace":"ci","FilterKeys":[null],"Payload":{"Allocation":null}}"#,

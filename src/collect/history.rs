@@ -1,0 +1,114 @@
+//! Lists of finished objects. Their rows are not kept, because there are too many. While Nomad's event stream names the rows
+//! that change, a collector applies those to its last section.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::context::Context;
+use super::events::{Change, RowKey, Table};
+use super::follower::{ChangedRows, Follower, Use};
+use super::list::Again;
+use super::report::FetchError;
+use crate::nomad::Request;
+
+/// Maximum number of rows per list that are compared with the events.
+const MAX_COMPARED: usize = 10_000;
+
+/// Whether the changes of a list are read row by row.
+#[derive(Debug)]
+pub(super) struct History {
+    table: Table,
+    follower: Option<Follower>,
+}
+
+impl History {
+    /// Creates a list that was not read yet.
+    pub(super) fn new(table: Table) -> Self {
+        Self { table, follower: None }
+    }
+
+    /// Requests the changed rows that `is_used` selects, by their key and whether they are over now. Returns `None` if the
+    /// list must be requested instead.
+    pub(super) async fn changes<R: DeserializeOwned + Send + 'static>(
+        &mut self,
+        context: &Arc<Context>,
+        requests: &[Request],
+        is_used: impl Fn(&RowKey, bool) -> bool,
+    ) -> Result<Option<ChangedRows<R>>, FetchError> {
+        let [list] = requests else { return Ok(None) };
+        let Some(follower) = self.follower.as_mut().filter(|follower| !follower.is_due()) else {
+            return Ok(None);
+        };
+        let used = |key: &RowKey, change: &Change| {
+            if is_used(key, change.is_over) { Use::Read } else { Use::Ignore }
+        };
+        follower.changes(context, list, used).await
+    }
+
+    /// Returns whether the changes of the last list are read row by row.
+    pub(super) fn is_followed(&self) -> bool {
+        self.follower.is_some()
+    }
+
+    /// Follows a list that was requested while this stream was open. `new` returns its rows that were unknown.
+    pub(super) async fn listed<F>(
+        &mut self,
+        context: &Arc<Context>,
+        stream: Option<u64>,
+        again: &Again<F>,
+        new: impl Fn(&F) -> &Vec<RowKey>,
+    ) {
+        let before = self.follower.take().filter(|before| Some(before.stream) == stream);
+        let Some(stream) = stream else { return };
+        self.follower = match again {
+            Again::New(list) => {
+                let (meta, rows) = list.told();
+                if let (Some(before), Some(index)) = (before, meta.index) {
+                    before.count_missed(context, new(&list.fold), index).await;
+                }
+                Follower::new(context, self.table, stream, meta, rows)
+            }
+            Again::Same(_) => before.map(|before| before.again(context)),
+        };
+    }
+}
+
+/// Rows of a list that were unknown before, to compare them with the events.
+#[derive(Debug)]
+pub(super) struct Compared<K> {
+    /// `None` if nothing was known.
+    known: Option<HashSet<K>>,
+    /// The unknown rows.
+    pub(super) new: Vec<RowKey>,
+}
+
+impl<K> Default for Compared<K> {
+    fn default() -> Self {
+        Self { known: None, new: Vec::new() }
+    }
+}
+
+impl<K: Eq + Hash> Compared<K> {
+    /// Compares a list with these rows.
+    pub(super) fn with(known: HashSet<K>) -> Self {
+        Self { known: Some(known), new: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(super) fn add(&mut self, key: K, row: impl FnOnce() -> RowKey) {
+        let is_new = self.known.as_ref().is_some_and(|known| !known.contains(&key));
+        if is_new {
+            remember(&mut self.new, row);
+        }
+    }
+}
+
+/// Adds an unknown row, up to the limit.
+pub(super) fn remember(new: &mut Vec<RowKey>, row: impl FnOnce() -> RowKey) {
+    if new.len() < MAX_COMPARED {
+        new.push(row());
+    }
+}
