@@ -277,7 +277,12 @@ pub(crate) const SLOW: Duration = Duration::from_millis(20);
 /// Makes lists slow, as in a large cluster, so that they cost more than some rows. Probes and requests for single rows
 /// stay fast: they have no filter, and the tests wait for thousands of them.
 pub(crate) fn slow_lists(simulator: &Simulator, delay: Duration) {
-    for list in ["/v1/jobs?namespace=*&filter=", "/v1/allocations?namespace=*&task_states=false&resources="] {
+    for list in [
+        "/v1/jobs?namespace=*&filter=",
+        "/v1/allocations?namespace=*&task_states=false&resources=",
+        "/v1/allocations?namespace=*&task_states=false&filter=",
+        "/v1/allocations?namespace=*&task_states=true&filter=",
+    ] {
         simulator.faults().set(list, Fault::Delay(delay));
     }
 }
@@ -286,6 +291,30 @@ pub(crate) fn slow_lists(simulator: &Simulator, delay: Duration) {
 /// with the delay in the model.
 #[tokio::test(flavor = "multi_thread")]
 async fn placements_and_completions_are_exact() {
+    for follow in [false, true] {
+        placements_and_completions_equal_the_model(follow).await;
+    }
+}
+
+/// Follows the event stream if asked to.
+async fn follow_if(follow: bool, simulator: &Simulator, collector: &Collector) {
+    if follow {
+        // So that no list costs less than the rows of the builds.
+        slow_lists(simulator, Duration::from_millis(500));
+        collector.follow().await;
+        collector.refresh().await;
+        simulator.clear_requests();
+    }
+}
+
+/// Checks that history lists were only requested without events, apart from the first ones.
+fn assert_followed(follow: bool, simulator: &Simulator) {
+    let is_list = |query: &str| query.contains("filter=") && !query.contains("%21%3D");
+    let lists = simulator.requests().iter().filter(|request| is_list(&request.query)).count();
+    assert!(if follow { lists <= 4 } else { lists > 20 }, "{lists} lists of finished objects");
+}
+
+async fn placements_and_completions_equal_the_model(follow: bool) {
     let mut cluster = Cluster::new(Settings::default());
     cluster.create_namespace("ci");
     for number in 0..40 {
@@ -297,8 +326,9 @@ async fn placements_and_completions_are_exact() {
     let first_refresh = cluster.ledger().time;
     let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
     let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
-    let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats"]);
+    let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats", "--collect.events=auto"]);
     collector.refresh().await;
+    follow_if(follow, &simulator, &collector).await;
 
     let mut number = 0;
     for round in 0..12 {
@@ -331,6 +361,7 @@ async fn placements_and_completions_are_exact() {
     let ledger = cluster.lock().unwrap().ledger();
     let shown = collector.exposition();
     assert!(ledger.history.len() > 4_000);
+    assert_followed(follow, &simulator);
     assert_counted(&shown, &ledger, first_refresh);
     assert_delays(&shown, &ledger, first_refresh);
 }
@@ -340,18 +371,23 @@ async fn placements_and_completions_are_exact() {
 #[tokio::test(flavor = "multi_thread")]
 async fn outcomes_of_a_thousand_builds_equal_the_ledger() {
     // Preempted and lost allocations are placed again elsewhere, so no job ends that way here.
-    outcomes_are_the_ledgers("2.0.5", 1000, &["complete", "failed", "stopped", "drained"]).await;
+    outcomes_are_the_ledgers("2.0.5", 1000, &["complete", "failed", "stopped", "drained"], false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outcomes_with_events_equal_the_ledger() {
+    outcomes_are_the_ledgers("2.0.5", 400, &["complete", "failed", "stopped", "drained"], true).await;
 }
 
 /// Before Nomad 1.11, allocations killed by a drain are placed again too. Fewer builds suffice: each refresh lists all
 /// that ended, so the costs grow with the square.
 #[tokio::test(flavor = "multi_thread")]
 async fn outcomes_before_nomad_1_11_equal_the_ledger() {
-    outcomes_are_the_ledgers("1.10.5", 400, &["complete", "failed", "stopped"]).await;
+    outcomes_are_the_ledgers("1.10.5", 400, &["complete", "failed", "stopped"], false).await;
 }
 
 /// Checks that the outcomes equal the model's, and include these.
-async fn outcomes_are_the_ledgers(version: &str, builds: u64, seen_ends: &[&str]) {
+async fn outcomes_are_the_ledgers(version: &str, builds: u64, seen_ends: &[&str], follow: bool) {
     let version = version.parse().unwrap();
     let mut cluster = Cluster::new(Settings { version, preemption: PREEMPTION, ..Settings::default() });
     cluster.create_namespace("ci");
@@ -361,8 +397,9 @@ async fn outcomes_are_the_ledgers(version: &str, builds: u64, seen_ends: &[&str]
     let first_refresh = cluster.ledger().time;
     let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
     let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
-    let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats"]);
+    let collector = Collector::new(&simulator.url(), &["--no-collector.host_stats", "--collect.events=auto"]);
     collector.refresh().await;
+    follow_if(follow, &simulator, &collector).await;
     for number in 0..builds {
         something_happens(&mut cluster.lock().unwrap(), &mut nodes, number);
         if number % 8 == 0 {
@@ -375,6 +412,7 @@ async fn outcomes_are_the_ledgers(version: &str, builds: u64, seen_ends: &[&str]
     }
     let ledger = cluster.lock().unwrap().ledger();
     let shown = collector.exposition();
+    assert_followed(follow, &simulator);
     assert_counted(&shown, &ledger, first_refresh);
     for ((namespace, job_type, outcome), count) in &ledger.finished {
         let labels = [
