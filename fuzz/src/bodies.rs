@@ -40,10 +40,11 @@ pub fn lists(data: &[u8]) {
             job.sum(|group| group.queued)
                 >= job.groups().map(|(_, group)| api::count(group.queued)).max().unwrap_or(0)
         );
+        pack(job);
     });
     each(list, step, |allocation: api::Allocation| {
         allocation.created();
-        allocation.allocated_resources.as_ref().map(api::AllocatedResources::total);
+        pack(allocation);
     });
     each(list, step, |evaluation: api::Evaluation| {
         evaluation.created();
@@ -56,6 +57,13 @@ pub fn lists(data: &[u8]) {
 fn each<T: DeserializeOwned>(list: &[u8], step: usize, row: impl FnMut(T)) {
     // An error is a valid result.
     drop(api::each_row(Dripping(list, step), row));
+}
+
+/// Packs a row. Unpacked and packed again, it must be the same.
+fn pack<R: api::Pack>(row: R) {
+    let mut common = api::Common::default();
+    let packed = row.pack(&mut common);
+    assert!(R::unpack(&"id".into(), &packed).pack(&mut common) == packed);
 }
 
 /// Decodes an object of any kind.

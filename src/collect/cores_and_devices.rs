@@ -8,11 +8,10 @@ use crate::snapshot::{CoresAndDevices, DeviceKind, Devices};
 /// Returns the cores and devices of an allocation. Nomad reserves those of all its tasks until it is
 /// terminal, even if the tasks do not run at the same time.
 pub(super) fn allocated(resources: &AllocatedResources) -> CoresAndDevices {
-    let mut cores_and_devices =
-        CoresAndDevices { cores: resources.reserved_cores(), devices: Devices::new() };
-    for device in resources.devices() {
+    let mut cores_and_devices = CoresAndDevices { cores: resources.reserved_cores, devices: Devices::new() };
+    for device in &resources.devices {
         let kind = kind(&device.vendor, &device.device_type, &device.name);
-        *cores_and_devices.devices.entry(kind).or_default() += device.count();
+        *cores_and_devices.devices.entry(kind).or_default() += device.count;
     }
     cores_and_devices
 }

@@ -165,15 +165,16 @@ impl Follower {
         Ok(Some(changes))
     }
 
-    /// Counts rows in which a new list differs from the followed one although no event has named them.
-    pub(super) async fn count_missed(&self, context: &Context, differing: &[RowKey], index: Index) {
+    /// Counts rows in which a new list differs from the followed one although no event has named them, by the hashes of
+    /// their keys.
+    pub(super) async fn count_missed(&self, context: &Context, differing: &[u64], index: Index) {
         if differing.is_empty() {
             return;
         }
         let events = &context.events;
         events.reaches(self.table, self.stream, index.raft()).await;
         let Some((_, named)) = events.named(self.table, self.stream, index.raft()) else { return };
-        let named: HashSet<RowKey> = named.into_iter().map(|(key, _)| key).collect();
+        let named: HashSet<u64> = named.into_iter().map(|(key, _)| key.hash()).collect();
         let missed = differing.iter().filter(|key| !named.contains(key)).count();
         events.corrected(self.table, missed as u64);
     }

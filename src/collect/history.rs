@@ -14,9 +14,6 @@ use super::list::Again;
 use super::report::FetchError;
 use crate::nomad::Request;
 
-/// Maximum number of rows per list that are compared with the events.
-const MAX_COMPARED: usize = 10_000;
-
 /// Whether the changes of a list are read row by row.
 #[derive(Debug)]
 pub(super) struct History {
@@ -53,13 +50,13 @@ impl History {
         self.follower.is_some()
     }
 
-    /// Follows a list that was requested while this stream was open. `new` returns its rows that were unknown.
+    /// Follows a list that was requested while this stream was open. `new` returns the hashes of rows that were unknown.
     pub(super) async fn listed<F>(
         &mut self,
         context: &Arc<Context>,
         stream: Option<u64>,
         again: &Again<F>,
-        new: impl Fn(&F) -> &Vec<RowKey>,
+        new: impl Fn(&F) -> &Vec<u64>,
     ) {
         let before = self.follower.take().filter(|before| Some(before.stream) == stream);
         let Some(stream) = stream else { return };
@@ -81,8 +78,8 @@ impl History {
 pub(super) struct Compared<K> {
     /// `None` if nothing was known.
     known: Option<HashSet<K>>,
-    /// The unknown rows.
-    pub(super) new: Vec<RowKey>,
+    /// Hashes of the keys of unknown rows.
+    pub(super) new: Vec<u64>,
 }
 
 impl<K> Default for Compared<K> {
@@ -99,16 +96,8 @@ impl<K: Eq + Hash> Compared<K> {
 
     /// Adds a row.
     pub(super) fn add(&mut self, key: K, row: impl FnOnce() -> RowKey) {
-        let is_new = self.known.as_ref().is_some_and(|known| !known.contains(&key));
-        if is_new {
-            remember(&mut self.new, row);
+        if self.known.as_ref().is_some_and(|known| !known.contains(&key)) {
+            self.new.push(row().hash());
         }
-    }
-}
-
-/// Adds an unknown row, up to the limit.
-pub(super) fn remember(new: &mut Vec<RowKey>, row: impl FnOnce() -> RowKey) {
-    if new.len() < MAX_COMPARED {
-        new.push(row());
     }
 }

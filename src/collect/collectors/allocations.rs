@@ -187,7 +187,7 @@ pub(in crate::collect) struct Amounts {
 impl Amounts {
     /// Returns the allocated resources, if they are known.
     pub(in crate::collect) fn of(allocation: &Allocation) -> Option<Self> {
-        let total = allocation.allocated_resources.as_ref()?.total();
+        let total = allocation.allocated_resources.as_ref()?.total;
         Some(Self {
             cpu: hertz(total.cpu_mhz),
             memory: bytes(total.memory_mib),

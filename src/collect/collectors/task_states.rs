@@ -7,7 +7,7 @@ use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::events::{RowKey, Table};
 use crate::collect::follower::ChangedRows;
-use crate::collect::history::{self, History};
+use crate::collect::history::History;
 use crate::collect::list::Known;
 use crate::collect::observers::{Observers, Tasks, TasksPass};
 use crate::collect::report::FetchError;
@@ -119,8 +119,8 @@ struct TaskStatesFold {
     finished: Arc<FinishedJobs>,
     /// Whether the rows are compared with those that are known.
     is_compared: bool,
-    /// Rows that were unknown.
-    new: Vec<RowKey>,
+    /// Hashes of the keys of rows that were unknown.
+    new: Vec<u64>,
 }
 
 impl TaskStatesFold {
@@ -141,7 +141,7 @@ impl TaskStatesFold {
         }
         if let Some(id) = allocation.id.as_deref().filter(|id| self.is_compared && !self.pass.is_known(id)) {
             let namespace = allocation.namespace.as_deref().unwrap_or_default();
-            history::remember(&mut self.new, || RowKey::new(namespace, id));
+            self.new.push(RowKey::new(namespace, id).hash());
         }
         self.pass.add(&allocation, cause, [&self.live.named, &self.finished.named]);
     }

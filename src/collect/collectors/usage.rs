@@ -70,7 +70,7 @@ impl UsageFold {
             return;
         }
         let Some(id) = allocation.id.filter(|id| !id.is_empty()) else { return };
-        let total = allocation.allocated_resources.map(|resources| resources.total());
+        let total = allocation.allocated_resources.map(|resources| resources.total);
         self.usage.allocations.push(AllocationUsage {
             id,
             namespace: allocation.namespace.unwrap_or_default(),

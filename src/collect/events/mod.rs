@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::nomad::{Event, Subject, Topic, Transaction};
 use crate::snapshot::CollectorId;
-use crate::terms::{ByTerm, JobKey, Term, TermSet};
+use crate::terms::{ByTerm, JobKey, Term, TermSet, hash_of};
 
 pub(super) use follow::follow;
 
@@ -84,6 +84,11 @@ impl RowKey {
     /// Returns the key of a row.
     pub(super) fn new(namespace: &str, id: &str) -> Self {
         Self { namespace: namespace.to_owned(), id: id.to_owned() }
+    }
+
+    /// Returns its hash.
+    pub(super) fn hash(&self) -> u64 {
+        hash_of(self)
     }
 
     /// Returns the key of the job that it identifies.

@@ -10,7 +10,7 @@ use super::{AllocatedDevice, Map, time};
 use crate::terms::{ClientStatus, DesiredStatus, JobType, Outcome};
 
 /// An allocation in a list.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Allocation {
     /// A UUID.
@@ -38,12 +38,12 @@ pub struct Allocation {
     pub job_version: Option<u64>,
     /// Increases with every placed allocation.
     pub create_index: Option<u64>,
-    desired_description: Description,
-    client_description: Description,
+    pub(super) desired_description: Description,
+    pub(super) client_description: Description,
     /// Allocated resources; only with `resources=true` (Nomad 1.0 and later).
     pub allocated_resources: Option<AllocatedResources>,
-    create_time: Option<i64>,
-    modify_time: Option<i64>,
+    pub(super) create_time: Option<i64>,
+    pub(super) modify_time: Option<i64>,
 }
 
 impl Allocation {
@@ -69,20 +69,33 @@ impl Allocation {
 }
 
 /// Hash of an allocation's name, which is only compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NameHash(pub u32);
 
 from_text!(NameHash, text => NameHash(crate::terms::hash_of(text) as u32));
-/// Resources allocated to each task.
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
+
+/// Resources of an allocation, which are summed while they are decoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(from = "Resources")]
 pub struct AllocatedResources {
+    /// Resources that the allocation takes on its node.
+    pub total: Total,
+    /// Number of reserved cores.
+    pub reserved_cores: u64,
+    /// Devices of its tasks.
+    pub devices: Box<[AllocatedDevice]>,
+}
+
+/// Resources of an allocation in Nomad's format.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Resources {
     tasks: Option<Map<Task>>,
     task_lifecycles: Option<Map<super::total::Lifecycle>>,
     shared: Option<Shared>,
 }
 
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Task {
     cpu: Option<Cpu>,
@@ -90,14 +103,14 @@ struct Task {
     devices: Option<Vec<Option<AllocatedDevice>>>,
 }
 
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Cpu {
     cpu_shares: Option<i64>,
     reserved_cores: Option<Vec<u16>>,
 }
 
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct Memory {
     #[serde(rename = "MemoryMB")]
@@ -106,34 +119,28 @@ struct Memory {
     memory_max_mb: Option<i64>,
 }
 
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct Shared {
     #[serde(rename = "DiskMB")]
     disk_mb: Option<i64>,
 }
 
-impl AllocatedResources {
-    /// Returns the resources that the allocation takes on its node.
-    pub fn total(&self) -> Total {
+impl From<Resources> for AllocatedResources {
+    fn from(resources: Resources) -> Self {
+        let total = resources.total();
+        let tasks = || resources.tasks.iter().flatten().filter_map(|(_, task)| task.as_ref());
+        let reserved_cores = tasks().map(|task| task.reserved_cores().len() as u64).sum();
+        let devices = resources.tasks.into_iter().flatten().filter_map(|(_, task)| task?.devices);
+        Self { total, reserved_cores, devices: devices.flatten().flatten().collect() }
+    }
+}
+
+impl Resources {
+    fn total(&self) -> Total {
         let tasks = self.tasks.iter().flatten();
         let needs = tasks.filter_map(|(name, task)| Some((self.phase(name), task.as_ref()?.need())));
         Total::of(needs, self.shared.as_ref().and_then(|shared| shared.disk_mb))
-    }
-
-    /// Returns the number of reserved cores.
-    pub fn reserved_cores(&self) -> u64 {
-        let cores = self.each_task().filter_map(|task| task.cpu.as_ref()?.reserved_cores.as_ref());
-        cores.map(|cores| cores.len() as u64).sum()
-    }
-
-    /// Returns the devices of its tasks.
-    pub fn devices(&self) -> impl Iterator<Item = &AllocatedDevice> {
-        self.each_task().flat_map(|task| task.devices.iter().flatten().flatten())
-    }
-
-    fn each_task(&self) -> impl Iterator<Item = &Task> {
-        self.tasks.iter().flatten().filter_map(|(_, task)| task.as_ref())
     }
 
     fn phase(&self, task: &str) -> Phase {
@@ -143,13 +150,16 @@ impl AllocatedResources {
 }
 
 impl Task {
+    fn reserved_cores(&self) -> &[u16] {
+        self.cpu.as_ref().and_then(|cpu| cpu.reserved_cores.as_deref()).unwrap_or_default()
+    }
+
     fn need(&self) -> Need {
-        let cores = self.cpu.as_ref().and_then(|cpu| cpu.reserved_cores.as_ref());
         Need {
             cpu_mhz: self.cpu.as_ref().and_then(|cpu| cpu.cpu_shares),
             memory_mib: self.memory.as_ref().and_then(|memory| memory.memory_mb),
             memory_max_mib: self.memory.as_ref().and_then(|memory| memory.memory_max_mb),
-            reserves_cores: cores.is_some_and(|cores| !cores.is_empty()),
+            reserves_cores: !self.reserved_cores().is_empty(),
         }
     }
 }
@@ -160,7 +170,7 @@ mod tests {
 
     fn total(json: &str) -> (u64, u64, u64, u64) {
         let resources: AllocatedResources = serde_json::from_str(json).unwrap();
-        let total = resources.total();
+        let total = resources.total;
         (total.cpu_mhz, total.memory_mib, total.memory_max_mib, total.disk_mib)
     }
 

@@ -1,6 +1,7 @@
 //! Devices, such as GPUs, of nodes and allocations.
 
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 /// Devices of one kind on a node.
 #[derive(Debug, Default, Deserialize)]
@@ -23,7 +24,7 @@ struct Instance {
 }
 
 /// Devices of one kind that are allocated to a task.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AllocatedDevice {
     /// For example `nvidia`.
@@ -33,8 +34,9 @@ pub struct AllocatedDevice {
     pub device_type: Option<String>,
     /// Its model.
     pub name: Option<String>,
-    #[serde(rename = "DeviceIDs")]
-    ids: Option<Vec<serde::de::IgnoredAny>>,
+    /// Number of devices.
+    #[serde(rename = "DeviceIDs", deserialize_with = "length")]
+    pub count: u64,
 }
 
 /// Devices that a task requests.
@@ -54,16 +56,15 @@ impl NodeDevice {
     }
 }
 
-impl AllocatedDevice {
-    /// Returns the number of devices.
-    pub fn count(&self) -> u64 {
-        self.ids.as_ref().map_or(0, Vec::len) as u64
-    }
-}
-
 impl RequestedDevice {
     /// Returns the number of requested devices.
     pub fn count(&self) -> u64 {
         super::count(self.count)
     }
+}
+
+/// Counts the elements of a list.
+fn length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let elements = Option::<Vec<IgnoredAny>>::deserialize(deserializer)?;
+    Ok(elements.map_or(0, |elements| elements.len() as u64))
 }

@@ -8,7 +8,7 @@ use super::{Map, time};
 use crate::terms::{JobKey, JobStatus, JobType, Outcome, TemplateKind};
 
 /// A job in a list.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Job {
     /// Unique within its namespace. Child jobs are named `<parent>/dispatch-…` and `<parent>/periodic-…`.
@@ -17,7 +17,7 @@ pub struct Job {
     /// Parent of a dispatched or periodic child, otherwise empty.
     #[serde(rename = "ParentID")]
     pub parent_id: Option<String>,
-    namespace: Option<String>,
+    pub(super) namespace: Option<String>,
     /// Its type.
     #[serde(rename = "Type")]
     pub job_type: JobType,
@@ -39,14 +39,14 @@ pub struct Job {
     pub job_modify_index: Option<u64>,
     /// Its metadata; only with `meta=true` (Nomad 1.4.3 and later).
     pub meta: Option<Map<String>>,
-    submit_time: Option<i64>,
+    pub(super) submit_time: Option<i64>,
     /// May be `null` up to Nomad 1.2.
     pub job_summary: Option<JobSummary>,
 }
 
 /// The job's own count of its allocations. It drifts: Complete and Failed only increase, and any number may
 /// be negative.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct JobSummary {
     namespace: Option<String>,
@@ -57,7 +57,7 @@ pub struct JobSummary {
 }
 
 /// Number of allocations of one task group by state.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct TaskGroupSummary {
     /// Desired but not placed, as of the last processed evaluation.

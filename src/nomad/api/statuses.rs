@@ -3,7 +3,7 @@
 use crate::terms::{ClientStatus, DesiredStatus, Outcome};
 
 /// Descriptions by servers and clients that reveal how an allocation ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Description {
     /// `alloc is being migrated`: a drain stopped it (Nomad 0.9 to 2.0).
     Migrated,

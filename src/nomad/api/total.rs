@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::job::count;
 
 /// Resources that an allocation takes on its node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Total {
     /// MHz.
     pub cpu_mhz: u64,
@@ -28,7 +28,7 @@ pub(super) struct Need {
 }
 
 /// Lifecycle of a task in Nomad's format; `null` for a main task.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct Lifecycle {
     hook: Option<String>,

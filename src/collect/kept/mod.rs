@@ -1,8 +1,10 @@
 //! Lists of live objects whose rows are kept. While Nomad's event stream names the rows that change, only those are
 //! requested again.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod by_key;
+mod listing;
+
+use std::sync::{Arc, Mutex};
 
 use serde::de::DeserializeOwned;
 
@@ -12,14 +14,17 @@ use super::events::{Change, RowKey, Table};
 use super::follower::{ChangedRows, Follower, Use};
 use super::list::{Again, Folded, Known};
 use super::report::FetchError;
-use crate::nomad::api::{Allocation, Job};
+use crate::nomad::api::{Allocation, Job, Pack};
 use crate::nomad::{Meta, Request};
+
+use by_key::{ByKey, lock};
+use listing::Listing;
 
 /// Maximum number of rows kept per list. Longer lists are always requested, so that memory is bounded.
 const MAX_ROWS: usize = 30_000;
 
 /// A row that can be kept.
-pub(super) trait Row: DeserializeOwned + PartialEq + Send + Sync + 'static {
+pub(super) trait Row: DeserializeOwned + Pack + Send + Sync + 'static {
     /// The table that it belongs to.
     const TABLE: Table;
     /// Returns its namespace and ID, if it has both.
@@ -53,7 +58,7 @@ impl Row for Allocation {
 }
 
 /// A list of live objects that is kept up to date.
-pub(super) struct Kept<R, K> {
+pub(super) struct Kept<R: Pack, K> {
     /// The last list, for refreshes without events.
     known: Known<K>,
     rows: Option<Rows<R, K>>,
@@ -61,17 +66,14 @@ pub(super) struct Kept<R, K> {
     is_too_long: bool,
 }
 
-impl<R, K> Default for Kept<R, K> {
+impl<R: Pack, K> Default for Kept<R, K> {
     fn default() -> Self {
         Self { known: Known::default(), rows: None, is_too_long: false }
     }
 }
 
-/// Rows by namespace and ID. This is also the order of Nomad's list of jobs, in which parents precede their children.
-type ByKey<R> = BTreeMap<RowKey, R>;
-
-struct Rows<R, K> {
-    by_key: ByKey<R>,
+struct Rows<R: Pack, K> {
+    by_key: Arc<Mutex<ByKey<R>>>,
     /// Reads their changes.
     follower: Follower,
     /// Other input of the last fold.
@@ -104,10 +106,13 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
             return Ok(self.fold_rows(rows, (meta, has_changed), beside, fold, add).await);
         }
         let stream = context.events.stream().filter(|_| requests.len() == 1 && !self.is_too_long);
-        let collect = (fold, stream.map(|_| ByKey::new()));
-        let add = move |(fold, rows): &mut (F, Option<ByKey<R>>), row: R| {
+        let known_rows = || before.as_ref().map(|before| before.by_key.clone());
+        let collect = (fold, stream.map(|_| Listing::new(known_rows())));
+        let add = move |(fold, listing): &mut (F, Option<Listing<R>>), row: R| {
             add(fold, &row);
-            keep(rows, row);
+            if let Some(listing) = listing {
+                listing.add(row);
+            }
         };
         let known = self.known.fold(&context.client, requests, true, beside.clone(), collect, add).await?;
         let folded = match known {
@@ -120,12 +125,14 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
         };
         let (meta, objects) = folded.told();
         self.is_too_long = objects > MAX_ROWS as u64;
-        let (folded, by_key) = folded.split();
-        if let (Some(by_key), Some(stream), Some(index)) = (by_key, stream, meta.index) {
+        let (folded, listing) = folded.split();
+        let listed = listing.and_then(Listing::finish);
+        if let (Some((by_key, differing)), Some(stream), Some(index)) = (listed, stream, meta.index) {
             if let Some(before) = before.filter(|before| before.follower.stream == stream) {
-                before.follower.count_missed(context, &before.differing(&by_key), index).await;
+                before.follower.count_missed(context, &differing, index).await;
             }
             let follower = Follower::new(context, R::TABLE, stream, meta, objects);
+            let by_key = Arc::new(Mutex::new(by_key));
             self.rows = follower.map(|follower| Rows { by_key, follower, beside });
         }
         Ok(Again::New(folded))
@@ -134,25 +141,24 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
     /// Folds the kept rows, unless neither they nor the other input have changed.
     async fn fold_rows<F: Send + 'static>(
         &mut self,
-        mut rows: Rows<R, K>,
+        rows: Rows<R, K>,
         (meta, has_changed): (Meta, bool),
         beside: K,
         mut fold: F,
         add: impl Fn(&mut F, &R) + Copy + Send + 'static,
     ) -> Again<F> {
-        let objects = rows.by_key.len() as u64;
+        let objects = lock(&rows.by_key).len() as u64;
         if !has_changed && rows.beside == beside {
             self.rows = Some(rows);
             return Again::Same(Box::new(Refresh { objects, meta, ..Refresh::default() }));
         }
-        rows.beside = beside;
-        let by_key = rows.by_key;
+        let by_key = rows.by_key.clone();
         let folding = tokio::task::spawn_blocking(move || {
-            by_key.values().for_each(|row| add(&mut fold, row));
-            (fold, by_key)
+            lock(&by_key).each(|row| add(&mut fold, row));
+            fold
         });
-        let (fold, by_key) = folding.await.expect("folding does not panic");
-        self.rows = Some(Rows { by_key, ..rows });
+        let fold = folding.await.expect("folding does not panic");
+        self.rows = Some(Rows { beside, ..rows });
         // The sections of the last list are no longer shown.
         self.known.forget();
         Again::New(Folded::of(fold, objects, meta))
@@ -161,49 +167,29 @@ impl<R: Row, K: PartialEq + Clone> Kept<R, K> {
 
 impl<R: Row, K> Rows<R, K> {
     /// Applies the changes. Returns whether a row has changed.
-    fn apply(&mut self, changes: ChangedRows<R>) -> bool {
+    fn apply(&self, changes: ChangedRows<R>) -> bool {
+        let mut rows = lock(&self.by_key);
         let mut has_changed = false;
         for key in changes.gone {
-            has_changed |= self.by_key.remove(&key).is_some();
+            has_changed |= put::<R>(&mut rows, &key, None);
         }
         for (key, row) in changes.rows {
-            has_changed |= self.put(key, row);
+            has_changed |= put(&mut rows, &key, row);
         }
         has_changed
     }
+}
 
-    /// Stores the current state of a row. Returns whether it has changed.
-    fn put(&mut self, key: RowKey, row: Option<R>) -> bool {
-        let is_row = |row: &R| row.is_live() && row.names() == Some((&*key.namespace, &*key.id));
-        match row.filter(is_row) {
-            Some(row) if self.by_key.get(&key) == Some(&row) => false,
-            Some(row) => {
-                self.by_key.insert(key, row);
-                true
-            }
-            None => self.by_key.remove(&key).is_some(),
-        }
-    }
-
-    /// Returns the rows that differ from those of a list.
-    fn differing(&self, listed: &ByKey<R>) -> Vec<RowKey> {
-        let gone = self.by_key.keys().filter(|key| !listed.contains_key(key));
-        let other = listed.iter().filter(|(key, row)| self.by_key.get(key) != Some(row)).map(|(key, _)| key);
-        gone.chain(other).cloned().collect()
-    }
+/// Stores the current state of a row. Returns whether it has changed.
+fn put<R: Row>(rows: &mut ByKey<R>, key: &RowKey, row: Option<R>) -> bool {
+    let RowKey { namespace, id } = key;
+    let is_row = |row: &R| row.is_live() && row.names() == Some((namespace, id));
+    let before = rows.take(namespace, id);
+    let row = row.filter(is_row).map(|row| rows.insert(namespace, id, row));
+    before.as_deref() != row
 }
 
 /// Dead jobs and terminal allocations are gone.
 fn change_of_live(_: &RowKey, change: &Change) -> Use {
     if change.is_over { Use::Gone } else { Use::Read }
-}
-
-/// Keeps a row of a list, unless there are too many or a row has no ID.
-fn keep<R: Row>(rows: &mut Option<ByKey<R>>, row: R) {
-    let Some(by_key) = rows else { return };
-    let key = row.names().filter(|(namespace, id)| !namespace.is_empty() && !id.is_empty());
-    match key.map(|(namespace, id)| RowKey { namespace: namespace.to_owned(), id: id.to_owned() }) {
-        Some(key) if by_key.len() < MAX_ROWS => drop(by_key.insert(key, row)),
-        _ => *rows = None,
-    }
 }
