@@ -1,8 +1,6 @@
 //! Lists of finished objects. Their rows are not kept, because there are too many. While Nomad's event stream names the rows
 //! that change, a collector applies those to its last section.
 
-use std::collections::HashSet;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -70,34 +68,5 @@ impl History {
             }
             Again::Same(_) => before.map(|before| before.again(context)),
         };
-    }
-}
-
-/// Rows of a list that were unknown before, to compare them with the events.
-#[derive(Debug)]
-pub(super) struct Compared<K> {
-    /// `None` if nothing was known.
-    known: Option<HashSet<K>>,
-    /// Hashes of the keys of unknown rows.
-    pub(super) new: Vec<u64>,
-}
-
-impl<K> Default for Compared<K> {
-    fn default() -> Self {
-        Self { known: None, new: Vec::new() }
-    }
-}
-
-impl<K: Eq + Hash> Compared<K> {
-    /// Compares a list with these rows.
-    pub(super) fn with(known: HashSet<K>) -> Self {
-        Self { known: Some(known), new: Vec::new() }
-    }
-
-    /// Adds a row.
-    pub(super) fn add(&mut self, key: K, row: impl FnOnce() -> RowKey) {
-        if self.known.as_ref().is_some_and(|known| !known.contains(&key)) {
-            self.new.push(row().hash());
-        }
     }
 }

@@ -74,6 +74,11 @@ impl Ends {
         of_version.iter().map(|end| end.outcome).reduce(Outcome::worse)
     }
 
+    /// Returns whether it contains an allocation.
+    pub fn contains(&self, end: &AllocationEnd) -> bool {
+        self.0.binary_search_by_key(&end.key(), AllocationEnd::key).is_ok()
+    }
+
     /// Returns the allocations.
     pub fn iter(&self) -> impl Iterator<Item = &AllocationEnd> {
         self.0.iter()

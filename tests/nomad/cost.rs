@@ -17,6 +17,8 @@ const DEAD: usize = 3_000;
 const LIVE: usize = 100;
 /// Duration of a measurement.
 const WINDOW: Duration = Duration::from_secs(60);
+/// Number of requests for single rows.
+const ROWS: usize = 2_000;
 /// Interval of new builds in seconds, if there are any.
 const BUILD_EVERY: u64 = 2;
 const LISTS_EVERY: u64 = 30;
@@ -51,6 +53,7 @@ pub(crate) fn measure(nomad: &Program, folder: &Path) {
     println!("  server CPU a minute, {DEAD} builds over, {LIVE} going on");
     let rest = farm.window("at rest, nobody asks", false, false);
     let builds = farm.window(&format!("a build every {BUILD_EVERY} s, nobody asks"), true, false);
+    println!("  {:6.2} ms of that CPU for one job by its ID", farm.row() * 1e3);
     let exporter = Exporter::start(&farm.api.url, &["--log.format=logfmt"]);
     let refreshed = || farm.api.page(&format!("{}/metrics", exporter.url)).contains("\nnomad_up 1\n");
     wait_until(PATIENCE, "the exporter to read everything", refreshed);
@@ -115,6 +118,16 @@ impl Farm {
         });
         // Gives the servers time for the work that follows the end of the builds.
         std::thread::sleep(Duration::from_secs(20));
+    }
+
+    /// Returns the CPU seconds of the server for one row of a list.
+    fn row(&self) -> f64 {
+        let before = self.server.cpu_seconds();
+        for number in 1..=ROWS {
+            let row = format!("/v1/jobs?namespace=default&prefix=build-{number}&per_page=1");
+            assert_eq!(self.api.list(&row).len(), 1);
+        }
+        (self.server.cpu_seconds() - before) / ROWS as f64
     }
 
     /// Returns the CPU seconds of the server during a measurement, with or without new builds and a client

@@ -1,6 +1,5 @@
 //! Terminal allocations that Nomad still retains.
 
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,7 +8,7 @@ use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::events::{RowKey, Table};
 use crate::collect::follower::ChangedRows;
-use crate::collect::history::{Compared, History};
+use crate::collect::history::History;
 use crate::collect::list::Known;
 use crate::collect::observers::{
     AllocationPass, Completions, Handover, LookedFor, Observers, Periodic, Placed, Placements, Which,
@@ -100,11 +99,11 @@ impl Collect for FinishedAllocationsCollector {
                 let joins = Joins::newest(upstream).await;
                 return Ok(self.apply(changes, last, beside, fold, &joins));
             }
-            fold.compared = Compared::with(last.finished.ends.iter().map(AllocationEnd::key).collect());
+            fold.known = Some(last.finished.clone());
         }
         let add = |fold: &mut FinishedAllocationsFold, allocation: Allocation| fold.add(&allocation);
         let again = self.known.fold(&context.client, requests, true, beside.clone(), fold, add).await?;
-        self.history.listed(context, stream, &again, |fold| &fold.compared.new).await;
+        self.history.listed(context, stream, &again, |fold| &fold.new).await;
         self.last = last.filter(|_| self.history.is_followed());
         let joins = Joins::newest(upstream).await;
         Ok(again.refresh(|fold| self.sections(fold, &joins, Some(beside))))
@@ -197,11 +196,11 @@ pub(in crate::collect) struct FinishedAllocationsFold {
     recent: Vec<Placed>,
     /// Allocations that were placed earlier are not remembered.
     recent_since: Option<SystemTime>,
-    compared: Compared<EndKey>,
+    /// What is compared with the list.
+    known: Option<Arc<FinishedAllocations>>,
+    /// Hashes of the keys of allocations that were unknown.
+    new: Vec<u64>,
 }
-
-/// What distinguishes an allocation.
-type EndKey = (JobKey, u64, u32, Reverse<u64>);
 
 impl FinishedAllocationsFold {
     pub(in crate::collect) fn new(placements: &Placements, completions: &Completions) -> Self {
@@ -213,7 +212,8 @@ impl FinishedAllocationsFold {
             lost: HashSet::new(),
             recent: Vec::new(),
             recent_since: None,
-            compared: Compared::default(),
+            known: None,
+            new: Vec::new(),
         }
     }
 
@@ -246,7 +246,9 @@ impl FinishedAllocationsFold {
         at(&mut self.counts.by_namespace, namespace)[allocation.job_type][allocation.client_status] += 1;
         let (id, end) = (allocation.id.as_deref().unwrap_or_default(), end(allocation));
         self.ends.push(end);
-        self.compared.add(end.key(), || RowKey::new(namespace, id));
+        if self.known.as_ref().is_some_and(|known| !known.ends.contains(&end)) {
+            self.new.push(RowKey::new(namespace, id).hash());
+        }
         if allocation.client_status == ClientStatus::Lost {
             self.lost.insert(hash_of(id));
         }

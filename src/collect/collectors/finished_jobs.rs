@@ -9,7 +9,7 @@ use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::events::{RowKey, Table};
 use crate::collect::follower::ChangedRows;
-use crate::collect::history::{Compared, History};
+use crate::collect::history::History;
 use crate::collect::list::Known;
 use crate::collect::observers::{
     Completions, CompletionsPass, Handover, JobPass, LookedFor, Observers, Placements,
@@ -86,14 +86,14 @@ impl Collect for FinishedJobsCollector {
             if let Some(changes) = changes.filter(|changes| last.can_take(changes, &beside, &fold)) {
                 return Ok(self.apply(changes, last, beside, fold));
             }
-            fold.compared = Compared::with(known);
+            fold.known = Some(known);
         }
         let add = |fold: &mut FinishedJobsFold, job: Job| fold.add(&job);
         if self.is_unsettled {
             self.known.forget();
         }
         let again = self.known.fold(&context.client, requests, true, beside.clone(), fold, add).await?;
-        self.history.listed(context, stream, &again, |fold| &fold.compared.new).await;
+        self.history.listed(context, stream, &again, |fold| &fold.new).await;
         self.last = last.filter(|_| self.history.is_followed());
         Ok(again.refresh(|fold| self.sections(fold, Some(beside))))
     }
@@ -163,7 +163,10 @@ pub(in crate::collect) struct FinishedJobsFold {
     labels: LabelSettings,
     /// Templates and jobs with series of their own.
     joined: HashSet<JobKey>,
-    compared: Compared<JobKey>,
+    /// What is compared with the list.
+    known: Option<HashSet<JobKey>>,
+    /// Hashes of the keys of jobs that were unknown.
+    new: Vec<u64>,
 }
 
 impl FinishedJobsFold {
@@ -182,7 +185,8 @@ impl FinishedJobsFold {
             max_jobs: context.settings.max_jobs,
             labels: context.settings.labels.clone(),
             joined: HashSet::new(),
-            compared: Compared::default(),
+            known: None,
+            new: Vec::new(),
         }
     }
 
@@ -214,7 +218,9 @@ impl FinishedJobsFold {
         if job.status.is_live() {
             return;
         }
-        self.compared.add(job.key(), || RowKey::new(job.namespace(), job.id.as_deref().unwrap_or_default()));
+        if self.known.as_ref().is_some_and(|known| !known.contains(&job.key())) {
+            self.new.push(RowKey::new(job.namespace(), job.id.as_deref().unwrap_or_default()).hash());
+        }
         if self.is_joined(job) {
             self.joined.insert(job.key());
         }

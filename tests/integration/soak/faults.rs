@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use nomad_simulator::{Fault, Simulator};
+use nomad_simulator::{EventFault, Fault, Simulator};
 
 /// Paths of faults; the empty path means all.
 const PATHS: [&str; 10] = [
@@ -19,6 +19,7 @@ const PATHS: [&str; 10] = [
     "/v1/agent/members",
     "/v1/status/leader",
 ];
+const STREAM: &str = "/v1/event/stream";
 /// Duration of faults, and of the pauses in between, in milliseconds.
 const LASTS: std::ops::Range<u64> = 500..4_000;
 
@@ -51,6 +52,8 @@ impl Faults {
         let kind = self.random.usize(..all.len());
         let (fault, reasons) = &all[kind];
         simulator.faults().set(PATHS[self.random.usize(..PATHS.len())], fault.clone());
+        // The stream fails most of the time, so that there are always gaps.
+        simulator.faults().set(STREAM, of_stream()[self.random.usize(..of_stream().len())].clone());
         self.count += 1;
         self.kinds.insert(kind);
         self.reasons.extend(*reasons);
@@ -72,6 +75,19 @@ impl Faults {
     pub(crate) fn reasons(&self) -> impl Iterator<Item = &'static str> {
         self.reasons.iter().copied()
     }
+}
+
+/// Returns faults of the event stream, none of which hides a change.
+fn of_stream() -> [Fault; 7] {
+    [
+        Fault::CutAfter(Duration::ZERO),
+        Fault::CutAfter(Duration::from_secs(1)),
+        Fault::Truncate(5_000),
+        Fault::Events(EventFault::Dropped),
+        Fault::Events(EventFault::Halved),
+        Fault::Events(EventFault::Repeated(3)),
+        Fault::Events(EventFault::NullPayloads),
+    ]
 }
 
 /// Returns every fault, with the possible reasons.

@@ -29,7 +29,9 @@ use world::World;
 /// Default duration; `SOAK_SECONDS` changes it.
 const SECONDS: u64 = 120;
 /// Short intervals, so that much happens in little time, and limits that a busy machine does not reach.
-const FLAGS: [&str; 16] = [
+const FLAGS: [&str; 18] = [
+    "--collect.events",
+    "auto",
     "--collect.interval",
     "1s",
     "--collect.history-interval",
@@ -124,6 +126,9 @@ fn resources_stay_constant_and_numbers_exact() {
     drop(prometheus);
 
     let errors = assert_only_injected(&last, &faults);
+    assert_eq!(last.sum("nomad_exporter_event_corrections_total", &[]), Some(0.0));
+    let events = last.sum("nomad_exporter_events_total", &[]).unwrap_or_default();
+    assert!(events > 100.0, "{events} events");
     let log = exporter.log();
     let is_bad = |line: &&str| line.contains("level=error") || line.contains("panicked");
     assert_eq!(log.lines().find(is_bad), None);
@@ -145,6 +150,7 @@ fn resources_stay_constant_and_numbers_exact() {
         ("jobs in the cluster's history", ledger.history.len().to_string()),
         ("faults", format!("{} ({} kinds)", faults.count(), faults.kinds())),
         ("requests to Nomad", format!("{asked}, {errors} of them failed")),
+        ("events", events.to_string()),
         ("lines of log", log.lines().count().to_string()),
         ("scrapes", format!("{} and {by_prometheus} by Prometheus", scraped.count)),
         ("slowest scrape", format!("{} ms", scraped.slowest.as_millis())),
