@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::collector::{AnyCollector, Refresh};
 use super::context::Context;
@@ -13,6 +13,11 @@ use super::outage::Outage;
 use super::report::{FetchError, Report};
 use super::store::Store;
 use super::table::{Clock, Collector};
+
+/// Minimum time between two refreshes, if the event stream shows changes in between.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+/// Maximum share of the time that such refreshes take.
+const EARLY_SHARE: f64 = 0.01;
 
 /// An enabled collector.
 pub(super) struct Runner {
@@ -74,6 +79,16 @@ impl Runner {
         let settings = &self.context.settings;
         store.record(self.row, result, observed, (took, self.interval), now, settings);
         error.map_or(Ok(()), Err)
+    }
+
+    /// Waits until the event stream shows a change that is worth a refresh before the scheduled one.
+    pub(super) fn changed(&self, started: Instant) -> impl Future<Output = ()> + use<> {
+        let (context, id) = (self.context.clone(), self.row.id);
+        let pause = MIN_PAUSE.max(started.elapsed().div_f64(EARLY_SHARE));
+        async move {
+            sleep_until(started + pause).await;
+            context.events.changed(id).await;
+        }
     }
 
     /// Returns the cost of a refresh. For history collectors this is the total duration, for live ones the

@@ -69,7 +69,8 @@ async fn keep_fresh(mut runner: Runner, schedule: Schedule) {
                 sleep_until(rested).await;
                 drop(timeout_at(next, runner.store.answers(collector)).await);
             }
-            Ok(()) | Err(_) => sleep_until(next).await,
+            Ok(()) => drop(timeout_at(next, runner.changed(started)).await),
+            Err(_) => sleep_until(next).await,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::ledger::{SLOW, slow_lists, waited_for};
 use crate::support::collect::Collector;
 use crate::support::exposition::Exposition;
 use crate::support::ledger::{Retained, assert_agrees};
+use crate::support::process::Exporter;
 
 const STREAM: &str = "/v1/event/stream";
 
@@ -170,6 +171,47 @@ async fn jobs_of_a_new_namespace_are_seen() {
         cluster.submit(JobSpec::batch("first").in_namespace("new").with_resources(300, 64));
     });
     world.agrees("a new namespace").await;
+}
+
+/// With the scheduled refreshes, it would take a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scrape_sees_a_change_at_once() {
+    let settings = Settings { version: "2.0.5".parse().unwrap(), ..Settings::default() };
+    let mut cluster = Cluster::new(settings);
+    cluster.register_node(NodeSpec::new("client"));
+    let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
+    let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
+    slow_lists(&simulator, SLOW);
+    let flags = ["--collect.events=auto", "--collect.interval=60s"];
+    let exporter = Exporter::start(&simulator.url(), &flags);
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let shown = async || {
+        let text = reqwest::get(format!("{}/metrics", exporter.url)).await.unwrap().text().await.unwrap();
+        Exposition::parse(&text)
+    };
+    let running = async |expected: f64| {
+        let seen = async || shown().await.sum("nomad_jobs", &[("status", "running")]) == Some(expected);
+        while !seen().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let seen = async {
+        while shown().await.sum("nomad_exporter_event_stream_up", &[]) != Some(1.0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        for number in 1..4 {
+            {
+                let mut cluster = cluster.lock().unwrap();
+                cluster.submit(JobSpec::batch(&format!("build-{number}")).with_resources(100, 64));
+                cluster.advance(Duration::from_secs(1));
+            }
+            running(f64::from(number)).await;
+        }
+    };
+    // Three changes need three intervals without events.
+    tokio::time::timeout(Duration::from_secs(50), seen)
+        .await
+        .expect("changes are seen before the next interval");
 }
 
 /// Whatever is wrong with the stream, the numbers of the next refresh are right.

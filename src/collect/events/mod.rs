@@ -212,6 +212,21 @@ impl Events {
         self.state().open
     }
 
+    /// Waits until a live object of a collector changes. Waits forever for other collectors.
+    pub(super) async fn changed(&self, collector: CollectorId) {
+        let live = [Table::Jobs, Table::Allocations].into_iter();
+        let Some(table) = live.into_iter().find(|table| table.collector() == collector) else {
+            return std::future::pending().await;
+        };
+        loop {
+            let moved = self.moved.notified();
+            if !self.state().tables[table].rows.is_empty() {
+                return;
+            }
+            moved.await;
+        }
+    }
+
     /// Waits until the stream has named the changes of a table up to an index, for a limited time because not all changes
     /// have events. Returns whether it has.
     pub(super) async fn reaches(&self, table: Table, stream: u64, index: u64) -> bool {
