@@ -11,6 +11,8 @@ pub struct Work {
     pub compared: u64,
     /// Rows that are sent. An event of the event stream counts as a row.
     pub sent: u64,
+    /// Requests for single rows by their ID. A server looks them up in an index.
+    pub single: u64,
 }
 
 impl AddAssign for Work {
@@ -18,5 +20,6 @@ impl AddAssign for Work {
         self.filtered += other.filtered;
         self.compared += other.compared;
         self.sent += other.sent;
+        self.single += other.single;
     }
 }

@@ -55,7 +55,7 @@ fn up(arguments: &[&str]) -> f64 {
 }
 
 fn work(filtered: u64, compared: u64, sent: u64) -> Work {
-    Work { filtered, compared, sent }
+    Work { filtered, compared, sent, single: 0 }
 }
 
 /// Filters evaluate each job and each allocation once; there are 55,000 of each. Evaluations are compared

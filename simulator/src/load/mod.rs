@@ -182,6 +182,7 @@ impl Load {
             filtered: all_if_any(of_representatives.filtered),
             compared: all_if_any(of_representatives.compared),
             sent,
+            single: 0,
         }
     }
 

@@ -89,7 +89,8 @@ pub(super) async fn respond(
         )
         | None => block(&shared, &request).await,
     };
-    shared.log.answered(number, answer.work);
+    let single = request.query.has("prefix").into();
+    shared.log.answered(number, Work { single, ..answer.work });
     match &fault {
         Some(Fault::LastContact(age)) => answer.set_last_contact(*age),
         Some(Fault::NoLeader) => answer.set_no_leader(),
@@ -110,8 +111,8 @@ pub(super) async fn respond(
 
 /// Returns the work for the responses so far.
 fn work_so_far(shared: &Shared) -> Answer {
-    let Work { filtered, compared, sent } = shared.log.work();
-    Answer::json(&json!({"filtered": filtered, "compared": compared, "sent": sent}))
+    let Work { filtered, compared, sent, single } = shared.log.work();
+    Answer::json(&json!({"filtered": filtered, "compared": compared, "sent": sent, "single": single}))
 }
 
 /// Responds to a blocking query once the index has been exceeded, or when its wait time is over.

@@ -14,7 +14,7 @@ async fn cost(simulator: &Simulator, target: &str) -> Work {
 }
 
 fn work(filtered: u64, compared: u64, sent: u64) -> Work {
-    Work { filtered, compared, sent }
+    Work { filtered, compared, sent, single: 0 }
 }
 
 #[tokio::test]

@@ -228,7 +228,8 @@ impl FinishedAllocationsFold {
                 continue;
             };
             let namespace = row.namespace.as_deref().unwrap_or_default();
-            at(&mut self.counts.by_namespace, namespace)[row.job_type][known.status] -= 1;
+            let count = &mut at(&mut self.counts.by_namespace, namespace)[row.job_type][known.status];
+            *count = count.saturating_sub(1);
             self.lost.remove(&hash_of(row.id.as_deref().unwrap_or_default()));
         }
         self.counts.by_namespace.retain(|_, counts| *counts != ByTerm::default());

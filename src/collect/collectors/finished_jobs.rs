@@ -203,7 +203,8 @@ impl FinishedJobsFold {
         for job in jobs.extract_if(.., |job| changed.contains_key(&job.key)) {
             let RowKey { namespace, id } = changed[&job.key];
             self.pass.remove(namespace, id, job.create_index);
-            at(by_namespace, namespace).jobs[job.job_type] -= 1;
+            let count = &mut at(by_namespace, namespace).jobs[job.job_type];
+            *count = count.saturating_sub(1);
         }
         by_namespace.retain(|_, counts| *counts != FinishedNamespace::default());
     }

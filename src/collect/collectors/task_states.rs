@@ -128,7 +128,8 @@ impl TaskStatesFold {
     fn remove(&mut self, allocation: &AllocationReport) {
         let Some(cause) = self.pass.remove(allocation.id.as_deref().unwrap_or_default()) else { return };
         let namespace = allocation.namespace.as_deref().unwrap_or_default();
-        at(&mut self.failed.by_namespace, namespace)[allocation.job_type][cause] -= 1;
+        let count = &mut at(&mut self.failed.by_namespace, namespace)[allocation.job_type][cause];
+        *count = count.saturating_sub(1);
         self.failed.by_namespace.retain(|_, causes| *causes != ByTerm::default());
     }
 
