@@ -273,9 +273,10 @@ async fn numbers_equal_the_model(seed: u64, events: &[Event], follow: bool) {
 /// A list that takes this long costs more than fifty rows.
 pub(crate) const SLOW: Duration = Duration::from_millis(20);
 
-/// Makes lists slow, as in a large cluster, so that they cost more than some rows.
+/// Makes lists slow, as in a large cluster, so that they cost more than some rows. Probes and requests for single rows
+/// stay fast: they have no filter, and the tests wait for thousands of them.
 pub(crate) fn slow_lists(simulator: &Simulator, delay: Duration) {
-    for list in ["/v1/jobs?", "/v1/allocations?"] {
+    for list in ["/v1/jobs?namespace=*&filter=", "/v1/allocations?namespace=*&task_states=false&resources="] {
         simulator.faults().set(list, Fault::Delay(delay));
     }
 }
