@@ -231,7 +231,7 @@ fn counters(shown: &Exposition) -> BTreeMap<String, f64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(12), max_shrink_iters: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(8), max_shrink_iters: 64, ..ProptestConfig::default() })]
 
     /// With and without the event stream, which tells what to read again.
     #[test]
