@@ -36,7 +36,7 @@ check-browser: ## … the status page in Chromium
 check-release: ## … the files of a release: binary, tarball, Debian package
 	@scripts/check.sh release
 
-check-soak: ## … two minutes with a cluster that changes all the time
+check-soak: ## … five times the random cases of `make test`, and two minutes with a cluster that changes all the time
 	@scripts/check.sh soak
 
 check-bench: ## … that the benchmark works

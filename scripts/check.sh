@@ -49,6 +49,9 @@ check_prose() {
 }
 
 check_soak() {
+    say "five times the random cases of \`make test\`"
+    # Fewer cases suffice for each change; the seeds of each run are new.
+    TEST_CASES_TIMES=5 cargo test --quiet --locked --test integration -- mutation:: ledger::all_numbers properties::flags::any
     say "two minutes with a cluster that changes all the time; \`make soak\` takes longer"
     scripts/soak.sh 120
 }

@@ -5,11 +5,10 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use nomad_exporter::collect::COLLECTORS;
 use nomad_simulator::cluster::{Cluster, JobSpec, NodeSpec, Settings, Span};
 use nomad_simulator::{SharedCluster, Simulator};
 
-use crate::support::collect::Collector;
+use crate::support::collect::{Collector, only};
 use crate::support::exposition::{Exposition, Sample};
 
 /// Interval of samples and decisions.
@@ -77,9 +76,7 @@ impl Play {
         cluster.submit(JobSpec::system("logs").with_resources(50, 32));
         let cluster = Arc::new(Mutex::new(cluster));
         let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
-        let others = COLLECTORS.iter().filter(|collector| !COLLECTORS_READ.contains(&collector.name()));
-        let others_off: Vec<_> =
-            others.map(|collector| format!("--no-collector.{}", collector.name())).collect();
+        let others_off = only(&COLLECTORS_READ);
         let mut play = Self {
             cluster,
             collector: Collector::new(

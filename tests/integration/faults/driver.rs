@@ -263,13 +263,14 @@ impl Meanwhile {
         });
         let recovered = ended.elapsed();
         // Only requests that were running when the fault ended may still fail: one of each collector, and
-        // concurrent ones for clients, specifications and drains.
+        // concurrent ones for clients, specifications and drains. As many may have failed just before it: the exporter
+        // renders its counters at least every 5/4 intervals, so the first figures may not include them yet.
         let failed_after = failures();
         let count = |failures: &[(String, f64)]| failures.iter().map(|(_, count)| count).sum::<f64>();
         let failed = count(&failed_after) - count(&failed_before);
         let under_way = watched.collectors.len() + SIDE_BY_SIDE;
         assert!(
-            failed <= under_way as f64,
+            failed <= 2.0 * under_way as f64,
             "{fault}: {failed} requests failed after its end: {failed_before:?}, then {failed_after:?}"
         );
         watched.check_outage(fault, "Nomad can be reached again", is_outage);

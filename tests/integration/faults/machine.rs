@@ -1,16 +1,17 @@
 //! Faults of the machine: clock steps, no more descriptors, a full disk.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use nomad_simulator::Fault;
+use procfs::net::{TcpNetEntry, TcpState};
+use procfs::process::FDTarget;
 
 use super::driver::{QUICK, SOON, blocking, is_well};
 use crate::support::collect::Collector;
 use crate::support::process::{Exporter, Running, exporter, wait_until};
-use crate::support::prometheus::free_port;
 use crate::support::recordings;
 use crate::support::scrape::{ask, metrics, status};
 
@@ -104,6 +105,19 @@ async fn descriptors_run_out() {
     .await;
 }
 
+/// Returns the address on which a process listens. An exporter that cannot write its log cannot tell.
+fn listener(id: u32) -> Option<SocketAddr> {
+    let files = procfs::process::Process::new(id.try_into().unwrap()).ok()?.fd().ok()?;
+    let sockets: Vec<u64> = files
+        .filter_map(|file| match file.ok()?.target {
+            FDTarget::Socket(inode) => Some(inode),
+            _ => None,
+        })
+        .collect();
+    let is_its = |entry: &TcpNetEntry| entry.state == TcpState::Listen && sockets.contains(&entry.inode);
+    procfs::net::tcp().ok()?.into_iter().find(is_its).map(|entry| entry.local_address)
+}
+
 /// The exporter writes only its log; if that fails, everything else continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_disk_is_full() {
@@ -111,13 +125,17 @@ async fn the_disk_is_full() {
         let simulator = recordings::replay("2.0.5").await;
         let nomad = simulator.url();
         blocking(move || {
-            let listen = format!("127.0.0.1:{}", free_port());
-            let fixed = ["--nomad.address", &nomad, "--web.listen-address", &listen, "--log.format", format];
+            let fixed =
+                ["--nomad.address", &nomad, "--web.listen-address", "127.0.0.1:0", "--log.format", format];
             let mut command = exporter(&[&fixed[..], &QUICK[..]].concat());
             let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
             let mut running = Running(command.stdout(full()).stderr(full()).spawn().unwrap());
-            wait_until(SOON, "it to listen", || TcpStream::connect(&listen).is_ok());
-            let url = format!("http://{listen}");
+            let mut listens = None;
+            wait_until(SOON, "it to listen", || {
+                listens = listener(running.0.id());
+                listens.is_some()
+            });
+            let url = format!("http://{}", listens.unwrap());
             wait_until(SOON, "all collectors", || is_well(&metrics(&url)));
             assert_eq!(status(&url, "/-/ready"), "200");
             assert!(ask(&url, "GET", "/", "").0.starts_with("http/1.1 200"));

@@ -6,7 +6,7 @@ use nomad_exporter::config::{self, Config};
 use proptest::prelude::*;
 
 use crate::support::collect::Collector;
-use crate::support::{panics, recordings};
+use crate::support::{cases, panics, recordings};
 
 /// Returns every flag with a value, as listed in the help.
 fn flags() -> BTreeSet<String> {
@@ -106,7 +106,7 @@ fn odd_values_are_accepted_or_rejected_by_name() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(600), ..ProptestConfig::default() })]
 
     #[test]
     fn any_value_is_accepted_or_rejected_by_name(

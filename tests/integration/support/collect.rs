@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use nomad_exporter::collect::{Collectors, Context, Store};
+use nomad_exporter::collect::{COLLECTORS, Collectors, Context, Store};
 use nomad_exporter::config::{self, Config};
 use nomad_exporter::exposition::{Encoding, Format, Rendered};
 use nomad_exporter::metrics::{Own, OwnMetrics, Selection};
@@ -119,6 +119,12 @@ impl Collector {
     pub(crate) fn exposition(&self) -> Exposition {
         Exposition::parse(&self.text())
     }
+}
+
+/// Returns the flags that disable all collectors but these.
+pub(crate) fn only(kept: &[&str]) -> Vec<String> {
+    let others = COLLECTORS.iter().filter(|collector| !kept.contains(&collector.name()));
+    others.map(|collector| format!("--no-collector.{}", collector.name())).collect()
 }
 
 /// Returns the exposition of one collection from an address.

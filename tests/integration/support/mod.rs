@@ -18,6 +18,12 @@ pub(crate) mod webhook;
 
 use std::path::{Path, PathBuf};
 
+/// Returns how many random cases a test tries: this number, or a multiple of it in `make check-soak`.
+pub(crate) fn cases(number: u32) -> u32 {
+    let times = std::env::var("TEST_CASES_TIMES").ok();
+    number * times.map_or(1, |times| times.parse::<u32>().expect("TEST_CASES_TIMES is a number"))
+}
+
 /// Returns the project's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
