@@ -24,6 +24,7 @@ struct Row {
     work: Work,
     requests: f64,
     bytes: f64,
+    own_cpu: f64,
     corrections: f64,
     peak_mib: f64,
 }
@@ -35,15 +36,15 @@ pub(crate) fn print(size: Size) {
     println!("\n{}, per minute, with the default flags:\n", size.name());
     println!(
         "| builds | source | requests | single rows | rows that filters look at | rows and events sent | a server's CPU, \
-         estimated, s | MB received | corrections | peak memory, MiB |"
+         estimated, s | MB received | the exporter's CPU, s | corrections | peak memory, MiB |"
     );
-    println!("|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+    println!("|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     for case in cases {
-        let Row { builds, events, work, requests, bytes, corrections, peak_mib } =
+        let Row { builds, events, work, requests, bytes, own_cpu, corrections, peak_mib } =
             case.join().expect("a measurement");
         let source = if events { "events" } else { "lists" };
         println!(
-            "| {builds} | {source} | {requests:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.1} | {corrections:.0} | {peak_mib:.0} |",
+            "| {builds} | {source} | {requests:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.1} | {own_cpu:.2} | {corrections:.0} | {peak_mib:.0} |",
             work.single,
             work.filtered,
             work.sent,
@@ -60,7 +61,7 @@ fn measure(size: Size, (builds, events): (u64, bool)) -> Row {
     let mode = format!("--collect.events={}", if events { "auto" } else { "off" });
     let exporter = Exporter::start(&nomad, &[mode]);
     thread::sleep(WARM_UP);
-    let (started, before) = (Instant::now(), moment(&nomad, &exporter));
+    let (started, before, cpu) = (Instant::now(), moment(&nomad, &exporter), exporter.cpu_seconds());
     thread::sleep(MEASURED);
     let (minutes, after) = (started.elapsed().as_secs_f64() / 60.0, moment(&nomad, &exporter));
     let text = exporter.wait_for(|_| true);
@@ -70,6 +71,7 @@ fn measure(size: Size, (builds, events): (u64, bool)) -> Row {
         work: after.0.since(before.0, minutes),
         requests: (after.1 - before.1) / minutes,
         bytes: (after.2 - before.2) / minutes,
+        own_cpu: (exporter.cpu_seconds() - cpu) / minutes,
         corrections: process::sum(&text, "nomad_exporter_event_corrections_total"),
         peak_mib: exporter.peak_mib(),
     }
