@@ -64,7 +64,11 @@ pub(in crate::collect) async fn follow(context: Arc<Context>, store: Arc<Store>)
         let Err(end) = read(&context, &store).await;
         context.events.close();
         let why = end.to_string();
-        if why != last
+        // Another message reports that Nomad cannot be reached.
+        let is_outage =
+            matches!(end, End::Stream(StreamEnd::Broken(_))) && !context.client.is_reachable().await;
+        if !is_outage
+            && why != last
             && let Some(left_out) = lines.one_more()
         {
             tracing::info!(
