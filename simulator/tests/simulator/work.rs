@@ -54,5 +54,9 @@ async fn a_living_cluster_counts_too() {
     assert_eq!(cost(&simulator, first).await, work(all, 0, 1));
     assert_eq!(cost(&simulator, "/v1/node/pools?per_page=2").await, work(0, 0, 2));
     let told = get(&simulator.url(), "/simulator/work").await.json();
-    assert_eq!(told, serde_json::json!({"filtered": 0, "compared": 0, "sent": 2}));
+    assert_eq!(told, serde_json::json!({"filtered": 0, "compared": 0, "sent": 2, "single": 0}));
+    assert_eq!(
+        cost(&simulator, "/v1/jobs?prefix=build&per_page=1").await,
+        Work { single: 1, ..work(0, 0, 0) }
+    );
 }
