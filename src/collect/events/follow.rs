@@ -61,23 +61,29 @@ pub(in crate::collect) async fn follow(context: Arc<Context>, store: Arc<Store>)
     let (mut next_pauses, mut last) = (pauses.build(), String::new());
     loop {
         let began = Instant::now();
-        let Err(end) = read(&context, &store).await;
+        let opened = || {
+            if !std::mem::take(&mut last).is_empty()
+                && let Some(left_out) = lines.one_more()
+            {
+                tracing::info!(left_out, "the event stream of Nomad is used again");
+            }
+        };
+        let Err(end) = read(&context, &store, opened).await;
         context.events.close();
         let why = end.to_string();
         // Another message reports that Nomad cannot be reached.
         let is_outage =
             matches!(end, End::Stream(StreamEnd::Broken(_))) && !context.client.is_reachable().await;
-        if !is_outage
-            && why != last
-            && let Some(left_out) = lines.one_more()
-        {
-            tracing::info!(
-                reason = why,
-                left_out,
-                "the event stream of Nomad is not used, lists are requested instead"
-            );
+        if !is_outage && why != last {
+            if let Some(left_out) = lines.one_more() {
+                tracing::info!(
+                    reason = why,
+                    left_out,
+                    "the event stream of Nomad is not used, lists are requested instead"
+                );
+            }
+            last = why;
         }
-        last = why;
         if began.elapsed() >= GOOD {
             next_pauses = pauses.build();
         }
@@ -91,8 +97,8 @@ pub(in crate::collect) async fn follow(context: Arc<Context>, store: Arc<Store>)
     }
 }
 
-/// Reads a stream until it ends or is no longer useful.
-async fn read(context: &Context, store: &Store) -> Result<Infallible, End> {
+/// Reads a stream until it ends or is no longer useful. Calls `opened` after its first line.
+async fn read(context: &Context, store: &Store, opened: impl FnOnce()) -> Result<Infallible, End> {
     let servers = store.newest(CollectorId::Servers).await.servers.unwrap_or_default();
     if !servers.filter_lists {
         return Err(End::TooOld);
@@ -103,12 +109,13 @@ async fn read(context: &Context, store: &Store) -> Result<Infallible, End> {
     }
     let namespaces = namespaces(store).await;
     let mut stream = context.client.events("*").await?;
-    let (mut is_open, mut looked) = (false, Instant::now());
+    let (mut opened, mut looked) = (Some(opened), Instant::now());
     loop {
         let sent = stream.next().await?;
         context.events.received(stream.take_received());
-        if !std::mem::replace(&mut is_open, true) {
+        if let Some(opened) = opened.take() {
             context.events.open();
+            opened();
         }
         if let Some(transaction) = sent {
             context.events.take(&transaction)?;
