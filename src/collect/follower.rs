@@ -28,9 +28,10 @@ const LISTED_COST: Duration = Duration::from_micros(14);
 const CHEAP: f64 = 0.001;
 /// Maximum number of concurrent requests for rows.
 const CONCURRENCY: usize = 4;
-/// Number of times that a row is requested again if no index shows whether it contains the change. For example, task
+/// Maximum time until a server that is in contact with the leader has applied a change that another one has reported. Until
+/// then, a row may not contain its change unless the index shows it, so it is requested a second time. For example, task
 /// states change an allocation but not the summary of its job.
-const MAX_READS: u8 = 1;
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// What the change of a row means for a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,8 +129,10 @@ impl Follower {
         }
         let Some((told, named)) = events.named(table, stream, self.index.raft()) else { return Ok(None) };
         let (mut changed, mut gone, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        let mut is_complete = true;
         for (key, change) in named {
             match used(&key, &change) {
+                Use::Read if change.is_read && change.at.elapsed() < SETTLED => is_complete = false,
                 Use::Read => changed.push((key, change)),
                 Use::Gone => gone.push((key, change)),
                 Use::Ignore => others.push((key, change)),
@@ -146,15 +149,16 @@ impl Follower {
         }
         let gone = gone.into_iter().map(|(key, _)| key).collect();
         let meta = Meta { served: Duration::ZERO, ..meta };
-        let mut changes = ChangedRows { gone, rows: Vec::new(), index: Some(told), meta };
-        for Read { key, change, row, meta } in read {
+        let mut changes = ChangedRows { gone, rows: Vec::new(), index: is_complete.then_some(told), meta };
+        for Read { key, change, asked, row, meta } in read {
             changes.meta.served += meta.served;
             let Some(index) = meta.index.filter(|index| index.raft() >= now.raft()) else {
                 // This server lags behind. The row stays named.
                 changes.index = None;
                 continue;
             };
-            let is_sure = index.raft() >= change.index || change.reads >= MAX_READS;
+            let is_settled = change.at + SETTLED + meta.last_contact.unwrap_or_default() <= asked;
+            let is_sure = index.raft() >= change.index || is_settled;
             events.read(table, &key, change, is_sure);
             if !is_sure {
                 changes.index = None;
@@ -184,6 +188,8 @@ impl Follower {
 struct Read<R> {
     key: RowKey,
     change: Change,
+    /// When the request was sent.
+    asked: Instant,
     /// `None` if it is gone.
     row: Option<R>,
     meta: Meta,
@@ -198,11 +204,12 @@ async fn read<R: DeserializeOwned + Send + 'static>(
     let ask = |(key, change): (RowKey, Change)| {
         let (context, request) = (context.clone(), list.clone().row(&key.namespace, &key.id));
         async move {
+            let asked = Instant::now();
             let first = |found: &mut Option<R>, row: R| {
                 found.get_or_insert(row);
             };
             let ((row, _), meta) = context.client.fetch(request, fold_rows(None, first)).await?;
-            Ok::<_, Error>(Read { key, change, row, meta })
+            Ok::<_, Error>(Read { key, change, asked, row, meta })
         }
     };
     let mut read = Vec::with_capacity(changed.len());

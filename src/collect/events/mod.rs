@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::nomad::{Event, Subject, Topic, Transaction};
 use crate::snapshot::CollectorId;
@@ -104,8 +104,10 @@ pub(super) struct Change {
     pub(super) index: u64,
     /// Whether it is now a dead job or a terminal allocation, so that it need not be read.
     pub(super) is_over: bool,
-    /// Number of times that it was read since without knowing whether the response contains the change.
-    pub(super) reads: u8,
+    /// When it was received.
+    pub(super) at: Instant,
+    /// Whether the row was read since, but the response may not contain the change.
+    pub(super) is_read: bool,
 }
 
 /// Changed rows that were not read since, according to the event stream.
@@ -147,10 +149,11 @@ impl Named {
     /// Adds a change. Events of other topics do not show whether the row is terminal, so that does not change.
     fn add(&mut self, namespace: &str, id: &str, index: u64, is_over: Option<bool>) {
         let key = RowKey::new(namespace, id);
-        let change = self.rows.entry(key).or_insert(Change { index, is_over: false, reads: 0 });
+        let new = Change { index, is_over: false, at: Instant::now(), is_read: false };
+        let change = self.rows.entry(key).or_insert(new);
         // Events may be out of order.
         if index >= change.index {
-            *change = Change { index, is_over: is_over.unwrap_or(change.is_over), reads: 0 };
+            *change = Change { is_over: is_over.unwrap_or(change.is_over), ..new };
         }
         if self.rows.len() > MAX_NAMED {
             *self = Self { since: index, index, rows: HashMap::new() };
@@ -212,7 +215,7 @@ impl Events {
         self.state().open
     }
 
-    /// Waits until a live object of a collector changes. Waits forever for other collectors.
+    /// Waits until a live object of a collector has changed that was not read since. Waits forever for other collectors.
     pub(super) async fn changed(&self, collector: CollectorId) {
         let live = [Table::Jobs, Table::Allocations].into_iter();
         let Some(table) = live.into_iter().find(|table| table.collector() == collector) else {
@@ -220,7 +223,7 @@ impl Events {
         };
         loop {
             let moved = self.moved.notified();
-            if !self.state().tables[table].rows.is_empty() {
+            if self.state().tables[table].rows.values().any(|change| !change.is_read) {
                 return;
             }
             moved.await;
@@ -275,7 +278,7 @@ impl Events {
         if is_sure {
             rows.remove(key);
         } else {
-            change.reads += 1;
+            change.is_read = true;
         }
     }
 
