@@ -176,7 +176,11 @@ impl Follower {
             return;
         }
         let events = &context.events;
-        events.reaches(self.table, self.stream, index.raft()).await;
+        let lines = events.lines();
+        if !events.reaches(self.table, self.stream, index.raft()).await && events.lines() == lines {
+            // The stream has stalled, and will be closed: this is a gap.
+            return;
+        }
         let Some((_, named)) = events.named(self.table, self.stream, index.raft()) else { return };
         let named: HashSet<u64> = named.into_iter().map(|(key, _)| key.hash()).collect();
         let missed = differing.iter().filter(|key| !named.contains(key)).count();

@@ -80,11 +80,13 @@ impl Collect for FinishedJobsCollector {
         let beside = (fold.pass.looked_for(), live.named.clone());
         let (stream, last) = (context.events.stream(), self.last.take());
         if let Some(last) = &last {
-            let known = last.keys();
+            let mut known = last.keys();
             let is_used = |key: &RowKey, is_over: bool| is_over || known.contains(&key.job());
-            let changes = self.history.changes(context, &requests, is_used).await?;
-            if let Some(changes) = changes.filter(|changes| last.can_take(changes, &beside, &fold)) {
-                return Ok(self.apply(changes, last, beside, fold));
+            if let Some(changes) = self.history.changes(context, &requests, is_used).await? {
+                if last.can_take(&changes, &beside, &fold) {
+                    return Ok(self.apply(changes, last, beside, fold));
+                }
+                known.extend(changes.rows.iter().map(|(key, _)| key.job()));
             }
             fold.known = Some(known);
         }
