@@ -98,6 +98,7 @@ impl TaskStatesCollector {
             fold.remove(&allocation);
             fold.add(allocation);
         }
+        fold.failed.by_namespace.retain(|_, causes| *causes != ByTerm::default());
         // The sections of the last list are no longer shown.
         self.known.forget();
         Refresh { sections: self.sections(fold, index), objects, meta }
@@ -130,7 +131,6 @@ impl TaskStatesFold {
         let namespace = allocation.namespace.as_deref().unwrap_or_default();
         let count = &mut at(&mut self.failed.by_namespace, namespace)[allocation.job_type][cause];
         *count = count.saturating_sub(1);
-        self.failed.by_namespace.retain(|_, causes| *causes != ByTerm::default());
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "rows are handed over")]

@@ -217,8 +217,8 @@ impl Events {
 
     /// Waits until a live object of a collector has changed that was not read since. Waits forever for other collectors.
     pub(super) async fn changed(&self, collector: CollectorId) {
-        let live = [Table::Jobs, Table::Allocations].into_iter();
-        let Some(table) = live.into_iter().find(|table| table.collector() == collector) else {
+        let mut live = Table::ALL.iter().copied().filter(|table| !table.is_history());
+        let Some(table) = live.find(|table| table.collector() == collector) else {
             return std::future::pending().await;
         };
         loop {

@@ -53,9 +53,9 @@ impl<R: Pack> ByKey<R> {
 
     /// Returns the keys of the rows.
     pub(super) fn keys(&self) -> impl Iterator<Item = RowKey> {
-        self.by_namespace.iter().flat_map(|(namespace, rows)| {
-            rows.keys().map(|id| RowKey { namespace: namespace.clone(), id: id.to_string() })
-        })
+        self.by_namespace
+            .iter()
+            .flat_map(|(namespace, rows)| rows.keys().map(|id| RowKey::new(namespace, &id.to_string())))
     }
 }
 

@@ -54,10 +54,11 @@ impl Pack for Allocation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nomad::api::packed::assert_returns;
 
     #[test]
     fn allocations_are_unpacked_as_they_were() {
-        let mut common = Common::default();
+        let mut common = Common::<Allocation>::default();
         for (id, json) in [
             (
                 "116a7537-1175-47e5-2790-5a1d00000000",
@@ -72,9 +73,7 @@ mod tests {
             ),
             ("x", r#"{"ID":"x","CreateTime":0,"ModifyTime":0}"#),
         ] {
-            let row = || serde_json::from_str::<Allocation>(json).unwrap();
-            let packed = row().pack(&mut common);
-            assert_eq!(Allocation::unpack(&id.into(), &packed), row());
+            assert_returns(id, json, &mut common);
         }
     }
 

@@ -75,10 +75,11 @@ fn counts(group: &TaskGroupSummary) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nomad::api::packed::assert_returns;
 
     #[test]
     fn jobs_are_unpacked_as_they_were() {
-        let mut common = Common::default();
+        let mut common = Common::<Job>::default();
         for (id, json) in [
             (
                 "build/dispatch-1",
@@ -91,9 +92,7 @@ mod tests {
             ),
             ("x", r#"{"ID":"x","SubmitTime":0}"#),
         ] {
-            let row = || serde_json::from_str::<Job>(json).unwrap();
-            let packed = row().pack(&mut common);
-            assert_eq!(Job::unpack(&id.into(), &packed), row());
+            assert_returns(id, json, &mut common);
         }
     }
 

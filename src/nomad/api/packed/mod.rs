@@ -34,6 +34,17 @@ impl<R> Default for Common<R> {
     }
 }
 
+/// Checks that a row is unpacked as it was.
+#[cfg(test)]
+fn assert_returns<R>(id: &str, json: &str, common: &mut Common<R>)
+where
+    R: Pack + PartialEq + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let row = || serde_json::from_str::<R>(json).unwrap();
+    let packed = row().pack(common);
+    assert_eq!(R::unpack(&id.into(), &packed), row());
+}
+
 impl<R: Eq + Hash> Common<R> {
     fn share(&mut self, part: R) -> Arc<R> {
         if let Some(known) = self.0.get(&part) {
