@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nomad_simulator::Fault;
 
-use crate::support::process::{Exporter, exporter, run, wait_until};
+use crate::support::process::{Exporter, Refusing, exporter, run, wait_until};
 use crate::support::recordings;
 
 /// Runs an invalid command line; returns its message.
@@ -213,9 +213,8 @@ fn healthcheck_distinguishes_health_and_readiness() {
 /// One line per reason, whatever the number of collectors.
 #[test]
 fn check_reports_an_unreachable_nomad_once() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nomad = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let refusing = Refusing::anywhere();
+    let nomad = format!("http://{}", refusing.address());
     let (code, _, stderr) = run(exporter(&["check", "--nomad.address", &nomad, "--nomad.timeout", "200ms"]));
     assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
     let line = format!("FAILED  Nomad cannot be reached: cannot reach {nomad}: ");

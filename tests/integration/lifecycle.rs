@@ -98,6 +98,28 @@ async fn a_forced_drain_is_not_complete_while_allocations_stop() {
     assert_eq!(stopped.value("nomad_node_drained", &[]), Some(1.0));
 }
 
+/// Between two refreshes, the client is down and back. Nomad calls its system job lost, but the task still runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drained_client_that_was_down_still_runs_what_was_lost() {
+    let (world, nodes) = World::new(1, &[]).await;
+    let node = nodes[0];
+    world.after(10, |cluster| drop(cluster.submit(JobSpec::system("logs")))).await;
+    let drained = world.after(10, |cluster| cluster.drain(node, None, true)).await;
+    assert_eq!(drained.value("nomad_node_drained", &[]), Some(1.0));
+    assert_eq!(drained.sum("nomad_node_allocations", &[]), Some(1.0), "the drain ignores it");
+    let back = world
+        .after(0, |cluster| {
+            cluster.node_down(node);
+            cluster.advance(Duration::from_secs(1));
+            cluster.node_up(node);
+        })
+        .await;
+    assert_eq!(back.sum("nomad_node_allocations", &[]), Some(0.0));
+    assert_eq!(back.value("nomad_node_drained", &[]), Some(0.0));
+    let stopped = world.after(30, |_| {}).await;
+    assert_eq!(stopped.value("nomad_node_drained", &[]), Some(1.0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_drain_leaves_nothing_behind() {
     let (world, nodes) = World::new(1, &[]).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nomad_simulator::{Fault, Simulator};
 
 use crate::support::collect::collect;
-use crate::support::process::{Exporter, exporter as exporter_command, run, wait_until};
+use crate::support::process::{Exporter, Refusing, exporter as exporter_command, run, wait_until};
 use crate::support::recordings;
 use crate::support::scrape::{ask, metrics, status};
 
@@ -168,11 +168,8 @@ async fn the_token_is_never_exposed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nomad_may_be_absent_at_start() {
-    // A port without a listener.
-    let nomad = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
+    let refusing = Refusing::anywhere();
+    let nomad = refusing.address();
     let exporter = blocking(move || {
         let exporter = Exporter::start(&format!("http://{nomad}"), &QUICK);
         exporter.wait_for_log("Nomad cannot be reached", SOON);

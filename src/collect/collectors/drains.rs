@@ -13,7 +13,8 @@ use crate::collect::report::FetchError;
 use crate::nomad::api::{self, AllocationSummary, fold_rows};
 use crate::nomad::{Client, Endpoint, Error, Request, found};
 use crate::snapshot::{
-    Drain, Drains, LiveAllocations, NamespaceCoverage, Node, NodeLoads, NodeTasks, Nodes, Sections, Servers,
+    Drain, Drains, LiveAllocations, NamespaceCoverage, Node, NodeLoad, NodeLoads, NodeTasks, Nodes, Sections,
+    Servers,
 };
 use crate::terms::{DesiredStatus, JobType, NodeState};
 
@@ -34,11 +35,22 @@ const LINGERING: &str = r#"(ClientStatus == "complete" or ClientStatus == "faile
 pub(in crate::collect) struct DrainsCollector {
     /// Result of the last refresh.
     known: Arc<Drains>,
-    /// Drained nodes without running tasks, with the start of their drain. No new allocations are placed
-    /// there.
-    empty: HashMap<String, Option<SystemTime>>,
+    /// Drained nodes without running tasks that a drain waits for.
+    empty: HashMap<String, Emptied>,
     /// Whether nodes were left out in the last refresh.
     is_cut: bool,
+}
+
+/// A drained node without running tasks that a drain waits for. As long as this stays the same, nothing runs there: no new
+/// allocations are placed on it, and those of system jobs that the drain ignored have not ended. A node that was down
+/// and is back may still run what Nomad called lost.
+#[derive(PartialEq)]
+struct Emptied {
+    /// Distinguishes this drain from other drains of the node.
+    drain_started: Option<SystemTime>,
+    node_modify_index: u64,
+    /// Number of non-terminal allocations.
+    allocations: u64,
 }
 
 reads!(DrainsCollector: Servers, Nodes, LiveAllocations, NodeLoads, NamespaceCoverage);
@@ -55,19 +67,30 @@ impl Collect for DrainsCollector {
     ) -> Result<Refresh, FetchError> {
         let nodes = upstream.need::<Nodes>().await?;
         let by_node = self.terms(context, &nodes).await?;
+        let with_drains: Vec<&Node> =
+            nodes.iter().filter(|node| node.has_drain() && node.state != NodeState::Down).collect();
+        if !with_drains.is_empty() {
+            // Wait for that list, so that an allocation that was non-terminal in it and has ended since is
+            // read here.
+            upstream.settled::<LiveAllocations>().await;
+        }
+        let loads = upstream.get::<NodeLoads>().await;
+        let load = |node: &Node| loads.as_ref().and_then(|loads| loads.by_node.get(&node.id));
+        let emptied = |node: &Node| Emptied {
+            drain_started: node.last_drain.and_then(|drain| drain.started),
+            node_modify_index: node.modify_index,
+            allocations: load(node).map_or(0, NodeLoad::count),
+        };
         let mut running = HashMap::new();
         let mut requested = Vec::new();
-        for node in nodes.iter().filter(|node| node.has_drain() && node.state != NodeState::Down) {
-            if !node.draining && self.empty.get(&node.id) == Some(&drain_began(node)) {
+        for node in &with_drains {
+            if !node.draining && self.empty.get(&node.id) == Some(&emptied(node)) {
                 running.insert(node.id.clone(), NodeTasks::default());
             } else {
                 requested.push(node.id.clone());
             }
         }
         if !requested.is_empty() {
-            // Wait for that list, so that an allocation that was non-terminal in it and has ended since is
-            // read here.
-            upstream.settled::<LiveAllocations>().await;
             let servers = upstream.get::<Servers>().await.unwrap_or_default();
             if is_one_list_cheaper(requested.len(), nodes.len()) && servers.filter_task_states {
                 running.extend(lingering(context, requested).await?);
@@ -83,23 +106,17 @@ impl Collect for DrainsCollector {
             }
         }
         // The filtered list of all allocations does not contain non-terminal ones.
-        let loads = upstream.get::<NodeLoads>().await;
-        let has_live = |node: &Node| {
-            let load =
-                |loads: &Arc<NodeLoads>| loads.by_node.get(&node.id).is_some_and(|load| !load.is_all_kept());
-            loads.as_ref().is_none_or(load)
-        };
-        let is_empty = |node: &&Node| {
+        let is_empty = |node: &&&Node| {
             let tells_none = running.get(&node.id).is_some_and(NodeTasks::is_empty);
-            !node.draining && tells_none && !has_live(node) && node.has_drain()
+            !node.draining && tells_none && loads.is_some() && load(node).is_none_or(NodeLoad::is_all_kept)
         };
         // Allocations that are hidden from the token may still be running, and a new token may show them.
         let is_partial =
             upstream.get::<NamespaceCoverage>().await.is_some_and(|coverage| coverage.partial().is_some());
-        self.empty = nodes
+        self.empty = with_drains
             .iter()
             .filter(|node| !is_partial && is_empty(node))
-            .map(|node| (node.id.clone(), drain_began(node)))
+            .map(|node| (node.id.clone(), emptied(node)))
             .collect();
         let objects = by_node.len() as u64;
         self.known = Arc::new(Drains { by_node, running });
@@ -152,11 +169,6 @@ impl DrainsCollector {
 /// nodes. Above the limit it is always used, because it covers all nodes.
 fn is_one_list_cheaper(requested: usize, nodes: usize) -> bool {
     requested > MAX_NODES || (requested > FEW_NODES && requested * ROW_BY_FILTERED >= nodes)
-}
-
-/// Returns the start of the last drain, which distinguishes it from other drains of the node.
-fn drain_began(node: &Node) -> Option<SystemTime> {
-    node.last_drain.and_then(|drain| drain.started)
 }
 
 /// Reads the running tasks of one node from its own list. Returns `None` if the node no longer exists.

@@ -10,7 +10,7 @@ use nomad_simulator::{ConnectionFault, Fault, Simulator};
 
 use super::figures::{Figures, mib};
 use crate::support::exposition::Exposition;
-use crate::support::process::{Exporter, wait_until};
+use crate::support::process::{Exporter, Refusing, wait_until};
 use crate::support::recordings;
 use crate::support::scrape::{ask, metrics, status};
 
@@ -33,8 +33,8 @@ pub(super) const QUICK: [&str; 12] = [
 ];
 /// Timeout of all waits, even on a busy machine.
 pub(super) const SOON: Duration = Duration::from_secs(60);
-/// Number of idle connections to Nomad that may stay open (--nomad.max-connections).
-pub(super) const POOLED: usize = 16;
+/// Number of idle connections to Nomad that may stay open (--nomad.max-connections), and the one of the event stream.
+pub(super) const POOLED: usize = 16 + 1;
 /// Maximum number of concurrent requests beside one per collector: 8 to clients, 4 for specifications, 4 for drains, and
 /// the event stream.
 const SIDE_BY_SIDE: usize = 8 + 4 + 4 + 1;
@@ -93,13 +93,17 @@ impl Trial {
         let watched = blocking(move || Watched::start(&url, &arguments)).await;
 
         let began = Instant::now();
+        let mut refusing = None;
         match &self.trouble {
             Trouble::Answers(faults) => {
                 let nomad = nomad.as_ref().unwrap();
                 faults.iter().for_each(|(path, fault)| nomad.faults().set(path, fault.clone()));
             }
             Trouble::Connections(fault) => nomad.as_ref().unwrap().faults().set_connections(fault.clone()),
-            Trouble::Death => nomad.take().unwrap().stop().await,
+            Trouble::Death => {
+                nomad.take().unwrap().stop().await;
+                refusing = Some(Refusing::at(address));
+            }
         }
         let (down, seen, fault) = (self.down, self.seen, self.fault);
         let meanwhile = blocking(move || watched.meanwhile(began, fault, down, seen)).await;
@@ -107,6 +111,7 @@ impl Trial {
             Some(_) => nomad.as_ref().unwrap().faults().clear(),
             None => nomad = Some(recordings::replay_on("2.0.5", address).await),
         }
+        drop(refusing);
         let ended = Instant::now();
         blocking(move || meanwhile.after(ended)).await;
         check_tokens(&nomad.unwrap());

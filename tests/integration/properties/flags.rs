@@ -124,18 +124,7 @@ proptest! {
 async fn accepted_extreme_values_work() {
     panics::watch();
     let simulator = recordings::replay("2.0.5").await;
-    let values = [
-        "0",
-        "1",
-        "0.001",
-        "0.000000001",
-        "1000",
-        "18446744073709551615",
-        "1ns",
-        "1d",
-        "9999y",
-        "500000000000y",
-    ];
+    let values = ["0", "1", "0.000000001", "1000", "18446744073709551615", "1ns", "500000000000y"];
     let mut run = 0;
     for flag in flags().iter().filter(|flag| {
         flag.starts_with("--collect.") || flag.starts_with("--nomad.") || flag.starts_with("--metrics.")

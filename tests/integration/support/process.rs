@@ -1,10 +1,13 @@
 //! The real binary as a process.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use tokio::net::TcpSocket;
 
 /// Returns the binary of this build, or the release if `make soak` or `make check-release` sets it.
 pub(crate) fn program() -> PathBuf {
@@ -106,6 +109,27 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.kill().ok();
         self.0.wait().ok();
+    }
+}
+
+/// An address that refuses connections. No other test gets it meanwhile, but a server that is started on it does.
+pub(crate) struct Refusing(TcpSocket);
+
+impl Refusing {
+    /// Reserves an address, or a free one if the port is 0.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(address).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn anywhere() -> Self {
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
     }
 }
 
