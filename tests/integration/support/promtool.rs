@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use super::process::run;
 
@@ -33,9 +34,11 @@ pub(crate) fn test_rules(promtool: &Path, tests: &[PathBuf], hint: &str) {
         assert_eq!(code, Some(0), "{hint}\n{}", lines.take(60).collect::<Vec<_>>().join("\n"));
     };
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let queue = Mutex::new(tests.iter());
+    let next = || queue.lock().unwrap().next();
     std::thread::scope(|scope| {
-        for worker in 0..workers {
-            scope.spawn(move || tests.iter().skip(worker).step_by(workers).for_each(judge));
+        for _ in 0..workers {
+            scope.spawn(|| std::iter::from_fn(next).for_each(judge));
         }
     });
 }
