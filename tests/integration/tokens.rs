@@ -13,7 +13,7 @@ use crate::support::exposition::Exposition;
 use crate::support::process::{Exporter, wait_until};
 use crate::support::scrape::metrics;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 const OLD: &str = "the-old-token";
 const NEW: &str = "the-new-token-of-another-length";
 

@@ -11,7 +11,7 @@ use super::simulated;
 use crate::support::process::{Running, exporter, run, wait_until};
 use crate::support::recordings;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 /// Read-only commands with their arguments.
 const READING: [&[&str]; 5] =
     [&["status"], &["jobs"], &["job", "build-huge"], &["nodes"], &["node", "client-1"]];

@@ -338,7 +338,7 @@ fn the_scale_in_unit_can_power_off_the_machine() {
     system.done("dpkg --install /root/package.deb");
     // Without CLOUD it reports that, and is not restarted.
     system.run("systemctl start nomad-scale-in");
-    wait_until(Duration::from_secs(10), "the unit's end", || {
+    wait_until(Duration::from_secs(60), "the unit's end", || {
         system.states(&UNITS[2..]) == ["disabled failed"]
     });
     assert!(system.done("journalctl --no-pager -u nomad-scale-in").contains("watch.sh aws | watch.sh gce"));
@@ -355,7 +355,7 @@ fn the_scale_in_unit_can_power_off_the_machine() {
         "printf 'CLOUD=gce\\nEXPORTER=/usr/local/bin/drained\\n' >>/etc/default/nomad-scale-in
          systemctl reset-failed nomad-scale-in; systemctl start nomad-scale-in",
     );
-    wait_until(Duration::from_secs(30), "a machine that is off", || {
+    wait_until(Duration::from_secs(180), "a machine that is off", || {
         system.unshare.try_wait().unwrap().is_some()
     });
 }

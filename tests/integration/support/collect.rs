@@ -92,7 +92,7 @@ impl Collector {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), open).await.expect("the stream opens");
+        tokio::time::timeout(Duration::from_secs(60), open).await.expect("the stream opens");
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {

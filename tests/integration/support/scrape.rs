@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::exposition::Exposition;
 
 /// Timeout of a request.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Returns the status line and headers in lower case, and the body.
 pub(crate) fn ask(url: &str, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {

@@ -14,7 +14,7 @@ use crate::support::https::Client;
 use crate::support::process::{Exporter, wait_until};
 use crate::support::recordings;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 const SUCCESSFUL: &str = "nomad_exporter_file_last_reload_successful";
 const SUCCESS_TIME: &str = "nomad_exporter_file_last_reload_success_timestamp_seconds";
 
