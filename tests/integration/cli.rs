@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nomad_simulator::Fault;
 
-use crate::support::process::{Exporter, Refusing, exporter, run, wait_until};
+use crate::support::process::{Exporter, Refusing, copy_program, exporter, run, wait_until};
 use crate::support::recordings;
 
 /// Runs an invalid command line; returns its message.
@@ -175,7 +175,7 @@ fn check_config_runs_as_another_user() {
     }
     // Other users may have no access to the build directory, so the program is copied.
     let program = folder.path().join("nomad-exporter");
-    std::fs::copy(env!("CARGO_BIN_EXE_nomad-exporter"), &program).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_nomad-exporter").as_ref(), &program);
     let mode = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     mode(folder.path(), 0o755);
     let judged = || {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::shapes::{Happens, Play, STEP};
-use crate::support::process::run;
+use crate::support::process::{run, write_script};
 use crate::support::{path, promtool, read, tools};
 
 /// A burst of builds on idle clients, and a second one while the first is running.
@@ -135,9 +135,9 @@ fn scale(arguments: &[&str], values: &[&str]) -> (Option<i32>, String, String) {
 fn scale_group(arguments: &[&str], values: &[&str], group: &str) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let (told, aws) = (folder.path().join("told"), folder.path().join("aws"));
-    let stub = "#!/bin/sh\ncase $2 in\ndescribe-auto-scaling-groups) printf 'GROUP' ;;\n*) echo \"$*\" >\"$TOLD\" ;;\nesac\n";
-    std::fs::write(&aws, stub.replace("GROUP", group)).unwrap();
-    std::fs::set_permissions(&aws, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let stub =
+        "case $2 in\ndescribe-auto-scaling-groups) printf 'GROUP' ;;\n*) echo \"$*\" >\"$TOLD\" ;;\nesac";
+    write_script(&aws, &stub.replace("GROUP", group));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let prometheus = format!("http://{}", listener.local_addr().unwrap());
     let result: Vec<_> =

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::{World, build, ended, instance, signal};
-use crate::support::process::run;
+use crate::support::process::{run, write_script};
 use crate::support::{path, read, tools};
 
 /// Starts the script as the hook of a client. The stub of the cloud's CLI logs its arguments to a file.
@@ -33,8 +32,7 @@ fn start_with(world: &World, folder: &TempDir, variables: &[(&str, &str)], does:
 /// Starts a command that finds this build's exporter, the hook, and a stub of the cloud's CLI.
 fn spawn(mut command: Command, folder: &TempDir, does: &str) -> Child {
     let stub = folder.path().join("aws");
-    std::fs::write(&stub, format!("#!/bin/sh\necho \"$*\" >>\"$0.log\"\n{does}\n")).unwrap();
-    std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_script(&stub, &format!("echo \"$*\" >>\"$0.log\"\n{does}"));
     let exporter = Path::new(env!("CARGO_BIN_EXE_nomad-exporter")).parent().unwrap();
     let own = [folder.path(), exporter, &path("deploy/scale-in")].map(|folder| folder.display().to_string());
     let paths = format!("{}:{}", own.join(":"), std::env::var("PATH").unwrap());

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{done, file_of, release};
 use crate::support::authority::Authority;
-use crate::support::process::{run, wait_until};
+use crate::support::process::{run, wait_until, write_script};
 use crate::support::{path, read, tools};
 
 /// A small booted system; dropping it stops it.
@@ -118,9 +118,7 @@ impl Booted {
         let bin = self.root().join("root/bin");
         std::fs::create_dir_all(&bin).unwrap();
         for (name, text) in [("sudo", "exec \"$@\""), ("editor", "cat /root/edited >>\"$1\"")] {
-            std::fs::write(bin.join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
-            std::fs::set_permissions(bin.join(name), std::os::unix::fs::PermissionsExt::from_mode(0o755))
-                .unwrap();
+            write_script(&bin.join(name), text);
         }
     }
 
@@ -346,8 +344,7 @@ fn the_scale_in_unit_can_power_off_the_machine() {
     let stub = |name: &str, text: &str| {
         let file = system.root().join("usr/local/bin").join(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        write_script(&file, text);
     };
     stub("curl", "case $* in *stop-state) echo PENDING_STOP ;; *) echo 6226113459112382201 ;; esac");
     stub("drained", "echo \"$*\" >&2");

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -140,6 +140,23 @@ pub(crate) fn wait_until(limit: Duration, what: &str, mut is_so: impl FnMut() ->
         assert!(started.elapsed() < limit, "waited {limit:?} for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Writes an executable shell script. Another process writes it: a program that another thread starts at that moment inherits
+/// the open file, and until it closes it, the script cannot be executed ("Text file busy").
+pub(crate) fn write_script(file: &Path, text: &str) {
+    let mut write = Command::new("sh");
+    write.args(["-c", r##"printf '#!/bin/sh\n%s\n' "$1" >"$0" && chmod 755 "$0""##]).arg(file).arg(text);
+    let (code, _, stderr) = run(write);
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+/// Copies a program, for the same reason in another process.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let mut copy = Command::new("cp");
+    copy.args([from, to]);
+    let (code, _, stderr) = run(copy);
+    assert_eq!(code, Some(0), "{stderr}");
 }
 
 /// Runs a command to its end; returns exit code, stdout and stderr.
