@@ -188,7 +188,7 @@ async fn a_hanging_client_is_reported_and_delays_no_other() {
 async fn requests_to_a_hanging_nomad_time_out() {
     let simulator = recordings::replay("2.0.5").await;
     simulator.faults().set("/v1/jobs", Fault::Hang);
-    let shown = collect(&simulator.url(), &["--nomad.timeout", "300ms"]).await;
+    let shown = collect(&simulator.url(), &["--nomad.timeout", "2s"]).await;
     assert_eq!(is_up(&shown, "jobs"), Some(0.0));
     let timed_out = [("endpoint", "jobs"), ("reason", "timeout")];
     // The live list and the dead one.

@@ -215,7 +215,7 @@ fn healthcheck_distinguishes_health_and_readiness() {
 fn check_reports_an_unreachable_nomad_once() {
     let refusing = Refusing::anywhere();
     let nomad = format!("http://{}", refusing.address());
-    let (code, _, stderr) = run(exporter(&["check", "--nomad.address", &nomad, "--nomad.timeout", "200ms"]));
+    let (code, _, stderr) = run(exporter(&["check", "--nomad.address", &nomad, "--nomad.timeout", "3s"]));
     assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
     let line = format!("FAILED  Nomad cannot be reached: cannot reach {nomad}: ");
     assert!(stderr.starts_with(&line) && stderr.contains("; not read: servers, "), "{stderr}");

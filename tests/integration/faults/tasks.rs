@@ -6,14 +6,14 @@ use bytes::Bytes;
 use nomad_simulator::{ConnectionFault, Fault};
 use tokio::runtime::{Handle, Runtime};
 
-use super::driver::POOLED;
+use super::driver::{POOLED, SOON};
 use crate::support::collect::Collector;
 use crate::support::recordings;
 
 async fn settle(what: &str, most: usize) {
     let (tasks, began) = (Handle::current().metrics(), Instant::now());
     while tasks.num_alive_tasks() > most {
-        assert!(began.elapsed() < Duration::from_secs(10), "{what}: {} tasks", tasks.num_alive_tasks());
+        assert!(began.elapsed() < SOON, "{what}: {} tasks", tasks.num_alive_tasks());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -44,8 +44,13 @@ fn tasks_end_with_their_purpose() {
             // Aborted in the middle.
             drop(tokio::time::timeout(Duration::from_millis(40), collector.refresh()).await);
             simulator.faults().clear();
-            collector.refresh().await;
-            assert!(collector.snapshot().is_up(), "{what}");
+            // On a busy machine, requests may also time out without a fault.
+            let recovery = async {
+                while !collector.snapshot().is_up() {
+                    collector.refresh().await;
+                }
+            };
+            tokio::time::timeout(SOON, recovery).await.expect(what);
             // Each idle connection has a task.
             settle(what, baseline + POOLED).await;
         }
