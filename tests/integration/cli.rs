@@ -3,11 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use nomad_simulator::Fault;
 
-use crate::support::process::{Exporter, Refusing, copy_program, exporter, run, wait_until};
+use crate::support::process::{Exporter, Refusing, SOON, copy_program, exporter, run, wait_until};
 use crate::support::recordings;
 
 /// Runs an invalid command line; returns its message.
@@ -109,7 +108,7 @@ async fn healthcheck_asks_the_exporter_on_its_own_address() {
         let (code, stdout, stderr) = asked(address, &[]);
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert_eq!(stdout, format!("http://{address}/-/healthy: healthy\n"));
-        wait_until(Duration::from_secs(60), "readiness", || asked(address, &["--ready"]).0 == Some(0));
+        wait_until(SOON, "readiness", || asked(address, &["--ready"]).0 == Some(0));
         // An unspecified address is checked on localhost.
         let port = address.rsplit_once(':').unwrap().1;
         assert_eq!(asked(&format!("0.0.0.0:{port}"), &[]).0, Some(0));
@@ -140,7 +139,7 @@ async fn readiness_of_all_needs_every_required_collector() {
                 &[&["healthcheck", "--web.listen-address", &address, "--ready"], arguments].concat(),
             ))
         };
-        wait_until(Duration::from_secs(60), "readiness", || asked(&[]).0 == Some(0));
+        wait_until(SOON, "readiness", || asked(&[]).0 == Some(0));
         let (code, _, stderr) = asked(&["--all"]);
         assert_eq!(code, Some(1));
         assert!(
@@ -149,7 +148,7 @@ async fn readiness_of_all_needs_every_required_collector() {
         );
         assert!(stderr.contains("allocations") && !stderr.contains("nodes"), "{stderr}");
         simulator.faults().clear();
-        wait_until(Duration::from_secs(60), "readiness of all", || asked(&["--all"]).0 == Some(0));
+        wait_until(SOON, "readiness of all", || asked(&["--all"]).0 == Some(0));
     };
     tokio::task::spawn_blocking(test).await.unwrap();
 }

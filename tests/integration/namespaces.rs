@@ -10,11 +10,10 @@ use serde_json::{Value, json};
 
 use crate::support::collect::{Collector, collect};
 use crate::support::exposition::Exposition;
-use crate::support::process::{Exporter, exporter, run, wait_until};
+use crate::support::process::{Exporter, SOON, exporter, run, wait_until};
 use crate::support::recordings;
 use crate::support::scrape::{ask, metrics};
 
-const SOON: Duration = Duration::from_secs(60);
 /// A workload identity is a JSON Web Token.
 const WORKLOAD: &str = "eyJhbGciOiJSUzI1NiJ9.c2lnbmVk.c2lnbmF0dXJl";
 /// Metrics that sum over the allocations of a node.

@@ -7,11 +7,10 @@ use std::time::Duration;
 use nomad_simulator::{Fault, Simulator};
 
 use crate::support::collect::collect;
-use crate::support::process::{Exporter, Refusing, exporter as exporter_command, run, wait_until};
+use crate::support::process::{Exporter, Refusing, SOON, exporter as exporter_command, run, wait_until};
 use crate::support::recordings;
 use crate::support::scrape::{ask, metrics, status};
 
-const SOON: Duration = Duration::from_secs(60);
 /// Short intervals keep these tests short.
 const QUICK: [&str; 6] = [
     "--collect.interval",

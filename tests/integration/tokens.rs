@@ -10,10 +10,9 @@ use nomad_simulator::cluster::{Acl, Cluster, JobSpec, NodeSpec, Policy, Scope, S
 
 use crate::support::collect::Collector;
 use crate::support::exposition::Exposition;
-use crate::support::process::{Exporter, wait_until};
+use crate::support::process::{Exporter, SOON, wait_until};
 use crate::support::scrape::metrics;
 
-const SOON: Duration = Duration::from_secs(60);
 const OLD: &str = "the-old-token";
 const NEW: &str = "the-new-token-of-another-length";
 

@@ -106,7 +106,7 @@ impl Collect for DrainsCollector {
             }
         }
         // The filtered list of all allocations does not contain non-terminal ones.
-        let is_empty = |node: &&&Node| {
+        let is_empty = |node: &Node| {
             let tells_none = running.get(&node.id).is_some_and(NodeTasks::is_empty);
             !node.draining && tells_none && loads.is_some() && load(node).is_none_or(NodeLoad::is_all_kept)
         };

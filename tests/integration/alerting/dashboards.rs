@@ -1,14 +1,13 @@
 //! Queries of the dashboards, executed by a real Prometheus.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use regex::Regex;
 use serde_json::Value;
 
 use crate::support::path;
+use crate::support::process::SOON;
 use crate::support::prometheus::Prometheus;
-
-const SOON: Duration = Duration::from_secs(60);
 
 /// A query of a panel, with Grafana's variables replaced.
 pub(super) struct Query {

@@ -2,16 +2,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use nomad_simulator::cluster::NodeSpec;
 use nomad_simulator::{Fault, Simulator};
 
 use super::simulated;
-use crate::support::process::{Running, exporter, run, wait_until};
+use crate::support::process::{Running, SOON, exporter, run, wait_until};
 use crate::support::recordings;
 
-const SOON: Duration = Duration::from_secs(60);
 /// Read-only commands with their arguments.
 const READING: [&[&str]; 5] =
     [&["status"], &["jobs"], &["job", "build-huge"], &["nodes"], &["node", "client-1"]];

@@ -10,6 +10,7 @@ use nomad_simulator::{ConnectionFault, Fault, Simulator};
 
 use super::figures::{Figures, mib};
 use crate::support::exposition::Exposition;
+pub(super) use crate::support::process::SOON;
 use crate::support::process::{Exporter, Refusing, wait_until};
 use crate::support::recordings;
 use crate::support::scrape::{ask, metrics, status};
@@ -31,8 +32,6 @@ pub(super) const QUICK: [&str; 12] = [
     "--log.level",
     "debug",
 ];
-/// Timeout of all waits, even on a busy machine.
-pub(super) const SOON: Duration = Duration::from_secs(60);
 /// Number of idle connections to Nomad that may stay open (--nomad.max-connections), and the one of the event stream.
 pub(super) const POOLED: usize = 16 + 1;
 /// Maximum number of concurrent requests beside one per collector: 8 to clients, 4 for specifications, 4 for drains, and

@@ -15,10 +15,7 @@ use nomad_simulator::cluster::{Cluster, JobSpec, NodeId, NodeSpec, NodeState, Se
 use nomad_simulator::{SharedCluster, Simulator};
 use tokio::io::AsyncReadExt;
 
-use crate::support::process::exporter;
-
-/// Timeout of all waits, even on a busy machine.
-const SOON: Duration = Duration::from_secs(60);
+use crate::support::process::{SOON, exporter};
 
 /// A cluster whose time is controlled by tests, behind a server.
 struct World {

@@ -2,19 +2,16 @@
 //! that they are skipped.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::alerting::{self, RULES};
 use crate::deploy::{self, scaling};
 use crate::formats;
-use crate::support::process::{Exporter, wait_until};
+use crate::support::process::{Exporter, SOON, wait_until};
 use crate::support::prometheus::Prometheus;
 use crate::support::{path, recordings, tools};
 use crate::web_config::requests;
-
-const SOON: Duration = Duration::from_secs(60);
 
 /// Scrape jobs by format, with their settings.
 const JOBS: [(&str, &str); 8] = [

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{done, file_of, release};
 use crate::support::authority::Authority;
-use crate::support::process::{run, wait_until, write_script};
+use crate::support::process::{SOON, run, wait_until, write_script};
 use crate::support::{path, read, tools};
 
 /// A small booted system; dropping it stops it.
@@ -57,7 +57,7 @@ impl Booted {
         let mut booted = Self { unshare, init: 0, group, folder };
         // The script is replaced by `unshare`, whose child is systemd.
         let mut ended = false;
-        wait_until(Duration::from_secs(60), "a booted system", || {
+        wait_until(SOON, "a booted system", || {
             ended = booted.unshare.try_wait().unwrap().is_some();
             ended || booted.is_up()
         });
@@ -336,9 +336,7 @@ fn the_scale_in_unit_can_power_off_the_machine() {
     system.done("dpkg --install /root/package.deb");
     // Without CLOUD it reports that, and is not restarted.
     system.run("systemctl start nomad-scale-in");
-    wait_until(Duration::from_secs(60), "the unit's end", || {
-        system.states(&UNITS[2..]) == ["disabled failed"]
-    });
+    wait_until(SOON, "the unit's end", || system.states(&UNITS[2..]) == ["disabled failed"]);
     assert!(system.done("journalctl --no-pager -u nomad-scale-in").contains("watch.sh aws | watch.sh gce"));
     // The metadata, the drain and curl are stubs; the unit and its last command are real.
     let stub = |name: &str, text: &str| {

@@ -12,16 +12,9 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use crate::support::process::done;
 use crate::support::process::{exporter, program, run};
 use crate::support::{path, read, root, tools};
-
-/// Runs a command that must succeed; returns its output.
-fn done(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// Packs the binary; returns the folder with the packages.
 fn pack(name: &str, folder: &Path, environment: &[(&str, &str)]) -> PathBuf {

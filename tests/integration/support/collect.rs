@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::exposition::Exposition;
+use super::process::SOON;
 
 /// The time at which tests collect: after everything was recorded.
 pub(crate) fn now() -> SystemTime {
@@ -92,7 +93,7 @@ impl Collector {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), open).await.expect("the stream opens");
+        tokio::time::timeout(SOON, open).await.expect("the stream opens");
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {

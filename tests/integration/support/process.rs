@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpSocket;
 
+/// Bound of waits, which only ends a hang: enough even on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
 /// Returns the binary of this build, or the release if `make soak` or `make check-release` sets it.
 pub(crate) fn program() -> PathBuf {
     let named = std::env::var_os("NOMAD_EXPORTER_TEST_BINARY");
@@ -145,18 +148,21 @@ pub(crate) fn wait_until(limit: Duration, what: &str, mut is_so: impl FnMut() ->
 /// Writes an executable shell script. Another process writes it: a program that another thread starts at that moment inherits
 /// the open file, and until it closes it, the script cannot be executed ("Text file busy").
 pub(crate) fn write_script(file: &Path, text: &str) {
-    let mut write = Command::new("sh");
-    write.args(["-c", r##"printf '#!/bin/sh\n%s\n' "$1" >"$0" && chmod 755 "$0""##]).arg(file).arg(text);
-    let (code, _, stderr) = run(write);
-    assert_eq!(code, Some(0), "{stderr}");
+    let write = r##"printf '#!/bin/sh\n%s\n' "$1" >"$0" && chmod 755 "$0""##;
+    done(Command::new("sh").args(["-c", write]).arg(file).arg(text));
 }
 
 /// Copies a program, for the same reason in another process.
 pub(crate) fn copy_program(from: &Path, to: &Path) {
-    let mut copy = Command::new("cp");
-    copy.args([from, to]);
-    let (code, _, stderr) = run(copy);
-    assert_eq!(code, Some(0), "{stderr}");
+    done(Command::new("cp").args([from, to]));
+}
+
+/// Runs a command that must succeed; returns its output.
+pub(crate) fn done(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Runs a command to its end; returns exit code, stdout and stderr.

@@ -13,10 +13,9 @@ use tokio::time::timeout;
 
 use super::{authority, serve};
 use crate::support::https::Client;
-use crate::support::process::Exporter;
+use crate::support::process::{Exporter, SOON};
 use crate::support::recordings;
 
-const SOON: Duration = Duration::from_secs(60);
 const TLS: &str = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n";
 /// The start of a record that never ends.
 const HALF_A_HELLO: &[u8] = &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01];

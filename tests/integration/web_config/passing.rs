@@ -3,10 +3,9 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use super::{authority, hash};
-use crate::support::process::{Running, exporter, run, wait_until};
+use crate::support::process::{Running, SOON, exporter, run, wait_until};
 use crate::support::prometheus::free_port;
 use crate::support::{read, tools};
 
@@ -180,8 +179,8 @@ fn serves_the_socket_that_it_is_passed(mut command: Command, address: SocketAddr
     let _running = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     // Our end is closed: new connections reach the exporter.
     drop(command);
-    wait_until(Duration::from_secs(60), "the socket", || TcpStream::connect(address).is_ok());
-    wait_until(Duration::from_secs(60), "an answer", || {
+    wait_until(SOON, "the socket", || TcpStream::connect(address).is_ok());
+    wait_until(SOON, "an answer", || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let answer = crate::support::https::get(address, "/-/healthy", &[]);
         runtime.block_on(answer).is_ok_and(|answer| answer.body == "healthy\n")

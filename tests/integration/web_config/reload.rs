@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use http::StatusCode;
 use tokio::runtime::Handle;
@@ -11,10 +10,9 @@ use super::{authority, basic, hash};
 use crate::support::authority::Authority;
 use crate::support::exposition::Exposition;
 use crate::support::https::Client;
-use crate::support::process::{Exporter, wait_until};
+use crate::support::process::{Exporter, SOON, wait_until};
 use crate::support::recordings;
 
-const SOON: Duration = Duration::from_secs(60);
 const SUCCESSFUL: &str = "nomad_exporter_file_last_reload_successful";
 const SUCCESS_TIME: &str = "nomad_exporter_file_last_reload_success_timestamp_seconds";
 
