@@ -274,6 +274,11 @@ impl EvalStatus {
     pub fn waits(self) -> bool {
         matches!(self, Self::Blocked | Self::Pending)
     }
+
+    /// Returns whether it will not be processed again. Excludes unknown statuses.
+    pub fn is_processed(self) -> bool {
+        matches!(self, Self::Complete | Self::Failed | Self::Canceled)
+    }
 }
 
 impl JobStatus {

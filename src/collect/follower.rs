@@ -42,6 +42,8 @@ pub(super) enum Use {
     Gone,
     /// The list does not contain the row.
     Ignore,
+    /// The list must be requested.
+    List,
 }
 
 /// The changes since a list or since the previous changes.
@@ -124,7 +126,7 @@ impl Follower {
         // stream may also have stalled.
         let is_garbage = table.is_history() && events.lines() > lines;
         if !is_reached && !is_garbage {
-            events.was_useful(false);
+            events.was_useful(table, false);
             return Ok(None);
         }
         let Some((told, named)) = events.named(table, stream, self.index.raft()) else { return Ok(None) };
@@ -136,14 +138,18 @@ impl Follower {
                 Use::Read => changed.push((key, change)),
                 Use::Gone => gone.push((key, change)),
                 Use::Ignore => others.push((key, change)),
+                Use::List => return Ok(None),
             }
         }
         if ROW_COST * u32::try_from(changed.len()).unwrap_or(u32::MAX) > self.cost {
-            events.was_useful(false);
+            events.was_useful(table, false);
             return Ok(None);
         }
-        let Some(read) = read(context, list, changed).await? else { return Ok(None) };
-        events.was_useful(true);
+        let Some(read) = read(context, list, changed).await? else {
+            events.was_useful(table, false);
+            return Ok(None);
+        };
+        events.was_useful(table, true);
         for (key, change) in gone.iter().chain(&others) {
             events.read(table, key, *change, true);
         }
@@ -220,10 +226,7 @@ async fn read<R: DeserializeOwned + Send + 'static>(
     match fan_out::each(changed, CONCURRENCY, Duration::ZERO, ask, |one| read.push(one)).await {
         Ok(()) => Ok(Some(read)),
         Err(error) if error.is_of_connection() => Err(error.into()),
-        Err(_) => {
-            context.events.was_useful(false);
-            Ok(None)
-        }
+        Err(_) => Ok(None),
     }
 }
 

@@ -18,8 +18,8 @@ pub(super) struct Folded<F> {
     objects: u64,
     /// Data from the response headers. `None` before the first response.
     meta: Option<Meta>,
-    /// Lowest Raft index of the lists. `None` if any list has no index.
-    index: Option<u64>,
+    /// Lowest Raft index of the lists, with the first token. `None` if any list has no index.
+    index: Option<Index>,
 }
 
 impl<F> Folded<F> {
@@ -28,9 +28,9 @@ impl<F> Folded<F> {
         Self { fold, objects: 0, meta: None, index: None }
     }
 
-    /// Returns a fold of rows that are already known.
+    /// Returns a fold of the rows of one list.
     pub(super) fn of(fold: F, objects: u64, meta: Meta) -> Self {
-        Self { fold, objects, meta: Some(meta), index: meta.index.map(Index::raft) }
+        Self { fold, objects, meta: Some(meta), index: meta.index }
     }
 
     /// Sends the requests one after another and adds every row.
@@ -46,11 +46,11 @@ impl<F> Folded<F> {
     {
         for request in requests {
             let ((fold, rows), told) = client.fetch(request, fold_rows(self.fold, add)).await?;
-            let index = told.index.map(Index::raft);
+            let lowest = |index: Index| told.index.map(|told| index.at(index.raft().min(told.raft())));
             self = Self {
                 fold,
                 objects: self.objects + rows,
-                index: if self.meta.is_some() { self.index.min(index) } else { index },
+                index: if self.meta.is_some() { self.index.and_then(lowest) } else { told.index },
                 meta: Some(self.meta.map_or(told, |meta| meta.and(told))),
             };
         }
@@ -63,7 +63,7 @@ impl<F> Folded<F> {
     }
 
     /// Returns a Raft index that all the lists include.
-    pub(super) fn index(&self) -> Option<u64> {
+    pub(super) fn index(&self) -> Option<Index> {
         self.index
     }
 
@@ -148,7 +148,7 @@ impl<F> Again<F> {
     /// Returns a Raft index that the decoded list includes.
     pub(super) fn index(&self) -> Option<u64> {
         match self {
-            Self::New(folded) => folded.index(),
+            Self::New(folded) => folded.index().map(Index::raft),
             Self::Same(_) => None,
         }
     }
@@ -197,8 +197,7 @@ impl<K: PartialEq> Known<K> {
         Ok(match folded {
             Some((fold, objects)) => {
                 self.remember(meta, objects, beside);
-                let index = meta.index.map(Index::raft);
-                Again::New(Folded { fold, objects, index, meta: Some(meta) })
+                Again::New(Folded::of(fold, objects, meta))
             }
             None => {
                 self.in_vain = 0;

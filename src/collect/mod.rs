@@ -27,6 +27,7 @@ mod store;
 mod table;
 mod token_permissions;
 mod units;
+mod waiting;
 
 pub use all::Collectors;
 pub use chosen::LabelSettings;

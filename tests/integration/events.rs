@@ -102,6 +102,15 @@ impl World {
         requests.retain(|request| request.query.contains("prefix="));
         (lists, requests.into_iter().map(|request| request.path + &request.query).collect())
     }
+
+    /// How many lists of evaluations the next refresh requests.
+    async fn evaluation_lists(&self, when: &str) -> usize {
+        self.simulator.clear_requests();
+        self.agrees(when).await;
+        let requests = self.simulator.requests();
+        let is_list = |path: &str, query: &str| path == "/v1/evaluations" && query.contains("status=");
+        requests.iter().filter(|request| is_list(&request.path, &request.query)).count()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,6 +154,31 @@ async fn rows_that_changed_are_read_and_no_others() {
     for topic in ["Job", "Allocation", "Evaluation"] {
         assert!(shown.value("nomad_exporter_events_total", &[("topic", topic)]) > Some(20.0), "{topic}");
     }
+}
+
+/// Builds that are placed at once leave those that wait as they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn evaluations_are_listed_when_one_that_waits_changes() {
+    const LISTS: usize = 2;
+    let world = World::new().await;
+    let build = |id: &str, cpu| JobSpec::batch(id).in_namespace("ci").with_resources(cpu, 64);
+    world.happens(300, |_, _| {});
+    world.agrees("all builds ended but those that do not fit").await;
+    world.agrees("the same jobs wait as before").await;
+    assert_eq!(world.evaluation_lists("nothing happened").await, 0);
+    world.happens(2, |cluster, _| drop(cluster.submit(build("fits", 300))));
+    assert_eq!(world.evaluation_lists("a build that fits").await, 0);
+    world.happens(2, |cluster, _| drop(cluster.submit(build("waits", 90_000))));
+    assert_eq!(world.evaluation_lists("a build that does not fit").await, LISTS);
+    assert_eq!(world.evaluation_lists("another job waits than before").await, LISTS);
+    assert_eq!(world.evaluation_lists("nothing happened again").await, 0);
+    world.happens(2, |cluster, _| cluster.stop_job("ci", "waits", false));
+    assert_eq!(world.evaluation_lists("it is stopped").await, LISTS);
+    world.agrees("the same jobs wait as before").await;
+    world.happens(1, |cluster, _| cluster.garbage_collect());
+    assert_eq!(world.evaluation_lists("garbage collection, which has no events").await, LISTS);
+    let shown = world.collector.exposition();
+    assert_eq!(shown.sum("nomad_exporter_event_corrections_total", &[]), Some(0.0));
 }
 
 /// Garbage collection has no events, and moves the index: the list tells.

@@ -11,8 +11,9 @@ use crate::collect::earliest;
 use crate::collect::list::{Folded, Known};
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
-use crate::nomad::Endpoint;
+use crate::collect::waiting::{Rows, Waiting};
 use crate::nomad::api::Evaluation;
+use crate::nomad::{Endpoint, Index, Meta, Request};
 use crate::snapshot::{Evaluations, JobEvaluations, LiveJobs, Namespaces, Sections, Servers};
 use crate::terms::{BlockReason, EvalStatus, JobKey, at, hash_of};
 
@@ -27,13 +28,21 @@ pub(in crate::collect) struct EvaluationsCollector {
     waited_before: HashSet<JobKey>,
     /// The last lists, one for each status.
     known: Known<()>,
+    /// The result of the last lists, while events show whether they change.
+    last: Option<Last>,
+}
+
+struct Last {
+    evaluations: Arc<Evaluations>,
+    objects: u64,
+    waiting: Waiting,
 }
 
 reads!(EvaluationsCollector: Servers, Namespaces, LiveJobs);
 
 impl Collect for EvaluationsCollector {
     fn new(_: &Observers) -> Self {
-        Self { waited_before: HashSet::new(), known: Known::default() }
+        Self { waited_before: HashSet::new(), known: Known::default(), last: None }
     }
 
     async fn collect(
@@ -44,13 +53,19 @@ impl Collect for EvaluationsCollector {
         let requests =
             context.over_known_namespaces(upstream, Endpoint::Evaluations, "/v1/evaluations").await?;
         let by_status = upstream.get::<Servers>().await.unwrap_or_default().list_everywhere;
-        if let [request] = &requests[..]
-            && let Some(same) = self.known.probe(&context.client, request, by_status, &()).await?
-        {
-            return Ok(same);
+        let (stream, mut last) = (context.events.stream(), self.last.take());
+        if let [request] = &requests[..] {
+            let same = match last.as_mut().filter(|last| !last.waiting.is_due()) {
+                Some(last) => last.unchanged(context, request).await?,
+                None => self.known.probe(&context.client, request, by_status, &()).await?,
+            };
+            if let Some(same) = same {
+                self.last = last;
+                return Ok(same);
+            }
         }
         let (client, now) = (&context.client, (context.now)());
-        let mut folded = Folded::new(Evaluations::default());
+        let mut folded = Folded::new((Evaluations::default(), Rows::default()));
         if by_status {
             // The order matters: an evaluation that is unblocked between the requests is then in both lists.
             // In the other order it would be in neither.
@@ -58,33 +73,62 @@ impl Collect for EvaluationsCollector {
                 let requests = requests.iter().map(|request| request.clone().query("status", name)).collect();
                 // A server that is older than assumed ignores the parameter and sends evaluations of all
                 // statuses.
-                let add = move |fold: &mut Evaluations, row: Evaluation| {
+                let add = move |(fold, rows): &mut (Evaluations, Rows), row: Evaluation| {
                     if row.status == status {
                         add(fold, &row, now);
+                        rows.add(&row);
                     }
                 };
                 folded = folded.and(client, requests, add).await?;
             }
         } else {
-            let add = move |fold: &mut Evaluations, row: Evaluation| add(fold, &row, now);
+            let add = move |(fold, _): &mut (Evaluations, Rows), row: Evaluation| add(fold, &row, now);
             folded = folded.and(client, requests, add).await?;
         }
-        let (index, (meta, objects)) = (folded.index(), folded.told());
-        Ok(folded.refresh(|fold| {
-            let waiting =
-                fold.by_job.iter().filter(|(_, known)| known.waits()).map(|(job, _)| *job).collect();
-            let waited_before = std::mem::replace(&mut self.waited_before, waiting);
-            // Unchanged lists have the same result only if no delay ends meanwhile, and if the same jobs were
-            // waiting before.
-            let is_steady = waited_before == self.waited_before && !fold.has_delayed();
-            match by_status && is_steady {
-                true => self.known.remember(meta, objects, ()),
-                false => self.known.forget(),
-            }
-            let evaluations = Evaluations { waited_before, index, ..fold };
-            Sections { evaluations: Some(Arc::new(evaluations)), ..Sections::default() }
-        }))
+        let (folded, rows) = folded.split();
+        let (lowest, (meta, objects)) = (folded.index(), folded.told());
+        let jobs = folded.fold.by_job.iter().filter(|(_, known)| known.waits());
+        let waited_before = std::mem::replace(&mut self.waited_before, jobs.map(|(job, _)| *job).collect());
+        // Unchanged lists have the same result only if no delay ends meanwhile, and if the same jobs were
+        // waiting before.
+        let is_steady = by_status && waited_before == self.waited_before && !folded.fold.has_delayed();
+        match is_steady {
+            true => self.known.remember(meta, objects, ()),
+            false => self.known.forget(),
+        }
+        let index = lowest.map(Index::raft);
+        let evaluations = Arc::new(Evaluations { waited_before, index, ..folded.fold });
+        let before = last.map(|last| last.waiting);
+        let waiting = Waiting::listed(context, stream, (meta, lowest), rows, before).await;
+        self.last = waiting.filter(|_| is_steady).map(|waiting| Last {
+            evaluations: evaluations.clone(),
+            objects,
+            waiting,
+        });
+        Ok(refresh(evaluations, objects, meta))
     }
+}
+
+impl Last {
+    /// Returns a refresh with the same evaluations, or `None` if they may have changed. `list` is the list of all evaluations.
+    async fn unchanged(
+        &mut self,
+        context: &Arc<Context>,
+        list: &Request,
+    ) -> Result<Option<Refresh>, FetchError> {
+        let Some((index, meta)) = self.waiting.unchanged(context, list).await? else { return Ok(None) };
+        let index = self.evaluations.index.max(index);
+        if index != self.evaluations.index {
+            // Summaries of jobs up to this index were written while no other job was waiting.
+            self.evaluations = Arc::new(Evaluations { index, ..Evaluations::clone(&self.evaluations) });
+        }
+        Ok(Some(refresh(self.evaluations.clone(), self.objects, meta)))
+    }
+}
+
+fn refresh(evaluations: Arc<Evaluations>, objects: u64, meta: Meta) -> Refresh {
+    let sections = Sections { evaluations: Some(evaluations), ..Sections::default() };
+    Refresh { sections, objects, meta }
 }
 
 fn add(fold: &mut Evaluations, evaluation: &Evaluation, now: SystemTime) {

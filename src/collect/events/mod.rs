@@ -1,6 +1,6 @@
-//! The jobs and allocations that Nomad's event stream names as changed, until a collector has requested them again.
+//! The jobs, allocations and evaluations that Nomad's event stream names as changed, until a collector has requested them again.
 //!
-//! Events only show which rows changed; their state is always read from a list. So an event that is missed or repeated
+//! Events only show which rows changed, and whether they ended; their state is always read from a list. So an event that is missed or repeated
 //! can only cause a row to be read late or twice:
 //!
 //! ```text
@@ -31,7 +31,7 @@ const LAG: Duration = Duration::from_secs(2);
 /// Number of consecutive refreshes in which a list was cheaper, after which the stream is closed.
 const MAX_IN_VAIN: u32 = 8;
 
-/// A list whose changes are read row by row.
+/// A list that is requested less often, because events name its changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     Jobs,
@@ -40,11 +40,19 @@ pub(super) enum Table {
     FinishedAllocations,
     /// Allocations that failed or have restarted tasks.
     TaskStates,
+    /// Blocked and pending evaluations. Their lists are requested again if one of them changes.
+    Evaluations,
 }
 
 impl Term for Table {
-    const ALL: &'static [Self] =
-        &[Self::Jobs, Self::Allocations, Self::FinishedJobs, Self::FinishedAllocations, Self::TaskStates];
+    const ALL: &'static [Self] = &[
+        Self::Jobs,
+        Self::Allocations,
+        Self::FinishedJobs,
+        Self::FinishedAllocations,
+        Self::TaskStates,
+        Self::Evaluations,
+    ];
 
     fn as_str(self) -> &'static str {
         self.collector().as_str()
@@ -64,7 +72,18 @@ impl Table {
             Self::FinishedJobs => CollectorId::FinishedJobs,
             Self::FinishedAllocations => CollectorId::FinishedAllocations,
             Self::TaskStates => CollectorId::TaskStates,
+            Self::Evaluations => CollectorId::Evaluations,
         }
+    }
+
+    /// Returns whether a change should be shown without waiting for the next interval.
+    fn is_urgent(self) -> bool {
+        matches!(self, Self::Jobs | Self::Allocations)
+    }
+
+    /// Returns whether its lists cost the servers more than the events do. Those of evaluations are selected by an index.
+    fn is_expensive(self) -> bool {
+        self != Self::Evaluations
     }
 
     /// Returns whether the list contains objects that Nomad retains until garbage collection, which has no events.
@@ -102,7 +121,7 @@ impl RowKey {
 pub(super) struct Change {
     /// Raft index of the change.
     pub(super) index: u64,
-    /// Whether it is now a dead job or a terminal allocation, so that it need not be read.
+    /// Whether it is now a dead job, a terminal allocation or a processed evaluation, so that it need not be read.
     pub(super) is_over: bool,
     /// When it was received.
     pub(super) at: Instant,
@@ -215,10 +234,11 @@ impl Events {
         self.state().open
     }
 
-    /// Waits until a live object of a collector has changed that was not read since. Waits forever for other collectors.
+    /// Waits until a live job or allocation of a collector has changed that was not read since. Waits forever for other
+    /// collectors.
     pub(super) async fn changed(&self, collector: CollectorId) {
-        let mut live = Table::ALL.iter().copied().filter(|table| !table.is_history());
-        let Some(table) = live.find(|table| table.collector() == collector) else {
+        let mut urgent = Table::ALL.iter().copied().filter(|table| table.is_urgent());
+        let Some(table) = urgent.find(|table| table.collector() == collector) else {
             return std::future::pending().await;
         };
         loop {
@@ -283,8 +303,9 @@ impl Events {
     }
 
     /// Records whether a refresh requested the named rows, or the list because it was cheaper.
-    pub(super) fn was_useful(&self, is_useful: bool) {
+    pub(super) fn was_useful(&self, table: Table, is_useful: bool) {
         match is_useful {
+            _ if !table.is_expensive() => {}
             true => self.in_vain.store(0, Ordering::Relaxed),
             false => drop(self.in_vain.fetch_add(1, Ordering::Relaxed)),
         }
@@ -300,9 +321,10 @@ impl Events {
         self.corrected[table.index()].fetch_add(rows, Ordering::Relaxed);
     }
 
-    /// Returns whether any collector uses the changes.
+    /// Returns whether events can save any collector an expensive list.
     pub(super) fn has_use(&self) -> bool {
-        Table::ALL.iter().any(|table| self.collectors.contains(table.collector()))
+        let mut expensive = Table::ALL.iter().filter(|table| table.is_expensive());
+        expensive.any(|table| self.collectors.contains(table.collector()))
     }
 
     /// Returns whether a stream is open.
@@ -337,15 +359,16 @@ impl Events {
                 jobs.add(namespace, parent, index, None);
             }
         }
-        if topic != Topic::Allocation {
-            return;
-        }
-        let tables = [Table::Allocations, Table::FinishedAllocations, Table::TaskStates];
-        for table in tables.into_iter().filter(is_used) {
-            let allocations = &mut state.tables[table];
-            allocations.index = index;
+        let tables: &[Table] = match topic {
+            Topic::Allocation => &[Table::Allocations, Table::FinishedAllocations, Table::TaskStates],
+            Topic::Evaluation => &[Table::Evaluations],
+            Topic::Job | Topic::Other => &[],
+        };
+        for table in tables.iter().copied().filter(is_used) {
+            let named = &mut state.tables[table];
+            named.index = index;
             if table != Table::TaskStates || *has_trouble {
-                allocations.add(namespace, id, index, Some(*is_over));
+                named.add(namespace, id, index, Some(*is_over));
             }
         }
     }
@@ -441,6 +464,27 @@ mod tests {
         assert_eq!(events.named(Table::Jobs, stream, 4), None, "as after a gap");
         assert_eq!(events.named(Table::Jobs, stream, 5), Some((5, Vec::new())));
         assert_eq!(events.counts().next(), Some(("Job", 50_001)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn evaluations_are_neither_urgent_nor_a_reason_for_the_stream() {
+        let events = Events::new(TermSet::of(&[CollectorId::Evaluations]));
+        assert!(!events.has_use());
+        events.open();
+        take(&events, 5, Topic::Evaluation, subject("e1", "build", true)).unwrap();
+        take(&events, 6, Topic::Evaluation, subject("e2", "build", false)).unwrap();
+        take(&events, 7, Topic::Allocation, subject("a1", "build", false)).unwrap();
+        let expected = [("e1".to_owned(), 5, true), ("e2".to_owned(), 6, false)];
+        assert_eq!(named(&events, Table::Evaluations), expected);
+        assert!(timeout(LAG, events.changed(CollectorId::Evaluations)).await.is_err());
+
+        for _ in 0..MAX_IN_VAIN {
+            events.was_useful(Table::Evaluations, true);
+            assert!(!events.is_in_vain());
+            events.was_useful(Table::Jobs, false);
+        }
+        events.was_useful(Table::Evaluations, true);
+        assert!(events.is_in_vain());
     }
 
     #[tokio::test(start_paused = true)]

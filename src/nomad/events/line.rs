@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::nomad::api::Map;
-use crate::terms::{ClientStatus, JobStatus, vocabulary};
+use crate::terms::{ClientStatus, EvalStatus, JobStatus, vocabulary};
 
 vocabulary! {
     /// Topic of an event.
@@ -45,7 +45,7 @@ pub struct Subject {
     pub job_id: String,
     /// Parent of a periodic or dispatched job.
     pub parent_id: Option<String>,
-    /// Whether it is now a dead job or a terminal allocation.
+    /// Whether it is now a dead job, a terminal allocation or a processed evaluation.
     pub is_over: bool,
     /// Whether it is an allocation that failed or has restarted tasks.
     pub has_trouble: bool,
@@ -73,7 +73,7 @@ struct Sent {
 struct Payload {
     job: Option<JobState>,
     allocation: Option<Place>,
-    evaluation: Option<Place>,
+    evaluation: Option<EvaluationState>,
 }
 
 #[derive(Default, Deserialize)]
@@ -93,6 +93,15 @@ struct Place {
     job_id: Option<String>,
     client_status: Option<ClientStatus>,
     task_states: Option<Map<Restarts>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct EvaluationState {
+    namespace: Option<String>,
+    #[serde(rename = "JobID")]
+    job_id: Option<String>,
+    status: Option<EvalStatus>,
 }
 
 #[derive(Default, Deserialize)]
@@ -144,8 +153,9 @@ fn subject(sent: Sent) -> Option<Subject> {
             (place.namespace, place.job_id, None, !place.client_status?.is_live())
         }
         Topic::Evaluation => {
-            let place = payload.evaluation.unwrap_or_default();
-            (place.namespace, place.job_id, None, false)
+            let evaluation = payload.evaluation.unwrap_or_default();
+            let is_over = evaluation.status.is_some_and(EvalStatus::is_processed);
+            (evaluation.namespace, evaluation.job_id, None, is_over)
         }
         Topic::Other => return None,
     };
@@ -206,6 +216,24 @@ mod tests {
                 r#"{{"Topic":"Allocation","Key":"1","Namespace":"ci","FilterKeys":["a"],"Payload":{{"Allocation":{allocation}}}}}"#
             );
             assert_eq!(one(&event).subject.unwrap().has_trouble, expected, "{allocation}");
+        }
+    }
+
+    #[test]
+    fn events_show_processed_evaluations() {
+        for (status, expected) in [
+            (r#""complete""#, true),
+            (r#""failed""#, true),
+            (r#""canceled""#, true),
+            (r#""blocked""#, false),
+            (r#""pending""#, false),
+            (r#""new""#, false),
+            ("null", false),
+        ] {
+            let event = format!(
+                r#"{{"Topic":"Evaluation","Key":"1","Namespace":"ci","Payload":{{"Evaluation":{{"JobID":"a","Status":{status}}}}}}}"#
+            );
+            assert_eq!(one(&event).subject.unwrap().is_over, expected, "{status}");
         }
     }
 
