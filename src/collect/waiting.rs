@@ -3,8 +3,10 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::context::Context;
+use super::earliest;
 use super::events::{Change, RowKey, Table};
 use super::follower::{Follower, Use};
 use super::report::FetchError;
@@ -21,16 +23,25 @@ pub(super) struct Rows {
     hashes: HashSet<u64>,
     /// Whether there are too many, or one has no ID.
     is_incomplete: bool,
+    delayed_until: Option<SystemTime>,
 }
 
 impl Rows {
     /// Adds a row.
-    pub(super) fn add(&mut self, evaluation: &Evaluation) {
+    pub(super) fn add(&mut self, evaluation: &Evaluation, now: SystemTime) {
+        if evaluation.is_delayed(now) {
+            earliest(&mut self.delayed_until, evaluation.wait_until());
+        }
         let key = evaluation.namespace.as_deref().zip(evaluation.id.as_deref());
         match key.filter(|_| self.hashes.len() < MAX_ROWS) {
             Some((namespace, id)) => drop(self.hashes.insert(RowKey::new(namespace, id).hash())),
             None => self.is_incomplete = true,
         }
+    }
+
+    /// Returns when the first delay ends.
+    pub(super) fn delayed_until(&self) -> Option<SystemTime> {
+        self.delayed_until
     }
 }
 
@@ -53,7 +64,7 @@ impl Waiting {
         before: Option<Self>,
     ) -> Option<Self> {
         let stream = stream?;
-        let Rows { hashes, is_incomplete } = rows;
+        let Rows { hashes, is_incomplete, .. } = rows;
         // Lists with different indexes show different moments.
         if let (Some(before), Some(index)) = (before.filter(|it| it.follower.stream == stream), meta.index) {
             let differing: Vec<u64> = before.hashes.symmetric_difference(&hashes).copied().collect();
@@ -62,6 +73,11 @@ impl Waiting {
         let meta = Meta { index: lowest, ..meta };
         let follower = Follower::new(context, Table::Evaluations, stream, meta, hashes.len() as u64)?;
         (!is_incomplete).then_some(Self { follower, hashes })
+    }
+
+    /// Returns whether the last lists contained this evaluation.
+    pub(super) fn contains(&self, key: &RowKey) -> bool {
+        self.hashes.contains(&key.hash())
     }
 
     /// Returns whether the lists are to be requested again although no event has named a change.
@@ -76,11 +92,11 @@ impl Waiting {
         context: &Arc<Context>,
         list: &Request,
     ) -> Result<Option<(Option<u64>, Meta)>, FetchError> {
-        let hashes = &self.hashes;
+        let Self { follower, hashes } = self;
         let used = |key: &RowKey, change: &Change| {
             if change.is_over && !hashes.contains(&key.hash()) { Use::Ignore } else { Use::List }
         };
-        let changes = self.follower.changes::<Evaluation>(context, list, used).await?;
+        let changes = follower.changes::<Evaluation>(context, list, used).await?;
         Ok(changes.map(|changes| (changes.index, changes.meta)))
     }
 }

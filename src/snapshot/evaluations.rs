@@ -91,11 +91,6 @@ impl Evaluations {
             || self.is_incomplete
     }
 
-    /// Returns whether some are delayed.
-    pub fn has_delayed(&self) -> bool {
-        self.by_namespace.values().flat_map(|counts| counts.delayed.iter()).any(|(_, count)| *count > 0)
-    }
-
     /// Whether constraints ruled out every node for a task group.
     pub fn is_constrained(&self, job: JobKey, group: &str) -> bool {
         self.constrained.contains(&hash_of((job, group)))

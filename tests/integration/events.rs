@@ -1,8 +1,9 @@
 //! Jobs and allocations kept up to date by Nomad's event stream: few requests, and the right numbers whatever happens to
 //! the stream.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nomad_simulator::cluster::{Cluster, JobKey, JobSpec, NodeId, NodeSpec, Settings};
 use nomad_simulator::{EventFault, Fault, SharedCluster, Simulator};
@@ -103,14 +104,18 @@ impl World {
         (lists, requests.into_iter().map(|request| request.path + &request.query).collect())
     }
 
-    /// How many lists of evaluations the next refresh requests.
+    /// Returns the number of lists of evaluations that the next refresh requests.
     async fn evaluation_lists(&self, when: &str) -> usize {
         self.simulator.clear_requests();
         self.agrees(when).await;
-        let requests = self.simulator.requests();
-        let is_list = |path: &str, query: &str| path == "/v1/evaluations" && query.contains("status=");
-        requests.iter().filter(|request| is_list(&request.path, &request.query)).count()
+        evaluation_lists(&self.simulator)
     }
+}
+
+/// Returns the number of requested lists of evaluations.
+fn evaluation_lists(simulator: &Simulator) -> usize {
+    let is_list = |path: &str, query: &str| path == "/v1/evaluations" && query.contains("status=");
+    simulator.requests().iter().filter(|request| is_list(&request.path, &request.query)).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +184,49 @@ async fn evaluations_are_listed_when_one_that_waits_changes() {
     assert_eq!(world.evaluation_lists("garbage collection, which has no events").await, LISTS);
     let shown = world.collector.exposition();
     assert_eq!(shown.sum("nomad_exporter_event_corrections_total", &[]), Some(0.0));
+}
+
+/// An evaluation whose delay ends is pending, although the lists of evaluations have not changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_delay_is_noticed_in_unchanged_lists() {
+    static CLOCK: AtomicU64 = AtomicU64::new(0);
+    let delay = Duration::from_secs(3600);
+    let mut cluster = Cluster::new(Settings::default());
+    cluster.register_node(NodeSpec::new("client"));
+    let service = JobSpec::service("web").running_for(Duration::from_secs(1)).failing(1.0);
+    cluster.submit(service.with_reschedule(delay));
+    cluster.advance(Duration::from_secs(300));
+    let time = cluster.now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
+    let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
+    // Short and fast lists are not worth a probe.
+    simulator.faults().set("/v1/evaluations?namespace=*&status=", Fault::Delay(SLOW));
+    for follow in [false, true] {
+        CLOCK.store(time, Ordering::Relaxed);
+        let clock = || SystemTime::UNIX_EPOCH + Duration::from_secs(CLOCK.load(Ordering::Relaxed));
+        let collector = Collector::with_clock(&simulator.url(), &FOLLOWING, clock);
+        if follow {
+            collector.refresh().await;
+            collector.follow().await;
+            // So that the lists are requested after the stream was opened.
+            let mut cluster = cluster.lock().unwrap();
+            cluster.submit(JobSpec::batch("build"));
+            cluster.advance(Duration::from_secs(1));
+        }
+        let lists = async || {
+            simulator.clear_requests();
+            collector.refresh().await;
+            evaluation_lists(&simulator)
+        };
+        let shown = || {
+            let shown = collector.exposition();
+            ["nomad_delayed_evaluations", "nomad_pending_evaluations"].map(|family| shown.sum(family, &[]))
+        };
+        assert_eq!((lists().await, shown()), (2, [Some(1.0), Some(0.0)]));
+        assert_eq!((lists().await, shown()), (0, [Some(1.0), Some(0.0)]));
+        CLOCK.store(time + delay.as_secs(), Ordering::Relaxed);
+        assert_eq!((lists().await, shown()), (2, [Some(0.0), Some(1.0)]));
+    }
 }
 
 /// Garbage collection has no events, and moves the index: the list tells.

@@ -26,6 +26,8 @@ const MAX_JOBS: usize = 1_000_000;
 pub(in crate::collect) struct EvaluationsCollector {
     /// Jobs that were waiting in the last list.
     waited_before: HashSet<JobKey>,
+    /// When the first delay of an evaluation ends, which changes the result of unchanged lists.
+    delayed_until: Option<SystemTime>,
     /// The last lists, one for each status.
     known: Known<()>,
     /// The result of the last lists, while events show whether they change.
@@ -42,7 +44,7 @@ reads!(EvaluationsCollector: Servers, Namespaces, LiveJobs);
 
 impl Collect for EvaluationsCollector {
     fn new(_: &Observers) -> Self {
-        Self { waited_before: HashSet::new(), known: Known::default(), last: None }
+        Self { waited_before: HashSet::new(), delayed_until: None, known: Known::default(), last: None }
     }
 
     async fn collect(
@@ -54,17 +56,22 @@ impl Collect for EvaluationsCollector {
             context.over_known_namespaces(upstream, Endpoint::Evaluations, "/v1/evaluations").await?;
         let by_status = upstream.get::<Servers>().await.unwrap_or_default().list_everywhere;
         let (stream, mut last) = (context.events.stream(), self.last.take());
-        if let [request] = &requests[..] {
+        // A list with a new evaluation would have to be requested again soon, because that is processed at once.
+        context.events.processed(|key| last.as_ref().is_some_and(|last| last.waiting.contains(key))).await;
+        let (client, now) = (&context.client, (context.now)());
+        let is_delay_over = self.delayed_until.is_some_and(|until| until <= now);
+        if let [request] = &requests[..]
+            && !is_delay_over
+        {
             let same = match last.as_mut().filter(|last| !last.waiting.is_due()) {
                 Some(last) => last.unchanged(context, request).await?,
-                None => self.known.probe(&context.client, request, by_status, &()).await?,
+                None => self.known.probe(client, request, by_status, &()).await?,
             };
             if let Some(same) = same {
                 self.last = last;
                 return Ok(same);
             }
         }
-        let (client, now) = (&context.client, (context.now)());
         let mut folded = Folded::new((Evaluations::default(), Rows::default()));
         if by_status {
             // The order matters: an evaluation that is unblocked between the requests is then in both lists.
@@ -76,7 +83,7 @@ impl Collect for EvaluationsCollector {
                 let add = move |(fold, rows): &mut (Evaluations, Rows), row: Evaluation| {
                     if row.status == status {
                         add(fold, &row, now);
-                        rows.add(&row);
+                        rows.add(&row, now);
                     }
                 };
                 folded = folded.and(client, requests, add).await?;
@@ -89,9 +96,9 @@ impl Collect for EvaluationsCollector {
         let (lowest, (meta, objects)) = (folded.index(), folded.told());
         let jobs = folded.fold.by_job.iter().filter(|(_, known)| known.waits());
         let waited_before = std::mem::replace(&mut self.waited_before, jobs.map(|(job, _)| *job).collect());
-        // Unchanged lists have the same result only if no delay ends meanwhile, and if the same jobs were
-        // waiting before.
-        let is_steady = by_status && waited_before == self.waited_before && !folded.fold.has_delayed();
+        self.delayed_until = rows.delayed_until();
+        // Unchanged lists have the same result only if the same jobs were waiting before.
+        let is_steady = by_status && waited_before == self.waited_before;
         match is_steady {
             true => self.known.remember(meta, objects, ()),
             false => self.known.forget(),

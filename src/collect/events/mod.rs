@@ -1,7 +1,8 @@
-//! The jobs, allocations and evaluations that Nomad's event stream names as changed, until a collector has requested them again.
+//! The jobs, allocations and evaluations that Nomad's event stream names as changed, until a collector has requested them
+//! again.
 //!
-//! Events only show which rows changed, and whether they ended; their state is always read from a list. So an event that is missed or repeated
-//! can only cause a row to be read late or twice:
+//! Events only show which rows changed, and whether they ended; their state is always read from a list. So an event that
+//! is missed or repeated can only cause a row to be read late or twice:
 //!
 //! ```text
 //! stream ─► follow ─► Events: names and indexes ─► Kept: rows of the last list, named rows requested again ─► fold
@@ -28,6 +29,9 @@ pub(super) use follow::follow;
 const MAX_NAMED: usize = 50_000;
 /// Maximum time by which an event may come later than a list that shows its change.
 const LAG: Duration = Duration::from_secs(2);
+/// Maximum time for which a refresh waits for evaluations to be processed. Usually, a scheduler processes a new evaluation at
+/// once.
+const MOMENT: Duration = Duration::from_millis(250);
 /// Number of consecutive refreshes in which a list was cheaper, after which the stream is closed.
 const MAX_IN_VAIN: u32 = 8;
 
@@ -248,6 +252,21 @@ impl Events {
             }
             moved.await;
         }
+    }
+
+    /// Waits a moment until the changed evaluations are processed, except those that are known to wait.
+    pub(super) async fn processed(&self, waits: impl Fn(&RowKey) -> bool) {
+        let processed = async {
+            loop {
+                let moved = self.moved.notified();
+                let is_processed = |(key, change): (&RowKey, &Change)| change.is_over || waits(key);
+                if self.state().tables[Table::Evaluations].rows.iter().all(is_processed) {
+                    return;
+                }
+                moved.await;
+            }
+        };
+        timeout(MOMENT, processed).await.ok();
     }
 
     /// Waits until the stream has named the changes of a table up to an index, for a limited time because not all changes
@@ -485,6 +504,27 @@ mod tests {
         }
         events.was_useful(Table::Evaluations, true);
         assert!(events.is_in_vain());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_evaluations_are_awaited_for_a_moment() {
+        let events = Events::new(TermSet::of(&[CollectorId::Jobs, CollectorId::Evaluations]));
+        events.open();
+        let waited = async |waits: &str| {
+            let began = Instant::now();
+            events.processed(|key| key.id == waits).await;
+            began.elapsed()
+        };
+        assert_eq!(waited("none").await, Duration::ZERO);
+        take(&events, 5, Topic::Evaluation, subject("e1", "build", false)).unwrap();
+        assert_eq!(waited("e1").await, Duration::ZERO);
+        assert_eq!(waited("none").await, MOMENT);
+        let processed = async {
+            tokio::time::sleep(MOMENT / 2).await;
+            take(&events, 6, Topic::Evaluation, subject("e1", "build", true)).unwrap();
+        };
+        let (waited, ()) = tokio::join!(waited("none"), processed);
+        assert_eq!(waited, MOMENT / 2);
     }
 
     #[tokio::test(start_paused = true)]
