@@ -129,6 +129,8 @@ impl Follower {
             events.was_useful(table, false);
             return Ok(None);
         }
+        // A change that demands the list may be superseded at once.
+        events.settled(table, |key, change| used(key, change) != Use::List).await;
         let Some((told, named)) = events.named(table, stream, self.index.raft()) else { return Ok(None) };
         let (mut changed, mut gone, mut others) = (Vec::new(), Vec::new(), Vec::new());
         let mut is_complete = true;

@@ -75,11 +75,6 @@ impl Waiting {
         (!is_incomplete).then_some(Self { follower, hashes })
     }
 
-    /// Returns whether the last lists contained this evaluation.
-    pub(super) fn contains(&self, key: &RowKey) -> bool {
-        self.hashes.contains(&key.hash())
-    }
-
     /// Returns whether the lists are to be requested again although no event has named a change.
     pub(super) fn is_due(&self) -> bool {
         self.follower.is_due()

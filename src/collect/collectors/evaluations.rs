@@ -8,6 +8,7 @@ use super::reasons;
 use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::earliest;
+use crate::collect::events::Table;
 use crate::collect::list::{Folded, Known};
 use crate::collect::observers::Observers;
 use crate::collect::report::FetchError;
@@ -56,15 +57,13 @@ impl Collect for EvaluationsCollector {
             context.over_known_namespaces(upstream, Endpoint::Evaluations, "/v1/evaluations").await?;
         let by_status = upstream.get::<Servers>().await.unwrap_or_default().list_everywhere;
         let (stream, mut last) = (context.events.stream(), self.last.take());
-        // A list with a new evaluation would have to be requested again soon, because that is processed at once.
-        context.events.processed(|key| last.as_ref().is_some_and(|last| last.waiting.contains(key))).await;
         let (client, now) = (&context.client, (context.now)());
         let is_delay_over = self.delayed_until.is_some_and(|until| until <= now);
         if let [request] = &requests[..]
             && !is_delay_over
         {
             let same = match last.as_mut().filter(|last| !last.waiting.is_due()) {
-                Some(last) => last.unchanged(context, request).await?,
+                Some(last) => last.unchanged(context, request, &self.waited_before).await?,
                 None => self.known.probe(client, request, by_status, &()).await?,
             };
             if let Some(same) = same {
@@ -72,6 +71,8 @@ impl Collect for EvaluationsCollector {
                 return Ok(same);
             }
         }
+        // Lists with a new evaluation would have to be requested again soon, because that is processed at once.
+        context.events.settled(Table::Evaluations, |_, change| change.is_over).await;
         let mut folded = Folded::new((Evaluations::default(), Rows::default()));
         if by_status {
             // The order matters: an evaluation that is unblocked between the requests is then in both lists.
@@ -98,8 +99,7 @@ impl Collect for EvaluationsCollector {
         let waited_before = std::mem::replace(&mut self.waited_before, jobs.map(|(job, _)| *job).collect());
         self.delayed_until = rows.delayed_until();
         // Unchanged lists have the same result only if the same jobs were waiting before.
-        let is_steady = by_status && waited_before == self.waited_before;
-        match is_steady {
+        match by_status && waited_before == self.waited_before {
             true => self.known.remember(meta, objects, ()),
             false => self.known.forget(),
         }
@@ -107,7 +107,7 @@ impl Collect for EvaluationsCollector {
         let evaluations = Arc::new(Evaluations { waited_before, index, ..folded.fold });
         let before = last.map(|last| last.waiting);
         let waiting = Waiting::listed(context, stream, (meta, lowest), rows, before).await;
-        self.last = waiting.filter(|_| is_steady).map(|waiting| Last {
+        self.last = waiting.filter(|_| by_status).map(|waiting| Last {
             evaluations: evaluations.clone(),
             objects,
             waiting,
@@ -117,17 +117,22 @@ impl Collect for EvaluationsCollector {
 }
 
 impl Last {
-    /// Returns a refresh with the same evaluations, or `None` if they may have changed. `list` is the list of all evaluations.
+    /// Returns a refresh with the same evaluations, or `None` if they may have changed. `list` is the list of all evaluations,
+    /// and `waited` are the jobs that wait.
     async fn unchanged(
         &mut self,
         context: &Arc<Context>,
         list: &Request,
+        waited: &HashSet<JobKey>,
     ) -> Result<Option<Refresh>, FetchError> {
         let Some((index, meta)) = self.waiting.unchanged(context, list).await? else { return Ok(None) };
         let index = self.evaluations.index.max(index);
-        if index != self.evaluations.index {
+        let before = &self.evaluations;
+        if index != before.index || *waited != before.waited_before {
             // Summaries of jobs up to this index were written while no other job was waiting.
-            self.evaluations = Arc::new(Evaluations { index, ..Evaluations::clone(&self.evaluations) });
+            let waited_before = waited.clone();
+            self.evaluations =
+                Arc::new(Evaluations { index, waited_before, ..Evaluations::clone(&self.evaluations) });
         }
         Ok(Some(refresh(self.evaluations.clone(), self.objects, meta)))
     }

@@ -29,8 +29,7 @@ pub(super) use follow::follow;
 const MAX_NAMED: usize = 50_000;
 /// Maximum time by which an event may come later than a list that shows its change.
 const LAG: Duration = Duration::from_secs(2);
-/// Maximum time for which a refresh waits for evaluations to be processed. Usually, a scheduler processes a new evaluation at
-/// once.
+/// Maximum time for which a refresh waits for new evaluations to be processed. Usually, a scheduler does that at once.
 const MOMENT: Duration = Duration::from_millis(250);
 /// Number of consecutive refreshes in which a list was cheaper, after which the stream is closed.
 const MAX_IN_VAIN: u32 = 8;
@@ -254,19 +253,18 @@ impl Events {
         }
     }
 
-    /// Waits a moment until the changed evaluations are processed, except those that are known to wait.
-    pub(super) async fn processed(&self, waits: impl Fn(&RowKey) -> bool) {
-        let processed = async {
+    /// Waits a moment until all changes of a table that were not read since have settled.
+    pub(super) async fn settled(&self, table: Table, has_settled: impl Fn(&RowKey, &Change) -> bool) {
+        let settled = async {
             loop {
                 let moved = self.moved.notified();
-                let is_processed = |(key, change): (&RowKey, &Change)| change.is_over || waits(key);
-                if self.state().tables[Table::Evaluations].rows.iter().all(is_processed) {
+                if self.state().tables[table].rows.iter().all(|(key, change)| has_settled(key, change)) {
                     return;
                 }
                 moved.await;
             }
         };
-        timeout(MOMENT, processed).await.ok();
+        timeout(MOMENT, settled).await.ok();
     }
 
     /// Waits until the stream has named the changes of a table up to an index, for a limited time because not all changes
@@ -510,20 +508,19 @@ mod tests {
     async fn new_evaluations_are_awaited_for_a_moment() {
         let events = Events::new(TermSet::of(&[CollectorId::Jobs, CollectorId::Evaluations]));
         events.open();
-        let waited = async |waits: &str| {
+        let waited = async || {
             let began = Instant::now();
-            events.processed(|key| key.id == waits).await;
+            events.settled(Table::Evaluations, |_, change| change.is_over).await;
             began.elapsed()
         };
-        assert_eq!(waited("none").await, Duration::ZERO);
+        assert_eq!(waited().await, Duration::ZERO);
         take(&events, 5, Topic::Evaluation, subject("e1", "build", false)).unwrap();
-        assert_eq!(waited("e1").await, Duration::ZERO);
-        assert_eq!(waited("none").await, MOMENT);
+        assert_eq!(waited().await, MOMENT);
         let processed = async {
             tokio::time::sleep(MOMENT / 2).await;
             take(&events, 6, Topic::Evaluation, subject("e1", "build", true)).unwrap();
         };
-        let (waited, ()) = tokio::join!(waited("none"), processed);
+        let (waited, ()) = tokio::join!(waited(), processed);
         assert_eq!(waited, MOMENT / 2);
     }
 
