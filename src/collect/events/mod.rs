@@ -10,6 +10,7 @@
 //! ```
 
 mod follow;
+mod table;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -24,6 +25,7 @@ use crate::snapshot::CollectorId;
 use crate::terms::{ByTerm, JobKey, Term, TermSet, hash_of};
 
 pub(super) use follow::follow;
+pub(super) use table::Table;
 
 /// Maximum number of changed rows remembered per table. A list is cheaper long before that.
 const MAX_NAMED: usize = 50_000;
@@ -33,67 +35,6 @@ const LAG: Duration = Duration::from_secs(2);
 const MOMENT: Duration = Duration::from_millis(250);
 /// Number of consecutive refreshes in which a list was cheaper, after which the stream is closed.
 const MAX_IN_VAIN: u32 = 8;
-
-/// A list that is requested less often, because events name its changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Table {
-    Jobs,
-    Allocations,
-    FinishedJobs,
-    FinishedAllocations,
-    /// Allocations that failed or have restarted tasks.
-    TaskStates,
-    /// Blocked and pending evaluations. Their lists are requested again if one of them changes.
-    Evaluations,
-}
-
-impl Term for Table {
-    const ALL: &'static [Self] = &[
-        Self::Jobs,
-        Self::Allocations,
-        Self::FinishedJobs,
-        Self::FinishedAllocations,
-        Self::TaskStates,
-        Self::Evaluations,
-    ];
-
-    fn as_str(self) -> &'static str {
-        self.collector().as_str()
-    }
-
-    fn index(self) -> usize {
-        self as usize
-    }
-}
-
-impl Table {
-    /// Returns the collector that reads the list.
-    fn collector(self) -> CollectorId {
-        match self {
-            Self::Jobs => CollectorId::Jobs,
-            Self::Allocations => CollectorId::Allocations,
-            Self::FinishedJobs => CollectorId::FinishedJobs,
-            Self::FinishedAllocations => CollectorId::FinishedAllocations,
-            Self::TaskStates => CollectorId::TaskStates,
-            Self::Evaluations => CollectorId::Evaluations,
-        }
-    }
-
-    /// Returns whether a change should be shown without waiting for the next interval.
-    fn is_urgent(self) -> bool {
-        matches!(self, Self::Jobs | Self::Allocations)
-    }
-
-    /// Returns whether its lists cost the servers more than the events do. Those of evaluations are selected by an index.
-    fn is_expensive(self) -> bool {
-        self != Self::Evaluations
-    }
-
-    /// Returns whether the list contains objects that Nomad retains until garbage collection, which has no events.
-    pub(super) fn is_history(self) -> bool {
-        matches!(self, Self::FinishedJobs | Self::FinishedAllocations | Self::TaskStates)
-    }
-}
 
 /// The key of a row in its table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
