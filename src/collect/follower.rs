@@ -132,6 +132,10 @@ impl Follower {
         // A change that demands the list may be superseded at once.
         events.settled(table, |key, change| used(key, change) != Use::List).await;
         let Some((told, named)) = events.named(table, stream, self.index.raft()) else { return Ok(None) };
+        // Only now is it certain that all changes up to this index were named.
+        if !events.covers_namespaces(&context.client).await {
+            return Ok(None);
+        }
         let (mut changed, mut gone, mut others) = (Vec::new(), Vec::new(), Vec::new());
         let mut is_complete = true;
         for (key, change) in named {
@@ -190,6 +194,9 @@ impl Follower {
             return;
         }
         let Some((_, named)) = events.named(self.table, self.stream, index.raft()) else { return };
+        if !events.covers_namespaces(&context.client).await {
+            return;
+        }
         let named: HashSet<u64> = named.into_iter().map(|(key, _)| key.hash()).collect();
         let missed = differing.iter().filter(|key| !named.contains(key)).count();
         events.corrected(self.table, missed as u64);

@@ -254,6 +254,29 @@ async fn jobs_of_a_new_namespace_are_seen() {
     world.agrees("a new namespace").await;
 }
 
+/// The same if events of other namespaces go on, which reach the index of the lists.
+#[tokio::test(flavor = "multi_thread")]
+async fn builds_of_a_new_namespace_are_counted() {
+    let world = World::new().await;
+    let build =
+        |namespace: &str, id: &str| JobSpec::batch(id).in_namespace(namespace).with_resources(300, 64);
+    world.happens(5, |cluster, _| {
+        cluster.create_namespace("new");
+        cluster.submit(build("new", "first").running_for(Duration::from_secs(1)));
+        cluster.submit(build("new", "second"));
+        cluster.advance(Duration::from_secs(5));
+        cluster.submit(build("ci", "later"));
+    });
+    let first = world.agrees("a new namespace, and events of another one").await;
+    world.happens(5, |cluster, _| drop(cluster.submit(build("ci", "last"))));
+    let shown = world.agrees("and then").await;
+    for (shown, when) in [(first, "at once"), (shown, "and then")] {
+        let of = |family: &str| shown.sum(family, &[("namespace", "new"), ("job_type", "batch")]);
+        assert_eq!(of("nomad_job_placement_delay_seconds_count"), Some(2.0), "{when}");
+        assert_eq!(of("nomad_job_completions_total"), Some(1.0), "{when}");
+    }
+}
+
 /// With the scheduled refreshes, it would take a minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scrape_sees_a_change_at_once() {

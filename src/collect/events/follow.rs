@@ -12,7 +12,7 @@ use crate::collect::context::Context;
 use crate::collect::report::Lines;
 use crate::collect::store::Store;
 use crate::nomad::StreamEnd;
-use crate::snapshot::{CollectorId, Namespaces};
+use crate::snapshot::CollectorId;
 
 /// Shortest and longest pause after a broken stream.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
@@ -107,14 +107,14 @@ async fn read(context: &Context, store: &Store, opened: impl FnOnce()) -> Result
     if coverage.is_some_and(|coverage| coverage.partial().is_some()) {
         return Err(End::Partial);
     }
-    let namespaces = namespaces(store).await;
+    let namespaces = super::namespaces(&context.client).await;
     let mut stream = context.client.events("*").await?;
     let (mut opened, mut looked) = (Some(opened), Instant::now());
     loop {
         let sent = stream.next().await?;
         context.events.received(stream.take_received());
         if let Some(opened) = opened.take() {
-            context.events.open();
+            context.events.open(namespaces);
             opened();
         }
         if let Some(transaction) = sent {
@@ -127,16 +127,11 @@ async fn read(context: &Context, store: &Store, opened: impl FnOnce()) -> Result
         if !stream.has_current_token().await {
             return Err(End::Token);
         }
-        if self::namespaces(store).await != namespaces {
+        if !context.events.covers_namespaces(&context.client).await {
             return Err(End::Namespaces);
         }
         if context.events.is_in_vain() {
             return Err(End::InVain);
         }
     }
-}
-
-/// Returns the existing namespaces, if they are known.
-async fn namespaces(store: &Store) -> Option<Arc<Namespaces>> {
-    store.newest(CollectorId::Namespaces).await.namespaces
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use crate::nomad::{Event, Subject, Topic, Transaction};
+use crate::nomad::{Client, Endpoint, Event, Index, Request, Subject, Topic, Transaction};
 use crate::snapshot::CollectorId;
 use crate::terms::{ByTerm, JobKey, Term, TermSet, hash_of};
 
@@ -95,6 +95,8 @@ struct State {
     /// Number of the open stream. Names from earlier streams may be incomplete.
     open: Option<u64>,
     opened: u64,
+    /// Index of the namespaces that the stream covers.
+    namespaces: Option<Index>,
     tables: ByTerm<Table, Named>,
 }
 
@@ -135,10 +137,12 @@ impl Events {
         Self { collectors, ..Self::default() }
     }
 
-    /// Starts a new stream, after its first line. Changes are named from now on.
-    pub(super) fn open(&self) {
+    /// Starts a new stream, after its first line. Changes are named from now on. It covers the namespaces that existed at this
+    /// index.
+    pub(super) fn open(&self, namespaces: Option<Index>) {
         let mut state = self.state();
-        *state = State { open: Some(state.opened + 1), opened: state.opened + 1, tables: ByTerm::default() };
+        let number = state.opened + 1;
+        *state = State { open: Some(number), opened: number, namespaces, tables: ByTerm::default() };
         self.in_vain.store(0, Ordering::Relaxed);
     }
 
@@ -173,9 +177,16 @@ impl Events {
         Ok(())
     }
 
-    /// Returns the number of the open stream. While it is open, it names all changes.
+    /// Returns the number of the open stream. While it is open, it names all changes in the namespaces that it covers.
     pub(super) fn stream(&self) -> Option<u64> {
         self.state().open
+    }
+
+    /// Requests the index of the namespaces, and returns whether the open stream covers them. Since Nomad 1.9.6, a stream does not
+    /// cover namespaces that were created later.
+    pub(super) async fn covers_namespaces(&self, client: &Client) -> bool {
+        let covered = self.state().namespaces;
+        covered.is_some() && namespaces(client).await == covered
     }
 
     /// Waits until a live job or allocation of a collector has changed that was not read since. Waits forever for other
@@ -336,6 +347,13 @@ impl Events {
     }
 }
 
+/// Requests the index of the namespaces: it increases if one is created, changed or deleted.
+async fn namespaces(client: &Client) -> Option<Index> {
+    let request = Request::new(Endpoint::Namespaces, "/v1/namespaces");
+    // The next list reports the error.
+    client.meta(request).await.ok()?.index
+}
+
 fn counts<T: Term>(terms: &'static [T], counts: &[AtomicU64]) -> impl Iterator<Item = (&'static str, u64)> {
     terms.iter().map(|term| (term.as_str(), counts[term.index()].load(Ordering::Relaxed)))
 }
@@ -370,7 +388,7 @@ mod tests {
     fn changed_rows_are_named_until_they_are_read() {
         let events = events();
         assert_eq!((events.stream(), events.is_open()), (None, false));
-        events.open();
+        events.open(None);
         take(&events, 5, Topic::Job, subject("build", "build", true)).unwrap();
         take(&events, 6, Topic::Evaluation, subject("e1", "build", false)).unwrap();
         take(&events, 7, Topic::Allocation, subject("a1", "web", false)).unwrap();
@@ -398,12 +416,12 @@ mod tests {
     #[test]
     fn readers_of_an_ended_stream_notice_the_gap() {
         let events = events();
-        events.open();
+        events.open(None);
         let stream = events.stream().unwrap();
         take(&events, 5, Topic::Job, subject("build", "build", false)).unwrap();
         events.close();
         assert_eq!((events.stream(), events.index(Table::Jobs, stream)), (None, None));
-        events.open();
+        events.open(None);
         assert!(events.stream() != Some(stream) && events.named(Table::Jobs, stream, 0).is_none());
         assert_eq!(named(&events, Table::Jobs), []);
         for topic in [Topic::Job, Topic::Other] {
@@ -414,7 +432,7 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let events = events();
-        events.open();
+        events.open(None);
         let stream = events.stream().unwrap();
         let jobs = (0..=MAX_NAMED).map(|number| number.to_string());
         let all = jobs.map(|id| Event { topic: Topic::Job, subject: subject(&id, &id, false) }).collect();
@@ -428,7 +446,7 @@ mod tests {
     async fn evaluations_are_neither_urgent_nor_a_reason_for_the_stream() {
         let events = Events::new(TermSet::of(&[CollectorId::Evaluations]));
         assert!(!events.has_use());
-        events.open();
+        events.open(None);
         take(&events, 5, Topic::Evaluation, subject("e1", "build", true)).unwrap();
         take(&events, 6, Topic::Evaluation, subject("e2", "build", false)).unwrap();
         take(&events, 7, Topic::Allocation, subject("a1", "build", false)).unwrap();
@@ -448,7 +466,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn new_evaluations_are_awaited_for_a_moment() {
         let events = Events::new(TermSet::of(&[CollectorId::Jobs, CollectorId::Evaluations]));
-        events.open();
+        events.open(None);
         let waited = async || {
             let began = Instant::now();
             events.settled(Table::Evaluations, |_, change| change.is_over).await;
@@ -468,7 +486,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_index_is_awaited_for_a_limited_time() {
         let events = events();
-        events.open();
+        events.open(None);
         let stream = events.stream().unwrap();
         assert!(events.reaches(Table::Jobs, stream, 0).await);
         assert!(!events.reaches(Table::Jobs, stream, 5).await, "no event has this index");
