@@ -32,6 +32,8 @@ async fn live_collectors_are_read_more_often_than_history() {
         "--nomad.timeout",
         "1h",
         "--no-collector.host_stats",
+        // Before a stream, the index of the namespaces is requested.
+        "--collect.events=off",
     ];
     let collector = Collector::new(&simulator.url(), &arguments);
     let running = collector.start().await;

@@ -11,7 +11,7 @@ use super::Unclear;
 use crate::collect::context::Context;
 use crate::collect::report::Lines;
 use crate::collect::store::Store;
-use crate::nomad::StreamEnd;
+use crate::nomad::{Client, Endpoint, Index, Request, StreamEnd};
 use crate::snapshot::CollectorId;
 
 /// Shortest and longest pause after a broken stream.
@@ -88,10 +88,10 @@ pub(in crate::collect) async fn follow(context: Arc<Context>, store: Arc<Store>)
             next_pauses = pauses.build();
         }
         sleep(match &end {
-            End::Token | End::Namespaces => Duration::ZERO,
+            End::Token => Duration::ZERO,
             End::InVain | End::TooOld | End::Partial => LONG_PAUSE,
             End::Stream(end) if end.is_rejection() => LONG_PAUSE,
-            End::Stream(_) | End::Unclear(_) => next_pauses.next().unwrap_or(PAUSES[1]),
+            End::Stream(_) | End::Unclear(_) | End::Namespaces => next_pauses.next().unwrap_or(PAUSES[1]),
         })
         .await;
     }
@@ -107,7 +107,7 @@ async fn read(context: &Context, store: &Store, opened: impl FnOnce()) -> Result
     if coverage.is_some_and(|coverage| coverage.partial().is_some()) {
         return Err(End::Partial);
     }
-    let namespaces = super::namespaces(&context.client).await;
+    let namespaces = self::namespaces(&context.client).await;
     let mut stream = context.client.events("*").await?;
     let (mut opened, mut looked) = (Some(opened), Instant::now());
     loop {
@@ -127,11 +127,19 @@ async fn read(context: &Context, store: &Store, opened: impl FnOnce()) -> Result
         if !stream.has_current_token().await {
             return Err(End::Token);
         }
-        if !context.events.covers_namespaces(&context.client).await {
-            return Err(End::Namespaces);
-        }
         if context.events.is_in_vain() {
             return Err(End::InVain);
         }
+        if !context.events.covers_namespaces(&context.client).await {
+            return Err(End::Namespaces);
+        }
     }
+}
+
+/// Requests the index of the namespaces: it increases if one is created, changed or deleted.
+pub(super) async fn namespaces(client: &Client) -> Option<Index> {
+    // No name begins with `*`, so the response is empty.
+    let request = Request::new(Endpoint::Namespaces, "/v1/namespaces").query("prefix", "*");
+    // The next list reports the error.
+    client.meta(request).await.ok()?.index
 }

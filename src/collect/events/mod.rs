@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use crate::nomad::{Client, Endpoint, Event, Index, Request, Subject, Topic, Transaction};
+use crate::nomad::{Client, Event, Index, Subject, Topic, Transaction};
 use crate::snapshot::CollectorId;
 use crate::terms::{ByTerm, JobKey, Term, TermSet, hash_of};
 
@@ -186,7 +186,7 @@ impl Events {
     /// cover namespaces that were created later.
     pub(super) async fn covers_namespaces(&self, client: &Client) -> bool {
         let covered = self.state().namespaces;
-        covered.is_some() && namespaces(client).await == covered
+        covered.is_some() && follow::namespaces(client).await == covered
     }
 
     /// Waits until a live job or allocation of a collector has changed that was not read since. Waits forever for other
@@ -345,13 +345,6 @@ impl Events {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Requests the index of the namespaces: it increases if one is created, changed or deleted.
-async fn namespaces(client: &Client) -> Option<Index> {
-    let request = Request::new(Endpoint::Namespaces, "/v1/namespaces");
-    // The next list reports the error.
-    client.meta(request).await.ok()?.index
 }
 
 fn counts<T: Term>(terms: &'static [T], counts: &[AtomicU64]) -> impl Iterator<Item = (&'static str, u64)> {
