@@ -133,7 +133,7 @@ impl Follower {
         events.settled(table, |key, change| used(key, change) != Use::List).await;
         let Some((told, named)) = events.named(table, stream, self.index.raft()) else { return Ok(None) };
         // Only now is it certain that all changes up to this index were named.
-        if !events.covers_namespaces(&context.client).await {
+        if !events.covers_namespaces(stream, &context.client).await {
             return Ok(None);
         }
         let (mut changed, mut gone, mut others) = (Vec::new(), Vec::new(), Vec::new());
@@ -194,7 +194,7 @@ impl Follower {
             return;
         }
         let Some((_, named)) = events.named(self.table, self.stream, index.raft()) else { return };
-        if !events.covers_namespaces(&context.client).await {
+        if !events.covers_namespaces(self.stream, &context.client).await {
             return;
         }
         let named: HashSet<u64> = named.into_iter().map(|(key, _)| key.hash()).collect();

@@ -130,7 +130,8 @@ async fn read(context: &Context, store: &Store, opened: impl FnOnce()) -> Result
         if context.events.is_in_vain() {
             return Err(End::InVain);
         }
-        if !context.events.covers_namespaces(&context.client).await {
+        let number = context.events.stream().unwrap_or_default();
+        if !context.events.covers_namespaces(number, &context.client).await {
             return Err(End::Namespaces);
         }
     }

@@ -182,10 +182,13 @@ impl Events {
         self.state().open
     }
 
-    /// Requests the index of the namespaces, and returns whether the open stream covers them. Since Nomad 1.9.6, a stream does not
+    /// Requests the index of the namespaces, and returns whether this stream covers them. Since Nomad 1.9.6, a stream does not
     /// cover namespaces that were created later.
-    pub(super) async fn covers_namespaces(&self, client: &Client) -> bool {
-        let covered = self.state().namespaces;
+    pub(super) async fn covers_namespaces(&self, stream: u64, client: &Client) -> bool {
+        let covered = {
+            let state = self.state();
+            state.namespaces.filter(|_| state.open == Some(stream))
+        };
         covered.is_some() && follow::namespaces(client).await == covered
     }
 
