@@ -130,8 +130,9 @@ async fn read(context: &Context, store: &Store, opened: impl FnOnce()) -> Result
         if context.events.is_in_vain() {
             return Err(End::InVain);
         }
-        let number = context.events.stream().unwrap_or_default();
-        if !context.events.covers_namespaces(number, &context.client).await {
+        // If the request fails, so do the refreshes.
+        let now = self::namespaces(&context.client).await;
+        if now.is_some() && now != namespaces {
             return Err(End::Namespaces);
         }
     }
