@@ -131,11 +131,7 @@ impl Follower {
         }
         // A change that demands the list may be superseded at once.
         events.settled(table, |key, change| used(key, change) != Use::List).await;
-        let Some((told, named)) = events.named(table, stream, self.index.raft()) else { return Ok(None) };
-        // Only now is it certain that all changes up to this index were named.
-        if !events.covers_namespaces(stream, &context.client).await {
-            return Ok(None);
-        }
+        let Some((told, named)) = self.named(context, self.index.raft()).await else { return Ok(None) };
         let (mut changed, mut gone, mut others) = (Vec::new(), Vec::new(), Vec::new());
         let mut is_complete = true;
         for (key, change) in named {
@@ -181,6 +177,14 @@ impl Follower {
         Ok(Some(changes))
     }
 
+    /// Returns the index up to which changes are named, and the changes after an index that were not read since. Returns `None`
+    /// if some are not named.
+    async fn named(&self, context: &Context, after: u64) -> Option<(u64, Vec<(RowKey, Change)>)> {
+        let named = context.events.named(self.table, self.stream, after)?;
+        // Only after the names were read is it certain that no namespace was missing until then.
+        context.events.covers_namespaces(self.stream, &context.client).await.then_some(named)
+    }
+
     /// Counts rows in which a new list differs from the followed one although no event has named them, by the hashes of
     /// their keys.
     pub(super) async fn count_missed(&self, context: &Context, differing: &[u64], index: Index) {
@@ -193,10 +197,7 @@ impl Follower {
             // The stream has stalled, and will be closed: this is a gap.
             return;
         }
-        let Some((_, named)) = events.named(self.table, self.stream, index.raft()) else { return };
-        if !events.covers_namespaces(self.stream, &context.client).await {
-            return;
-        }
+        let Some((_, named)) = self.named(context, index.raft()).await else { return };
         let named: HashSet<u64> = named.into_iter().map(|(key, _)| key.hash()).collect();
         let missed = differing.iter().filter(|key| !named.contains(key)).count();
         events.corrected(self.table, missed as u64);

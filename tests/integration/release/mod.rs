@@ -12,8 +12,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::support::process::done;
-use crate::support::process::{exporter, program, run};
+use crate::support::process::{done, exporter, program, run};
 use crate::support::{path, read, root, tools};
 
 /// Packs the binary; returns the folder with the packages.
