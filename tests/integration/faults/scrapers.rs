@@ -13,7 +13,7 @@ use super::driver::{BASE_SOCKETS, POOLED, SOON, Watched, blocking, is_well};
 use super::figures::{Figures, mib};
 use crate::support::process::wait_until;
 use crate::support::recordings;
-use crate::support::scrape::metrics;
+use crate::support::scrape::{metrics, try_metrics};
 
 /// Opens as many connections as wanted, or as this process may open, each of which sends one byte. Retries if
 /// the kernel's queue is full.
@@ -47,7 +47,7 @@ fn flood(address: &str, wanted: usize, connected: &Arc<AtomicUsize>) -> JoinSet<
 async fn ten_thousand_slow_connections() {
     let simulator = recordings::replay("2.0.5").await;
     let nomad = simulator.url();
-    // With ten thousand clients on the same machine, a refresh may take longer than the usual limit of three intervals.
+    // With ten thousand clients on the same machine, a refresh may take longer than usual.
     let patient = ["--collect.max-age-intervals", "30"];
     let watched = blocking(move || Watched::start(&nomad, &patient)).await;
     let address = watched.exporter.url.trim_start_matches("http://").to_owned();
@@ -69,7 +69,9 @@ async fn ten_thousand_slow_connections() {
     flood.shutdown().await;
     blocking(move || {
         let (ended, before) = (Instant::now(), watched.before);
-        wait_until(SOON, "a scrape", || is_well(&metrics(&watched.exporter.url)));
+        // The kernel resets some of the connections that are made while the queue of the listener is full.
+        let is_scraped = || try_metrics(&watched.exporter.url).is_ok_and(|shown| is_well(&shown));
+        wait_until(SOON, "a scrape", is_scraped);
         let recovered = ended.elapsed();
         // One more was accepted and waits for its place.
         assert!(meanwhile.sockets <= BASE_SOCKETS + POOLED + 256 + 1, "{meanwhile:?}");

@@ -9,7 +9,7 @@ use super::driver::{Trial, Trouble};
 
 /// Short, because the tests wait for several of them, but longer than other requests take on a busy machine: without the
 /// fault, nothing may fail. Data expires after a request and its retries.
-const IMPATIENT: [&str; 4] = ["--nomad.timeout", "1s", "--collect.max-age-intervals", "8"];
+const IMPATIENT: [&str; 4] = ["--nomad.timeout", "2s", "--collect.max-age-intervals", "16"];
 
 fn everything(fault: Fault) -> Trouble {
     Trouble::Answers(vec![(String::new(), fault)])
