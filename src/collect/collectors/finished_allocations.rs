@@ -99,6 +99,7 @@ impl Collect for FinishedAllocationsCollector {
                 let joins = Joins::newest(upstream).await;
                 return Ok(self.apply(changes, last, beside, fold, &joins));
             }
+            fold.ends.reserve_exact(last.finished.ends.len());
             fold.known = Some(last.finished.clone());
         }
         let add = |fold: &mut FinishedAllocationsFold, allocation: Allocation| fold.add(&allocation);
@@ -221,6 +222,8 @@ impl FinishedAllocationsFold {
     fn start_with(&mut self, last: &Last, changed: &[Allocation]) {
         self.counts = last.finished.counts.clone();
         self.lost.clone_from(&last.lost);
+        // Sized at once, because growing would leave as much memory free but resident.
+        self.ends.reserve_exact(last.finished.ends.len() + changed.len());
         let changed: HashMap<_, _> = changed.iter().map(|row| (end(row).key(), row)).collect();
         for known in last.finished.ends.iter() {
             let Some(row) = changed.get(&known.key()) else {

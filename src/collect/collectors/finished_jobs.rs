@@ -88,6 +88,7 @@ impl Collect for FinishedJobsCollector {
                 }
                 known.extend(changes.rows.iter().map(|(key, _)| key.job()));
             }
+            fold.jobs.jobs.reserve_exact(last.jobs.jobs.len());
             fold.known = Some(known);
         }
         let add = |fold: &mut FinishedJobsFold, job: Job| fold.add(&job);
@@ -194,16 +195,28 @@ impl FinishedJobsFold {
 
     /// Starts with the last result, without the jobs that changed. Then only those are added.
     fn start_with<'a>(&mut self, last: &Last, changed: impl Iterator<Item = &'a RowKey>) {
-        self.jobs = FinishedJobs::clone(&last.jobs);
         self.joined.clone_from(&last.joined);
         self.pass.start_with_dead();
         self.completions.start_with_last();
         let changed: HashMap<JobKey, &RowKey> = changed.map(|key| (key.job(), key)).collect();
         changed.keys().for_each(|key| self.completions.remove(*key));
+        let before = &*last.jobs;
+        self.jobs = FinishedJobs {
+            by_namespace: before.by_namespace.clone(),
+            // Sized at once, because growing would leave as much memory free but resident.
+            jobs: Vec::with_capacity(before.jobs.len() + changed.len()),
+            namespaces: before.namespaces.clone(),
+            periodic: before.periodic.clone(),
+            named: before.named.clone(),
+            ..FinishedJobs::default()
+        };
         let FinishedJobs { by_namespace, jobs, periodic, .. } = &mut self.jobs;
         periodic.retain(|(job, _)| !changed.contains_key(&job.key));
-        for job in jobs.extract_if(.., |job| changed.contains_key(&job.key)) {
-            let RowKey { namespace, id } = changed[&job.key];
+        for job in &before.jobs {
+            let Some(RowKey { namespace, id }) = changed.get(&job.key) else {
+                jobs.push(*job);
+                continue;
+            };
             self.pass.remove(namespace, id, job.create_index);
             let count = &mut at(by_namespace, namespace).jobs[job.job_type];
             *count = count.saturating_sub(1);

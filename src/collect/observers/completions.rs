@@ -91,7 +91,9 @@ impl Completions {
     pub(in crate::collect) fn pass(&self, allocations_tell: bool) -> CompletionsPass {
         let state = self.state();
         let (before, list) = (state.before.clone(), state.list + 1);
-        CompletionsPass { before, allocations_tell, list, seen: HashMap::new(), new: Vec::new() }
+        // Sized at once, because growing would leave as much memory free but resident.
+        let seen = HashMap::with_capacity(before.as_ref().map_or(0, |before| before.jobs.len()));
+        CompletionsPass { before, allocations_tell, list, seen, new: Vec::new() }
     }
 
     /// Processes a complete list of dead jobs. Returns its number, and for each job with a pending outcome
@@ -193,7 +195,7 @@ impl CompletionsPass {
         let Some(before) = &self.before else { return };
         let list = u32::try_from(self.list).unwrap_or(u32::MAX);
         let of_last_list = before.jobs.iter().filter(|(_, last)| u64::from(last.list) == before.list);
-        self.seen = of_last_list.map(|(job, last)| (*job, Last { list, ..*last })).collect();
+        self.seen.extend(of_last_list.map(|(job, last)| (*job, Last { list, ..*last })));
     }
 
     /// Removes a job that is not dead any more, or that is added again.
