@@ -105,7 +105,7 @@ impl Exporter {
         scrape::get(self.address, gzip).expect("the exporter answers")
     }
 
-    /// Scrapes, mostly gzipped and sometimes plain, until the metrics are as wanted.
+    /// Scrapes, gzipped like Prometheus, until the metrics are as wanted.
     pub(crate) fn wait_for(&self, is_wanted: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {

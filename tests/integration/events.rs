@@ -286,7 +286,7 @@ async fn a_scrape_sees_a_change_at_once() {
     let cluster: SharedCluster = Arc::new(Mutex::new(cluster));
     let simulator = Simulator::start(cluster.clone().into()).await.unwrap();
     slow_lists(&simulator, SLOW);
-    let flags = ["--collect.events=auto", "--collect.interval=60s"];
+    let flags = ["--collect.events=auto", "--collect.interval=300s", "--collect.history-interval=300s"];
     let exporter = Exporter::start(&simulator.url(), &flags);
     rustls::crypto::ring::default_provider().install_default().ok();
     let shown = async || {
@@ -313,7 +313,7 @@ async fn a_scrape_sees_a_change_at_once() {
         }
     };
     // Three changes need three intervals without events.
-    tokio::time::timeout(Duration::from_secs(50), seen)
+    tokio::time::timeout(Duration::from_secs(250), seen)
         .await
         .expect("changes are seen before the next interval");
 }

@@ -12,7 +12,8 @@ use crate::support::collect::Collector;
 
 async fn collected(dead_factor: u64) -> (Simulator, Collector) {
     let simulator = Simulator::start(Load::new(Size::S, dead_factor).into()).await.unwrap();
-    let collector = Collector::new(&simulator.url(), &[]);
+    // On a busy machine, fifty clients need more time.
+    let collector = Collector::new(&simulator.url(), &["--collect.client-timeout", "60s"]);
     collector.refresh().await;
     (simulator, collector)
 }
