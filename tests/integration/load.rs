@@ -12,9 +12,13 @@ use crate::support::collect::Collector;
 
 async fn collected(dead_factor: u64) -> (Simulator, Collector) {
     let simulator = Simulator::start(Load::new(Size::S, dead_factor).into()).await.unwrap();
-    // On a busy machine, fifty clients need more time.
-    let collector = Collector::new(&simulator.url(), &["--collect.client-timeout", "60s"]);
+    // On a busy machine, long lists and fifty clients need more time.
+    let patient = ["--nomad.timeout", "60s", "--collect.client-timeout", "60s"];
+    let collector = Collector::new(&simulator.url(), &patient);
     collector.refresh().await;
+    let shown = collector.exposition();
+    let up: Vec<_> = shown.find("nomad_exporter_collector_up", &[]).collect();
+    assert!(up.iter().all(|up| up.value == 1.0), "{up:?}");
     (simulator, collector)
 }
 

@@ -119,11 +119,11 @@ impl Drop for Running {
 pub(crate) struct Refusing(TcpSocket);
 
 impl Refusing {
-    /// Reserves an address, or a free one if the port is 0.
+    /// Reserves an address, or a free one if the port is 0. Waits while a connection of another test uses the port.
     pub(crate) fn at(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_reuseaddr(true).unwrap();
-        socket.bind(address).unwrap();
+        wait_until(SOON, "a port", || socket.bind(address).is_ok());
         Self(socket)
     }
 
