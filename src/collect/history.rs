@@ -17,12 +17,20 @@ use crate::nomad::Request;
 pub(super) struct History {
     table: Table,
     follower: Option<Follower>,
+    /// Number of rows of the last list.
+    rows: u64,
 }
 
 impl History {
     /// Creates a list that was not read yet.
     pub(super) fn new(table: Table) -> Self {
-        Self { table, follower: None }
+        Self { table, follower: None, rows: 0 }
+    }
+
+    /// Returns the capacity for the next list: that of the last one, and an eighth for new rows. A vector that grows leaves
+    /// as much memory free but resident as it holds; unused capacity is not resident.
+    pub(super) fn capacity(&self) -> usize {
+        usize::try_from(self.rows + self.rows / 8).unwrap_or_default()
     }
 
     /// Requests the changed rows that `is_used` selects, by their key and whether they are over now. Returns `None` if the
@@ -56,6 +64,9 @@ impl History {
         again: &Again<F>,
         new: impl Fn(&F) -> &Vec<u64>,
     ) {
+        if let Again::New(list) = again {
+            self.rows = list.told().1;
+        }
         let before = self.follower.take().filter(|before| Some(before.stream) == stream);
         let Some(stream) = stream else { return };
         self.follower = match again {

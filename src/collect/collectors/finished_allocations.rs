@@ -99,9 +99,9 @@ impl Collect for FinishedAllocationsCollector {
                 let joins = Joins::newest(upstream).await;
                 return Ok(self.apply(changes, last, beside, fold, &joins));
             }
-            fold.ends.reserve_exact(last.finished.ends.len());
             fold.known = Some(last.finished.clone());
         }
+        fold.ends.reserve_exact(self.history.capacity());
         let add = |fold: &mut FinishedAllocationsFold, allocation: Allocation| fold.add(&allocation);
         let again = self.known.fold(&context.client, requests, true, beside.clone(), fold, add).await?;
         self.history.listed(context, stream, &again, |fold| &fold.new).await;

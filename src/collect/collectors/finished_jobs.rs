@@ -88,9 +88,9 @@ impl Collect for FinishedJobsCollector {
                 }
                 known.extend(changes.rows.iter().map(|(key, _)| key.job()));
             }
-            fold.jobs.jobs.reserve_exact(last.jobs.jobs.len());
             fold.known = Some(known);
         }
+        fold.jobs.jobs.reserve_exact(self.history.capacity());
         let add = |fold: &mut FinishedJobsFold, job: Job| fold.add(&job);
         if self.is_unsettled {
             self.known.forget();
