@@ -14,8 +14,8 @@ use crate::support::collect::Collector;
 /// and data may be minutes old until it is rendered.
 async fn collected(size: Size, dead_factor: u64) -> (Simulator, Collector) {
     let simulator = Simulator::start(Load::new(size, dead_factor).into()).await.unwrap();
-    let patient = "--nomad.timeout=60s --collect.client-timeout=60s --collect.max-age-intervals=60";
-    let collector = Collector::new(&simulator.url(), &patient.split(' ').collect::<Vec<_>>());
+    let patient = ["--nomad.timeout=60s", "--collect.client-timeout=60s", "--collect.max-age-intervals=60"];
+    let collector = Collector::new(&simulator.url(), &patient);
     collector.refresh().await;
     let shown = collector.exposition();
     let up: Vec<_> = shown.find("nomad_exporter_collector_up", &[]).collect();

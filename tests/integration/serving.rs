@@ -186,8 +186,7 @@ async fn nomad_may_be_absent_at_start() {
         };
         wait_until(SOON, "several tries", || failures() >= 4.0);
         // One line for all collectors, not one for each or for each attempt.
-        let log = exporter.log();
-        let warnings: Vec<&str> = log.lines().filter(|line| line.contains("level=warn")).collect();
+        let (log, warnings) = (exporter.log(), exporter.warnings());
         assert_eq!(warnings.len(), 1, "{log}");
         let why = format!("error=\"cannot reach http://{nomad}: ");
         assert!(warnings[0].contains("reason=connect") && warnings[0].contains(&why), "{log}");

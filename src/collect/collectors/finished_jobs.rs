@@ -200,19 +200,21 @@ impl FinishedJobsFold {
         self.completions.start_with_last();
         let changed: HashMap<JobKey, &RowKey> = changed.map(|key| (key.job(), key)).collect();
         changed.keys().for_each(|key| self.completions.remove(*key));
-        let before = &*last.jobs;
+        // Without a rest pattern, so that a new field is not forgotten. The last two are known when the changes are committed.
+        let FinishedJobs { by_namespace, jobs: before, namespaces, periodic, named, list: _, unsettled: _ } =
+            &*last.jobs;
         self.jobs = FinishedJobs {
-            by_namespace: before.by_namespace.clone(),
+            by_namespace: by_namespace.clone(),
             // Sized at once, because growing would leave as much memory free but resident.
-            jobs: Vec::with_capacity(before.jobs.len() + changed.len()),
-            namespaces: before.namespaces.clone(),
-            periodic: before.periodic.clone(),
-            named: before.named.clone(),
+            jobs: Vec::with_capacity(before.len() + changed.len()),
+            namespaces: namespaces.clone(),
+            periodic: periodic.clone(),
+            named: named.clone(),
             ..FinishedJobs::default()
         };
         let FinishedJobs { by_namespace, jobs, periodic, .. } = &mut self.jobs;
         periodic.retain(|(job, _)| !changed.contains_key(&job.key));
-        for job in &before.jobs {
+        for job in before {
             let Some(RowKey { namespace, id }) = changed.get(&job.key) else {
                 jobs.push(*job);
                 continue;

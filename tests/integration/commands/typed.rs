@@ -330,8 +330,13 @@ async fn watching_goes_on_until_it_is_interrupted() {
     let (_cluster, simulator) = simulated(false).await;
     for json in [false, true] {
         // A refresh may take ten seconds, and four screens more than a second, because the machine may be busy.
-        let often = ["--collect.interval", "500ms", "--collect.max-age-intervals", "20"];
-        let arguments = [&["status", "--watch"], &often[..], &["--nomad.address"]].concat();
+        let arguments = [
+            "status",
+            "--watch",
+            "--collect.interval=500ms",
+            "--collect.max-age-intervals=20",
+            "--nomad.address",
+        ];
         let mut command =
             exporter(&[&arguments[..], &[&simulator.url()], if json { &["--json"] } else { &[] }].concat());
         tokio::task::spawn_blocking(move || {

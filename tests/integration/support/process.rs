@@ -76,6 +76,11 @@ impl Exporter {
         self.log.lock().unwrap().clone()
     }
 
+    /// Returns the warnings of its log so far.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.log().lines().filter(|line| line.contains("level=warn")).map(str::to_owned).collect()
+    }
+
     /// Waits until it has logged this text.
     pub(crate) fn wait_for_log(&self, text: &str, limit: Duration) {
         wait_until(limit, &format!("{text} in the log"), || self.log().contains(text));
