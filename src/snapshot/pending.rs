@@ -1,6 +1,6 @@
 //! Pending jobs, with their age and reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::SystemTime;
 
 use super::{Evaluations, LiveJobs, PendingJob, PendingJobs};
@@ -37,8 +37,8 @@ impl Pending {
         }
         oldest.sort_unstable();
         // Jobs without an ID could not be distinguished, and two rows of one job would be duplicate series.
-        oldest.retain(|job| !job.id.is_empty());
-        oldest.dedup_by(|second, first| (&second.namespace, &second.id) == (&first.namespace, &first.id));
+        let mut named = HashSet::new();
+        oldest.retain(|job| !job.id.is_empty() && named.insert(JobKey::new(&job.namespace, &job.id)));
         oldest.truncate(jobs.max_oldest);
         let reason = |job: &PendingJob| evaluations.map(|known| known.reason(&job.namespace, &job.id));
         let oldest = oldest.into_iter().map(|job| (job.clone(), reason(&job))).collect();
@@ -49,5 +49,28 @@ impl Pending {
     pub fn oldest_since(&self) -> Option<SystemTime> {
         let by_type = self.by_namespace.values().flat_map(|jobs| jobs.oldest.iter());
         by_type.filter_map(|(_, since)| *since).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::terms::JobType;
+
+    #[test]
+    fn a_job_that_a_list_repeats_is_shown_once() {
+        let job = |id: &str, seconds| PendingJob {
+            namespace: "ci".into(),
+            id: id.into(),
+            since: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+            job_type: JobType::Batch,
+        };
+        let list = vec![job("a", 1), job("b", 2), job("a", 3), job("", 4)];
+        let jobs = LiveJobs { oldest_pending: list, max_oldest: 20, ..LiveJobs::default() };
+        let shown: Vec<PendingJob> =
+            Pending::join(&jobs, None).oldest.into_iter().map(|(job, _)| job).collect();
+        assert_eq!(shown, [job("a", 1), job("b", 2)]);
     }
 }
