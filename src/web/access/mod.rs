@@ -122,13 +122,18 @@ fn quoted(value: &str) -> String {
 /// Maximum length of a path in an error.
 const NAMED_CHARS: usize = 300;
 
-/// Formats a path for an error: without control characters, and truncated at the start.
+/// Formats a path for an error: without control characters, and truncated at the start. If a quote is missing in the
+/// file, a path contains the next lines; they are left out, because they may contain hashes of passwords.
 fn named(path: &Path) -> String {
     let path = path.to_string_lossy();
-    match path.char_indices().rev().nth(NAMED_CHARS) {
-        Some((at, _)) => format!("…{}", path[at..].escape_debug()),
-        None => path.escape_debug().to_string(),
-    }
+    let line = path.split(['\n', '\r']).next().unwrap_or_default();
+    let name = line.split(": ").next().unwrap_or_default();
+    let (start, begin) = match name.char_indices().rev().nth(NAMED_CHARS) {
+        Some((at, _)) => (at, "…"),
+        None => (0, ""),
+    };
+    let end = if name.len() < path.len() { "…" } else { "" };
+    format!("{begin}{}{end}", name[start..].escape_debug())
 }
 
 /// The settings in one line.

@@ -107,6 +107,8 @@ fn an_unusable_file_is_rejected_with_an_error() {
         (tls.replace("server.key", "server.crt"), "server.crt: it contains no unencrypted PEM private key"),
         (tls.replace("server.crt", "server.key"), "server.key: it contains no PEM certificate"),
         (tls.replace("server.key", "none.key"), "tls_server_config.key_file: cannot read "),
+        // If a quote is missing, the path contains the next lines, which may be secret.
+        (tls.replace("server.key", "'none.key\n    alice: $2y$10$a0j2b'"), "none.key alice…: No such file"),
         (with("cert: x"), "tls_server_config.cert: cert and cert_file are both given; give one"),
         ("tls_server_config: {cert_file: server.crt}".to_owned(), "tls_server_config.key: it is missing"),
         ("tls_server_config: {min_version: TLS13}".to_owned(), "tls_server_config.cert: it is missing"),
