@@ -99,7 +99,7 @@ pub struct PendingJob {
 pub struct FinishedJobs {
     /// Counts by namespace.
     pub by_namespace: BTreeMap<String, FinishedNamespace>,
-    /// Each of them.
+    /// Each of them, sorted by key.
     pub jobs: Vec<DeadJob>,
     /// Names of the namespaces to which jobs refer by index.
     pub namespaces: Vec<String>,
@@ -111,6 +111,13 @@ pub struct FinishedJobs {
     pub periodic: Vec<(DeadJob, Box<str>)>,
     /// Dead jobs with series of their own, and the ended allocations of children.
     pub named: NamedJobs,
+}
+
+impl FinishedJobs {
+    /// Returns whether it contains a job with this key.
+    pub fn contains(&self, key: JobKey) -> bool {
+        self.jobs.binary_search_by_key(&key, |job| job.key).is_ok()
+    }
 }
 
 /// A dead job.

@@ -12,7 +12,7 @@ use crate::collect::follower::ChangedRows;
 use crate::collect::history::History;
 use crate::collect::list::Known;
 use crate::collect::observers::{
-    Completions, CompletionsPass, Handover, JobPass, LookedFor, Observers, Placements,
+    Completions, CompletionsPass, Handover, JobPass, LookedFor, Observers, Placements, Which,
 };
 use crate::collect::report::FetchError;
 use crate::nomad::api::Job;
@@ -80,13 +80,13 @@ impl Collect for FinishedJobsCollector {
         let beside = (fold.pass.looked_for(), live.named.clone());
         let (stream, last) = (context.events.stream(), self.last.take());
         if let Some(last) = &last {
-            let mut known = last.keys();
-            let is_used = |key: &RowKey, is_over: bool| is_over || known.contains(&key.job());
+            let mut known = last.known();
+            let is_used = |key: &RowKey, is_over: bool| is_over || known.contains(key.job());
             if let Some(changes) = self.history.changes(context, &requests, is_used).await? {
                 if last.can_take(&changes, &beside, &fold) {
                     return Ok(self.apply(changes, last, beside, fold));
                 }
-                known.extend(changes.rows.iter().map(|(key, _)| key.job()));
+                known.others.extend(changes.rows.iter().map(|(key, _)| key.job()));
             }
             fold.known = Some(known);
         }
@@ -127,6 +127,7 @@ impl FinishedJobsCollector {
     fn sections(&mut self, fold: FinishedJobsFold, beside: Option<Beside>) -> Sections {
         self.placements.commit_dead(fold.pass);
         let mut jobs = fold.jobs;
+        jobs.jobs.sort_unstable_by_key(|job| job.key);
         (jobs.list, jobs.unsettled) = self.completions.commit_jobs(fold.completions, &jobs.namespaces);
         self.is_unsettled = !jobs.unsettled.is_empty();
         let jobs = Arc::new(jobs);
@@ -136,10 +137,24 @@ impl FinishedJobsCollector {
     }
 }
 
+/// The jobs that a list is compared with.
+#[derive(Debug)]
+struct KnownJobs {
+    jobs: Arc<FinishedJobs>,
+    /// Keys of templates, and of jobs that changed.
+    others: HashSet<JobKey>,
+}
+
+impl KnownJobs {
+    fn contains(&self, key: JobKey) -> bool {
+        self.jobs.contains(key) || self.others.contains(&key)
+    }
+}
+
 impl Last {
-    /// Returns the keys of its jobs.
-    fn keys(&self) -> HashSet<JobKey> {
-        self.jobs.jobs.iter().map(|job| job.key).chain(self.joined.iter().copied()).collect()
+    /// Returns what a list is compared with.
+    fn known(&self) -> KnownJobs {
+        KnownJobs { jobs: self.jobs.clone(), others: self.joined.clone() }
     }
 
     /// Returns whether changes only affect the jobs that changed.
@@ -167,7 +182,7 @@ pub(in crate::collect) struct FinishedJobsFold {
     /// Templates and jobs with series of their own.
     joined: HashSet<JobKey>,
     /// What is compared with the list.
-    known: Option<HashSet<JobKey>>,
+    known: Option<KnownJobs>,
     /// Hashes of the keys of jobs that were unknown.
     new: Vec<u64>,
 }
@@ -182,7 +197,7 @@ impl FinishedJobsFold {
         Self {
             live,
             jobs: FinishedJobs::default(),
-            pass: placements.job_pass(),
+            pass: placements.job_pass(Which::Finished),
             completions: completions.pass(context.is_on(CollectorId::FinishedAllocations)),
             job_types: context.settings.job_types.clone(),
             max_jobs: context.settings.max_jobs,
@@ -197,9 +212,8 @@ impl FinishedJobsFold {
     fn start_with<'a>(&mut self, last: &Last, changed: impl Iterator<Item = &'a RowKey>) {
         self.joined.clone_from(&last.joined);
         self.pass.start_with_dead();
-        self.completions.start_with_last();
         let changed: HashMap<JobKey, &RowKey> = changed.map(|key| (key.job(), key)).collect();
-        changed.keys().for_each(|key| self.completions.remove(*key));
+        self.completions.start_with_last(|job| changed.contains_key(&job));
         // Without a rest pattern, so that a new field is not forgotten. The last two are known when the changes are committed.
         let FinishedJobs { by_namespace, jobs: before, namespaces, periodic, named, list: _, unsettled: _ } =
             &*last.jobs;
@@ -236,7 +250,7 @@ impl FinishedJobsFold {
         if job.status.is_live() {
             return;
         }
-        if self.known.as_ref().is_some_and(|known| !known.contains(&job.key())) {
+        if self.known.as_ref().is_some_and(|known| !known.contains(job.key())) {
             self.new.push(RowKey::new(job.namespace(), job.id.as_deref().unwrap_or_default()).hash());
         }
         if self.is_joined(job) {

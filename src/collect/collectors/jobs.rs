@@ -9,7 +9,7 @@ use crate::collect::collector::{Collect, Newest, Refresh, reads};
 use crate::collect::context::Context;
 use crate::collect::kept::Kept;
 use crate::collect::list::{self, Again};
-use crate::collect::observers::{Completions, Handover, LookedFor, Observers, Placements};
+use crate::collect::observers::{Completions, Handover, LookedFor, Observers, Placements, Which};
 use crate::collect::report::FetchError;
 use crate::nomad::Request;
 use crate::nomad::api::Job;
@@ -58,7 +58,7 @@ impl Collect for JobsCollector {
         }
         let finished = || FinishedJobsFold::new(context, &self.placements, &self.completions, Arc::default());
         let fold = JobsFold {
-            live: LiveJobsFold::new(context, self.placements.job_pass()),
+            live: LiveJobsFold::new(context, self.placements.job_pass(Which::Live)),
             finished: (!filter_lists).then(finished),
         };
         let again = if filter_lists {

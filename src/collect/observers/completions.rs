@@ -48,7 +48,8 @@ struct State {
 struct Seen {
     /// Number of the last list.
     list: u64,
-    jobs: HashMap<JobKey, Last>,
+    /// Sorted by key. A hash map would need twice the memory, and this is one of the largest collections.
+    jobs: Vec<(JobKey, Last)>,
 }
 
 /// A dead job, as of the last list that contained it.
@@ -80,7 +81,7 @@ pub(in crate::collect) struct CompletionsPass {
     allocations_tell: bool,
     /// Number of this list.
     list: u64,
-    seen: HashMap<JobKey, Last>,
+    seen: Vec<(JobKey, Last)>,
     /// Jobs that ended since the previous list, with their outcome if it is known.
     new: Vec<(DeadJob, Option<Outcome>)>,
 }
@@ -92,7 +93,8 @@ impl Completions {
         let state = self.state();
         let (before, list) = (state.before.clone(), state.list + 1);
         // Sized at once, because growing would leave as much memory free but resident.
-        let seen = HashMap::with_capacity(before.as_ref().map_or(0, |before| before.jobs.len()));
+        let seen =
+            Vec::with_capacity(before.as_ref().map_or(0, |before| before.jobs.len() + before.jobs.len() / 8));
         CompletionsPass { before, allocations_tell, list, seen, new: Vec::new() }
     }
 
@@ -100,7 +102,7 @@ impl Completions {
     /// the list in which it was first dead.
     pub(in crate::collect) fn commit_jobs(
         &self,
-        pass: CompletionsPass,
+        mut pass: CompletionsPass,
         namespaces: &[String],
     ) -> (u64, HashMap<JobKey, u64>) {
         let mut state = self.state();
@@ -108,6 +110,9 @@ impl Completions {
         state.list = list;
         if pass.seen.len() < MAX_SEEN {
             let namespaces: Vec<Arc<str>> = namespaces.iter().map(|name| name.as_str().into()).collect();
+            // A list may contain a job twice.
+            pass.new.sort_unstable_by_key(|(job, _)| job.key);
+            pass.new.dedup_by_key(|(job, _)| job.key);
             for (job, outcome) in pass.new {
                 let Some(namespace) = namespaces.get(job.namespace as usize).cloned() else { continue };
                 let is_full = state.unsettled.len() >= MAX_UNSETTLED;
@@ -171,18 +176,34 @@ impl State {
 
 impl Seen {
     /// Merges a new list with the previous jobs that are still remembered.
-    fn new(list: u64, mut jobs: HashMap<JobKey, Last>, before: Option<&Self>) -> Self {
-        for (job, last) in before.iter().flat_map(|before| &before.jobs) {
-            if u64::from(last.list) + REMEMBERED_LISTS > list && jobs.len() < MAX_SEEN {
-                jobs.entry(*job).or_insert(*last);
-            }
-        }
-        Self { list, jobs }
+    fn new(list: u64, jobs: Vec<(JobKey, Last)>, before: Option<&Self>) -> Self {
+        let mut seen = Self { list, jobs };
+        seen.sort();
+        let is_gone = |(job, last): &&(JobKey, Last)| {
+            u64::from(last.list) + REMEMBERED_LISTS > list && seen.get(*job).is_none()
+        };
+        let gone = before.iter().flat_map(|before| &before.jobs).filter(is_gone);
+        let gone: Vec<_> = gone.take(MAX_SEEN.saturating_sub(seen.jobs.len())).copied().collect();
+        seen.jobs.reserve_exact(gone.len());
+        seen.jobs.extend(gone);
+        seen.sort();
+        seen
+    }
+
+    /// Sorts the jobs, and removes repeated ones.
+    fn sort(&mut self) {
+        self.jobs.sort_unstable_by_key(|(job, _)| *job);
+        self.jobs.dedup_by_key(|(job, _)| *job);
+    }
+
+    fn get(&self, job: JobKey) -> Option<&Last> {
+        let place = self.jobs.binary_search_by_key(&job, |(job, _)| *job).ok()?;
+        Some(&self.jobs[place].1)
     }
 
     /// Returns whether a dead job has ended since the last list. `now` is its state in a newer list.
     fn is_new_end(&self, job: &DeadJob, now: Last) -> bool {
-        self.jobs.get(&job.key).is_none_or(|last| {
+        self.get(job.key).is_none_or(|last| {
             let was_away = u64::from(last.list) < self.list;
             last.submission != now.submission || was_away && now.ended > last.ended && !job.stopped
         })
@@ -190,17 +211,13 @@ impl Seen {
 }
 
 impl CompletionsPass {
-    /// Starts with all jobs of the last list. Then only changes are added and removed.
-    pub(in crate::collect) fn start_with_last(&mut self) {
+    /// Starts with the jobs of the last list that did not change. Those that did are then added, unless they are gone.
+    pub(in crate::collect) fn start_with_last(&mut self, is_changed: impl Fn(JobKey) -> bool) {
         let Some(before) = &self.before else { return };
         let list = u32::try_from(self.list).unwrap_or(u32::MAX);
         let of_last_list = before.jobs.iter().filter(|(_, last)| u64::from(last.list) == before.list);
-        self.seen.extend(of_last_list.map(|(job, last)| (*job, Last { list, ..*last })));
-    }
-
-    /// Removes a job that is not dead any more, or that is added again.
-    pub(in crate::collect) fn remove(&mut self, job: JobKey) {
-        self.seen.remove(&job);
+        let same = of_last_list.filter(|(job, _)| !is_changed(*job));
+        self.seen.extend(same.map(|(job, last)| (*job, Last { list, ..*last })));
     }
 
     /// Adds a dead job. If it was submitted again under the same ID, it counts again.
@@ -210,9 +227,12 @@ impl CompletionsPass {
         let ended = row.sum(|group| group.complete) + row.sum(|group| group.failed);
         let ended = u32::try_from(ended).unwrap_or(u32::MAX);
         let last = Last { submission, list: u32::try_from(self.list).unwrap_or(u32::MAX), ended };
-        let is_first_row = self.seen.len() < MAX_SEEN && self.seen.insert(job.key, last).is_none();
+        if self.seen.len() >= MAX_SEEN {
+            return;
+        }
+        self.seen.push((job.key, last));
         let is_new = |before: &Arc<Seen>| before.is_new_end(job, last);
-        if is_first_row && self.before.as_ref().is_some_and(is_new) {
+        if self.before.as_ref().is_some_and(is_new) {
             let outcome = match (job.stopped, self.allocations_tell) {
                 (true, _) => Some(Outcome::Stopped),
                 (false, false) => Some(job.summarized),

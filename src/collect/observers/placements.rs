@@ -67,12 +67,12 @@ struct Waiting {
     dead: bool,
 }
 
-/// Kind of a list of allocations.
+/// Kind of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::collect) enum Which {
-    /// Non-terminal allocations.
+    /// Live jobs, or non-terminal allocations.
     Live,
-    /// Terminal allocations.
+    /// Dead jobs, or terminal allocations.
     Finished,
 }
 
@@ -108,13 +108,17 @@ pub(in crate::collect) struct AllocationPass {
 
 impl Placements {
     /// Starts the processing of a list of jobs.
-    pub(in crate::collect) fn job_pass(&self) -> JobPass {
+    pub(in crate::collect) fn job_pass(&self, which: Which) -> JobPass {
         let state = self.state();
+        let before = match which {
+            Which::Live => &state.live,
+            Which::Finished => &state.dead,
+        };
         JobPass {
             recent: state.recent.clone(),
             dead: state.dead.clone(),
             waiting: state.waiting.clone(),
-            seen: SeenJobs::default(),
+            seen: SeenJobs::as_large_as(before),
             new: Vec::new(),
             sure: Vec::new(),
         }
@@ -350,7 +354,7 @@ mod tests {
     }
 
     fn list(placements: &Placements, jobs: &[Job]) -> JobPass {
-        let mut pass = placements.job_pass();
+        let mut pass = placements.job_pass(Which::Live);
         jobs.iter().for_each(|job| pass.add(job));
         pass
     }

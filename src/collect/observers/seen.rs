@@ -15,6 +15,12 @@ pub(super) struct SeenJobs {
 }
 
 impl SeenJobs {
+    /// Creates an empty list with the capacity for as many jobs as another. A set that grows leaves as much memory free
+    /// but resident as it holds.
+    pub(super) fn as_large_as(other: &Self) -> Self {
+        Self { hashes: HashSet::with_capacity(other.hashes.len()), overflowed: false }
+    }
+
     /// Adds a job. Returns whether it is new in this list.
     pub(super) fn insert(&mut self, hash: u64) -> bool {
         self.overflowed |= self.hashes.len() >= MAX;
