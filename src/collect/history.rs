@@ -12,6 +12,12 @@ use super::list::Again;
 use super::report::FetchError;
 use crate::nomad::Request;
 
+/// Returns the capacity for the next list: that of the last one, and an eighth for new rows. A vector that grows leaves
+/// as much memory free but resident as it holds; unused capacity is not resident.
+pub(super) fn with_room(last: usize) -> usize {
+    last + last / 8
+}
+
 /// Whether the changes of a list are read row by row.
 #[derive(Debug)]
 pub(super) struct History {
@@ -27,10 +33,9 @@ impl History {
         Self { table, follower: None, rows: 0 }
     }
 
-    /// Returns the capacity for the next list: that of the last one, and an eighth for new rows. A vector that grows leaves
-    /// as much memory free but resident as it holds; unused capacity is not resident.
+    /// Returns the capacity for the next list.
     pub(super) fn capacity(&self) -> usize {
-        usize::try_from(self.rows + self.rows / 8).unwrap_or_default()
+        with_room(usize::try_from(self.rows).unwrap_or_default())
     }
 
     /// Requests the changed rows that `is_used` selects, by their key and whether they are over now. Returns `None` if the

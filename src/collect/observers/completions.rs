@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::seen::hash;
+use crate::collect::history::with_room;
 use crate::nomad::api::Job;
 use crate::snapshot::{DeadJob, Ends, FinishedCounts};
 use crate::terms::{JobKey, JobType, Outcome, at};
@@ -92,9 +93,7 @@ impl Completions {
     pub(in crate::collect) fn pass(&self, allocations_tell: bool) -> CompletionsPass {
         let state = self.state();
         let (before, list) = (state.before.clone(), state.list + 1);
-        // Sized at once, because growing would leave as much memory free but resident.
-        let seen =
-            Vec::with_capacity(before.as_ref().map_or(0, |before| before.jobs.len() + before.jobs.len() / 8));
+        let seen = Vec::with_capacity(with_room(before.as_ref().map_or(0, |before| before.jobs.len())));
         CompletionsPass { before, allocations_tell, list, seen, new: Vec::new() }
     }
 
@@ -110,8 +109,8 @@ impl Completions {
         state.list = list;
         if pass.seen.len() < MAX_SEEN {
             let namespaces: Vec<Arc<str>> = namespaces.iter().map(|name| name.as_str().into()).collect();
-            // A list may contain a job twice.
-            pass.new.sort_unstable_by_key(|(job, _)| job.key);
+            // A list may contain a job twice. The sort is stable, so that the first row counts.
+            pass.new.sort_by_key(|(job, _)| job.key);
             pass.new.dedup_by_key(|(job, _)| job.key);
             for (job, outcome) in pass.new {
                 let Some(namespace) = namespaces.get(job.namespace as usize).cloned() else { continue };

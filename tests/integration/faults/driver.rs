@@ -171,7 +171,7 @@ impl Watched {
         began: Instant,
         fault: &'static str,
         down: &'static [&'static str],
-        seen: (&str, &str),
+        seen: (&'static str, &'static str),
     ) -> Meanwhile {
         let url = self.exporter.url.clone();
         let is_down = |collector: &str| down.is_empty() || down.contains(&collector);
@@ -234,7 +234,16 @@ impl Watched {
         }
         self.check_outage(fault, "Nomad cannot be reached", is_outage);
         let requests = shown.sum("nomad_exporter_api_requests_total", &[]).unwrap_or_default();
-        Meanwhile { fault, watched: self, down, is_outage, withdrawn, lasted: began.elapsed(), requests }
+        Meanwhile {
+            fault,
+            watched: self,
+            down,
+            damaged: seen.0,
+            is_outage,
+            withdrawn,
+            lasted: began.elapsed(),
+            requests,
+        }
     }
 }
 
@@ -243,6 +252,8 @@ struct Meanwhile {
     fault: &'static str,
     watched: Watched,
     down: &'static [&'static str],
+    /// Endpoint of the requests that fail.
+    damaged: &'static str,
     is_outage: bool,
     withdrawn: Duration,
     lasted: Duration,
@@ -252,13 +263,17 @@ struct Meanwhile {
 impl Meanwhile {
     /// Waits until everything has recovered, and compares the values with those before.
     fn after(self, ended: Instant) {
-        let Self { fault, watched, down, is_outage, .. } = self;
+        let Self { fault, watched, down, damaged, is_outage, .. } = self;
         let url = watched.exporter.url.clone();
-        // The recording does not contain all specifications and policies, so 404 is no failure.
+        // The recording does not contain all specifications and policies, so 404 is no failure, except of what is damaged.
         let failures = || {
             let requests = metrics(&url);
             let failed = requests.find("nomad_exporter_api_requests_total", &[]);
-            let failed = failed.filter(|sample| !["ok", "not_found"].contains(&&*sample.labels["reason"]));
+            let failed = failed.filter(|sample| match sample.labels["reason"].as_str() {
+                "ok" => false,
+                "not_found" => sample.labels["endpoint"] == damaged,
+                _ => true,
+            });
             failed.map(|sample| (sample.labels["endpoint"].clone(), sample.value)).collect::<Vec<_>>()
         };
         let failed_before = failures();
