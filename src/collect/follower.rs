@@ -54,7 +54,7 @@ pub(super) struct ChangedRows<R> {
     pub(super) rows: Vec<(RowKey, Option<R>)>,
     /// Index up to which all changes are known, if it is above that of the previous changes.
     pub(super) index: Option<u64>,
-    /// Metadata of the list, with the time that the servers took for the rows.
+    /// Metadata of the list, with the time that the servers took for all rows, which are requested concurrently.
     pub(super) meta: Meta,
 }
 
@@ -147,19 +147,20 @@ impl Follower {
             events.was_useful(table, false);
             return Ok(None);
         }
+        let began = Instant::now();
         let Some(read) = read(context, list, changed).await? else {
             events.was_useful(table, false);
             return Ok(None);
         };
+        let served = if read.is_empty() { Duration::ZERO } else { began.elapsed() };
         events.was_useful(table, true);
         for (key, change) in gone.iter().chain(&others) {
             events.read(table, key, *change, true);
         }
         let gone = gone.into_iter().map(|(key, _)| key).collect();
-        let meta = Meta { served: Duration::ZERO, ..meta };
+        let meta = Meta { served, ..meta };
         let mut changes = ChangedRows { gone, rows: Vec::new(), index: is_complete.then_some(told), meta };
         for Read { key, change, asked, row, meta } in read {
-            changes.meta.served += meta.served;
             let Some(index) = meta.index.filter(|index| index.raft() >= now.raft()) else {
                 // This server lags behind. The row stays named.
                 changes.index = None;

@@ -228,6 +228,27 @@ async fn the_end_of_a_delay_is_noticed_in_unchanged_lists() {
     }
 }
 
+/// Rows are requested concurrently: they do not delay the next refresh as if they were requested one after another, which
+/// matters if the servers are far away.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_rows_delay_the_next_refresh_by_the_time_that_they_took_together() {
+    let mut world = World::new().await;
+    world.asked();
+    world.simulator.faults().set("/v1/jobs?namespace=ci&prefix=", Fault::Delay(Duration::from_millis(50)));
+    let mut longest: f64 = 0.0;
+    // The cheaper one of two refreshes in a row counts.
+    for when in ["once", "twice"] {
+        world.build(40);
+        let shown = world.agrees(when).await;
+        let value = |family| shown.value(family, &[("collector", "jobs")]).unwrap();
+        longest = longest.max(value("nomad_exporter_collector_refresh_duration_seconds"));
+        let interval = value("nomad_exporter_collector_interval_seconds");
+        assert!(interval <= (longest / 0.05).max(15.0), "{interval} s after {longest} s");
+        let (lists, rows) = world.asked();
+        assert!(lists == 0 && rows.len() >= 40, "{lists} lists, {} rows", rows.len());
+    }
+}
+
 /// Garbage collection has no events, and moves the index: the list tells.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_no_event_is_seen_by_the_index() {
