@@ -49,6 +49,8 @@ fn finish<T, E>(
 ) -> Result<(), E> {
     match ended {
         Some(Ok(result)) => result.map(done),
+        // Only the end of the program cancels requests.
+        Some(Err(error)) if error.is_cancelled() => Ok(()),
         Some(Err(error)) => {
             tracing::error!(%error, "a request to a client panicked; please report this");
             Ok(())

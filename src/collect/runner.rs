@@ -127,14 +127,14 @@ impl Runner {
                 self.collector = Some(collector);
                 result
             }
-            Err(error) => Err(FetchError::Panicked(panic_message(error))),
+            Err(error) => Err(FetchError::Panicked(panic_message(error).await)),
         }
     }
 }
 
-/// Returns the message of a panic.
-fn panic_message(error: JoinError) -> String {
-    let Ok(payload) = error.try_into_panic() else { return "it was canceled".to_owned() };
+/// Returns the message of a panic. Waits forever if the task was canceled: only the end of the program does that.
+async fn panic_message(error: JoinError) -> String {
+    let Ok(payload) = error.try_into_panic() else { return std::future::pending().await };
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
@@ -209,5 +209,14 @@ mod tests {
         assert_eq!(store.snapshot(SystemTime::now()).collectors[0].up, Some(true), "with new state");
         tokio::time::advance(max_age).await;
         assert!(store.snapshot(SystemTime::now()).sections.leader.is_none(), "it expires");
+    }
+
+    /// When the program ends, the runtime may cancel a refresh before the task that waits for it.
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_program_is_no_panic() {
+        let refresh = tokio::spawn(std::future::pending::<()>());
+        refresh.abort();
+        let error = refresh.await.unwrap_err();
+        assert!(timeout(Duration::from_secs(3600), panic_message(error)).await.is_err());
     }
 }
