@@ -42,9 +42,10 @@ pub(crate) fn print(size: Size) {
     for case in cases {
         let Row { builds, events, work, requests, bytes, own_cpu, corrections, peak_mib } =
             case.join().expect("a measurement");
-        let source = if events { "events" } else { "lists" };
+        let (source, corrections) =
+            if events { ("events", format!("{corrections:.0}")) } else { ("lists", "–".to_owned()) };
         println!(
-            "| {builds} | {source} | {requests:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.1} | {own_cpu:.2} | {corrections:.0} | {peak_mib:.0} |",
+            "| {builds} | {source} | {requests:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.1} | {own_cpu:.2} | {corrections} | {peak_mib:.0} |",
             work.single,
             work.filtered,
             work.sent,
