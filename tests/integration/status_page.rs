@@ -261,18 +261,18 @@ async fn screenshots_can_be_taken_of_the_running_exporter() {
             &nomad,
             &[
                 "--collect.interval",
-                "500ms",
-                "--collect.history-interval",
                 "1s",
+                "--collect.history-interval",
+                "2s",
                 "--collect.client-interval",
-                "500ms",
+                "1s",
                 "--collect.duty-cycle",
                 "0.5",
             ],
         );
         if is_update {
             // The scale-in kills builds then.
-            std::thread::sleep(minute * 51);
+            std::thread::sleep(minute * 52);
         }
         let folder = tempfile::tempdir().unwrap();
         let shot = folder.path().join("page.png");
