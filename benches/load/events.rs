@@ -25,7 +25,8 @@ struct Row {
     requests: f64,
     bytes: f64,
     own_cpu: f64,
-    corrections: f64,
+    /// `None` without events.
+    corrections: Option<f64>,
     peak_mib: f64,
 }
 
@@ -42,8 +43,8 @@ pub(crate) fn print(size: Size) {
     for case in cases {
         let Row { builds, events, work, requests, bytes, own_cpu, corrections, peak_mib } =
             case.join().expect("a measurement");
-        let (source, corrections) =
-            if events { ("events", format!("{corrections:.0}")) } else { ("lists", "–".to_owned()) };
+        let source = if events { "events" } else { "lists" };
+        let corrections = corrections.map_or("–".to_owned(), |rows| format!("{rows:.0}"));
         println!(
             "| {builds} | {source} | {requests:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.1} | {own_cpu:.2} | {corrections} | {peak_mib:.0} |",
             work.single,
@@ -80,8 +81,6 @@ fn measure(size: Size, (builds, events): (u64, bool)) -> Row {
 
 /// Returns the work of the servers, the requests and the received bytes so far.
 fn moment(nomad: &Nomad, exporter: &Exporter) -> (Work, f64, f64) {
-    let text = exporter.wait_for(|_| true);
-    let sum = |family: &str| process::sum(&text, family);
-    let bytes = sum("nomad_exporter_api_response_bytes_total");
-    (Work::so_far(nomad.address()), sum("nomad_exporter_api_requests_total"), bytes)
+    let (requests, bytes) = process::traffic(&exporter.wait_for(|_| true));
+    (Work::so_far(nomad.address()), requests, bytes)
 }

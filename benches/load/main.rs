@@ -226,14 +226,12 @@ fn cost(nomad: &Nomad, collectors: &[String], size: Size, quick: bool) -> Cost {
     let patience = ["--collect.duty-cycle", "1", "--nomad.timeout", "60s"];
     let flags = clocks.into_iter().chain(patience).map(str::to_owned);
     let exporter = Exporter::start(nomad, &collectors.iter().cloned().chain(flags).collect::<Vec<_>>());
-    let total = |text: &str, family: &str| process::sum(text, family);
     // The list of servers is requested once in each refresh, however long the others take.
     let ok = process::requests("members");
     let moment = |at_least: f64| {
         let text = exporter.wait_for(|text| process::value(text, &ok) >= at_least);
         let (cpu, done) = (exporter.cpu_seconds(), process::value(&text, &ok));
-        let bytes = total(&text, "nomad_exporter_api_response_bytes_total");
-        let requests = total(&text, "nomad_exporter_api_requests_total");
+        let (requests, bytes) = process::traffic(&text);
         ([done, cpu, bytes, requests, nomad.cpu_seconds()], Work::so_far(nomad.address()))
     };
     let (before, work_before) = moment(SETTLED);

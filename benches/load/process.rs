@@ -150,10 +150,16 @@ pub(crate) fn value(text: &str, series: &str) -> f64 {
     line.and_then(|value| value.parse().ok()).unwrap_or_default()
 }
 
-/// Returns the sum of a metric.
-pub(crate) fn sum(text: &str, family: &str) -> f64 {
+/// Returns the sum of a metric, or `None` if it has no series.
+pub(crate) fn sum(text: &str, family: &str) -> Option<f64> {
     let values = text.lines().filter(|line| line.starts_with(family));
-    values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).reduce(|sum, value| sum + value)
+}
+
+/// Returns the number of requests to Nomad and the number of received bytes so far.
+pub(crate) fn traffic(text: &str) -> (f64, f64) {
+    let count = |family: &str| sum(text, family).expect("the exporter counts requests and bytes");
+    (count("nomad_exporter_api_requests_total"), count("nomad_exporter_api_response_bytes_total"))
 }
 
 /// Returns the path of a program that was built together with this one, with the same settings.
